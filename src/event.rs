@@ -1,0 +1,282 @@
+//! What a run tells the outside: one event type between running and showing.
+//!
+//! Invariant: the runtime emits, the report consumes, and nothing flows back but the one
+//! acknowledgement of [`RunEvent::Suspending`]. The channel never makes the runtime wait: events of
+//! a step's life are as many as the plan has steps, live output is dropped and counted when the
+//! reader is [`LIVE_EVENTS_CAP`] behind. The idea is cargo-nextest's reporter events.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+
+use crate::model::{ExecutionLogRecord, StepType};
+
+/// How many events of live output may wait for the reporter before more are dropped.
+pub const LIVE_EVENTS_CAP: u64 = 1024;
+
+/// Something that happened in a run.
+#[derive(Debug)]
+pub enum RunEvent {
+    /// The plan is proven and its first step is about to start.
+    RunStarted(RunStarted),
+    /// A step's skill is about to start.
+    StepStarted {
+        /// The step's index in the plan.
+        index: usize,
+        /// What the step may take.
+        timeout: Duration,
+    },
+    /// A skill reported progress through its events descriptor.
+    StepProgress {
+        /// The step's index in the plan.
+        index: usize,
+        /// From 0 to 1.
+        fraction: Option<f64>,
+        /// The skill's own words.
+        message: Option<String>,
+    },
+    /// A skill wrote something. Only sent where the run was asked to stream.
+    StepOutput {
+        /// The step's index in the plan.
+        index: usize,
+        /// A piece of its output; not cut at line ends.
+        bytes: Vec<u8>,
+    },
+    /// A step is being ended: its tree got SIGTERM, SIGKILL follows after the grace.
+    StepEnding {
+        /// The step's index in the plan.
+        index: usize,
+        /// Why.
+        reason: EndReason,
+        /// Time until SIGKILL.
+        grace: Duration,
+    },
+    /// A step ended, or was decided not to run. Its record is already in the log.
+    StepFinished {
+        /// The record.
+        record: Arc<ExecutionLogRecord>,
+        /// What the failure report needs beyond the record.
+        detail: StepDetail,
+    },
+    /// A signal arrived.
+    SignalReceived {
+        /// Its number.
+        signal: i32,
+        /// True for the second one: what runs is killed at once.
+        forced: bool,
+    },
+    /// obs is about to be stopped by the terminal. Answer when the screen is in order.
+    Suspending(oneshot::Sender<()>),
+    /// obs goes on after having been stopped.
+    Resumed {
+        /// How long it stood still.
+        stopped_for: Duration,
+    },
+    /// Everything is over and recorded.
+    RunFinished(RunSummary),
+}
+
+/// The header of a run.
+#[derive(Debug, Clone)]
+pub struct RunStarted {
+    /// obs's own id of the run.
+    pub run_id: String,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// The assistant that wrote the plan.
+    pub assistant_id: String,
+    /// The plan's steps, in plan order.
+    pub steps: Vec<StepHeader>,
+    /// What the whole run may take.
+    pub timeout: Duration,
+}
+
+/// A step as it is shown before it has run.
+#[derive(Debug, Clone)]
+pub struct StepHeader {
+    /// The step's `step_id`, or its name where it has none.
+    pub label: String,
+    /// The skill it calls.
+    pub skill_id: String,
+    /// Skill or tool.
+    pub step_type: StepType,
+}
+
+/// What the failure report shows beyond the record.
+#[derive(Debug, Clone, Default)]
+pub struct StepDetail {
+    /// The resolved argument vector; empty where no process was meant.
+    pub command: Vec<String>,
+    /// The skill's permissions as its manifest has them.
+    pub permissions: Vec<String>,
+    /// Where the skill ran.
+    pub working_directory: Option<PathBuf>,
+    /// Something to try.
+    pub hint: Option<String>,
+}
+
+/// Why a step is being ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndReason {
+    /// Its own time is over.
+    StepTimeout,
+    /// The run's time is over.
+    PlanTimeout,
+    /// A signal.
+    Canceled,
+}
+
+/// The last word on a run.
+#[derive(Debug, Clone)]
+pub struct RunSummary {
+    /// obs's own id of the run.
+    pub run_id: String,
+    /// How it ended, in one word: `success`, `failed`, `timeout`, `canceled`, `rejected`.
+    pub status: RunStatus,
+    /// What obs will exit with.
+    pub exit_code: u8,
+    /// The step that decided the exit code.
+    pub decided_by: Option<usize>,
+    /// What decided it, where no step did: a signal, the run's timeout, a log that can't be written.
+    pub reason: Option<String>,
+    /// Wall time of the run.
+    pub elapsed: Duration,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunStatus {
+    /// Every step succeeded, or failed where the plan allows it.
+    Success,
+    /// A step failed.
+    Failed,
+    /// A step or the run took too long.
+    Timeout,
+    /// A signal ended it.
+    Canceled,
+    /// A step was not allowed.
+    Rejected,
+}
+
+impl RunStatus {
+    /// The status in one lowercase word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failed => "failed",
+            Self::Timeout => "timeout",
+            Self::Canceled => "canceled",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
+/// Makes the channel of one run.
+pub fn channel() -> (EventSender, EventReceiver) {
+    let (sender, receiver) = mpsc::channel();
+    let waiting = Arc::new(AtomicU64::new(0));
+    let dropped = Arc::new(AtomicU64::new(0));
+    (
+        EventSender {
+            sender,
+            waiting: Arc::clone(&waiting),
+            dropped: Arc::clone(&dropped),
+        },
+        EventReceiver {
+            receiver,
+            waiting,
+            dropped,
+        },
+    )
+}
+
+/// The runtime's end of the channel.
+#[derive(Debug, Clone)]
+pub struct EventSender {
+    sender: mpsc::Sender<RunEvent>,
+    waiting: Arc<AtomicU64>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl EventSender {
+    /// Tells the outside. Never blocks; a reporter that is gone is no error.
+    pub fn emit(&self, event: RunEvent) {
+        if is_live(&event) {
+            if self.waiting.load(Ordering::Relaxed) >= LIVE_EVENTS_CAP {
+                self.dropped.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
+            self.waiting.fetch_add(1, Ordering::Relaxed);
+        }
+        // A closed channel means that the reporter has ended; the run goes on without it.
+        self.sender.send(event).ok();
+    }
+}
+
+/// The report's end of the channel.
+#[derive(Debug)]
+pub struct EventReceiver {
+    receiver: mpsc::Receiver<RunEvent>,
+    waiting: Arc<AtomicU64>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl EventReceiver {
+    /// Waits at most `patience` for the next event.
+    ///
+    /// # Errors
+    /// `Timeout` when none came, `Disconnected` when none will come.
+    pub fn recv_timeout(&self, patience: Duration) -> Result<RunEvent, mpsc::RecvTimeoutError> {
+        let event = self.receiver.recv_timeout(patience)?;
+        if is_live(&event) {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+        }
+        Ok(event)
+    }
+
+    /// How many events of live output were dropped since the last call.
+    pub fn take_dropped(&self) -> u64 {
+        self.dropped.swap(0, Ordering::Relaxed)
+    }
+}
+
+fn is_live(event: &RunEvent) -> bool {
+    matches!(
+        event,
+        RunEvent::StepOutput { .. } | RunEvent::StepProgress { .. }
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn live_output_is_dropped_and_counted_when_nobody_reads() {
+        let (sender, receiver) = channel();
+        for _ in 0..LIVE_EVENTS_CAP + 7 {
+            sender.emit(RunEvent::StepOutput {
+                index: 0,
+                bytes: vec![b'x'],
+            });
+        }
+        sender.emit(RunEvent::StepStarted {
+            index: 1,
+            timeout: Duration::from_secs(1),
+        });
+        assert_eq!(receiver.take_dropped(), 7);
+        let mut seen = 0;
+        while let Ok(event) = receiver.recv_timeout(Duration::ZERO) {
+            seen += 1;
+            if let RunEvent::StepStarted { index, .. } = event {
+                assert_eq!(index, 1);
+            }
+        }
+        assert_eq!(seen, LIVE_EVENTS_CAP + 1);
+    }
+}

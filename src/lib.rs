@@ -1,0 +1,3 @@
+//! obs runs execution plans.
+pub mod event;
+pub mod model;

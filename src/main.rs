@@ -1,0 +1,3 @@
+//! The `obs` program.
+
+fn main() {}

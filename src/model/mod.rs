@@ -1,0 +1,27 @@
+//! The words of the domain: plan, step, request, result, record.
+//!
+//! Invariant: plain values only. Nothing in this room reads a file, starts a process, knows tokio or
+//! imports another room; every other room may import this one. The types are those of the
+//! `openbotstack-core/execution` Go package with Rust's spelling; the seed's JSON names are kept.
+
+mod duration;
+mod escaped;
+mod json;
+mod plan;
+mod problem;
+mod record;
+mod request;
+mod result;
+mod usage;
+
+pub use duration::{DurationError, MAX_DURATION, format_duration, parse_duration};
+pub use escaped::{Escaped, EscapedLines};
+pub use json::{json_line, json_pretty};
+pub use plan::{ExecutionPlan, ExecutionStep, Order, SkillRef, StepType};
+pub use problem::{Part, Place, Problem, Severity};
+pub use record::{
+    ErrorCode, Excerpt, ExecutionLogRecord, SCHEMA_VERSION, SandboxMode, SandboxReport, StepStatus,
+};
+pub use request::ExecutionRequest;
+pub use result::{ExecutionResult, ExecutionStatus};
+pub use usage::ResourceUsage;

@@ -1,0 +1,120 @@
+//! The plan: a list of steps that call skills.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// A sequence of steps to achieve a goal.
+///
+/// From the seed's `ExecutionPlan`. `crate::plan::load` makes one from a file, with the place of
+/// every problem; a value of this type has passed no check yet.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ExecutionPlan {
+    /// The assistant that wrote the plan; may be empty.
+    pub assistant_id: String,
+    /// The steps, in plan order.
+    pub steps: Vec<ExecutionStep>,
+    /// Why the planner chose these steps.
+    pub reasoning: Option<String>,
+    /// The plan's own id.
+    pub id: Option<String>,
+    /// The id of the plan that this one came from.
+    pub parent_id: Option<String>,
+    /// Bound on the whole run.
+    pub timeout: Option<Duration>,
+    /// How steps follow each other.
+    pub order: Order,
+}
+
+/// How the steps of a plan follow each other.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// One after the other, in plan order.
+    #[default]
+    Sequence,
+}
+
+/// A single action in a plan.
+///
+/// From the seed's `ExecutionStep`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExecutionStep {
+    /// The step's name; the skill's id unless `skill` is given.
+    pub name: String,
+    /// Whether a skill or a tool is called.
+    pub step_type: StepType,
+    /// The arguments; absent or null in the file gives an empty object.
+    pub arguments: Map<String, Value>,
+    /// A unique name for the step.
+    pub step_id: Option<String>,
+    /// The skill, where `name` is only a label.
+    pub skill: Option<SkillRef>,
+    /// Bound on the step, all attempts and waits.
+    pub timeout: Option<Duration>,
+    /// The plan goes on when this step fails.
+    pub continue_on_error: bool,
+    /// JSON Schema that the output must satisfy.
+    pub output_schema: Option<Value>,
+    /// What a person would expect to see.
+    pub expected_output: Option<String>,
+}
+
+impl ExecutionStep {
+    /// The id of the skill that the step calls.
+    pub fn skill_id(&self) -> &str {
+        self.skill.as_ref().map_or(&self.name, |skill| &skill.id)
+    }
+
+    /// The name under which records and messages speak of the step.
+    pub fn id_or_name(&self) -> &str {
+        self.step_id.as_deref().unwrap_or(&self.name)
+    }
+
+    /// The arguments as one JSON object in compact text: the seed's `ArgumentsJSON`. No arguments
+    /// give `{}`.
+    pub fn arguments_json(&self) -> Vec<u8> {
+        Value::Object(self.arguments.clone())
+            .to_string()
+            .into_bytes()
+    }
+}
+
+/// A skill's id with the version that it must have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SkillRef {
+    /// The skill's id.
+    pub id: String,
+    /// The version after `@`, to be matched exactly.
+    pub version: Option<String>,
+}
+
+/// The kind of thing that a step calls.
+///
+/// From the seed's `StepType`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepType {
+    /// A skill: something that can be chosen for its description.
+    Skill,
+    /// A tool: a plain function.
+    Tool,
+}
+
+impl StepType {
+    /// The type as plan and manifest spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Skill => "skill",
+            Self::Tool => "tool",
+        }
+    }
+}
+
+impl fmt::Display for StepType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

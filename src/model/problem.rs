@@ -1,0 +1,136 @@
+//! One thing that is wrong with a file that a user or a model wrote.
+
+use std::ops::Range;
+
+use serde_json::Value;
+
+/// A problem in a plan or a manifest: what, where, and the way out.
+///
+/// Modelled on what rustc's diagnostics carry, with a machine-applicable `fix` (RFC 6902) only where
+/// it is certain.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Problem {
+    /// Stable name for scripts, such as `unknown_key`.
+    pub code: &'static str,
+    /// Whether it stops the plan.
+    pub severity: Severity,
+    /// What is wrong, in one lowercase sentence without a final period. Values that the file wrote
+    /// are in backticks and not escaped yet.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+    /// Where it is.
+    pub place: Place,
+    /// The step it belongs to, from 0.
+    pub step_index: Option<usize>,
+    /// What would have been right, in machine form.
+    pub expected: Option<Value>,
+    /// What stands there.
+    pub got: Option<Value>,
+    /// A JSON Patch that mends it, only when that is certain.
+    pub fix: Option<Value>,
+}
+
+impl Problem {
+    /// An error at `place`.
+    pub fn error(code: &'static str, place: Place, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            severity: Severity::Error,
+            message: message.into(),
+            help: None,
+            place,
+            step_index: None,
+            expected: None,
+            got: None,
+            fix: None,
+        }
+    }
+
+    /// A warning at `place`.
+    pub fn warning(code: &'static str, place: Place, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(code, place, message)
+        }
+    }
+
+    /// Adds the way out.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Adds what would have been right.
+    #[must_use]
+    pub fn expected(mut self, expected: impl Into<Value>) -> Self {
+        self.expected = Some(expected.into());
+        self
+    }
+
+    /// Adds what stands there.
+    #[must_use]
+    pub fn got(mut self, got: impl Into<Value>) -> Self {
+        self.got = Some(got.into());
+        self
+    }
+
+    /// Adds the certain fix, a JSON Patch document.
+    #[must_use]
+    pub fn fix(mut self, patch: Value) -> Self {
+        self.fix = Some(patch);
+        self
+    }
+}
+
+/// How bad a problem is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Said, but the plan may run unless `--strict`.
+    Warning,
+    /// Nothing runs.
+    Error,
+}
+
+impl Severity {
+    /// The severity in one lowercase word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// Where a problem is: by pointer for what was read, by bytes for what could not be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// A node of the document, by RFC 6901 pointer; `""` is the whole document.
+    Node(String, Part),
+    /// A byte range of the file's text after the BOM.
+    Bytes(Range<usize>),
+    /// The file as a whole: it could not be read, or is empty.
+    File,
+}
+
+impl Place {
+    /// The value at `pointer`.
+    pub fn value(pointer: impl Into<String>) -> Self {
+        Self::Node(pointer.into(), Part::Value)
+    }
+
+    /// The key at `pointer`.
+    pub fn key(pointer: impl Into<String>) -> Self {
+        Self::Node(pointer.into(), Part::Key)
+    }
+}
+
+/// Which part of a mapping entry is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The key.
+    Key,
+    /// The value.
+    Value,
+}

@@ -1,0 +1,56 @@
+//! What an executor gives back.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::{ErrorCode, Excerpt, ResourceUsage, SandboxReport};
+
+/// The outcome of one execution: the seed's five statuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExecutionStatus {
+    /// It exited as its manifest wants and its output is valid.
+    Success,
+    /// It could not be started, exited otherwise, or its output is not valid.
+    Failed,
+    /// It took longer than the step or the run may.
+    Timeout,
+    /// A signal or another step ended it.
+    Canceled,
+    /// Policy, approval, breaker or argument check said no; nothing ran.
+    Rejected,
+}
+
+/// The output from one skill execution.
+///
+/// From the seed's `ExecutionResult`; the fields after `resource_usage` are what a record needs
+/// beyond it.
+#[derive(Debug, Clone)]
+pub struct ExecutionResult {
+    /// The skill's output: one JSON value as compact text. `None` is JSON null.
+    pub output: Option<Box<RawValue>>,
+    /// What went wrong, in one line; empty on success.
+    pub error: String,
+    /// How it ended.
+    pub status: ExecutionStatus,
+    /// Wall time from start to the end of the whole tree.
+    pub duration: Duration,
+    /// What it consumed.
+    pub resource_usage: ResourceUsage,
+    /// The kind of failure; `None` on success.
+    pub error_code: Option<ErrorCode>,
+    /// The leader's exit code, if it exited.
+    pub exit_code: Option<i32>,
+    /// The signal that ended the leader, if one did.
+    pub signal: Option<i32>,
+    /// Standard output as far as kept; only for a failure.
+    pub stdout: Option<Excerpt>,
+    /// Standard error as far as kept.
+    pub stderr: Option<Excerpt>,
+    /// The resolved argument vector, for the failure report. Empty for built-ins.
+    pub command: Vec<String>,
+    /// What confined it.
+    pub sandbox: SandboxReport,
+}
