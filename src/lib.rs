@@ -1,3 +1,4 @@
 //! obs runs execution plans.
 pub mod event;
 pub mod model;
+pub mod plan;

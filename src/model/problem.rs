@@ -84,6 +84,69 @@ impl Problem {
     }
 }
 
+/// Problems as they are found, bounded: a hostile file can't make obs hold a million of them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Problems {
+    list: Vec<Problem>,
+    left_out: usize,
+}
+
+impl Problems {
+    /// How many problems are kept; the rest is counted.
+    pub const MAX_KEPT: usize = 200;
+
+    /// Adds a problem.
+    pub fn push(&mut self, problem: Problem) {
+        if self.list.len() < Self::MAX_KEPT {
+            self.list.push(problem);
+        } else {
+            self.left_out += 1;
+        }
+    }
+
+    /// Adds those of another file or check.
+    pub fn append(&mut self, other: Self) {
+        self.left_out += other.left_out;
+        for problem in other.list {
+            self.push(problem);
+        }
+    }
+
+    /// How many were found beyond those kept.
+    pub fn left_out(&self) -> usize {
+        self.left_out
+    }
+
+    /// True where one of them stops the plan.
+    pub fn has_errors(&self) -> bool {
+        self.list
+            .iter()
+            .any(|problem| problem.severity == Severity::Error)
+    }
+
+    /// The kept ones, to be sorted or completed.
+    pub fn kept_mut(&mut self) -> &mut Vec<Problem> {
+        &mut self.list
+    }
+}
+
+impl std::ops::Deref for Problems {
+    type Target = [Problem];
+
+    fn deref(&self) -> &[Problem] {
+        &self.list
+    }
+}
+
+impl From<Problem> for Problems {
+    fn from(problem: Problem) -> Self {
+        Self {
+            list: vec![problem],
+            left_out: 0,
+        }
+    }
+}
+
 /// How bad a problem is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {

@@ -1,0 +1,224 @@
+//! Problems as a person, a program or a CI system reads them.
+//!
+//! Invariant: whatever the file holds, what leaves here is safe to look at: the shown line is cut to
+//! [`MAX_CHARS_SHOWN`] around the problem and its unsafe characters are replaced.
+
+use std::ops::Range;
+
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
+use serde_json::{Value, json};
+
+use super::document::Document;
+use crate::model::{Escaped, EscapedLines, Place, Problem, Severity};
+
+/// How much of a line is shown on each side of a problem.
+const MAX_CHARS_SHOWN: usize = 80;
+
+/// How a problem's value is shortened in a message.
+const MAX_MESSAGE_CHARS: usize = 400;
+
+/// A problem as a snippet in rustc's manner, ending in a line feed.
+pub fn snippet(problem: &Problem, document: &Document, color: bool) -> String {
+    let renderer = if color {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
+    };
+    let renderer = renderer.decor_style(DecorStyle::Ascii);
+    let level = match problem.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let message = shown_message(&problem.message);
+    let bytes = document.bytes_of(&problem.place);
+    let (line, column) = document.line_and_column(bytes.start);
+    let name = Escaped(&document.source.name).to_string();
+    let view = View::of(&document.source.text, bytes);
+    let title = level.primary_title(message).id(problem.code);
+    let snippet = Snippet::source(view.text)
+        .line_start(line)
+        .annotation(AnnotationKind::Primary.span(view.marked));
+    let mut group = if problem.place == Place::File {
+        title.element(Origin::path(name))
+    } else if view.is_cut {
+        // The renderer counts columns in what it is shown, so a cut line says its own.
+        title
+            .element(Origin::path(name).line(line).char_column(column))
+            .element(snippet)
+    } else {
+        title.element(snippet.path(name))
+    };
+    if let Some(help) = &problem.help {
+        group = group.element(Level::HELP.message(shown_message(help)));
+    }
+    renderer.render(&[group]) + "\n"
+}
+
+/// A problem as one JSON object.
+pub fn machine(problem: &Problem, document: &Document) -> Value {
+    let (line, column) = document.line_and_column(document.bytes_of(&problem.place).start);
+    json!({
+        "code": problem.code,
+        "severity": problem.severity.as_str(),
+        "message": problem.message,
+        "help": problem.help,
+        "pointer": Document::pointer_of(&problem.place),
+        "step_index": problem.step_index,
+        "file": document.source.name,
+        "line": line,
+        "column": column,
+        "expected": problem.expected,
+        "got": problem.got,
+        "fix": problem.fix,
+    })
+}
+
+/// A problem as a GitHub workflow command, which marks the line in a pull request.
+pub fn github(problem: &Problem, document: &Document) -> String {
+    let (line, column) = document.line_and_column(document.bytes_of(&problem.place).start);
+    let property = |text: &str| {
+        Escaped(text)
+            .to_string()
+            .replace('%', "%25")
+            .replace(':', "%3A")
+            .replace(',', "%2C")
+    };
+    let message = match &problem.help {
+        Some(help) => format!("{}; {help}", problem.message),
+        None => problem.message.clone(),
+    };
+    format!(
+        "::{} file={},line={line},col={column},title={}::{}\n",
+        problem.severity.as_str(),
+        property(&document.source.name),
+        problem.code,
+        Escaped(&message).to_string().replace('%', "%25"),
+    )
+}
+
+fn shown_message(text: &str) -> String {
+    let escaped = Escaped(text).to_string();
+    match escaped.char_indices().nth(MAX_MESSAGE_CHARS) {
+        Some((end, _)) => format!("{}…", &escaped[..end]),
+        None => escaped,
+    }
+}
+
+/// The part of one line that is shown, with the marked bytes in it.
+struct View {
+    text: String,
+    marked: Range<usize>,
+    is_cut: bool,
+}
+
+impl View {
+    fn of(text: &str, bytes: Range<usize>) -> Self {
+        let line_start = text[..bytes.start].rfind('\n').map_or(0, |at| at + 1);
+        let line_end = text[bytes.start..]
+            .find('\n')
+            .map_or(text.len(), |at| bytes.start + at);
+        let marked_end = bytes.end.min(line_end);
+        let (before, is_cut) = last_chars(&text[line_start..bytes.start]);
+        let marked = first_chars(&text[bytes.start..marked_end]);
+        let after = first_chars(&text[marked_end..line_end]);
+        let mut shown = if is_cut {
+            "…".to_owned()
+        } else {
+            String::new()
+        };
+        shown.push_str(&safe(before));
+        let start = shown.len();
+        shown.push_str(&safe(marked));
+        let end = shown.len();
+        shown.push_str(&safe(after));
+        Self {
+            text: shown,
+            marked: start..end,
+            is_cut,
+        }
+    }
+}
+
+fn last_chars(text: &str) -> (&str, bool) {
+    match text.char_indices().rev().nth(MAX_CHARS_SHOWN) {
+        Some((at, c)) => (&text[at + c.len_utf8()..], true),
+        None => (text, false),
+    }
+}
+
+fn first_chars(text: &str) -> &str {
+    text.char_indices()
+        .nth(MAX_CHARS_SHOWN)
+        .map_or(text, |(at, _)| &text[..at])
+}
+
+/// One replacement character for each unsafe one, so that carets stay under what they mark.
+fn safe(text: &str) -> String {
+    text.chars()
+        .map(|c| {
+            let mut buffer = [0; 4];
+            let is_safe = c == '\t'
+                || EscapedLines(c.encode_utf8(&mut buffer))
+                    .to_string()
+                    .chars()
+                    .eq([c]);
+            if is_safe { c } else { '\u{fffd}' }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Source, load};
+
+    fn shown(name: &str, text: &str) -> String {
+        let source = Source::from_bytes(name.to_owned(), text.as_bytes().to_vec()).unwrap();
+        let loaded = load(source);
+        let snippets = loaded
+            .problems
+            .iter()
+            .map(|p| snippet(p, &loaded.document, false));
+        snippets.collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn a_snippet_points_at_the_place() {
+        insta::assert_snapshot!(shown(
+            "p.yaml",
+            "assistant_id: a\nsteps:\n  - name: a\n    typ: skill\n    timeout: 30\n"
+        ));
+    }
+
+    #[test]
+    fn json_shows_the_same_places() {
+        insta::assert_snapshot!(shown(
+            "p.json",
+            r#"{"assistant_id": "a", "steps": [{"name": "a", "typ": "skill", "timeout": 30}]}"#
+        ));
+    }
+
+    #[test]
+    fn hostile_text_is_shown_without_its_power() {
+        let text = format!(
+            r#"{{"assistant_id": "a", "steps": [{{"name": "a", "type": "{}"}}]}}"#,
+            "\u{9b}31m\u{202e}\u{200b}::error::x"
+        );
+        let shown = shown("p.json", &text);
+        assert!(
+            !shown.contains(['\u{9b}', '\u{202e}', '\u{200b}', '\u{1b}']),
+            "{shown}"
+        );
+        assert!(shown.contains("^^^^"), "{shown}");
+    }
+
+    #[test]
+    fn a_line_of_a_megabyte_is_cut() {
+        let text = format!("{{\"steps\": [{}{{\"nam\": 1}}]}}", "{},".repeat(300_000));
+        let source = Source::from_bytes("p.json".to_owned(), text.into_bytes()).unwrap();
+        let loaded = load(source);
+        let last = loaded.problems.last().unwrap();
+        assert!(snippet(last, &loaded.document, false).len() < 1_000);
+    }
+}

@@ -1,0 +1,110 @@
+//! A parsed file: value, text and places, the same for JSON and YAML.
+
+use std::ops::Range;
+
+use serde_json::Value;
+
+use super::source::{Language, Source};
+use super::spans::Spans;
+use super::{json, yaml};
+use crate::model::{Part, Place, Problem, Problems};
+
+/// A file's data with the place of every node.
+#[derive(Debug)]
+pub struct Document {
+    /// The file's text and name.
+    pub source: Source,
+    /// Its data; null for an empty file or one that is no document.
+    pub value: Value,
+    spans: Spans,
+}
+
+impl Document {
+    /// Parses `source`. Problems come beside the document, which holds null where the text could not
+    /// be read as data at all.
+    pub fn parse(source: Source) -> (Self, Problems) {
+        if source.text.trim().is_empty() {
+            let problem = Problem::error("empty_file", Place::File, "the file is empty");
+            return (Self::without_data(source), problem.into());
+        }
+        let (parsed, problems) = match source.language {
+            Language::Json => json::parse(&source.text),
+            Language::Yaml => yaml::parse(&source.text),
+        };
+        match parsed {
+            Some((value, spans)) => (
+                Self {
+                    source,
+                    value,
+                    spans,
+                },
+                problems,
+            ),
+            None if problems.is_empty() => {
+                let problem = Problem::error("empty_file", Place::File, "the file holds no data");
+                (Self::without_data(source), problem.into())
+            }
+            None => (Self::without_data(source), problems),
+        }
+    }
+
+    fn without_data(source: Source) -> Self {
+        Self {
+            source,
+            value: Value::Null,
+            spans: Spans::default(),
+        }
+    }
+
+    /// The bytes of the text that `place` names.
+    pub fn bytes_of(&self, place: &Place) -> Range<usize> {
+        let bytes = match place {
+            Place::Node(pointer, part) => self.spans.find(&self.value, pointer, *part),
+            Place::Bytes(bytes) => bytes.clone(),
+            Place::File => 0..0,
+        };
+        let len = self.source.text.len();
+        let start = self.source.text.floor_char_boundary(bytes.start.min(len));
+        let end = self
+            .source
+            .text
+            .ceil_char_boundary(bytes.end.clamp(start, len));
+        start..end
+    }
+
+    /// Line and column of a byte offset, both from 1; the column counts characters.
+    pub fn line_and_column(&self, offset: usize) -> (usize, usize) {
+        let before = &self.source.text[..offset];
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        (
+            1 + before.matches('\n').count(),
+            1 + before[line_start..].chars().count(),
+        )
+    }
+
+    /// The pointer to the node that `place` is in; `""` where there is none.
+    pub fn pointer_of(place: &Place) -> &str {
+        match place {
+            Place::Node(pointer, _) => pointer,
+            Place::Bytes(_) | Place::File => "",
+        }
+    }
+
+    /// Takes out the problems that follow from another one at the same bytes, and sorts the rest by
+    /// place.
+    pub fn tidy(&self, problems: &mut Problems) {
+        let refused: Vec<Range<usize>> = problems
+            .iter()
+            .filter_map(|problem| match &problem.place {
+                Place::Bytes(bytes) => Some(bytes.clone()),
+                _ => None,
+            })
+            .collect();
+        let kept = problems.kept_mut();
+        kept.retain(|problem| match &problem.place {
+            Place::Node(_, Part::Value) => !refused.contains(&self.bytes_of(&problem.place)),
+            _ => true,
+        });
+        kept.sort_by_cached_key(|problem| self.bytes_of(&problem.place).start);
+    }
+}

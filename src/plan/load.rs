@@ -1,0 +1,302 @@
+//! From a document to a plan: typed conversion that collects all problems.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::decode::{Fields, Node};
+use super::document::Document;
+use super::source::Source;
+use super::validate;
+use crate::model::{
+    ExecutionPlan, ExecutionStep, Order, Place, Problem, Problems, SkillRef, StepType,
+};
+
+/// A plan as it was read, with everything that is wrong with it by itself. Whether its skills exist
+/// is asked later.
+#[derive(Debug)]
+pub struct LoadedPlan {
+    /// The plan. Parts with problems hold defaults.
+    pub plan: ExecutionPlan,
+    /// The text and the places.
+    pub document: Document,
+    /// Problems, in the order of their places.
+    pub problems: Problems,
+}
+
+/// Reads `source` as a plan and checks all that can be checked without its skills.
+pub fn load(source: Source) -> LoadedPlan {
+    let (document, mut problems) = Document::parse(source);
+    // Where the text is no data there is nothing more to say about it.
+    let plan = if document.value.is_null() && !problems.is_empty() {
+        ExecutionPlan::default()
+    } else {
+        let plan = plan(&Node::root(&document.value), &mut problems);
+        if let Some(plan) = &plan {
+            validate::check(plan, &mut problems);
+        }
+        plan.unwrap_or_default()
+    };
+    locate_steps(problems.kept_mut());
+    document.tidy(&mut problems);
+    LoadedPlan {
+        plan,
+        document,
+        problems,
+    }
+}
+
+/// Fills in the step that a problem's pointer leads into.
+fn locate_steps(problems: &mut [Problem]) {
+    for problem in problems {
+        if let Place::Node(pointer, _) = &problem.place
+            && let Some(rest) = pointer.strip_prefix("/steps/")
+        {
+            problem.step_index = rest.split('/').next().and_then(|index| index.parse().ok());
+        }
+    }
+}
+
+fn plan(root: &Node<'_>, problems: &mut Problems) -> Option<ExecutionPlan> {
+    let mut fields = root.fields(problems, "a plan")?;
+    let text = |node: Option<Node<'_>>, problems: &mut Problems| {
+        node.and_then(|node| node.string(problems).map(str::to_owned))
+    };
+    let assistant_id = text(fields.get("assistant_id"), problems).unwrap_or_default();
+    let reasoning = text(fields.get("reasoning"), problems);
+    let id = text(fields.get("id"), problems);
+    let parent_id = text(fields.get("parent_id"), problems);
+    let timeout = fields
+        .get("timeout")
+        .and_then(|node| node.duration(problems));
+    let order = fields
+        .get("order")
+        .and_then(|node| order(&node, problems))
+        .unwrap_or_default();
+    let steps = fields.get("steps").and_then(|node| node.list(problems));
+    fields.unsupported(problems, "inputs");
+    fields.finish(problems);
+    let steps = steps.unwrap_or_default();
+    let steps = steps
+        .iter()
+        .enumerate()
+        .map(|(index, node)| step(index, node, problems));
+    let steps = steps.collect();
+    Some(ExecutionPlan {
+        assistant_id,
+        steps,
+        reasoning,
+        id,
+        parent_id,
+        timeout,
+        order,
+    })
+}
+
+fn order(node: &Node<'_>, problems: &mut Problems) -> Option<Order> {
+    if node.value.as_str() == Some("graph") {
+        problems.push(
+            Problem::error(
+                "unsupported",
+                node.place(),
+                "`order: graph` is not supported by this version of obs",
+            )
+            .help("put the steps in an order that works and leave `order` out"),
+        );
+        return None;
+    }
+    node.choice(problems, &[("sequence", Order::Sequence)])
+}
+
+/// Reads one step. What can't be read gets the seed's zero value, so that the seed's own checks
+/// speak of it.
+fn step(index: usize, node: &Node<'_>, problems: &mut Problems) -> ExecutionStep {
+    let mut step = ExecutionStep {
+        name: String::new(),
+        step_type: StepType::Skill,
+        arguments: Map::new(),
+        step_id: None,
+        skill: None,
+        timeout: None,
+        continue_on_error: false,
+        output_schema: None,
+        expected_output: None,
+    };
+    let Some(mut fields) = node.fields(problems, "a step") else {
+        return step;
+    };
+    if let Some(name) = name(index, &mut fields, problems) {
+        name.clone_into(&mut step.name);
+    }
+    if let Some(step_type) = step_type(index, &mut fields, problems) {
+        step.step_type = step_type;
+    }
+    step.step_id = fields
+        .get("step_id")
+        .and_then(|node| step_id(&node, problems));
+    step.skill = fields
+        .get("skill")
+        .and_then(|node| skill_ref(&node, problems));
+    step.timeout = step_timeout(&mut fields, problems);
+    step.continue_on_error = fields
+        .get("continue_on_error")
+        .and_then(|node| node.boolean(problems))
+        .unwrap_or_default();
+    step.output_schema = fields.get("output_schema").and_then(|node| {
+        matches!(node.value, Value::Bool(_))
+            .then(|| node.value.clone())
+            .or_else(|| node.object(problems).cloned().map(Value::Object))
+    });
+    step.expected_output = fields
+        .get("expected_output")
+        .and_then(|node| node.string(problems).map(str::to_owned));
+    let references = fields
+        .get("references")
+        .and_then(|node| node.boolean(problems));
+    if let Some(arguments) = fields.get("arguments") {
+        step.arguments = arguments.object(problems).cloned().unwrap_or_default();
+        if references.unwrap_or(true) {
+            refuse_references(&arguments, problems);
+        }
+    }
+    for key in [
+        "retry",
+        "depends_on",
+        "parallel_group",
+        "parallelizable",
+        "risk_level",
+    ] {
+        fields.unsupported(problems, key);
+    }
+    fields.finish(problems);
+    step
+}
+
+fn name<'d>(index: usize, fields: &mut Fields<'d>, problems: &mut Problems) -> Option<&'d str> {
+    let node = fields.get("name");
+    if let Some(node) = &node {
+        match node.string(problems) {
+            Some("") => {}
+            other => return other,
+        }
+    }
+    let place = node.map_or_else(|| fields.node.place(), |node| node.place());
+    problems.push(
+        Problem::error("empty_name", place, format!("step {index} has empty name"))
+            .help("add `name:` with the id of the skill to call"),
+    );
+    None
+}
+
+fn step_type(index: usize, fields: &mut Fields<'_>, problems: &mut Problems) -> Option<StepType> {
+    let node = fields.get("type");
+    let text = match &node {
+        Some(node) => node.string(problems)?,
+        None => "",
+    };
+    let step_type = match text {
+        "skill" => return Some(StepType::Skill),
+        "tool" => return Some(StepType::Tool),
+        other => other,
+    };
+    let message = format!("step {index} has invalid type: {step_type}");
+    let place = node.map_or_else(|| fields.node.place(), |node| node.place());
+    problems.push(
+        Problem::error("invalid_type", place, message)
+            .help("write `type: skill` or `type: tool`")
+            .expected(["skill", "tool"].as_slice())
+            .got(step_type),
+    );
+    None
+}
+
+fn step_id(node: &Node<'_>, problems: &mut Problems) -> Option<String> {
+    let text = node.string(problems)?;
+    if text.is_empty() || matches!(text, "inputs" | "item") {
+        let message = if text.is_empty() {
+            "`step_id` is empty".to_owned()
+        } else {
+            format!("the step_id `{text}` is a reserved word")
+        };
+        problems.push(
+            Problem::error("step_id", node.place(), message).help("give the step another step_id"),
+        );
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+fn skill_ref(node: &Node<'_>, problems: &mut Problems) -> Option<SkillRef> {
+    let text = node.string(problems)?;
+    let (id, version) = match text.split_once('@') {
+        Some((id, version)) => (id, Some(version.to_owned())),
+        None => (text, None),
+    };
+    if id.is_empty() || version.as_deref() == Some("") {
+        problems.push(
+            Problem::error("skill", node.place(), format!("`skill` can't be `{text}`"))
+                .help("write an id such as `core/fetch`, or with a version `core/fetch@1.2.0`"),
+        );
+        return None;
+    }
+    Some(SkillRef {
+        id: id.to_owned(),
+        version,
+    })
+}
+
+/// `timeout` with a unit, or OpenBotStack's `timeout_ms`.
+fn step_timeout(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Duration> {
+    let timeout = fields.get("timeout");
+    let timeout_ms = fields.get("timeout_ms");
+    if timeout.is_some() && timeout_ms.is_some() {
+        problems.push(
+            Problem::error(
+                "two_timeouts",
+                fields.place_of_key("timeout_ms"),
+                "`timeout` and `timeout_ms` both bound this step",
+            )
+            .help("keep one of the two"),
+        );
+    }
+    let from_ms = timeout_ms
+        .and_then(|node| node.integer(problems, 1))
+        .map(Duration::from_millis);
+    match timeout {
+        Some(node) => node.duration(problems),
+        None => from_ms.map(|timeout| timeout.min(crate::model::MAX_DURATION)),
+    }
+}
+
+/// References between steps are not expanded yet; handing `{{…}}` to a skill as plain text would
+/// run something else than the plan says.
+fn refuse_references(node: &Node<'_>, problems: &mut Problems) {
+    match node.value {
+        Value::String(text) if holds_reference(text) => problems.push(
+            Problem::error(
+                "unsupported",
+                node.place(),
+                "references (`{{…}}`) are not supported by this version of obs",
+            )
+            .help("write the value itself, or `references: false` on the step for plain text"),
+        ),
+        Value::Array(_) => {
+            for element in node.list(problems).into_iter().flatten() {
+                refuse_references(&element, problems);
+            }
+        }
+        Value::Object(map) => {
+            for (key, value) in map {
+                let token = super::decode::escape_token(key);
+                let pointer = format!("{}/{token}", node.pointer);
+                refuse_references(&Node { value, pointer }, problems);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn holds_reference(text: &str) -> bool {
+    text.match_indices("{{")
+        .any(|(at, _)| !text[..at].ends_with('$'))
+}

@@ -1,0 +1,23 @@
+//! From a path to a plan, with every problem in its place.
+//!
+//! Invariant: nothing in this room starts a process or looks at a skill. The way is a straight
+//! line: [`Source`] (path to text), [`Document`] (text to data and places), [`load`] (data to plan
+//! and problems), [`diagnostic`] (problems to what a person or a program reads).
+
+pub mod decode;
+pub mod diagnostic;
+mod document;
+mod json;
+mod load;
+mod nearest;
+mod number;
+mod source;
+mod spans;
+mod validate;
+mod yaml;
+
+pub use document::Document;
+pub use load::{LoadedPlan, load};
+pub use nearest::nearest;
+pub use source::{DEFAULT_MAX_BYTES, Language, STDIN_NAME, Source, SourceError};
+pub use validate::validate;

@@ -1,0 +1,75 @@
+//! Where each node of a document stands in its text.
+
+use std::ops::Range;
+
+use serde_json::Value;
+
+use crate::model::Part;
+
+/// The places of one node and of all below it, in document order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Spans {
+    /// Bytes of the value.
+    pub(super) value: Range<u32>,
+    /// Bytes of the key, where the node is the value of a mapping entry.
+    pub(super) key: Option<Range<u32>>,
+    /// The children: elements of a list, values of a mapping.
+    pub(super) children: Vec<Spans>,
+}
+
+impl Spans {
+    /// A leaf at `bytes`.
+    pub(super) fn leaf(bytes: Range<usize>) -> Self {
+        Self {
+            value: narrow(&bytes),
+            ..Self::default()
+        }
+    }
+
+    /// The bytes of the `part` of the node at `pointer`; of the nearest node above it where there is
+    /// none, which is where a missing key is to be added.
+    pub(super) fn find(&self, value: &Value, pointer: &str, part: Part) -> Range<usize> {
+        let (mut spans, mut value, mut complete) = (self, value, true);
+        for token in pointer.split('/').skip(1) {
+            let token = token.replace("~1", "/").replace("~0", "~");
+            let Some((index, child)) = child(value, &token) else {
+                complete = false;
+                break;
+            };
+            let Some(below) = spans.children.get(index) else {
+                complete = false;
+                break;
+            };
+            (spans, value) = (below, child);
+        }
+        match (&spans.key, part) {
+            (Some(key), Part::Key) => widen(key),
+            (Some(key), Part::Value) if !complete => widen(key),
+            _ => widen(&spans.value),
+        }
+    }
+}
+
+fn child<'v>(value: &'v Value, token: &str) -> Option<(usize, &'v Value)> {
+    match value {
+        Value::Object(map) => map
+            .iter()
+            .enumerate()
+            .find(|(_, (key, _))| *key == token)
+            .map(|(index, (_, child))| (index, child)),
+        Value::Array(list) => {
+            let index = token.parse().ok()?;
+            list.get(index).map(|child| (index, child))
+        }
+        _ => None,
+    }
+}
+
+/// Plans are a few megabytes at the most; half the size keeps the tree of a large one small.
+pub(super) fn narrow(bytes: &Range<usize>) -> Range<u32> {
+    u32::try_from(bytes.start).unwrap_or(u32::MAX)..u32::try_from(bytes.end).unwrap_or(u32::MAX)
+}
+
+pub(super) fn widen(bytes: &Range<u32>) -> Range<usize> {
+    bytes.start as usize..bytes.end as usize
+}

@@ -1,0 +1,136 @@
+//! What can be wrong with a plan that reads well: the seed's rules, and names that clash.
+
+use std::collections::HashMap;
+
+use crate::model::{ExecutionPlan, Place, Problem, Problems, Severity};
+
+/// Checks that a plan is well-formed: the seed's `Validate`, which stops at the first error.
+///
+/// # Errors
+/// The message of the first problem that is an error, in the seed's words.
+pub fn validate(plan: &ExecutionPlan) -> Result<(), String> {
+    let mut problems = Problems::default();
+    for (index, step) in plan.steps.iter().enumerate() {
+        if step.name.is_empty() {
+            return Err(format!("step {index} has empty name"));
+        }
+    }
+    check(plan, &mut problems);
+    match problems
+        .iter()
+        .find(|problem| problem.severity == Severity::Error)
+    {
+        Some(problem) => Err(problem.message.clone()),
+        None => Ok(()),
+    }
+}
+
+/// Adds the problems of a plan as a whole.
+pub(super) fn check(plan: &ExecutionPlan, problems: &mut Problems) {
+    let steps_are_wrong = problems
+        .iter()
+        .any(|problem| problem.place == Place::value("/steps"));
+    if plan.steps.is_empty() && !steps_are_wrong {
+        problems.push(
+            Problem::error(
+                "no_steps",
+                Place::value("/steps"),
+                "plan must have at least one step",
+            )
+            .help("add one: `steps: [{name: core/fetch, type: skill}]`"),
+        );
+    }
+    if plan.assistant_id.is_empty() {
+        problems.push(
+            Problem::warning(
+                "no_assistant_id",
+                Place::key("/assistant_id"),
+                "the plan has no `assistant_id`",
+            )
+            .help("add one, so that the log says who wrote the plan"),
+        );
+    }
+    check_step_ids(plan, problems);
+}
+
+fn check_step_ids(plan: &ExecutionPlan, problems: &mut Problems) {
+    let mut by_id: HashMap<&str, usize> = HashMap::new();
+    for (index, step) in plan.steps.iter().enumerate() {
+        let Some(id) = &step.step_id else { continue };
+        let place = Place::value(format!("/steps/{index}/step_id"));
+        if let Some(first) = by_id.get(id.as_str()) {
+            let message = format!("the step_id `{id}` is taken by step {first}");
+            problems.push(
+                Problem::error("duplicate_step_id", place, message)
+                    .help("step_ids are unique; choose another"),
+            );
+            continue;
+        }
+        by_id.insert(id, index);
+        let namesake = plan
+            .steps
+            .iter()
+            .position(|other| other.name == *id)
+            .filter(|other| *other != index);
+        if let Some(other) = namesake {
+            let message = format!("the step_id `{id}` is also the name of step {other}");
+            problems.push(
+                Problem::error("duplicate_step_id", place, message)
+                    .help("choose another, so that `{{…}}` can mean one step only"),
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Source, load};
+
+    fn messages(text: &str) -> Vec<String> {
+        let source = Source::from_bytes("p.yaml".to_owned(), text.as_bytes().to_vec()).unwrap();
+        load(source)
+            .problems
+            .iter()
+            .map(|problem| problem.message.clone())
+            .collect()
+    }
+
+    #[test]
+    fn speaks_the_seeds_words() {
+        assert_eq!(
+            messages("assistant_id: a\nsteps: []"),
+            ["plan must have at least one step"]
+        );
+        assert_eq!(
+            messages("assistant_id: a"),
+            ["plan must have at least one step"]
+        );
+        assert_eq!(
+            messages("assistant_id: a\nsteps:\n- {name: a, type: skill}\n- {type: llm}"),
+            ["step 1 has empty name", "step 1 has invalid type: llm"]
+        );
+    }
+
+    #[test]
+    fn a_step_id_names_one_step() {
+        let text = "assistant_id: a\nsteps:\n- {name: a, type: skill, step_id: x}\n\
+                    - {name: b, type: skill, step_id: x}\n- {name: c, type: skill, step_id: a}\n";
+        assert_eq!(
+            messages(text),
+            [
+                "the step_id `x` is taken by step 0",
+                "the step_id `a` is also the name of step 0"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_seeds_validate_stops_at_the_first() {
+        let plan = ExecutionPlan::default();
+        assert_eq!(
+            validate(&plan),
+            Err("plan must have at least one step".to_owned())
+        );
+    }
+}
