@@ -12,6 +12,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::Serialize;
 use tokio::sync::oneshot;
 
 use crate::model::{ExecutionLogRecord, StepType};
@@ -112,8 +113,8 @@ pub struct StepHeader {
 pub struct StepDetail {
     /// The resolved argument vector; empty where no process was meant.
     pub command: Vec<String>,
-    /// The skill's permissions as its manifest has them.
-    pub permissions: Vec<String>,
+    /// What the skill was confined to, in lines for people.
+    pub confinement: Vec<String>,
     /// Where the skill ran.
     pub working_directory: Option<PathBuf>,
     /// Something to try.
@@ -149,7 +150,8 @@ pub struct RunSummary {
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RunStatus {
     /// Every step succeeded, or failed where the plan allows it.
     Success,

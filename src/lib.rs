@@ -1,4 +1,5 @@
 //! obs runs execution plans.
+
 pub mod event;
 pub mod model;
 pub mod plan;

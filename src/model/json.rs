@@ -1,7 +1,8 @@
 //! JSON text as obs prints it: one line or indented, and always safe to look at.
 //!
 //! Invariant: a control or format character of a string leaves as `\uXXXX`, so that a record can be
-//! shown on a terminal; read back, it is the same value.
+//! shown on a terminal, and so does the second `#` of `##[`, which a GitHub runner takes for a command
+//! wherever it stands in a line. Read back, it is the same value.
 
 use std::io::{self, Write};
 
@@ -10,6 +11,12 @@ use serde_json::Serializer;
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 
 use super::escaped::is_unsafe;
+
+/// True for a key that `serde_json` keeps for itself: a mapping with it would be read as something
+/// else, so no text of a stranger may hold one.
+pub fn is_reserved_key(key: &str) -> bool {
+    key.starts_with("$serde_json::private::")
+}
 
 /// `value` on one line, without the line feed.
 pub fn json_line<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<String> {
@@ -75,7 +82,12 @@ impl<F: Formatter> Formatter for SafeText<F> {
 
 fn write_safe<W: ?Sized + Write>(writer: &mut W, fragment: &str) -> io::Result<()> {
     let mut written = 0;
-    for (at, c) in fragment.char_indices().filter(|&(_, c)| is_unsafe(c)) {
+    for (at, c) in fragment.char_indices() {
+        let begins_command =
+            c == '#' && fragment[..at].ends_with('#') && fragment[at..].starts_with("#[");
+        if !begins_command && !is_unsafe(c) {
+            continue;
+        }
         writer.write_all(&fragment.as_bytes()[written..at])?;
         let mut units = [0; 2];
         for unit in c.encode_utf16(&mut units) {
@@ -101,6 +113,14 @@ mod tests {
             line,
             r#"{"k\u202e":["\u001b[2J\u009b\u007f","\udb40\udc41",1]}"#
         );
+        assert_eq!(serde_json::from_str::<Value>(&line).unwrap(), value);
+    }
+
+    #[test]
+    fn a_workflow_command_is_broken_but_the_value_is_kept() {
+        let value = json!({"##[error]": "a ###[group]\\##[x]"});
+        let line = json_line(&value).unwrap();
+        assert!(!line.contains("##["), "{line}");
         assert_eq!(serde_json::from_str::<Value>(&line).unwrap(), value);
     }
 

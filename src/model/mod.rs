@@ -12,11 +12,13 @@ mod problem;
 mod record;
 mod request;
 mod result;
+mod signal;
+mod strict_json;
 mod usage;
 
 pub use duration::{DurationError, MAX_DURATION, format_duration, parse_duration};
 pub use escaped::{Escaped, EscapedLines};
-pub use json::{json_line, json_pretty};
+pub use json::{is_reserved_key, json_line, json_pretty};
 pub use plan::{ExecutionPlan, ExecutionStep, Order, SkillRef, StepType};
 pub use problem::{Part, Place, Problem, Problems, Severity};
 pub use record::{
@@ -24,4 +26,6 @@ pub use record::{
 };
 pub use request::ExecutionRequest;
 pub use result::{ExecutionResult, ExecutionStatus};
+pub use signal::signal_name;
+pub use strict_json::{StrictJsonError, json_error_offset, strict_json};
 pub use usage::ResourceUsage;

@@ -89,6 +89,7 @@ impl Problem {
 pub struct Problems {
     list: Vec<Problem>,
     left_out: usize,
+    errors_left_out: usize,
 }
 
 impl Problems {
@@ -101,12 +102,24 @@ impl Problems {
             self.list.push(problem);
         } else {
             self.left_out += 1;
+            self.errors_left_out += usize::from(problem.severity == Severity::Error);
+        }
+    }
+
+    /// Adds an error that is costly to describe; it is only counted where it would not be kept.
+    pub fn push_error_with(&mut self, describe: impl FnOnce() -> Problem) {
+        if self.list.len() < Self::MAX_KEPT {
+            self.list.push(describe());
+        } else {
+            self.left_out += 1;
+            self.errors_left_out += 1;
         }
     }
 
     /// Adds those of another file or check.
     pub fn append(&mut self, other: Self) {
         self.left_out += other.left_out;
+        self.errors_left_out += other.errors_left_out;
         for problem in other.list {
             self.push(problem);
         }
@@ -117,11 +130,18 @@ impl Problems {
         self.left_out
     }
 
-    /// True where one of them stops the plan.
+    /// True where one of them, kept or not, stops the plan.
     pub fn has_errors(&self) -> bool {
-        self.list
-            .iter()
-            .any(|problem| problem.severity == Severity::Error)
+        self.count(Severity::Error) > 0
+    }
+
+    /// How many of a severity were found, kept or not.
+    pub fn count(&self, severity: Severity) -> usize {
+        let kept = self.list.iter().filter(|p| p.severity == severity).count();
+        kept + match severity {
+            Severity::Error => self.errors_left_out,
+            Severity::Warning => self.left_out - self.errors_left_out,
+        }
     }
 
     /// The kept ones, to be sorted or completed.
@@ -142,7 +162,7 @@ impl From<Problem> for Problems {
     fn from(problem: Problem) -> Self {
         Self {
             list: vec![problem],
-            left_out: 0,
+            ..Self::default()
         }
     }
 }

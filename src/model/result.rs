@@ -1,5 +1,6 @@
 //! What an executor gives back.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,8 @@ pub struct ExecutionResult {
     pub duration: Duration,
     /// What it consumed.
     pub resource_usage: ResourceUsage,
+    /// How often the skill was started.
+    pub attempts: u32,
     /// The kind of failure; `None` on success.
     pub error_code: Option<ErrorCode>,
     /// The leader's exit code, if it exited.
@@ -51,6 +54,10 @@ pub struct ExecutionResult {
     pub stderr: Option<Excerpt>,
     /// The resolved argument vector, for the failure report. Empty for built-ins.
     pub command: Vec<String>,
+    /// Where it ran. `None` for built-ins.
+    pub working_directory: Option<PathBuf>,
+    /// Something to try after a failure.
+    pub hint: Option<String>,
     /// What confined it.
     pub sandbox: SandboxReport,
 }

@@ -11,6 +11,8 @@ use serde_json::{Map, Value, json};
 use super::nearest::nearest;
 use crate::model::{Place, Problem, Problems, parse_duration};
 
+const DURATION_HELP: &str = "write a number above zero with a unit: `500ms`, `30s`, `1m30s`, `2h`";
+
 /// A node of a document with its pointer.
 #[derive(Debug, Clone)]
 pub struct Node<'d> {
@@ -59,7 +61,10 @@ impl<'d> Node<'d> {
             }),
             other => {
                 let message = format!("{what} must be a mapping, found {}", kind_of(other));
-                problems.push(self.wrong_type(message, "object"));
+                problems.push(
+                    self.wrong_type(message, "object")
+                        .help("write `key: value` entries"),
+                );
                 None
             }
         }
@@ -69,7 +74,10 @@ impl<'d> Node<'d> {
     pub fn object(&self, problems: &mut Problems) -> Option<&'d Map<String, Value>> {
         let map = self.value.as_object();
         if map.is_none() {
-            problems.push(self.must_be("a mapping", "object"));
+            problems.push(
+                self.must_be("a mapping", "object")
+                    .help("write `key: value` entries"),
+            );
         }
         map
     }
@@ -77,7 +85,10 @@ impl<'d> Node<'d> {
     /// The elements of a list.
     pub fn list(&self, problems: &mut Problems) -> Option<Vec<Self>> {
         let Some(list) = self.value.as_array() else {
-            problems.push(self.must_be("a list", "array"));
+            problems.push(
+                self.must_be("a list", "array")
+                    .help("write the elements in brackets: `[…, …]`"),
+            );
             return None;
         };
         let element = |(index, value)| self.entry(&usize::to_string(&index), value);
@@ -95,7 +106,7 @@ impl<'d> Node<'d> {
                     let help = format!("quote it: {quoted}");
                     problem.help(help).fix(self.replace_with(&quoted))
                 }
-                _ => problem,
+                _ => problem.help("write one text, in quotes where it is not a plain word"),
             });
         }
         text
@@ -113,7 +124,7 @@ impl<'d> Node<'d> {
                 Some("no" | "off" | "False" | "n") => problem
                     .help("write `false`")
                     .fix(self.replace_with(&json!(false))),
-                _ => problem,
+                _ => problem.help("write `true` or `false`"),
             });
         }
         flag
@@ -125,7 +136,13 @@ impl<'d> Node<'d> {
             Some(number) if number >= least => Some(number),
             _ => {
                 let what = format!("a whole number of at least {least}");
-                problems.push(self.must_be(&what, "integer"));
+                let help = format!("write {what}");
+                let mut problem = self.must_be(&what, "integer").help(help);
+                if let Value::Number(number) = self.value {
+                    problem.message = format!("`{}` must be {what}, found {number}", self.name());
+                    problem = problem.got(self.value.clone());
+                }
+                problems.push(problem);
                 None
             }
         }
@@ -139,6 +156,7 @@ impl<'d> Node<'d> {
                 Ok(duration) => return Some(duration),
                 Err(error) => {
                     Problem::error("duration", self.place(), format!("`{name}`: {error}"))
+                        .help(DURATION_HELP)
                 }
             },
             Value::Number(number) => Problem::error(
@@ -149,7 +167,9 @@ impl<'d> Node<'d> {
             .help(format!(
                 "write `{number}s` for seconds or `{number}ms` for milliseconds"
             )),
-            _ => self.must_be("a duration such as `30s`", "duration"),
+            _ => self
+                .must_be("a duration such as `30s`", "duration")
+                .help(DURATION_HELP),
         };
         problems.push(problem.expected("duration").got(self.value.clone()));
         None
@@ -245,26 +265,28 @@ impl<'d> Fields<'d> {
     /// Reports every key that nobody asked for. Keys that begin with `x-` are free.
     pub fn finish(self, problems: &mut Problems) {
         for key in self.map.keys() {
-            if self.known.contains(&key.as_str()) || key.starts_with("x-") {
-                continue;
+            if !self.known.contains(&key.as_str()) && !key.starts_with("x-") {
+                problems.push_error_with(|| self.unknown_key(key));
             }
-            let message = format!("unknown key `{key}` in {}", self.what);
-            let problem =
-                Problem::error("unknown_key", self.place_of_key(key), message).got(key.as_str());
-            let unused = self.known.iter().copied().filter(|known| !self.has(known));
-            problems.push(match nearest(key, unused) {
-                Some(known) => {
-                    let from = format!("{}/{}", self.node.pointer, escape_token(key));
-                    let path = format!("{}/{known}", self.node.pointer);
-                    problem
-                        .help(format!("did you mean `{known}`?"))
-                        .expected(known)
-                        .fix(json!([{"op": "move", "from": from, "path": path}]))
-                }
-                None => problem
-                    .help(format!("known keys are {}", in_backticks(&self.known)))
-                    .expected(self.known.clone()),
-            });
+        }
+    }
+
+    fn unknown_key(&self, key: &str) -> Problem {
+        let message = format!("unknown key `{key}` in {}", self.what);
+        let problem = Problem::error("unknown_key", self.place_of_key(key), message).got(key);
+        let unused = self.known.iter().copied().filter(|known| !self.has(known));
+        match nearest(key, unused) {
+            Some(known) => {
+                let from = format!("{}/{}", self.node.pointer, escape_token(key));
+                let path = format!("{}/{known}", self.node.pointer);
+                problem
+                    .help(format!("did you mean `{known}`?"))
+                    .expected(known)
+                    .fix(json!([{"op": "move", "from": from, "path": path}]))
+            }
+            None => problem
+                .help(format!("known keys are {}", in_backticks(&self.known)))
+                .expected(self.known.clone()),
         }
     }
 }

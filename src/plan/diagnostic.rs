@@ -1,7 +1,7 @@
 //! Problems as a person, a program or a CI system reads them.
 //!
 //! Invariant: whatever the file holds, what leaves here is safe to look at: the shown line is cut to
-//! [`MAX_CHARS_SHOWN`] around the problem and its unsafe characters are replaced.
+//! `MAX_CHARS_SHOWN` around the problem and its unsafe characters are replaced.
 
 use std::ops::Range;
 
@@ -52,7 +52,23 @@ pub fn snippet(problem: &Problem, document: &Document, color: bool) -> String {
     if let Some(help) = &problem.help {
         group = group.element(Level::HELP.message(shown_message(help)));
     }
-    renderer.render(&[group]) + "\n"
+    let mut text = renderer.render(&[group]) + "\n";
+    if view.is_cut {
+        remove_empty_origin(&mut text);
+    }
+    text
+}
+
+/// The renderer takes a text that stands apart from its place for another file and writes ` ::: ` with
+/// no name above it, which means nothing here and begins as a GitHub workflow command does.
+fn remove_empty_origin(text: &mut String) {
+    // Title, place and a separator come before it, each one line.
+    let mut lines = text.match_indices('\n').map(|(at, _)| at + 1);
+    if let (Some(start), Some(end)) = (lines.nth(2), lines.next())
+        && text[start..end].contains(":::")
+    {
+        text.drain(start..end);
+    }
 }
 
 /// A problem as one JSON object.
@@ -122,16 +138,19 @@ impl View {
         let (before, is_cut) = last_chars(&text[line_start..bytes.start]);
         let marked = first_chars(&text[bytes.start..marked_end]);
         let after = first_chars(&text[marked_end..line_end]);
+        let before = bytes.start - before.len()..bytes.start;
+        let marked = bytes.start..bytes.start + marked.len();
+        let after = marked_end..marked_end + after.len();
         let mut shown = if is_cut {
             "…".to_owned()
         } else {
             String::new()
         };
-        shown.push_str(&safe(before));
+        shown.push_str(&safe(text, before));
         let start = shown.len();
-        shown.push_str(&safe(marked));
+        shown.push_str(&safe(text, marked));
         let end = shown.len();
-        shown.push_str(&safe(after));
+        shown.push_str(&safe(text, after));
         Self {
             text: shown,
             marked: start..end,
@@ -153,17 +172,27 @@ fn first_chars(text: &str) -> &str {
         .map_or(text, |(at, _)| &text[..at])
 }
 
-/// One replacement character for each unsafe one, so that carets stay under what they mark.
-fn safe(text: &str) -> String {
-    text.chars()
-        .map(|c| {
+/// A part of `text` with one replacement character for each unsafe one, so that carets stay under what
+/// they mark.
+fn safe(text: &str, part: Range<usize>) -> String {
+    let start = part.start;
+    text[part]
+        .char_indices()
+        .map(|(at, c)| {
             let mut buffer = [0; 4];
             let is_safe = c == '\t'
                 || EscapedLines(c.encode_utf8(&mut buffer))
                     .to_string()
                     .chars()
                     .eq([c]);
-            if is_safe { c } else { '\u{fffd}' }
+            // The middle of `##[`, which a GitHub runner takes for a command anywhere in a line.
+            let at = start + at;
+            let is_command = c == '#' && text[..at].ends_with('#') && text[at..].starts_with("#[");
+            if is_safe && !is_command {
+                c
+            } else {
+                '\u{fffd}'
+            }
         })
         .collect()
 }
@@ -197,6 +226,16 @@ mod tests {
             "p.json",
             r#"{"assistant_id": "a", "steps": [{"name": "a", "typ": "skill", "timeout": 30}]}"#
         ));
+    }
+
+    #[test]
+    fn a_cut_line_says_its_own_column_once() {
+        let text = format!("{{\"x-a\": \"{}\", \"key\": 1}}", "y".repeat(100));
+        let shown = shown("p.json", &text);
+        let start =
+            "error[unknown_key]: unknown key `key` in a plan\n --> p.json:1:113\n  |\n1 | …y";
+        assert!(shown.contains(start), "{shown}");
+        assert!(!shown.contains(":::"), "{shown}");
     }
 
     #[test]

@@ -24,7 +24,7 @@ impl Document {
     /// be read as data at all.
     pub fn parse(source: Source) -> (Self, Problems) {
         if source.text.trim().is_empty() {
-            let problem = Problem::error("empty_file", Place::File, "the file is empty");
+            let problem = empty_file("the file is empty");
             return (Self::without_data(source), problem.into());
         }
         let (parsed, problems) = match source.language {
@@ -41,7 +41,7 @@ impl Document {
                 problems,
             ),
             None if problems.is_empty() => {
-                let problem = Problem::error("empty_file", Place::File, "the file holds no data");
+                let problem = empty_file("the file holds no data");
                 (Self::without_data(source), problem.into())
             }
             None => (Self::without_data(source), problems),
@@ -107,4 +107,9 @@ impl Document {
         });
         kept.sort_by_cached_key(|problem| self.bytes_of(&problem.place).start);
     }
+}
+
+fn empty_file(message: &str) -> Problem {
+    Problem::error("empty_file", Place::File, message)
+        .help("write `key: value` entries, or give another file")
 }

@@ -10,10 +10,24 @@ use serde_json::Value;
 
 use super::number::check_finite;
 use super::spans::{Spans, narrow};
-use crate::model::{Place, Problem, Problems};
+use crate::model::{Place, Problem, Problems, is_reserved_key, json_error_offset};
+
+/// What to do about text that is no document, where nothing better is known.
+pub(super) const SYNTAX_HELP: &str =
+    "mend this first: the rest is checked once the text can be read";
+
+/// The deepest nesting that is read: `serde_json`'s own limit.
+pub(super) const MAX_DEPTH: usize = 127;
+
+/// The most values, keys not counted, that a document may hold: a value of one byte of text takes
+/// some 200 bytes of memory, so a bound on the text alone is none.
+pub(super) const MAX_VALUES: usize = 65_536;
 
 /// Reads `text`. Problems that leave the document readable come beside it.
 pub(super) fn parse(text: &str) -> (Option<(Value, Spans)>, Problems) {
+    if let Some(at) = first_value_too_many(text) {
+        return (None, too_many_values(Place::Bytes(at..at + 1)).into());
+    }
     match serde_json::from_str::<Value>(text) {
         Ok(value) => {
             let mut scan = Scan {
@@ -29,7 +43,7 @@ pub(super) fn parse(text: &str) -> (Option<(Value, Spans)>, Problems) {
 }
 
 fn syntax_problem(text: &str, error: &serde_json::Error) -> Problem {
-    let at = offset_of(text, error.line(), error.column());
+    let at = json_error_offset(text, error);
     let place = Place::Bytes(at..text[at..].chars().next().map_or(at, |c| at + c.len_utf8()));
     let whole = error.to_string();
     // serde_json's text ends with the place, which is shown beside the text.
@@ -41,8 +55,57 @@ fn syntax_problem(text: &str, error: &serde_json::Error) -> Problem {
     match message {
         "trailing characters" => problem.help("a plan is one JSON object; remove what follows it"),
         "trailing comma" => problem.help("remove the comma"),
-        _ => problem,
+        _ => problem.help(SYNTAX_HELP),
     }
+}
+
+/// Where a document begins to hold more than [`MAX_VALUES`]. Values lie between brackets and commas,
+/// which can be counted before anything is built.
+fn first_value_too_many(text: &str) -> Option<usize> {
+    let most_values = 1 + [',', '[', '{']
+        .map(|c| text.matches(c).count())
+        .iter()
+        .sum::<usize>();
+    if most_values <= MAX_VALUES {
+        return None;
+    }
+    let mut values = 1;
+    let mut depth = 0_usize;
+    let (mut in_string, mut escaped, mut opened) = (false, false, false);
+    for (at, byte) in text.bytes().enumerate() {
+        if escaped || byte.is_ascii_whitespace() {
+            escaped = false;
+            continue;
+        }
+        // An opening bracket is followed by a value, unless by its closing one.
+        let is_first = opened && !matches!(byte, b']' | b'}');
+        let is_next = byte == b',' && !in_string;
+        values += usize::from(is_first) + usize::from(is_next);
+        if values > MAX_VALUES {
+            return Some(at);
+        }
+        opened = !in_string && matches!(byte, b'[' | b'{');
+        match byte {
+            b'\\' => escaped = in_string,
+            b'"' => in_string = !in_string,
+            // `serde_json` stops here, and that is then what is wrong.
+            b'[' | b'{' if !in_string && depth == MAX_DEPTH => return None,
+            b'[' | b'{' if !in_string => depth += 1,
+            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The problem of a document that holds too much for obs.
+pub(super) fn too_many_values(place: Place) -> Problem {
+    Problem::error(
+        "too_many_values",
+        place,
+        format!("more than {MAX_VALUES} values"),
+    )
+    .help("put large data into a file and pass its path")
 }
 
 /// The problem of a document that is nested too deeply for obs.
@@ -50,18 +113,9 @@ pub(super) fn too_deep(place: Place) -> Problem {
     Problem::error(
         "too_deep",
         place,
-        "nested too deeply: 128 levels are the most",
+        format!("nested too deeply: {MAX_DEPTH} levels are the most"),
     )
-}
-
-/// The byte offset of `serde_json`'s line (from 1) and column (from 1, in bytes).
-fn offset_of(text: &str, line: usize, column: usize) -> usize {
-    let before: usize = text
-        .split_inclusive('\n')
-        .take(line.saturating_sub(1))
-        .map(str::len)
-        .sum();
-    text.floor_char_boundary((before + column.saturating_sub(1)).min(text.len()))
+    .help("write it flatter, or put deep data into a file and pass its path")
 }
 
 struct Scan<'t> {
@@ -89,6 +143,9 @@ impl Scan<'_> {
         while self.next_item(b'}') {
             let key = self.string();
             let name = serde_json::from_str::<String>(&self.text[key.clone()]).unwrap_or_default();
+            if is_reserved_key(&name) {
+                self.problems.push(reserved_key(&name, key.clone()));
+            }
             if let Some(first) = seen.get(&name) {
                 self.problems
                     .push(duplicate_key(self.text, &name, key.clone(), first));
@@ -187,6 +244,12 @@ impl Scan<'_> {
     }
 }
 
+/// The problem of a key that `serde_json` would take for a number or for raw text.
+pub(super) fn reserved_key(name: &str, bytes: Range<usize>) -> Problem {
+    let message = format!("the key `{name}` is reserved");
+    Problem::error("reserved_key", Place::Bytes(bytes), message).help("choose another key")
+}
+
 /// The problem of a key that stands in a mapping for the second time.
 pub(super) fn duplicate_key(
     text: &str,
@@ -236,11 +299,27 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_the_parser_keeps_for_itself_is_refused() {
+        let (_, problems) = parse(r#"{"a": {"$serde_json::private::Number": "1"}}"#);
+        assert_eq!(problems[0].code, "reserved_key");
+    }
+
+    #[test]
     fn syntax_errors_have_a_place() {
         let (document, problems) = parse("{\n  \"a\": 1,\n}");
         assert!(document.is_none());
         assert_eq!(problems[0].place, Place::Bytes(12..13));
         assert_eq!(problems[0].message, "invalid JSON: trailing comma");
+    }
+
+    #[test]
+    fn values_are_bounded() {
+        let list = |count: usize| format!("[{} {{\"k\": \"a,\\\"[{{\"}}]", "[ ], ".repeat(count));
+        // The list itself, its last element and what that holds are three.
+        assert!(parse(&list(MAX_VALUES - 3)).0.is_some());
+        let (document, problems) = parse(&list(MAX_VALUES - 2));
+        assert!(document.is_none());
+        assert_eq!(problems[0].code, "too_many_values");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::decode::{Fields, Node};
 use super::document::Document;
 use super::source::Source;
-use super::validate;
+use super::{mistaken, validate};
 use crate::model::{
     ExecutionPlan, ExecutionStep, Order, Place, Problem, Problems, SkillRef, StepType,
 };
@@ -27,6 +27,14 @@ pub struct LoadedPlan {
 /// Reads `source` as a plan and checks all that can be checked without its skills.
 pub fn load(source: Source) -> LoadedPlan {
     let (document, mut problems) = Document::parse(source);
+    if let Some(problem) = mistaken::mistaken(&document) {
+        return LoadedPlan {
+            plan: ExecutionPlan::default(),
+            document,
+            problems: problem.into(),
+        };
+    }
+    mistaken::hint_at_yaml(&document, &mut problems);
     // Where the text is no data there is nothing more to say about it.
     let plan = if document.value.is_null() && !problems.is_empty() {
         ExecutionPlan::default()

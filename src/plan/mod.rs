@@ -1,7 +1,7 @@
 //! From a path to a plan, with every problem in its place.
 //!
 //! Invariant: nothing in this room starts a process or looks at a skill. The way is a straight
-//! line: [`Source`] (path to text), [`Document`] (text to data and places), [`load`] (data to plan
+//! line: [`Source`] (path to text), [`Document`] (text to data and places), [`load()`] (data to plan
 //! and problems), [`diagnostic`] (problems to what a person or a program reads).
 
 pub mod decode;
@@ -9,6 +9,7 @@ pub mod diagnostic;
 mod document;
 mod json;
 mod load;
+mod mistaken;
 mod nearest;
 mod number;
 mod source;

@@ -79,6 +79,16 @@ pub enum SourceError {
 }
 
 impl SourceError {
+    /// The file, as the user gave it.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Unreadable { name, .. }
+            | Self::NotRegular { name, .. }
+            | Self::TooLarge { name, .. }
+            | Self::NotUtf8 { name, .. } => name,
+        }
+    }
+
     /// A stable name for scripts.
     pub fn code(&self) -> &'static str {
         match self {
@@ -97,9 +107,11 @@ impl SourceError {
     /// The way out.
     pub fn help(&self) -> Option<&'static str> {
         match self {
-            Self::Unreadable { source, .. } => {
-                (source.kind() == io::ErrorKind::NotFound).then_some("check the path")
-            }
+            Self::Unreadable { source, .. } => match source.kind() {
+                io::ErrorKind::NotFound => Some("check the path"),
+                io::ErrorKind::PermissionDenied => Some("check who may read it"),
+                _ => None,
+            },
             Self::NotRegular { .. } => Some("give a file, or `-` to read standard input"),
             Self::TooLarge { .. } => Some("raise the limit with `--max-plan-size`"),
             Self::NotUtf8 { .. } => Some("save the file as UTF-8"),

@@ -55,6 +55,10 @@ pub(super) fn check(plan: &ExecutionPlan, problems: &mut Problems) {
 
 fn check_step_ids(plan: &ExecutionPlan, problems: &mut Problems) {
     let mut by_id: HashMap<&str, usize> = HashMap::new();
+    let mut by_name: HashMap<&str, usize> = HashMap::new();
+    for (index, step) in plan.steps.iter().enumerate() {
+        by_name.entry(&step.name).or_insert(index);
+    }
     for (index, step) in plan.steps.iter().enumerate() {
         let Some(id) = &step.step_id else { continue };
         let place = Place::value(format!("/steps/{index}/step_id"));
@@ -67,11 +71,7 @@ fn check_step_ids(plan: &ExecutionPlan, problems: &mut Problems) {
             continue;
         }
         by_id.insert(id, index);
-        let namesake = plan
-            .steps
-            .iter()
-            .position(|other| other.name == *id)
-            .filter(|other| *other != index);
+        let namesake = by_name.get(id.as_str()).filter(|other| **other != index);
         if let Some(other) = namesake {
             let message = format!("the step_id `{id}` is also the name of step {other}");
             problems.push(
@@ -123,6 +123,28 @@ mod tests {
                 "the step_id `a` is also the name of step 0"
             ]
         );
+    }
+
+    #[test]
+    fn many_steps_with_ids_are_checked_in_one_pass() {
+        let step = |index| crate::model::ExecutionStep {
+            name: format!("name-{index}"),
+            step_type: crate::model::StepType::Skill,
+            arguments: serde_json::Map::new(),
+            step_id: Some(format!("id-{index}")),
+            skill: None,
+            timeout: None,
+            continue_on_error: false,
+            output_schema: None,
+            expected_output: None,
+        };
+        let plan = ExecutionPlan {
+            assistant_id: "a".to_owned(),
+            steps: (0..200_000).map(step).collect(),
+            ..ExecutionPlan::default()
+        };
+        // Looking through all steps for each of them would take minutes.
+        assert_eq!(validate(&plan), Ok(()));
     }
 
     #[test]

@@ -2,9 +2,9 @@
 //!
 //! Invariant: what comes out is plain JSON data. Tags, merge keys, directives that change meaning,
 //! keys that are no scalars and a second document are refused with a place; aliases are expanded
-//! within [`ALIAS_BUDGET`], nesting within [`MAX_DEPTH`], so a hostile file costs no more memory than
-//! an honest one. The events come from granit-parser, the parser below serde-saphyr, because a typed
-//! reader rounds long numbers and stops at the first problem.
+//! within [`ALIAS_BUDGET`], nesting within [`MAX_DEPTH`], values within [`MAX_VALUES`], so a hostile
+//! file costs no more memory than an honest one. The events come from granit-parser, the parser below
+//! serde-saphyr, because a typed reader rounds long numbers and stops at the first problem.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -13,13 +13,12 @@ use std::ops::Range;
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, options};
 use serde_json::{Map, Value};
 
-use super::json::{duplicate_key, too_deep};
+use super::json::{
+    MAX_DEPTH, MAX_VALUES, SYNTAX_HELP, duplicate_key, reserved_key, too_deep, too_many_values,
+};
 use super::number::{Plain, resolve_plain};
-use super::spans::{Spans, narrow};
-use crate::model::{Place, Problem, Problems};
-
-/// The deepest nesting that is read; `serde_json`'s own limit for JSON.
-const MAX_DEPTH: usize = 127;
+use super::spans::{Spans, narrow, widen};
+use crate::model::{Place, Problem, Problems, is_reserved_key};
 
 /// What all anchors and aliases of a document may add to it, in units of about a byte of memory.
 const ALIAS_BUDGET: usize = 4 << 20;
@@ -63,7 +62,7 @@ fn syntax_problem(text: &str, error: &ScanError) -> Problem {
     match text[at..].chars().next() {
         Some('\t') => problem.help("YAML is indented with spaces, not with tabs"),
         Some('@' | '`') => problem.help("quote a text that begins with this character"),
-        _ => problem,
+        _ => problem.help(SYNTAX_HELP),
     }
 }
 
@@ -107,6 +106,7 @@ struct Builder<'t> {
     frames: Vec<Frame>,
     anchors: HashMap<usize, Node>,
     spent: usize,
+    values: usize,
     documents: usize,
     root: Option<Node>,
     problems: Problems,
@@ -119,6 +119,7 @@ impl<'t> Builder<'t> {
             frames: Vec::new(),
             anchors: HashMap::new(),
             spent: 0,
+            values: 0,
             documents: 0,
             root: None,
             problems: Problems::default(),
@@ -261,6 +262,8 @@ impl<'t> Builder<'t> {
                 )
                 .help("write the entries out"),
             );
+        } else if is_reserved_key(&name) {
+            self.problems.push(reserved_key(&name, bytes.clone()));
         } else if let Some(first) = &first {
             self.problems
                 .push(duplicate_key(self.text, &name, bytes.clone(), first));
@@ -354,9 +357,13 @@ impl<'t> Builder<'t> {
 
     /// Hands a finished node to the collection it stands in.
     fn finish(&mut self, mut node: Node, anchor: usize) -> Step {
+        self.values += 1;
+        if self.values > MAX_VALUES {
+            let place = Place::Bytes(widen(&node.spans.value));
+            return Err(Box::new(too_many_values(place)));
+        }
         if anchor != 0 {
-            let bytes = node.spans.value.start as usize..node.spans.value.end as usize;
-            self.spend(node.cost, bytes)?;
+            self.spend(node.cost, widen(&node.spans.value))?;
             self.anchors.insert(anchor, node.clone());
         }
         let Some(frame) = self.frames.last_mut() else {
@@ -484,10 +491,15 @@ mod tests {
             bomb.extend([format!("a{level}: &a{level} [{list}]\n")]);
         }
         assert_eq!(codes(&bomb), ["alias"]);
+        assert_eq!(codes(&"- 1\n".repeat(MAX_VALUES)), ["too_many_values"]);
         assert_eq!(codes("a: &a [*a]"), ["alias"]);
         assert_eq!(codes("a: 1\n---\nb: 2\n"), ["two_documents"]);
         assert_eq!(codes("? [a]\n: 1\n"), ["key"]);
         assert_eq!(codes("a: *b\n"), ["syntax"]);
+        assert_eq!(
+            codes("a: {$serde_json::private::RawValue: 1}"),
+            ["reserved_key"]
+        );
     }
 
     #[test]
