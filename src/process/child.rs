@@ -1,0 +1,223 @@
+//! Starting a skill's leader.
+//!
+//! Invariant: between clone and exec the child shares the supervisor's memory and has the processor
+//! to itself, so it makes system calls and nothing else: no allocation, no lock, no panic. Whatever
+//! it needs was made ready before; what went wrong comes back through the shared memory. It has the
+//! supervisor's signal state, which is known: all actions default, all signals blocked until the
+//! last calls before exec. The way of starting is that of musl's and glibc's `posix_spawn`.
+
+#![expect(
+    unsafe_code,
+    reason = "clone with shared memory, and the raw calls of the child between clone and exec"
+)]
+
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::io;
+use std::os::fd::RawFd;
+use std::ptr;
+use std::sync::atomic::{AtomicI32, AtomicU8, Ordering};
+
+use rustix::process::{Pid, getpid};
+
+use super::exit::StartStage;
+use super::sandbox::Armor;
+
+/// The child needs little of this; the dynamic loader may bind a symbol on it.
+const STACK_BYTES: usize = 64 * 1024;
+
+/// What a skill is started with.
+pub(super) struct Image<'a> {
+    /// Absolute path.
+    pub(super) program: &'a CStr,
+    pub(super) cwd: &'a CStr,
+    pub(super) argv: Vec<&'a CStr>,
+    pub(super) env: Vec<&'a CStr>,
+    /// Descriptors 0 to 3, all of them above 9.
+    pub(super) stdio: [RawFd; 4],
+    /// What confines it.
+    pub(super) armor: &'a Armor<'a>,
+}
+
+/// Where and why a start ended.
+pub(super) struct StartFailure {
+    pub(super) stage: StartStage,
+    pub(super) errno: i32,
+}
+
+/// Starts skills, one after the other.
+pub(super) struct Spawner {
+    /// The child's stack; 16-byte elements because that is the alignment of a stack.
+    stack: Vec<u128>,
+    /// What the child writes to its `oom_score_adj`.
+    oom_score: CString,
+}
+
+/// What the child reads, and where it writes.
+struct Shared<'a> {
+    program: *const c_char,
+    cwd: *const c_char,
+    argv: *const *const c_char,
+    env: *const *const c_char,
+    stdio: [RawFd; 4],
+    armor: &'a Armor<'a>,
+    oom_score: *const c_char,
+    oom_score_len: usize,
+    parent: libc::pid_t,
+    failed_stage: AtomicU8,
+    failed_errno: AtomicI32,
+}
+
+impl Spawner {
+    pub(super) fn new() -> Self {
+        // Raised, never lowered: that needs no privilege.
+        let own = std::fs::read_to_string("/proc/self/oom_score_adj").unwrap_or_default();
+        let score = own.trim().parse::<i32>().unwrap_or(0).saturating_add(500);
+        Self {
+            stack: vec![0; STACK_BYTES / size_of::<u128>()],
+            // Digits hold no NUL; the default is the empty text, which the kernel refuses.
+            oom_score: CString::new(score.min(1000).to_string()).unwrap_or_default(),
+        }
+    }
+
+    /// Starts `image` and returns when it executes its program or has failed to.
+    pub(super) fn spawn(&mut self, image: &Image<'_>) -> Result<Pid, StartFailure> {
+        let argv = pointers(&image.argv);
+        let env = pointers(&image.env);
+        let shared = Shared {
+            program: image.program.as_ptr(),
+            cwd: image.cwd.as_ptr(),
+            argv: argv.as_ptr(),
+            env: env.as_ptr(),
+            stdio: image.stdio,
+            armor: image.armor,
+            oom_score: self.oom_score.as_ptr(),
+            oom_score_len: self.oom_score.as_bytes().len(),
+            parent: getpid().as_raw_pid(),
+            failed_stage: AtomicU8::new(0),
+            failed_errno: AtomicI32::new(0),
+        };
+        let stack_top = self.stack.as_mut_ptr_range().end;
+        // SAFETY: the stack is aligned, large enough and lives on; `shared` and all that it points
+        // to outlive the child's use of them, because CLONE_VFORK holds this thread until the child
+        // has executed its program or is gone.
+        let pid = unsafe {
+            libc::clone(
+                child_main,
+                stack_top.cast(),
+                libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD,
+                (&raw const shared).cast_mut().cast(),
+            )
+        };
+        let Some(pid) = Pid::from_raw(pid.max(0)) else {
+            return Err(StartFailure {
+                stage: StartStage::Clone,
+                errno: io::Error::last_os_error().raw_os_error().unwrap_or(0),
+            });
+        };
+        match StartStage::from_wire(shared.failed_stage.load(Ordering::Relaxed)) {
+            None => Ok(pid),
+            Some(stage) => {
+                rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty()).ok();
+                Err(StartFailure {
+                    stage,
+                    errno: shared.failed_errno.load(Ordering::Relaxed),
+                })
+            }
+        }
+    }
+}
+
+/// A table of pointers as `execve` wants it.
+fn pointers(texts: &[&CStr]) -> Vec<*const c_char> {
+    texts
+        .iter()
+        .map(|text| text.as_ptr())
+        .chain([ptr::null()])
+        .collect()
+}
+
+/// The child, up to exec.
+extern "C" fn child_main(shared: *mut c_void) -> c_int {
+    // SAFETY: `spawn` passes a `Shared` that lives until this child is done with it. Only shared
+    // references to it exist; the two fields that are written are atomics.
+    let shared = unsafe { &*shared.cast::<Shared<'_>>() };
+    let stage = prepare_and_exec(shared);
+    // SAFETY: errno of this thread; the supervisor's thread, whose it is too, waits.
+    let errno = unsafe { *libc::__errno_location() };
+    shared.failed_errno.store(errno, Ordering::Relaxed);
+    shared
+        .failed_stage
+        .store(stage.to_wire(), Ordering::Relaxed);
+    // SAFETY: ends this process without running anything of the supervisor's.
+    unsafe { libc::_exit(127) }
+}
+
+/// Returns only on failure, with the stage that failed; errno says why.
+fn prepare_and_exec(shared: &Shared<'_>) -> StartStage {
+    // SAFETY: system calls that take no pointer.
+    unsafe {
+        if libc::setsid() < 0 {
+            return StartStage::Session;
+        }
+        // A backstop only: it covers the leader, the supervisor covers everything.
+        if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) < 0 {
+            return StartStage::Session;
+        }
+        // The supervisor may have died before that call took effect.
+        if libc::getppid() != shared.parent {
+            *libc::__errno_location() = libc::ESRCH;
+            return StartStage::Session;
+        }
+    }
+    raise_oom_score(shared);
+    // SAFETY: no pointers; the descriptors are above 9, so none is overwritten before its turn.
+    unsafe {
+        for (target, source) in (0..).zip(shared.stdio) {
+            if libc::dup2(source, target) < 0 {
+                return StartStage::Descriptors;
+            }
+        }
+    }
+    // SAFETY: the path is NUL-terminated and alive.
+    if unsafe { libc::chdir(shared.cwd) } < 0 {
+        return StartStage::WorkingDirectory;
+    }
+    if !shared.armor.put_on() {
+        return StartStage::Confinement;
+    }
+    // SAFETY: no pointers. Last of all descriptors, because the rules were one.
+    if unsafe { libc::close_range(4, libc::c_uint::MAX, 0) } < 0 {
+        return StartStage::Descriptors;
+    }
+    // SAFETY: the set is initialized by sigemptyset.
+    unsafe {
+        let mut none = std::mem::zeroed::<libc::sigset_t>();
+        libc::sigemptyset(&raw mut none);
+        if libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut()) < 0 {
+            return StartStage::Session;
+        }
+    }
+    if !shared.armor.put_on_filter() {
+        return StartStage::Confinement;
+    }
+    // SAFETY: all pointers were made by `spawn` from NUL-terminated texts and NULL-terminated tables
+    // that are alive.
+    unsafe {
+        libc::execve(shared.program, shared.argv, shared.env);
+    }
+    StartStage::Exec
+}
+
+/// Makes the kernel choose a skill before obs when memory runs out. Not being able to is no reason
+/// not to start it.
+fn raise_oom_score(shared: &Shared<'_>) {
+    // SAFETY: the path is a literal, the text and its length were made by `spawn`.
+    unsafe {
+        let path = c"/proc/self/oom_score_adj".as_ptr();
+        let fd = libc::open(path, libc::O_WRONLY | libc::O_CLOEXEC);
+        if fd >= 0 {
+            libc::write(fd, shared.oom_score.cast(), shared.oom_score_len);
+            libc::close(fd);
+        }
+    }
+}

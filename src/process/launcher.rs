@@ -1,0 +1,220 @@
+//! The door of this room: runs processes, and stops and continues all of them.
+//!
+//! Invariant: a supervisor has at most one step; it is given back only after a step that ended well.
+//! While suspended, no step starts. When the launcher is gone, so are its supervisors and all that
+//! they had started.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::clock::RunClock;
+use super::exit::{ProcessError, ProcessEvent, ProcessExit, ProcessSpec, Stop};
+use super::nursery::Nursery;
+use super::run::{Run, unsendable};
+use super::sandbox::Enforceable;
+use super::slot::{Lease, Order, Slot};
+use super::streams::Streams;
+use super::wire::{self, Command, Report};
+use super::zygote::Zygote;
+
+/// What a leader leaves behind may end by itself for that long: a `tee` that is still writing the
+/// leader's last line is no leak (nextest's `leak-timeout`).
+const LEEWAY: Duration = Duration::from_millis(100);
+
+/// A supervisor that has not acknowledged by then is not waited for.
+const ACKNOWLEDGE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Runs processes. Made once, inside a tokio runtime with I/O and time; shared by reference.
+#[derive(Debug)]
+pub struct Launcher {
+    nursery: Arc<Nursery>,
+    clock: RunClock,
+    leeway: Duration,
+    idle: Mutex<Vec<Slot>>,
+    busy: Mutex<Busy>,
+    suspended: watch::Sender<bool>,
+}
+
+/// Where to send orders to running steps.
+#[derive(Debug, Default)]
+struct Busy {
+    next: u64,
+    orders: HashMap<u64, mpsc::UnboundedSender<Order>>,
+}
+
+/// An entry in [`Busy`].
+struct Listed<'a> {
+    launcher: &'a Launcher,
+    key: u64,
+}
+
+impl Drop for Listed<'_> {
+    fn drop(&mut self) {
+        self.launcher.busy().orders.remove(&self.key);
+    }
+}
+
+impl Drop for Launcher {
+    fn drop(&mut self) {
+        // No step can be running: it would borrow this.
+        self.idle().clear();
+        self.nursery.close();
+    }
+}
+
+impl Launcher {
+    /// Takes `zygote` into service. Must be called inside a tokio runtime.
+    pub fn new(zygote: Zygote, clock: RunClock) -> io::Result<Self> {
+        Self::with_leeway(zygote, clock, LEEWAY)
+    }
+
+    /// Like [`Launcher::new`], with another leeway for what a leader leaves behind.
+    pub(super) fn with_leeway(
+        zygote: Zygote,
+        clock: RunClock,
+        leeway: Duration,
+    ) -> io::Result<Self> {
+        Ok(Self {
+            nursery: Arc::new(Nursery::new(zygote)?),
+            clock,
+            leeway,
+            idle: Mutex::default(),
+            busy: Mutex::default(),
+            suspended: watch::Sender::new(false),
+        })
+    }
+
+    /// The clock that graces are measured by.
+    pub fn clock(&self) -> &RunClock {
+        &self.clock
+    }
+
+    /// Runs one process to the end of its tree. `stop` may be raised at any time; `on_event` is
+    /// called with what happens meanwhile and must not block. A future that is dropped ends the
+    /// tree with SIGKILL.
+    ///
+    /// # Errors
+    /// See [`ProcessError`]. Except for [`ProcessError::Unkillable`], nothing that was started is
+    /// alive then.
+    pub async fn run(
+        &self,
+        spec: ProcessSpec,
+        mut stop: watch::Receiver<Stop>,
+        on_event: impl FnMut(ProcessEvent<'_>),
+    ) -> Result<ProcessExit, ProcessError> {
+        let mut spec = spec;
+        self.resumed().await;
+        let frame = wire::encode_start(&spec).map_err(|error| unsendable(&spec, error))?;
+        let (streams, fds) =
+            Streams::open(spec.stdin.take(), spec.max_output_bytes, &spec.secrets)?;
+        let (mut lease, listed) = self.lease(frame, fds).await?;
+        let run = Run::new(&spec, &self.clock, self.leeway, streams, on_event);
+        let outcome = run.follow(&mut lease, &mut stop).await;
+        drop(listed);
+        if let Ok(_) | Err(ProcessError::Start { .. }) = &outcome {
+            self.idle().extend(lease.finish());
+        }
+        outcome
+    }
+
+    /// Finds out what this machine can enforce. Nothing but a supervisor's child changes by that.
+    ///
+    /// # Errors
+    /// Where no supervisor can be had.
+    pub async fn probe(&self) -> Result<Enforceable, ProcessError> {
+        let (mut lease, listed) = self.lease(wire::encode_probe(), Vec::new()).await?;
+        let report = lease.report().await;
+        drop(listed);
+        let Some(Report::Probed(trial)) = report else {
+            return Err(ProcessError::SupervisorDied);
+        };
+        self.idle().extend(lease.finish());
+        Ok(Enforceable::from_trial(trial))
+    }
+
+    /// Stops every running tree and returns when that is done. Until [`Launcher::resume`], none
+    /// starts.
+    pub async fn suspend(&self) {
+        self.suspended.send_replace(true);
+        self.tell_all(Command::Stop).await;
+    }
+
+    /// Lets every tree go on.
+    pub async fn resume(&self) {
+        self.tell_all(Command::Continue).await;
+        self.suspended.send_replace(false);
+    }
+
+    async fn resumed(&self) {
+        let mut suspended = self.suspended.subscribe();
+        // The sender lives in `self`, so waiting can't fail.
+        suspended.wait_for(|suspended| !suspended).await.ok();
+    }
+
+    async fn tell_all(&self, command: Command) {
+        let acknowledged: Vec<_> = self
+            .busy()
+            .orders
+            .values()
+            .filter_map(|orders| {
+                let (sender, receiver) = oneshot::channel();
+                orders.send(Order::Ask(command, sender)).ok()?;
+                Some(receiver)
+            })
+            .collect();
+        let all = async {
+            for receiver in acknowledged {
+                // A supervisor that died has nothing left to stop.
+                receiver.await.ok();
+            }
+        };
+        tokio::time::timeout(ACKNOWLEDGE_PATIENCE, all).await.ok();
+    }
+
+    /// Starts a step on a free supervisor, or a new one.
+    async fn lease(
+        &self,
+        frame: Vec<u8>,
+        fds: Vec<OwnedFd>,
+    ) -> Result<(Lease, Listed<'_>), ProcessError> {
+        let slot = if let Some(slot) = self.living_slot() {
+            slot
+        } else {
+            let (pid, socket) = self.nursery.supervisor().await?;
+            Slot::new(pid, socket, Arc::clone(&self.nursery))?
+        };
+        // Once more, for the time that making a supervisor took. From here to the entry in the list
+        // nothing else runs: a stop comes before this start or finds it in the list.
+        self.resumed().await;
+        let lease = slot.lease(frame, fds);
+        let mut busy = self.busy();
+        let key = busy.next;
+        busy.next += 1;
+        busy.orders
+            .extend(lease.orders().map(|orders| (key, orders)));
+        let listed = Listed {
+            launcher: self,
+            key,
+        };
+        Ok((lease, listed))
+    }
+
+    fn living_slot(&self) -> Option<Slot> {
+        let mut idle = self.idle();
+        // Those that have died in the meantime are dropped on the way.
+        std::iter::from_fn(|| idle.pop()).find(Slot::is_alive)
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Slot>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn busy(&self) -> MutexGuard<'_, Busy> {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,236 @@
+//! Limits on what a tree of processes consumes.
+//!
+//! Invariant: a limit is on the tree, and what counts is what the supervisor has seen while the tree
+//! ran ([`Watch`]): a breach is said with the number that was seen, and neither a bare SIGKILL nor a
+//! peak that only shows after the exit is one. Resource limits of the kernel are per process; they
+//! are the backstop for a supervisor that is late. Never `RLIMIT_AS`, of which Node and Java die, and
+//! never `RLIMIT_NPROC`: it counts all of the user's processes, and root's not at all.
+//!
+//! Memory is the sum of resident sizes as long as that is within the limit, which makes a look
+//! cheap and errs on no skill's side. A sum over the limit may count shared pages more than once, so
+//! then the proportional sizes decide, if two looks in a row agree. Pages that nobody has mapped (in a `memfd`, on a tmpfs) are not
+//! seen. CPU time is that of the living, of those that they have waited for, and of those that the
+//! supervisor has reaped.
+
+use std::time::{Duration, Instant};
+
+use super::census::Census;
+
+/// What a tree of processes may consume.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Memory of all processes together, in bytes.
+    pub memory: Option<u64>,
+    /// User and system time of all processes together.
+    pub cpu: Option<Duration>,
+    /// Processes at the same time. Eight times as many threads are allowed.
+    pub processes: Option<u64>,
+    /// The size of any file that is written, in bytes.
+    pub file_size: Option<u64>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            processes: Some(512),
+            ..Self::NONE
+        }
+    }
+}
+
+/// Something that is limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// In bytes.
+    Memory,
+    /// In milliseconds.
+    Cpu,
+    /// A number.
+    Processes,
+    /// A number.
+    Threads,
+    /// In bytes.
+    FileSize,
+}
+
+/// A tree was ended because it went over a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimitBreach {
+    /// Which.
+    pub limit: Limit,
+    /// The limit.
+    pub allowed: u64,
+    /// What was seen. For a file size the limit once more: the kernel lets nothing larger come to be.
+    pub measured: u64,
+}
+
+/// A limit of the kernel for one process.
+#[derive(Clone, Copy)]
+pub(super) struct Rlimit {
+    pub(super) resource: libc::__rlimit_resource_t,
+    pub(super) value: libc::rlimit,
+}
+
+/// Threads for each process that is allowed.
+const THREADS_PER_PROCESS: u64 = 8;
+
+/// Descriptors for each process: what `select` can handle, and what a program may raise that to.
+const OPEN_FILES: (u64, u64) = (1024, 64 * 1024);
+
+impl Limits {
+    /// No limits.
+    pub const NONE: Self = Self {
+        memory: None,
+        cpu: None,
+        processes: None,
+        file_size: None,
+    };
+
+    /// The kernel's limits for every process of a tree.
+    pub(super) fn rlimits(&self, confined: bool) -> Vec<Rlimit> {
+        let mut rlimits = Vec::new();
+        let mut add = |resource, soft, hard| {
+            rlimits.push(Rlimit {
+                resource,
+                value: clamped(resource, soft, hard),
+            });
+        };
+        if let Some(cpu) = self.cpu {
+            // Only whole seconds, and late enough that the sum is over the limit before.
+            let seconds = cpu.as_secs().saturating_add(2);
+            add(libc::RLIMIT_CPU, seconds, seconds.saturating_add(1));
+        }
+        if let Some(bytes) = self.file_size {
+            add(libc::RLIMIT_FSIZE, bytes, bytes);
+        }
+        if confined {
+            add(libc::RLIMIT_NOFILE, OPEN_FILES.0, OPEN_FILES.1);
+            // A core holds everything that the process knew.
+            add(libc::RLIMIT_CORE, 0, 0);
+        }
+        rlimits
+    }
+
+    fn is_none(&self) -> bool {
+        self.memory.is_none() && self.cpu.is_none() && self.processes.is_none()
+    }
+}
+
+/// Not above what this process has itself: only root may raise that.
+fn clamped(resource: libc::__rlimit_resource_t, soft: u64, hard: u64) -> libc::rlimit {
+    let own = super::sys::rlimit(resource);
+    let hard = own.map_or(hard, |own| hard.min(own.rlim_max));
+    libc::rlimit {
+        rlim_cur: soft.min(hard),
+        rlim_max: hard,
+    }
+}
+
+/// Looks at a tree now and then, and sees when it is over its limits.
+pub(super) struct Watch {
+    limits: Limits,
+    next: Option<Instant>,
+    /// Processes that the last look has seen.
+    last: u64,
+    /// The last look has found too much memory.
+    suspected: bool,
+}
+
+impl Watch {
+    /// Between two looks.
+    const INTERVAL: Duration = Duration::from_millis(50);
+    /// Before the first look, and between two where the tree grows, or is halfway to a limit.
+    const SOON: Duration = Duration::from_millis(10);
+    /// A tree with so many more processes than before is one that grows.
+    const MANY: u64 = 4;
+
+    pub(super) fn new(limits: Limits) -> Self {
+        let next = (!limits.is_none()).then(|| Instant::now() + Self::SOON);
+        Self {
+            limits,
+            next,
+            last: 0,
+            suspected: false,
+        }
+    }
+
+    /// Time until the next look.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        self.next
+            .map(|next| next.saturating_duration_since(Instant::now()))
+    }
+
+    /// Looks, if it is time. `reaped` is the CPU time of those who are no more.
+    pub(super) fn look(&mut self, reaped: Duration) -> Option<LimitBreach> {
+        if self.next.is_none_or(|next| Instant::now() < next) {
+            return None;
+        }
+        // Whoever is over the limit anyway need not be counted to the end.
+        let enough = self.limits.processes.unwrap_or(u64::MAX).saturating_add(1);
+        let census = Census::take(enough);
+        let breach = self
+            .counted(&census, reaped)
+            .or_else(|| self.memory(&census));
+        let hurry = self.is_halfway(&census) || census.processes() >= self.last + Self::MANY;
+        self.last = census.processes();
+        let pause = if hurry { Self::SOON } else { Self::INTERVAL };
+        self.next = Some(Instant::now() + pause);
+        breach
+    }
+
+    /// What is over a limit as soon as it is seen.
+    fn counted(&self, census: &Census, reaped: Duration) -> Option<LimitBreach> {
+        let Limits { cpu, processes, .. } = self.limits;
+        let threads = processes.map(|processes| processes.saturating_mul(THREADS_PER_PROCESS));
+        let cpu = cpu.map(millis);
+        over(Limit::Processes, processes, census.processes())
+            .or_else(|| over(Limit::Threads, threads, census.threads))
+            .or_else(|| over(Limit::Cpu, cpu, millis(census.cpu + reaped)))
+    }
+
+    /// Cheap and too high first; exact only where that decides; and twice, because it is not exact
+    /// while the tree forks.
+    fn memory(&mut self, census: &Census) -> Option<LimitBreach> {
+        let memory = self.limits.memory;
+        let breach = over(Limit::Memory, memory, census.resident)
+            .and_then(|_| over(Limit::Memory, memory, census.proportional()));
+        let confirmed = self.suspected;
+        self.suspected = breach.is_some();
+        breach.filter(|_| confirmed)
+    }
+
+    fn is_halfway(&self, census: &Census) -> bool {
+        let half = |limit: Option<u64>, measured| limit.is_some_and(|limit| measured > limit / 2);
+        half(self.limits.memory, census.resident) || half(self.limits.processes, census.processes())
+    }
+
+    /// The breach that the kernel's own limits have seen, told by the signal that ended a process.
+    pub(super) fn told_by(&self, signal: i32, consumed: Duration) -> Option<LimitBreach> {
+        match signal {
+            libc::SIGXCPU => self.limits.cpu.map(|allowed| LimitBreach {
+                limit: Limit::Cpu,
+                allowed: millis(allowed),
+                measured: millis(consumed.max(allowed)),
+            }),
+            libc::SIGXFSZ => self.limits.file_size.map(|allowed| LimitBreach {
+                limit: Limit::FileSize,
+                allowed,
+                measured: allowed,
+            }),
+            _ => None,
+        }
+    }
+}
+
+fn over(limit: Limit, allowed: Option<u64>, measured: u64) -> Option<LimitBreach> {
+    let allowed = allowed.filter(|allowed| measured > *allowed)?;
+    Some(LimitBreach {
+        limit,
+        allowed,
+        measured,
+    })
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,66 @@
+//! Processes: starting a skill, reading it, ending everything it started.
+//!
+//! Invariant: afterwards nothing that a step started is alive, whatever it did (sessions of its own,
+//! double forks, ignored signals), and whoever of obs, zygote and supervisor is killed on the way.
+//!
+//! ```text
+//! obs ──fork, first thing in main──▶ zygote ──fork, on demand──▶ supervisor ──clone──▶ skill
+//!  │                                                               ▲  one step at a time  ▲
+//!  └────────────── orders, reports, the end of the socket ─────────┘                      │
+//!  └────────────── pipes: stdin, stdout, stderr, events ──────────────────────────────────┘
+//! ```
+//!
+//! obs asks the [`Zygote`] for a supervisor (`nursery`), keeps it for later steps (`slot`,
+//! [`Launcher`]), and follows a step in one `select!` (`run`). The zygote and the supervisors are
+//! single-threaded programs of their own in the files `zygote`, `supervisor`, `tree`, `walk`,
+//! `child`; nothing in those touches tokio or obs's terminal. What a skill may touch is plain data
+//! ([`Confinement`], `sandbox`), what it may consume too ([`Limits`]). `unsafe` is in `sys`, in `child`
+//! and in what the child does to itself (`sandbox::armor`, `sandbox::capabilities`).
+//!
+//! The ideas: bazel's linux-sandbox (a small process that owns the tree), Android's zygote (forked
+//! while small), nextest's runner (one `select!` per child, a clock that stands still with the
+//! terminal), process-wrap (layers around one child).
+
+mod capture;
+mod census;
+mod child;
+mod clock;
+mod exit;
+mod explain;
+mod frame;
+mod launcher;
+mod limits;
+mod nursery;
+mod own_signals;
+mod redact;
+mod run;
+mod sandbox;
+mod slot;
+mod streams;
+mod supervisor;
+mod sys;
+mod tree;
+mod usage;
+mod wait;
+mod walk;
+mod wire;
+mod zygote;
+
+#[cfg(test)]
+mod tests;
+
+pub use capture::MAX_EVENT_LINE;
+pub use clock::{Moment, RunClock};
+pub use exit::{
+    LeaderExit, ProcessError, ProcessEvent, ProcessExit, ProcessSpec, StartStage, Stop,
+};
+pub use launcher::Launcher;
+pub use limits::{Limit, LimitBreach, Limits};
+pub use own_signals::ignore_file_size_signal;
+pub use redact::Secrets;
+pub use sandbox::{
+    Access, Applied, Confinement, DefaultGrants, Enforceable, Grant, Ground, Layer, LayerStatus,
+    Layers, Network, Strictness, default_grants,
+};
+pub use usage::TreeUsage;
+pub use zygote::Zygote;

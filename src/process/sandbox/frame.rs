@@ -1,0 +1,99 @@
+//! A confinement on its way to the supervisor.
+//!
+//! Invariant: what is taken is what was put, or it is an error; the numbers are those of this file
+//! and nobody else's.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::super::frame::{Reader, malformed, put_text, put_u32};
+use super::{Access, Confinement, Grant, Network, Strictness};
+
+/// Appends `confinement` to a frame.
+pub(in crate::process) fn put_confinement(out: &mut Vec<u8>, confinement: Option<&Confinement>) {
+    let Some(confinement) = confinement else {
+        return out.push(0);
+    };
+    out.push(match confinement.strictness {
+        Strictness::Require => 1,
+        Strictness::BestEffort => 2,
+    });
+    match &confinement.network {
+        Network::None => out.push(0),
+        Network::Full => out.push(1),
+        Network::Some { tcp, dns } => {
+            out.push(2 + u8::from(*dns));
+            put_u32(out, tcp.len());
+            for port in tcp {
+                out.extend(port.to_le_bytes());
+            }
+        }
+    }
+    put_u32(out, confinement.grants.len());
+    for grant in &confinement.grants {
+        let access = match grant.access {
+            Access::Read => 0,
+            Access::ReadExec => 1,
+            Access::ReadWrite => 2,
+            Access::ReadWriteExec => 3,
+        };
+        out.push(access);
+        put_text(out, &[grant.path.as_os_str()]);
+        // No path is empty.
+        let base = grant.beneath.as_deref().unwrap_or(Path::new(""));
+        put_text(out, &[base.as_os_str()]);
+    }
+}
+
+/// Reads what [`put_confinement`] has written.
+pub(in crate::process) fn take_confinement(
+    reader: &mut Reader<'_>,
+) -> io::Result<Option<Confinement>> {
+    let strictness = match reader.byte()? {
+        0 => return Ok(None),
+        1 => Strictness::Require,
+        2 => Strictness::BestEffort,
+        _ => return Err(malformed()),
+    };
+    let network = match reader.byte()? {
+        0 => Network::None,
+        1 => Network::Full,
+        kind @ (2 | 3) => Network::Some {
+            tcp: (0..reader.u32()?)
+                .map(|_| reader.u16())
+                .collect::<io::Result<_>>()?,
+            dns: kind == 3,
+        },
+        _ => return Err(malformed()),
+    };
+    let grants = (0..reader.u32()?)
+        .map(|_| take_grant(reader))
+        .collect::<io::Result<_>>()?;
+    Ok(Some(Confinement {
+        grants,
+        network,
+        strictness,
+    }))
+}
+
+fn take_grant(reader: &mut Reader<'_>) -> io::Result<Grant> {
+    let access = match reader.byte()? {
+        0 => Access::Read,
+        1 => Access::ReadExec,
+        2 => Access::ReadWrite,
+        3 => Access::ReadWriteExec,
+        _ => return Err(malformed()),
+    };
+    let mut path = || -> io::Result<PathBuf> {
+        let text = reader.text()?.to_bytes();
+        Ok(PathBuf::from(OsStr::from_bytes(text)))
+    };
+    let (path, base) = (path()?, path()?);
+    Ok(Grant {
+        path,
+        access,
+        beneath: Some(base).filter(|base| !base.as_os_str().is_empty()),
+    })
+}

@@ -1,0 +1,162 @@
+//! Confining a skill: what it may touch, and how the kernel is made to see to it.
+//!
+//! Invariant: what is not granted is denied, by the kernel, to every process of the tree and for
+//! ever; nothing a skill does later widens it. Rules and filter are made in the supervisor, from
+//! plain data ([`Confinement`]) that came over its socket; the child between clone and exec only
+//! puts them on (`armor`). Which layers are in force is reported and never assumed.
+//!
+//! Every layer covers what the others can't see:
+//!
+//! | layer | covers |
+//! |---|---|
+//! | capabilities | what root could do to rules, mounts, other people's files |
+//! | Landlock | files by path, TCP ports, abstract sockets and signals to the outside |
+//! | seccomp | sockets by family and type, and interfaces with a large attack surface |
+//! | `no_new_privs` | setuid programs |
+//! | rlimits | a backstop for what the supervisor counts (`limits`) |
+//!
+//! Known gaps, which no layer covers: mode, times and owner's group of a file outside can be changed
+//! by who owns it (`chmod`, `utimensat`, `chgrp`; Landlock has no such right, and a filter can't see
+//! paths); that a file exists, and its size, can be learned (`stat`); the command lines of other
+//! processes; where datagrams go with `dns`; memory that nobody has mapped (`memfd`, tmpfs) is not
+//! counted; the number of files that are written.
+//!
+//! The order in the child is: limits, capabilities, Landlock, seccomp. Capabilities go first, so that
+//! the domain is entered by a process that is nobody special; the filter goes last, because it
+//! denies what the steps before it need. The ideas: codex's linux-sandbox (Landlock and seccomp without
+//! root, sockets by family), systemd's filter groups (`@mount`, `@keyring`, `@module`, …) and
+//! `RestrictSUIDSGID`, Chromium's and Docker's `ENOSYS` for `clone3`, bazel's linux-sandbox (grants as
+//! a list of paths).
+
+mod armor;
+mod capabilities;
+mod frame;
+mod grants;
+mod landlock;
+mod layer;
+mod probe;
+mod seccomp;
+mod trial;
+
+use std::path::PathBuf;
+
+pub use grants::{DefaultGrants, Ground, default_grants};
+pub use layer::{Applied, Layer, Layers};
+pub use probe::{Enforceable, LayerStatus};
+
+pub(super) use armor::{Armor, Workshop};
+pub(super) use frame::{put_confinement, take_confinement};
+pub(super) use trial::{Trial, try_layers};
+
+/// What a process may touch. Everything else is denied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Confinement {
+    /// Files and directories; where several cover a path, their rights add up.
+    pub grants: Vec<Grant>,
+    /// Sockets.
+    pub network: Network,
+    /// What happens where the kernel lacks a layer.
+    pub strictness: Strictness,
+}
+
+/// What happens where the kernel lacks a layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strictness {
+    /// The process is not started without the layers of [`Confinement::required`].
+    Require,
+    /// It is started with those that there are.
+    BestEffort,
+}
+
+/// Access to a file, or to a directory and everything below it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// Absolute path. What does not exist is not granted, without a word.
+    pub path: PathBuf,
+    /// What may be done.
+    pub access: Access,
+    /// The path must be inside of this directory also after all links on the way have been followed,
+    /// else it is not granted. For paths that another skill may have replaced by a link.
+    pub beneath: Option<PathBuf>,
+}
+
+/// What may be done to a granted path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Reading files, listing directories.
+    Read,
+    /// Reading, listing, executing.
+    ReadExec,
+    /// Reading, listing, writing, making, renaming and removing.
+    ReadWrite,
+    /// All of it.
+    ReadWriteExec,
+}
+
+/// The sockets that a process may have. Pairs of connected Unix sockets are always allowed, any
+/// other Unix socket never is: what listens there (a session bus, docker, an agent) has more rights
+/// than the process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Network {
+    /// None.
+    None,
+    /// Some. Both parts need TCP rules of Landlock (ABI 4).
+    Some {
+        /// Ports that TCP connections may go to.
+        tcp: Vec<u16>,
+        /// UDP, and TCP to port 53. Where datagrams go can't be restricted by the kernels of today.
+        dns: bool,
+    },
+    /// TCP and UDP to and from everywhere, and the list of interfaces.
+    Full,
+}
+
+impl Grant {
+    /// A grant for a path that no skill can have made.
+    pub fn new(path: impl Into<PathBuf>, access: Access) -> Self {
+        let (path, beneath) = (path.into(), None);
+        Self {
+            path,
+            access,
+            beneath,
+        }
+    }
+}
+
+impl Network {
+    /// True where TCP is allowed to some ports only.
+    fn has_tcp_rules(&self) -> bool {
+        matches!(self, Self::Some { .. })
+    }
+}
+
+impl Confinement {
+    /// The layers without which this is not what it says. The others are a gain where they exist.
+    pub fn required(&self) -> Layers {
+        let mut layers = Layers::of(&[
+            Layer::NoNewPrivileges,
+            Layer::Capabilities,
+            Layer::Files,
+            Layer::Truncate,
+            Layer::Seccomp,
+        ]);
+        if self.network.has_tcp_rules() {
+            layers.insert(Layer::Tcp);
+        }
+        layers
+    }
+
+    /// All layers that would be put on by a kernel that has them.
+    pub fn wanted(&self) -> Layers {
+        let mut layers = self.required();
+        for layer in [
+            Layer::DeviceControl,
+            Layer::AbstractSockets,
+            Layer::Signals,
+            Layer::TreeEnd,
+        ] {
+            layers.insert(layer);
+        }
+        layers
+    }
+}

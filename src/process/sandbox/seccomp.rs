@@ -1,0 +1,412 @@
+//! The filter of system calls.
+//!
+//! Invariant: it is a list of what is denied, so a program that needs something new keeps working,
+//! and everything on the list is there because it leads out of the other layers (sockets that
+//! Landlock does not see, rings that run system calls of their own, namespaces, mounts, other
+//! processes' memory) or opens a large part of the kernel to a process that has no use for it.
+//! Numbers of other architectures can't be judged by such a list and end the process; x32 numbers,
+//! which are the same calls once more, do not exist for it, and neither does `clone3`, whose flags a
+//! filter can't see (glibc and others then use `clone`).
+//!
+//! Arguments are compared as the kernel reads them: 32 bits where it takes an `int`. A filter that
+//! compared all 64 bits of TIOCSTI could be got around (CVE-2019-10063).
+
+use std::collections::BTreeMap;
+
+use libc::c_long;
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule, TargetArch, sock_filter,
+};
+
+use super::Network;
+
+#[cfg(target_arch = "x86_64")]
+const ARCH: (TargetArch, u32) = (TargetArch::x86_64, 0xC000_003E);
+#[cfg(target_arch = "aarch64")]
+const ARCH: (TargetArch, u32) = (TargetArch::aarch64, 0xC000_00B7);
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+compile_error!("obs confines skills on x86_64 and aarch64 only: its filter knows their numbers");
+
+/// Numbers from here on are x32's; no architecture has that many of its own.
+const X32: u32 = 0x4000_0000;
+
+/// Too new for libc, at least for some of its targets. New calls have one number everywhere.
+const SYS_OPEN_TREE_ATTR: c_long = 467;
+const SYS_FCHMODAT2: c_long = 452;
+const SYS_SETXATTRAT: c_long = 463;
+const SYS_REMOVEXATTRAT: c_long = 466;
+#[cfg(target_arch = "x86_64")]
+const SYS_KEXEC_FILE_LOAD: c_long = 320;
+#[cfg(target_arch = "aarch64")]
+const SYS_KEXEC_FILE_LOAD: c_long = 294;
+
+/// Denied whatever their arguments are.
+const DENIED: &[c_long] = &[
+    // Rings run system calls that no filter sees.
+    libc::SYS_io_uring_setup,
+    libc::SYS_io_uring_enter,
+    libc::SYS_io_uring_register,
+    // Other processes.
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_process_madvise,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_kcmp,
+    libc::SYS_setns,
+    // Mounts.
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    libc::SYS_pivot_root,
+    libc::SYS_chroot,
+    libc::SYS_move_mount,
+    libc::SYS_open_tree,
+    SYS_OPEN_TREE_ATTR,
+    libc::SYS_fsopen,
+    libc::SYS_fsconfig,
+    libc::SYS_fsmount,
+    libc::SYS_fspick,
+    libc::SYS_mount_setattr,
+    // A file by its number, past every directory.
+    libc::SYS_open_by_handle_at,
+    // Keys belong to the user, not to the process.
+    libc::SYS_add_key,
+    libc::SYS_request_key,
+    libc::SYS_keyctl,
+    // System V and POSIX objects: no path for Landlock to see, shared with all of the user's
+    // processes, and they outlive the tree with the memory that is in them.
+    libc::SYS_shmget,
+    libc::SYS_shmat,
+    libc::SYS_shmctl,
+    libc::SYS_semget,
+    libc::SYS_semop,
+    libc::SYS_semtimedop,
+    libc::SYS_semctl,
+    libc::SYS_msgget,
+    libc::SYS_msgsnd,
+    libc::SYS_msgrcv,
+    libc::SYS_msgctl,
+    libc::SYS_mq_open,
+    libc::SYS_mq_unlink,
+    // Attributes of files, which Landlock does not restrict either. Copying programs live without.
+    libc::SYS_setxattr,
+    libc::SYS_lsetxattr,
+    libc::SYS_fsetxattr,
+    SYS_SETXATTRAT,
+    libc::SYS_removexattr,
+    libc::SYS_lremovexattr,
+    libc::SYS_fremovexattr,
+    SYS_REMOVEXATTRAT,
+    // Programs and memory inside the kernel.
+    libc::SYS_bpf,
+    libc::SYS_perf_event_open,
+    libc::SYS_userfaultfd,
+    libc::SYS_init_module,
+    libc::SYS_finit_module,
+    libc::SYS_delete_module,
+    libc::SYS_kexec_load,
+    SYS_KEXEC_FILE_LOAD,
+    // The machine.
+    libc::SYS_reboot,
+    libc::SYS_swapon,
+    libc::SYS_swapoff,
+    libc::SYS_acct,
+    libc::SYS_quotactl,
+    libc::SYS_quotactl_fd,
+    libc::SYS_syslog,
+    libc::SYS_vhangup,
+    libc::SYS_sethostname,
+    libc::SYS_setdomainname,
+    libc::SYS_settimeofday,
+    libc::SYS_clock_settime,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_iopl,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_ioperm,
+];
+
+/// Namespaces; the last one exists for `unshare` only, where it is no signal number.
+const NAMESPACES: [i32; 7] = [
+    libc::CLONE_NEWNS,
+    libc::CLONE_NEWCGROUP,
+    libc::CLONE_NEWUTS,
+    libc::CLONE_NEWIPC,
+    libc::CLONE_NEWUSER,
+    libc::CLONE_NEWPID,
+    libc::CLONE_NEWNET,
+];
+const CLONE_NEWTIME: i32 = 0x80;
+
+/// Pushes what looks like typed text into a terminal (`TIOCSTI`, and the console's `TIOCLINUX`).
+const TYPES_FOR_THE_USER: [i32; 2] = [0x5412, 0x541C];
+
+/// Makes the filter. `denies_truncate` for kernels whose Landlock does not.
+pub(super) fn program(network: &Network, denies_truncate: bool) -> Result<BpfProgram, String> {
+    let mut rules = Rules::default();
+    for number in DENIED {
+        rules.deny(*number);
+    }
+    if denies_truncate {
+        rules.deny(libc::SYS_truncate);
+    }
+    for flag in NAMESPACES {
+        rules.deny_if(libc::SYS_clone, vec![has(0, flag)]);
+        rules.deny_if(libc::SYS_unshare, vec![has(0, flag)]);
+    }
+    rules.deny_if(libc::SYS_unshare, vec![has(0, CLONE_NEWTIME)]);
+    for request in TYPES_FOR_THE_USER {
+        rules.deny_if(libc::SYS_ioctl, vec![is(1, request)]);
+    }
+    deny_set_id(&mut rules);
+    deny_others(&mut rules);
+    deny_sockets(&mut rules, network);
+    let filter = SeccompFilter::new(
+        rules.chains()?,
+        SeccompAction::Allow,
+        SeccompAction::Errno(libc::EPERM.unsigned_abs()),
+        ARCH.0,
+    )
+    .map_err(|error| error.to_string())?;
+    let filter: BpfProgram = filter
+        .try_into()
+        .map_err(|error: seccompiler::BackendError| error.to_string())?;
+    // Jumps are relative, so that one program can be put behind another.
+    Ok(prologue().into_iter().chain(filter).collect())
+}
+
+/// Nobody gets a program from a skill that runs as whoever owns it (systemd's `RestrictSUIDSGID`).
+fn deny_set_id(rules: &mut Rules) {
+    let modes = [
+        #[cfg(target_arch = "x86_64")]
+        (libc::SYS_chmod, 1),
+        #[cfg(target_arch = "x86_64")]
+        (libc::SYS_mknod, 1),
+        (libc::SYS_fchmod, 1),
+        (libc::SYS_fchmodat, 2),
+        (SYS_FCHMODAT2, 2),
+        (libc::SYS_mknodat, 2),
+    ];
+    for (number, argument) in modes {
+        for bit in [libc::S_ISUID, libc::S_ISGID] {
+            rules.deny_if(number, vec![has(argument, bit.cast_signed())]);
+        }
+    }
+}
+
+/// What takes another process's id and only asks whether the user is the same: with a limit on CPU
+/// time, anybody can be ended. Landlock sees signals and no limits.
+fn deny_others(rules: &mut Rules) {
+    rules.deny_if(libc::SYS_prlimit64, vec![is_not(0, 0), is_given(2)]);
+    rules.deny_if(libc::SYS_setpriority, vec![is(0, PRIO_USER)]);
+    rules.deny_if(libc::SYS_ioprio_set, vec![is(0, IOPRIO_WHO_USER)]);
+}
+
+const PRIO_USER: i32 = 2;
+const IOPRIO_WHO_USER: i32 = 3;
+
+/// The three arguments of `socket` that one family may be asked for with.
+struct Family {
+    number: i32,
+    types: &'static [i32],
+    protocols: &'static [i32],
+}
+
+fn families(network: &Network) -> Vec<Family> {
+    const STREAM: &[i32] = &[libc::SOCK_STREAM];
+    const BOTH: &[i32] = &[libc::SOCK_STREAM, libc::SOCK_DGRAM];
+    // Not MPTCP, which is no TCP for Landlock.
+    const TCP: &[i32] = &[0, libc::IPPROTO_TCP];
+    const TCP_UDP: &[i32] = &[0, libc::IPPROTO_TCP, libc::IPPROTO_UDP];
+    const ALL: &[i32] = &[
+        0,
+        libc::IPPROTO_TCP,
+        libc::IPPROTO_UDP,
+        libc::IPPROTO_ICMP,
+        libc::IPPROTO_ICMPV6,
+        libc::IPPROTO_MPTCP,
+    ];
+    let (types, protocols, routes) = match network {
+        Network::None => return Vec::new(),
+        Network::Some { dns: false, .. } => (STREAM, TCP, false),
+        Network::Some { dns: true, .. } => (BOTH, TCP_UDP, true),
+        Network::Full => (BOTH, ALL, true),
+    };
+    let mut families: Vec<_> = [libc::AF_INET, libc::AF_INET6]
+        .into_iter()
+        .map(|number| Family {
+            number,
+            types,
+            protocols,
+        })
+        .collect();
+    if routes {
+        // Resolvers ask which addresses this machine has. Changing them takes a capability.
+        families.push(Family {
+            number: libc::AF_NETLINK,
+            types: &[libc::SOCK_RAW, libc::SOCK_DGRAM],
+            protocols: &[libc::NETLINK_ROUTE],
+        });
+    }
+    families
+}
+
+fn deny_sockets(rules: &mut Rules, network: &Network) {
+    let families = families(network);
+    let numbers: Vec<_> = families.iter().map(|family| family.number).collect();
+    if families.is_empty() {
+        for number in [libc::SYS_socket, libc::SYS_connect, libc::SYS_bind] {
+            rules.deny(number);
+        }
+    } else {
+        rules.deny_if(libc::SYS_socket, none_of(0, &numbers));
+        for family in &families {
+            let mut types = none_of(1, &with_flags(family.types));
+            types.push(is(0, family.number));
+            rules.deny_if(libc::SYS_socket, types);
+            let mut protocols = none_of(2, family.protocols);
+            protocols.push(is(0, family.number));
+            rules.deny_if(libc::SYS_socket, protocols);
+        }
+    }
+    if *network != Network::Full {
+        // Landlock has no say where it is not bound before.
+        rules.deny(libc::SYS_listen);
+        // A connection without `connect`, which is where Landlock looks at the port.
+        for (number, flags) in [
+            (libc::SYS_sendto, 3),
+            (libc::SYS_sendmsg, 2),
+            (libc::SYS_sendmmsg, 3),
+        ] {
+            rules.deny_if(number, vec![has(flags, libc::MSG_FASTOPEN)]);
+        }
+    }
+    // A datagram socket of a pair can send to any other socket that has a path.
+    let pairs = with_flags(&[libc::SOCK_STREAM, libc::SOCK_SEQPACKET]);
+    rules.deny_if(libc::SYS_socketpair, none_of(0, &[libc::AF_UNIX]));
+    rules.deny_if(libc::SYS_socketpair, none_of(1, &pairs));
+}
+
+/// Each type alone, and with the flags that may come in the same argument.
+fn with_flags(types: &[i32]) -> Vec<i32> {
+    let flags = [
+        0,
+        libc::SOCK_CLOEXEC,
+        libc::SOCK_NONBLOCK,
+        libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK,
+    ];
+    types
+        .iter()
+        .flat_map(|kind| flags.map(|flags| kind | flags))
+        .collect()
+}
+
+/// Answers for numbers that the list can't judge; goes on into what follows with all others.
+fn prologue() -> [sock_filter; 8] {
+    let nosys = libc::SECCOMP_RET_ERRNO | libc::ENOSYS.unsigned_abs();
+    let clone3 = u32::try_from(libc::SYS_clone3).unwrap_or(u32::MAX);
+    [
+        load(OFFSET_ARCH),
+        jump(libc::BPF_JEQ, ARCH.1, 1, 0),
+        answer(libc::SECCOMP_RET_KILL_PROCESS),
+        load(OFFSET_NUMBER),
+        jump(libc::BPF_JGE, X32, 1, 0),
+        jump(libc::BPF_JEQ, clone3, 0, 1),
+        answer(nosys),
+        // Something to land on, so that the jump above does not depend on what follows.
+        load(OFFSET_NUMBER),
+    ]
+}
+
+/// `struct seccomp_data`.
+const OFFSET_NUMBER: u32 = 0;
+const OFFSET_ARCH: u32 = 4;
+
+fn load(offset: u32) -> sock_filter {
+    statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, offset)
+}
+
+fn answer(value: u32) -> sock_filter {
+    statement(libc::BPF_RET | libc::BPF_K, value)
+}
+
+fn statement(code: u32, k: u32) -> sock_filter {
+    instruction(code, k, 0, 0)
+}
+
+fn jump(test: u32, k: u32, jt: u8, jf: u8) -> sock_filter {
+    instruction(libc::BPF_JMP | test | libc::BPF_K, k, jt, jf)
+}
+
+fn instruction(code: u32, k: u32, jt: u8, jf: u8) -> sock_filter {
+    // All codes are below 256.
+    let code = u16::try_from(code).unwrap_or_default();
+    sock_filter { code, jt, jf, k }
+}
+
+/// A condition before it is checked: argument, how much of it is compared, how, and with what.
+type Condition = (u8, SeccompCmpArgLen, SeccompCmpOp, i32);
+
+fn is(argument: u8, value: i32) -> Condition {
+    (argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)
+}
+
+fn is_not(argument: u8, value: i32) -> Condition {
+    (argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, value)
+}
+
+/// A pointer that is not null. All of it: there may well be memory at a multiple of 4 GiB.
+fn is_given(argument: u8) -> Condition {
+    (argument, SeccompCmpArgLen::Qword, SeccompCmpOp::Ne, 0)
+}
+
+fn has(argument: u8, bit: i32) -> Condition {
+    let mask = u64::from(bit.cast_unsigned());
+    let operator = SeccompCmpOp::MaskedEq(mask);
+    (argument, SeccompCmpArgLen::Dword, operator, bit)
+}
+
+fn none_of(argument: u8, values: &[i32]) -> Vec<Condition> {
+    values
+        .iter()
+        .map(|value| is_not(argument, *value))
+        .collect()
+}
+
+/// What is denied: always, where the list of a number is empty, or if all conditions of one of its
+/// entries hold.
+#[derive(Default)]
+struct Rules(BTreeMap<c_long, Vec<Vec<Condition>>>);
+
+impl Rules {
+    fn deny(&mut self, number: c_long) {
+        self.0.insert(number, Vec::new());
+    }
+
+    fn deny_if(&mut self, number: c_long, conditions: Vec<Condition>) {
+        self.0.entry(number).or_default().push(conditions);
+    }
+
+    fn chains(self) -> Result<BTreeMap<i64, Vec<SeccompRule>>, String> {
+        let rule = |conditions: Vec<Condition>| {
+            let conditions: Result<_, _> = conditions
+                .into_iter()
+                .map(|(argument, length, operator, value)| {
+                    let value = u64::from(value.cast_unsigned());
+                    SeccompCondition::new(argument, length, operator, value)
+                })
+                .collect();
+            SeccompRule::new(conditions?)
+        };
+        self.0
+            .into_iter()
+            .map(|(number, entries)| {
+                let entries: Result<_, seccompiler::BackendError> =
+                    entries.into_iter().map(rule).collect();
+                entries
+                    .map(|entries| (number, entries))
+                    .map_err(|error| error.to_string())
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,241 @@
+//! obs's side of one supervisor.
+//!
+//! Invariant: one task owns the reading of a supervisor's socket, so an order to stop is carried out
+//! and acknowledged also while nobody polls the step. Whoever has a [`Lease`] has the supervisor for
+//! one step; dropping it before the tree has ended closes the socket at once, and the supervisor
+//! kills the tree.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+
+use rustix::net::{RecvFlags, Shutdown, recv, shutdown};
+use rustix::process::Pid;
+use tokio::io::Interest;
+use tokio::net::UnixStream;
+use tokio::sync::{mpsc, oneshot};
+
+use super::nursery::Nursery;
+use super::wire::{self, Command, Inbox, Report};
+
+/// What a supervisor's task is to do.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// Send a `Start` frame with its descriptors; reports go to the sender until the tree has ended.
+    Start {
+        frame: Vec<u8>,
+        fds: Vec<OwnedFd>,
+        reports: mpsc::UnboundedSender<Report>,
+    },
+    /// Send a command.
+    Tell(Command),
+    /// Send a command that is acknowledged.
+    Ask(Command, oneshot::Sender<()>),
+}
+
+/// A supervisor. Dropping this closes its socket, upon which it ends what it runs, and itself.
+#[derive(Debug)]
+pub(super) struct Slot {
+    orders: mpsc::UnboundedSender<Order>,
+    socket: Arc<UnixStream>,
+}
+
+impl Slot {
+    /// Takes a new supervisor into service.
+    pub(super) fn new(pid: Pid, socket: OwnedFd, nursery: Arc<Nursery>) -> io::Result<Self> {
+        let socket = Arc::new(UnixStream::from_std(socket.into())?);
+        let (orders, received) = mpsc::unbounded_channel();
+        let line = Line {
+            socket: Arc::clone(&socket),
+            orders: received,
+            inbox: Inbox::default(),
+            reports: None,
+            acknowledged: VecDeque::new(),
+        };
+        tokio::spawn(serve(line, pid, nursery));
+        Ok(Self { orders, socket })
+    }
+
+    /// False if the supervisor is known to be dead. Between steps it never says anything, so there
+    /// is either nothing to read or the end.
+    pub(super) fn is_alive(&self) -> bool {
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        !self.orders.is_closed()
+            && recv(&self.socket, &mut [0; 1], flags)
+                .is_err_and(|errno| errno == rustix::io::Errno::AGAIN)
+    }
+
+    /// Starts a step.
+    pub(super) fn lease(self, frame: Vec<u8>, fds: Vec<OwnedFd>) -> Lease {
+        let (sender, reports) = mpsc::unbounded_channel();
+        let lease = Lease {
+            slot: Some(self),
+            reports,
+        };
+        lease.order(Order::Start {
+            frame,
+            fds,
+            reports: sender,
+        });
+        lease
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        // Now, not when the task is polled: perhaps it never is again.
+        shutdown(&self.socket, Shutdown::Both).ok();
+    }
+}
+
+/// The right to one supervisor for one step.
+#[derive(Debug)]
+pub(super) struct Lease {
+    /// Gone when the step has ended well.
+    slot: Option<Slot>,
+    reports: mpsc::UnboundedReceiver<Report>,
+}
+
+impl Lease {
+    /// The next report; `None` when the supervisor is dead and what it had orphaned is gone too.
+    pub(super) async fn report(&mut self) -> Option<Report> {
+        self.reports.recv().await
+    }
+
+    pub(super) fn tell(&self, command: Command) {
+        self.order(Order::Tell(command));
+    }
+
+    /// Where to send orders that are not the step's own.
+    pub(super) fn orders(&self) -> Option<mpsc::UnboundedSender<Order>> {
+        self.slot.as_ref().map(|slot| slot.orders.clone())
+    }
+
+    /// Gives the supervisor back after its last report.
+    pub(super) fn finish(mut self) -> Option<Slot> {
+        self.slot.take()
+    }
+
+    fn order(&self, order: Order) {
+        if let Some(slot) = &self.slot {
+            // A task that has ended drops the reports, which is how the step learns of it.
+            slot.orders.send(order).ok();
+        }
+    }
+}
+
+/// What the task of a supervisor works with.
+struct Line {
+    socket: Arc<UnixStream>,
+    orders: mpsc::UnboundedReceiver<Order>,
+    inbox: Inbox,
+    /// Where the reports of the running step go.
+    reports: Option<mpsc::UnboundedSender<Report>>,
+    acknowledged: VecDeque<oneshot::Sender<()>>,
+}
+
+/// How a supervisor's task came to its end.
+enum Ended {
+    /// Nobody needs the supervisor any more, and it has no step.
+    Unused,
+    /// It died, or the step was abandoned: there may be processes whose end has to be awaited.
+    Died,
+}
+
+/// The life of a supervisor as obs sees it.
+async fn serve(mut line: Line, pid: Pid, nursery: Arc<Nursery>) {
+    let ended = line.converse().await;
+    // Of a supervisor that lives, this ends the step.
+    shutdown(&line.socket, Shutdown::Both).ok();
+    match ended {
+        Ended::Unused => nursery.forget(pid),
+        Ended::Died => {
+            line.orders.close();
+            nursery.swept(pid).await;
+        }
+    }
+    // Only now are the reports dropped: the step learns of the death when it is over.
+}
+
+impl Line {
+    async fn converse(&mut self) -> Ended {
+        loop {
+            tokio::select! {
+                order = self.orders.recv() => {
+                    let Some(order) = order else {
+                        return match self.reports {
+                            None => Ended::Unused,
+                            Some(_) => Ended::Died,
+                        };
+                    };
+                    if self.obey(order).await.is_err() {
+                        return Ended::Died;
+                    }
+                }
+                received = self.socket.async_io(Interest::READABLE, || {
+                    self.inbox.receive(self.socket.as_fd())
+                }) => {
+                    if !matches!(received, Ok(true)) || self.forward().is_err() {
+                        return Ended::Died;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn obey(&mut self, order: Order) -> io::Result<()> {
+        match order {
+            Order::Start {
+                frame,
+                fds,
+                reports,
+            } => {
+                self.reports = Some(reports);
+                let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
+                self.send(&frame, &fds).await
+            }
+            Order::Tell(command) => self.send(&command.encode(), &[]).await,
+            Order::Ask(command, asker) => {
+                self.acknowledged.push_back(asker);
+                self.send(&command.encode(), &[]).await
+            }
+        }
+    }
+
+    async fn send(&self, frame: &[u8], fds: &[std::os::fd::BorrowedFd<'_>]) -> io::Result<()> {
+        let mut sent = 0;
+        while sent < frame.len() {
+            // Descriptors go with the first byte, and only once.
+            let fds = if sent == 0 { fds } else { &[] };
+            sent += self
+                .socket
+                .async_io(Interest::WRITABLE, || {
+                    wire::send(&self.socket, &frame[sent..], fds)
+                })
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Hands on what has been received whole.
+    fn forward(&mut self) -> io::Result<()> {
+        while let Some(frame) = self.inbox.next_frame()? {
+            let report = Report::decode(&frame)?;
+            if report == Report::Acknowledged {
+                if let Some(asker) = self.acknowledged.pop_front() {
+                    asker.send(()).ok();
+                }
+                continue;
+            }
+            if let Some(reports) = &self.reports {
+                // A step that has left has closed the socket too.
+                reports.send(report).ok();
+            }
+            if report.is_last() {
+                self.reports = None;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,311 @@
+//! The process that owns a skill's tree: starts its leader, adopts its orphans, ends it, counts it.
+//!
+//! Invariant: one step at a time, and the next one is only accepted when no child is left. A
+//! subreaper's descendants always hang below one of its children, so "no child" is exact. Whatever
+//! happens to obs, the end of its socket ends the tree. Single threaded; every signal is blocked, so
+//! nothing but its own program and SIGKILL can end it. The shape is that of bazel's linux-sandbox
+//! (a pid 1 that starts one child and outlives it) and of tini.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, getpid, set_child_subreaper};
+use rustix::thread::{set_name, set_no_new_privs};
+
+use super::child::{Image, Spawner, StartFailure};
+use super::exit::StartStage;
+use super::limits::{LimitBreach, Watch};
+use super::sandbox::{Applied, Workshop, try_layers};
+use super::sys::{self, Waited};
+use super::tree::{Domain, Witness};
+use super::usage::TreeUsage;
+use super::wait;
+use super::wire::{self, Command, Inbox, Report, Request, Start};
+
+/// How long a supervisor waits before it kills what is still there once more.
+const KILL_AGAIN: Duration = Duration::from_millis(20);
+
+/// So many are reaped before anything else is looked at: a tree that forks and exits as fast as it
+/// can would keep a supervisor from all its other work.
+const REAP_AT_ONCE: usize = 256;
+
+/// The life of a supervisor, right after its fork. Returns when obs's end of `socket` is closed and
+/// no process is left.
+pub(super) fn live(socket: OwnedFd, witness: Witness, scoped: bool) -> io::Result<()> {
+    let socket = sys::keep_only(socket)?;
+    set_child_subreaper(Some(getpid()))?;
+    set_name(c"obs-super")?;
+    set_no_new_privs(true)?;
+    let mut supervisor = Supervisor {
+        signals: sys::child_signals()?,
+        domain: Domain::enter(witness, scoped),
+        spawner: Spawner::new(),
+        workshop: Workshop::new(),
+        inbox: Inbox::default(),
+        reports: Vec::new(),
+        step: None,
+        unreaped: false,
+        socket,
+    };
+    let outcome = supervisor.serve();
+    supervisor.kill_all();
+    outcome
+}
+
+struct Supervisor {
+    socket: OwnedFd,
+    signals: OwnedFd,
+    domain: Domain,
+    spawner: Spawner,
+    workshop: Workshop,
+    inbox: Inbox,
+    /// Frames to be sent with the next write.
+    reports: Vec<u8>,
+    step: Option<Step>,
+    /// There may be more to reap.
+    unreaped: bool,
+}
+
+/// The step that runs.
+struct Step {
+    leader: Pid,
+    leader_status: Option<i32>,
+    usage: TreeUsage,
+    /// Kill what turns up until nothing is left.
+    killing: bool,
+    watch: Watch,
+    breach: Option<LimitBreach>,
+}
+
+impl Step {
+    /// How long nothing need be done for it.
+    fn patience(&self) -> Option<Duration> {
+        if self.killing {
+            Some(KILL_AGAIN)
+        } else {
+            self.watch.patience()
+        }
+    }
+
+    /// Ends the tree if it is over a limit.
+    fn look(&mut self) {
+        if !self.killing
+            && let Some(breach) = self.watch.look(self.usage.cpu)
+        {
+            self.breach = Some(breach);
+            self.killing = true;
+        }
+    }
+}
+
+impl Supervisor {
+    /// Works until the socket ends.
+    fn serve(&mut self) -> io::Result<()> {
+        loop {
+            let patience = match &self.step {
+                _ if self.unreaped => Some(Duration::ZERO),
+                Some(step) => step.patience(),
+                None => None,
+            };
+            let ready = wait::either(&self.socket, &self.signals, patience)?;
+            if ready.signals || self.unreaped {
+                sys::drain(&self.signals);
+                self.reap();
+            }
+            if let Some(step) = &mut self.step {
+                step.look();
+            }
+            if ready.socket {
+                if !self.inbox.receive(self.socket.as_fd())? {
+                    return Ok(());
+                }
+                while let Some(frame) = self.inbox.next_frame()? {
+                    self.obey(&frame)?;
+                }
+            }
+            if self.step.as_ref().is_some_and(|step| step.killing) {
+                self.domain.signal_tree(Signal::KILL);
+            }
+            self.send_reports()?;
+        }
+    }
+
+    fn obey(&mut self, frame: &[u8]) -> io::Result<()> {
+        match Request::decode(frame)? {
+            Request::Start(start) => self.start(start),
+            Request::Command(command) => {
+                self.signal(command);
+                Ok(())
+            }
+            Request::Probe => self.probe(),
+        }
+    }
+
+    fn signal(&mut self, command: Command) {
+        // Without a step there is nobody to signal: the order was under way when the tree ended.
+        if let Some(step) = &mut self.step {
+            match command {
+                Command::Terminate => {
+                    self.domain.signal_tree(Signal::TERM);
+                    // A stopped process acts on SIGTERM only when it goes on.
+                    self.domain.signal_tree(Signal::CONT);
+                }
+                // The signal itself is sent, again and again, by the loop.
+                Command::Kill => step.killing = true,
+                Command::Stop => self.domain.signal_tree(Signal::STOP),
+                Command::Continue => self.domain.signal_tree(Signal::CONT),
+            }
+        }
+        if matches!(command, Command::Stop | Command::Continue) {
+            Report::Acknowledged.encode(&mut self.reports);
+        }
+    }
+
+    fn start(&mut self, start: Start<'_>) -> io::Result<()> {
+        if self.step.is_some() {
+            return Err(io::Error::other("a step is running already"));
+        }
+        let stdin = if start.with_stdin {
+            Some(self.inbox.next_fd()?)
+        } else {
+            None
+        };
+        let streams = [
+            self.inbox.next_fd()?,
+            self.inbox.next_fd()?,
+            self.inbox.next_fd()?,
+        ];
+        let limits = start.limits;
+        let report = match self.spawn(start, stdin.as_ref(), &streams) {
+            Ok((leader, applied)) => {
+                self.step = Some(Step {
+                    leader,
+                    leader_status: None,
+                    usage: TreeUsage::default(),
+                    killing: false,
+                    watch: Watch::new(limits),
+                    breach: None,
+                });
+                Report::Started {
+                    pid: leader.as_raw_pid(),
+                    applied,
+                }
+            }
+            Err(failure) => Report::StartFailed {
+                stage: failure.stage,
+                errno: failure.errno,
+            },
+        };
+        report.encode(&mut self.reports);
+        // Now, not together with the next report: the caller shows that the step runs.
+        self.send_reports()
+    }
+
+    fn spawn(
+        &mut self,
+        start: Start<'_>,
+        stdin: Option<&OwnedFd>,
+        [stdout, stderr, events]: &[OwnedFd; 3],
+    ) -> Result<(Pid, Applied), StartFailure> {
+        let suit = self
+            .workshop
+            .prepare(start.confinement.as_ref(), &start.limits)
+            .map_err(|error| StartFailure {
+                stage: StartStage::Confinement,
+                errno: error.raw_os_error().unwrap_or(libc::EIO),
+            })?;
+        let armor = suit.armor(self.domain.skill_rules());
+        let leader = self.spawner.spawn(&Image {
+            program: start.program,
+            cwd: start.cwd,
+            argv: start.argv,
+            env: start.env,
+            stdio: [
+                // Descriptor 0 of a supervisor is /dev/null.
+                stdin.map_or(0, sys::raw),
+                sys::raw(stdout),
+                sys::raw(stderr),
+                sys::raw(events),
+            ],
+            armor: &armor,
+        })?;
+        let enforced = armor.applied().and(self.domain.layers());
+        let missing = suit.wanted().without(enforced);
+        Ok((leader, Applied { enforced, missing }))
+    }
+
+    fn probe(&mut self) -> io::Result<()> {
+        if self.step.is_some() {
+            return Err(io::Error::other("a step is running"));
+        }
+        Report::Probed(try_layers(self.domain.guard())).encode(&mut self.reports);
+        Ok(())
+    }
+
+    /// Takes in everybody who has ended, and reports the leader's end and the tree's.
+    fn reap(&mut self) {
+        let mut leader_ended = false;
+        let mut reaped = 0;
+        self.unreaped = false;
+        let childless = loop {
+            if reaped == REAP_AT_ONCE {
+                self.unreaped = true;
+                break false;
+            }
+            match sys::wait_any() {
+                Waited::Ended { pid, status, usage } => {
+                    reaped += 1;
+                    if let Some(step) = &mut self.step {
+                        step.usage.add(&usage);
+                        if step.breach.is_none() && libc::WIFSIGNALED(status) {
+                            let signal = libc::WTERMSIG(status);
+                            step.breach = step.watch.told_by(signal, step.usage.cpu);
+                        }
+                        if pid == step.leader {
+                            step.leader_status = Some(status);
+                            leader_ended = true;
+                        }
+                    }
+                }
+                Waited::Running => break false,
+                Waited::Childless => break true,
+            }
+        };
+        let Some(step) = &self.step else { return };
+        if leader_ended && let Some(status) = step.leader_status {
+            Report::LeaderExited {
+                status,
+                tree_empty: childless,
+            }
+            .encode(&mut self.reports);
+        }
+        if childless {
+            let Step { usage, breach, .. } = *step;
+            Report::TreeEnded { usage, breach }.encode(&mut self.reports);
+            self.step = None;
+        }
+    }
+
+    fn send_reports(&mut self) -> io::Result<()> {
+        let mut sent = 0;
+        while sent < self.reports.len() {
+            sent += wire::send(&self.socket, &self.reports[sent..], &[])?;
+        }
+        self.reports.clear();
+        Ok(())
+    }
+
+    /// Ends everything, however long that takes. Nobody is there to report to.
+    fn kill_all(&mut self) {
+        loop {
+            self.reap();
+            if let Waited::Childless = sys::wait_any() {
+                return;
+            }
+            self.domain.signal_tree(Signal::KILL);
+            wait::one(&self.signals, Some(KILL_AGAIN)).ok();
+            sys::drain(&self.signals);
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! System calls that rustix has no safe form for.
+//!
+//! Invariant: each function here is safe to call, or says in its name that it belongs to a forked,
+//! single-threaded process. Nothing in this file decides anything.
+
+#![expect(
+    unsafe_code,
+    reason = "fork, wait4, signalfd, sigaction, close_range and kill(-1) have no safe wrapper"
+)]
+
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use rustix::process::{Pid, Signal};
+
+/// The one descriptor a forked helper keeps. Everything below it is `/dev/null`, so descriptors
+/// that arrive later are above it and can be moved to 0..=3 without stepping on one another.
+pub(super) const KEPT_FD: RawFd = 10;
+
+/// What a forked helper exits with when it has no errno to tell.
+const EXIT_FAULT: i32 = 70;
+
+/// Who returns from [`fork`].
+pub(super) enum Forked {
+    /// The new process.
+    Child,
+    /// The old one, with the new one's id.
+    Parent(Pid),
+}
+
+/// Forks. The caller's process is single threaded, or the child is content with what glibc makes
+/// usable after a fork (its own locks; no others).
+pub(super) fn fork() -> io::Result<Forked> {
+    // SAFETY: fork has no memory-safety precondition; see above for what the child may use.
+    let pid = unsafe { libc::fork() };
+    match pid {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(Pid::from_raw(pid).map_or(Forked::Child, Forked::Parent)),
+    }
+}
+
+/// Runs the whole life of a forked process. Neither a return nor a panic gets past it: the frames
+/// below belong to the parent, whose destructors and exit handlers must not run twice.
+pub(super) fn live_forked(life: impl FnOnce() -> io::Result<()>) -> ! {
+    let code = match catch_unwind(AssertUnwindSafe(life)) {
+        Ok(Ok(())) => 0,
+        Ok(Err(error)) => error.raw_os_error().unwrap_or(EXIT_FAULT),
+        Err(_) => EXIT_FAULT,
+    };
+    // SAFETY: _exit ends the process without running anything of it.
+    unsafe { libc::_exit(code) }
+}
+
+/// Puts every signal back to its default action. Handlers that obs had are code that must not run
+/// in a helper, and an ignored signal would be inherited by skills. Past glibc, which does not let
+/// its two own signals be touched; some launchers leave those ignored.
+pub(super) fn reset_signal_actions() {
+    // All zeroes are SIG_DFL, no flags, no mask, in every architecture's order of them.
+    let default = [0_u64; 8];
+    for signal in 1..=libc::SIGRTMAX() {
+        let (none, mask_size) = (std::ptr::null_mut::<u64>(), size_of::<u64>());
+        // SAFETY: the kernel reads at most the 32 bytes of its sigaction. SIGKILL and SIGSTOP are
+        // refused, and could not have been changed before either.
+        unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                signal,
+                default.as_ptr(),
+                none,
+                mask_size,
+            );
+        }
+    }
+}
+
+/// Blocks all signals of this thread. Helpers live with this mask: what they must know arrives
+/// through descriptors, and nobody's SIGTERM to the process group ends the one who ends trees.
+pub(super) fn block_all_signals() -> io::Result<()> {
+    // SAFETY: the set is initialized by sigfillset before sigprocmask reads it.
+    let result = unsafe {
+        let mut all = std::mem::zeroed::<libc::sigset_t>();
+        libc::sigfillset(&raw mut all);
+        libc::sigprocmask(libc::SIG_BLOCK, &raw const all, std::ptr::null_mut())
+    };
+    check(result).map(drop)
+}
+
+/// A descriptor that is readable when a child of this process has ended.
+pub(super) fn child_signals() -> io::Result<OwnedFd> {
+    // SAFETY: the set is initialized by sigemptyset before signalfd reads it.
+    let fd = check(unsafe {
+        let mut set = std::mem::zeroed::<libc::sigset_t>();
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, libc::SIGCHLD);
+        libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK)
+    })?;
+    // SAFETY: signalfd just made this descriptor, and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// In a freshly forked helper: makes `kept` descriptor [`KEPT_FD`], `/dev/null` all below it, and
+/// closes every other descriptor, those of obs included.
+pub(super) fn keep_only(kept: OwnedFd) -> io::Result<OwnedFd> {
+    let raw = kept.into_raw_fd();
+    if raw != KEPT_FD {
+        // SAFETY: whatever KEPT_FD was belongs to frames of the parent that this process never
+        // returns to.
+        check(unsafe { libc::dup3(raw, KEPT_FD, libc::O_CLOEXEC) })?;
+    }
+    close_range(0, KEPT_FD - 1)?;
+    close_range(KEPT_FD + 1, RawFd::MAX)?;
+    for expected in 0..KEPT_FD {
+        // SAFETY: the path is a NUL-terminated literal. Descriptors below ten stay open over exec
+        // only where a skill's own are put over them: the child closes the rest.
+        let fd = check(unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) })?;
+        if fd != expected {
+            return Err(io::Error::from_raw_os_error(libc::EBADF));
+        }
+    }
+    // SAFETY: KEPT_FD is open, and this is its only owner in this process.
+    Ok(unsafe { OwnedFd::from_raw_fd(KEPT_FD) })
+}
+
+fn close_range(first: RawFd, last: RawFd) -> io::Result<()> {
+    // The arguments are never negative.
+    let (first, last) = (first.unsigned_abs(), last.unsigned_abs());
+    // SAFETY: only called in a forked helper whose inherited owners are never dropped.
+    check(unsafe { libc::close_range(first, last, 0) }).map(drop)
+}
+
+/// Sends `signal` to every process that this one may signal, itself excepted. Called only behind
+/// the guard in `tree`.
+pub(super) fn signal_everybody(signal: Signal) {
+    // The result tells nothing: it is success as soon as the last process refused with EPERM.
+    // SAFETY: kill has no memory-safety precondition; whom it reaches is the guard's business.
+    unsafe { libc::kill(-1, signal.as_raw()) };
+}
+
+/// One answer of [`wait_any`].
+pub(super) enum Waited {
+    /// A child ended.
+    Ended {
+        /// Who.
+        pid: Pid,
+        /// The raw wait status.
+        status: i32,
+        /// What it and the children it had waited for consumed.
+        usage: Box<libc::rusage>,
+    },
+    /// There are children, and none has ended.
+    Running,
+    /// There is no child.
+    Childless,
+}
+
+/// Reaps one ended child of any kind, without waiting.
+pub(super) fn wait_any() -> Waited {
+    loop {
+        let mut status = 0;
+        // SAFETY: rusage is plain data, for which all zeroes are a value.
+        let mut usage = Box::new(unsafe { std::mem::zeroed::<libc::rusage>() });
+        // SAFETY: both pointers are to live, writable values of the right types.
+        let pid = unsafe {
+            libc::wait4(
+                -1,
+                &raw mut status,
+                libc::WNOHANG | libc::__WALL,
+                &raw mut *usage,
+            )
+        };
+        match Pid::from_raw(pid.max(0)) {
+            Some(pid) => return Waited::Ended { pid, status, usage },
+            None if pid == 0 => return Waited::Running,
+            None if io::Error::last_os_error().raw_os_error() == Some(libc::EINTR) => {}
+            None => return Waited::Childless,
+        }
+    }
+}
+
+/// Reads a signal descriptor empty.
+pub(super) fn drain(signals: &OwnedFd) {
+    // Standard signals do not queue, so one record is all there can be.
+    let mut record = [0_u8; size_of::<libc::signalfd_siginfo>()];
+    rustix::io::read(signals, &mut record).ok();
+}
+
+/// The version of Landlock that the kernel speaks.
+pub(super) fn landlock_abi() -> io::Result<i32> {
+    const VERSION: u32 = 1;
+    let attributes = std::ptr::null::<u8>();
+    // SAFETY: with this flag the kernel reads no attributes.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_landlock_create_ruleset,
+            attributes,
+            0_usize,
+            VERSION,
+        )
+    };
+    check(i32::try_from(result).unwrap_or(0))
+}
+
+/// A resource limit of this process.
+pub(super) fn rlimit(resource: libc::__rlimit_resource_t) -> Option<libc::rlimit> {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the kernel writes to a live value of the right type.
+    let result = unsafe { libc::getrlimit(resource, &raw mut limit) };
+    (result == 0).then_some(limit)
+}
+
+/// The raw number of an owned descriptor, for tables that a child reads.
+pub(super) fn raw(fd: &OwnedFd) -> RawFd {
+    fd.as_raw_fd()
+}
+
+fn check(result: i32) -> io::Result<i32> {
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result)
+    }
+}

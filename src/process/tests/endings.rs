@@ -1,0 +1,167 @@
+//! How a tree ends.
+
+use std::cell::Cell;
+
+use super::*;
+
+/// Ends a stubborn tree in the given way and makes sure that nobody is left.
+async fn end_stubborn(launcher: &Launcher, wish: Stop) {
+    let mut spec = script(STUBBORN);
+    spec.grace = Duration::from_millis(200);
+    let mark = marked(&mut spec);
+    let exit = with(launcher, spec, async |stop| {
+        until("the tree stands", || alive(&mark).len() == STUBBORN_COUNT).await;
+        stop.send(wish).unwrap();
+    })
+    .await
+    .unwrap();
+    assert_eq!(exit.leader, LeaderExit::Signal(9));
+    assert_eq!(alive(&mark), []);
+}
+
+isolated! {
+    fn a_stubborn_tree_is_ended() {
+        room(async |launcher| {
+            end_stubborn(launcher, Stop::End).await;
+            end_stubborn(launcher, Stop::Kill).await;
+            // On the same supervisor, which must be free of it.
+            assert_eq!(simply(launcher, script("exit 1")).await.unwrap().leader, LeaderExit::Code(1));
+        });
+    }
+}
+
+isolated! {
+    fn a_stubborn_tree_is_ended_by_walking() {
+        room_without_scopes(async |launcher| {
+            end_stubborn(launcher, Stop::End).await;
+            end_stubborn(launcher, Stop::Kill).await;
+            assert_eq!(simply(launcher, script("exit 1")).await.unwrap().leader, LeaderExit::Code(1));
+        });
+    }
+}
+
+isolated! {
+    fn sigterm_lets_a_tree_tidy_up() {
+        for scoped in [true, false] {
+            room_with(scoped, SHORT_LEEWAY, async |launcher| {
+                let text = "trap 'echo bye; exit 3' TERM; echo ready; while :; do sleep 0.05; done";
+                let mut spec = script(text);
+                spec.grace = PATIENCE;
+                let (sender, stop) = watch::channel(Stop::Run);
+                let mut endings = 0;
+                let exit = launcher.run(spec, stop, |event| match event {
+                    ProcessEvent::Stdout(b"ready\n") => drop(sender.send(Stop::End)),
+                    ProcessEvent::Ending { grace } => {
+                        assert_eq!(grace, PATIENCE);
+                        endings += 1;
+                    }
+                    _ => {}
+                }).await.unwrap();
+                assert_eq!(exit.leader, LeaderExit::Code(3));
+                assert_eq!(exit.stdout, b"ready\nbye\n");
+                assert_eq!(endings, 1);
+            });
+        }
+    }
+}
+
+isolated! {
+    fn a_wish_from_before_the_start_counts() {
+        room(async |launcher| {
+            let (_sender, stop) = watch::channel(Stop::Kill);
+            let exit = launcher.run(script("sleep 1000"), stop, |_| {}).await.unwrap();
+            assert_eq!(exit.leader, LeaderExit::Signal(9));
+        });
+    }
+}
+
+isolated! {
+    fn a_daemon_that_holds_stdout_is_ended_after_the_grace() {
+        room(async |launcher| {
+            let mut spec = script("trap '' TERM; setsid sleep 1000 & head -c 60000 /dev/zero; echo end");
+            spec.grace = Duration::from_millis(200);
+            let mark = marked(&mut spec);
+            let (_sender, stop) = watch::channel(Stop::Run);
+            let mut told = false;
+            let exit = launcher.run(spec, stop, |event| {
+                told |= matches!(event, ProcessEvent::EndingSurvivors { .. });
+            }).await.unwrap();
+            assert_eq!(exit.leader, LeaderExit::Code(0));
+            assert!(exit.survivors_ended && told);
+            assert_eq!(exit.stdout.len(), 60_004);
+            assert!(exit.stdout.ends_with(b"end\n"));
+            assert_eq!(alive(&mark), []);
+        });
+    }
+}
+
+isolated! {
+    fn what_ends_by_itself_right_after_its_leader_is_left_alone() {
+        room_with(true, PATIENCE, async |launcher| {
+            let exit = simply(launcher, script("( sleep 0.1; echo late ) & echo early")).await.unwrap();
+            assert_eq!(exit.stdout, b"early\nlate\n");
+            assert!(!exit.survivors_ended);
+        });
+    }
+}
+
+isolated! {
+    fn a_dropped_future_leaves_nothing() {
+        room(async |launcher| {
+            let mut spec = script(STUBBORN);
+            let mark = marked(&mut spec);
+            let (_sender, stop) = watch::channel(Stop::Run);
+            let run = launcher.run(spec, stop, |_| {});
+            tokio::select! {
+                outcome = run => panic!("ended: {outcome:?}"),
+                () = until("the tree stands", || alive(&mark).len() == STUBBORN_COUNT) => {}
+            }
+            until("all are gone", || alive(&mark).is_empty()).await;
+            assert_eq!(simply(launcher, script("exit 4")).await.unwrap().leader, LeaderExit::Code(4));
+        });
+    }
+}
+
+isolated! {
+    fn steps_side_by_side_do_not_touch_one_another() {
+        room(async |launcher| {
+            let mut doomed = script(STUBBORN);
+            let mark = marked(&mut doomed);
+            let (gate, held) = watch::channel(Stop::Run);
+            let bystander = script("trap 'echo alive; exit' USR1; echo ready; while :; do sleep 0.05; done");
+            let (ready, leader) = (Cell::new(false), Cell::new(None));
+            let bystander = launcher.run(bystander, held, |event| match event {
+                ProcessEvent::Started { pid } => leader.set(Pid::from_raw(pid)),
+                ProcessEvent::Stdout(b"ready\n") => ready.set(true),
+                _ => {}
+            });
+            let doomed = with(launcher, doomed, async |stop| {
+                until("both stand", || alive(&mark).len() == STUBBORN_COUNT && ready.get()).await;
+                stop.send(Stop::Kill).unwrap();
+                until("one is gone", || alive(&mark).is_empty()).await;
+                kill_process(leader.get().unwrap(), Signal::USR1).unwrap();
+            });
+            let (bystander, doomed) = tokio::join!(bystander, doomed);
+            assert_eq!(doomed.unwrap().leader, LeaderExit::Signal(9));
+            let bystander = bystander.unwrap();
+            assert_eq!((bystander.leader, bystander.stdout.as_slice()), (LeaderExit::Code(0), &b"ready\nalive\n"[..]));
+            drop(gate);
+        });
+    }
+}
+
+isolated! {
+    fn a_bomb_of_forks_is_ended() {
+        room(async |launcher| {
+            // Bounded by depth, so that a failure of this test does not take the machine with it.
+            let mut spec = script("f() { [ $1 -gt 0 ] || { sleep 1000; return; }; f $(($1-1)) & f $(($1-1)) & wait; }; f 8");
+            spec.grace = Duration::ZERO;
+            let mark = marked(&mut spec);
+            with(launcher, spec, async |stop| {
+                until("many", || alive(&mark).len() > 50).await;
+                stop.send(Stop::Kill).unwrap();
+            }).await.unwrap();
+            assert_eq!(alive(&mark), []);
+        });
+    }
+}

@@ -1,0 +1,224 @@
+//! Whoever is killed on the way, nothing stays.
+
+use super::super::sys::{self, Forked};
+use super::super::tree::{Domain, Witness};
+use super::*;
+use rustix::process::{WaitOptions, getpid, waitpid};
+
+/// The processes between obs and the leader of the tree with `mark`.
+fn above(mark: &str) -> (Pid, Pid) {
+    let tree = alive(mark);
+    let supervisor = tree
+        .iter()
+        .filter_map(|pid| state(*pid).1)
+        .find(|parent| name(*parent) == "obs-super")
+        .unwrap();
+    let zygote = state(supervisor).1.unwrap();
+    assert_eq!(name(zygote), "obs-zygote");
+    (supervisor, zygote)
+}
+
+fn name(pid: Pid) -> String {
+    let path = format!("/proc/{}/comm", pid.as_raw_pid());
+    fs::read_to_string(path)
+        .unwrap_or_default()
+        .trim()
+        .to_owned()
+}
+
+isolated! {
+    fn a_killed_supervisor_takes_its_step_with_it() {
+        room(async |launcher| {
+            let mut spec = script(STUBBORN);
+            let mark = marked(&mut spec);
+            let outcome = with(launcher, spec, async |_| {
+                until("the tree stands", || alive(&mark).len() == STUBBORN_COUNT).await;
+                kill(above(&mark).0);
+            }).await;
+            assert!(matches!(outcome, Err(ProcessError::SupervisorDied)), "{outcome:?}");
+            assert_eq!(alive(&mark), []);
+            assert_eq!(simply(launcher, script("exit 2")).await.unwrap().leader, LeaderExit::Code(2));
+        });
+    }
+}
+
+isolated! {
+    fn an_idle_supervisor_that_was_killed_is_replaced() {
+        room(async |launcher| {
+            let exit = simply(launcher, script("echo $PPID")).await.unwrap();
+            let pid = String::from_utf8(exit.stdout).unwrap().trim().parse().unwrap();
+            let supervisor = Pid::from_raw(pid).unwrap();
+            assert_eq!(name(supervisor), "obs-super");
+            kill(supervisor);
+            until("it is gone", || name(supervisor).is_empty()).await;
+            assert_eq!(simply(launcher, script("exit 2")).await.unwrap().leader, LeaderExit::Code(2));
+        });
+    }
+}
+
+isolated! {
+    fn without_the_zygote_steps_run_on_and_obs_sweeps() {
+        room(async |launcher| {
+            let mut spec = script(STUBBORN);
+            let mark = marked(&mut spec);
+            let outcome = with(launcher, spec, async |_| {
+                until("the tree stands", || alive(&mark).len() == STUBBORN_COUNT).await;
+                let (supervisor, zygote) = above(&mark);
+                kill(zygote);
+                until("obs has adopted the supervisor", || state(supervisor).1 == Some(getpid())).await;
+                assert_eq!(alive(&mark).len(), STUBBORN_COUNT);
+                let refused = simply(launcher, script("true")).await;
+                assert!(matches!(refused, Err(ProcessError::ZygoteDied)), "{refused:?}");
+                kill(supervisor);
+            }).await;
+            assert!(matches!(outcome, Err(ProcessError::SupervisorDied)), "{outcome:?}");
+            assert_eq!(alive(&mark), []);
+        });
+    }
+}
+
+isolated! {
+    fn without_the_zygote_a_step_still_ends_well() {
+        room(async |launcher| {
+            let mut spec = script(STUBBORN);
+            let mark = marked(&mut spec);
+            let exit = with(launcher, spec, async |stop| {
+                until("the tree stands", || alive(&mark).len() == STUBBORN_COUNT).await;
+                let (supervisor, zygote) = above(&mark);
+                kill(zygote);
+                until("obs has adopted the supervisor", || state(supervisor).1 == Some(getpid())).await;
+                stop.send(Stop::Kill).unwrap();
+            }).await.unwrap();
+            assert_eq!(exit.leader, LeaderExit::Signal(9));
+            assert_eq!(alive(&mark), []);
+            // Its supervisor is as good as before.
+            assert_eq!(simply(launcher, script("exit 2")).await.unwrap().leader, LeaderExit::Code(2));
+        });
+    }
+}
+
+isolated! {
+    fn the_sweep_of_obs_spares_what_is_not_its_own() {
+        // A child from before, as a shell that became obs may have left it, and one from after.
+        let mut before = Command::new("/bin/sleep").arg("1000").spawn().unwrap();
+        let mut after = None;
+        room(async |launcher| {
+            after = Some(Command::new("/bin/sleep").arg("1000").spawn().unwrap());
+            let mut spec = script(STUBBORN);
+            let mark = marked(&mut spec);
+            let outcome = with(launcher, spec, async |_| {
+                until("the tree stands", || alive(&mark).len() == STUBBORN_COUNT).await;
+                let (supervisor, zygote) = above(&mark);
+                kill(zygote);
+                kill(supervisor);
+            }).await;
+            assert!(matches!(outcome, Err(ProcessError::SupervisorDied)), "{outcome:?}");
+            assert_eq!(alive(&mark), []);
+        });
+        for child in [&mut before, after.as_mut().unwrap()] {
+            assert!(child.try_wait().unwrap().is_none());
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+}
+
+isolated! {
+    fn nothing_outlives_obs() {
+        const NAME: &str = concat!(module_path!(), "::nothing_outlives_obs");
+        const STEPS: &str = "OBS_PROCESS_TEST_STEPS";
+        // In the process that is going to be killed.
+        if let Ok(mark) = std::env::var(STEPS) {
+            room(async |launcher| {
+                let run = || {
+                    let mut spec = script(STUBBORN);
+                    spec.env.push((MARK.into(), (&mark).into()));
+                    simply(launcher, spec)
+                };
+                let _ended = tokio::join!(run(), run(), run());
+            });
+            return;
+        }
+        let (steps, helpers) = (uuid::Uuid::new_v4().to_string(), uuid::Uuid::new_v4().to_string());
+        let mut obs = again(NAME, &helpers).env(STEPS, &steps).spawn().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            until("three trees stand", || alive(&steps).len() == 3 * STUBBORN_COUNT).await;
+            // obs, its zygote and three supervisors.
+            assert_eq!(alive(&helpers).len(), 5);
+            obs.kill().unwrap();
+            obs.wait().unwrap();
+            until("the trees are gone", || alive(&steps).is_empty()).await;
+            until("the helpers are gone", || alive(&helpers).is_empty()).await;
+        });
+    }
+}
+
+isolated! {
+    fn a_skill_can_not_kill_its_supervisor() {
+        if !has_signal_scopes() {
+            return;
+        }
+        room(async |launcher| {
+            let text = "kill -9 $PPID 2>/dev/null && echo killed; kill -0 $$ && echo own";
+            let exit = simply(launcher, script(text)).await.unwrap();
+            assert_eq!(exit.stdout, b"own\n");
+        });
+    }
+}
+
+/// The exit code of a forked process.
+fn forked(life: impl FnOnce() -> bool) -> Option<i32> {
+    match sys::fork().unwrap() {
+        Forked::Child => sys::live_forked(|| {
+            if life() {
+                Ok(())
+            } else {
+                Err(std::io::Error::from_raw_os_error(1))
+            }
+        }),
+        Forked::Parent(pid) => {
+            let (_, status) = waitpid(Some(pid), WaitOptions::empty()).unwrap().unwrap();
+            status.exit_status()
+        }
+    }
+}
+
+fn has_signal_scopes() -> bool {
+    let here = Witness {
+        zygote: getpid(),
+        obs: getpid(),
+    };
+    forked(|| Domain::enter(here, true).guard()) == Some(0)
+}
+
+isolated! {
+    fn the_guard_refuses_outside_of_a_domain() {
+        let here = Witness { zygote: getpid(), obs: getpid() };
+        assert_eq!(forked(|| Domain::pretend(here).guard()), Some(1));
+        assert_eq!(forked(|| Domain::enter(here, false).guard()), Some(1));
+        // This machine's CI has signal scopes; where there are none, the guard always refuses.
+        if has_signal_scopes() {
+            let stranger = Pid::INIT;
+            let elsewhere = Witness { zygote: stranger, obs: stranger };
+            assert_eq!(forked(|| Domain::enter(elsewhere, true).guard()), Some(1));
+            let obs_only = Witness { zygote: stranger, ..here };
+            assert_eq!(forked(|| Domain::enter(obs_only, true).guard()), Some(0));
+        }
+    }
+}
+
+isolated! {
+    fn helpers_are_gone_with_the_launcher() {
+        let mut helpers = Vec::new();
+        room(async |launcher| {
+            let exit = simply(launcher, script("echo $PPID")).await.unwrap();
+            let supervisor = String::from_utf8(exit.stdout).unwrap().trim().parse().unwrap();
+            let supervisor = Pid::from_raw(supervisor).unwrap();
+            helpers.extend([Some(supervisor), state(supervisor).1]);
+        });
+        for helper in helpers.into_iter().flatten() {
+            assert_eq!(name(helper), "");
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Tests with real processes.
+//!
+//! A zygote must be forked from a process with one thread, and libtest's has many. So a test here
+//! runs its own executable again, with only itself selected, and does its work there. In that
+//! process libtest's main thread waits for the thread of the test and holds no lock meanwhile; the
+//! only other locks that the forked zygote meets are those of malloc and stdio, which glibc takes
+//! over a fork. That makes it as good as single threaded, without a second binary in the product.
+//! What a scenario leaves alive is found by a unique variable in its environment, and only processes
+//! with that variable, or known to be its parents, are ever signalled.
+
+mod endings;
+mod faults;
+mod parts;
+mod sandbox;
+mod starts;
+mod streams;
+mod suspension;
+
+use std::fs;
+use std::io::{Read, Seek};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::sync::watch;
+
+use super::*;
+
+/// The test that this process is to run; set in processes that tests start.
+const TEST: &str = "OBS_PROCESS_TEST";
+/// In the environment of everything that belongs to one scenario.
+const MARK: &str = "OBS_PROCESS_TEST_MARK";
+
+/// No wait for an event is longer.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Defines a test that runs alone in a process.
+macro_rules! isolated {
+    ($(#[$attribute:meta])* fn $name:ident() $body:block) => {
+        $(#[$attribute])*
+        #[test]
+        fn $name() {
+            $crate::process::tests::alone(concat!(module_path!(), "::", stringify!($name)), || $body);
+        }
+    };
+}
+pub(crate) use isolated;
+
+/// Runs `body` in a process of its own, and fails if it does.
+pub(super) fn alone(test: &str, body: impl FnOnce()) {
+    if std::env::var_os(TEST).is_some_and(|name| name == test) {
+        return body();
+    }
+    let mut output = tempfile::tempfile().unwrap();
+    let mut child = again(test, "")
+        .stdout(output.try_clone().unwrap())
+        .stderr(output.try_clone().unwrap())
+        .spawn()
+        .unwrap();
+    let status = ended(&mut child, 6 * PATIENCE);
+    let mut said = String::new();
+    output.rewind().unwrap();
+    output.read_to_string(&mut said).unwrap();
+    assert!(
+        status.is_some_and(|status| status.success()) && said.contains("1 passed"),
+        "{test}: {status:?}\n{said}"
+    );
+}
+
+/// The command that runs `test` in a process of its own.
+fn again(test: &str, mark: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    let name = test.split_once("::").unwrap().1;
+    command
+        .args([name, "--exact", "--nocapture", "--test-threads=1"])
+        .env(TEST, test)
+        .env(MARK, mark)
+        .stdin(Stdio::null());
+    command
+}
+
+/// Waits for `child`; kills it when it takes too long.
+fn ended(child: &mut Child, patience: Duration) -> Option<std::process::ExitStatus> {
+    let deadline = Instant::now() + patience;
+    while Instant::now() < deadline {
+        if let Some(status) = child.try_wait().unwrap() {
+            return Some(status);
+        }
+        sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    None
+}
+
+/// Runs `scenario` with a launcher as obs makes it.
+pub(super) fn room(scenario: impl AsyncFnOnce(&Launcher)) {
+    room_with(true, SHORT_LEEWAY, scenario);
+}
+
+/// Like [`room`], as on a kernel without signal scopes.
+pub(super) fn room_without_scopes(scenario: impl AsyncFnOnce(&Launcher)) {
+    room_with(false, SHORT_LEEWAY, scenario);
+}
+
+/// Like [`room`], with another leeway for survivors.
+pub(super) fn room_with(scoped: bool, leeway: Duration, scenario: impl AsyncFnOnce(&Launcher)) {
+    let zygote = Zygote::start_with(scoped).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let launcher = Launcher::with_leeway(zygote, RunClock::new(), leeway).unwrap();
+        scenario(&launcher).await;
+    });
+}
+
+/// As obs has it.
+pub(super) const SHORT_LEEWAY: Duration = Duration::from_millis(100);
+
+/// A shell script as a specification.
+pub(super) fn script(text: &str) -> ProcessSpec {
+    program("/bin/sh", &["sh", "-c", text])
+}
+
+/// A program as a specification.
+pub(super) fn program(path: &str, argv: &[&str]) -> ProcessSpec {
+    let path_variable = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
+    ProcessSpec {
+        program: PathBuf::from(path),
+        argv: argv.iter().map(Into::into).collect(),
+        env: vec![("PATH".into(), path_variable.into())],
+        cwd: PathBuf::from("/"),
+        stdin: None,
+        max_output_bytes: 10 * 1024 * 1024,
+        grace: Duration::from_secs(5),
+        confinement: None,
+        limits: Limits::NONE,
+        secrets: crate::process::Secrets::default(),
+    }
+}
+
+/// Marks all that `spec` will start; returns the mark.
+pub(super) fn marked(spec: &mut ProcessSpec) -> String {
+    let mark = uuid::Uuid::new_v4().to_string();
+    spec.env.push((MARK.into(), (&mark).into()));
+    mark
+}
+
+/// Living processes with `mark` in their environment.
+pub(super) fn alive(mark: &str) -> Vec<Pid> {
+    let entry = format!("{MARK}={mark}");
+    fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|pid: &i32| {
+            // What has ended has no environment left.
+            fs::read(format!("/proc/{pid}/environ"))
+                .unwrap_or_default()
+                .split(|byte| *byte == 0)
+                .any(|variable| variable == entry.as_bytes())
+        })
+        .filter_map(Pid::from_raw)
+        .collect()
+}
+
+/// The state letter and the parent of a process.
+pub(super) fn state(pid: Pid) -> (char, Option<Pid>) {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_pid())).unwrap_or_default();
+    let mut fields = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .split_whitespace();
+    let letter = fields.next().and_then(|state| state.chars().next());
+    let parent = fields.next().and_then(|parent| parent.parse().ok());
+    (letter.unwrap_or('?'), parent.and_then(Pid::from_raw))
+}
+
+/// Waits until `condition` holds.
+pub(super) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "waited in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// The end of the world for one process.
+pub(super) fn kill(pid: Pid) {
+    kill_process(pid, Signal::KILL).unwrap();
+}
+
+/// Runs `spec` without wishes and without listening.
+pub(super) async fn simply(
+    launcher: &Launcher,
+    spec: ProcessSpec,
+) -> Result<ProcessExit, ProcessError> {
+    let (_sender, stop) = watch::channel(Stop::Run);
+    let run = launcher.run(spec, stop, |_| {});
+    tokio::time::timeout(2 * PATIENCE, run).await.unwrap()
+}
+
+/// Runs `spec` while `meanwhile` happens, which is given the means to stop it.
+pub(super) async fn with(
+    launcher: &Launcher,
+    spec: ProcessSpec,
+    meanwhile: impl AsyncFnOnce(&watch::Sender<Stop>),
+) -> Result<ProcessExit, ProcessError> {
+    let (sender, stop) = watch::channel(Stop::Run);
+    let run = launcher.run(spec, stop, |_| {});
+    let (outcome, ()) = tokio::join!(tokio::time::timeout(2 * PATIENCE, run), meanwhile(&sender));
+    outcome.unwrap()
+}
+
+/// A tree of four that does what it can to stay: sessions of its own, a double fork, and nobody
+/// minds SIGTERM.
+pub(super) const STUBBORN: &str = "trap '' TERM HUP INT
+    setsid sh -c 'sleep 1000 & exec sleep 1000' &
+    ( ( setsid sleep 1000 ) & )
+    exec sleep 1000";
+pub(super) const STUBBORN_COUNT: usize = 4;

@@ -1,0 +1,173 @@
+//! Trees that take more than they may.
+
+use std::time::Instant;
+
+use super::*;
+
+/// All small, so that a test that fails does no harm.
+const MIB: u64 = 1 << 20;
+
+fn memory(mib: u64) -> Limits {
+    Limits {
+        memory: Some(mib * MIB),
+        ..Limits::default()
+    }
+}
+
+fn processes(number: u64) -> Limits {
+    Limits {
+        processes: Some(number),
+        ..Limits::NONE
+    }
+}
+
+/// Runs a hog that has to be ended, and returns the breach it was ended for.
+async fn breach(launcher: &Launcher, arena: &Arena, argv: &[&str], limits: Limits) -> LimitBreach {
+    let mut spec = arena.hog(argv, limits);
+    let mark = marked(&mut spec);
+    let begun = Instant::now();
+    let exit = simply(launcher, spec).await.unwrap();
+    assert_eq!(alive(&mark), []);
+    let after = begun.elapsed();
+    assert!(after < PATIENCE / 3, "{argv:?}: {after:?}");
+    assert_eq!(exit.leader, LeaderExit::Signal(libc::SIGKILL));
+    exit.limit_breach
+        .unwrap_or_else(|| panic!("{argv:?}: {exit:?}"))
+}
+
+isolated! {
+    fn twenty_bombs_of_forks_are_ended() {
+        let Some(arena) = Arena::new() else { return };
+        room(async |launcher| {
+            for _ in 0..20 {
+                let breach = breach(launcher, &arena, &["bomb", "3000"], processes(64)).await;
+                assert_eq!((breach.limit, breach.allowed), (Limit::Processes, 64));
+                assert!(breach.measured > 64, "{breach:?}");
+            }
+            assert_eq!(simply(launcher, script("exit 3")).await.unwrap().leader, LeaderExit::Code(3));
+        });
+    }
+}
+
+isolated! {
+    fn twenty_memory_hogs_are_ended() {
+        let Some(arena) = Arena::new() else { return };
+        room(async |launcher| {
+            for round in 0..20 {
+                let kind = ["memory", "shared-memory"][round % 2];
+                let breach = breach(launcher, &arena, &[kind, "1500"], memory(64)).await;
+                assert_eq!((breach.limit, breach.allowed), (Limit::Memory, 64 * MIB));
+                assert!(breach.measured > 64 * MIB, "{breach:?}");
+            }
+        });
+    }
+}
+
+isolated! {
+    fn processes_that_fork_and_exit_do_not_keep_a_supervisor_busy() {
+        let Some(arena) = Arena::new() else { return };
+        room(async |launcher| {
+            let limits = Limits { cpu: Some(Duration::from_millis(300)), ..Limits::default() };
+            let mut spec = arena.hog(&["daemons", "1000000"], limits);
+            let mark = marked(&mut spec);
+            // A tree of one process that is another one every moment is the hardest to see: its CPU
+            // time is, because the supervisor reaps all of it.
+            let exit = simply(launcher, spec).await.unwrap();
+            assert_eq!(exit.limit_breach.map(|breach| breach.limit), Some(Limit::Cpu));
+            assert_eq!(alive(&mark), []);
+        });
+    }
+}
+
+isolated! {
+    fn threads_are_limited_too() {
+        let Some(arena) = Arena::new() else { return };
+        room(async |launcher| {
+            let breach = breach(launcher, &arena, &["threads", "200"], processes(16)).await;
+            assert_eq!((breach.limit, breach.allowed), (Limit::Threads, 128));
+        });
+    }
+}
+
+isolated! {
+    fn cpu_time_is_that_of_the_living_and_the_dead() {
+        let Some(arena) = Arena::new() else { return };
+        room(async |launcher| {
+            let limits = Limits { cpu: Some(Duration::from_millis(300)), ..Limits::default() };
+            for kind in ["cpu", "cpu-children"] {
+                let breach = breach(launcher, &arena, &[kind], limits).await;
+                assert_eq!((breach.limit, breach.allowed), (Limit::Cpu, 300));
+                assert!((301..3000).contains(&breach.measured), "{breach:?}");
+            }
+        });
+    }
+}
+
+isolated! {
+    fn the_kernels_own_cpu_limit_counts_as_a_breach() {
+        let Some(arena) = Arena::new() else { return };
+        room(async |launcher| {
+            let limits = Limits { cpu: Some(Duration::from_millis(50)), ..Limits::NONE };
+            // Before the supervisor looks for the first time.
+            let mut spec = arena.spec(Path::new("/bin/sh"), &["-c", "kill -XCPU $$"], Network::None);
+            spec.limits = limits;
+            let exit = simply(launcher, spec).await.unwrap();
+            let breach = LimitBreach { limit: Limit::Cpu, allowed: 50, measured: 50 };
+            assert_eq!((exit.leader, exit.limit_breach), (LeaderExit::Signal(libc::SIGXCPU), Some(breach)));
+            // Without a limit it is a signal like any other, and so is SIGKILL with one.
+            let spec = arena.spec(Path::new("/bin/sh"), &["-c", "kill -XCPU $$"], Network::None);
+            assert_eq!(simply(launcher, spec).await.unwrap().limit_breach, None);
+            let mut spec = arena.spec(Path::new("/bin/sh"), &["-c", "kill -KILL $$"], Network::None);
+            spec.limits = limits;
+            let exit = simply(launcher, spec).await.unwrap();
+            assert_eq!((exit.leader, exit.limit_breach), (LeaderExit::Signal(libc::SIGKILL), None));
+        });
+    }
+}
+
+isolated! {
+    fn a_disk_filler_is_ended_at_the_size_of_a_file() {
+        let Some(arena) = Arena::new() else { return };
+        room(async |launcher| {
+            let limits = Limits { file_size: Some(4 * MIB), ..Limits::NONE };
+            let file = arena.text("scratch/large");
+            let exit = simply(launcher, arena.hog(&["disk", "64", &file], limits)).await.unwrap();
+            let breach = LimitBreach { limit: Limit::FileSize, allowed: 4 * MIB, measured: 4 * MIB };
+            assert_eq!((exit.leader, exit.limit_breach), (LeaderExit::Signal(libc::SIGXFSZ), Some(breach)));
+            assert_eq!(fs::metadata(&file).unwrap().len(), 4 * MIB);
+        });
+    }
+}
+
+isolated! {
+    fn the_peak_is_the_skills_and_not_that_of_obs() {
+        let Some(arena) = Arena::new() else { return };
+        room(async |launcher| {
+            let ballast = vec![1_u8; 300 << 20];
+            let true_program = arena.spec(Path::new("/bin/true"), &[], Network::None);
+            let exit = simply(launcher, true_program).await.unwrap();
+            assert_eq!(exit.leader, LeaderExit::Code(0));
+            // What a supervisor has of its executable in memory counts too, and not optimized, with
+            // all tests in it, that is most of it.
+            let most = if cfg!(debug_assertions) { 16 } else { 8 };
+            assert!(exit.usage.peak_memory_bytes < most << 20, "{:?}", exit.usage);
+            assert_eq!(ballast[ballast.len() - 1], 1);
+        });
+    }
+}
+
+isolated! {
+    fn memory_is_that_of_the_tree() {
+        let Some(arena) = Arena::new() else { return };
+        room(async |launcher| {
+            // Eight processes of 16 MiB each.
+            let breach = breach(launcher, &arena, &["many-small", "16"], memory(64)).await;
+            assert_eq!(breach.limit, Limit::Memory);
+            // Nine processes that share 40 MiB are no 360.
+            for _ in 0..5 {
+                let exit = simply(launcher, arena.hog(&["family", "40"], memory(64))).await.unwrap();
+                assert_eq!((exit.leader, exit.limit_breach), (LeaderExit::Code(0), None));
+            }
+        });
+    }
+}

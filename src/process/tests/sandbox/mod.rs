@@ -1,0 +1,159 @@
+//! The sandbox from inside: attempts to get out of it, and ordinary programs in it.
+//!
+//! Every attempt is made twice with the same arguments: by an ordinary process, to show that there
+//! is something to prevent, and by a confined one. The two need not have the same rights otherwise:
+//! where an ordinary process of this user or kernel can't do it either, the test says so and the
+//! confined one is tried all the same.
+
+mod hogs;
+mod layers;
+mod matrix;
+mod network;
+mod programs;
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use super::*;
+
+const PROBES: &str = include_str!("probes.c");
+const HOGS: &str = include_str!("hogs.c");
+
+/// A file tree with something to steal, and a program that tries to.
+pub(super) struct Arena {
+    root: tempfile::TempDir,
+    pub(super) probe: PathBuf,
+    pub(super) hog: PathBuf,
+}
+
+impl Arena {
+    /// None, after a word about it, where there is no C compiler.
+    pub(super) fn new() -> Option<Self> {
+        let root = tempfile::tempdir().unwrap();
+        let real = root.path().canonicalize().unwrap();
+        mode(&real, 0o755);
+        for directory in [
+            "workspace/out",
+            "skill",
+            "scratch",
+            "outside/dir",
+            "home/.ssh",
+            "state",
+        ] {
+            fs::create_dir_all(real.join(directory)).unwrap();
+        }
+        for file in [
+            "outside/secret",
+            "outside/victim",
+            "outside/append",
+            "outside/unlink",
+            "outside/mode",
+            "outside/owner",
+            "home/notes",
+            "home/.ssh/id_ed25519",
+            "workspace/source",
+            "workspace/out/mine",
+            "scratch/mine",
+            "scratch/mine2",
+        ] {
+            fs::write(real.join(file), "canary\n").unwrap();
+        }
+        let probe = compile(PROBES, &real.join("skill/probe"))?;
+        let hog = compile(HOGS, &real.join("skill/hog"))?;
+        fs::copy(&probe, real.join("outside/program")).unwrap();
+        Some(Self { root, probe, hog })
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.root.path().canonicalize().unwrap().join(name)
+    }
+
+    pub(super) fn text(&self, name: &str) -> String {
+        self.path(name).to_str().unwrap().to_owned()
+    }
+
+    /// What a skill without permissions gets, and one directory to write to.
+    pub(super) fn confinement(&self, network: Network) -> Confinement {
+        let (skill, workspace) = (self.path("skill"), self.path("workspace"));
+        let (scratch, home) = (self.path("scratch"), self.path("home"));
+        let ground = Ground {
+            skill_dir: &skill,
+            workspace: &workspace,
+            scratch: &scratch,
+            home: Some(&home),
+        };
+        let mut grants = default_grants(&ground, &network).grants;
+        grants.push(Grant {
+            beneath: Some(workspace.clone()),
+            ..Grant::new(workspace.join("out"), Access::ReadWrite)
+        });
+        Confinement {
+            grants,
+            network,
+            strictness: Strictness::Require,
+        }
+    }
+
+    /// A confined program.
+    pub(super) fn spec(&self, path: &Path, argv: &[&str], network: Network) -> ProcessSpec {
+        let mut all = vec!["x"];
+        all.extend(argv);
+        let mut spec = program(path.to_str().unwrap(), &all);
+        spec.cwd = self.path("workspace");
+        spec.confinement = Some(self.confinement(network));
+        for name in ["HOME", "TMPDIR"] {
+            spec.env.push((name.into(), self.path("scratch").into()));
+        }
+        spec
+    }
+
+    pub(super) fn probe(&self, argv: &[&str], network: Network) -> ProcessSpec {
+        self.spec(&self.probe.clone(), argv, network)
+    }
+
+    pub(super) fn hog(&self, argv: &[&str], limits: Limits) -> ProcessSpec {
+        let mut spec = self.spec(&self.hog.clone(), argv, Network::None);
+        spec.limits = limits;
+        spec
+    }
+}
+
+pub(super) fn mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn compile(source: &str, program: &Path) -> Option<PathBuf> {
+    let file = program.with_extension("c");
+    fs::write(&file, source).unwrap();
+    let outcome = Command::new("cc")
+        .args(["-O1", "-w", "-pthread", "-o"])
+        .args([program, &file])
+        .output();
+    let Ok(output) = outcome else {
+        skip("there is no `cc` to compile the probes with");
+        return None;
+    };
+    assert!(output.status.success(), "{output:?}");
+    Some(program.to_owned())
+}
+
+/// Says why a test, or a part of one, is not made here.
+pub(super) fn skip(reason: &str) {
+    use std::io::Write;
+    // Past the test runner's own capture, which `--nocapture` has switched off in this process.
+    writeln!(std::io::stderr(), "skipped: {reason}").unwrap();
+}
+
+/// The words a process has written to standard output.
+pub(super) fn said(exit: &ProcessExit) -> String {
+    String::from_utf8_lossy(&exit.stdout).trim().to_owned()
+}
+
+/// True where this kernel can enforce what `confinement` requires; says so where it can't.
+pub(super) async fn is_enforceable(launcher: &Launcher, confinement: &Confinement) -> bool {
+    let missing = launcher.probe().await.unwrap().missing(confinement);
+    if !missing.is_empty() {
+        skip(&missing.join("; "));
+    }
+    missing.is_empty()
+}

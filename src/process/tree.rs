@@ -1,0 +1,121 @@
+//! Signalling a whole tree of processes, and nothing else.
+//!
+//! Invariant: `kill(-1, …)` is called only right after [`Domain::guard`] has proven that this
+//! process can't reach the ones outside. Inside a Landlock domain that scopes signals, everybody
+//! that can be reached is the tree, and the kernel walks its own process list under one lock: no
+//! fork outruns it. Where the proof fails, the tree is walked instead (`walk`). The idea is the
+//! `kill(-1)` of bazel's linux-sandbox, with a domain where that has a pid namespace.
+
+use std::os::fd::OwnedFd;
+
+use landlock::{
+    CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, Scope,
+};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, getpid, getppid, test_kill_process};
+
+use super::sandbox::{Layer, Layers};
+use super::{sys, walk};
+
+/// Processes outside the domain that a supervisor knows for certain.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Witness {
+    /// The supervisor's parent.
+    pub(super) zygote: Pid,
+    /// The zygote's parent, and the supervisor's when the zygote is dead (obs is a subreaper).
+    pub(super) obs: Pid,
+}
+
+/// What this process knows about the reach of its signals.
+#[derive(Debug)]
+pub(super) struct Domain {
+    witness: Witness,
+    /// This process entered a domain that scopes signals.
+    entered: bool,
+    /// Rules for each skill: its own domain inside this one, so that it can't signal its supervisor.
+    skill_rules: Option<OwnedFd>,
+}
+
+impl Domain {
+    /// Enters a domain of its own, where the kernel has such domains and `wanted` is true.
+    pub(super) fn enter(witness: Witness, wanted: bool) -> Self {
+        let entered = wanted && rules().is_some_and(|rules| rules.restrict_self().is_ok());
+        let skill_rules = if entered {
+            rules().and_then(Option::<OwnedFd>::from)
+        } else {
+            None
+        };
+        Self {
+            witness,
+            entered,
+            skill_rules,
+        }
+    }
+
+    /// A process that has entered no domain and says it has: what the guard is for.
+    #[cfg(test)]
+    pub(super) fn pretend(witness: Witness) -> Self {
+        Self {
+            witness,
+            entered: true,
+            skill_rules: None,
+        }
+    }
+
+    /// The rules that a skill is to put on itself.
+    pub(super) fn skill_rules(&self) -> Option<&OwnedFd> {
+        self.skill_rules.as_ref()
+    }
+
+    /// The layers that every skill of this supervisor is inside of.
+    pub(super) fn layers(&self) -> Layers {
+        let mut layers = Layers::of(&[Layer::NoNewPrivileges, Layer::Subreaper]);
+        if self.guard() {
+            layers.insert(Layer::TreeEnd);
+        }
+        layers
+    }
+
+    /// Proves that a signal to everybody stays inside the tree: a process that is certainly outside,
+    /// and has this one's user, can't be signalled.
+    ///
+    /// The witness is the parent, if that is the zygote or obs. Unlike obs's remembered pid it can't
+    /// have been given to somebody else: the kernel changes the parent in the same step in which it
+    /// frees the pid. Without one of the two there is no proof.
+    pub(super) fn guard(&self) -> bool {
+        if !self.entered {
+            return false;
+        }
+        let Some(parent) = getppid() else {
+            return false;
+        };
+        (parent == self.witness.zygote || parent == self.witness.obs)
+            && test_kill_process(parent) == Err(Errno::PERM)
+    }
+
+    /// Sends `signal` to every process below this one. One call reaches everything where the guard
+    /// holds; where not, processes may slip through and the caller calls again.
+    pub(super) fn signal_tree(&self, signal: Signal) {
+        if self.guard() {
+            sys::signal_everybody(signal);
+            return;
+        }
+        walk::signal_descendants(getpid(), &|_| false, signal);
+    }
+}
+
+/// Rules that forbid nothing but signals to the outside. None where the kernel has no such thing
+/// (before ABI 6).
+fn rules() -> Option<RulesetCreated> {
+    let rules = Ruleset::default()
+        .set_compatibility(CompatLevel::HardRequirement)
+        .scope(Scope::Signal)
+        .ok()?
+        .create()
+        .ok()?;
+    // A signal to everybody is refused by everybody outside: no news for the audit log (ABI 7).
+    rules
+        .set_compatibility(CompatLevel::BestEffort)
+        .log_same_exec(false)
+        .ok()
+}

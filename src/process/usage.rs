@@ -1,0 +1,33 @@
+//! What a tree of processes consumed.
+//!
+//! Invariant: only processes that were waited for are counted, each once: a process that its own
+//! parent waited for is in that parent's numbers already.
+
+use std::time::Duration;
+
+/// CPU time and memory of all processes of a step.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TreeUsage {
+    /// User and system time of all of them together.
+    pub cpu: Duration,
+    /// The largest resident size that a single one of them had.
+    pub peak_memory_bytes: u64,
+}
+
+impl TreeUsage {
+    /// Adds what one reaped process, and the children it had waited for, consumed.
+    pub(super) fn add(&mut self, usage: &libc::rusage) {
+        self.cpu = self
+            .cpu
+            .saturating_add(duration(usage.ru_utime))
+            .saturating_add(duration(usage.ru_stime));
+        let kib = u64::try_from(usage.ru_maxrss).unwrap_or(0);
+        self.peak_memory_bytes = self.peak_memory_bytes.max(kib.saturating_mul(1024));
+    }
+}
+
+fn duration(time: libc::timeval) -> Duration {
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    let micros = u64::try_from(time.tv_usec).unwrap_or(0);
+    Duration::from_secs(seconds).saturating_add(Duration::from_micros(micros))
+}

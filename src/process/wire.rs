@@ -1,0 +1,347 @@
+//! What obs and a supervisor say to each other.
+//!
+//! Invariant: a frame is four bytes of length, one byte of kind, a body; numbers are little endian.
+//! Texts travel with the NUL that `execve` wants behind them, so the supervisor passes pointers into
+//! the frame on and copies nothing: its memory is the floor of every skill's reported peak.
+//! Descriptors of a `Start` come with its first byte. Both ends are this program, so a frame that
+//! makes no sense is an error and never a guess.
+
+use std::ffi::{CStr, OsStr};
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
+
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+};
+
+use super::exit::{ProcessSpec, StartStage};
+use super::frame::{
+    HEADER, Reader, frame, malformed, micros, put_breach, put_i32, put_limits, put_text, put_u32,
+    take_breach, take_limits,
+};
+use super::limits::{LimitBreach, Limits};
+use super::sandbox::{
+    Applied, Confinement, Layer, Layers, Trial, put_confinement, take_confinement,
+};
+use super::usage::TreeUsage;
+
+/// No frame is longer. `execve` takes 6 MiB at the very most, and 2 MiB by default.
+const MAX_FRAME: usize = 8 * 1024 * 1024;
+
+/// The most descriptors one message carries.
+const MAX_FDS: usize = 4;
+
+const READ_SIZE: usize = 16 * 1024;
+
+/// What obs orders without further data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Command {
+    /// SIGTERM to the whole tree.
+    Terminate,
+    /// SIGKILL to the whole tree until nothing is left.
+    Kill,
+    /// SIGSTOP to the whole tree; acknowledged.
+    Stop,
+    /// SIGCONT to the whole tree; acknowledged.
+    Continue,
+}
+
+const KIND_START: u8 = 1;
+const KIND_PROBE: u8 = 6;
+
+impl Command {
+    const ALL: [Self; 4] = [Self::Terminate, Self::Kill, Self::Stop, Self::Continue];
+
+    fn kind(self) -> u8 {
+        match self {
+            Self::Terminate => 2,
+            Self::Kill => 3,
+            Self::Stop => 4,
+            Self::Continue => 5,
+        }
+    }
+
+    pub(super) fn encode(self) -> Vec<u8> {
+        frame(self.kind(), |_| {})
+    }
+}
+
+/// A frame from obs, read.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, on the stack, and mostly the large one"
+)]
+pub(super) enum Request<'a> {
+    Start(Start<'a>),
+    Command(Command),
+    /// Find out what can be enforced.
+    Probe,
+}
+
+/// What to start.
+pub(super) struct Start<'a> {
+    /// Standard input is one of the descriptors; if not, it is empty.
+    pub(super) with_stdin: bool,
+    pub(super) program: &'a CStr,
+    pub(super) cwd: &'a CStr,
+    pub(super) argv: Vec<&'a CStr>,
+    pub(super) env: Vec<&'a CStr>,
+    pub(super) confinement: Option<Confinement>,
+    pub(super) limits: Limits,
+}
+
+impl<'a> Request<'a> {
+    /// Reads a whole frame.
+    pub(super) fn decode(frame: &'a [u8]) -> io::Result<Self> {
+        let mut reader = Reader::new(frame)?;
+        if reader.kind == KIND_PROBE {
+            return Ok(Self::Probe);
+        }
+        if reader.kind != KIND_START {
+            let command = Command::ALL
+                .into_iter()
+                .find(|command| command.kind() == reader.kind)
+                .ok_or_else(malformed)?;
+            return Ok(Self::Command(command));
+        }
+        Ok(Self::Start(Start {
+            with_stdin: reader.byte()? != 0,
+            program: reader.text()?,
+            cwd: reader.text()?,
+            argv: reader.texts()?,
+            env: reader.texts()?,
+            confinement: take_confinement(&mut reader)?,
+            limits: take_limits(&mut reader)?,
+        }))
+    }
+}
+
+/// Writes the `Start` frame of `spec`.
+pub(super) fn encode_start(spec: &ProcessSpec) -> io::Result<Vec<u8>> {
+    let frame = frame(KIND_START, |out| {
+        out.push(u8::from(spec.stdin.is_some()));
+        put_text(out, &[spec.program.as_os_str()]);
+        put_text(out, &[spec.cwd.as_os_str()]);
+        put_u32(out, spec.argv.len());
+        for argument in &spec.argv {
+            put_text(out, &[argument]);
+        }
+        put_u32(out, spec.env.len());
+        for (name, value) in &spec.env {
+            put_text(out, &[name, OsStr::new("="), value]);
+        }
+        put_confinement(out, spec.confinement.as_ref());
+        put_limits(out, &spec.limits);
+    });
+    check_texts(spec)?;
+    if frame.len() > MAX_FRAME {
+        return Err(io::Error::from_raw_os_error(libc::E2BIG));
+    }
+    Ok(frame)
+}
+
+/// Writes the frame that asks for a trial of everything.
+pub(super) fn encode_probe() -> Vec<u8> {
+    frame(KIND_PROBE, |_| {})
+}
+
+/// A NUL inside a text would silently cut it.
+fn check_texts(spec: &ProcessSpec) -> io::Result<()> {
+    let environment = spec.env.iter().flat_map(|(name, value)| [name, value]);
+    let grants = spec
+        .confinement
+        .iter()
+        .flat_map(|confinement| &confinement.grants);
+    let grants = grants.flat_map(|grant| [Some(&grant.path), grant.beneath.as_ref()]);
+    let mut texts = [spec.program.as_os_str(), spec.cwd.as_os_str()]
+        .into_iter()
+        .chain(spec.argv.iter().chain(environment).map(AsRef::as_ref))
+        .chain(grants.flatten().map(|path| path.as_os_str()));
+    if texts.any(|text| text.as_bytes().contains(&0)) {
+        let message = "an argument, a variable or a path contains a NUL byte";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+    }
+    Ok(())
+}
+
+/// What a supervisor reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Report {
+    /// The program is being executed.
+    Started { pid: i32, applied: Applied },
+    /// It could not be started; the supervisor is free again.
+    StartFailed { stage: StartStage, errno: i32 },
+    /// The leader ended, with this raw wait status.
+    LeaderExited { status: i32, tree_empty: bool },
+    /// No process of the tree is left; the supervisor is free again.
+    TreeEnded {
+        usage: TreeUsage,
+        /// The limit that the tree was ended for.
+        breach: Option<LimitBreach>,
+    },
+    /// What became of each layer.
+    Probed(Trial),
+    /// A `Stop` or `Continue` was carried out.
+    Acknowledged,
+}
+
+impl Report {
+    /// True if the supervisor is free again.
+    pub(super) fn is_last(self) -> bool {
+        matches!(
+            self,
+            Self::TreeEnded { .. } | Self::StartFailed { .. } | Self::Probed(_)
+        )
+    }
+
+    /// Appends the report's frame.
+    pub(super) fn encode(self, out: &mut Vec<u8>) {
+        let frame = match self {
+            Self::Started { pid, applied } => frame(1, |out| {
+                put_i32(out, pid);
+                out.extend(applied.enforced.to_bits().to_le_bytes());
+                out.extend(applied.missing.to_bits().to_le_bytes());
+            }),
+            Self::StartFailed { stage, errno } => frame(2, |out| {
+                out.push(stage.to_wire());
+                put_i32(out, errno);
+            }),
+            Self::LeaderExited { status, tree_empty } => frame(3, |out| {
+                put_i32(out, status);
+                out.push(u8::from(tree_empty));
+            }),
+            Self::TreeEnded { usage, breach } => frame(4, |out| {
+                out.extend(micros(usage.cpu).to_le_bytes());
+                out.extend(usage.peak_memory_bytes.to_le_bytes());
+                put_breach(out, breach);
+            }),
+            Self::Probed(trial) => frame(6, |out| {
+                put_i32(out, trial.abi);
+                for errno in trial.errnos {
+                    put_i32(out, errno);
+                }
+            }),
+            Self::Acknowledged => frame(5, |_| {}),
+        };
+        out.extend(frame);
+    }
+
+    /// Reads a whole frame.
+    pub(super) fn decode(frame: &[u8]) -> io::Result<Self> {
+        let mut reader = Reader::new(frame)?;
+        Ok(match reader.kind {
+            1 => Self::Started {
+                pid: reader.i32()?,
+                applied: Applied {
+                    enforced: Layers::from_bits(reader.u16()?),
+                    missing: Layers::from_bits(reader.u16()?),
+                },
+            },
+            2 => Self::StartFailed {
+                stage: StartStage::from_wire(reader.byte()?).ok_or_else(malformed)?,
+                errno: reader.i32()?,
+            },
+            3 => Self::LeaderExited {
+                status: reader.i32()?,
+                tree_empty: reader.byte()? != 0,
+            },
+            4 => Self::TreeEnded {
+                usage: TreeUsage {
+                    cpu: Duration::from_micros(reader.u64()?),
+                    peak_memory_bytes: reader.u64()?,
+                },
+                breach: take_breach(&mut reader)?,
+            },
+            6 => {
+                let abi = reader.i32()?;
+                let mut errnos = [0; Layer::ALL.len()];
+                for errno in &mut errnos {
+                    *errno = reader.i32()?;
+                }
+                Self::Probed(Trial { abi, errnos })
+            }
+            5 => Self::Acknowledged,
+            _ => return Err(malformed()),
+        })
+    }
+}
+
+/// Bytes and descriptors that arrived and are not used up yet.
+#[derive(Debug, Default)]
+pub(super) struct Inbox {
+    bytes: Vec<u8>,
+    fds: std::collections::VecDeque<OwnedFd>,
+}
+
+impl Inbox {
+    /// Reads once. Returns false at the end of the stream.
+    pub(super) fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<bool> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
+        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        let mut chunk = [0_u8; READ_SIZE];
+        let received = rustix::io::retry_on_intr(|| {
+            recvmsg(
+                socket,
+                &mut [IoSliceMut::new(&mut chunk)],
+                &mut ancillary,
+                RecvFlags::CMSG_CLOEXEC,
+            )
+        })?;
+        for message in ancillary.drain() {
+            if let RecvAncillaryMessage::ScmRights(fds) = message {
+                self.fds.extend(fds);
+            }
+        }
+        self.bytes.extend_from_slice(&chunk[..received.bytes]);
+        Ok(received.bytes > 0)
+    }
+
+    /// The next whole frame.
+    pub(super) fn next_frame(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let Some(length) = self.bytes.first_chunk() else {
+            return Ok(None);
+        };
+        let length = usize::try_from(u32::from_le_bytes(*length)).map_err(|_| malformed())?;
+        let length = length.saturating_add(HEADER);
+        if length > MAX_FRAME {
+            return Err(malformed());
+        }
+        if self.bytes.len() < length {
+            // Doubling would make the supervisor larger than what it was sent.
+            self.bytes
+                .reserve_exact(length - self.bytes.len() + READ_SIZE);
+            return Ok(None);
+        }
+        let rest = self.bytes.split_off(length);
+        Ok(Some(std::mem::replace(&mut self.bytes, rest)))
+    }
+
+    /// The oldest descriptor that arrived.
+    pub(super) fn next_fd(&mut self) -> io::Result<OwnedFd> {
+        self.fds.pop_front().ok_or_else(malformed)
+    }
+}
+
+/// Sends what fits of `bytes`, with `fds` on its first byte.
+pub(super) fn send(socket: impl AsFd, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<usize> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    if !fds.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(fds)) {
+        return Err(malformed());
+    }
+    let slices = [IoSlice::new(bytes)];
+    let sent = rustix::io::retry_on_intr(|| {
+        sendmsg(
+            &socket,
+            &slices,
+            &mut ancillary,
+            // The other end may be gone, which is an answer and no reason to die.
+            SendFlags::NOSIGNAL,
+        )
+    })?;
+    Ok(sent)
+}

@@ -1,0 +1,291 @@
+//! The process that makes supervisors.
+//!
+//! Invariant: it is forked while obs has one thread and little memory, and it stays that way, so a
+//! supervisor is small and sound however large and threaded obs has become. It holds no descriptor
+//! of obs but its socket. Every child of it is a supervisor or was orphaned by one that died; the
+//! latter are ended. It is gone when obs and all its supervisors are. The idea is Android's zygote
+//! and Chromium's.
+
+use std::collections::HashSet;
+use std::io;
+use std::io::IoSliceMut;
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, SocketFlags,
+    SocketType, recv, recvmsg, send, socketpair,
+};
+use rustix::process::{
+    Pid, Signal, WaitOptions, chdir, getpid, set_child_subreaper, setsid, waitpid,
+};
+use rustix::thread::set_name;
+
+use super::supervisor;
+use super::sys::{self, Forked, Waited};
+use super::tree::Witness;
+use super::{wait, walk};
+
+/// How long the zygote waits between two looks for orphans.
+const SWEEP_AGAIN: Duration = Duration::from_millis(10);
+
+/// After so many looks in a row that found nothing, nothing is left: a single look may miss a
+/// process that was forked while its parent died.
+const CLEAN_LOOKS: u8 = 2;
+
+/// What the zygote is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ask {
+    /// A supervisor, for the socket that comes with the message. The answer is its pid, or an errno
+    /// below zero.
+    Supervisor,
+    /// An answer when the supervisor with this pid, and what it has orphaned, are gone.
+    Swept(i32),
+}
+
+impl Ask {
+    pub(super) fn encode(self, tag: u32) -> [u8; 8] {
+        let pid = match self {
+            Self::Supervisor => 0,
+            Self::Swept(pid) => pid,
+        };
+        pair(tag, pid)
+    }
+
+    fn decode(message: [u8; 8]) -> (u32, Self) {
+        match split(message) {
+            (tag, 0) => (tag, Self::Supervisor),
+            (tag, pid) => (tag, Self::Swept(pid)),
+        }
+    }
+}
+
+/// Puts a tag and a number into a message, which is what an answer is too.
+fn pair(tag: u32, value: i32) -> [u8; 8] {
+    (u64::from(tag) << 32 | u64::from(value.cast_unsigned())).to_le_bytes()
+}
+
+/// Takes an answer apart.
+pub(super) fn split(message: [u8; 8]) -> (u32, i32) {
+    let both = u64::from_le_bytes(message);
+    let half = |half: u64| u32::try_from(half & u64::from(u32::MAX)).unwrap_or_default();
+    (half(both >> 32), half(both).cast_signed())
+}
+
+/// obs's hold on the zygote. When it, or the launcher made from it, is dropped, everything ends.
+#[derive(Debug)]
+pub struct Zygote {
+    pub(super) socket: OwnedFd,
+    pub(super) pid: Pid,
+    /// Children that this process had before (a shell that became obs may have left some): never
+    /// ours to touch.
+    pub(super) inherited: HashSet<Pid>,
+}
+
+impl Zygote {
+    /// Forks the zygote. To be called first thing in `main`: while there is one thread, before
+    /// anything large is read and before an async runtime exists.
+    pub fn start() -> io::Result<Self> {
+        Self::start_with(true)
+    }
+
+    /// Like [`Zygote::start`]; with `scoped` false its supervisors act as on a kernel without
+    /// signal scopes.
+    pub(super) fn start_with(scoped: bool) -> io::Result<Self> {
+        let obs = getpid();
+        let inherited = walk::own_children().into_iter().collect();
+        let (ours, theirs) = socketpair(
+            AddressFamily::UNIX,
+            SocketType::SEQPACKET,
+            SocketFlags::CLOEXEC,
+            None,
+        )?;
+        let pid = match sys::fork()? {
+            Forked::Child => sys::live_forked(|| live(theirs, obs, scoped)),
+            Forked::Parent(pid) => pid,
+        };
+        drop(theirs);
+        // If the zygote is killed, what it had adopted comes here instead of going to init.
+        set_child_subreaper(Some(obs))?;
+        let (_, hello) =
+            rustix::io::retry_on_intr(|| recv(&ours, &mut [0; 1], RecvFlags::empty()))?;
+        if hello == 0 {
+            return Err(why_it_ended(pid));
+        }
+        Ok(Self {
+            socket: ours,
+            pid,
+            inherited,
+        })
+    }
+}
+
+/// The errno that a zygote which never got to work exited with.
+fn why_it_ended(pid: Pid) -> io::Error {
+    match waitpid(Some(pid), WaitOptions::empty()) {
+        Ok(Some((_, status))) => match status.exit_status() {
+            Some(errno) => io::Error::from_raw_os_error(errno),
+            None => io::Error::other("the helper process `obs-zygote` was killed"),
+        },
+        _ => io::Error::other("the helper process `obs-zygote` did not start"),
+    }
+}
+
+/// The life of the zygote, right after its fork.
+fn live(socket: OwnedFd, obs: Pid, scoped: bool) -> io::Result<()> {
+    sys::block_all_signals()?;
+    sys::reset_signal_actions();
+    // obs's hook may touch its terminal; a helper has none.
+    std::panic::set_hook(Box::new(|_| {}));
+    setsid()?;
+    let socket = sys::keep_only(socket)?;
+    // So that no directory is kept from being unmounted.
+    chdir("/")?;
+    set_name(c"obs-zygote")?;
+    set_child_subreaper(Some(getpid()))?;
+    let mut nest = Nest {
+        signals: sys::child_signals()?,
+        socket,
+        witness: Witness {
+            zygote: getpid(),
+            obs,
+        },
+        scoped,
+        supervisors: HashSet::new(),
+        waiting: Vec::new(),
+        looks: 0,
+        obs_gone: false,
+    };
+    send(&nest.socket, b"!", SendFlags::NOSIGNAL)?;
+    nest.serve()
+}
+
+struct Nest {
+    socket: OwnedFd,
+    signals: OwnedFd,
+    witness: Witness,
+    scoped: bool,
+    supervisors: HashSet<Pid>,
+    /// Tags of those who want to know that a supervisor and its orphans are gone.
+    waiting: Vec<(u32, i32)>,
+    /// Looks for orphans that are still to be made.
+    looks: u8,
+    obs_gone: bool,
+}
+
+impl Nest {
+    fn serve(&mut self) -> io::Result<()> {
+        loop {
+            let patience = (self.looks > 0).then_some(SWEEP_AGAIN);
+            let (mut asked, mut signaled) = (false, true);
+            if self.obs_gone {
+                // A closed socket is readable for ever.
+                wait::one(&self.signals, patience)?;
+            } else {
+                let ready = wait::either(&self.socket, &self.signals, patience)?;
+                (asked, signaled) = (ready.socket, ready.signals);
+            }
+            if signaled {
+                sys::drain(&self.signals);
+            }
+            let childless = self.reap();
+            if asked {
+                self.answer();
+            }
+            if self.looks > 0 {
+                self.sweep(childless);
+            }
+            if self.obs_gone && childless {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes in everybody who has ended. True if there is no child.
+    fn reap(&mut self) -> bool {
+        loop {
+            match sys::wait_any() {
+                Waited::Ended { pid, .. } => {
+                    if self.supervisors.remove(&pid) {
+                        self.looks = CLEAN_LOOKS;
+                    }
+                }
+                Waited::Running => return false,
+                Waited::Childless => return true,
+            }
+        }
+    }
+
+    /// Ends orphans, and tells those who wait once there are none.
+    fn sweep(&mut self, childless: bool) {
+        let found = if childless {
+            0
+        } else {
+            let spare = |pid| self.supervisors.contains(&pid);
+            walk::signal_descendants(getpid(), &spare, Signal::KILL)
+        };
+        self.looks = match (childless, found) {
+            (true, _) => 0,
+            (false, 0) => self.looks - 1,
+            (false, _) => CLEAN_LOOKS,
+        };
+        if self.looks > 0 {
+            return;
+        }
+        let supervisors = &self.supervisors;
+        let socket = &self.socket;
+        self.waiting.retain(|(tag, pid)| {
+            let alive = Pid::from_raw(*pid).is_some_and(|pid| supervisors.contains(&pid));
+            if !alive {
+                send(socket, &pair(*tag, 0), SendFlags::NOSIGNAL).ok();
+            }
+            alive
+        });
+    }
+
+    /// Takes one message from obs.
+    fn answer(&mut self) {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        let mut message = [0; 8];
+        let received = rustix::io::retry_on_intr(|| {
+            recvmsg(
+                &self.socket,
+                &mut [IoSliceMut::new(&mut message)],
+                &mut ancillary,
+                RecvFlags::CMSG_CLOEXEC,
+            )
+        });
+        // An error is as final as the end: obs can't be talked to.
+        if received.map_or(0, |received| received.bytes) == 0 {
+            self.obs_gone = true;
+            return;
+        }
+        let fd = ancillary.drain().find_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
+            _ => None,
+        });
+        match (Ask::decode(message), fd) {
+            ((tag, Ask::Supervisor), Some(fd)) => {
+                let value = match sys::fork() {
+                    Ok(Forked::Child) => {
+                        let (witness, scoped) = (self.witness, self.scoped);
+                        sys::live_forked(|| supervisor::live(fd, witness, scoped))
+                    }
+                    Ok(Forked::Parent(pid)) => {
+                        self.supervisors.insert(pid);
+                        pid.as_raw_pid()
+                    }
+                    Err(error) => -error.raw_os_error().unwrap_or(libc::EAGAIN),
+                };
+                send(&self.socket, &pair(tag, value), SendFlags::NOSIGNAL).ok();
+            }
+            ((tag, Ask::Swept(pid)), _) => {
+                self.waiting.push((tag, pid));
+                self.looks = CLEAN_LOOKS;
+            }
+            ((_, Ask::Supervisor), None) => {}
+        }
+    }
+}
