@@ -4,3 +4,4 @@ pub mod event;
 pub mod model;
 pub mod plan;
 pub mod process;
+pub mod skill;

@@ -1,0 +1,371 @@
+//! Tools that need no process.
+//!
+//! Invariant: they see their arguments and nothing else, and are bounded: a `JSONPath` query that
+//! could walk the value over and over is refused before it starts, because no timeout can end code
+//! of obs itself.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use serde_json_path::JsonPath;
+use uuid::Uuid;
+
+use super::id::SkillId;
+use super::manifest::Manifest;
+use super::skill::{Body, Skill};
+use crate::model::StepType;
+use crate::plan::{Document, Language, Source};
+
+/// The most steps that a query may take, by an estimate that is never too low.
+const MAX_QUERY_STEPS: f64 = 1e8;
+
+/// The longest query in bytes.
+const MAX_QUERY_BYTES: usize = 4_096;
+
+/// A tool that is built in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Builtin {
+    /// The time.
+    Now,
+    /// A new UUID.
+    UuidGenerate,
+    /// From JSON text to its value.
+    JsonParse,
+    /// `JSONPath`, RFC 9535.
+    JsonQuery,
+}
+
+impl Builtin {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::Now,
+        Self::UuidGenerate,
+        Self::JsonParse,
+        Self::JsonQuery,
+    ];
+
+    /// The tool with this id.
+    pub fn find(id: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|builtin| builtin.id() == id)
+    }
+
+    /// Its id.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Now => "builtin.now",
+            Self::UuidGenerate => "builtin.uuid_generate",
+            Self::JsonParse => "builtin.json_parse",
+            Self::JsonQuery => "builtin.json_query",
+        }
+    }
+
+    /// The tool as a skill like any other.
+    pub fn skill(self) -> Option<Skill> {
+        let manifest = Manifest {
+            description: self.description().to_owned(),
+            kind: StepType::Tool,
+            version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            input_schema: Some(self.input_schema()),
+            output_schema: Some(self.output_schema()),
+            is_idempotent: true,
+            ..Manifest::default()
+        };
+        let id = SkillId::parse(self.id()).ok()?;
+        Some(Skill::new(id, manifest, Body::Builtin(self)))
+    }
+
+    fn description(self) -> &'static str {
+        match self {
+            Self::Now => "The time now: RFC 3339 in UTC, and milliseconds since the Unix epoch",
+            Self::UuidGenerate => "A new UUID: random (version 4) or ordered by time (version 7)",
+            Self::JsonParse => {
+                "The value of a JSON text; duplicate keys and trailing data are errors"
+            }
+            Self::JsonQuery => "The parts of a value that a JSONPath query (RFC 9535) matches",
+        }
+    }
+
+    fn input_schema(self) -> Value {
+        let (properties, required) = match self {
+            Self::Now => (json!({}), json!([])),
+            Self::UuidGenerate => (
+                json!({"version": {"enum": [4, 7], "default": 4}}),
+                json!([]),
+            ),
+            Self::JsonParse => (json!({"text": {"type": "string"}}), json!(["text"])),
+            Self::JsonQuery => (
+                json!({
+                    "value": {"description": "the value to look into"},
+                    "query": {"type": "string", "description": "such as `$.items[*].name`"},
+                }),
+                json!(["value", "query"]),
+            ),
+        };
+        json!({
+            "type": "object",
+            "properties": properties,
+            "required": required,
+            "additionalProperties": false,
+        })
+    }
+
+    fn output_schema(self) -> Value {
+        let of = |properties: Value| {
+            let names: Vec<&String> = properties
+                .as_object()
+                .into_iter()
+                .flat_map(Map::keys)
+                .collect();
+            json!({"type": "object", "properties": properties, "required": names, "additionalProperties": false})
+        };
+        match self {
+            Self::Now => of(json!({"now": {"type": "string"}, "unix_ms": {"type": "integer"}})),
+            Self::UuidGenerate => of(json!({"uuid": {"type": "string"}})),
+            Self::JsonParse => json!({}),
+            Self::JsonQuery => of(json!({"matches": {"type": "array"}})),
+        }
+    }
+
+    /// Does what the tool does. The arguments have met `input_schema`; what is amiss all the same
+    /// is an error.
+    pub fn run(self, arguments: &Map<String, Value>) -> Result<Value, String> {
+        let text = |name: &str| {
+            let text = arguments.get(name).and_then(Value::as_str);
+            text.ok_or_else(|| format!("the argument `{name}` must be text"))
+        };
+        match self {
+            Self::Now => Ok(now(Timestamp::now())),
+            Self::UuidGenerate => uuid(arguments.get("version")),
+            Self::JsonParse => parse(text("text")?),
+            Self::JsonQuery => {
+                let value = arguments.get("value").unwrap_or(&Value::Null);
+                query(value, text("query")?)
+            }
+        }
+    }
+}
+
+/// Runs the tool `id`.
+pub fn run(id: &str, arguments: &Map<String, Value>) -> Result<Value, String> {
+    match Builtin::find(id) {
+        Some(builtin) => builtin.run(arguments),
+        None => Err(format!("no tool `{id}` is built in")),
+    }
+}
+
+fn now(now: Timestamp) -> Value {
+    json!({"now": format!("{now:.3}"), "unix_ms": now.as_millisecond()})
+}
+
+fn uuid(version: Option<&Value>) -> Result<Value, String> {
+    let uuid = match version.map(Value::as_u64) {
+        None | Some(Some(4)) => Uuid::new_v4(),
+        Some(Some(7)) => Uuid::now_v7(),
+        Some(_) => return Err("the argument `version` must be 4 or 7".to_owned()),
+    };
+    Ok(json!({"uuid": uuid.to_string()}))
+}
+
+/// Reads JSON with the strictness with which plans are read.
+fn parse(text: &str) -> Result<Value, String> {
+    if text.trim().is_empty() {
+        return Err("the text is empty, which is no JSON".to_owned());
+    }
+    // `serde_json` takes a mapping with this key for a number or for text to be read anew.
+    if text.contains("$serde_json::private") {
+        return Err("the text holds a key that is reserved".to_owned());
+    }
+    let source = Source {
+        name: String::new(),
+        text: text.to_owned(),
+        language: Language::Json,
+    };
+    let (document, problems) = Document::parse(source);
+    let Some(problem) = problems.first() else {
+        return Ok(document.value);
+    };
+    let at = document.bytes_of(&problem.place).start;
+    let (line, column) = document.line_and_column(at);
+    let message = &problem.message;
+    Err(format!(
+        "{message} at byte {at} (line {line}, column {column})"
+    ))
+}
+
+fn query(value: &Value, query: &str) -> Result<Value, String> {
+    if query.len() > MAX_QUERY_BYTES {
+        return Err(format!("the query has more than {MAX_QUERY_BYTES} bytes"));
+    }
+    let path =
+        JsonPath::parse(query).map_err(|error| format!("the query is no JSONPath: {error}"))?;
+    if steps(value, query) > MAX_QUERY_STEPS {
+        return Err("the query could walk the value too often; \
+                    use fewer `..`, `$` in filters and lists in brackets"
+            .to_owned());
+    }
+    let matches = path.query(value).all();
+    Ok(json!({"matches": matches}))
+}
+
+/// An upper bound on the steps that a query takes. One walk visits every node once, as parts below
+/// different nodes are different. Only a further `..`, a `$` in a filter, which starts anew at every
+/// node, and a list in brackets, which may name a node twice, multiply.
+fn steps(value: &Value, query: &str) -> f64 {
+    let count =
+        |what: &str| f64::from(u16::try_from(query.matches(what).count()).unwrap_or(u16::MAX));
+    let walks = 1.0 + (count("..") - 1.0).max(0.0) + (count("$") - 1.0).max(0.0);
+    nodes(value).powf(walks) * count(",").exp2()
+}
+
+fn nodes(value: &Value) -> f64 {
+    1.0 + match value {
+        Value::Array(list) => list.iter().map(nodes).sum(),
+        Value::Object(map) => map.values().map(nodes).sum(),
+        _ => 0.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn try_run(id: &str, arguments: &Value) -> Result<Value, String> {
+        let skill = Builtin::find(id).unwrap().skill().unwrap();
+        let arguments = arguments.as_object().unwrap();
+        assert!(skill.check_schemas().is_empty());
+        let outcome = run(id, arguments);
+        if let Ok(output) = &outcome {
+            skill.check_output(output).unwrap();
+        }
+        outcome
+    }
+
+    #[test]
+    fn every_tool_says_what_it_takes() {
+        for builtin in Builtin::ALL {
+            let skill = builtin.skill().unwrap();
+            assert_eq!(skill.kind(), StepType::Tool);
+            assert!(!skill.manifest.description.is_empty());
+            let stray = json!({"stray": 1});
+            let problems = skill.check_arguments(stray.as_object().unwrap(), "/steps/0/arguments");
+            assert!(problems.has_errors(), "{builtin:?}");
+        }
+        assert!(run("builtin.shell", &Map::new()).is_err());
+    }
+
+    #[test]
+    fn now_is_rfc_3339_in_utc() {
+        let at = Timestamp::from_millisecond(1_700_000_000_120).unwrap();
+        assert_eq!(
+            now(at),
+            json!({"now": "2023-11-14T22:13:20.120Z", "unix_ms": 1_700_000_000_120_i64})
+        );
+        try_run("builtin.now", &json!({})).unwrap();
+    }
+
+    #[test]
+    fn uuids_have_the_version_that_is_asked_for() {
+        for (arguments, version) in [
+            (json!({}), '4'),
+            (json!({"version": 4}), '4'),
+            (json!({"version": 7}), '7'),
+        ] {
+            let output = try_run("builtin.uuid_generate", &arguments).unwrap();
+            assert_eq!(
+                output["uuid"].as_str().unwrap().chars().nth(14),
+                Some(version)
+            );
+        }
+        assert!(try_run("builtin.uuid_generate", &json!({"version": 1})).is_err());
+    }
+
+    #[test]
+    fn json_is_read_exactly_or_not_at_all() {
+        let read = |text: &str| try_run("builtin.json_parse", &json!({"text": text}));
+        let exact = "[123456789012345678901234567890,1.50,null]";
+        assert_eq!(read(exact).unwrap().to_string(), exact);
+        assert_eq!(read("null").unwrap(), Value::Null);
+        for (text, want) in [
+            (" ", "the text is empty, which is no JSON"),
+            (
+                "{\"a\": 1,\n \"a\": 2}",
+                "the key `a` stands twice at byte 10 (line 2, column 2)",
+            ),
+            (
+                "1 2",
+                "invalid JSON: trailing characters at byte 2 (line 1, column 3)",
+            ),
+            (
+                "1e999",
+                "the number `1e999` is too large at byte 0 (line 1, column 1)",
+            ),
+            (
+                r#"{"$serde_json::private::Number": "5"}"#,
+                "the text holds a key that is reserved",
+            ),
+        ] {
+            assert_eq!(read(text).unwrap_err(), want);
+        }
+        assert!(
+            read(&"[".repeat(100_000))
+                .unwrap_err()
+                .contains("nested too deeply")
+        );
+    }
+
+    #[test]
+    fn queries_find_parts() {
+        let value = json!({"items": [{"name": "a", "n": 1}, {"name": "b", "n": 2}]});
+        let find = |query: &str| {
+            try_run(
+                "builtin.json_query",
+                &json!({"value": value, "query": query}),
+            )
+        };
+        assert_eq!(
+            find("$.items[*].name").unwrap(),
+            json!({"matches": ["a", "b"]})
+        );
+        assert_eq!(
+            find("$.items[?@.n > 1].name").unwrap(),
+            json!({"matches": ["b"]})
+        );
+        assert_eq!(find("$..n").unwrap(), json!({"matches": [1, 2]}));
+        assert_eq!(find("$.none").unwrap(), json!({"matches": []}));
+        assert!(
+            find("items")
+                .unwrap_err()
+                .starts_with("the query is no JSONPath")
+        );
+    }
+
+    #[test]
+    fn queries_that_multiply_are_refused() {
+        let mut deep = json!(1);
+        for _ in 0..100 {
+            deep = json!([deep]);
+        }
+        let wide = json!(vec![json!([1]); 20_000]);
+        for (value, query) in [
+            (&deep, format!("${}", "[0,0]".repeat(100))),
+            (&wide, "$..[?count($..*) > 0]".to_owned()),
+            (&wide, "$[?count($[*]) > 0]".to_owned()),
+            (&deep, "$..*..*..*..*..*..*".to_owned()),
+        ] {
+            let arguments = json!({"value": value, "query": query});
+            assert!(
+                try_run("builtin.json_query", &arguments)
+                    .unwrap_err()
+                    .contains("too often"),
+                "{query}"
+            );
+        }
+        let arguments = json!({"value": wide, "query": "$..[0]"});
+        assert_eq!(
+            try_run("builtin.json_query", &arguments).unwrap()["matches"]
+                .as_array()
+                .unwrap()
+                .len(),
+            20_001
+        );
+    }
+}

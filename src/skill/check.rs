@@ -1,0 +1,414 @@
+//! `obs skills check`: all that can be said about one skill before anything calls it.
+//!
+//! Invariant: what `run` would refuse on every machine is an error here too, with its place in the
+//! manifest; what only looks unintended, or is amiss in these surroundings only, is a warning.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::beneath::{FileKind, RootDir};
+use super::command::{ArgumentUse, Stdin};
+use super::id::SkillId;
+use super::manifest::{Execution, LoadedManifest, MANIFEST_NAMES, Manifest};
+use super::permission::{GrantPlaces, PathBase, Permission};
+use super::program::{ProgramPlaces, resolve};
+use super::registry::{LoadProblem, read_manifest};
+use super::schema::Schema;
+use super::skill::schema_problem;
+use crate::model::{Place, Problem, Problems};
+use crate::plan::Document;
+
+/// What a skill would meet if it ran now.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// The workspace, absolute.
+    pub workspace: &'a Path,
+    /// The user's home directory, where it is known.
+    pub home: Option<&'a Path>,
+    /// The value of `PATH`.
+    pub path: &'a OsStr,
+    /// Whether an environment variable is set.
+    pub is_set: &'a dyn Fn(&str) -> bool,
+}
+
+/// A skill directory that was looked through.
+#[derive(Debug)]
+pub struct Checked {
+    /// The id that it is called by, where it has one.
+    pub id: Option<SkillId>,
+    /// The manifest's text and the places in it.
+    pub document: Document,
+    /// What is wrong, in the order of the places.
+    pub problems: Problems,
+}
+
+/// Looks through the skill in the directory `below` of `root`; `""` is the root itself.
+pub fn check(
+    root: &Path,
+    below: &Path,
+    surroundings: &Surroundings<'_>,
+) -> Result<Checked, Arc<LoadProblem>> {
+    let no_manifest = || {
+        Arc::new(LoadProblem::NoManifest {
+            path: root.join(below),
+        })
+    };
+    let dir = RootDir::open(root).map_err(|source| {
+        let path = root.to_owned();
+        Arc::new(LoadProblem::Root { path, source })
+    })?;
+    let dir = dir.ok_or_else(no_manifest)?;
+    let loaded = read_manifest(&dir, root, below)?.ok_or_else(no_manifest)?;
+    let LoadedManifest {
+        manifest,
+        execution,
+        document,
+        mut problems,
+    } = loaded;
+    let id = check_id(&manifest, below, &mut problems);
+    check_schemas(&manifest, &mut problems);
+    check_names(&dir, below, &mut problems);
+    let skill_dir = dir.canonical_dir(below).map_err(|source| {
+        let path = root.join(below);
+        Arc::new(LoadProblem::Unreadable { path, source })
+    })?;
+    if let Some(execution) = &execution {
+        let places = ProgramPlaces {
+            root: &dir,
+            below,
+            skill_dir: &skill_dir,
+            workspace: surroundings.workspace,
+            path: surroundings.path,
+        };
+        if let Err(error) = resolve(execution.command.program(), &places) {
+            let place = Place::value("/execution/command/0");
+            problems.push(Problem::error("program", place, error.message).help(error.help));
+        }
+        check_arguments(&manifest, execution, &mut problems);
+    }
+    check_permissions(&document, &skill_dir, surroundings, &mut problems);
+    document.tidy(&mut problems);
+    Ok(Checked {
+        id,
+        document,
+        problems,
+    })
+}
+
+fn check_id(manifest: &Manifest, below: &Path, problems: &mut Problems) -> Option<SkillId> {
+    if let Some(id) = &manifest.id {
+        return Some(id.clone());
+    }
+    let path = below.to_str().filter(|path| !path.is_empty())?;
+    match SkillId::parse(path) {
+        Ok(id) if id.is_reserved() => {
+            let message = format!("the id `{id}` is reserved for tools that are built in");
+            problems.push(
+                Problem::error("skill_id", Place::File, message).help("rename the directory"),
+            );
+            None
+        }
+        Ok(id) => Some(id),
+        Err(error) => {
+            problems.push(
+                Problem::error(
+                    "skill_id",
+                    Place::File,
+                    format!("the directory's path is no id: {error}"),
+                )
+                .help("rename the directory, or give the manifest an `id`"),
+            );
+            None
+        }
+    }
+}
+
+fn check_schemas(manifest: &Manifest, problems: &mut Problems) {
+    let schemas = [
+        ("/input_schema", &manifest.input_schema),
+        ("/output_schema", &manifest.output_schema),
+    ];
+    for (key, value) in schemas {
+        if let Some(Err(error)) = value.as_ref().map(Schema::compile) {
+            problems.push(schema_problem(key, &error));
+        }
+    }
+    let kinds = manifest
+        .input_schema
+        .as_ref()
+        .and_then(|schema| schema.get("type"));
+    let takes_object = match kinds {
+        Some(Value::String(kind)) => kind == "object",
+        Some(Value::Array(kinds)) => kinds.iter().any(|kind| kind == "object"),
+        // Another kind of value is said when it is compiled.
+        None | Some(_) => true,
+    };
+    if !takes_object {
+        problems.push(
+            Problem::error(
+                "schema",
+                Place::value("/input_schema/type"),
+                "no arguments can meet `input_schema`",
+            )
+            .help("arguments are always a mapping: write `type: object`")
+            .expected("object"),
+        );
+    }
+}
+
+/// A second manifest beside the one that counts.
+fn check_names(root: &RootDir, below: &Path, problems: &mut Problems) {
+    let is_there = |name: &&str| matches!(root.look(&below.join(name)), Ok((FileKind::Regular, _)));
+    let mut names = MANIFEST_NAMES.iter().copied().filter(is_there);
+    if let Some(first) = names.next() {
+        for ignored in names {
+            let message = format!("`{ignored}` is ignored, because `{first}` is there");
+            problems
+                .push(Problem::warning("two_manifests", Place::File, message).help("remove one"));
+        }
+    }
+}
+
+/// What the schema and the command say of each other.
+fn check_arguments(manifest: &Manifest, execution: &Execution, problems: &mut Problems) {
+    let Some(schema) = &manifest.input_schema else {
+        return;
+    };
+    let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
+        return;
+    };
+    let place = || Place::value("/execution/command");
+    let required = schema.get("required").and_then(Value::as_array);
+    let is_required =
+        |name: &str| required.is_some_and(|names| names.iter().any(|other| other == name));
+    let mut told: Vec<&str> = Vec::new();
+    for ArgumentUse {
+        name, is_optional, ..
+    } in execution.command.arguments()
+    {
+        if told.contains(&name) {
+            continue;
+        }
+        told.push(name);
+        let is_closed = schema.get("additionalProperties") == Some(&Value::Bool(false));
+        if !properties.contains_key(name) && !is_closed {
+            let message = format!("`{name}` stands in the command, but not in `input_schema`");
+            problems.push(
+                Problem::warning("undescribed_argument", place(), message)
+                    .help("describe it under `properties`, so that it is checked before the run"),
+            );
+        } else if !is_optional && !is_required(name) {
+            let message =
+                format!("the command needs `{name}`, but `input_schema` lets it be left out");
+            let help = format!("add it to `required`, or nest its element: [[\"{{{{{name}}}}}\"]]");
+            problems.push(Problem::warning("optional_argument", place(), message).help(help));
+        }
+    }
+    if told.is_empty() && execution.stdin == Stdin::None && !properties.is_empty() {
+        problems.push(
+            Problem::warning(
+                "unused_arguments",
+                place(),
+                "no argument reaches the program",
+            )
+            .help("use them in the command, or leave out `stdin: none`"),
+        );
+    }
+}
+
+fn check_permissions(
+    document: &Document,
+    skill_dir: &Path,
+    surroundings: &Surroundings<'_>,
+    problems: &mut Problems,
+) {
+    let list = document.value.get("permissions").and_then(Value::as_array);
+    let texts = list
+        .into_iter()
+        .flatten()
+        .map(|text| text.as_str().unwrap_or_default());
+    let permissions: Vec<Option<Permission>> =
+        texts.map(|text| Permission::parse(text).ok()).collect();
+    let has_net = permissions.contains(&Some(Permission::Net));
+    let places = GrantPlaces {
+        workspace: surroundings.workspace,
+        skill_dir,
+        run_dir: None,
+        home: surroundings.home,
+    };
+    for (index, permission) in permissions.iter().enumerate() {
+        let Some(permission) = permission else {
+            continue;
+        };
+        let doubt = match permission {
+            Permission::NetTcp(_) | Permission::NetDns if has_net => Some((
+                format!("`{permission}` adds nothing to `net`"),
+                "remove one of the two",
+            )),
+            Permission::Env(_) | Permission::Secret(_) => doubt_env(permission, surroundings),
+            Permission::FsRead(_) | Permission::FsExec(_) | Permission::FsWrite(_) => {
+                doubt_path(permission, &places)
+            }
+            Permission::Net | Permission::NetTcp(_) | Permission::NetDns => None,
+        };
+        if let Some((message, help)) = doubt {
+            let place = Place::value(format!("/permissions/{index}"));
+            problems.push(Problem::warning("permission", place, message).help(help));
+        }
+    }
+}
+
+type Doubt = (String, &'static str);
+
+fn doubt_env(permission: &Permission, surroundings: &Surroundings<'_>) -> Option<Doubt> {
+    let (env, _) = permission.env()?;
+    let name = &env.name;
+    if name.starts_with("OBS_") {
+        return Some((
+            format!("`{permission}` asks for a variable that obs sets itself"),
+            "remove it; the skill has it anyway",
+        ));
+    }
+    let is_missing = !env.is_optional && !(surroundings.is_set)(name);
+    is_missing.then(|| {
+        (
+            format!("`{name}` is not set, so the skill can't run here"),
+            "set it, or put a `?` behind it if the skill can do without",
+        )
+    })
+}
+
+fn doubt_path(permission: &Permission, places: &GrantPlaces<'_>) -> Option<Doubt> {
+    let grant = permission.path()?;
+    let path = grant.resolve(places)?;
+    let covers = |other: Option<&Path>| other.is_some_and(|other| other.starts_with(&path));
+    let (is_write, help) = match permission {
+        Permission::FsWrite(_) => (true, "name the directory that it needs"),
+        _ => (false, "name the files that it needs"),
+    };
+    if path == Path::new("/") {
+        return Some((format!("`{permission}` covers the whole file system"), help));
+    }
+    if covers(places.home) {
+        return Some((
+            format!("`{permission}` covers the whole home directory"),
+            help,
+        ));
+    }
+    if is_write && (grant.base == PathBase::SkillDir || covers(Some(places.skill_dir))) {
+        return Some((
+            format!("`{permission}` lets the skill change itself"),
+            "write to `$RUN_DIR` or to a directory of the workspace",
+        ));
+    }
+    // What is to be written is created; what lies in the workspace may come with it.
+    let is_missing = !is_write && grant.base != PathBase::Workspace && !path.exists();
+    is_missing.then(|| {
+        (
+            format!("`{permission}` grants what does not exist here"),
+            "check the path",
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+    use crate::plan::diagnostic;
+
+    fn checked(below: &str, files: &[(&str, &str)]) -> String {
+        let dir = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = dir.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let surroundings = Surroundings {
+            workspace: &dir.path().join("work"),
+            home: Some(Path::new("/home/somebody")),
+            path: OsStr::new("/usr/bin:/bin"),
+            is_set: &|name| name == "SET",
+        };
+        let shown = match check(&dir.path().join("skills"), Path::new(below), &surroundings) {
+            Ok(checked) => {
+                let snippet = |problem| diagnostic::snippet(problem, &checked.document, false);
+                let shown: Vec<String> = checked.problems.iter().map(snippet).collect();
+                format!(
+                    "{:?}\n{}",
+                    checked.id.map(|id| id.to_string()),
+                    shown.join("\n")
+                )
+            }
+            Err(problem) => format!("{problem}; {}", problem.help().unwrap_or_default()),
+        };
+        shown.replace(dir.path().to_str().unwrap(), "DIR")
+    }
+
+    #[test]
+    fn a_sound_skill_has_no_problem() {
+        let manifest = "description: d\nexecution: {command: [./run.sh, \"{{a}}\", [\"{{b}}\"]]}\n\
+            input_schema: {type: object, properties: {a: {}, b: {}}, required: [a]}\n\
+            permissions: [net, \"env:SET\", \"env:UNSET?\", \"fs.write:out\", \"fs.read:data\"]\n";
+        let files = [
+            ("skills/x/y/manifest.yaml", manifest),
+            ("skills/x/y/run.sh", "#!/bin/sh\n"),
+        ];
+        assert_eq!(checked("x/y", &files), "Some(\"x/y\")\n");
+        let at_root = [
+            ("skills/manifest.yaml", manifest),
+            ("skills/run.sh", "#!/bin/sh\n"),
+        ];
+        assert_eq!(checked("", &at_root), "None\n");
+    }
+
+    #[test]
+    fn everything_is_said_at_once() {
+        let manifest = r#"
+description: d
+execution: {command: [./rum.sh, "{{a}}", "{{c}}"], stdin: nothing}
+input_schema: {type: array, properties: {a: {type: strin}}}
+output_schema: {$ref: "https://example.com/x"}
+permissions:
+  - net
+  - net.dns
+  - env:UNSET
+  - secret:OBS_TOKEN
+  - fs.read:/
+  - fs.read:~
+  - fs.read:/nowhere
+  - fs.write:$SKILL_DIR/cache
+  - fs.raed:x
+timeout: 5
+"#;
+        let files = [
+            ("skills/x y/manifest.yaml", manifest),
+            ("skills/x y/run.sh", "#!/bin/sh\n"),
+            ("skills/x y/manifest.json", "{}"),
+        ];
+        insta::assert_snapshot!(checked("x y", &files));
+        let manifest = manifest.replace("stdin: nothing", "stdin: none");
+        let files = [("skills/x/manifest.yaml", manifest.as_str())];
+        insta::assert_snapshot!(checked("x", &files));
+    }
+
+    #[test]
+    fn arguments_that_reach_nobody_are_doubted() {
+        let manifest = "description: d\nexecution: {command: [ls], stdin: none}\ninput_schema: {properties: {a: {}}}\n";
+        insta::assert_snapshot!(checked("x", &[("skills/x/manifest.yaml", manifest)]));
+    }
+
+    #[test]
+    fn what_is_no_skill_is_said() {
+        assert_eq!(
+            checked("x", &[("skills/y", "")]),
+            "`DIR/skills/x` holds no manifest; add a `manifest.yaml`; `obs skills new` writes one"
+        );
+    }
+}

@@ -1,0 +1,431 @@
+//! Reading `command` and `stdin` from a manifest, with the place of every mistake.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::{
+    CommandTemplate, Element, MAX_COMMAND_BYTES, ProgramName, Slot, Start, Stdin, Template, code,
+};
+use crate::model::{Place, Problem, Problems, Severity};
+use crate::plan::decode::{Node, kind_of};
+use crate::plan::nearest;
+
+/// What the reading of a command needs to know about the rest of the manifest.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::skill) struct Reading<'m> {
+    pub(in crate::skill) input_schema: Option<&'m Value>,
+    pub(in crate::skill) allow_leading_dash: bool,
+}
+
+/// Reads `execution.command`. None where it has an error.
+pub(in crate::skill) fn read_command(
+    node: &Node<'_>,
+    reading: Reading<'_>,
+    problems: &mut Problems,
+) -> Option<CommandTemplate> {
+    if let Value::String(line) = node.value {
+        problems.push(command_line(node, line));
+        return None;
+    }
+    let nodes = node.list(problems)?;
+    let errors_before = errors(problems);
+    let Some(first) = nodes.first() else {
+        problems.push(
+            Problem::error("command", node.place(), "the command is empty")
+                .help("name a program: `command: [./run.sh]`"),
+        );
+        return None;
+    };
+    let program = program(first, problems);
+    let mut elements = Vec::new();
+    let mut places = Vec::new();
+    for (index, node) in nodes.iter().enumerate() {
+        if let Value::Array(_) = node.value
+            && index > 0
+        {
+            elements.push(group(node, reading, problems, &mut places));
+        } else if let Some(template) = template(node, index == 0, reading, problems) {
+            places.push((node.place(), template.clone()));
+            elements.push(Element::One(template));
+        }
+    }
+    code::refuse_arguments_in_code(&places, problems);
+    let literal_bytes: usize = places
+        .iter()
+        .map(|(_, template)| template.literal_bytes())
+        .sum();
+    if literal_bytes > MAX_COMMAND_BYTES / 2 {
+        problems.push(
+            Problem::error("command", node.place(), "the command is too long")
+                .help("put the text into a file beside the manifest"),
+        );
+    }
+    (errors(problems) == errors_before).then_some(())?;
+    Some(CommandTemplate {
+        program: program?,
+        elements,
+        allow_leading_dash: reading.allow_leading_dash,
+    })
+}
+
+/// Reads `execution.stdin`.
+pub(in crate::skill) fn read_stdin(
+    node: &Node<'_>,
+    reading: Reading<'_>,
+    problems: &mut Problems,
+) -> Option<Stdin> {
+    let text = node.string(problems)?;
+    if !text.contains("{{") {
+        return match text {
+            "arguments" => Some(Stdin::Arguments),
+            "none" => Some(Stdin::None),
+            _ => {
+                let message = format!("`stdin` can't be `{text}`");
+                let problem = Problem::error("wrong_value", node.place(), message)
+                    .expected(["arguments", "none", "{{name}}"].as_slice())
+                    .got(text);
+                problems.push(match nearest(text, ["arguments", "none"]) {
+                    Some(word) => problem
+                        .help(format!("did you mean `{word}`?"))
+                        .fix(node.replace_with(&word.into())),
+                    None => problem.help(
+                        "it is `arguments`, `none` or one argument in braces, such as \"{{text}}\"",
+                    ),
+                });
+                None
+            }
+        };
+    }
+    match split(text) {
+        Ok((before, Some(slot), after))
+            if before.is_empty() && after.is_empty() && !slot.is_spread =>
+        {
+            check_name(&slot, node, reading, problems);
+            return Some(Stdin::Argument(slot.name));
+        }
+        Ok(_) => problems.push(
+            Problem::error(
+                "wrong_value",
+                node.place(),
+                "`stdin` is more than one argument",
+            )
+            .help("write `arguments`, `none` or one argument alone, such as \"{{text}}\""),
+        ),
+        Err((message, help)) => {
+            problems.push(Problem::error("wrong_value", node.place(), message).help(help));
+        }
+    }
+    None
+}
+
+/// A command that was written as one line.
+fn command_line(node: &Node<'_>, line: &str) -> Problem {
+    let problem = Problem::error(
+        "command",
+        node.place(),
+        "`command` must be a list, found text",
+    )
+    .expected("array")
+    .got("string");
+    let needs_shell = line.contains(['|', '>', '<', ';', '&', '$', '`', '*', '\n']);
+    match shlex::split(line) {
+        Some(words) if !words.is_empty() && !needs_shell => {
+            let list = Value::from(words);
+            problem
+                .help(format!("no shell reads it; write each word by itself: {list}"))
+                .fix(node.replace_with(&list))
+        }
+        _ => problem.help(
+            "no shell reads it; write each word by itself, or `[sh, -c, '… \"$1\"', sh, \"{{x}}\"]`",
+        ),
+    }
+}
+
+fn errors(problems: &Problems) -> usize {
+    let errors = problems
+        .iter()
+        .filter(|problem| problem.severity == Severity::Error);
+    errors.count() + problems.left_out()
+}
+
+fn program(node: &Node<'_>, problems: &mut Problems) -> Option<ProgramName> {
+    let mut refuse = |message: String, help: &str| {
+        problems.push(Problem::error("command", node.place(), message).help(help));
+        None
+    };
+    let Value::String(text) = node.value else {
+        if let Value::Array(_) = node.value {
+            let message = "the program can't stand in a nested list".to_owned();
+            return refuse(message, "begin the command with the program");
+        }
+        return None; // Said when it is read as an element.
+    };
+    if text.contains("{{") {
+        let message = format!("the program `{text}` depends on an argument");
+        return refuse(
+            message,
+            "name it outright: which program runs is known before the run",
+        );
+    }
+    let (start, rest) = start_of(text, true);
+    let below = || PathBuf::from(rest.trim_start_matches('/'));
+    let program = match start {
+        Start::SkillDir => ProgramName::InSkillDir(below()),
+        Start::Workspace => ProgramName::InWorkspace(below()),
+        Start::Text if text.starts_with('/') => ProgramName::Absolute(PathBuf::from(text)),
+        Start::Text if text.contains('/') => {
+            let message = format!("the program `{text}` is neither a name nor a full path");
+            let help = format!("write `./{text}` for a file beside the manifest");
+            return refuse(message, &help);
+        }
+        Start::Text if text.trim().is_empty() => {
+            return refuse(
+                "the program has no name".to_owned(),
+                "name a program: `[./run.sh]`",
+            );
+        }
+        Start::Text => ProgramName::Bare(text.clone()),
+    };
+    match &program {
+        ProgramName::InSkillDir(below) | ProgramName::InWorkspace(below)
+            if below == Path::new("") =>
+        {
+            refuse(
+                format!("the program `{text}` is a directory"),
+                "name a file in it",
+            )
+        }
+        _ => Some(program),
+    }
+}
+
+fn group(
+    node: &Node<'_>,
+    reading: Reading<'_>,
+    problems: &mut Problems,
+    places: &mut Vec<(Place, Template)>,
+) -> Element {
+    let mut templates = Vec::new();
+    for node in node.list(problems).unwrap_or_default() {
+        if let Value::Array(_) = node.value {
+            problems.push(
+                Problem::error("command", node.place(), "a list in a nested list")
+                    .help("lists nest once: each is dropped or kept as a whole"),
+            );
+        } else if let Some(template) = template(&node, false, reading, problems) {
+            places.push((node.place(), template.clone()));
+            templates.push(template);
+        }
+    }
+    let has_text_only = node.value.as_array().is_some_and(|list| {
+        list.iter()
+            .all(|value| value.as_str().is_some_and(|text| !text.contains("{{")))
+    });
+    if has_text_only {
+        problems.push(
+            Problem::error("command", node.place(), "a nested list without an argument").help(
+                "it is dropped when its `{{x}}` is not given; without one, leave out its brackets",
+            ),
+        );
+    }
+    Element::Group(templates)
+}
+
+/// Reads one element.
+fn template(
+    node: &Node<'_>,
+    is_program: bool,
+    reading: Reading<'_>,
+    problems: &mut Problems,
+) -> Option<Template> {
+    if is_program && node.value.is_array() {
+        return None; // Said already.
+    }
+    let Value::String(text) = node.value else {
+        problems.push(not_text(node));
+        return None;
+    };
+    let (start, rest) = start_of(text, is_program);
+    match split(rest) {
+        Ok((before, slot, after)) => {
+            if let Some(slot) = &slot
+                && !is_program
+            {
+                check_slot(slot, node, reading, problems);
+            }
+            Some(Template {
+                start,
+                before,
+                slot,
+                after,
+            })
+        }
+        Err((message, help)) if !is_program || !text.contains("{{") => {
+            problems.push(Problem::error("command", node.place(), message).help(help));
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+/// The problem of an element that is a number or the like.
+fn not_text(node: &Node<'_>) -> Problem {
+    let message = format!("an element must be text, found {}", kind_of(node.value));
+    let problem = Problem::error("wrong_type", node.place(), message).expected("string");
+    match node.value {
+        Value::Number(_) | Value::Bool(_) => {
+            let quoted = Value::String(node.value.to_string());
+            let help = format!("quote it: {quoted}");
+            problem.help(help).fix(node.replace_with(&quoted))
+        }
+        _ => problem,
+    }
+}
+
+impl Template {
+    fn literal_bytes(&self) -> usize {
+        self.before.len() + self.after.len() + 9
+    }
+}
+
+fn start_of(text: &str, is_program: bool) -> (Start, &str) {
+    let after = |variable: &str| {
+        text.strip_prefix(variable)
+            .filter(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    if let Some(rest) = after("$SKILL_DIR") {
+        (Start::SkillDir, rest)
+    } else if let Some(rest) = after("$WORKSPACE") {
+        (Start::Workspace, rest)
+    } else if is_program && text.starts_with("./") {
+        (Start::SkillDir, &text[1..])
+    } else {
+        (Start::Text, text)
+    }
+}
+
+type Split = (String, Option<Slot>, String);
+type Refusal = (String, String);
+
+/// Splits an element at its one `{{x}}`. `{{{{` is a literal `{{`.
+fn split(text: &str) -> Result<Split, Refusal> {
+    let refuse = |message: &str, help: &str| Err((message.to_owned(), help.to_owned()));
+    if text.contains('\0') {
+        return refuse("an element can't hold a NUL character", "take it out");
+    }
+    let (mut before, mut literal, mut slot) = (String::new(), String::new(), None);
+    let mut rest = text;
+    while let Some(at) = rest.find("{{") {
+        literal.push_str(&rest[..at]);
+        let opened = &rest[at + 2..];
+        if let Some(after) = opened.strip_prefix("{{") {
+            literal.push_str("{{");
+            rest = after;
+            continue;
+        }
+        if rest[..at].ends_with('$') {
+            return refuse(
+                "`${{` could mean two things",
+                "write `${{{{` for the text `${{`; an argument can't follow a `$`",
+            );
+        }
+        let Some(end) = opened.find("}}") else {
+            return refuse(
+                "`{{` is never closed",
+                "close it with `}}`, or write `{{{{` for the text `{{`",
+            );
+        };
+        let inner = opened[..end].trim();
+        let (name, is_spread) = match inner.strip_suffix("...") {
+            Some(name) => (name.trim_end(), true),
+            None => (inner, false),
+        };
+        if !is_name(name) {
+            return Err((
+                format!("`{{{{{inner}}}}}` names no argument"),
+                "write the name of one argument, such as `{{url}}`, or `{{{{` for the text `{{`"
+                    .to_owned(),
+            ));
+        }
+        if slot.is_some() {
+            return refuse(
+                "an element takes one argument, this one has two",
+                "make it two elements, or let the skill read the arguments from stdin",
+            );
+        }
+        before = std::mem::take(&mut literal);
+        slot = Some(Slot {
+            name: name.to_owned(),
+            is_spread,
+        });
+        rest = &opened[end + 2..];
+    }
+    literal.push_str(rest);
+    Ok(match slot {
+        Some(_) => (before, slot, literal),
+        None => (literal, None, String::new()),
+    })
+}
+
+fn is_name(name: &str) -> bool {
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
+    name.chars().all(is_plain) && name.starts_with(|c: char| c.is_alphanumeric() || c == '_')
+}
+
+/// Holds a `{{x}}` against the names of `input_schema`. The property comes back, where there is one.
+fn check_name<'m>(
+    slot: &Slot,
+    node: &Node<'_>,
+    reading: Reading<'m>,
+    problems: &mut Problems,
+) -> Option<&'m Value> {
+    let schema = reading.input_schema?;
+    let properties = schema.get("properties").and_then(Value::as_object)?;
+    let property = properties.get(&slot.name);
+    let is_closed = schema.get("additionalProperties") == Some(&Value::Bool(false))
+        && schema.get("patternProperties").is_none();
+    if property.is_none() && is_closed {
+        let message = format!("`{}` is no argument that `input_schema` has", slot.name);
+        let known = properties.keys().map(String::as_str);
+        let problem =
+            Problem::error("unknown_argument", node.place(), message).got(slot.name.as_str());
+        problems.push(match nearest(&slot.name, known) {
+            Some(near) => problem
+                .help(format!("did you mean `{near}`?"))
+                .expected(near),
+            None => problem.help("add it to `properties`, or leave it out here"),
+        });
+    }
+    property
+}
+
+/// Holds a `{{x}}` of the command against its property of `input_schema`.
+fn check_slot(slot: &Slot, node: &Node<'_>, reading: Reading<'_>, problems: &mut Problems) {
+    let Some(property) = check_name(slot, node, reading, problems) else {
+        return;
+    };
+    let name = &slot.name;
+    let kinds: Vec<&str> = match property.get("type") {
+        Some(Value::String(kind)) => vec![kind],
+        Some(Value::Array(kinds)) => kinds.iter().filter_map(Value::as_str).collect(),
+        _ => return,
+    };
+    let is_scalar = |kind: &&str| matches!(*kind, "string" | "number" | "integer" | "boolean");
+    let (message, help) = match kinds.as_slice() {
+        ["array"] if !slot.is_spread => (
+            format!("`{name}` is a list, but one element holds one value"),
+            format!("write `{{{{{name}...}}}}` to make one element of each item"),
+        ),
+        ["object"] => (
+            format!("`{name}` is a mapping, which no element can hold"),
+            "let the skill read it from stdin".to_owned(),
+        ),
+        [_, ..] if slot.is_spread && kinds.iter().all(is_scalar) => (
+            format!("`{name}` is no list that could be spread"),
+            format!("write `{{{{{name}}}}}`"),
+        ),
+        _ => return,
+    };
+    problems.push(Problem::error("command", node.place(), message).help(help));
+}

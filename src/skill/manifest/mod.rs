@@ -1,0 +1,158 @@
+//! What a skill says about itself: `manifest.yaml`.
+//!
+//! Invariant: a [`Manifest`] is read through `plan::decode`, as a plan is, so that its mistakes are
+//! all found and have their place. A key that obs can't act on is refused, never ignored.
+
+mod read;
+mod skill_md;
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+pub use read::{LoadedManifest, load};
+pub use skill_md::FrontMatter;
+pub(super) use skill_md::MAX_FRONT_MATTER_BYTES;
+
+use super::command::{CommandTemplate, Stdin};
+use super::id::SkillId;
+use super::permission::Permission;
+use crate::model::StepType;
+
+/// The names that a manifest can have, in the order in which they are looked for.
+pub const MANIFEST_NAMES: [&str; 3] = ["manifest.yaml", "manifest.yml", "manifest.json"];
+
+/// The most bytes that a manifest may have: 256 KiB.
+pub const MAX_MANIFEST_BYTES: u64 = 256 << 10;
+
+/// A skill's description of itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Manifest {
+    /// The id that it gives itself; else its path below the root is its id.
+    pub id: Option<SkillId>,
+    /// One line that a planner can choose by.
+    pub description: String,
+    /// A name for people.
+    pub name: Option<String>,
+    /// Its version, compared as text.
+    pub version: Option<String>,
+    /// Whether steps of type `skill` or `tool` call it.
+    pub kind: StepType,
+    /// JSON Schema of its arguments.
+    pub input_schema: Option<Value>,
+    /// JSON Schema of its output.
+    pub output_schema: Option<Value>,
+    /// What it asks for beyond the default grants.
+    pub permissions: Vec<Permission>,
+    /// Bound on one step.
+    pub timeout: Option<Duration>,
+    /// How long it may take to end after SIGTERM.
+    pub grace: Option<Duration>,
+    /// Bounds on what it uses.
+    pub resources: Resources,
+    /// Safe to run again.
+    pub is_idempotent: bool,
+    /// How much harm it can do.
+    pub risk_level: RiskLevel,
+}
+
+impl Default for Manifest {
+    fn default() -> Self {
+        Self {
+            id: None,
+            description: String::new(),
+            name: None,
+            version: None,
+            kind: StepType::Skill,
+            input_schema: None,
+            output_schema: None,
+            permissions: Vec::new(),
+            timeout: None,
+            grace: None,
+            resources: Resources::default(),
+            is_idempotent: false,
+            risk_level: RiskLevel::default(),
+        }
+    }
+}
+
+/// How a skill is run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Execution {
+    /// The command.
+    pub command: CommandTemplate,
+    /// What it gets on standard input.
+    pub stdin: Stdin,
+    /// What its standard output is.
+    pub output: OutputFormat,
+    /// The exit codes that mean success.
+    pub success_exit_codes: Vec<u8>,
+}
+
+/// What a skill's standard output is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OutputFormat {
+    /// One JSON value.
+    #[default]
+    Json,
+    /// Text, as one string.
+    Text,
+    /// Text, as a list of lines.
+    Lines,
+}
+
+/// Bounds on what a skill uses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Resources {
+    /// Memory of the whole tree.
+    pub max_memory_mb: Option<u64>,
+    /// CPU time of the whole tree.
+    pub max_cpu_ms: Option<u64>,
+    /// Processes and threads of the whole tree.
+    pub max_processes: Option<u64>,
+    /// Bytes on standard output.
+    pub max_output_bytes: Option<u64>,
+}
+
+/// How much harm a skill can do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RiskLevel {
+    /// It only looks.
+    #[default]
+    Info,
+    /// It touches what should stay private.
+    Sensitive,
+    /// It touches people's health.
+    Clinical,
+    /// It wants a person's approval.
+    Critical,
+}
+
+impl RiskLevel {
+    /// The words of plan and manifest.
+    pub const WORDS: [(&'static str, Self); 4] = [
+        ("info", Self::Info),
+        ("sensitive", Self::Sensitive),
+        ("clinical", Self::Clinical),
+        ("critical", Self::Critical),
+    ];
+
+    /// The level as plan and manifest spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Sensitive => "sensitive",
+            Self::Clinical => "clinical",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+impl OutputFormat {
+    /// The words of the manifest.
+    pub const WORDS: [(&'static str, Self); 3] = [
+        ("json", Self::Json),
+        ("text", Self::Text),
+        ("lines", Self::Lines),
+    ];
+}

@@ -1,0 +1,318 @@
+//! From a document to a manifest: typed reading that collects all problems.
+
+use serde_json::Value;
+
+use super::{Execution, FrontMatter, Manifest, OutputFormat, Resources, RiskLevel};
+use crate::model::{Place, Problem, Problems, StepType};
+use crate::plan::decode::{Fields, Node};
+use crate::plan::{Document, Source};
+use crate::skill::command::{Reading, Stdin, read_command, read_stdin};
+use crate::skill::id::SkillId;
+use crate::skill::permission::Permission;
+
+/// A manifest as it was read, with everything that is wrong with it by itself.
+#[derive(Debug)]
+pub struct LoadedManifest {
+    /// The manifest. Parts with problems hold defaults.
+    pub manifest: Manifest,
+    /// How the skill is run; none where that part has problems.
+    pub execution: Option<Execution>,
+    /// The text and the places.
+    pub document: Document,
+    /// Problems, in the order of their places.
+    pub problems: Problems,
+}
+
+/// Reads `source` as a manifest. `front_matter` is asked only where the manifest itself has no name
+/// or no description.
+pub fn load(source: Source, front_matter: impl FnOnce() -> FrontMatter) -> LoadedManifest {
+    let (document, mut problems) = Document::parse(source);
+    // Where the text is no data there is nothing more to say about it.
+    let (manifest, execution) = if document.value.is_null() && !problems.is_empty() {
+        Default::default()
+    } else {
+        let root = Node::root(&document.value);
+        manifest(&root, front_matter, &mut problems).unwrap_or_default()
+    };
+    document.tidy(&mut problems);
+    LoadedManifest {
+        manifest,
+        execution,
+        document,
+        problems,
+    }
+}
+
+fn manifest(
+    root: &Node<'_>,
+    front_matter: impl FnOnce() -> FrontMatter,
+    problems: &mut Problems,
+) -> Option<(Manifest, Option<Execution>)> {
+    let mut fields = root.fields(problems, "a manifest")?;
+    let (name, description) = names(&mut fields, front_matter, problems);
+    let mut manifest = Manifest {
+        name,
+        description,
+        id: fields.get("id").and_then(|node| id(&node, problems)),
+        version: text(&mut fields, "version", problems),
+        ..Manifest::default()
+    };
+    schemas(&mut manifest, &mut fields, problems);
+    bounds(&mut manifest, &mut fields, problems);
+    let kinds = [("skill", StepType::Skill), ("tool", StepType::Tool)];
+    if let Some(kind) = chosen(&mut fields, "kind", &kinds, problems) {
+        manifest.kind = kind;
+    }
+    if let Some(level) = chosen(&mut fields, "risk_level", &RiskLevel::WORDS, problems) {
+        manifest.risk_level = level;
+    }
+    manifest.is_idempotent = flag(&mut fields, "idempotent", problems);
+    fields.unsupported(problems, "circuit_breaker");
+    let reading = Reading {
+        input_schema: manifest.input_schema.as_ref(),
+        allow_leading_dash: flag(&mut fields, "allow_leading_dash", problems),
+    };
+    let execution = if let Some(node) = fields.get("execution") {
+        execution(&node, reading, problems)
+    } else {
+        let place = fields.place_of_key("execution");
+        problems.push(
+            Problem::error("missing_key", place, "the manifest has no `execution`")
+                .help("add `execution: {command: [./run.sh]}`")
+                .expected("execution"),
+        );
+        None
+    };
+    fields.finish(problems);
+    Some((manifest, execution))
+}
+
+fn schemas(manifest: &mut Manifest, fields: &mut Fields<'_>, problems: &mut Problems) {
+    let mut schema = |node: Option<Node<'_>>, may_be_boolean: bool| {
+        let node = node?;
+        let is_schema = may_be_boolean && node.value.is_boolean();
+        (is_schema || node.object(problems).is_some()).then(|| node.value.clone())
+    };
+    manifest.input_schema = schema(fields.get("input_schema"), false);
+    manifest.output_schema = schema(fields.get("output_schema"), true);
+}
+
+/// What the skill may do, how long and how much.
+fn bounds(manifest: &mut Manifest, fields: &mut Fields<'_>, problems: &mut Problems) {
+    if let Some(node) = fields.get("permissions") {
+        manifest.permissions = permissions(&node, problems).unwrap_or_default();
+    }
+    if let Some(node) = fields.get("timeout") {
+        manifest.timeout = node.duration(problems);
+    }
+    if let Some(node) = fields.get("grace") {
+        manifest.grace = node.duration(problems);
+    }
+    if let Some(node) = fields.get("resources") {
+        manifest.resources = resources(&node, problems).unwrap_or_default();
+    }
+}
+
+fn chosen<T: Copy>(
+    fields: &mut Fields<'_>,
+    key: &'static str,
+    choices: &[(&'static str, T)],
+    problems: &mut Problems,
+) -> Option<T> {
+    fields.get(key)?.choice(problems, choices)
+}
+
+/// A flag that is off where it is not given.
+fn flag(fields: &mut Fields<'_>, key: &'static str, problems: &mut Problems) -> bool {
+    let node = fields.get(key);
+    node.and_then(|node| node.boolean(problems))
+        .unwrap_or_default()
+}
+
+fn text(fields: &mut Fields<'_>, key: &'static str, problems: &mut Problems) -> Option<String> {
+    let node = fields.get(key)?;
+    let text = node.string(problems)?;
+    if text.trim().is_empty() {
+        let message = format!("`{key}` is empty");
+        problems
+            .push(Problem::error("empty", node.place(), message).help("fill it in or remove it"));
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+/// Name and description, here or in the front matter.
+fn names(
+    fields: &mut Fields<'_>,
+    front_matter: impl FnOnce() -> FrontMatter,
+    problems: &mut Problems,
+) -> (Option<String>, String) {
+    let is_described = fields.get("description").is_some();
+    let name = text(fields, "name", problems);
+    let description = text(fields, "description", problems);
+    if name.is_some() && is_described {
+        return (name, description.unwrap_or_default());
+    }
+    let front = front_matter();
+    if !is_described && front.description.is_none() {
+        let place = fields.node.place();
+        problems.push(
+            Problem::error("missing_key", place, "the skill has no `description`")
+                .help("add `description:` with one line that a planner can choose by")
+                .expected("description"),
+        );
+    }
+    let description = description.or(front.description).unwrap_or_default();
+    (name.or(front.name), description)
+}
+
+fn id(node: &Node<'_>, problems: &mut Problems) -> Option<SkillId> {
+    let text = node.string(problems)?;
+    match SkillId::parse(text) {
+        Ok(id) if id.is_reserved() => {
+            let message = format!("the id `{id}` is reserved for tools that are built in");
+            problems
+                .push(Problem::error("skill_id", node.place(), message).help("choose another id"));
+            None
+        }
+        Ok(id) => Some(id),
+        Err(error) => {
+            let problem = Problem::error("skill_id", node.place(), error.to_string());
+            problems.push(problem.help(error.help()).got(text));
+            None
+        }
+    }
+}
+
+fn permissions(node: &Node<'_>, problems: &mut Problems) -> Option<Vec<Permission>> {
+    let mut permissions: Vec<Permission> = Vec::new();
+    for node in node.list(problems)? {
+        let Some(text) = node.string(problems) else {
+            continue;
+        };
+        match Permission::parse(text) {
+            Ok(permission) if permissions.contains(&permission) => {
+                let message = format!("the permission `{permission}` stands twice");
+                problems
+                    .push(Problem::warning("permission", node.place(), message).help("remove one"));
+            }
+            Ok(permission) => permissions.push(permission),
+            Err(error) => {
+                let mut problem = Problem::error("permission", node.place(), error.message)
+                    .help(error.help)
+                    .got(text);
+                if let Some(meant) = error.meant {
+                    problem = problem.fix(node.replace_with(&meant.into()));
+                }
+                problems.push(problem);
+            }
+        }
+    }
+    Some(permissions)
+}
+
+fn resources(node: &Node<'_>, problems: &mut Problems) -> Option<Resources> {
+    let mut fields = node.fields(problems, "`resources`")?;
+    let mut limit = |key| {
+        let node = fields.get(key);
+        node.and_then(|node| node.integer(problems, 1))
+    };
+    let resources = Resources {
+        max_memory_mb: limit("max_memory_mb"),
+        max_cpu_ms: limit("max_cpu_ms"),
+        max_processes: limit("max_processes"),
+        max_output_bytes: limit("max_output_bytes"),
+    };
+    fields.finish(problems);
+    Some(resources)
+}
+
+fn execution(node: &Node<'_>, reading: Reading<'_>, problems: &mut Problems) -> Option<Execution> {
+    let mut fields = node.fields(problems, "`execution`")?;
+    // A skill of another mode is told its mode, not what else this one would have.
+    let mode = fields.get("mode");
+    if mode.is_some_and(|node| !is_native(&node, problems)) {
+        return None;
+    }
+    let stdin = match fields.get("stdin") {
+        Some(node) => read_stdin(&node, reading, problems),
+        None => Some(Stdin::default()),
+    };
+    let output = fields
+        .get("output")
+        .and_then(|node| node.choice(problems, &OutputFormat::WORDS));
+    let success_exit_codes = fields
+        .get("success_exit_codes")
+        .and_then(|node| exit_codes(&node, problems));
+    let command = if let Some(node) = fields.get("command") {
+        read_command(&node, reading, problems)
+    } else {
+        let place = fields.node.place();
+        problems.push(
+            Problem::error("missing_key", place, "`execution` has no `command`")
+                .help("add `command: [./run.sh]`: the program and its arguments")
+                .expected("command"),
+        );
+        None
+    };
+    fields.finish(problems);
+    Some(Execution {
+        command: command?,
+        stdin: stdin?,
+        output: output.unwrap_or_default(),
+        success_exit_codes: success_exit_codes.unwrap_or_else(|| vec![0]),
+    })
+}
+
+fn is_native(node: &Node<'_>, problems: &mut Problems) -> bool {
+    match node.value.as_str() {
+        Some("native") => true,
+        Some(mode @ ("declarative" | "wasm")) => {
+            let message =
+                format!("`mode: {mode}` is not what obs runs: it runs `native` skills only");
+            problems.push(
+                Problem::error("unsupported", node.place(), message)
+                    .help(
+                        "give the skill a command and `mode: native`, or run it with OpenBotStack",
+                    )
+                    .expected("native")
+                    .got(mode),
+            );
+            false
+        }
+        _ => node.choice(problems, &[("native", ())]).is_some(),
+    }
+}
+
+fn exit_codes(node: &Node<'_>, problems: &mut Problems) -> Option<Vec<u8>> {
+    let nodes = node.list(problems)?;
+    if nodes.is_empty() {
+        problems.push(
+            Problem::error(
+                "wrong_value",
+                node.place(),
+                "without a success exit code the skill can't succeed",
+            )
+            .help("leave it out for `[0]`"),
+        );
+        return None;
+    }
+    let mut codes = Vec::new();
+    for node in nodes {
+        match node.value.as_u64().and_then(|code| u8::try_from(code).ok()) {
+            Some(code) => codes.push(code),
+            None => problems.push(exit_code_problem(node.place(), node.value)),
+        }
+    }
+    Some(codes)
+}
+
+fn exit_code_problem(place: Place, value: &Value) -> Problem {
+    let message = format!("`{value}` is no exit code");
+    Problem::error("wrong_value", place, message)
+        .help("exit codes are whole numbers from 0 to 255")
+        .got(value.clone())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,169 @@
+use std::time::Duration;
+
+use super::*;
+use crate::plan::diagnostic;
+use crate::skill::command::Stdin;
+
+fn read(name: &str, text: &str) -> LoadedManifest {
+    let source = Source::from_bytes(name.to_owned(), text.as_bytes().to_vec()).unwrap();
+    load(source, FrontMatter::default)
+}
+
+fn shown(name: &str, text: &str) -> String {
+    let loaded = read(name, text);
+    let snippets = loaded
+        .problems
+        .iter()
+        .map(|problem| diagnostic::snippet(problem, &loaded.document, false));
+    snippets.collect::<Vec<_>>().join("\n")
+}
+
+const FULL: &str = r#"
+id: core/fetch
+name: Fetch
+description: Fetches a page
+version: 1.0.0
+kind: tool
+execution:
+  mode: native
+  command: [./run.sh, "--url={{url}}", ["--since", "{{since}}"], "{{paths...}}"]
+  stdin: none
+  output: lines
+  success_exit_codes: [0, 3]
+input_schema: {type: object, properties: {url: {type: string}}}
+output_schema: true
+permissions: [net, "fs.read:data", "secret:API_TOKEN"]
+timeout: 30s
+grace: 5s
+resources: {max_memory_mb: 256, max_cpu_ms: 10000, max_processes: 512, max_output_bytes: 10485760}
+idempotent: true
+risk_level: clinical
+allow_leading_dash: true
+x-note: kept for others
+"#;
+
+#[test]
+fn every_key_is_read() {
+    let loaded = read("manifest.yaml", FULL);
+    assert!(
+        loaded.problems.is_empty(),
+        "{}",
+        shown("manifest.yaml", FULL)
+    );
+    let manifest = loaded.manifest;
+    assert_eq!(manifest.id.unwrap().as_str(), "core/fetch");
+    assert_eq!(manifest.name.as_deref(), Some("Fetch"));
+    assert_eq!(manifest.version.as_deref(), Some("1.0.0"));
+    assert_eq!(manifest.kind, StepType::Tool);
+    assert_eq!(manifest.permissions.len(), 3);
+    assert_eq!(manifest.timeout, Some(Duration::from_secs(30)));
+    assert_eq!(manifest.grace, Some(Duration::from_secs(5)));
+    assert_eq!(manifest.resources.max_output_bytes, Some(10_485_760));
+    assert!(manifest.is_idempotent);
+    assert_eq!(manifest.risk_level, RiskLevel::Clinical);
+    let execution = loaded.execution.unwrap();
+    assert_eq!(execution.stdin, Stdin::None);
+    assert_eq!(execution.output, OutputFormat::Lines);
+    assert_eq!(execution.success_exit_codes, [0, 3]);
+    let uses = execution.command.arguments();
+    let uses: Vec<_> = uses
+        .map(|used| (used.name, used.is_spread, used.is_optional))
+        .collect();
+    assert_eq!(
+        uses,
+        [
+            ("url", false, false),
+            ("since", false, true),
+            ("paths", true, false)
+        ]
+    );
+}
+
+#[test]
+fn little_is_required() {
+    let loaded = read(
+        "m.json",
+        r#"{"description": "d", "execution": {"command": ["ls"]}}"#,
+    );
+    let execution = loaded.execution.unwrap();
+    assert_eq!(execution.stdin, Stdin::Arguments);
+    assert_eq!(execution.output, OutputFormat::Json);
+    assert_eq!(execution.success_exit_codes, [0]);
+    assert_eq!(loaded.manifest.risk_level, RiskLevel::Info);
+}
+
+#[test]
+fn the_front_matter_fills_what_is_missing() {
+    let front = || FrontMatter {
+        name: Some("front".to_owned()),
+        description: Some("from SKILL.md".to_owned()),
+    };
+    let source =
+        |text: &str| Source::from_bytes("m.yaml".to_owned(), text.as_bytes().to_vec()).unwrap();
+    let loaded = load(source("execution: {command: [ls]}"), front);
+    assert!(loaded.problems.is_empty());
+    assert_eq!(loaded.manifest.description, "from SKILL.md");
+    assert_eq!(loaded.manifest.name.as_deref(), Some("front"));
+    let loaded = load(
+        source("description: own\nexecution: {command: [ls]}"),
+        front,
+    );
+    assert_eq!(loaded.manifest.description, "own");
+    let full = source("name: n\ndescription: d\nexecution: {command: [ls]}");
+    load(full, || panic!("it was not needed"));
+}
+
+#[test]
+fn all_mistakes_are_shown_in_place() {
+    insta::assert_snapshot!(shown(
+        "skills/core/fetch/manifest.yaml",
+        r#"id: ../etc/passwd
+version: 1.0
+kind: toll
+execution:
+  mod: native
+  command: [run.sh, "{{url}}{{since}}", ["--since", "{{sinze}}"], [sh]]
+  stdin: argument
+  output: jsno
+  success_exit_codes: [0, 256, -1]
+input_schema:
+  properties: {since: {type: string}, url: {}}
+  additionalProperties: false
+permissions: [nett, "fs.write:$HOME", "net.tcp:443", "net.tcp:443"]
+timeout: 30
+grace: 0s
+resources: {max_memory_mb: 1.5, max_cpu: 5}
+idempotent: yes
+risk_level: high
+circuit_breaker: {failure_threshold: 5}
+"#
+    ));
+}
+
+#[test]
+fn mistakes_in_json_are_shown_in_place() {
+    insta::assert_snapshot!(shown(
+        "manifest.json",
+        r#"{"description": "", "execution": {"command": "git log -n 5"}, "output_schema": "x"}"#
+    ));
+}
+
+#[test]
+fn other_modes_are_told_clearly() {
+    insta::assert_snapshot!(shown(
+        "manifest.yaml",
+        "description: d\nexecution: {mode: wasm, module: x.wasm}\n"
+    ));
+}
+
+#[test]
+fn what_is_no_manifest_is_said_once() {
+    for text in [
+        "",
+        "- a\n",
+        "[",
+        "execution: {command: [sh, -c, \"{{x}}\"]}\ndescription: d",
+    ] {
+        assert_eq!(read("manifest.yaml", text).problems.len(), 1, "{text}");
+    }
+}

@@ -1,0 +1,48 @@
+//! Skills: what a step calls.
+//!
+//! Invariant: this room reads directories and proves what it can about them; it never starts a
+//! process. The way of one skill: [`SkillId`] (a name that can't leave a root), [`Registry`] (from
+//! the name to a directory, opened beneath its root), [`Manifest`] (what the skill says of itself,
+//! every mistake with its place), [`Skill`] (arguments and outputs held against its schemas),
+//! [`CommandTemplate`] (arguments to argv) and [`Program`] (the file that would run). Tools that are
+//! [built in](Builtin) take the same way.
+
+mod beneath;
+mod builtin;
+mod check;
+mod command;
+mod id;
+mod manifest;
+mod permission;
+mod program;
+mod registry;
+mod scaffold;
+mod schema;
+#[expect(
+    clippy::module_inception,
+    reason = "the room's main thing has the room's name"
+)]
+mod skill;
+mod violation;
+
+pub use beneath::RootDir;
+pub use builtin::{Builtin, run as run_builtin};
+pub use check::{Checked, Surroundings, check};
+pub use command::{
+    ArgumentUse, CommandError, CommandTemplate, MAX_COMMAND_BYTES, MAX_ELEMENT_BYTES, Places,
+    ProgramName, Stdin,
+};
+pub use id::{MAX_ID_BYTES, SkillId, SkillIdError};
+pub use manifest::{
+    Execution, FrontMatter, LoadedManifest, MANIFEST_NAMES, MAX_MANIFEST_BYTES, Manifest,
+    OutputFormat, Resources, RiskLevel, load,
+};
+pub use permission::{
+    EnvName, EnvNames, GrantPath, GrantPlaces, PathBase, Permission, PermissionError,
+};
+pub use program::{FileIdentity, Interpreter, Program, ProgramError};
+pub use registry::{ListedSkill, Listing, LoadProblem, Registry, RootSources, default_roots};
+pub use scaffold::{ScaffoldError, manifest_text, write_new};
+pub use schema::{MAX_VIOLATIONS, Schema, SchemaError};
+pub use skill::{Body, Native, Skill, check_output};
+pub use violation::{Fix, Violation};

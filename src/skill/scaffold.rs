@@ -1,0 +1,296 @@
+//! A new skill from a command: the text of its manifest.
+//!
+//! Invariant: the text reads back as the command that was given, whatever stands in it, and has no
+//! error: it is loaded before it leaves. What can't be a command is refused with the words that the
+//! manifest would get.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
+use rustix::io::Errno;
+use serde_json::Value;
+use thiserror::Error;
+
+use super::command::{Reading, read_command};
+use super::id::SkillId;
+use super::manifest::{self, FrontMatter, MANIFEST_NAMES};
+use crate::model::{Problem, Problems, Severity};
+use crate::plan::Source;
+use crate::plan::decode::Node;
+
+/// Why a command can't become a skill.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{message}")]
+pub struct ScaffoldError {
+    /// What is wrong.
+    pub message: String,
+    /// The way out.
+    pub help: Option<String>,
+}
+
+/// The text of a manifest that runs `argv`. Every `{{x}}` becomes an argument.
+pub fn manifest_text(id: &SkillId, argv: &[String]) -> Result<String, ScaffoldError> {
+    let value = Value::from(argv);
+    let reading = Reading {
+        input_schema: None,
+        allow_leading_dash: false,
+    };
+    let mut problems = Problems::default();
+    let command = read_command(&Node::root(&value), reading, &mut problems);
+    let Some(command) = command else {
+        return Err(first_error(&problems));
+    };
+    let elements: Vec<String> = argv.iter().map(|element| yaml_text(element)).collect();
+    let mut arguments: Vec<(&str, bool)> = Vec::new();
+    for used in command.arguments() {
+        if !arguments.iter().any(|(name, _)| *name == used.name) {
+            arguments.push((used.name, used.is_spread));
+        }
+    }
+    let description = format!("TODO: say in one line what {id} is good for");
+    let text = format!(
+        "description: {}\nexecution:\n  command: [{}]\n  stdin: none\n  output: text\n{}",
+        yaml_text(&description),
+        elements.join(", "),
+        input_schema(&arguments),
+    );
+    reads_back(&text)?;
+    Ok(text)
+}
+
+fn input_schema(arguments: &[(&str, bool)]) -> String {
+    let head = "input_schema:\n  type: object\n";
+    let tail = "  additionalProperties: false\n";
+    if arguments.is_empty() {
+        return format!("{head}{tail}");
+    }
+    let property = |(name, is_spread): &(&str, bool)| {
+        let schema = if *is_spread {
+            "{type: array, items: {type: [string, number]}}"
+        } else {
+            // The command takes both, and which of them is meant the command line does not tell.
+            "{type: [string, number]}"
+        };
+        format!("    {}: {schema}\n", yaml_text(name))
+    };
+    let properties: String = arguments.iter().map(property).collect();
+    let names: Vec<String> = arguments.iter().map(|(name, _)| yaml_text(name)).collect();
+    format!(
+        "{head}  properties:\n{properties}  required: [{}]\n{tail}",
+        names.join(", ")
+    )
+}
+
+fn reads_back(text: &str) -> Result<(), ScaffoldError> {
+    let source = Source::from_bytes("manifest.yaml".to_owned(), text.as_bytes().to_vec());
+    let source = source.map_err(|error| ScaffoldError {
+        message: error.to_string(),
+        help: None,
+    })?;
+    let loaded = manifest::load(source, FrontMatter::default);
+    if loaded.problems.has_errors() {
+        return Err(first_error(&loaded.problems));
+    }
+    Ok(())
+}
+
+fn first_error(problems: &Problems) -> ScaffoldError {
+    let is_error = |problem: &&Problem| problem.severity == Severity::Error;
+    match problems.iter().find(is_error) {
+        Some(problem) => ScaffoldError {
+            message: problem.message.clone(),
+            help: problem.help.clone(),
+        },
+        None => ScaffoldError {
+            message: "the command can't be a skill".to_owned(),
+            help: None,
+        },
+    }
+}
+
+/// A text as YAML, fit for a flow sequence and for a key: plain where that is certainly the same,
+/// else in double quotes with everything escaped that is not a letter, a digit or printable ASCII.
+fn yaml_text(text: &str) -> String {
+    if is_plain(text) {
+        return text.to_owned();
+    }
+    let mut quoted = String::from('"');
+    for c in text.chars() {
+        match c {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            '\n' => quoted.push_str("\\n"),
+            '\t' => quoted.push_str("\\t"),
+            ' '..='~' => quoted.push(c),
+            c if c.is_alphanumeric() => quoted.push(c),
+            c => {
+                let code = u32::from(c);
+                let escape = if code <= 0xFFFF {
+                    format!("\\u{code:04X}")
+                } else {
+                    format!("\\U{code:08X}")
+                };
+                quoted.push_str(&escape);
+            }
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// True for words such as `git`, `--oneline` and `./run.sh`, which no version of YAML takes for
+/// anything but text.
+fn is_plain(text: &str) -> bool {
+    let word = text.trim_start_matches(['-', '.', '/']);
+    let lead = text.len() - word.len();
+    let is_option = matches!(&text[..lead], "" | "-" | "--" | "/" | "./" | "../");
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | '=');
+    let reserved = [
+        "true", "false", "null", "yes", "no", "on", "off", "y", "n", "inf", "nan",
+    ];
+    is_option
+        && word.starts_with(|c: char| c.is_ascii_alphabetic())
+        && word.chars().all(plain)
+        && !reserved.contains(&word.to_ascii_lowercase().as_str())
+}
+
+/// Makes the directory of the skill `id` below `root_dir` and writes its manifest, whose path comes
+/// back. Nothing that is there is overwritten, and no link is followed below the root.
+pub fn write_new(root_dir: &Path, id: &SkillId, text: &str) -> io::Result<PathBuf> {
+    fs::create_dir_all(root_dir)?;
+    let directory = OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let mut dir = openat(CWD, root_dir, directory, Mode::empty())?;
+    let mut shown = root_dir.to_owned();
+    for part in id.parts() {
+        refuse_skill(
+            &dir,
+            &shown,
+            "a skill's directory can't hold other skills: ",
+        )?;
+        match mkdirat(&dir, part, Mode::from_raw_mode(0o777)) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(error) => return Err(error.into()),
+        }
+        dir = openat(&dir, part, directory | OFlags::NOFOLLOW, Mode::empty())?;
+        shown.push(part);
+    }
+    refuse_skill(&dir, &shown, "")?;
+    let create =
+        OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let name = MANIFEST_NAMES[0];
+    let file = openat(&dir, name, create, Mode::from_raw_mode(0o666))?;
+    fs::File::from(file).write_all(text.as_bytes())?;
+    Ok(shown.join(name))
+}
+
+/// A directory with a manifest is a skill as a whole: no other may lie in it.
+fn refuse_skill(dir: &rustix::fd::OwnedFd, shown: &Path, why: &str) -> io::Result<()> {
+    for name in MANIFEST_NAMES {
+        let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
+        if rustix::fs::statat(dir, name, flags).is_ok() {
+            let message = format!("{why}`{}` is there already", shown.join(name).display());
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, message));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::skill::command::Places;
+
+    fn text(argv: &[&str]) -> Result<String, ScaffoldError> {
+        let argv: Vec<String> = argv.iter().map(|element| (*element).to_owned()).collect();
+        manifest_text(&SkillId::parse("git/log").unwrap(), &argv)
+    }
+
+    #[test]
+    fn a_command_becomes_a_manifest() {
+        let argv = [
+            "git",
+            "log",
+            "-n",
+            "{{count}}",
+            "--since={{since}}",
+            "--",
+            "{{paths...}}",
+        ];
+        insta::assert_snapshot!(text(&argv).unwrap());
+    }
+
+    #[test]
+    fn odd_words_are_quoted() {
+        let argv = [
+            "x",
+            "yes",
+            "-n",
+            "-.inf",
+            "0x1F",
+            "",
+            "a: b",
+            "#c",
+            "\u{85}\u{e0041}\u{7f}é",
+            "a\nb\"\\",
+        ];
+        insta::assert_snapshot!(text(&argv).unwrap());
+    }
+
+    #[test]
+    fn what_can_not_be_a_command_is_told() {
+        let argv = ["sh", "-c", "git log {{since}}"];
+        assert_eq!(
+            text(&argv).unwrap_err().message,
+            "`{{since}}` stands in code that `sh` runs"
+        );
+        assert!(text(&[]).is_err());
+        assert!(text(&["x", "{{a}}", "{{a...}}"]).is_err());
+        assert!(text(&["x", "{{a"]).is_err());
+        assert!(text(&["x", "a\0"]).is_err());
+    }
+
+    #[test]
+    fn nothing_is_overwritten_and_no_link_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("skills");
+        let id = |text: &str| SkillId::parse(text).unwrap();
+        let path = write_new(&root, &id("git/log"), "one").unwrap();
+        assert_eq!(path, root.join("git/log/manifest.yaml"));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "one");
+        for taken in ["git/log", "git/log/more"] {
+            let error = write_new(&root, &id(taken), "two").unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        }
+        assert_eq!(fs::read_to_string(&path).unwrap(), "one");
+        std::os::unix::fs::symlink(dir.path(), root.join("out")).unwrap();
+        assert!(write_new(&root, &id("out/x"), "two").is_err());
+        assert!(!dir.path().join("x").exists());
+    }
+
+    proptest! {
+        #[test]
+        fn any_command_reads_back(
+            program in "[a-z]{1,8}",
+            words in prop::collection::vec(prop_oneof![any::<String>(), "[-~.0-9a-zA-Z:#,&*!|>'\"%@`{}\\[\\]? \\\\]{0,8}"], 0..6),
+        ) {
+            let words = words.into_iter().map(|word| word.replace('\0', "").replace("{{", "{"));
+            let argv: Vec<String> = std::iter::once(program).chain(words).collect();
+            let id = SkillId::parse("x").unwrap();
+            prop_assume!(!argv[1..].iter().any(|word| word.starts_with('$')));
+            let text = manifest_text(&id, &argv).unwrap();
+            let source = Source::from_bytes("manifest.yaml".to_owned(), text.into_bytes()).unwrap();
+            let loaded = manifest::load(source, FrontMatter::default);
+            let nowhere = Path::new("/");
+            let places = Places { skill_dir: nowhere, workspace: nowhere };
+            let arguments = json!({});
+            let expanded = loaded.execution.unwrap().command.expand(arguments.as_object().unwrap(), &places).unwrap();
+            let expanded: Vec<String> = expanded.into_iter().map(|word| word.into_string().unwrap()).collect();
+            prop_assert_eq!(expanded, argv);
+        }
+    }
+}

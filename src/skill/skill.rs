@@ -1,0 +1,212 @@
+//! A skill that was found: what it is called, what it says of itself, and what it is made of.
+//!
+//! Invariant: the rest of obs treats a skill that is a directory and a tool that is built in alike;
+//! only who runs a step looks at the [`Body`]. Schemas are compiled when they are first asked for,
+//! once.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use serde_json::{Map, Value};
+
+use super::beneath::RootDir;
+use super::builtin::Builtin;
+use super::id::SkillId;
+use super::manifest::{Execution, Manifest};
+use super::program::{Program, ProgramError, ProgramPlaces, resolve};
+use super::schema::{Schema, SchemaError};
+use crate::model::{Place, Problem, Problems, StepType};
+use crate::plan::Document;
+use crate::plan::decode::escape_token;
+
+/// How many violations the error of an output tells.
+const MAX_TOLD_OF_OUTPUT: usize = 3;
+
+/// A skill.
+#[derive(Debug)]
+pub struct Skill {
+    /// The id under which steps call it.
+    pub id: SkillId,
+    /// What it says of itself.
+    pub manifest: Manifest,
+    /// What it is made of.
+    pub body: Body,
+    input: OnceLock<Result<Schema, SchemaError>>,
+    output: OnceLock<Result<Schema, SchemaError>>,
+}
+
+/// What a skill is made of.
+#[derive(Debug)]
+pub enum Body {
+    /// A directory with a manifest and a program.
+    Native(Box<Native>),
+    /// Code of obs.
+    Builtin(Builtin),
+}
+
+/// A skill that is a directory.
+#[derive(Debug)]
+pub struct Native {
+    /// The skill's directory, canonical and absolute.
+    pub dir: PathBuf,
+    /// The skills root that it was found in.
+    pub root: Arc<RootDir>,
+    /// The skill's directory below the root.
+    pub below: PathBuf,
+    /// How it is run.
+    pub execution: Execution,
+    /// The manifest's text and the places in it; its name is the path as the user knows it.
+    pub document: Document,
+}
+
+impl Skill {
+    /// A skill of these parts.
+    pub(super) fn new(id: SkillId, manifest: Manifest, body: Body) -> Self {
+        Self {
+            id,
+            manifest,
+            body,
+            input: OnceLock::new(),
+            output: OnceLock::new(),
+        }
+    }
+
+    /// Whether steps of type `skill` or `tool` call it.
+    pub fn kind(&self) -> StepType {
+        self.manifest.kind
+    }
+
+    /// The directory that it is, unless it is built in.
+    pub fn native(&self) -> Option<&Native> {
+        match &self.body {
+            Body::Native(native) => Some(native),
+            Body::Builtin(_) => None,
+        }
+    }
+
+    /// The compiled `input_schema`, where there is one.
+    pub fn input(&self) -> Option<Result<&Schema, &SchemaError>> {
+        let value = self.manifest.input_schema.as_ref()?;
+        Some(self.input.get_or_init(|| Schema::compile(value)).as_ref())
+    }
+
+    /// The compiled `output_schema`, where there is one.
+    pub fn output(&self) -> Option<Result<&Schema, &SchemaError>> {
+        let value = self.manifest.output_schema.as_ref()?;
+        Some(self.output.get_or_init(|| Schema::compile(value)).as_ref())
+    }
+
+    /// What is wrong with the schemas, with its place in the manifest.
+    pub fn check_schemas(&self) -> Problems {
+        let mut problems = Problems::default();
+        for (key, schema) in [
+            ("/input_schema", self.input()),
+            ("/output_schema", self.output()),
+        ] {
+            if let Some(Err(error)) = schema {
+                problems.push(schema_problem(key, error));
+            }
+        }
+        problems
+    }
+
+    /// What is wrong with `arguments`, which stand at `base_pointer` of the plan: all violations of
+    /// `input_schema`, else the first thing that keeps them out of the command.
+    pub fn check_arguments(&self, arguments: &Map<String, Value>, base_pointer: &str) -> Problems {
+        let mut problems = Problems::default();
+        match self.input() {
+            Some(Ok(schema)) => {
+                let value = Value::Object(arguments.clone());
+                for violation in schema.violations(&value, "`arguments`") {
+                    problems.push(violation.problem("arguments", base_pointer));
+                }
+            }
+            Some(Err(error)) => problems.push(
+                Problem::error(
+                    "skill_schema",
+                    Place::value(base_pointer),
+                    format!("the `input_schema` of `{}` is broken: {error}", self.id),
+                )
+                .help(format!("`obs skills check {}` shows where", self.id)),
+            ),
+            None => {}
+        }
+        if problems.is_empty()
+            && let Some(native) = self.native()
+            && let Err(error) = native.execution.command.check(arguments)
+        {
+            let name = error.argument();
+            let place = Place::value(if arguments.contains_key(name) {
+                format!("{base_pointer}/{}", escape_token(name))
+            } else {
+                base_pointer.to_owned()
+            });
+            problems.push(Problem::error("arguments", place, error.to_string()).help(error.help()));
+        }
+        problems
+    }
+
+    /// Says whether `output` meets the skill's `output_schema`.
+    pub fn check_output(&self, output: &Value) -> Result<(), String> {
+        match self.output() {
+            Some(Ok(schema)) => check_output(schema, output),
+            Some(Err(error)) => Err(format!(
+                "the `output_schema` of `{}` is broken: {error}",
+                self.id
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Says whether `output` meets `schema`, a skill's or a step's own, in one sentence.
+pub fn check_output(schema: &Schema, output: &Value) -> Result<(), String> {
+    if schema.accepts(output) {
+        return Ok(());
+    }
+    let violations = schema.violations(output, "the output");
+    let told: Vec<String> = violations
+        .iter()
+        .take(MAX_TOLD_OF_OUTPUT)
+        .map(|violation| match violation.pointer.as_str() {
+            "" => violation.message.clone(),
+            pointer => format!("{} (at {pointer})", violation.message),
+        })
+        .collect();
+    let rest = match violations.len().saturating_sub(MAX_TOLD_OF_OUTPUT) {
+        0 => String::new(),
+        rest => format!("; and {rest} more"),
+    };
+    Err(format!(
+        "the output does not meet its schema: {}{rest}",
+        told.join("; ")
+    ))
+}
+
+impl Native {
+    /// Finds the program that the skill runs.
+    pub fn resolve_program(
+        &self,
+        workspace: &std::path::Path,
+        path: &std::ffi::OsStr,
+    ) -> Result<Program, ProgramError> {
+        let places = ProgramPlaces {
+            root: &self.root,
+            below: &self.below,
+            skill_dir: &self.dir,
+            workspace,
+            path,
+        };
+        resolve(self.execution.command.program(), &places)
+    }
+}
+
+/// A broken schema as a problem of the manifest that holds it under `key`.
+pub(super) fn schema_problem(key: &str, error: &SchemaError) -> Problem {
+    let place = Place::value(format!("{key}{}", error.pointer));
+    let problem = Problem::error("schema", place, error.message.clone());
+    match &error.help {
+        Some(help) => problem.help(help.clone()),
+        None => problem,
+    }
+}
