@@ -4,4 +4,5 @@ pub mod event;
 pub mod model;
 pub mod plan;
 pub mod process;
+pub mod runtime;
 pub mod skill;

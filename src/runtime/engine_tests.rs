@@ -1,0 +1,362 @@
+//! The engine with a fake executor, under paused time: no process, no waiting.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::*;
+use crate::event::{self, EventReceiver, RunEvent};
+use crate::model::{
+    ErrorCode, ExecutionLogRecord, ExecutionRequest, ExecutionResult, ExecutionStatus,
+    ResourceUsage, SandboxReport, StepStatus, StepType,
+};
+use crate::process::{RunClock, Stop};
+use crate::skill::Skill;
+
+/// What the fake does with a step, by its skill id.
+fn script(skill_id: &str) -> (Duration, ExecutionStatus, Obeys) {
+    let (name, seconds) = skill_id.split_once('-').unwrap_or((skill_id, "1"));
+    let takes = Duration::from_secs(seconds.parse().unwrap());
+    match name {
+        "ok" => (takes, ExecutionStatus::Success, Obeys::AtOnce),
+        "polite" => (takes, ExecutionStatus::Success, Obeys::WithSuccess),
+        "stubborn" => (takes, ExecutionStatus::Success, Obeys::OnlyKill),
+        _ => (takes, ExecutionStatus::Failed, Obeys::AtOnce),
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Obeys {
+    AtOnce,
+    WithSuccess,
+    OnlyKill,
+}
+
+#[derive(Default)]
+struct Fake {
+    started: RefCell<Vec<String>>,
+}
+
+impl SkillExecutor for Fake {
+    async fn execute(
+        &self,
+        request: ExecutionRequest,
+        mut control: StepControl,
+    ) -> ExecutionResult {
+        self.started.borrow_mut().push(request.skill_id.clone());
+        let (takes, status, obeys) = script(&request.skill_id);
+        let enough = if obeys == Obeys::OnlyKill {
+            Stop::Kill
+        } else {
+            Stop::End
+        };
+        let status = tokio::select! {
+            () = sleep(takes) => status,
+            _ = control.stop.wait_for(|stop| *stop >= enough) => match obeys {
+                Obeys::WithSuccess => ExecutionStatus::Success,
+                _ => ExecutionStatus::Failed,
+            },
+        };
+        result(status)
+    }
+
+    fn can_execute(&self, _: &str) -> bool {
+        true
+    }
+
+    fn load_skill(&self, _: Arc<Skill>) {}
+}
+
+fn result(status: ExecutionStatus) -> ExecutionResult {
+    ExecutionResult {
+        output: None,
+        error: "exit code 2".to_owned(),
+        status,
+        duration: Duration::ZERO,
+        resource_usage: ResourceUsage::default(),
+        attempts: 1,
+        error_code: Some(ErrorCode::SkillFailed),
+        exit_code: None,
+        signal: None,
+        stdout: None,
+        stderr: None,
+        command: Vec::new(),
+        working_directory: None,
+        hint: None,
+        sandbox: SandboxReport::default(),
+    }
+}
+
+/// A log that keeps what it gets, and fails from the `fails_at`-th record on.
+#[derive(Default)]
+struct Log {
+    records: RefCell<Vec<Arc<ExecutionLogRecord>>>,
+    end: RefCell<Option<PlanEnd>>,
+    fails_at: Option<usize>,
+}
+
+impl ExecutionLogger for Log {
+    fn name(&self) -> String {
+        "full.jsonl".to_owned()
+    }
+
+    async fn log_plan_start(&self, _: PlanStart) -> Result<(), LogError> {
+        Ok(())
+    }
+
+    async fn log_step(&self, record: Arc<ExecutionLogRecord>) -> Result<(), LogError> {
+        if self.fails_at == Some(self.records.borrow().len()) {
+            let reason = "no space left on device".to_owned();
+            return Err(LogError {
+                name: "full.jsonl".to_owned(),
+                reason,
+            });
+        }
+        self.records.borrow_mut().push(record);
+        Ok(())
+    }
+
+    async fn log_plan_end(&self, end: PlanEnd) -> Result<(), LogError> {
+        *self.end.borrow_mut() = Some(end);
+        Ok(())
+    }
+}
+
+struct Bench {
+    plan: ProvenPlan,
+    keep_going: bool,
+    log: Log,
+    fake: Fake,
+    clock: RunClock,
+    controller: Rc<Controller>,
+    control: RunControl,
+}
+
+impl Bench {
+    fn new(skills: &[&str]) -> Self {
+        let (controller, control) = Controller::new();
+        let plan = ProvenPlan {
+            assistant_id: "test".to_owned(),
+            id: None,
+            parent_id: None,
+            timeout: Limit::DEFAULT_RUN,
+            steps: skills.iter().map(|skill| step(skill)).collect(),
+        };
+        Self {
+            plan,
+            keep_going: false,
+            log: Log::default(),
+            fake: Fake::default(),
+            clock: RunClock::new(),
+            controller: Rc::new(controller),
+            control,
+        }
+    }
+
+    async fn run(&self) -> (RunOutcome, EventReceiver) {
+        let (sender, receiver) = event::channel();
+        let context = ExecutionContext::new(
+            Identity::default(),
+            "run-1".to_owned(),
+            self.plan.timeout.duration,
+            self.clock.clone(),
+        );
+        let run = engine::Run {
+            logger: &self.log,
+            events: &sender,
+            keep_going: self.keep_going,
+        };
+        let outcome = self
+            .fake
+            .execute_plan(&self.plan, &context, run, self.control.clone())
+            .await;
+        (outcome, receiver)
+    }
+
+    /// A signal after `seconds` of the paused clock.
+    fn signal_after(&self, seconds: u64, number: i32) -> impl Future<Output = ()> + use<> {
+        let controller = Rc::clone(&self.controller);
+        async move {
+            sleep(Duration::from_secs(seconds)).await;
+            controller.signal(number);
+        }
+    }
+}
+
+fn step(skill: &str) -> ProvenStep {
+    ProvenStep {
+        name: skill.to_owned(),
+        label: skill.to_owned(),
+        step_type: StepType::Skill,
+        skill_id: skill.to_owned(),
+        skill_version: None,
+        arguments: serde_json::Map::new(),
+        shown_arguments: serde_json::Map::new(),
+        timeout: Limit {
+            duration: Duration::from_secs(30),
+            source: LimitSource::Step,
+        },
+        grace: Duration::from_secs(5),
+        continue_on_error: false,
+        output_schema: None,
+        program: None,
+        command: Vec::new(),
+        wants_run_dir: false,
+        permissions: Vec::new(),
+        confinement: Vec::new(),
+    }
+}
+
+fn statuses(outcome: &RunOutcome) -> Vec<&'static str> {
+    outcome
+        .records
+        .iter()
+        .map(|record| record.status.as_str())
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn stops_at_the_first_failure_and_records_the_rest_as_skipped() {
+    let bench = Bench::new(&["ok", "fail", "ok-2"]);
+    let (outcome, _) = bench.run().await;
+    assert_eq!(statuses(&outcome), ["success", "failed", "skipped"]);
+    assert_eq!(*bench.fake.started.borrow(), ["ok", "fail"]);
+    assert_eq!(
+        outcome.records[2].error.as_deref(),
+        Some("skipped: `fail` did not succeed")
+    );
+    assert_eq!(outcome.records[2].attempts, 0);
+    assert!(matches!(outcome.end, RunEnd::Steps));
+    assert_eq!(
+        bench.log.end.borrow().as_ref().unwrap().error.as_deref(),
+        Some("exit code 2")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn continue_on_error_and_keep_going_go_on() {
+    let mut bench = Bench::new(&["fail", "ok"]);
+    bench.plan.steps[0].continue_on_error = true;
+    assert_eq!(statuses(&bench.run().await.0), ["failed", "success"]);
+
+    let mut bench = Bench::new(&["fail", "ok", "fail-2", "ok"]);
+    bench.keep_going = true;
+    assert_eq!(
+        statuses(&bench.run().await.0),
+        ["failed", "success", "failed", "success"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_over_its_time_is_a_timeout_whatever_it_returns() {
+    let bench = Bench::new(&["polite-60", "ok"]);
+    let (outcome, _) = bench.run().await;
+    assert_eq!(statuses(&outcome), ["timeout", "skipped"]);
+    let record = &outcome.records[0];
+    assert_eq!(record.error_code, Some(ErrorCode::ExecutionTimeout));
+    assert_eq!(
+        record.error.as_deref(),
+        Some(
+            "runtime: execution timeout: the step took longer than its limit of 30s, set by the step"
+        )
+    );
+    assert_eq!(record.duration_ms, 30_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_runs_time_ends_the_running_step_and_skips_the_rest() {
+    let mut bench = Bench::new(&["ok-5", "ok-25", "ok-5"]);
+    bench.plan.timeout = Limit {
+        duration: Duration::from_secs(20),
+        source: LimitSource::Plan,
+    };
+    let (outcome, _) = bench.run().await;
+    assert_eq!(statuses(&outcome), ["success", "timeout", "skipped"]);
+    assert_eq!(outcome.records[1].error_code, Some(ErrorCode::PlanTimeout));
+    assert!(matches!(outcome.end, RunEnd::PlanTimeout(_)));
+    assert_eq!(outcome.elapsed, Duration::from_secs(20));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_signal_ends_what_runs_with_grace() {
+    let bench = Bench::new(&["ok-1", "ok-20", "ok-1"]);
+    let ((outcome, _), ()) = tokio::join!(bench.run(), bench.signal_after(3, 2));
+    assert_eq!(statuses(&outcome), ["success", "canceled", "skipped"]);
+    assert_eq!(
+        outcome.records[1].error.as_deref(),
+        Some("canceled by SIGINT")
+    );
+    assert!(matches!(outcome.end, RunEnd::Signal(2)));
+    assert_eq!(outcome.elapsed, Duration::from_secs(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_second_signal_kills_and_the_first_decides() {
+    let bench = Bench::new(&["stubborn-25"]);
+    let ((outcome, _), (), ()) = tokio::join!(
+        bench.run(),
+        bench.signal_after(3, 15),
+        bench.signal_after(7, 2)
+    );
+    assert_eq!(statuses(&outcome), ["canceled"]);
+    assert_eq!(outcome.elapsed, Duration::from_secs(7));
+    assert!(matches!(outcome.end, RunEnd::Signal(15)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_signal_after_a_timeout_does_not_change_the_steps_status() {
+    let bench = Bench::new(&["stubborn-60", "ok"]);
+    let ((outcome, _), (), ()) = tokio::join!(
+        bench.run(),
+        bench.signal_after(32, 2),
+        bench.signal_after(33, 2)
+    );
+    assert_eq!(statuses(&outcome), ["timeout", "skipped"]);
+    assert!(matches!(outcome.end, RunEnd::Signal(2)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_spent_stopped_does_not_count() {
+    let bench = Bench::new(&["ok-40"]);
+    let stop = async {
+        sleep(Duration::from_secs(20)).await;
+        bench.clock.add_suspended(Duration::from_secs(15));
+    };
+    let ((outcome, _), ()) = tokio::join!(bench.run(), stop);
+    assert_eq!(statuses(&outcome), ["success"]);
+    assert_eq!(outcome.records[0].duration_ms, 25_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_told_before_it_is_in_the_log() {
+    let mut bench = Bench::new(&["ok", "ok-2", "ok-3"]);
+    bench.log.fails_at = Some(1);
+    let (outcome, events) = bench.run().await;
+    assert_eq!(statuses(&outcome), ["success"]);
+    assert!(matches!(&outcome.end, RunEnd::LogFailed(error)
+        if error.to_string() == "can't write the log `full.jsonl`: no space left on device"));
+    let mut finished = 0;
+    while let Ok(event) = events.recv_timeout(Duration::ZERO) {
+        finished += usize::from(matches!(event, RunEvent::StepFinished { .. }));
+    }
+    assert_eq!(finished, 1);
+    assert_eq!(*bench.fake.started.borrow(), ["ok", "ok-2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn hidden_arguments_stay_hidden_in_the_record() {
+    let mut bench = Bench::new(&["ok"]);
+    let object = |value: serde_json::Value| value.as_object().unwrap().clone();
+    bench.plan.steps[0].arguments = object(serde_json::json!({"user": "a", "password": "p"}));
+    bench.plan.steps[0].shown_arguments =
+        object(serde_json::json!({"user": "a", "password": "***"}));
+    let (outcome, _) = bench.run().await;
+    assert_eq!(
+        serde_json::to_string(&outcome.records[0].arguments).unwrap(),
+        r#"{"user":"a","password":"***"}"#
+    );
+    assert_eq!(outcome.records[0].status, StepStatus::Success);
+}

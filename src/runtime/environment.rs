@@ -1,0 +1,150 @@
+//! The environment that a skill gets: cleared, then what it needs and its manifest asks for.
+//!
+//! Invariant: a name reaches a skill only through this list or the manifest's `env:`. A plan can't
+//! add to it.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use super::StepControl;
+use crate::model::ExecutionRequest;
+use crate::process::Secrets;
+use crate::skill::{EnvNames, Native, Permission, Skill};
+
+/// Names that every skill gets as obs has them, beside `LC_*`.
+const PASSED: [&str; 4] = ["PATH", "LANG", "TZ", "CI"];
+
+/// Names that a skill with the permission `net` gets as well: how to get out, and whom to trust.
+const OF_THE_NETWORK: [&str; 9] = [
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS",
+];
+
+/// obs's own environment, read once per run.
+#[derive(Debug, Clone)]
+pub struct BaseEnvironment {
+    all: Vec<(OsString, OsString)>,
+}
+
+/// The directories that a skill is told of.
+pub(super) struct Directories<'d> {
+    /// Private to the step; its HOME and TMPDIR.
+    pub(super) scratch: &'d Path,
+    /// Where it works.
+    pub(super) workspace: &'d Path,
+    /// For files between steps, where the manifest asks for it.
+    pub(super) run_dir: Option<&'d Path>,
+}
+
+impl BaseEnvironment {
+    /// The environment of this process.
+    pub fn of_this_process() -> Self {
+        Self {
+            all: std::env::vars_os().collect(),
+        }
+    }
+
+    /// The value of `name`.
+    pub fn get(&self, name: &str) -> Option<&OsStr> {
+        self.all
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_os_str())
+    }
+
+    /// Where programs are looked for: `PATH`, else what `execvp` uses without one.
+    pub fn path(&self) -> &OsStr {
+        self.get("PATH")
+            .unwrap_or(OsStr::new("/usr/local/bin:/usr/bin:/bin"))
+    }
+
+    /// The values of the variables that the manifest asks for as secrets.
+    pub(super) fn secrets(&self, skill: &Skill) -> Secrets {
+        let names = EnvNames::of(&skill.manifest.permissions).secret;
+        Secrets::new(
+            names
+                .into_iter()
+                .filter_map(|name| Some(self.get(name)?.as_bytes().to_vec())),
+        )
+    }
+
+    /// The whole environment of one step.
+    pub(super) fn for_step(
+        &self,
+        skill: &Skill,
+        native: &Native,
+        request: &ExecutionRequest,
+        control: &StepControl,
+        directories: &Directories<'_>,
+    ) -> Vec<(OsString, OsString)> {
+        let mut variables = Variables(Vec::new());
+        for (name, value) in &self.all {
+            let name_text = name.to_string_lossy();
+            if PASSED.contains(&&*name_text) || name_text.starts_with("LC_") {
+                variables.set(name, value);
+            }
+        }
+        variables.set("HOME", directories.scratch);
+        variables.set("TMPDIR", directories.scratch);
+        if skill.manifest.permissions.contains(&Permission::Net) {
+            for name in OF_THE_NETWORK {
+                if let Some(value) = self.get(name) {
+                    variables.set(name, value);
+                }
+            }
+        }
+        for (name, _) in skill
+            .manifest
+            .permissions
+            .iter()
+            .filter_map(Permission::env)
+        {
+            if let Some(value) = self.get(&name.name) {
+                variables.set(&name.name, value);
+            }
+        }
+        for (name, value) in [
+            ("OBS_RUN_ID", &control.run_id),
+            ("OBS_REQUEST_ID", &request.request_id),
+            ("OBS_ASSISTANT_ID", &control.assistant_id),
+            ("OBS_SESSION_ID", &control.session_id),
+            ("OBS_TENANT_ID", &request.tenant_id),
+            ("OBS_USER_ID", &request.user_id),
+            ("OBS_STEP_NAME", &control.step_name),
+            ("OBS_SKILL_ID", &request.skill_id),
+            ("OBS_ATTEMPT", &control.attempt.to_string()),
+            ("OBS_DEADLINE", &control.deadline.to_string()),
+        ] {
+            // An execve argument can't hold NUL; a plan can.
+            variables.set(name, value.replace('\0', "\u{fffd}"));
+        }
+        variables.set("OBS_EVENTS_FD", "3");
+        variables.set("OBS_SKILL_DIR", &native.dir);
+        variables.set("OBS_WORKSPACE", directories.workspace);
+        if let Some(run_dir) = directories.run_dir {
+            variables.set("OBS_RUN_DIR", run_dir);
+        }
+        variables.0
+    }
+}
+
+struct Variables(Vec<(OsString, OsString)>);
+
+impl Variables {
+    /// The last one to set a name wins.
+    fn set(&mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) {
+        let (name, value) = (name.as_ref(), value.as_ref().to_owned());
+        match self.0.iter_mut().find(|(key, _)| key == name) {
+            Some(entry) => entry.1 = value,
+            None => self.0.push((name.to_owned(), value)),
+        }
+    }
+}

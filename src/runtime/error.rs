@@ -1,0 +1,52 @@
+//! The seed's errors.
+
+use thiserror::Error;
+
+use crate::model::ErrorCode;
+
+/// Why a skill was not executed, or not to its end. The texts are the seed's, word for word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum RuntimeError {
+    /// The seed's `ErrSkillNotLoaded`.
+    #[error("runtime: skill not loaded")]
+    SkillNotLoaded,
+    /// The seed's `ErrExecutionTimeout`.
+    #[error("runtime: execution timeout")]
+    ExecutionTimeout,
+    /// The seed's `ErrCircuitOpen`.
+    #[error("runtime: circuit breaker open")]
+    CircuitOpen,
+    /// The seed's `ErrResourceExhausted`.
+    #[error("runtime: resource exhausted")]
+    ResourceExhausted,
+    /// The seed's `ErrPolicyRejected`.
+    #[error("runtime: policy rejected execution")]
+    PolicyRejected,
+}
+
+impl RuntimeError {
+    /// The seed's text for `code`, where the seed has one.
+    pub fn of(code: ErrorCode) -> Option<Self> {
+        match code {
+            ErrorCode::SkillNotLoaded => Some(Self::SkillNotLoaded),
+            ErrorCode::ResourceExhausted => Some(Self::ResourceExhausted),
+            ErrorCode::ExecutionTimeout | ErrorCode::PlanTimeout => Some(Self::ExecutionTimeout),
+            ErrorCode::PolicyRejected => Some(Self::PolicyRejected),
+            ErrorCode::CircuitOpen => Some(Self::CircuitOpen),
+            ErrorCode::SkillFailed
+            | ErrorCode::InvalidOutput
+            | ErrorCode::Canceled
+            | ErrorCode::InvalidArguments
+            | ErrorCode::Skipped => None,
+        }
+    }
+
+    /// The text of a failure of kind `code`: the seed's words where it has some, then `detail`.
+    pub fn text(code: ErrorCode, detail: &str) -> String {
+        match (Self::of(code), detail) {
+            (Some(error), "") => error.to_string(),
+            (Some(error), detail) => format!("{error}: {detail}"),
+            (None, detail) => detail.to_owned(),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! What a skill may say on its events descriptor while it runs: one JSON object a line.
+
+use serde::Deserialize;
+
+/// One line, with what obs understands of it.
+#[derive(Debug, Default, PartialEq, Deserialize)]
+pub(super) struct EventLine {
+    /// From 0 to 1.
+    #[serde(default)]
+    pub(super) progress: Option<f64>,
+    /// The skill's own words.
+    #[serde(default)]
+    pub(super) message: Option<String>,
+    /// To be added up.
+    #[serde(default)]
+    pub(super) tokens_used: u64,
+}
+
+/// Reads a line; `None` where it is no such object. Keys that obs does not know are free.
+pub(super) fn read_event_line(line: &str) -> Option<EventLine> {
+    // Serde would read a list as a struct too.
+    if !line.trim_start().starts_with('{') {
+        return None;
+    }
+    let mut event: EventLine = serde_json::from_str(line).ok()?;
+    event.progress = event.progress.map(|progress| progress.clamp(0.0, 1.0));
+    Some(event)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_skills_say() {
+        let line = r#"{"progress": 0.4, "message": "page 4 of 10", "more": [1]}"#;
+        let message = Some("page 4 of 10".to_owned());
+        let want = EventLine {
+            progress: Some(0.4),
+            message,
+            tokens_used: 0,
+        };
+        assert_eq!(read_event_line(line), Some(want));
+        assert_eq!(
+            read_event_line(r#"{"tokens_used": 512}"#)
+                .unwrap()
+                .tokens_used,
+            512
+        );
+        assert_eq!(
+            read_event_line(r#"{"progress": 7}"#).unwrap().progress,
+            Some(1.0)
+        );
+        for line in [
+            "",
+            "x",
+            "[]",
+            "{\"tokens_used\": -1}",
+            "{\"message\": 1}",
+            "null",
+        ] {
+            assert_eq!(read_event_line(line), None, "{line}");
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! From a process's end to a result: what counts as success, and what the output is.
+
+use serde_json::value::RawValue;
+
+use super::RuntimeError;
+use super::confine::breach_text;
+use crate::model::{
+    ErrorCode, Excerpt, ExecutionResult, ExecutionStatus, ResourceUsage, SandboxReport,
+    signal_name, strict_json,
+};
+use crate::process::{LeaderExit, ProcessExit};
+use crate::skill::{Execution, OutputFormat, Skill};
+
+/// How much of a failed step's standard output its record keeps at each end.
+const STDOUT_EXCERPT_BYTES: usize = 8 * 1024;
+
+/// What the executor knows beside the exit.
+pub(super) struct Told {
+    /// The resolved argument vector.
+    pub(super) command: Vec<String>,
+    /// Tokens told through the events descriptor.
+    pub(super) tokens_used: u64,
+    /// What confined it.
+    pub(super) sandbox: SandboxReport,
+}
+
+/// What a skill may print on standard output where its manifest does not say: 10 MiB.
+const DEFAULT_MAX_OUTPUT_BYTES: u64 = 10 << 20;
+
+/// What `skill` may print on standard output.
+pub(super) fn max_output_bytes(skill: &Skill) -> u64 {
+    skill
+        .manifest
+        .resources
+        .max_output_bytes
+        .unwrap_or(DEFAULT_MAX_OUTPUT_BYTES)
+}
+
+/// Judges how `skill` ended.
+pub(super) fn interpret(
+    skill: &Skill,
+    execution: &Execution,
+    exit: ProcessExit,
+    told: Told,
+) -> ExecutionResult {
+    let judged = judge(skill, execution, &exit);
+    let (exit_code, signal) = match exit.leader {
+        LeaderExit::Code(code) => (Some(code), None),
+        LeaderExit::Signal(signal) => (None, Some(signal)),
+    };
+    let resource_usage = ResourceUsage {
+        cpu_time_ms: u64::try_from(exit.usage.cpu.as_millis()).unwrap_or(u64::MAX),
+        memory_mb: exit.usage.peak_memory_bytes.div_ceil(1 << 20),
+        tokens_used: told.tokens_used,
+    };
+    let (status, error_code, error, output) = match judged {
+        Ok(output) => (ExecutionStatus::Success, None, String::new(), output),
+        Err((code, error)) => (ExecutionStatus::Failed, Some(code), error, None),
+    };
+    ExecutionResult {
+        output,
+        error,
+        status,
+        duration: exit.wall,
+        resource_usage,
+        attempts: 1,
+        error_code,
+        exit_code,
+        signal,
+        stdout: (status != ExecutionStatus::Success).then(|| excerpt(&exit.stdout)),
+        stderr: Some(exit.stderr),
+        command: told.command,
+        working_directory: None,
+        hint: hint(exit.dropped_event_lines),
+        sandbox: told.sandbox,
+    }
+}
+
+type Judged = Result<Option<Box<RawValue>>, (ErrorCode, String)>;
+
+fn judge(skill: &Skill, execution: &Execution, exit: &ProcessExit) -> Judged {
+    if exit.output_limit_exceeded {
+        let limit = max_output_bytes(skill);
+        let detail = format!("the output is over its limit of {limit} bytes");
+        let code = ErrorCode::ResourceExhausted;
+        return Err((code, RuntimeError::text(code, &detail)));
+    }
+    if let Some(breach) = &exit.limit_breach {
+        let code = ErrorCode::ResourceExhausted;
+        return Err((code, RuntimeError::text(code, &breach_text(breach))));
+    }
+    match exit.leader {
+        LeaderExit::Code(code) if is_success(execution, code) => {
+            output(skill, execution.output, &exit.stdout)
+                .map_err(|error| (ErrorCode::InvalidOutput, error))
+        }
+        LeaderExit::Code(code) => {
+            let error = own_error(&exit.stdout).unwrap_or_else(|| format!("exit code {code}"));
+            Err((ErrorCode::SkillFailed, error))
+        }
+        LeaderExit::Signal(signal) => Err((
+            ErrorCode::SkillFailed,
+            format!("ended by {}", signal_name(signal)),
+        )),
+    }
+}
+
+fn is_success(execution: &Execution, code: i32) -> bool {
+    u8::try_from(code).is_ok_and(|code| execution.success_exit_codes.contains(&code))
+}
+
+/// The output in the form that the manifest promises, valid by its schema.
+fn output(
+    skill: &Skill,
+    format: OutputFormat,
+    stdout: &[u8],
+) -> Result<Option<Box<RawValue>>, String> {
+    let output = match format {
+        OutputFormat::Json => {
+            strict_json(stdout).map_err(|error| format!("the output is not JSON: {error}"))?
+        }
+        OutputFormat::Text => Some(to_raw(strip_last_line_feed(text(stdout)?))?),
+        OutputFormat::Lines => {
+            let lines: Vec<&str> = text(stdout)?.lines().collect();
+            Some(to_raw(&lines)?)
+        }
+    };
+    if skill.manifest.output_schema.is_some() {
+        let json = output.as_deref().map_or("null", RawValue::get);
+        let value = serde_json::from_str(json).map_err(|error| error.to_string())?;
+        skill.check_output(&value)?;
+    }
+    Ok(output)
+}
+
+fn text(stdout: &[u8]) -> Result<&str, String> {
+    std::str::from_utf8(stdout)
+        .map_err(|error| format!("the output is not UTF-8 at byte {}", error.valid_up_to()))
+}
+
+fn strip_last_line_feed(text: &str) -> &str {
+    text.strip_suffix('\n').unwrap_or(text)
+}
+
+fn to_raw(value: &(impl serde::Serialize + ?Sized)) -> Result<Box<RawValue>, String> {
+    serde_json::value::to_raw_value(value).map_err(|error| error.to_string())
+}
+
+/// A failing skill may say what went wrong: `{"error": {"code", "message", "retryable"}}`.
+fn own_error(stdout: &[u8]) -> Option<String> {
+    let value: serde_json::Value = serde_json::from_slice(stdout.trim_ascii()).ok()?;
+    let error = value.get("error")?;
+    let message = error.get("message")?.as_str()?;
+    Some(match error.get("code").and_then(|code| code.as_str()) {
+        Some(code) => format!("{code}: {message}"),
+        None => message.to_owned(),
+    })
+}
+
+/// The head and the tail of what a step printed.
+pub(super) fn excerpt(bytes: &[u8]) -> Excerpt {
+    if bytes.len() <= 2 * STDOUT_EXCERPT_BYTES {
+        return Excerpt::whole(String::from_utf8_lossy(bytes));
+    }
+    let tail_start = bytes.len() - STDOUT_EXCERPT_BYTES;
+    Excerpt {
+        head: String::from_utf8_lossy(&bytes[..STDOUT_EXCERPT_BYTES]).into_owned(),
+        omitted_bytes: (tail_start - STDOUT_EXCERPT_BYTES) as u64,
+        tail: String::from_utf8_lossy(&bytes[tail_start..]).into_owned(),
+    }
+}
+
+fn hint(dropped_event_lines: u64) -> Option<String> {
+    (dropped_event_lines > 0).then(|| {
+        format!("{dropped_event_lines} lines on the events descriptor were no JSON or too long")
+    })
+}

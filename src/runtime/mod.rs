@@ -1,0 +1,47 @@
+//! Running a proven plan.
+//!
+//! Invariant: this room decides order, time and outcome, and nothing else. It tells the outside
+//! through [`crate::event::RunEvent`] only, keeps records through [`ExecutionLogger`], and starts
+//! skills through [`SkillExecutor`]; the rooms above implement those traits. The way is a straight
+//! line: [`prove`] (plan and skills to a [`ProvenPlan`]), [`engine`] (steps in order), an executor
+//! (one step), [`RunOutcome`] (what happened).
+
+mod breaker;
+mod confine;
+mod context;
+mod control;
+pub mod engine;
+#[cfg(test)]
+mod engine_tests;
+mod environment;
+mod error;
+mod events_line;
+mod executor;
+mod hidden;
+mod interpret;
+mod limit;
+mod logger;
+mod native;
+mod outcome;
+pub mod prove;
+mod proven;
+mod record;
+mod scratch;
+mod signals;
+mod verdict;
+
+pub use breaker::{CircuitBreaker, CircuitState};
+pub use confine::SandboxPolicy;
+pub use context::{ExecutionContext, Identity, StepResult};
+pub use control::{Controller, RunControl, SignalState};
+pub use environment::BaseEnvironment;
+pub use error::RuntimeError;
+pub use executor::{SkillExecutor, StepControl};
+pub use limit::{Limit, LimitSource};
+pub use logger::{ExecutionLogger, LogError, PlanEnd, PlanStart};
+pub use native::NativeExecutor;
+pub use outcome::{RunEnd, RunOutcome};
+pub use proven::{ProvenPlan, ProvenStep};
+pub use scratch::RunDirs;
+pub use signals::Signals;
+pub use verdict::{Cause, Verdict};

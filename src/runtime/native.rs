@@ -1,0 +1,399 @@
+//! The executor that runs skills as processes, and built-in tools in this one.
+//!
+//! Invariant: what a skill gets comes from its manifest and obs's own environment; the plan gives
+//! the arguments and nothing else. Every result says what was started, so that a failure explains
+//! itself.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde_json::{Map, Value};
+
+use super::confine::{SandboxPolicy, StepGround, layer_names};
+use super::environment::{BaseEnvironment, Directories};
+use super::events_line::{EventLine, read_event_line};
+use super::hidden::shown_arguments;
+use super::interpret::{Told, interpret, max_output_bytes};
+use super::scratch::{RunDirs, Scratch};
+use super::{RuntimeError, SkillExecutor, StepControl};
+use crate::event::{EventSender, RunEvent};
+use crate::model::{
+    ErrorCode, ExecutionRequest, ExecutionResult, ExecutionStatus, ResourceUsage, SandboxMode,
+    SandboxReport,
+};
+use crate::process::{Launcher, ProcessError, ProcessEvent, ProcessExit, ProcessSpec};
+use crate::skill::{Body, Builtin, Native, PathBase, Permission, Places, Skill};
+
+/// Runs skills natively.
+#[derive(Debug)]
+pub struct NativeExecutor<'r> {
+    launcher: &'r Launcher,
+    environment: BaseEnvironment,
+    workspace: PathBuf,
+    dirs: &'r RunDirs,
+    policy: SandboxPolicy,
+    stream: bool,
+    skills: RefCell<HashMap<String, Arc<Skill>>>,
+}
+
+/// A failure before anything ran.
+struct NotRun {
+    code: ErrorCode,
+    detail: String,
+    hint: Option<String>,
+}
+
+impl NotRun {
+    fn new(code: ErrorCode, detail: impl std::fmt::Display) -> Self {
+        Self {
+            code,
+            detail: detail.to_string(),
+            hint: None,
+        }
+    }
+
+    fn hint(mut self, hint: String) -> Self {
+        self.hint = Some(hint);
+        self
+    }
+
+    fn status(&self) -> ExecutionStatus {
+        match self.code {
+            ErrorCode::InvalidArguments => ExecutionStatus::Rejected,
+            _ => ExecutionStatus::Failed,
+        }
+    }
+
+    fn not_loaded(detail: impl std::fmt::Display) -> Self {
+        Self::new(ErrorCode::SkillNotLoaded, detail)
+    }
+}
+
+impl<'r> NativeExecutor<'r> {
+    /// An executor whose skills work in `workspace`. `stream` sends on what they write.
+    pub fn new(
+        launcher: &'r Launcher,
+        environment: BaseEnvironment,
+        workspace: PathBuf,
+        dirs: &'r RunDirs,
+        policy: SandboxPolicy,
+        stream: bool,
+    ) -> Self {
+        let skills = RefCell::default();
+        Self {
+            launcher,
+            environment,
+            workspace,
+            dirs,
+            policy,
+            stream,
+            skills,
+        }
+    }
+
+    fn skill(&self, id: &str) -> Option<Arc<Skill>> {
+        self.skills.borrow().get(id).cloned()
+    }
+
+    async fn run(
+        &self,
+        request: &ExecutionRequest,
+        control: StepControl,
+    ) -> Result<ExecutionResult, NotRun> {
+        let skill = self
+            .skill(&request.skill_id)
+            .ok_or_else(|| NotRun::not_loaded(format_args!("`{}`", request.skill_id)))?;
+        let arguments: Map<String, Value> = serde_json::from_slice(&request.input)
+            .map_err(|error| NotRun::new(ErrorCode::InvalidArguments, error))?;
+        match &skill.body {
+            Body::Builtin(builtin) => Ok(in_process(*builtin, arguments).await),
+            Body::Native(native) => {
+                self.process(&skill, native, &arguments, request, control)
+                    .await
+            }
+        }
+    }
+
+    async fn process(
+        &self,
+        skill: &Skill,
+        native: &Native,
+        arguments: &Map<String, Value>,
+        request: &ExecutionRequest,
+        control: StepControl,
+    ) -> Result<ExecutionResult, NotRun> {
+        let scratch = self.dirs.scratch().map_err(no_directory)?;
+        let prepared = self.prepare(skill, native, arguments, request, &control, &scratch);
+        let spec = match prepared {
+            Ok(spec) => spec,
+            Err(not_run) => {
+                scratch.remove().await;
+                return Err(not_run);
+            }
+        };
+        let places = Places {
+            skill_dir: &native.dir,
+            workspace: &self.workspace,
+        };
+        let command = shown_command(skill, native, arguments, &places);
+        let mut listener = Listener::new(&control, self.stream);
+        let outcome = self
+            .launcher
+            .run(spec, control.stop.clone(), |event| listener.hear(&event))
+            .await;
+        scratch.remove().await;
+        let mut told = Told {
+            command,
+            tokens_used: listener.tokens_used,
+            sandbox: SandboxReport {
+                mode: self.policy.mode,
+                ..SandboxReport::default()
+            },
+        };
+        let mut result = match outcome {
+            Ok(exit) => {
+                (told.sandbox.enforced, told.sandbox.missing) = layer_names(exit.applied);
+                interpret(skill, &native.execution, listener.counted(exit), told)
+            }
+            Err(error) => not_started(&error, told),
+        };
+        result.working_directory = Some(self.workspace.clone());
+        Ok(result)
+    }
+
+    /// Everything that the process room needs to know of a step.
+    fn prepare(
+        &self,
+        skill: &Skill,
+        native: &Native,
+        arguments: &Map<String, Value>,
+        request: &ExecutionRequest,
+        control: &StepControl,
+        scratch: &Scratch,
+    ) -> Result<ProcessSpec, NotRun> {
+        let execution = &native.execution;
+        let places = Places {
+            skill_dir: &native.dir,
+            workspace: &self.workspace,
+        };
+        let argv = execution
+            .command
+            .expand(arguments, &places)
+            .map_err(|error| NotRun::new(ErrorCode::InvalidArguments, error))?;
+        let program = native
+            .resolve_program(&self.workspace, self.environment.path())
+            .map_err(|error| NotRun::not_loaded(&error.message).hint(error.help))?;
+        let run_dir = wants_run_dir(skill)
+            .then(|| self.dirs.files())
+            .transpose()
+            .map_err(no_directory)?;
+        let (scratch, workspace) = (scratch.path(), self.workspace.as_path());
+        let ground = StepGround {
+            workspace,
+            scratch,
+            run_dir,
+        };
+        self.policy
+            .make_writable_directories(skill, native, &ground)
+            .map_err(no_directory)?;
+        let directories = Directories {
+            scratch,
+            workspace,
+            run_dir,
+        };
+        Ok(ProcessSpec {
+            program: program.path,
+            argv,
+            env: self
+                .environment
+                .for_step(skill, native, request, control, &directories),
+            cwd: self.workspace.clone(),
+            stdin: execution.stdin.stdin_bytes(arguments),
+            max_output_bytes: max_output_bytes(skill),
+            grace: control.grace,
+            confinement: self.policy.confinement(skill, native, &ground),
+            limits: self.policy.limits(skill),
+            secrets: self.environment.secrets(skill),
+        })
+    }
+}
+
+fn no_directory(error: impl std::fmt::Display) -> NotRun {
+    NotRun::not_loaded(format_args!("can't make a directory: {error}"))
+}
+
+impl SkillExecutor for NativeExecutor<'_> {
+    async fn execute(&self, request: ExecutionRequest, control: StepControl) -> ExecutionResult {
+        let begun = Instant::now();
+        let outcome = self.run(&request, control).await;
+        let mut result = outcome.unwrap_or_else(|not_run| ExecutionResult {
+            error: RuntimeError::text(not_run.code, &not_run.detail),
+            status: not_run.status(),
+            attempts: 0,
+            hint: not_run.hint,
+            ..failure(not_run.code)
+        });
+        result.duration = begun.elapsed();
+        result
+    }
+
+    fn can_execute(&self, skill_id: &str) -> bool {
+        self.skills.borrow().contains_key(skill_id)
+    }
+
+    fn load_skill(&self, skill: Arc<Skill>) {
+        self.skills.borrow_mut().insert(skill.id.to_string(), skill);
+    }
+}
+
+/// The command as the failure report may show it: without the values that the schema hides.
+fn shown_command(
+    skill: &Skill,
+    native: &Native,
+    arguments: &Map<String, Value>,
+    places: &Places<'_>,
+) -> Vec<String> {
+    let shown = shown_arguments(skill.manifest.input_schema.as_ref(), arguments);
+    let words = native
+        .execution
+        .command
+        .expand(&shown, places)
+        .unwrap_or_default();
+    words
+        .iter()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect()
+}
+
+/// True where the manifest asks for the directory between steps.
+pub(super) fn wants_run_dir(skill: &Skill) -> bool {
+    let paths = skill
+        .manifest
+        .permissions
+        .iter()
+        .filter_map(Permission::path);
+    paths.into_iter().any(|path| path.base == PathBase::RunDir)
+}
+
+/// Hears what a running skill says, and passes it on.
+struct Listener {
+    index: usize,
+    events: EventSender,
+    stream: bool,
+    tokens_used: u64,
+    dropped_event_lines: u64,
+}
+
+impl Listener {
+    fn new(control: &StepControl, stream: bool) -> Self {
+        Self {
+            index: control.index,
+            events: control.events.clone(),
+            stream,
+            tokens_used: 0,
+            dropped_event_lines: 0,
+        }
+    }
+
+    fn hear(&mut self, event: &ProcessEvent<'_>) {
+        match event {
+            ProcessEvent::Stderr(bytes) if self.stream => {
+                let bytes = bytes.to_vec();
+                self.events.emit(RunEvent::StepOutput {
+                    index: self.index,
+                    bytes,
+                });
+            }
+            ProcessEvent::EventLine(line) => match read_event_line(line) {
+                Some(EventLine {
+                    progress,
+                    message,
+                    tokens_used,
+                }) => {
+                    self.tokens_used = self.tokens_used.saturating_add(tokens_used);
+                    if progress.is_some() || message.is_some() {
+                        let (index, fraction) = (self.index, progress);
+                        self.events.emit(RunEvent::StepProgress {
+                            index,
+                            fraction,
+                            message,
+                        });
+                    }
+                }
+                None => self.dropped_event_lines += 1,
+            },
+            _ => {}
+        }
+    }
+
+    /// The exit with the lines counted that were no JSON.
+    fn counted(&self, exit: ProcessExit) -> ProcessExit {
+        let dropped_event_lines = exit.dropped_event_lines + self.dropped_event_lines;
+        ProcessExit {
+            dropped_event_lines,
+            ..exit
+        }
+    }
+}
+
+/// Built-in tools are short, but a query over a large value need not be: off the runtime's thread.
+async fn in_process(builtin: Builtin, arguments: Map<String, Value>) -> ExecutionResult {
+    let outcome = tokio::task::spawn_blocking(move || builtin.run(&arguments)).await;
+    let output = match outcome {
+        Ok(Ok(value)) => serde_json::value::to_raw_value(&value).map_err(|e| e.to_string()),
+        Ok(Err(message)) => Err(message),
+        Err(panic) => Err(panic.to_string()),
+    };
+    match output {
+        Ok(output) => ExecutionResult {
+            output: Some(output).filter(|raw| raw.get() != "null"),
+            status: ExecutionStatus::Success,
+            error_code: None,
+            ..failure(ErrorCode::SkillFailed)
+        },
+        Err(error) => ExecutionResult {
+            error,
+            ..failure(ErrorCode::SkillFailed)
+        },
+    }
+}
+
+fn not_started(error: &ProcessError, told: Told) -> ExecutionResult {
+    let code = match error {
+        ProcessError::SupervisorDied | ProcessError::Unkillable { .. } => ErrorCode::SkillFailed,
+        _ => ErrorCode::SkillNotLoaded,
+    };
+    ExecutionResult {
+        error: RuntimeError::text(code, &error.to_string()),
+        command: told.command,
+        sandbox: told.sandbox,
+        ..failure(code)
+    }
+}
+
+/// A failure of which nothing more is known.
+fn failure(code: ErrorCode) -> ExecutionResult {
+    ExecutionResult {
+        output: None,
+        error: String::new(),
+        status: ExecutionStatus::Failed,
+        duration: std::time::Duration::ZERO,
+        resource_usage: ResourceUsage::default(),
+        attempts: 1,
+        error_code: Some(code),
+        exit_code: None,
+        signal: None,
+        stdout: None,
+        stderr: None,
+        command: Vec::new(),
+        working_directory: None,
+        hint: None,
+        sandbox: SandboxReport {
+            mode: SandboxMode::InProcess,
+            ..SandboxReport::default()
+        },
+    }
+}

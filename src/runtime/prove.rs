@@ -1,0 +1,443 @@
+//! From a loaded plan to one that may run: skills, programs, arguments, environment, time.
+//!
+//! Invariant: nothing is started here, and all problems are found in one go. A [`ProvenPlan`] comes
+//! out only where there is no error.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::confine::{Hidden, SandboxPolicy};
+use super::environment::BaseEnvironment;
+use super::hidden::shown_arguments;
+use super::native::wants_run_dir;
+use super::{Limit, LimitSource, ProvenPlan, ProvenStep};
+use crate::model::{ExecutionStep, Place, Problem, Problems, format_duration};
+use crate::plan::LoadedPlan;
+use crate::skill::{LoadProblem, Native, Permission, Places, Program, Registry, Schema, Skill};
+
+/// What a plan is proven against.
+#[derive(Debug)]
+pub struct Question<'q> {
+    /// The skills there are.
+    pub registry: &'q Registry,
+    /// Where skills work.
+    pub workspace: &'q Path,
+    /// obs's own environment.
+    pub environment: &'q BaseEnvironment,
+    /// The flags about time.
+    pub limits: TimeFlags,
+    /// How skills are confined.
+    pub sandbox: &'q SandboxPolicy,
+}
+
+/// The flags that replace defaults of time and cap what plan and manifest say.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TimeFlags {
+    /// `--timeout`.
+    pub run: Option<Duration>,
+    /// `--step-timeout`.
+    pub step: Option<Duration>,
+    /// `--grace`: for manifests that say nothing.
+    pub grace: Option<Duration>,
+}
+
+/// Time between SIGTERM and SIGKILL where nobody says.
+pub const DEFAULT_GRACE: Duration = Duration::from_secs(5);
+
+/// The answer.
+#[derive(Debug)]
+pub struct Proof {
+    /// The plan, where nothing is wrong with it.
+    pub plan: Option<ProvenPlan>,
+    /// The skills that it calls, each once.
+    pub skills: Vec<Arc<Skill>>,
+    /// Skills that can't be loaded, with what is wrong with their manifests.
+    pub not_loaded: Vec<Arc<LoadProblem>>,
+}
+
+/// Proves `loaded`, adding what is wrong to its problems.
+pub fn prove(loaded: &mut LoadedPlan, question: &Question<'_>) -> Proof {
+    let mut prover = Prover {
+        question,
+        skills: Vec::new(),
+        not_loaded: Vec::new(),
+    };
+    let mut problems = Problems::default();
+    let mut steps = Vec::new();
+    for (index, step) in loaded.plan.steps.iter().enumerate() {
+        let before = problems.len();
+        let sound = prover.step(index, step, &mut problems);
+        for problem in problems.kept_mut().iter_mut().skip(before) {
+            problem.step_index = Some(index);
+        }
+        steps.extend(sound);
+    }
+    loaded.problems.append(problems);
+    loaded.document.tidy(&mut loaded.problems);
+    let is_proven = !loaded.problems.has_errors();
+    let plan = is_proven.then(|| ProvenPlan {
+        assistant_id: loaded.plan.assistant_id.clone(),
+        id: loaded.plan.id.clone(),
+        parent_id: loaded.plan.parent_id.clone(),
+        timeout: run_limit(loaded.plan.timeout, question.limits.run),
+        steps,
+    });
+    Proof {
+        plan,
+        skills: prover.skills,
+        not_loaded: prover.not_loaded,
+    }
+}
+
+fn run_limit(plan: Option<Duration>, flag: Option<Duration>) -> Limit {
+    plan.map_or(Limit::DEFAULT_RUN, |duration| Limit {
+        duration,
+        source: LimitSource::Plan,
+    })
+    .capped_by(flag, "--timeout")
+}
+
+struct Prover<'q> {
+    question: &'q Question<'q>,
+    skills: Vec<Arc<Skill>>,
+    not_loaded: Vec<Arc<LoadProblem>>,
+}
+
+impl Prover<'_> {
+    /// A step's problems are added; the step comes out where there is no error in it.
+    fn step(
+        &mut self,
+        index: usize,
+        step: &ExecutionStep,
+        problems: &mut Problems,
+    ) -> Option<ProvenStep> {
+        if step.name.is_empty() {
+            return None; // Said by the plan's own checks.
+        }
+        let pointer = format!("/steps/{index}");
+        let skill = self.skill(step, &pointer, problems)?;
+        check_type(&skill, step, &pointer, problems);
+        check_version(&skill, step, &pointer, problems);
+        let timeout = self.step_limit(&skill, step, &pointer, problems);
+        check_arguments(&skill, step, &pointer, problems);
+        let output_schema = compile_output_schema(step, &pointer, problems);
+        self.check_environment(&skill, &reference_of(step, &pointer), problems);
+        let schema = skill.manifest.input_schema.as_ref();
+        let shown_arguments = shown_arguments(schema, &step.arguments);
+        let (program, command) = self.command(
+            &skill,
+            &reference_of(step, &pointer),
+            &shown_arguments,
+            problems,
+        );
+        Some(ProvenStep {
+            name: step.name.clone(),
+            label: step.id_or_name().to_owned(),
+            step_type: step.step_type,
+            skill_id: skill.id.to_string(),
+            skill_version: skill.manifest.version.clone(),
+            arguments: step.arguments.clone(),
+            shown_arguments,
+            timeout,
+            grace: self.grace(&skill),
+            continue_on_error: step.continue_on_error,
+            output_schema,
+            program,
+            command,
+            wants_run_dir: wants_run_dir(&skill),
+            permissions: skill
+                .manifest
+                .permissions
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+            confinement: self.question.sandbox.told(&skill, self.question.workspace),
+        })
+    }
+
+    /// Finds the skill and remembers it, with what is wrong with its manifest.
+    fn skill(
+        &mut self,
+        step: &ExecutionStep,
+        pointer: &str,
+        problems: &mut Problems,
+    ) -> Option<Arc<Skill>> {
+        let id = step.skill_id();
+        let place = reference_of(step, pointer);
+        match self.question.registry.find(id) {
+            Ok(Some(skill)) => {
+                self.remember(&skill, &place, problems);
+                Some(skill)
+            }
+            Ok(None) => {
+                problems.push(unknown_skill(id, &place, self.question.registry));
+                None
+            }
+            Err(error) => {
+                self.cannot_load(error, place, problems);
+                None
+            }
+        }
+    }
+
+    fn remember(&mut self, skill: &Arc<Skill>, place: &Place, problems: &mut Problems) {
+        if self.skills.iter().any(|known| known.id == skill.id) {
+            return;
+        }
+        self.skills.push(Arc::clone(skill));
+        if skill.check_schemas().has_errors() {
+            let message = format!("a schema of `{}` is broken", skill.id);
+            problems.push(
+                Problem::error("manifest", place.clone(), message)
+                    .help(format!("`obs skills check {}` shows where", skill.id)),
+            );
+        }
+    }
+
+    fn cannot_load(&mut self, error: Arc<LoadProblem>, place: Place, problems: &mut Problems) {
+        let problem = Problem::error(error.code(), place, error.to_string());
+        problems.push(match error.help() {
+            Some(help) => problem.help(help),
+            None => problem,
+        });
+        if !self
+            .not_loaded
+            .iter()
+            .any(|known| known.to_string() == error.to_string())
+        {
+            self.not_loaded.push(error);
+        }
+    }
+
+    fn step_limit(
+        &self,
+        skill: &Skill,
+        step: &ExecutionStep,
+        pointer: &str,
+        problems: &mut Problems,
+    ) -> Limit {
+        let of_skill = skill.manifest.timeout;
+        if let (Some(own), Some(most)) = (step.timeout, of_skill)
+            && own > most
+        {
+            let message = format!(
+                "the step may take {}, but its skill `{}` no more than {}",
+                format_duration(own),
+                skill.id,
+                format_duration(most)
+            );
+            problems.push(
+                Problem::error(
+                    "timeout",
+                    Place::value(format!("{pointer}/timeout")),
+                    message,
+                )
+                .help("lower the step's `timeout` or leave it out")
+                .expected(format!("at most {}", format_duration(most))),
+            );
+        }
+        let from = |duration, source| Limit { duration, source };
+        let own = step
+            .timeout
+            .map(|duration| from(duration, LimitSource::Step));
+        own.or_else(|| of_skill.map(|duration| from(duration, LimitSource::Manifest)))
+            .unwrap_or(Limit::DEFAULT_STEP)
+            .capped_by(self.question.limits.step, "--step-timeout")
+    }
+
+    fn grace(&self, skill: &Skill) -> Duration {
+        skill
+            .manifest
+            .grace
+            .or(self.question.limits.grace)
+            .unwrap_or(DEFAULT_GRACE)
+    }
+
+    /// A program that its own confinement would hide can't run; never is another one taken instead.
+    fn check_hidden(
+        &self,
+        skill: &Skill,
+        native: &Native,
+        program: &Program,
+        place: &Place,
+        problems: &mut Problems,
+    ) {
+        let sandbox = self.question.sandbox;
+        let hidden = sandbox.hidden_program(skill, native, self.question.workspace, program);
+        if let Some(Hidden { file, permission }) = hidden {
+            let message = format!("`{}` may not execute `{}`", skill.id, file.display());
+            problems.push(
+                Problem::error("hidden_program", place.clone(), message).help(format!(
+                    "add `{permission}` to the `permissions` of its manifest"
+                )),
+            );
+        }
+    }
+
+    /// What the manifest asks of the environment must be there.
+    fn check_environment(&self, skill: &Skill, place: &Place, problems: &mut Problems) {
+        for (name, _) in skill
+            .manifest
+            .permissions
+            .iter()
+            .filter_map(Permission::env)
+        {
+            if !name.is_optional && self.question.environment.get(&name.name).is_none() {
+                let message = format!(
+                    "`{}` needs the variable `{}`, which is not set",
+                    skill.id, name.name
+                );
+                problems.push(
+                    Problem::error("environment", place.clone(), message).help(format!(
+                        "set it before `obs`, or write `env:{}?`",
+                        name.name
+                    )),
+                );
+            }
+        }
+    }
+
+    /// The program must be there. The command comes out as it may be shown.
+    fn command(
+        &self,
+        skill: &Skill,
+        place: &Place,
+        shown_arguments: &Map<String, Value>,
+        problems: &mut Problems,
+    ) -> (Option<PathBuf>, Vec<String>) {
+        let Some(native) = skill.native() else {
+            return (None, Vec::new());
+        };
+        let program =
+            native.resolve_program(self.question.workspace, self.question.environment.path());
+        let program = match program {
+            Ok(program) => {
+                self.check_hidden(skill, native, &program, place, problems);
+                Some(program.path)
+            }
+            Err(error) => {
+                let message = format!("`{}` can't run: {}", skill.id, error.message);
+                problems.push(Problem::error("program", place.clone(), message).help(error.help));
+                None
+            }
+        };
+        let places = Places {
+            skill_dir: &native.dir,
+            workspace: self.question.workspace,
+        };
+        // For the eye only. What keeps arguments out of the command was told of with the other
+        // problems of the arguments.
+        let words = native
+            .execution
+            .command
+            .expand(shown_arguments, &places)
+            .unwrap_or_default();
+        let words = words.iter().map(|word| word.to_string_lossy().into_owned());
+        (program, words.collect())
+    }
+}
+
+/// Where a step names its skill.
+fn reference_of(step: &ExecutionStep, pointer: &str) -> Place {
+    let key = if step.skill.is_some() {
+        "skill"
+    } else {
+        "name"
+    };
+    Place::value(format!("{pointer}/{key}"))
+}
+
+fn unknown_skill(id: &str, place: &Place, registry: &Registry) -> Problem {
+    let problem = Problem::error(
+        "unknown_skill",
+        place.clone(),
+        format!("unknown skill `{id}`"),
+    )
+    .got(id);
+    match (registry.nearest_id(id), place) {
+        (Some(near), Place::Node(pointer, _)) => {
+            let patch = json!([{"op": "replace", "path": pointer, "value": near}]);
+            problem
+                .help(format!("did you mean `{near}`?"))
+                .expected(near)
+                .fix(patch)
+        }
+        _ => problem.help("`obs skills list` shows the skills there are; `--skills DIR` adds some"),
+    }
+}
+
+fn check_type(skill: &Skill, step: &ExecutionStep, pointer: &str, problems: &mut Problems) {
+    let kind = skill.manifest.kind;
+    if kind == step.step_type {
+        return;
+    }
+    let place = format!("{pointer}/type");
+    let message = format!(
+        "`{}` is a {kind}, but the step says `type: {}`",
+        skill.id, step.step_type
+    );
+    problems.push(
+        Problem::error("kind", Place::value(&place), message)
+            .help(format!("write `type: {kind}`"))
+            .expected(kind.as_str())
+            .got(step.step_type.as_str())
+            .fix(json!([{"op": "replace", "path": place, "value": kind.as_str()}])),
+    );
+}
+
+fn check_version(skill: &Skill, step: &ExecutionStep, pointer: &str, problems: &mut Problems) {
+    let Some(wanted) = step
+        .skill
+        .as_ref()
+        .and_then(|skill| skill.version.as_deref())
+    else {
+        return;
+    };
+    let has = skill.manifest.version.as_deref();
+    if has == Some(wanted) {
+        return;
+    }
+    let message = match has {
+        Some(has) => format!(
+            "`{}` has version {has}, but the step wants {wanted}",
+            skill.id
+        ),
+        None => format!("`{}` has no version, but the step wants {wanted}", skill.id),
+    };
+    problems.push(
+        Problem::error("version", Place::value(format!("{pointer}/skill")), message)
+            .help("name the version that there is, or leave `@…` out")
+            .expected(wanted)
+            .got(has),
+    );
+}
+
+fn check_arguments(skill: &Skill, step: &ExecutionStep, pointer: &str, problems: &mut Problems) {
+    let mut found = skill.check_arguments(&step.arguments, &format!("{pointer}/arguments"));
+    for problem in found.kept_mut() {
+        let help = || format!("`obs skills show {}` shows what it takes", skill.id);
+        problem.help.get_or_insert_with(help);
+    }
+    problems.append(found);
+}
+
+fn compile_output_schema(
+    step: &ExecutionStep,
+    pointer: &str,
+    problems: &mut Problems,
+) -> Option<Schema> {
+    match Schema::compile(step.output_schema.as_ref()?) {
+        Ok(schema) => Some(schema),
+        Err(error) => {
+            let place = Place::value(format!("{pointer}/output_schema{}", error.pointer));
+            problems.push(
+                Problem::error("schema", place, error.to_string())
+                    .help("it must be a JSON Schema of draft 2020-12"),
+            );
+            None
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! A plan of which everything is known that can be known before it runs.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::Limit;
+use crate::model::StepType;
+use crate::skill::Schema;
+
+/// A plan that may run.
+#[derive(Debug)]
+pub struct ProvenPlan {
+    /// The assistant that wrote it.
+    pub assistant_id: String,
+    /// The plan's own id.
+    pub id: Option<String>,
+    /// The id of the plan that it came from.
+    pub parent_id: Option<String>,
+    /// Bound on the whole run.
+    pub timeout: Limit,
+    /// The steps, in plan order.
+    pub steps: Vec<ProvenStep>,
+}
+
+/// A step whose skill, program and arguments are known to be good.
+#[derive(Debug)]
+pub struct ProvenStep {
+    /// The step's name in the plan.
+    pub name: String,
+    /// The step's `step_id`, else its name.
+    pub label: String,
+    /// Skill or tool.
+    pub step_type: StepType,
+    /// The skill that it calls.
+    pub skill_id: String,
+    /// The skill's version.
+    pub skill_version: Option<String>,
+    /// The arguments.
+    pub arguments: Map<String, Value>,
+    /// The arguments as records and screens may show them: `writeOnly` values as `"***"`.
+    pub shown_arguments: Map<String, Value>,
+    /// Bound on the step.
+    pub timeout: Limit,
+    /// Time between SIGTERM and SIGKILL.
+    pub grace: Duration,
+    /// The plan goes on when the step fails.
+    pub continue_on_error: bool,
+    /// What the plan itself demands of the output.
+    pub output_schema: Option<Schema>,
+    /// The program that will be started; `None` for a built-in.
+    pub program: Option<PathBuf>,
+    /// The argument vector, for `--dry-run`; empty for a built-in.
+    pub command: Vec<String>,
+    /// The manifest asks for the directory of files between steps.
+    pub wants_run_dir: bool,
+    /// The manifest's permissions.
+    pub permissions: Vec<String>,
+    /// What the step is confined to, in lines for people.
+    pub confinement: Vec<String>,
+}

@@ -1,0 +1,165 @@
+//! From a step's result to its record.
+//!
+//! Invariant: the one place where a record is made. Who ended a step decides its status: a skill that
+//! exits 0 because of a SIGTERM that obs sent has not succeeded.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::interpret::excerpt;
+use super::{ExecutionContext, Limit, ProvenStep, RuntimeError};
+use crate::model::{
+    ErrorCode, ExecutionLogRecord, ExecutionResult, ExecutionStatus, ResourceUsage, SCHEMA_VERSION,
+    SandboxMode, SandboxReport, StepStatus, signal_name,
+};
+
+/// Why the engine ended a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    StepTimeout(Limit),
+    PlanTimeout(Limit),
+    Signal(i32),
+}
+
+/// A step that ran.
+pub(super) struct Finished {
+    pub(super) started_at: Timestamp,
+    pub(super) duration: Duration,
+    pub(super) result: ExecutionResult,
+    pub(super) ending: Option<Ending>,
+}
+
+/// The record of a step that ran.
+pub(super) fn finished(
+    context: &ExecutionContext,
+    index: usize,
+    step: &ProvenStep,
+    finished: Finished,
+) -> ExecutionLogRecord {
+    let Finished {
+        started_at,
+        duration,
+        result,
+        ending,
+    } = finished;
+    let (status, error_code, error) = verdict(&result, ending);
+    let failed = status != StepStatus::Success;
+    ExecutionLogRecord {
+        status,
+        output: result.output.filter(|_| !failed),
+        error,
+        duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
+        timestamp: Timestamp::now(),
+        started_at,
+        attempts: result.attempts,
+        error_code,
+        exit_code: result.exit_code,
+        signal: result.signal,
+        stdout: result.stdout.filter(|text| failed && !text.is_empty()),
+        stderr: result.stderr.filter(|text| !text.is_empty()),
+        resource_usage: result.resource_usage,
+        sandbox: result.sandbox,
+        ..blank(context, index, step)
+    }
+}
+
+/// The record of a step that did not run.
+pub(super) fn skipped(
+    context: &ExecutionContext,
+    index: usize,
+    step: &ProvenStep,
+    reason: &str,
+) -> ExecutionLogRecord {
+    ExecutionLogRecord {
+        error: Some(format!("skipped: {reason}")),
+        error_code: Some(ErrorCode::Skipped),
+        ..blank(context, index, step)
+    }
+}
+
+/// Applies the plan's own `output_schema` to a success.
+pub(super) fn check_output(result: &mut ExecutionResult, step: &ProvenStep) {
+    let (ExecutionStatus::Success, Some(schema)) = (result.status, &step.output_schema) else {
+        return;
+    };
+    let text = result.output.as_deref().map_or("null", |raw| raw.get());
+    let outcome = match serde_json::from_str::<Value>(text) {
+        Ok(output) => crate::skill::check_output(schema, &output),
+        Err(error) => Err(error.to_string()),
+    };
+    if let Err(message) = outcome {
+        // A failure shows what was printed; only a success keeps it as its output.
+        result.stdout = Some(excerpt(text.as_bytes()));
+        result.status = ExecutionStatus::Failed;
+        result.error_code = Some(ErrorCode::InvalidOutput);
+        result.error = format!("by the step's own `output_schema`, {message}");
+    }
+}
+
+fn verdict(
+    result: &ExecutionResult,
+    ending: Option<Ending>,
+) -> (StepStatus, Option<ErrorCode>, Option<String>) {
+    let (status, code, detail) = match ending {
+        None if result.status == ExecutionStatus::Success => {
+            return (StepStatus::Success, None, None);
+        }
+        None => {
+            let code = result.error_code.unwrap_or(ErrorCode::SkillFailed);
+            return (result.status.into(), Some(code), Some(result.error.clone()));
+        }
+        Some(Ending::StepTimeout(limit)) => (
+            StepStatus::Timeout,
+            ErrorCode::ExecutionTimeout,
+            format!("the step took longer than its limit of {limit}"),
+        ),
+        Some(Ending::PlanTimeout(limit)) => (
+            StepStatus::Timeout,
+            ErrorCode::PlanTimeout,
+            format!("the run took longer than its limit of {limit}"),
+        ),
+        Some(Ending::Signal(signal)) => (
+            StepStatus::Canceled,
+            ErrorCode::Canceled,
+            format!("canceled by {}", signal_name(signal)),
+        ),
+    };
+    (status, Some(code), Some(RuntimeError::text(code, &detail)))
+}
+
+/// What every record of a step holds; as of a step that was skipped just now.
+fn blank(context: &ExecutionContext, index: usize, step: &ProvenStep) -> ExecutionLogRecord {
+    let now = Timestamp::now();
+    ExecutionLogRecord {
+        request_id: context.identity.request_id.clone(),
+        assistant_id: context.identity.assistant_id.clone(),
+        step_name: step.name.clone(),
+        step_type: step.step_type.as_str().to_owned(),
+        status: StepStatus::Skipped,
+        output: None,
+        error: None,
+        duration_ms: 0,
+        timestamp: now,
+        run_id: context.run_id.clone(),
+        step_id: step.label.clone(),
+        step_index: index,
+        skill_id: step.skill_id.clone(),
+        skill_version: step.skill_version.clone(),
+        started_at: now,
+        attempts: 0,
+        arguments: step.shown_arguments.clone(),
+        error_code: None,
+        exit_code: None,
+        signal: None,
+        stdout: None,
+        stderr: None,
+        resource_usage: ResourceUsage::default(),
+        sandbox: SandboxReport {
+            mode: SandboxMode::None,
+            ..SandboxReport::default()
+        },
+        schema_version: SCHEMA_VERSION,
+    }
+}

@@ -1,0 +1,244 @@
+//! Directories that live as long as a step or a run.
+//!
+//! Invariant: all of them lie in one private directory per run (mode 0700, a name that can't be
+//! guessed), which is locked while obs lives. It is gone when the run is over, whatever the steps left
+//! in it; that of an obs that was killed is found by its free lock and removed by the next one.
+
+use std::fs::{File, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use rustix::fs::{FlockOperation, flock};
+use tempfile::TempDir;
+
+use super::ProvenPlan;
+
+/// What the names of these directories begin with.
+const PREFIX: &str = "obs-run-";
+
+/// The file that an obs that lives keeps locked.
+const LOCK: &str = "lock";
+
+/// The directories of one run.
+#[derive(Debug)]
+pub struct RunDirs {
+    /// `--run-dir`.
+    given: Option<PathBuf>,
+    root: OnceLock<Root>,
+    files: OnceLock<PathBuf>,
+}
+
+/// The run's own directory.
+#[derive(Debug)]
+struct Root {
+    dir: TempDir,
+    /// Held until the end.
+    _lock: File,
+}
+
+/// A step's own directory: its HOME and TMPDIR.
+#[derive(Debug)]
+pub(super) struct Scratch(PathBuf);
+
+impl RunDirs {
+    /// The directories of a run; `given` is where files between steps go.
+    pub fn new(given: Option<PathBuf>) -> Self {
+        Self {
+            given,
+            root: OnceLock::new(),
+            files: OnceLock::new(),
+        }
+    }
+
+    /// Makes before the run what its steps need, and removes what a killed obs left behind.
+    ///
+    /// # Errors
+    /// A sentence that names the directory, with the way out.
+    pub fn prepare(&self, plan: &ProvenPlan) -> Result<(), (String, &'static str)> {
+        if plan.steps.iter().all(|step| step.program.is_none()) {
+            return Ok(());
+        }
+        let temp = std::env::temp_dir();
+        sweep(&temp);
+        if let Err(error) = self.root() {
+            let reason = error.kind();
+            let message = format!("can't make a directory in `{}`: {reason}", temp.display());
+            return Err((message, "give another one with `TMPDIR`"));
+        }
+        let is_wanted = plan.steps.iter().any(|step| step.wants_run_dir);
+        if is_wanted && let Err(error) = self.files() {
+            let given = self.given.as_deref().unwrap_or(&temp);
+            let message = format!(
+                "can't use `{}` as the run's directory: {error}",
+                given.display()
+            );
+            return Err((message, "give another one with `--run-dir`"));
+        }
+        Ok(())
+    }
+
+    /// A new directory for one step.
+    pub(super) fn scratch(&self) -> io::Result<Scratch> {
+        let dir = tempfile::Builder::new()
+            .prefix("step-")
+            .tempdir_in(self.root()?)?;
+        std::fs::set_permissions(dir.path(), Permissions::from_mode(0o700))?;
+        Ok(Scratch(dir.keep()))
+    }
+
+    /// The directory for files between steps, which exists then.
+    pub(super) fn files(&self) -> io::Result<&Path> {
+        if let Some(path) = self.files.get() {
+            return Ok(path);
+        }
+        let path = match &self.given {
+            Some(given) => given.clone(),
+            None => self.root()?.join("files"),
+        };
+        std::fs::create_dir_all(&path)?;
+        let path = path.canonicalize()?;
+        Ok(self.files.get_or_init(|| path))
+    }
+
+    /// Ends their life. A directory that was given stays.
+    pub fn finish(&self) {
+        if let Some(root) = self.root.get() {
+            remove_tree(root.dir.path());
+        }
+    }
+
+    fn root(&self) -> io::Result<&Path> {
+        if let Some(root) = self.root.get() {
+            return Ok(root.dir.path());
+        }
+        let mode = Permissions::from_mode(0o700);
+        let dir = tempfile::Builder::new()
+            .prefix(PREFIX)
+            .permissions(mode)
+            .tempdir()?;
+        let lock = File::create(dir.path().join(LOCK))?;
+        flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
+        Ok(self
+            .root
+            .get_or_init(|| Root { dir, _lock: lock })
+            .dir
+            .path())
+    }
+}
+
+impl Scratch {
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Removes it. A tree that a skill filled may take a while, so this is off the runtime's thread;
+    /// an empty one is removed at once.
+    pub(super) async fn remove(self) {
+        if std::fs::remove_dir(&self.0).is_ok() {
+            return;
+        }
+        tokio::task::spawn_blocking(move || remove_tree(&self.0))
+            .await
+            .ok();
+    }
+}
+
+/// Removes the directories of this user's runs whose obs is dead.
+fn sweep(temp: &Path) {
+    for entry in std::fs::read_dir(temp).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(PREFIX) && is_abandoned(&entry.path()) {
+            remove_tree(&entry.path());
+        }
+    }
+}
+
+/// True where the lock is there and nobody holds it. A directory whose lock is not there yet is about
+/// to be used.
+fn is_abandoned(root: &Path) -> bool {
+    let own = rustix::process::geteuid().as_raw();
+    let is_own_dir = std::fs::symlink_metadata(root).is_ok_and(|metadata| {
+        metadata.is_dir() && std::os::unix::fs::MetadataExt::uid(&metadata) == own
+    });
+    is_own_dir
+        && File::open(root.join(LOCK))
+            .is_ok_and(|lock| flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok())
+}
+
+/// Removes a tree even where a skill took its own permissions away.
+fn remove_tree(path: &Path) {
+    if std::fs::remove_dir_all(path).is_ok() {
+        return;
+    }
+    make_writable(path);
+    std::fs::remove_dir_all(path).ok();
+}
+
+fn make_writable(dir: &Path) {
+    std::fs::set_permissions(dir, Permissions::from_mode(0o700)).ok();
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            make_writable(&entry.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_scratch_directory_is_private_and_goes_away() {
+        let dirs = RunDirs::new(None);
+        let scratch = dirs.scratch().unwrap();
+        let path = scratch.path().to_owned();
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        let locked = path.join("locked");
+        std::fs::create_dir(&locked).unwrap();
+        std::fs::write(locked.join("file"), "x").unwrap();
+        std::fs::set_permissions(&locked, Permissions::from_mode(0o500)).unwrap();
+        scratch.remove().await;
+        assert!(!path.exists());
+        let root = dirs.root().unwrap().to_owned();
+        dirs.finish();
+        assert!(!root.exists());
+    }
+
+    #[test]
+    fn files_between_steps_go_away_unless_their_place_was_given() {
+        let fresh = RunDirs::new(None);
+        let path = fresh.files().unwrap().to_owned();
+        std::fs::write(path.join("part"), "x").unwrap();
+        fresh.finish();
+        assert!(!path.exists());
+
+        let parent = tempfile::tempdir().unwrap();
+        let given = RunDirs::new(Some(parent.path().join("a/b")));
+        given.files().unwrap();
+        given.finish();
+        assert!(parent.path().join("a/b").is_dir());
+    }
+
+    #[test]
+    fn only_what_a_dead_obs_left_is_swept() {
+        let temp = tempfile::tempdir().unwrap();
+        let make = |name: &str, lock: bool| {
+            let dir = temp.path().join(name);
+            std::fs::create_dir(&dir).unwrap();
+            lock.then(|| File::create(dir.join(LOCK)).unwrap())
+        };
+        let held = make("obs-run-alive", true).unwrap();
+        flock(&held, FlockOperation::NonBlockingLockExclusive).unwrap();
+        drop(make("obs-run-dead", true));
+        make("obs-run-new", false);
+        drop(make("other", true));
+        sweep(temp.path());
+        let mut left: Vec<_> = std::fs::read_dir(temp.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        left.sort();
+        assert_eq!(left, ["obs-run-alive", "obs-run-new", "other"]);
+    }
+}

@@ -1,0 +1,103 @@
+//! How a run ended: the one rule for the log, the last line and the exit code.
+//!
+//! Invariant: a log that could not be written comes first, then a signal, then the run's timeout,
+//! then the first step in plan order that did not succeed and was not allowed to. `canceled` and
+//! `skipped` never decide.
+
+use std::sync::Arc;
+
+use super::{ProvenStep, RunEnd};
+use crate::event::RunStatus;
+use crate::model::{ErrorCode, ExecutionLogRecord, StepStatus, signal_name};
+
+/// How a run ended, and what decided it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// In one word.
+    pub status: RunStatus,
+    /// What decided.
+    pub cause: Cause,
+    /// What went wrong, in one line; `None` after a success.
+    pub error: Option<String>,
+}
+
+/// What decided how a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// Nothing went wrong that the plan does not allow.
+    Nothing,
+    /// A step, by its index, with the kind of its failure.
+    Step(usize, Option<ErrorCode>),
+    /// The run's own time.
+    PlanTimeout,
+    /// A signal, by number.
+    Signal(i32),
+    /// A log that could not be written.
+    Log,
+}
+
+impl Verdict {
+    /// Judges a run by what ended it and by the records of its steps.
+    pub fn of(end: &RunEnd, records: &[Arc<ExecutionLogRecord>], steps: &[ProvenStep]) -> Self {
+        let of_run = |status, cause| Self {
+            status,
+            cause,
+            error: Some(reason_of(end)),
+        };
+        match end {
+            RunEnd::LogFailed(_) => of_run(RunStatus::Failed, Cause::Log),
+            RunEnd::Signal(signal) => of_run(RunStatus::Canceled, Cause::Signal(*signal)),
+            RunEnd::PlanTimeout(_) => of_run(RunStatus::Timeout, Cause::PlanTimeout),
+            RunEnd::Steps => Self::of_steps(records, steps),
+        }
+    }
+
+    fn of_steps(records: &[Arc<ExecutionLogRecord>], steps: &[ProvenStep]) -> Self {
+        let decides = |record: &&Arc<ExecutionLogRecord>| {
+            let step = steps.get(record.step_index);
+            step.is_some_and(|step| stops_the_plan(record.status, step))
+        };
+        match records.iter().find(decides) {
+            None => Self {
+                status: RunStatus::Success,
+                cause: Cause::Nothing,
+                error: None,
+            },
+            Some(record) => Self {
+                status: status_of(record.status),
+                cause: Cause::Step(record.step_index, record.error_code),
+                error: record.error.clone(),
+            },
+        }
+    }
+}
+
+/// True where a step that ended so stops the plan. `continue_on_error` covers failures and
+/// timeouts, not a refusal.
+pub(super) fn stops_the_plan(status: StepStatus, step: &ProvenStep) -> bool {
+    match status {
+        StepStatus::Rejected => true,
+        StepStatus::Failed | StepStatus::Timeout => !step.continue_on_error,
+        StepStatus::Success | StepStatus::Canceled | StepStatus::Skipped => false,
+    }
+}
+
+/// What ended a run, where it was not its steps.
+pub(super) fn reason_of(end: &RunEnd) -> String {
+    match end {
+        RunEnd::Steps => String::new(),
+        RunEnd::PlanTimeout(limit) => format!("the run took longer than its limit of {limit}"),
+        RunEnd::Signal(signal) => format!("canceled by {}", signal_name(*signal)),
+        RunEnd::LogFailed(error) => error.to_string(),
+    }
+}
+
+fn status_of(status: StepStatus) -> RunStatus {
+    match status {
+        StepStatus::Timeout => RunStatus::Timeout,
+        StepStatus::Rejected => RunStatus::Rejected,
+        StepStatus::Canceled => RunStatus::Canceled,
+        StepStatus::Success => RunStatus::Success,
+        StepStatus::Failed | StepStatus::Skipped => RunStatus::Failed,
+    }
+}
