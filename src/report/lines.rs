@@ -1,0 +1,54 @@
+//! Lines about single steps: one when it has finished, one a minute while it runs.
+
+use std::time::{Duration, Instant};
+
+use super::progress::Running;
+use super::text::{Tone, cause_of, label_of, paint};
+use crate::model::{ExecutionLogRecord, StepStatus, format_duration};
+
+/// How often a sign of life is given.
+pub(super) const HEARTBEAT: Duration = Duration::from_mins(1);
+
+/// A step that has just started gives no sign of life yet.
+const YOUNG: Duration = Duration::from_secs(10);
+
+/// What is said of a step that has finished: `✓ fetch 1.2s`, `✗ build exit 2 4s`.
+pub(super) fn finished(record: &ExecutionLogRecord, color: bool) -> String {
+    let tone = Tone::of(record.status);
+    let label = label_of(&record.step_id, record.step_index);
+    let time = format_duration(Duration::from_millis(record.duration_ms));
+    let retried = retried(record.attempts);
+    match record.status {
+        StepStatus::Success => format!("{} {label} {time}{retried}", paint(color, tone, "✓")),
+        StepStatus::Skipped => paint(color, tone, &format!("- {label} skipped")),
+        _ => {
+            let cause = cause_of(record);
+            format!(
+                "{} {label} {cause} {time}{retried}",
+                paint(color, tone, "✗")
+            )
+        }
+    }
+}
+
+/// ` ×3` for a step that took three attempts.
+pub(super) fn retried(attempts: u32) -> String {
+    match attempts {
+        0 | 1 => String::new(),
+        _ => format!(" ×{attempts}"),
+    }
+}
+
+/// The sign of life: a line for each step that runs.
+pub(super) fn still_running(running: &[Running], now: Instant) -> Vec<String> {
+    running
+        .iter()
+        .map(|step| (step, now.saturating_duration_since(step.started)))
+        .filter(|(_, elapsed)| *elapsed >= YOUNG)
+        .map(|(step, elapsed)| {
+            // The step began a moment after the run did: 59.99 is to read 60.
+            let seconds = (elapsed + Duration::from_millis(500)).as_secs();
+            format!("still running {seconds}s: {}", step.label)
+        })
+        .collect()
+}

@@ -1,0 +1,80 @@
+//! What people and scripts see of a run: events in, text out.
+//!
+//! Invariant: this room is fed by [`RunEvent`](crate::event::RunEvent)s alone and writes through a
+//! [`Streams`] alone. Data goes to stdout, talk to stderr. Text that obs did not write passes
+//! [`Escaped`](crate::model::Escaped), [`EscapedLines`](crate::model::EscapedLines) or
+//! [`json_line`](crate::model::json_line) on its way; the one exception is a string that `--print`
+//! hands to a file or a pipe.
+
+mod bars;
+mod failure;
+mod json;
+mod jsonl;
+mod lines;
+mod print_ref;
+mod progress;
+mod reporter;
+mod stream;
+mod streams;
+mod summary;
+mod table;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use clap::ValueEnum;
+
+pub use json::{JsonDocument, write_json_document};
+pub use print_ref::{PrintRef, PrintRefError, PrintTarget};
+pub use reporter::{ReportOutcome, Reporter, ReporterHandle};
+pub use streams::{Look, Stream, Streams};
+pub use text::{Tone, paint, shorten};
+
+/// What a run writes to stdout.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A table of the steps, at the end.
+    #[default]
+    Table,
+    /// Each record as one line, as its step finishes.
+    Jsonl,
+    /// One document, at the end.
+    Json,
+    /// Nothing.
+    None,
+}
+
+/// How a run shows on stderr that it goes on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Progress {
+    /// Bars on a terminal, lines elsewhere, nothing when quiet.
+    #[default]
+    Auto,
+    /// A line for each running step that is redrawn. Lines where stderr is no such terminal.
+    Bars,
+    /// A line for each finished step, and a sign of life every minute.
+    Lines,
+    /// Nothing.
+    None,
+}
+
+/// How a run is shown.
+#[derive(Debug, Clone, Default)]
+pub struct ReportOptions {
+    /// What goes to stdout.
+    pub format: Format,
+    /// Makes stdout this one value, whatever `format` says.
+    pub print: Option<PrintRef>,
+    /// What goes to stderr while steps run.
+    pub progress: Progress,
+    /// Shows what skills write as they write it.
+    pub stream: bool,
+    /// Nothing on success but the data that was asked for; no table. Failures are always shown.
+    pub quiet: bool,
+    /// More columns in the table.
+    pub verbose: bool,
+    /// Warnings about the plan, for the document.
+    pub problems: Vec<serde_json::Value>,
+}

@@ -1,0 +1,251 @@
+//! `--print REF`: one value of one step's output.
+//!
+//! Invariant: a reference means the same before the run, where it is checked against the plan, and
+//! after it, where the value is taken: the longest step name that it begins with, then fields.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::model::{ExecutionLogRecord, StepStatus};
+
+/// How many names an error message lists.
+const NAMES_SHOWN: usize = 20;
+
+/// A reference to a value, such as `report.files.0`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PrintRef(String);
+
+/// What a [`PrintRef`] means in one plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PrintTarget {
+    /// The step's index in the plan.
+    pub step_index: usize,
+    /// The fields and indices after the step's name.
+    pub path: Vec<String>,
+}
+
+/// Why a value can't be printed. The messages hold names as the plan has them: escape them.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum PrintRefError {
+    /// No text at all.
+    #[error("a reference to print is empty: write it like `step.field`")]
+    Empty,
+    /// No step is called that.
+    #[error("`{reference}` begins with no step's name; the steps are {known}")]
+    UnknownStep {
+        /// The reference.
+        reference: String,
+        /// The labels there are.
+        known: String,
+    },
+    /// Two steps are called that.
+    #[error("`{label}` names steps {first} and {second}: give them a `step_id` each")]
+    Ambiguous {
+        /// The name.
+        label: String,
+        /// The index of one of them.
+        first: usize,
+        /// The index of another.
+        second: usize,
+    },
+    /// The step has no output, because it did not succeed.
+    #[error("nothing to print for `{reference}`: step `{label}` ended as {status}")]
+    NoOutput {
+        /// The reference.
+        reference: String,
+        /// The step.
+        label: String,
+        /// How it ended.
+        status: &'static str,
+    },
+    /// The step did not end.
+    #[error("nothing to print for `{reference}`: its step did not run")]
+    NotRun {
+        /// The reference.
+        reference: String,
+    },
+    /// The output is no JSON that obs can take apart.
+    #[error("the output of `{label}` can't be read: {reason}")]
+    Unreadable {
+        /// The step.
+        label: String,
+        /// Why.
+        reason: String,
+    },
+    /// The output has no such field.
+    #[error("`{place}` has no `{field}`: it is {found}")]
+    NoField {
+        /// The part of the reference that was found.
+        place: String,
+        /// The part that was not.
+        field: String,
+        /// What is there instead.
+        found: String,
+    },
+}
+
+impl FromStr for PrintRef {
+    type Err = PrintRefError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.trim() {
+            "" => Err(PrintRefError::Empty),
+            trimmed => Ok(Self(trimmed.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for PrintRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl PrintRef {
+    /// Finds the step that is meant. `labels` are the steps' indices with their `step_id`s and
+    /// names; a step with both comes twice.
+    pub fn resolve<'a>(
+        &self,
+        labels: impl IntoIterator<Item = (usize, &'a str)>,
+    ) -> Result<PrintTarget, PrintRefError> {
+        let mut best: Option<(usize, &str)> = None;
+        let mut other: Option<usize> = None;
+        let mut known = Vec::new();
+        for (index, label) in labels {
+            known.push(label);
+            let longest = best.map_or(0, |(_, label)| label.len());
+            if self.rest_after(label).is_none() || label.len() < longest {
+                continue;
+            }
+            match best {
+                Some((first, held)) if held == label && first != index => other = Some(index),
+                Some((_, held)) if held == label => {}
+                _ => (best, other) = (Some((index, label)), None),
+            }
+        }
+        let Some((step_index, label)) = best else {
+            known.dedup();
+            return Err(PrintRefError::UnknownStep {
+                reference: self.0.clone(),
+                known: listed(known.into_iter()),
+            });
+        };
+        if let Some(second) = other {
+            let label = label.to_owned();
+            return Err(PrintRefError::Ambiguous {
+                label,
+                first: step_index,
+                second,
+            });
+        }
+        let rest = self.rest_after(label).unwrap_or_default();
+        let path = rest.split('.').skip(1).map(str::to_owned).collect();
+        Ok(PrintTarget { step_index, path })
+    }
+
+    /// True where `record` could be the one that is meant, so that it must be kept.
+    pub(super) fn may_mean(&self, record: &ExecutionLogRecord) -> bool {
+        self.rest_after(&record.step_id).is_some() || self.rest_after(&record.step_name).is_some()
+    }
+
+    /// Takes the value out of the records that [`may_mean`](Self::may_mean) let through.
+    pub(super) fn pick<'a>(
+        &self,
+        records: impl Iterator<Item = &'a ExecutionLogRecord> + Clone,
+    ) -> Result<Value, PrintRefError> {
+        let not_run = || PrintRefError::NotRun {
+            reference: self.0.clone(),
+        };
+        let labels = records.clone().flat_map(|r| {
+            [
+                (r.step_index, r.step_id.as_str()),
+                (r.step_index, r.step_name.as_str()),
+            ]
+        });
+        let target = match self.resolve(labels) {
+            Err(PrintRefError::UnknownStep { .. }) => return Err(not_run()),
+            other => other?,
+        };
+        let record = records
+            .into_iter()
+            .find(|record| record.step_index == target.step_index)
+            .ok_or_else(not_run)?;
+        if record.status != StepStatus::Success {
+            return Err(PrintRefError::NoOutput {
+                reference: self.0.clone(),
+                label: record.step_id.clone(),
+                status: record.status.as_str(),
+            });
+        }
+        let output = record.output.as_ref().map_or("null", |raw| raw.get());
+        let value: Value = serde_json::from_str(output).map_err(|e| PrintRefError::Unreadable {
+            label: record.step_id.clone(),
+            reason: e.to_string(),
+        })?;
+        descend(value, &record.step_id, target.path)
+    }
+
+    /// What follows `label` in the reference, if it begins with it.
+    fn rest_after(&self, label: &str) -> Option<&str> {
+        let rest = self.0.strip_prefix(label)?;
+        (!label.is_empty() && (rest.is_empty() || rest.starts_with('.'))).then_some(rest)
+    }
+}
+
+fn descend(mut value: Value, label: &str, path: Vec<String>) -> Result<Value, PrintRefError> {
+    let mut place = label.to_owned();
+    for field in path {
+        let next = match &mut value {
+            Value::Object(map) => map.get_mut(&field).map(Value::take),
+            Value::Array(items) => {
+                let at = field.parse::<usize>().ok();
+                at.and_then(|at| items.get_mut(at)).map(Value::take)
+            }
+            _ => None,
+        };
+        let Some(next) = next else {
+            return Err(PrintRefError::NoField {
+                place,
+                field,
+                found: described(&value),
+            });
+        };
+        value = next;
+        place = format!("{place}.{field}");
+    }
+    Ok(value)
+}
+
+fn described(value: &Value) -> String {
+    match value {
+        Value::Object(map) if map.is_empty() => "an empty object".to_owned(),
+        Value::Object(map) => {
+            format!("an object with {}", listed(map.keys().map(String::as_str)))
+        }
+        Value::Array(items) => match items.len() {
+            0 => "an empty array".to_owned(),
+            1 => "an array of 1 item".to_owned(),
+            count => format!("an array of {count} items"),
+        },
+        Value::String(_) => "a string".to_owned(),
+        Value::Number(_) => "a number".to_owned(),
+        Value::Bool(_) => "a boolean".to_owned(),
+        Value::Null => "null".to_owned(),
+    }
+}
+
+fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.collect();
+    let shown: Vec<String> = names
+        .iter()
+        .take(NAMES_SHOWN)
+        .map(|name| format!("`{}`", super::text::head(name, 128)))
+        .collect();
+    match names.len().saturating_sub(NAMES_SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}

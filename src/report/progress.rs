@@ -1,0 +1,308 @@
+//! What stderr shows while steps run.
+//!
+//! Invariant: every line that goes to a stream during a run goes through [`Screen`], which takes
+//! the bars out of the way first. While the run is suspended nothing is drawn and nothing said.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::Progress;
+use super::bars::Bars;
+use super::lines::{self, HEARTBEAT};
+use super::streams::{Look, Stream, Streams};
+use super::text::{Tone, counted, escaped_line, paint, shorten};
+use crate::event::EndReason;
+use crate::model::{ExecutionLogRecord, format_duration};
+
+/// How often the bars are redrawn.
+const FRAME: Duration = Duration::from_millis(100);
+/// The spinner's pictures.
+const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+/// How long the reporter sleeps where nothing has to be drawn.
+const LONG: Duration = Duration::from_hours(1);
+/// How many lines wait while the run is suspended.
+const HELD_LINES: usize = 1024;
+
+/// A step that runs.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) index: usize,
+    /// Escaped.
+    pub(super) label: String,
+    pub(super) started: Instant,
+    timeout: Duration,
+    fraction: Option<f64>,
+    /// Escaped.
+    message: Option<String>,
+    ending: Option<&'static str>,
+}
+
+/// How progress is shown, once it is decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Bars,
+    Lines,
+    None,
+}
+
+/// stderr, with what is drawn on it.
+#[derive(Debug)]
+pub(super) struct Screen {
+    streams: Arc<dyn Streams>,
+    mode: Mode,
+    bars: Option<Bars>,
+    running: Vec<Running>,
+    done: usize,
+    total: usize,
+    frame: usize,
+    next_tick: Instant,
+    /// Lines that wait for the end of a suspension.
+    held: Option<Vec<String>>,
+}
+
+impl Screen {
+    /// Decides how progress is shown; nothing is drawn yet.
+    pub(super) fn new(
+        streams: Arc<dyn Streams>,
+        progress: Progress,
+        quiet: bool,
+        now: Instant,
+    ) -> Self {
+        let bars_work = streams.look(Stream::Stderr).cursor;
+        let mode = match progress {
+            Progress::None => Mode::None,
+            Progress::Auto if quiet => Mode::None,
+            Progress::Auto | Progress::Bars if bars_work => Mode::Bars,
+            Progress::Auto | Progress::Bars | Progress::Lines => Mode::Lines,
+        };
+        let mut screen = Self {
+            streams,
+            mode,
+            bars: None,
+            running: Vec::new(),
+            done: 0,
+            total: 0,
+            frame: 0,
+            next_tick: now,
+            held: None,
+        };
+        screen.next_tick = now + screen.interval();
+        screen
+    }
+
+    /// The run begins.
+    pub(super) fn begin(&mut self, total: usize, now: Instant) {
+        self.total = total;
+        self.next_tick = now + self.interval();
+    }
+
+    /// A step begins.
+    pub(super) fn start(&mut self, index: usize, label: String, timeout: Duration, now: Instant) {
+        self.running.retain(|step| step.index != index);
+        self.running.push(Running {
+            index,
+            label,
+            started: now,
+            timeout,
+            fraction: None,
+            message: None,
+            ending: None,
+        });
+        self.draw(now);
+    }
+
+    /// A skill said how far it is. Shown with the next frame.
+    pub(super) fn advance(&mut self, index: usize, fraction: Option<f64>, message: Option<&str>) {
+        if let Some(step) = self.running.iter_mut().find(|step| step.index == index) {
+            step.fraction = fraction
+                .filter(|f| f.is_finite())
+                .map(|f| f.clamp(0.0, 1.0))
+                .or(step.fraction);
+            if let Some(message) = message {
+                step.message = Some(shorten(&escaped_line(message), 200));
+            }
+        }
+    }
+
+    /// A step is being ended.
+    pub(super) fn end(&mut self, index: usize, reason: EndReason, now: Instant) {
+        if let Some(step) = self.running.iter_mut().find(|step| step.index == index) {
+            step.ending = Some(match reason {
+                EndReason::StepTimeout => "ending (timeout)…",
+                EndReason::PlanTimeout => "ending (plan timeout)…",
+                EndReason::Canceled => "ending (canceled)…",
+            });
+        }
+        self.draw(now);
+    }
+
+    /// A step has finished.
+    pub(super) fn finish(&mut self, record: &ExecutionLogRecord, now: Instant) {
+        self.running.retain(|step| step.index != record.step_index);
+        self.done += 1;
+        if self.mode != Mode::None {
+            let look = self.streams.look(Stream::Stderr);
+            self.say(&lines::finished(record, look.color));
+        }
+        self.draw(now);
+    }
+
+    /// How many steps run.
+    pub(super) fn running_count(&self) -> usize {
+        self.running.len()
+    }
+
+    /// How long the reporter may wait for the next event.
+    pub(super) fn patience(&self, now: Instant) -> Duration {
+        if self.held.is_some() || self.mode == Mode::None {
+            return LONG;
+        }
+        self.next_tick.saturating_duration_since(now)
+    }
+
+    /// Draws the next frame or gives the sign of life, if it is time for that.
+    pub(super) fn tick(&mut self, now: Instant) {
+        if now < self.next_tick || self.held.is_some() {
+            return;
+        }
+        self.next_tick = now + self.interval();
+        match self.mode {
+            Mode::Bars => {
+                self.frame = self.frame.wrapping_add(1);
+                self.draw(now);
+            }
+            Mode::Lines => {
+                for line in lines::still_running(&self.running, now) {
+                    self.say(&line);
+                }
+            }
+            Mode::None => {}
+        }
+    }
+
+    /// Writes one line, or more, to stderr.
+    pub(super) fn say(&mut self, text: &str) {
+        if let Some(held) = &mut self.held {
+            if held.len() < HELD_LINES {
+                held.push(text.to_owned());
+            }
+            return;
+        }
+        self.aside(|streams| streams.write(Stream::Stderr, format!("{text}\n").as_bytes()));
+    }
+
+    /// Runs `write` with nothing drawn in its way.
+    pub(super) fn aside(&self, write: impl FnOnce(&dyn Streams)) {
+        match &self.bars {
+            Some(bars) => bars.aside(|| write(&*self.streams)),
+            None => write(&*self.streams),
+        }
+    }
+
+    /// Clears the screen, until [`resume`](Self::resume).
+    pub(super) fn suspend(&mut self) {
+        self.bars = None;
+        self.held.get_or_insert_default();
+    }
+
+    /// Goes on after `stopped_for`, in which no step's time ran.
+    pub(super) fn resume(&mut self, stopped_for: Duration, now: Instant) {
+        for step in &mut self.running {
+            step.started = later(step.started, stopped_for).min(now);
+        }
+        self.next_tick = match self.mode {
+            Mode::Lines => later(self.next_tick, stopped_for),
+            Mode::Bars | Mode::None => now,
+        };
+        self.release();
+        self.draw(now);
+    }
+
+    /// Clears the screen for good and says what waited.
+    pub(super) fn close(&mut self) {
+        self.bars = None;
+        self.running.clear();
+        self.mode = Mode::None;
+        self.release();
+    }
+
+    fn release(&mut self) {
+        for line in self.held.take().unwrap_or_default() {
+            self.say(&line);
+        }
+    }
+
+    fn interval(&self) -> Duration {
+        match self.mode {
+            Mode::Bars => FRAME,
+            Mode::Lines => HEARTBEAT,
+            Mode::None => LONG,
+        }
+    }
+
+    fn draw(&mut self, now: Instant) {
+        if self.mode != Mode::Bars || self.held.is_some() {
+            return;
+        }
+        let look = self.streams.look(Stream::Stderr);
+        let picture = self.picture(look, now);
+        self.bars
+            .get_or_insert_with(|| Bars::new(Arc::clone(&self.streams)))
+            .draw(&picture);
+    }
+
+    /// The lines to draw: the running steps, as many as fit, and the footer.
+    fn picture(&self, look: Look, now: Instant) -> Vec<String> {
+        let columns = look.usable_columns().saturating_sub(1);
+        let rows = if look.rows == 0 { 24 } else { look.rows };
+        let room = rows.saturating_sub(3).max(1);
+        let spinner = SPINNER[self.frame % SPINNER.len()];
+        let mut picture: Vec<String> = self
+            .running
+            .iter()
+            .take(room)
+            .map(|step| {
+                let text = shorten(&step.describe(columns, now), columns.saturating_sub(2));
+                format!("{} {text}", paint(look.color, Tone::Active, spinner))
+            })
+            .collect();
+        let more = match self.running.len().saturating_sub(room) {
+            0 => String::new(),
+            more => format!(" · {more} more running"),
+        };
+        let footer = format!("  {}/{}{more}", self.done, counted(self.total, "step"));
+        picture.push(paint(look.color, Tone::Dim, &shorten(&footer, columns)));
+        picture
+    }
+}
+
+impl Running {
+    /// `build 3s of 30s 40% page 4 of 10`, the label shortened so that the rest is seen.
+    fn describe(&self, columns: usize, now: Instant) -> String {
+        let elapsed = match now.saturating_duration_since(self.started).as_secs() {
+            0 => "0s".to_owned(),
+            seconds => format_duration(Duration::from_secs(seconds)),
+        };
+        let label = shorten(&self.label, columns / 2);
+        let mut words = vec![
+            label,
+            elapsed,
+            "of".to_owned(),
+            format_duration(self.timeout),
+        ];
+        if let Some(ending) = self.ending {
+            words.push(ending.to_owned());
+            return words.join(" ");
+        }
+        words.extend(
+            self.fraction
+                .map(|fraction| format!("{:.0}%", (fraction * 100.0).floor())),
+        );
+        words.extend(self.message.clone());
+        words.join(" ")
+    }
+}
+
+fn later(instant: Instant, by: Duration) -> Instant {
+    instant.checked_add(by).unwrap_or(instant)
+}

@@ -1,0 +1,392 @@
+//! From events to text: a thread, and the state that it keeps.
+//!
+//! Invariant: every event is consumed, whatever became of the streams, and what is kept of a run
+//! grows with the number of its steps, not with what they write, but for `json`, which is one
+//! document, and for the one record that `--print` wants.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::json::{JsonDocument, record_line, write_json_document};
+use super::print_ref::{PrintRef, PrintRefError};
+use super::progress::Screen;
+use super::stream::LiveOutput;
+use super::streams::{Stream, Streams};
+use super::summary::Tally;
+use super::table::StepTable;
+use super::text::{Tone, counted, label_of, paint};
+use super::{Format, ReportOptions, failure, jsonl};
+use crate::event::{EventReceiver, RunEvent, RunStarted, RunStatus, RunSummary, StepDetail};
+use crate::model::{Escaped, EscapedLines, ExecutionLogRecord, signal_name};
+
+/// The exit code that a document has where the run ended without one: a fault in obs.
+const FAULT: u8 = 70;
+/// How often it is said that live output was dropped.
+const DROPPED_EVERY: Duration = Duration::from_secs(1);
+
+/// Shows one run.
+#[derive(Debug)]
+pub struct Reporter;
+
+impl Reporter {
+    /// Starts the thread that consumes `receiver` until the run is over.
+    pub fn spawn(
+        options: ReportOptions,
+        receiver: EventReceiver,
+        streams: Arc<dyn Streams>,
+    ) -> io::Result<ReporterHandle> {
+        let thread = Builder::new()
+            .name("report".to_owned())
+            .spawn(move || consume(Report::new(options, streams, Instant::now()), &receiver))?;
+        Ok(ReporterHandle { thread })
+    }
+}
+
+/// A [`Reporter`] at work.
+#[derive(Debug)]
+pub struct ReporterHandle {
+    thread: JoinHandle<ReportOutcome>,
+}
+
+impl ReporterHandle {
+    /// True once everything is written. A reader of stdout that does not read can delay that for
+    /// ever.
+    pub fn is_finished(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// Waits until everything is written. The sender must have sent `RunFinished` or be gone.
+    pub fn finish(self) -> ReportOutcome {
+        self.thread.join().unwrap_or_else(|_| ReportOutcome {
+            panicked: true,
+            ..ReportOutcome::default()
+        })
+    }
+}
+
+/// What became of a report.
+#[derive(Debug, Default)]
+pub struct ReportOutcome {
+    /// The run's own last word; `None` where the run ended without one.
+    pub summary: Option<RunSummary>,
+    /// Why `--print` has printed nothing. It has been said on stderr.
+    pub print_error: Option<PrintRefError>,
+    /// The reporter itself is broken.
+    pub panicked: bool,
+}
+
+fn consume(mut report: Report, receiver: &EventReceiver) -> ReportOutcome {
+    loop {
+        let patience = report.patience(Instant::now());
+        match receiver.recv_timeout(patience) {
+            Ok(event) => {
+                let over = matches!(event, RunEvent::RunFinished(_));
+                report.handle(event, Instant::now());
+                if over {
+                    break;
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+        report.tick(Instant::now(), receiver);
+    }
+    report.dropped(receiver.take_dropped());
+    report.finish()
+}
+
+/// What goes to stdout, with what is kept for it.
+#[derive(Debug)]
+enum Data {
+    Table(StepTable),
+    Jsonl,
+    Json(Vec<Arc<ExecutionLogRecord>>),
+    Print(PrintRef, Vec<Arc<ExecutionLogRecord>>),
+    None,
+}
+
+/// The state of one report. Time comes in with each call.
+#[derive(Debug)]
+pub(super) struct Report {
+    streams: Arc<dyn Streams>,
+    screen: Screen,
+    data: Data,
+    live: Option<LiveOutput>,
+    next_dropped: Instant,
+    labels: Vec<String>,
+    tally: Tally,
+    failures: Vec<String>,
+    run_id: Option<String>,
+    quiet: bool,
+    problems: Vec<Value>,
+    verbose: bool,
+    outcome: ReportOutcome,
+}
+
+impl Report {
+    pub(super) fn new(options: ReportOptions, streams: Arc<dyn Streams>, now: Instant) -> Self {
+        let data = match (options.print, options.format) {
+            (Some(reference), _) => Data::Print(reference, Vec::new()),
+            (None, Format::Table) if options.quiet => Data::None,
+            (None, Format::Table) => Data::Table(StepTable::default()),
+            (None, Format::Jsonl) => Data::Jsonl,
+            (None, Format::Json) => Data::Json(Vec::new()),
+            (None, Format::None) => Data::None,
+        };
+        Self {
+            screen: Screen::new(Arc::clone(&streams), options.progress, options.quiet, now),
+            streams,
+            data,
+            live: options.stream.then(LiveOutput::default),
+            next_dropped: now,
+            labels: Vec::new(),
+            tally: Tally::default(),
+            failures: Vec::new(),
+            run_id: None,
+            quiet: options.quiet,
+            verbose: options.verbose,
+            problems: options.problems,
+            outcome: ReportOutcome::default(),
+        }
+    }
+
+    /// How long to wait for the next event.
+    pub(super) fn patience(&self, now: Instant) -> Duration {
+        self.screen.patience(now)
+    }
+
+    /// What is due at `now` without an event.
+    fn tick(&mut self, now: Instant, receiver: &EventReceiver) {
+        if now >= self.next_dropped {
+            self.next_dropped = now + DROPPED_EVERY;
+            self.dropped(receiver.take_dropped());
+        }
+        self.advance(now);
+    }
+
+    /// Draws, or gives a sign of life.
+    pub(super) fn advance(&mut self, now: Instant) {
+        self.screen.tick(now);
+    }
+
+    /// Takes one event.
+    pub(super) fn handle(&mut self, event: RunEvent, now: Instant) {
+        match event {
+            RunEvent::RunStarted(run) => self.run_started(run, now),
+            RunEvent::StepStarted { index, timeout } => {
+                self.tally.step_timeout(index, timeout);
+                let label = self.label(index);
+                self.screen.start(index, label, timeout, now);
+            }
+            RunEvent::StepProgress {
+                index,
+                fraction,
+                message,
+            } => {
+                self.screen.advance(index, fraction, message.as_deref());
+            }
+            RunEvent::StepOutput { index, bytes } => self.step_output(index, &bytes),
+            RunEvent::StepEnding { index, reason, .. } => self.screen.end(index, reason, now),
+            RunEvent::StepFinished { record, detail } => self.step_finished(&record, &detail, now),
+            RunEvent::SignalReceived { signal, forced } => self.signal(signal, forced),
+            RunEvent::Suspending(ready) => {
+                self.screen.suspend();
+                // Who asked may have gone on without the answer.
+                ready.send(()).ok();
+            }
+            RunEvent::Resumed { stopped_for } => self.screen.resume(stopped_for, now),
+            RunEvent::RunFinished(summary) => self.outcome.summary = Some(summary),
+        }
+    }
+
+    fn run_started(&mut self, run: RunStarted, now: Instant) {
+        self.tally.run_timeout(run.timeout);
+        self.labels = run.steps.into_iter().map(|step| step.label).collect();
+        self.run_id = Some(run.run_id);
+        self.screen.begin(self.labels.len(), now);
+    }
+
+    /// A step's label, escaped.
+    fn label(&self, index: usize) -> String {
+        label_of(self.labels.get(index).map_or("", String::as_str), index)
+    }
+
+    fn step_output(&mut self, index: usize, bytes: &[u8]) {
+        let lines = self
+            .live
+            .as_mut()
+            .map(|live| live.push(index, bytes))
+            .unwrap_or_default();
+        self.say_live(index, &lines);
+    }
+
+    fn say_live(&mut self, index: usize, lines: &[String]) {
+        if lines.is_empty() {
+            return;
+        }
+        let color = self.streams.look(Stream::Stderr).color;
+        let prefix = paint(color, Tone::Dim, &format!("{} │", self.label(index)));
+        let text: Vec<String> = lines
+            .iter()
+            .map(|line| format!("{prefix} {}", EscapedLines(line)))
+            .collect();
+        self.screen.say(&text.join("\n"));
+    }
+
+    fn end_live(&mut self, index: usize) {
+        let rest = self.live.as_mut().and_then(|live| live.finish(index));
+        self.say_live(index, rest.as_slice());
+    }
+
+    /// Says that `count` pieces of live output were dropped.
+    pub(super) fn dropped(&mut self, count: u64) {
+        if count == 0 || self.live.is_none() {
+            return;
+        }
+        let pieces = counted(usize::try_from(count).unwrap_or(usize::MAX), "piece");
+        self.screen
+            .say(&format!("… {pieces} of live output not shown"));
+    }
+
+    fn step_finished(
+        &mut self,
+        record: &Arc<ExecutionLogRecord>,
+        detail: &StepDetail,
+        now: Instant,
+    ) {
+        self.end_live(record.step_index);
+        self.tally.count(record);
+        if failure::is_failure(record) {
+            let color = self.streams.look(Stream::Stderr).color;
+            self.failures.push(failure::render(record, detail, color));
+        }
+        match &mut self.data {
+            Data::Table(table) => table.add(record),
+            Data::Jsonl => self.screen.aside(|streams| jsonl::write(streams, record)),
+            Data::Json(records) => records.push(Arc::clone(record)),
+            Data::Print(reference, records) if reference.may_mean(record) => {
+                records.push(Arc::clone(record));
+            }
+            Data::Print(..) | Data::None => {}
+        }
+        self.screen.finish(record, now);
+    }
+
+    fn signal(&mut self, signal: i32, forced: bool) {
+        self.tally.signal(signal);
+        let steps = match self.screen.running_count() {
+            0 => "the run".to_owned(),
+            count => counted(count, "running step"),
+        };
+        let action = if forced { "killing" } else { "ending" };
+        let again = if forced {
+            ""
+        } else {
+            " (again to kill at once)"
+        };
+        self.screen.say(&format!(
+            "received {}: {action} {steps}{again}",
+            signal_name(signal)
+        ));
+    }
+
+    /// Everything that is said at the end: data, failures, the last line.
+    pub(super) fn finish(mut self) -> ReportOutcome {
+        for index in self
+            .live
+            .as_ref()
+            .map(LiveOutput::unfinished)
+            .unwrap_or_default()
+        {
+            self.end_live(index);
+        }
+        self.screen.close();
+        self.write_data();
+        self.write_failures();
+        let failed = self
+            .outcome
+            .summary
+            .as_ref()
+            .is_some_and(|s| s.status != RunStatus::Success);
+        if let Some(error) = &self.outcome.print_error
+            // The failure of a step was told of; that it gave no output goes without saying.
+            && !(failed && matches!(error, PrintRefError::NoOutput { .. }))
+        {
+            self.say(&format!("error: {}", Escaped(&error.to_string())));
+        }
+        if let Some(summary) = &self.outcome.summary
+            && (!self.quiet || summary.status != RunStatus::Success)
+        {
+            let color = self.streams.look(Stream::Stderr).color;
+            self.say(&self.tally.line(summary, color));
+        }
+        self.outcome
+    }
+
+    fn say(&self, line: &str) {
+        self.streams
+            .write(Stream::Stderr, format!("{line}\n").as_bytes());
+    }
+
+    fn write_data(&mut self) {
+        let summary = self.outcome.summary.as_ref();
+        match std::mem::replace(&mut self.data, Data::None) {
+            Data::Table(table) => {
+                let text = table.render(self.streams.look(Stream::Stdout), self.verbose);
+                if !text.is_empty() {
+                    self.streams.write(Stream::Stdout, text.as_bytes());
+                }
+            }
+            Data::Json(records) => write_json_document(
+                &*self.streams,
+                &JsonDocument {
+                    run_id: summary
+                        .map(|s| s.run_id.as_str())
+                        .or(self.run_id.as_deref()),
+                    status: summary.map_or("failed", |summary| summary.status.as_str()),
+                    exit_code: summary.map_or(FAULT, |summary| summary.exit_code),
+                    problems: &self.problems,
+                    records: &records,
+                    resumable: false,
+                },
+            ),
+            Data::Print(reference, records) => {
+                match reference.pick(records.iter().map(AsRef::as_ref)) {
+                    Ok(value) => self.print_value(&value),
+                    Err(error) => self.outcome.print_error = Some(error),
+                }
+            }
+            Data::Jsonl | Data::None => {}
+        }
+    }
+
+    /// A string as it is, anything else as JSON.
+    fn print_value(&self, value: &Value) {
+        let mut text = match value {
+            Value::String(text) if self.streams.look(Stream::Stdout).watched => {
+                EscapedLines(text).to_string()
+            }
+            Value::String(text) => text.clone(),
+            other => record_line(other).unwrap_or_default(),
+        };
+        if !text.ends_with('\n') {
+            text.push('\n');
+        }
+        self.streams.write(Stream::Stdout, text.as_bytes());
+    }
+
+    fn write_failures(&self) {
+        for report in &self.failures {
+            self.streams
+                .write(Stream::Stderr, format!("\n{report}").as_bytes());
+        }
+        if !self.failures.is_empty() {
+            self.streams.write(Stream::Stderr, b"\n");
+        }
+    }
+}

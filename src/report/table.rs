@@ -1,0 +1,228 @@
+//! `--format table`: the steps at a glance.
+//!
+//! Invariant: of each record only what a row shows is kept, bounded, and escaped before it is kept.
+
+use std::time::Duration;
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+
+use super::lines::retried;
+use super::streams::Look;
+use super::text::{Tone, columns_of, escaped_line, label_of, output_line, paint, shorten};
+use crate::model::{ExecutionLogRecord, StepStatus, format_duration};
+
+/// The width of a table that is not on a terminal.
+const COLUMNS_OFF_TERMINAL: usize = 120;
+/// The least width that a detail has off a terminal, whatever the names take.
+const LEAST_DETAIL_OFF_TERMINAL: usize = 40;
+/// A detail narrower than this says nothing and is left out.
+const LEAST_DETAIL: usize = 12;
+/// The least width of a step's name.
+const LEAST_NAME: usize = 8;
+/// Where step and skill would have less than this each, the step has all of it.
+const LEAST_PAIR: usize = 12;
+/// What a name leaves to the detail where both are long.
+const FAIR_DETAIL: usize = 20;
+/// Columns between two columns.
+const GAP: usize = 2;
+/// No cell is longer than this before it is cut to its column.
+const CELL_COLUMNS: usize = 400;
+
+/// The rows of a table, filled as steps finish.
+#[derive(Debug, Default)]
+pub(super) struct StepTable {
+    rows: Vec<Row>,
+}
+
+#[derive(Debug)]
+struct Row {
+    index: usize,
+    step: String,
+    /// Empty where it is the step's own label.
+    skill: String,
+    status: StepStatus,
+    attempts: u32,
+    time: String,
+    cpu: String,
+    memory: String,
+    detail: String,
+}
+
+impl StepTable {
+    /// Adds a step's row.
+    pub(super) fn add(&mut self, record: &ExecutionLogRecord) {
+        let ran = record.attempts > 0 || record.duration_ms > 0;
+        let or_dash = |text: String| if ran { text } else { "-".to_owned() };
+        let usage = &record.resource_usage;
+        let detail = match (&record.error, &record.output) {
+            (Some(error), _) => escaped_line(error),
+            (None, Some(output)) => output_line(output),
+            (None, None) => String::new(),
+        };
+        let skill = Some(&record.skill_id).filter(|skill| **skill != record.step_id);
+        self.rows.push(Row {
+            index: record.step_index,
+            step: label_of(&record.step_id, record.step_index),
+            skill: skill
+                .map(|skill| label_of(skill, record.step_index))
+                .unwrap_or_default(),
+            status: record.status,
+            attempts: record.attempts,
+            time: or_dash(format_duration(Duration::from_millis(record.duration_ms))),
+            cpu: or_dash(format_duration(Duration::from_millis(usage.cpu_time_ms))),
+            memory: or_dash(format!("{}MiB", usage.memory_mb)),
+            detail: shorten(&detail, CELL_COLUMNS),
+        });
+    }
+
+    /// The table as lines, in plan order; empty where no step ended.
+    pub(super) fn render(mut self, look: Look, verbose: bool) -> String {
+        if self.rows.is_empty() {
+            return String::new();
+        }
+        self.rows.sort_by_key(|row| row.index);
+        let columns = Columns::choose(&self.rows, look, verbose);
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING);
+        table.set_content_arrangement(ContentArrangement::Disabled);
+        table.set_header(columns.header(look.color));
+        for row in &self.rows {
+            table.add_row(columns.cells(row, look.color));
+        }
+        for column in table.column_iter_mut() {
+            column.set_padding((0, u16::try_from(GAP).unwrap_or_default()));
+        }
+        if let Some(number) = table.column_mut(0) {
+            number.set_cell_alignment(CellAlignment::Right);
+        }
+        let mut text = String::new();
+        for line in table.lines() {
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// Which columns are shown, and how wide those are that can be cut.
+#[derive(Debug)]
+struct Columns {
+    step: usize,
+    skill: Option<usize>,
+    detail: Option<usize>,
+    verbose: bool,
+}
+
+impl Columns {
+    fn choose(rows: &[Row], look: Look, verbose: bool) -> Self {
+        let widest = |cell: &dyn Fn(&Row) -> usize, title: &str| {
+            rows.iter().map(cell).max().unwrap_or(0).max(title.len())
+        };
+        let mut fixed = widest(&|row| row.index.to_string().len(), "#")
+            + widest(&|row| columns_of(&row.status_text()), "STATUS")
+            + widest(&|row| row.time.len(), "TIME")
+            + 3 * GAP;
+        if verbose {
+            fixed += widest(&|row| row.cpu.len(), "CPU") + widest(&|row| row.memory.len(), "MEM");
+            fixed += 2 * GAP;
+        }
+        let step = widest(&|row| columns_of(&row.step), "STEP");
+        let skill = rows
+            .iter()
+            .any(|row| !row.skill.is_empty())
+            .then(|| widest(&|row| columns_of(&row.skill), "SKILL"));
+        let detail = widest(&|row| columns_of(&row.detail), "DETAIL");
+        let says_more = rows.iter().any(|row| !row.detail.is_empty());
+        if !look.terminal {
+            let names = fixed + step + skill.map_or(0, |skill| skill + GAP) + GAP;
+            let room = COLUMNS_OFF_TERMINAL
+                .saturating_sub(names)
+                .max(LEAST_DETAIL_OFF_TERMINAL);
+            return Self {
+                step,
+                skill,
+                detail: says_more.then_some(room),
+                verbose,
+            };
+        }
+        let room = look.usable_columns().saturating_sub(fixed);
+        let wanted = if says_more {
+            detail.min(FAIR_DETAIL) + GAP
+        } else {
+            0
+        };
+        let mut chosen = Self {
+            step,
+            skill,
+            detail: None,
+            verbose,
+        };
+        chosen.fit(room, wanted);
+        let left = room.saturating_sub(chosen.names());
+        chosen.detail =
+            Some(left.saturating_sub(GAP)).filter(|&width| says_more && width >= LEAST_DETAIL);
+        if chosen.detail.is_none() {
+            (chosen.step, chosen.skill) = (step, skill);
+            chosen.fit(room, 0);
+        }
+        chosen
+    }
+
+    /// Cuts the names so that `wanted` columns of `room` are left: first the skill, as its own
+    /// column, then the step.
+    fn fit(&mut self, room: usize, wanted: usize) {
+        let names = room.saturating_sub(wanted);
+        if let Some(skill) = self.skill {
+            let half = names.saturating_sub(GAP) / 2;
+            if half < LEAST_PAIR {
+                self.skill = None;
+            } else if self.names() > names {
+                self.step = self.step.min(half.max(names.saturating_sub(GAP + skill)));
+                self.skill = Some(skill.min(names.saturating_sub(GAP + self.step)));
+            }
+        }
+        if self.skill.is_none() {
+            self.step = self.step.min(names.max(LEAST_NAME));
+        }
+    }
+
+    fn names(&self) -> usize {
+        self.step + self.skill.map_or(0, |skill| skill + GAP)
+    }
+
+    fn header(&self, color: bool) -> Vec<String> {
+        let heading = |text: &str| paint(color, Tone::Strong, text);
+        let mut cells = vec![heading("#"), heading("STEP")];
+        cells.extend(self.skill.map(|_| heading("SKILL")));
+        cells.extend([heading("STATUS"), heading("TIME")]);
+        if self.verbose {
+            cells.extend([heading("CPU"), heading("MEM")]);
+        }
+        cells.extend(self.detail.map(|_| heading("DETAIL")));
+        cells
+    }
+
+    /// Where colours are on every cell is painted: the codes then widen all cells of a column by
+    /// the same amount.
+    fn cells(&self, row: &Row, color: bool) -> Vec<String> {
+        let tone = Tone::of(row.status);
+        let plain = |text: &str| paint(color, Tone::Plain, text);
+        let mut cells = vec![
+            paint(color, Tone::Dim, &row.index.to_string()),
+            plain(&shorten(&row.step, self.step)),
+        ];
+        cells.extend(self.skill.map(|width| plain(&shorten(&row.skill, width))));
+        cells.extend([paint(color, tone, &row.status_text()), plain(&row.time)]);
+        if self.verbose {
+            cells.extend([plain(&row.cpu), plain(&row.memory)]);
+        }
+        cells.extend(self.detail.map(|width| plain(&shorten(&row.detail, width))));
+        cells
+    }
+}
+
+impl Row {
+    fn status_text(&self) -> String {
+        format!("{}{}", self.status, retried(self.attempts))
+    }
+}

@@ -1,0 +1,195 @@
+//! Bars, as a terminal shows them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use insta::assert_snapshot;
+use tokio::sync::oneshot;
+
+use crate::event::{EndReason, RunEvent, RunStatus};
+use crate::report::streams::Look;
+use crate::report::testing::{
+    Memory, OFF_TERMINAL, Script, failed, record, skipped, summary, terminal,
+};
+use crate::report::{Format, Progress, ReportOptions};
+
+const LABELS: [&str; 3] = ["fetch", "build", "deploy"];
+
+fn script(options: ReportOptions, columns: usize) -> Script {
+    Script::new(
+        options,
+        &Memory::new(terminal(columns), terminal(columns)),
+        &LABELS,
+    )
+}
+
+#[test]
+fn running_steps_are_at_the_bottom_and_finished_ones_above() {
+    let mut script = script(ReportOptions::default(), 50);
+    script.start(0);
+    script.start(1);
+    script.pass(Duration::from_secs(3));
+    script.event(RunEvent::StepProgress {
+        index: 1,
+        fraction: Some(0.4),
+        message: Some("page 4 of 10".to_owned()),
+    });
+    script.pass(Duration::from_millis(100));
+    assert_snapshot!(script.memory.screen(), @r"
+    ⠙ fetch 3s of 30s
+    ⠙ build 3s of 30s 40% page 4 of 10
+      0/3 steps
+    ");
+    script.done(record(0, "fetch"));
+    script.event(RunEvent::StepEnding {
+        index: 1,
+        reason: EndReason::StepTimeout,
+        grace: Duration::from_secs(5),
+    });
+    assert_snapshot!(script.memory.screen(), @r"
+    ✓ fetch 1.2s
+    ⠙ build 3s of 30s ending (timeout)…
+      1/3 steps
+    ");
+    script.done(failed(1, "build"));
+    script.done(skipped(2, "deploy"));
+    let memory = Arc::clone(&script.memory);
+    script.finish(summary(RunStatus::Failed, 1, Some(1)));
+    let screen = memory.screen();
+    assert!(
+        screen.starts_with("✓ fetch 1.2s\n✗ build exit 2 4s ×3\n- deploy skipped\n"),
+        "{screen}"
+    );
+    assert!(
+        !screen.contains("steps\n") && screen.contains("\nfailed: build (exit 2) ·"),
+        "{screen}"
+    );
+}
+
+#[test]
+fn live_output_and_records_pass_above_the_bars() {
+    let options = ReportOptions {
+        stream: true,
+        format: Format::Jsonl,
+        ..ReportOptions::default()
+    };
+    let mut script = script(options, 50);
+    script.start(0);
+    script.output(0, b"one\ntwo\nthr");
+    assert_snapshot!(script.memory.screen(), @r"
+    fetch │ one
+    fetch │ two
+    ⠋ fetch 0s of 30s
+      0/3 steps
+    ");
+    // The record goes to stdout, which may be the same terminal: no bar is drawn at that moment.
+    script.done(record(0, "fetch"));
+    assert_eq!(script.memory.stdout().lines().count(), 1);
+    assert_snapshot!(script.memory.screen(), @r"
+    fetch │ one
+    fetch │ two
+    fetch │ thr
+    ✓ fetch 1.2s
+      1/3 steps
+    ");
+}
+
+#[test]
+fn the_screen_is_in_order_before_obs_is_stopped() {
+    let mut script = script(ReportOptions::default(), 50);
+    script.start(0);
+    script.pass(Duration::from_secs(1));
+    let (ready, mut answer) = oneshot::channel();
+    script.event(RunEvent::Suspending(ready));
+    assert_eq!(answer.try_recv(), Ok(()));
+    assert_eq!(script.memory.screen(), "");
+    script.pass(Duration::from_secs(100));
+    assert_eq!(script.memory.screen(), "");
+    script.event(RunEvent::Resumed {
+        stopped_for: Duration::from_secs(100),
+    });
+    assert_snapshot!(script.memory.screen(), @r"
+    ⠙ fetch 1s of 30s
+      0/3 steps
+    ");
+}
+
+#[test]
+fn nothing_is_left_when_the_runtime_goes_away() {
+    let mut script = script(
+        ReportOptions {
+            format: Format::None,
+            ..ReportOptions::default()
+        },
+        50,
+    );
+    script.start(0);
+    let memory = Arc::clone(&script.memory);
+    script.abandon();
+    assert_eq!(memory.screen(), "");
+}
+
+#[test]
+fn no_terminal_is_too_small_and_none_too_low() {
+    for columns in 0..30 {
+        for rows in 0..5 {
+            let look = Look {
+                rows,
+                color: true,
+                ..terminal(columns)
+            };
+            let memory = Memory::new(look, look);
+            let mut script = Script::new(ReportOptions::default(), &memory, &["日本語", "b", "c"]);
+            for index in 0..3 {
+                script.start(index);
+            }
+            script.pass(Duration::from_millis(300));
+            script.done(record(0, "日本語"));
+            script.finish(summary(RunStatus::Success, 0, None));
+        }
+    }
+}
+
+#[test]
+fn steps_that_do_not_fit_are_counted() {
+    let look = Look {
+        rows: 5,
+        ..terminal(40)
+    };
+    let memory = Memory::new(look, look);
+    let mut script = Script::new(ReportOptions::default(), &memory, &["a", "b", "c", "d"]);
+    for index in 0..4 {
+        script.start(index);
+    }
+    assert_snapshot!(memory.screen(), @r"
+    ⠋ a 0s of 30s
+    ⠋ b 0s of 30s
+      0/4 steps · 2 more running
+    ");
+}
+
+#[test]
+fn bars_become_lines_where_the_cursor_can_not_be_moved() {
+    let dumb = Look {
+        cursor: false,
+        ..terminal(80)
+    };
+    for (progress, look) in [
+        (Progress::Auto, OFF_TERMINAL),
+        (Progress::Auto, dumb),
+        (Progress::Bars, OFF_TERMINAL),
+        (Progress::Bars, dumb),
+        (Progress::Lines, terminal(80)),
+    ] {
+        let memory = Memory::new(OFF_TERMINAL, look);
+        let options = ReportOptions {
+            progress,
+            ..ReportOptions::default()
+        };
+        let mut script = Script::new(options, &memory, &LABELS);
+        script.start(0);
+        script.pass(Duration::from_secs(1));
+        script.done(record(0, "fetch"));
+        assert_eq!(memory.stderr(), "✓ fetch 1.2s\n");
+    }
+}

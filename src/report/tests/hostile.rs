@@ -1,0 +1,192 @@
+//! Text that wants to do something to who reads it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use crate::event::{RunEvent, RunStatus, RunSummary, StepDetail};
+use crate::model::{Excerpt, ExecutionLogRecord};
+use crate::report::streams::Look;
+use crate::report::testing::{
+    Memory, OFF_TERMINAL, Script, failed, record, summary, terminal, with_output,
+};
+use crate::report::{Format, Progress, ReportOptions};
+
+/// Begins as a workflow command, then everything that moves, hides, reorders or sets a clipboard.
+const HOSTILE: &str = "::error::a\u{1b}[2J\u{1b}]52;c;eA==\u{7}\u{9b}31m\u{202e}b\u{7f}\r\n\
+    ::error::x\n ##[error]y\n\u{2028}::add-mask::z\u{feff}";
+
+fn hostile_failure(index: usize) -> ExecutionLogRecord {
+    let excerpt = Excerpt {
+        head: HOSTILE.into(),
+        omitted_bytes: 7,
+        tail: HOSTILE.into(),
+    };
+    let mut record = ExecutionLogRecord {
+        error: Some(HOSTILE.to_owned()),
+        skill_id: HOSTILE.to_owned(),
+        skill_version: Some(HOSTILE.to_owned()),
+        step_name: HOSTILE.to_owned(),
+        stdout: Some(excerpt),
+        stderr: Some(Excerpt::whole(HOSTILE)),
+        ..failed(index, HOSTILE)
+    };
+    record.arguments.insert(HOSTILE.to_owned(), HOSTILE.into());
+    record.sandbox.enforced = vec![HOSTILE.to_owned()];
+    record.sandbox.missing = vec![HOSTILE.to_owned()];
+    record
+}
+
+fn hostile_run(options: ReportOptions, memory: &Arc<Memory>) {
+    let mut script = Script::new(options, memory, &[HOSTILE, HOSTILE, HOSTILE]);
+    script.start(0);
+    script.start(1);
+    script.event(RunEvent::StepProgress {
+        index: 0,
+        fraction: Some(f64::INFINITY),
+        message: Some(HOSTILE.to_owned()),
+    });
+    script.pass(Duration::from_mins(1));
+    script.output(0, HOSTILE.as_bytes());
+    script.output(0, b"\n::error::bytes\xff\n");
+    script.event(RunEvent::StepFinished {
+        record: Arc::new(hostile_failure(0)),
+        detail: StepDetail {
+            command: vec![
+                HOSTILE.to_owned(),
+                "nul\0".to_owned(),
+                "::error::".to_owned(),
+            ],
+            confinement: vec![HOSTILE.to_owned()],
+            working_directory: Some(PathBuf::from(HOSTILE)),
+            hint: Some(HOSTILE.to_owned()),
+        },
+    });
+    let json = serde_json::to_string(&serde_json::json!({HOSTILE: [HOSTILE]})).unwrap();
+    script.done(with_output(record(1, HOSTILE), &json));
+    script.done(with_output(
+        record(2, "text"),
+        &serde_json::to_string(HOSTILE).unwrap(),
+    ));
+    script.finish(RunSummary {
+        run_id: HOSTILE.to_owned(),
+        reason: Some(HOSTILE.to_owned()),
+        ..summary(RunStatus::Failed, 1, None)
+    });
+}
+
+fn assert_harmless(text: &str) {
+    let bad = |c: char| {
+        (c.is_control() && c != '\n' && c != '\t')
+            || matches!(u32::from(c), 0x202a..=0x202e | 0x2028 | 0xfeff)
+    };
+    assert!(!text.contains(bad), "{text:?}");
+    assert!(!text.contains("##["), "{text}");
+    for line in text.lines() {
+        assert!(!line.trim_start().starts_with("::"), "{line}");
+    }
+}
+
+#[test]
+fn nothing_hostile_gets_out_in_any_format() {
+    for format in [Format::Table, Format::Jsonl, Format::Json, Format::None] {
+        for look in [OFF_TERMINAL, terminal(60)] {
+            // Bars need cursor movement, so that what they write can't be looked at byte by byte.
+            let memory = Memory::new(look, look);
+            let options = ReportOptions {
+                format,
+                progress: Progress::Lines,
+                stream: true,
+                verbose: true,
+                ..ReportOptions::default()
+            };
+            hostile_run(options, &memory);
+            assert_harmless(&memory.stdout());
+            assert_harmless(&memory.stderr());
+            assert!(
+                memory.stderr().contains("still running 60s"),
+                "{}",
+                memory.stderr()
+            );
+        }
+    }
+}
+
+#[test]
+fn a_printed_value_is_harmless_where_people_look() {
+    let print = |reference: &str, look| {
+        let memory = Memory::new(look, OFF_TERMINAL);
+        let options = ReportOptions {
+            print: Some(reference.parse().unwrap()),
+            ..ReportOptions::default()
+        };
+        hostile_run(options, &memory);
+        assert_harmless(&memory.stderr());
+        memory.stdout()
+    };
+    assert_harmless(&print("text", terminal(80)));
+    assert_harmless(&print(HOSTILE, OFF_TERMINAL));
+    assert_harmless(&print("text.::error::\u{1b}", terminal(80)));
+    assert_eq!(print("text", OFF_TERMINAL), format!("{HOSTILE}\n"));
+}
+
+#[test]
+fn bars_let_nothing_through_but_their_own_movements() {
+    let memory = Memory::new(OFF_TERMINAL, terminal(60));
+    let options = ReportOptions {
+        progress: Progress::Bars,
+        stream: true,
+        ..ReportOptions::default()
+    };
+    hostile_run(options, &memory);
+    let mut text = memory.stderr();
+    for digit in 0..10 {
+        for direction in ["A", "B"] {
+            text = text.replace(&format!("\u{1b}[{digit}{direction}"), "");
+        }
+    }
+    assert_harmless(&text.replace("\r\u{1b}[2K", ""));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_text_and_no_width_breaks_a_report(
+        text in any::<String>(),
+        bytes in any::<Vec<u8>>(),
+        columns in 0_usize..100,
+        rows in 0_usize..10,
+        bars in any::<bool>(),
+    ) {
+        let look = Look { rows, ..terminal(columns) };
+        let memory = Memory::new(look, look);
+        let progress = if bars { Progress::Bars } else { Progress::Lines };
+        let options =
+            ReportOptions { progress, stream: true, verbose: true, ..ReportOptions::default() };
+        let mut script = Script::new(options, &memory, &[text.as_str(), "b"]);
+        script.start(0);
+        script.start(1);
+        script.event(RunEvent::StepProgress {
+            index: 0,
+            fraction: Some(0.5),
+            message: Some(text.clone()),
+        });
+        script.pass(Duration::from_millis(200));
+        script.output(0, &bytes);
+        let failure = ExecutionLogRecord {
+            error: Some(text.clone()),
+            stderr: Some(Excerpt::whole(text.clone())),
+            ..failed(0, &text)
+        };
+        script.done(failure);
+        script.done(with_output(record(1, "b"), &serde_json::to_string(&text).unwrap()));
+        script.finish(summary(RunStatus::Failed, 1, Some(0)));
+        assert_harmless(&memory.stdout());
+        if !bars {
+            assert_harmless(&memory.stderr());
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What is said while steps run: signals, live output, time that stands still.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use insta::assert_snapshot;
+use tokio::sync::oneshot;
+
+use crate::event::{EndReason, RunEvent, RunStatus};
+use crate::report::testing::{Memory, OFF_TERMINAL, Script, record, summary};
+use crate::report::{Format, ReportOptions};
+
+fn off_terminal() -> Arc<Memory> {
+    Memory::new(OFF_TERMINAL, OFF_TERMINAL)
+}
+
+#[test]
+fn signals_are_answered() {
+    let memory = off_terminal();
+    let mut script = Script::new(ReportOptions::default(), &memory, &["a", "b"]);
+    script.start(0);
+    script.start(1);
+    script.event(RunEvent::SignalReceived {
+        signal: libc::SIGINT,
+        forced: false,
+    });
+    script.event(RunEvent::StepEnding {
+        index: 0,
+        reason: EndReason::Canceled,
+        grace: Duration::from_secs(5),
+    });
+    script.event(RunEvent::SignalReceived {
+        signal: libc::SIGTERM,
+        forced: true,
+    });
+    script.finish(summary(RunStatus::Canceled, 130, None));
+    assert_snapshot!(memory.stderr(), @r"
+    received SIGINT: ending 2 running steps (again to kill at once)
+    received SIGTERM: killing 2 running steps
+    canceled: SIGINT · 41s · run 0192ab12-3456-7890
+    ");
+}
+
+#[test]
+fn live_output_is_shown_line_by_line() {
+    let memory = off_terminal();
+    let options = ReportOptions {
+        stream: true,
+        format: Format::None,
+        ..ReportOptions::default()
+    };
+    let mut script = Script::new(options, &memory, &["build", "test"]);
+    script.start(0);
+    script.start(1);
+    script.output(0, b"compiling\nlin");
+    script.output(1, b"\xff\tok\n");
+    script.output(0, b"king");
+    script.dropped(3);
+    script.done(record(0, "build"));
+    script.output(1, b"never ended");
+    script.abandon();
+    assert_snapshot!(memory.stderr(), @r"
+    build │ compiling
+    test │ �	ok
+    … 3 pieces of live output not shown
+    build │ linking
+    ✓ build 1.2s
+    test │ never ended
+    ");
+}
+
+#[test]
+fn time_that_obs_was_stopped_does_not_count() {
+    let memory = off_terminal();
+    let mut script = Script::new(ReportOptions::default(), &memory, &["build"]);
+    script.start(0);
+    script.pass(Duration::from_secs(50));
+    let (ready, mut answer) = oneshot::channel();
+    script.event(RunEvent::Suspending(ready));
+    assert_eq!(answer.try_recv(), Ok(()));
+    script.pass(Duration::from_hours(1));
+    script.event(RunEvent::Resumed {
+        stopped_for: Duration::from_hours(1),
+    });
+    assert_eq!(memory.stderr(), "");
+    script.pass(Duration::from_secs(10));
+    assert_eq!(memory.stderr(), "still running 60s: build\n");
+}
+
+#[test]
+fn what_is_said_while_suspended_is_said_later() {
+    let memory = off_terminal();
+    let mut script = Script::new(ReportOptions::default(), &memory, &["build"]);
+    script.start(0);
+    script.event(RunEvent::Suspending(oneshot::channel().0));
+    script.done(record(0, "build"));
+    assert_eq!(memory.stderr(), "");
+    script.event(RunEvent::Resumed {
+        stopped_for: Duration::MAX,
+    });
+    assert_eq!(memory.stderr(), "✓ build 1.2s\n");
+}

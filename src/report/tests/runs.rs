@@ -1,0 +1,340 @@
+//! What a run says, format by format.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use insta::assert_snapshot;
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+use crate::event::{self, RunEvent, RunStatus, RunSummary, StepDetail};
+use crate::model::{ErrorCode, ExecutionLogRecord, StepStatus};
+use crate::report::testing::{
+    Memory, OFF_TERMINAL, RUN_ID, Script, failed, record, skipped, started, summary, with_output,
+};
+use crate::report::{
+    Format, JsonDocument, Progress, ReportOptions, Reporter, Streams, write_json_document,
+};
+
+fn off_terminal() -> Arc<Memory> {
+    Memory::new(OFF_TERMINAL, OFF_TERMINAL)
+}
+
+/// A run of which one step fails.
+fn failing_run(options: ReportOptions) -> Arc<Memory> {
+    let memory = off_terminal();
+    let mut script = Script::new(options, &memory, &["fetch", "build", "deploy"]);
+    script.start(0);
+    script.done(with_output(record(0, "fetch"), r#"{"status": 200}"#));
+    script.start(1);
+    script.pass(Duration::from_secs(130));
+    script.done(failed(1, "build"));
+    script.done(skipped(2, "deploy"));
+    script.finish(summary(RunStatus::Failed, 1, Some(1)));
+    memory
+}
+
+fn good_run(options: ReportOptions) -> Arc<Memory> {
+    let memory = off_terminal();
+    let mut script = Script::new(options, &memory, &["fetch"]);
+    script.start(0);
+    script.done(with_output(record(0, "fetch"), r#"{"status": 200}"#));
+    script.finish(summary(RunStatus::Success, 0, None));
+    memory
+}
+
+#[test]
+fn lines_a_table_a_report_and_a_last_line() {
+    let memory = failing_run(ReportOptions::default());
+    assert_snapshot!("failing_run_stderr", memory.stderr());
+    assert_snapshot!("failing_run_stdout", memory.stdout());
+}
+
+#[test]
+fn success_is_short() {
+    let memory = good_run(ReportOptions::default());
+    assert_snapshot!(memory.stderr(), @r"
+    ✓ fetch 1.2s
+    ok: 1 step · 41s · run 0192ab12-3456-7890
+    ");
+}
+
+#[test]
+fn quiet_is_silent_on_success_and_explains_a_failure() {
+    let quiet = || ReportOptions {
+        quiet: true,
+        ..ReportOptions::default()
+    };
+    let memory = good_run(quiet());
+    assert_eq!(
+        (memory.stdout(), memory.stderr()),
+        (String::new(), String::new())
+    );
+    let memory = failing_run(quiet());
+    assert_eq!(memory.stdout(), "");
+    assert!(
+        memory.stderr().starts_with("\nfailed: build\n"),
+        "{}",
+        memory.stderr()
+    );
+    let jsonl = ReportOptions {
+        format: Format::Jsonl,
+        ..quiet()
+    };
+    assert_eq!(good_run(jsonl).stdout().lines().count(), 1);
+}
+
+#[test]
+fn jsonl_is_a_record_a_line_at_once() {
+    let options = ReportOptions {
+        format: Format::Jsonl,
+        ..ReportOptions::default()
+    };
+    assert_snapshot!(failing_run(options.clone()).stdout());
+
+    let memory = off_terminal();
+    let mut script = Script::new(options, &memory, &["fetch"]);
+    script.done(record(0, "fetch"));
+    assert_eq!(memory.stdout().lines().count(), 1);
+}
+
+#[test]
+fn json_is_one_document() {
+    let options = ReportOptions {
+        format: Format::Json,
+        ..ReportOptions::default()
+    };
+    let text = good_run(options.clone()).stdout();
+    assert_snapshot!(text);
+    let text = failing_run(options).stdout();
+    let value: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(value["exit_code"], 1);
+    assert_eq!(value["records"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn a_document_can_be_written_when_nothing_ran() {
+    let memory = off_terminal();
+    let problems = [serde_json::json!({"code": "unknown_key", "message": "a ##[error]"})];
+    let document = JsonDocument {
+        run_id: None,
+        status: "failed",
+        exit_code: 65,
+        problems: &problems,
+        records: &[],
+        resumable: false,
+    };
+    write_json_document(&*memory, &document);
+    assert_snapshot!(memory.stdout(), @r##"
+    {
+      "run_id": null,
+      "status": "failed",
+      "exit_code": 65,
+      "problems": [
+        {
+          "code": "unknown_key",
+          "message": "a #\u0023[error]"
+        }
+      ],
+      "records": [],
+      "resumable": false
+    }
+    "##);
+}
+
+#[test]
+fn none_leaves_stdout_alone() {
+    let options = ReportOptions {
+        format: Format::None,
+        ..ReportOptions::default()
+    };
+    assert_eq!(failing_run(options).stdout(), "");
+}
+
+fn last_line(records: Vec<ExecutionLogRecord>, summary: RunSummary) -> String {
+    let memory = off_terminal();
+    let labels = vec!["x"; records.len()];
+    let mut script = Script::new(ReportOptions::default(), &memory, &labels);
+    for record in records {
+        script.start(record.step_index);
+        script.done(record);
+    }
+    script.finish(summary);
+    memory.stderr().lines().last().unwrap().to_owned()
+}
+
+fn decided(word: &str, code: ErrorCode, status: StepStatus, summary: RunSummary) -> String {
+    let record = ExecutionLogRecord {
+        status,
+        error_code: Some(code),
+        exit_code: None,
+        ..failed(0, "build")
+    };
+    let reason = Some(word.to_owned()).filter(|word| !word.is_empty());
+    last_line(vec![record], RunSummary { reason, ..summary })
+}
+
+#[test]
+fn the_last_line_of_a_success_counts_what_the_plan_allowed_to_fail() {
+    let success = || summary(RunStatus::Success, 0, None);
+    let lines = [
+        last_line(vec![record(0, "a"), record(1, "b")], success()),
+        last_line(vec![record(0, "a"), failed(1, "b")], success()),
+    ];
+    assert_snapshot!(lines.join("\n"), @r"
+    ok: 2 steps · 41s · run 0192ab12-3456-7890
+    ok: 2 steps · 1 ok 1 failed · 41s · run 0192ab12-3456-7890
+    ");
+}
+
+#[test]
+fn the_last_line_says_which_step_decided() {
+    let by_step = |status, exit_code| summary(status, exit_code, Some(0));
+    let killed = ExecutionLogRecord {
+        exit_code: None,
+        signal: Some(9),
+        ..failed(0, "build")
+    };
+    let (failed_status, timeout) = (StepStatus::Failed, StepStatus::Timeout);
+    let failure = || by_step(RunStatus::Failed, 1);
+    let late = || by_step(RunStatus::Timeout, 124);
+    let lines = [
+        last_line(vec![failed(0, "build"), skipped(1, "c")], failure()),
+        last_line(vec![killed], failure()),
+        decided("", ErrorCode::InvalidOutput, failed_status, failure()),
+        decided("", ErrorCode::ExecutionTimeout, timeout, late()),
+        decided("", ErrorCode::PlanTimeout, timeout, late()),
+        decided(
+            "",
+            ErrorCode::PolicyRejected,
+            StepStatus::Rejected,
+            by_step(RunStatus::Rejected, 77),
+        ),
+        decided(
+            "",
+            ErrorCode::CircuitOpen,
+            StepStatus::Rejected,
+            by_step(RunStatus::Rejected, 75),
+        ),
+    ];
+    assert_snapshot!(lines.join("\n"), @r"
+    failed: build (exit 2) · 1 failed 1 skipped · 41s · run 0192ab12-3456-7890
+    failed: build (SIGKILL) · 1 failed · 41s · run 0192ab12-3456-7890
+    failed: build (invalid output) · 1 failed · 41s · run 0192ab12-3456-7890
+    timeout: build (step timeout 30s) · 1 timeout · 41s · run 0192ab12-3456-7890
+    timeout: build (plan timeout 10m) · 1 timeout · 41s · run 0192ab12-3456-7890
+    rejected: build (policy) · 1 rejected · 41s · run 0192ab12-3456-7890
+    rejected: build (circuit open) · 1 rejected · 41s · run 0192ab12-3456-7890
+    ");
+}
+
+#[test]
+fn the_last_line_says_what_else_decided() {
+    let (canceled, stopped) = (ErrorCode::Canceled, StepStatus::Canceled);
+    let lines = [
+        decided(
+            "SIGINT",
+            canceled,
+            stopped,
+            summary(RunStatus::Canceled, 130, None),
+        ),
+        decided(
+            "plan timeout 10m",
+            canceled,
+            stopped,
+            summary(RunStatus::Timeout, 124, None),
+        ),
+        decided(
+            "the log is gone",
+            canceled,
+            stopped,
+            summary(RunStatus::Failed, 74, None),
+        ),
+        last_line(vec![], summary(RunStatus::Failed, 70, Some(9))),
+        last_line(vec![], summary(RunStatus::Canceled, 130, None)),
+    ];
+    assert_snapshot!(lines.join("\n"), @r"
+    canceled: SIGINT · 1 canceled · 41s · run 0192ab12-3456-7890
+    timeout: plan timeout 10m · 1 canceled · 41s · run 0192ab12-3456-7890
+    failed: the log is gone · 1 canceled · 41s · run 0192ab12-3456-7890
+    failed: step 9 · 41s · run 0192ab12-3456-7890
+    canceled: 41s · run 0192ab12-3456-7890
+    ");
+}
+
+#[test]
+fn a_run_that_ends_without_a_word_still_shows_what_is_known() {
+    let memory = off_terminal();
+    let options = ReportOptions {
+        format: Format::Json,
+        ..ReportOptions::default()
+    };
+    let mut script = Script::new(options, &memory, &["build", "deploy"]);
+    script.done(failed(0, "build"));
+    let outcome = script.abandon();
+    assert!(outcome.summary.is_none() && !outcome.panicked);
+    let document: Value = serde_json::from_str(&memory.stdout()).unwrap();
+    assert_eq!(
+        (&document["exit_code"], &document["run_id"]),
+        (&70.into(), &RUN_ID.into())
+    );
+    assert!(memory.stderr().contains("failed: build"));
+}
+
+#[test]
+fn events_out_of_order_and_out_of_range_do_no_harm() {
+    for progress in [Progress::Bars, Progress::Lines, Progress::None] {
+        let memory = Memory::new(OFF_TERMINAL, crate::report::testing::terminal(20));
+        let options = ReportOptions {
+            progress,
+            stream: true,
+            ..ReportOptions::default()
+        };
+        let mut script = Script::new(options, &memory, &[]);
+        script.output(usize::MAX, b"x\n");
+        script.event(RunEvent::StepProgress {
+            index: 7,
+            fraction: Some(f64::NAN),
+            message: Some(String::new()),
+        });
+        script.event(RunEvent::StepStarted {
+            index: 5,
+            timeout: Duration::MAX,
+        });
+        script.event(RunEvent::StepStarted {
+            index: 5,
+            timeout: Duration::ZERO,
+        });
+        script.event(RunEvent::Resumed {
+            stopped_for: Duration::ZERO,
+        });
+        script.done(record(9, ""));
+        script.event(RunEvent::Suspending(oneshot::channel().0));
+        script.event(RunEvent::Suspending(oneshot::channel().0));
+        script.pass(Duration::from_hours(1));
+        script.finish(summary(RunStatus::Failed, 1, Some(77)));
+    }
+}
+
+#[test]
+fn the_thread_ends_with_the_run_or_with_its_sender() {
+    for finished in [true, false] {
+        let memory = off_terminal();
+        let streams: Arc<dyn Streams> = Arc::<Memory>::clone(&memory);
+        let (sender, receiver) = event::channel();
+        let handle = Reporter::spawn(ReportOptions::default(), receiver, streams).unwrap();
+        sender.emit(started(&["fetch"]));
+        sender.emit(RunEvent::StepFinished {
+            record: Arc::new(record(0, "fetch")),
+            detail: StepDetail::default(),
+        });
+        if finished {
+            sender.emit(RunEvent::RunFinished(summary(RunStatus::Success, 0, None)));
+        } else {
+            drop(sender);
+        }
+        let outcome = handle.finish();
+        assert_eq!(outcome.summary.is_some(), finished);
+        assert!(memory.stdout().contains("fetch"));
+    }
+}

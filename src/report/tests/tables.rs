@@ -1,0 +1,100 @@
+//! The table, at all widths.
+
+use insta::assert_snapshot;
+
+use crate::model::ExecutionLogRecord;
+use crate::report::streams::Look;
+use crate::report::table::StepTable;
+use crate::report::testing::{OFF_TERMINAL, failed, record, shown, skipped, terminal, with_output};
+
+fn render(records: &[ExecutionLogRecord], look: Look, verbose: bool) -> String {
+    let mut table = StepTable::default();
+    for record in records {
+        table.add(record);
+    }
+    table.render(look, verbose)
+}
+
+fn run() -> Vec<ExecutionLogRecord> {
+    vec![
+        skipped(2, "deploy-to-production"),
+        with_output(
+            record(0, "fetch"),
+            r#"{"status": 200, "body": "hello, world", "headers": {"server": "nginx", "date": "today", "x": "y"}}"#,
+        ),
+        failed(1, "build"),
+        with_output(record(3, "日本語"), r#""first line\nsecond line""#),
+    ]
+}
+
+#[test]
+fn off_a_terminal_it_is_120_columns_wide() {
+    assert_snapshot!(render(&run(), OFF_TERMINAL, false));
+}
+
+#[test]
+fn verbose_adds_what_was_consumed() {
+    assert_snapshot!(render(&run(), OFF_TERMINAL, true));
+}
+
+#[test]
+fn a_terminal_of_80_columns_is_filled_and_not_more() {
+    assert_snapshot!(render(&run(), terminal(80), false));
+}
+
+#[test]
+fn a_terminal_of_40_columns_gives_up_skill_then_detail() {
+    assert_snapshot!(render(&run(), terminal(40), false));
+}
+
+#[test]
+fn the_skill_is_left_out_where_it_is_the_step() {
+    let records = [
+        with_output(record(0, "fetch"), "1"),
+        with_output(record(1, "core/x"), "[]"),
+    ];
+    assert_snapshot!(render(&records, terminal(60), false));
+}
+
+#[test]
+fn coloured_cells_line_up_as_plain_ones_do() {
+    let look = Look {
+        color: true,
+        ..terminal(80)
+    };
+    let coloured = render(&run(), look, false);
+    assert!(
+        coloured.contains("\u{1b}[31mfailed ×3\u{1b}[0m"),
+        "{coloured:?}"
+    );
+    let seen = shown(look, coloured.as_bytes());
+    let plain = render(&run(), terminal(80), false);
+    assert_eq!(seen, plain.trim_end());
+}
+
+#[test]
+fn no_width_breaks_it() {
+    let long = "very-long-name/".repeat(40);
+    let mut records = run();
+    records.push(failed(4, &long));
+    records.push(with_output(record(5, ""), r#""""#));
+    for columns in 0..200 {
+        for verbose in [false, true] {
+            let text = render(&records, terminal(columns), verbose);
+            assert_eq!(text.lines().count(), 7, "{columns}");
+            let widest = text
+                .lines()
+                .map(crate::report::text::columns_of)
+                .max()
+                .unwrap();
+            let room = terminal(columns).usable_columns();
+            let least = if verbose { 52 } else { 36 };
+            assert!(widest <= room.max(least), "{columns}: {widest}\n{text}");
+        }
+    }
+}
+
+#[test]
+fn no_rows_are_no_table() {
+    assert_eq!(render(&[], terminal(80), false), "");
+}

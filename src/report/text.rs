@@ -1,0 +1,211 @@
+//! Text helpers: width, colour, names of signals.
+//!
+//! Invariant: [`shorten`] and [`paint`] are for text that is safe to print already.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+use unicode_width::UnicodeWidthChar;
+
+use crate::model::{ErrorCode, Escaped, ExecutionLogRecord, StepStatus, signal_name};
+
+/// No more than this many bytes of a foreign text are looked at for one line of a table.
+const LINE_BYTES: usize = 4096;
+
+/// What a coloured text says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// It went well.
+    Good,
+    /// It went wrong.
+    Bad,
+    /// It needs a look.
+    Warn,
+    /// It goes on.
+    Active,
+    /// It matters less.
+    Dim,
+    /// It is a heading.
+    Strong,
+    /// It is like the rest.
+    Plain,
+}
+
+impl Tone {
+    /// The select-graphic-rendition parameter; always of two digits, so that every painted cell of
+    /// a column is wider than what is seen by the same amount.
+    fn parameter(self) -> &'static str {
+        match self {
+            Self::Good => "32",
+            Self::Bad => "31",
+            Self::Warn => "33",
+            Self::Active => "36",
+            Self::Dim => "02",
+            Self::Strong => "01",
+            Self::Plain => "00",
+        }
+    }
+
+    /// The tone of a step's outcome.
+    pub(super) fn of(status: StepStatus) -> Self {
+        match status {
+            StepStatus::Success => Self::Good,
+            StepStatus::Failed | StepStatus::Timeout | StepStatus::Rejected => Self::Bad,
+            StepStatus::Canceled => Self::Warn,
+            StepStatus::Skipped => Self::Dim,
+        }
+    }
+}
+
+/// `text` in the colour of `tone`, or as it is where colours are not welcome.
+pub fn paint(color: bool, tone: Tone, text: &str) -> String {
+    if color {
+        format!("\u{1b}[{}m{text}\u{1b}[0m", tone.parameter())
+    } else {
+        text.to_owned()
+    }
+}
+
+/// `text` cut to at most `columns` columns, with a `…` where something was left out.
+pub fn shorten(text: &str, columns: usize) -> String {
+    // Marks of width zero could make a line of any length.
+    let most_chars = columns.saturating_mul(4).saturating_add(16);
+    let mut width = 0_usize;
+    let mut fits_bytes = 0;
+    for (count, (at, c)) in text.char_indices().enumerate() {
+        width += c.width().unwrap_or(1);
+        if width > columns || count >= most_chars {
+            return match columns {
+                0 => String::new(),
+                _ => format!("{}…", &text[..fits_bytes]),
+            };
+        }
+        if width < columns {
+            fits_bytes = at + c.len_utf8();
+        }
+    }
+    text.to_owned()
+}
+
+/// How many columns `text` takes.
+pub(super) fn columns_of(text: &str) -> usize {
+    text.chars().map(|c| c.width().unwrap_or(1)).sum()
+}
+
+/// The first `bytes` bytes of `text`, or a little less to end between two characters.
+pub(super) fn head(text: &str, bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes)]
+}
+
+/// The first line of `text` that is not blank, escaped and bounded.
+pub(super) fn escaped_line(text: &str) -> String {
+    let line = text
+        .lines()
+        .map(str::trim_end)
+        .find(|line| !line.is_empty());
+    Escaped(head(line.unwrap_or_default(), LINE_BYTES)).to_string()
+}
+
+/// One line of a step's output, escaped and bounded: of a string its first line, of anything else
+/// its JSON.
+pub(super) fn output_line(output: &RawValue) -> String {
+    let text = match serde_json::from_str::<String>(output.get()) {
+        Ok(text) => Cow::Owned(text),
+        Err(_) => Cow::Borrowed(output.get()),
+    };
+    escaped_line(&text)
+}
+
+/// A step's label, escaped and bounded. An empty one becomes `step 3`.
+pub(super) fn label_of(label: &str, index: usize) -> String {
+    if label.trim().is_empty() {
+        format!("step {index}")
+    } else {
+        shorten(&Escaped(head(label, LINE_BYTES)).to_string(), 200)
+    }
+}
+
+/// What ended a step that did not succeed, in two words or so: `exit 2`, `SIGKILL`, `timeout`.
+pub(super) fn cause_of(record: &ExecutionLogRecord) -> String {
+    match (record.status, record.error_code) {
+        (StepStatus::Failed, Some(ErrorCode::SkillFailed) | None) => {
+            match (record.signal, record.exit_code) {
+                (Some(signal), _) => signal_name(signal).into_owned(),
+                (None, Some(code)) => format!("exit {code}"),
+                (None, None) => "failed".to_owned(),
+            }
+        }
+        (StepStatus::Failed, Some(ErrorCode::SkillNotLoaded)) => "not loaded".to_owned(),
+        (StepStatus::Failed, Some(code)) => code_words(code).to_owned(),
+        (StepStatus::Rejected, Some(ErrorCode::PolicyRejected) | None) => "rejected".to_owned(),
+        (StepStatus::Rejected, Some(code)) => format!("rejected, {}", code_words(code)),
+        (status, _) => status.as_str().to_owned(),
+    }
+}
+
+/// An error code in words.
+pub(super) fn code_words(code: ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::SkillFailed => "failed",
+        ErrorCode::InvalidOutput => "invalid output",
+        ErrorCode::SkillNotLoaded => "skill not loaded",
+        ErrorCode::ResourceExhausted => "resource exhausted",
+        ErrorCode::ExecutionTimeout => "step timeout",
+        ErrorCode::PlanTimeout => "plan timeout",
+        ErrorCode::Canceled => "canceled",
+        ErrorCode::PolicyRejected => "policy",
+        ErrorCode::CircuitOpen => "circuit open",
+        ErrorCode::InvalidArguments => "invalid arguments",
+        ErrorCode::Skipped => "skipped",
+    }
+}
+
+/// `1 step`, `2 steps`.
+pub(super) fn counted(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shortens_by_columns_not_by_characters() {
+        for (text, columns, want) in [
+            ("abc", 3, "abc"),
+            ("abcd", 3, "ab…"),
+            ("日本語", 6, "日本語"),
+            ("日本語", 5, "日本…"),
+            ("日本語", 4, "日…"),
+            ("日本語", 1, "…"),
+            ("abc", 0, ""),
+            ("", 0, ""),
+            ("e\u{301}a", 2, "e\u{301}a"),
+        ] {
+            let short = shorten(text, columns);
+            assert_eq!(short, want, "{text} to {columns}");
+            assert!(columns_of(&short) <= columns);
+        }
+    }
+
+    #[test]
+    fn marks_without_width_are_bounded_too() {
+        let zalgo = "\u{301}".repeat(100_000);
+        assert!(shorten(&zalgo, 10).len() < 200);
+    }
+
+    #[test]
+    fn output_is_shown_by_its_first_line_or_its_json() {
+        for (json, want) in [
+            (r#""\n\n  one  \ntwo""#, "  one"),
+            (r#""""#, ""),
+            (r#"{"a": [1, "\u001b"]}"#, r#"{"a": [1, "\u001b"]}"#),
+            ("\"a\u{9b}\"", "a\\u{9b}"),
+            (r#""\ud800""#, r#""\ud800""#),
+        ] {
+            let raw = RawValue::from_string(json.to_owned()).unwrap();
+            assert_eq!(output_line(&raw), want);
+        }
+    }
+}
