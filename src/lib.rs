@@ -1,5 +1,39 @@
-//! obs runs execution plans.
+//! obs runs execution plans: lists of steps, most of them written by a language model, each step a
+//! call of a skill with JSON arguments.
+//!
+//! # The way of one plan
+//!
+//! A straight line; no room reaches back to an earlier one.
+//!
+//! 1. [`cli`] turns argv into options. `run` forks the [`process::Zygote`] first of all, while the
+//!    process is small and has one thread.
+//! 2. [`plan::Source`] turns a path into text, [`plan::Document`] text into data that knows its
+//!    place, [`plan::load()`] data into an [`model::ExecutionPlan`] and *all* problems.
+//! 3. [`skill::Registry`] finds the skills, [`runtime::prove`] proves the plan against them:
+//!    programs, arguments, environment, time. Until here nothing has run.
+//! 4. [`runtime::engine`] takes the steps in order. It owns time and signals, and hands each step to
+//!    a [`runtime::SkillExecutor`].
+//! 5. [`runtime::NativeExecutor`] expands the skill's command and asks the [`process::Launcher`] for
+//!    a process tree of its own, fed, read, capped and ended whole.
+//! 6. The outcome becomes an [`model::ExecutionLogRecord`]. It is in the log ([`store`]) before
+//!    anybody hears of it.
+//! 7. [`event::RunEvent`]s feed the [`report`]: table, JSON lines, document, progress, failures.
+//! 8. [`cli::exit_code`] turns the outcome into a number that scripts can rely on.
+//!
+//! # Rooms
+//!
+//! Imports go one way: `cli → {report, store} → runtime → {skill, process} → plan → model`.
+//! [`event`] and [`model`] import nothing above them.
+//!
+//! The domain (plan, step, request, result, record, breaker) is that of the Go package
+//! `openbotstack-core/execution`; its types and traits are here under the same names.
 
+#[cfg(not(target_os = "linux"))]
+compile_error!(
+    "obs needs Linux: it confines and ends process trees with Linux's own means (on Windows use WSL2)"
+);
+
+pub mod cli;
 pub mod event;
 pub mod model;
 pub mod plan;

@@ -1,3 +1,7 @@
-//! The `obs` program.
+//! The `obs` program. All of it is in the library, so that it can be read and tested there.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    obs::cli::main(std::env::args_os())
+}

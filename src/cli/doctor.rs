@@ -1,0 +1,68 @@
+//! `obs doctor`: what this machine can enforce, layer by layer, found by trying.
+
+use std::fmt::Write as _;
+
+use serde_json::json;
+
+use super::args::ListFormat;
+use super::error::{CommandError, Kind};
+use super::printer::Printer;
+use super::{Outcome, exit_code};
+use crate::model::json_pretty;
+use crate::process::{Enforceable, Launcher, RunClock, Zygote};
+
+/// Tries every layer and prints what came of it.
+pub(super) fn doctor(format: ListFormat, printer: &Printer) -> Outcome {
+    let unavailable = |what: &str, error: &dyn std::error::Error| {
+        CommandError::with_source(Kind::Unavailable, what, error)
+    };
+    let zygote =
+        Zygote::start().map_err(|error| unavailable("can't start the helper process", &error))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CommandError::with_source(Kind::Fault, "can't start tokio", &error))?;
+    let enforceable = runtime.block_on(async {
+        let launcher = Launcher::new(zygote, RunClock::new())
+            .map_err(|error| unavailable("can't use the helper process", &error))?;
+        let probed = launcher.probe().await;
+        probed.map_err(|error| unavailable("can't try what can be enforced", &error))
+    })?;
+    match format {
+        ListFormat::Table => printer.data(table(&enforceable)),
+        ListFormat::Json => printer.data_line(document(&enforceable)),
+    }
+    Ok(exit_code::SUCCESS)
+}
+
+fn table(enforceable: &Enforceable) -> String {
+    let mut text = format!("{:<18}{:<10}NEEDS\n", "LAYER", "STATUS");
+    for status in &enforceable.layers {
+        let (word, detail) = match &status.missing {
+            None => ("enforced", status.layer.needs()),
+            Some(reason) => ("MISSING", reason.as_str()),
+        };
+        // Writing to a String can't fail.
+        writeln!(text, "{:<18}{word:<10}{detail}", status.layer.name()).ok();
+    }
+    writeln!(text, "\nLandlock ABI {}", enforceable.landlock_abi).ok();
+    text
+}
+
+fn document(enforceable: &Enforceable) -> String {
+    let layers: Vec<_> = enforceable
+        .layers
+        .iter()
+        .map(|status| {
+            json!({
+                "layer": status.layer.name(),
+                "enforced": status.is_enforced(),
+                "needs": status.layer.needs(),
+                "missing": status.missing,
+            })
+        })
+        .collect();
+    let document = json!({"landlock_abi": enforceable.landlock_abi, "layers": layers});
+    // Values made of text and numbers always have a JSON form.
+    json_pretty(&document).unwrap_or_default()
+}

@@ -1,0 +1,112 @@
+//! `obs run --dry-run`: what would run, and how. Nothing does.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::exit_code;
+use super::printer::Printer;
+use crate::model::{Escaped, json_line, json_pretty};
+use crate::report::Format;
+use crate::runtime::{ProvenPlan, ProvenStep};
+
+/// Prints the proven plan as data.
+pub(super) fn show(plan: &ProvenPlan, workspace: &Path, format: Format, printer: &Printer) -> u8 {
+    match format {
+        Format::Table => printer.data(text(plan, workspace)),
+        Format::Json => printer.data_line(document(plan, workspace)),
+        Format::Jsonl => {
+            for step in steps(plan) {
+                printer.data_line(json_line(&step).unwrap_or_default());
+            }
+        }
+        Format::None => {}
+    }
+    exit_code::SUCCESS
+}
+
+fn text(plan: &ProvenPlan, workspace: &Path) -> String {
+    let mut text = String::new();
+    let workspace = workspace.display().to_string();
+    let steps = plan.steps.len();
+    let plural = if steps == 1 { "" } else { "s" };
+    // Writing to a String can't fail.
+    writeln!(
+        text,
+        "would run {steps} step{plural} in {}",
+        Escaped(&workspace)
+    )
+    .ok();
+    writeln!(text, "run timeout: {}", plan.timeout).ok();
+    for (index, step) in plan.steps.iter().enumerate() {
+        step_text(&mut text, index, step);
+    }
+    text
+}
+
+fn step_text(text: &mut String, index: usize, step: &ProvenStep) {
+    writeln!(text, "\n{index}  {}", Escaped(&step.label)).ok();
+    let version = step
+        .skill_version
+        .as_ref()
+        .map(|version| format!(" {version}"));
+    let skill = format!("{}{}", step.skill_id, version.unwrap_or_default());
+    let mut line = |label: &str, value: &str| {
+        writeln!(text, "   {label:<13}{}", Escaped(value)).ok();
+    };
+    line("skill", &skill);
+    line("command", &command(step));
+    if let Some(program) = &step.program {
+        line("program", &program.display().to_string());
+    }
+    line("timeout", &step.timeout.to_string());
+    for confined_to in &step.confinement {
+        let (label, value) = confined_to
+            .split_once(": ")
+            .unwrap_or(("confined", confined_to));
+        line(label, value);
+    }
+    if step.continue_on_error {
+        line("on error", "the plan goes on");
+    }
+}
+
+fn command(step: &ProvenStep) -> String {
+    if step.command.is_empty() {
+        return "none: a built-in tool".to_owned();
+    }
+    let words = step.command.iter().map(String::as_str);
+    // Words with NUL were refused before; they alone can't be quoted.
+    shlex::try_join(words).unwrap_or_else(|_| step.command.join(" "))
+}
+
+/// Each step as a machine reads it.
+fn steps(plan: &ProvenPlan) -> impl Iterator<Item = Value> {
+    plan.steps.iter().enumerate().map(|(index, step)| {
+        json!({
+            "step_index": index,
+            "step_name": step.name,
+            "step_id": step.label,
+            "step_type": step.step_type,
+            "skill_id": step.skill_id,
+            "skill_version": step.skill_version,
+            "program": step.program.as_ref().map(|path| path.display().to_string()),
+            "command": step.command,
+            "timeout_ms": u64::try_from(step.timeout.duration.as_millis()).unwrap_or(u64::MAX),
+            "permissions": step.permissions,
+            "confinement": step.confinement,
+            "continue_on_error": step.continue_on_error,
+        })
+    })
+}
+
+fn document(plan: &ProvenPlan, workspace: &Path) -> String {
+    let document = json!({
+        "workspace": workspace.display().to_string(),
+        "timeout_ms": u64::try_from(plan.timeout.duration.as_millis()).unwrap_or(u64::MAX),
+        "steps": steps(plan).collect::<Vec<_>>(),
+    });
+    // Values made of text and numbers always have a JSON form.
+    json_pretty(&document).unwrap_or_default()
+}

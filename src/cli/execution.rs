@@ -1,0 +1,235 @@
+//! Running a proven plan: the one place where executor, engine, signals, log and report meet.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::args::IdentityArgs;
+use super::error::{CommandError, Kind};
+use super::exit_code;
+use super::printer::Printer;
+use super::{Outcome, confine, panic};
+use crate::event::{self, EventSender, RunEvent, RunSummary};
+use crate::model::signal_name;
+use crate::process::{Launcher, RunClock, Zygote, ignore_file_size_signal};
+use crate::report::{ReportOptions, ReportOutcome, Reporter, ReporterHandle};
+use crate::runtime::{
+    BaseEnvironment, Cause, Controller, ExecutionContext, Identity, NativeExecutor, ProvenPlan,
+    RunControl, RunDirs, RunOutcome, SandboxPolicy, Signals, SkillExecutor as _, Verdict, engine,
+};
+use crate::skill::Skill;
+use crate::store::LogFile;
+
+/// How long a reporter that is stuck in a write may take after a second signal.
+const STUCK_REPORT_PATIENCE: Duration = Duration::from_secs(2);
+
+/// A plan that is proven, and everything to run it with.
+#[derive(Debug)]
+pub(super) struct Execution {
+    /// The plan.
+    pub(super) plan: ProvenPlan,
+    /// The skills that it calls.
+    pub(super) skills: Vec<Arc<Skill>>,
+    /// obs's own environment.
+    pub(super) environment: BaseEnvironment,
+    /// Where skills work.
+    pub(super) workspace: PathBuf,
+    /// `--run-dir`.
+    pub(super) run_dir: Option<PathBuf>,
+    /// `--log`.
+    pub(super) log: Option<LogFile>,
+    /// Who asks.
+    pub(super) identity: IdentityArgs,
+    /// What is shown.
+    pub(super) report: ReportOptions,
+    /// How skills are confined.
+    pub(super) sandbox: SandboxPolicy,
+    /// `--keep-going`.
+    pub(super) keep_going: bool,
+}
+
+/// What lies ready before the first step.
+struct Ready {
+    launcher: Launcher,
+    signals: Signals,
+    dirs: RunDirs,
+    run_id: String,
+}
+
+impl Execution {
+    /// Runs the plan to its end and gives the exit code.
+    pub(super) fn execute(self, zygote: Zygote, printer: &Printer) -> Outcome {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| CommandError::with_source(Kind::Fault, "can't start tokio", &error))?;
+        let mut ready = {
+            let _inside = runtime.enter();
+            self.make_ready(zygote)?
+        };
+        let skills = self.skills.iter().map(AsRef::as_ref);
+        runtime.block_on(confine::assure(
+            &self.sandbox,
+            skills,
+            &self.workspace,
+            &ready.launcher,
+            printer,
+        ))?;
+        let (events, receiver) = event::channel();
+        let reporter =
+            Reporter::spawn(self.report.clone(), receiver, printer.streams()).map_err(|error| {
+                CommandError::with_source(Kind::Fault, "can't start the reporter", &error)
+            })?;
+        let (controller, control) = Controller::new();
+        let outcome = runtime.block_on(self.drive(&mut ready, &events, &controller, control));
+        let verdict = Verdict::of(&outcome.end, &outcome.records, &self.plan.steps);
+        let code = exit_code::of(verdict.cause);
+        let summary = summary(ready.run_id.clone(), &verdict, code, &outcome);
+        events.emit(RunEvent::RunFinished(summary));
+        drop(events);
+        let last_word = finish_report(reporter, &mut ready.signals, controller.was_forced());
+        let code = match runtime.block_on(last_word) {
+            Some(exit_code::FAULT) => exit_code::FAULT,
+            Some(other) if code == exit_code::SUCCESS => other,
+            _ => code,
+        };
+        drop(ready);
+        // A reporter that is stuck in a write is left behind.
+        runtime.shutdown_background();
+        Ok(code)
+    }
+
+    /// Everything that can go wrong before the first step, does so here.
+    fn make_ready(&self, zygote: Zygote) -> Result<Ready, CommandError> {
+        ignore_file_size_signal();
+        let fault = |error| CommandError::with_source(Kind::Fault, "can't prepare the run", &error);
+        let launcher = Launcher::new(zygote, RunClock::new()).map_err(fault)?;
+        let signals = Signals::listen().map_err(fault)?;
+        let dirs = RunDirs::new(self.run_dir.clone());
+        dirs.prepare(&self.plan)
+            .map_err(|(message, hint)| CommandError::new(Kind::Io, message).hint(hint))?;
+        let run_id = uuid::Uuid::now_v7().to_string();
+        Ok(Ready {
+            launcher,
+            signals,
+            dirs,
+            run_id,
+        })
+    }
+
+    /// The tokio side: one executor, one engine, and the signals beside them.
+    async fn drive(
+        &self,
+        ready: &mut Ready,
+        events: &EventSender,
+        controller: &Controller,
+        control: RunControl,
+    ) -> RunOutcome {
+        let Ready {
+            launcher,
+            signals,
+            dirs,
+            run_id,
+        } = ready;
+        let executor = NativeExecutor::new(
+            launcher,
+            self.environment.clone(),
+            self.workspace.clone(),
+            dirs,
+            self.sandbox.clone(),
+            self.report.stream,
+        );
+        for skill in &self.skills {
+            executor.load_skill(Arc::clone(skill));
+        }
+        let context = ExecutionContext::new(
+            self.identity(run_id),
+            run_id.clone(),
+            self.plan.timeout.duration,
+            launcher.clock().clone(),
+        );
+        let run = engine::Run {
+            logger: &self.log,
+            events,
+            keep_going: self.keep_going,
+        };
+        let outcome = tokio::select! {
+            outcome = executor.execute_plan(&self.plan, &context, run, control) => outcome,
+            never = signals.pass_on(controller, launcher, events) => match never {},
+        };
+        dirs.finish();
+        outcome
+    }
+
+    fn identity(&self, run_id: &str) -> Identity {
+        let flags = &self.identity;
+        let or_empty = |flag: &Option<String>| flag.clone().unwrap_or_default();
+        Identity {
+            request_id: flags
+                .request_id
+                .clone()
+                .unwrap_or_else(|| run_id.to_owned()),
+            assistant_id: flags
+                .assistant_id
+                .clone()
+                .unwrap_or_else(|| self.plan.assistant_id.clone()),
+            session_id: or_empty(&flags.session_id),
+            tenant_id: or_empty(&flags.tenant_id),
+            user_id: or_empty(&flags.user_id),
+        }
+    }
+}
+
+/// The last word on a run.
+fn summary(run_id: String, verdict: &Verdict, code: u8, outcome: &RunOutcome) -> RunSummary {
+    let (decided_by, reason) = match verdict.cause {
+        Cause::Nothing => (None, None),
+        Cause::Step(index, _) => (Some(index), None),
+        Cause::Signal(signal) => (None, Some(signal_name(signal).into_owned())),
+        Cause::PlanTimeout | Cause::Log => (None, verdict.error.clone()),
+    };
+    let unlogged = outcome.unlogged.as_ref().map(|record| {
+        format!(
+            "; `{}` ran ({}), but its record is not in the log",
+            record.step_id, record.status
+        )
+    });
+    RunSummary {
+        run_id,
+        status: verdict.status,
+        exit_code: code,
+        decided_by,
+        reason: reason.map(|reason| reason + unlogged.as_deref().unwrap_or_default()),
+        elapsed: outcome.elapsed,
+    }
+}
+
+/// Waits for the last word to be said, and gives the exit code where it changes it. A reader that
+/// does not read must not keep obs alive once somebody wants its end.
+async fn finish_report(
+    reporter: ReporterHandle,
+    signals: &mut Signals,
+    forced: bool,
+) -> Option<u8> {
+    let impatience = async {
+        if !forced {
+            signals.wants_end().await;
+        }
+        tokio::time::sleep(STUCK_REPORT_PATIENCE).await;
+    };
+    let outcome = tokio::select! {
+        outcome = tokio::task::spawn_blocking(move || reporter.finish()) => outcome.ok()?,
+        () = impatience => return None,
+    };
+    let ReportOutcome {
+        print_error,
+        panicked,
+        ..
+    } = outcome;
+    if panicked {
+        panic::say_first();
+        return Some(exit_code::FAULT);
+    }
+    // The reporter has said what could not be printed.
+    print_error.map(|_| exit_code::FAILED)
+}

@@ -1,0 +1,65 @@
+//! What obs exits with, and why. Scripts rely on these numbers.
+//!
+//! Invariant: the one place where an exit code is chosen. The numbers follow `sysexits.h`, `timeout`
+//! (124) and the shells (128 + signal). A skill's own exit code is in its record, never here.
+
+use crate::model::ErrorCode;
+use crate::runtime::Cause;
+
+/// Everything went well.
+pub const SUCCESS: u8 = 0;
+/// A step failed.
+pub const FAILED: u8 = 1;
+/// The command line is wrong.
+pub const USAGE: u8 = 2;
+/// The plan, a manifest or arguments are invalid.
+pub const INVALID: u8 = 65;
+/// A file can't be read.
+pub const UNREADABLE: u8 = 66;
+/// A skill can't be loaded or started.
+pub const NOT_LOADED: u8 = 69;
+/// A fault in obs.
+pub const FAULT: u8 = 70;
+/// A step went over a limit.
+pub const EXHAUSTED: u8 = 71;
+/// A log or standard output can't be written.
+pub const IO: u8 = 74;
+/// A circuit breaker is open: try later.
+pub const CIRCUIT_OPEN: u8 = 75;
+/// The policy said no.
+pub const REJECTED: u8 = 77;
+/// A step or the run took too long.
+pub const TIMEOUT: u8 = 124;
+/// Added to a signal's number.
+pub const SIGNAL_BASE: u8 = 128;
+
+/// The number for what decided how a run ended.
+pub fn of(cause: Cause) -> u8 {
+    match cause {
+        Cause::Nothing => SUCCESS,
+        Cause::Step(_, error) => code_of(error),
+        Cause::PlanTimeout => TIMEOUT,
+        Cause::Signal(signal) => {
+            SIGNAL_BASE.saturating_add(u8::try_from(signal).unwrap_or_default())
+        }
+        Cause::Log => IO,
+    }
+}
+
+fn code_of(error: Option<ErrorCode>) -> u8 {
+    match error {
+        Some(ErrorCode::SkillNotLoaded) => NOT_LOADED,
+        Some(ErrorCode::ResourceExhausted) => EXHAUSTED,
+        Some(ErrorCode::ExecutionTimeout | ErrorCode::PlanTimeout) => TIMEOUT,
+        Some(ErrorCode::PolicyRejected) => REJECTED,
+        Some(ErrorCode::CircuitOpen) => CIRCUIT_OPEN,
+        Some(ErrorCode::InvalidArguments) => INVALID,
+        Some(
+            ErrorCode::SkillFailed
+            | ErrorCode::InvalidOutput
+            | ErrorCode::Canceled
+            | ErrorCode::Skipped,
+        )
+        | None => FAILED,
+    }
+}

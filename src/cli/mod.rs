@@ -1,0 +1,107 @@
+//! The command line: from arguments to an exit code.
+//!
+//! Invariant: the outermost room. Nothing imports it, it alone ends in an exit code, and only
+//! [`printer`] writes to the terminal.
+
+mod args;
+mod confine;
+mod doctor;
+mod dry_run;
+mod error;
+mod execution;
+pub mod exit_code;
+mod generate;
+mod panic;
+mod parse;
+pub mod printer;
+mod problems;
+mod roots;
+mod run;
+mod skills;
+mod validate;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+
+use crate::model::EscapedLines;
+pub use args::Cli;
+use args::{Command, GlobalArgs};
+use error::CommandError;
+use printer::{ColorChoice, Printer, Verbosity};
+
+/// What a verb gives back: an exit code, or what stopped it.
+type Outcome = Result<u8, CommandError>;
+
+/// Runs obs with the given arguments, the program's name first.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let code = panic::contain(|| match read_arguments(arguments) {
+        Ok(cli) => {
+            let printer = printer_of(&cli.global);
+            let outcome = dispatch(cli.command, &printer);
+            finish(outcome, &printer)
+        }
+        Err(code) => code,
+    });
+    ExitCode::from(code)
+}
+
+/// Parses the command line; help, version and mistakes are printed here.
+fn read_arguments(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, u8> {
+    let error = match parse::parse(arguments) {
+        Ok(cli) => return Ok(cli),
+        Err(error) => error,
+    };
+    let printer = Printer::new(ColorChoice::Auto, Verbosity::Normal);
+    let is_help = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    );
+    if is_help {
+        printer.data(error.render().to_string());
+        return Err(finish(Ok(exit_code::SUCCESS), &printer));
+    }
+    // clap repeats arguments as they came.
+    let text = error.render().to_string();
+    printer.say(EscapedLines(text.trim_end()));
+    Err(exit_code::USAGE)
+}
+
+fn printer_of(global: &GlobalArgs) -> Printer {
+    let verbosity = match (global.quiet, global.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (_, true) => Verbosity::Verbose,
+        _ => Verbosity::Normal,
+    };
+    Printer::new(global.color, verbosity)
+}
+
+fn dispatch(command: Command, printer: &Printer) -> Outcome {
+    match command {
+        Command::Run(args) => run::run(*args, printer),
+        Command::Validate(args) => validate::validate(&args, printer),
+        Command::Skills(command) => skills::skills(command, printer),
+        Command::Doctor { format } => doctor::doctor(format, printer),
+        Command::Completions { shell } => Ok(generate::completions(shell, printer)),
+        Command::Man => generate::man(printer),
+    }
+}
+
+/// Says what went wrong. Data that could not be written outweighs all but a fault in obs.
+fn finish(outcome: Outcome, printer: &Printer) -> u8 {
+    let code = match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            printer.error(error.message(), error.hint_text());
+            error.exit_code()
+        }
+    };
+    match printer.stdout_error() {
+        Some(error) if code != exit_code::FAULT => {
+            printer.error(&format!("can't write to standard output: {error}"), None);
+            exit_code::IO
+        }
+        _ => code,
+    }
+}

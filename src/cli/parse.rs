@@ -1,0 +1,141 @@
+//! From arguments and environment to the command line's values.
+//!
+//! Invariant: what was typed wins over what the environment says. The arguments are read twice: alone
+//! first, so that a mistake in them is told as such, then with the variables, so that what goes wrong
+//! there and only there comes from a variable, which is named.
+
+use std::ffi::{OsStr, OsString};
+
+use clap::builder::{Resettable, StyledStr};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory as _, FromArgMatches as _};
+
+use super::Cli;
+
+/// A typed flag silences the variable of one that it can't stand beside. `OBS_DRY_RUN` is no such
+/// variable: who set it wants nothing to run.
+const SILENCES: [(&str, &str); 5] = [
+    ("quiet", "verbose"),
+    ("verbose", "quiet"),
+    ("dry_run", "print"),
+    ("format", "print"),
+    ("print", "format"),
+];
+
+/// Words of a variable that leave a flag off.
+const OFF: [&str; 6] = ["0", "n", "no", "f", "false", "off"];
+
+/// Reads the command line.
+pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let with_variables = without_env(Cli::command(), &says_nothing);
+    let typed = without_env(Cli::command(), &|_| true).try_get_matches_from(&arguments);
+    let typed = match typed {
+        Ok(typed) => typed,
+        // Help tells of the variables too.
+        Err(error) => {
+            return Err(match Cli::command().try_get_matches_from(&arguments) {
+                Err(other) if other.kind() == error.kind() => other,
+                _ => error,
+            });
+        }
+    };
+    let is_typed = |id: &str| is_typed(&typed, id);
+    let mut silenced: Vec<&str> = SILENCES
+        .iter()
+        .filter(|(typed, _)| is_typed(typed))
+        .map(|(_, silenced)| *silenced)
+        .collect();
+    let prints = std::env::var_os("OBS_PRINT").is_some_and(|value| !value.is_empty());
+    if prints && !silenced.contains(&"print") {
+        silenced.push("format");
+    }
+    let is_silenced = |arg: &Arg| silenced.contains(&arg.get_id().as_str());
+    let command = without_env(with_variables, &is_silenced);
+    let parsed = command.clone().try_get_matches_from(&arguments);
+    parsed
+        .and_then(|matches| Cli::from_arg_matches(&matches))
+        .map_err(|error| name_variable(error, &command))
+}
+
+/// The command without the variables of some of its arguments.
+fn without_env(command: Command, is_dropped: &dyn Fn(&Arg) -> bool) -> Command {
+    command
+        .mut_args(|arg| {
+            if is_dropped(&arg) {
+                arg.env(Resettable::Reset)
+            } else {
+                arg
+            }
+        })
+        .mut_subcommands(|verb| without_env(verb, is_dropped))
+}
+
+/// True where the argument's variable counts as not set: CI systems set empty ones.
+fn says_nothing(arg: &Arg) -> bool {
+    let Some(value) = arg.get_env().and_then(std::env::var_os) else {
+        return false;
+    };
+    let is_flag = matches!(arg.get_action(), ArgAction::SetTrue);
+    let is_off = |value: &OsStr| {
+        let word = value.to_string_lossy().to_ascii_lowercase();
+        OFF.contains(&word.as_str())
+    };
+    value.is_empty() || (is_flag && is_off(&value))
+}
+
+/// True where the argument `id` was typed, at whatever verb.
+fn is_typed(matches: &ArgMatches, id: &str) -> bool {
+    let is_known = matches.try_contains_id(id).is_ok();
+    let here = is_known && matches.value_source(id) == Some(ValueSource::CommandLine);
+    here || matches
+        .subcommand()
+        .is_some_and(|(_, below)| is_typed(below, id))
+}
+
+/// Adds the variable that an error comes from.
+fn name_variable(mut error: clap::Error, command: &Command) -> clap::Error {
+    let names: Vec<String> = [ContextKind::InvalidArg, ContextKind::PriorArg]
+        .into_iter()
+        .filter_map(|kind| match error.get(kind) {
+            Some(ContextValue::String(name)) => Some(vec![name.clone()]),
+            Some(ContextValue::Strings(names)) => Some(names.clone()),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    let variables: Vec<String> = names
+        .iter()
+        .filter_map(|name| variable_of(command, name.split(' ').next()?.strip_prefix("--")?))
+        .map(|variable| format!("`{variable}`"))
+        .collect();
+    if !variables.is_empty() {
+        let what = match error.kind() {
+            ErrorKind::ArgumentConflict => "a flag is set",
+            _ => "the value is set",
+        };
+        let tip = format!(
+            "{what} by {} in the environment: unset or correct it",
+            variables.join(" and ")
+        );
+        let tips = ContextValue::StyledStrs(vec![StyledStr::from(tip)]);
+        error.insert(ContextKind::Suggested, tips);
+    }
+    error
+}
+
+/// The variable that is set for the flag `--long`.
+fn variable_of(command: &Command, long: &str) -> Option<String> {
+    let here = command
+        .get_arguments()
+        .filter(|arg| arg.get_long() == Some(long))
+        .filter_map(Arg::get_env)
+        .find(|name| std::env::var_os(name).is_some())
+        .map(|name| name.to_string_lossy().into_owned());
+    here.or_else(|| {
+        command
+            .get_subcommands()
+            .find_map(|verb| variable_of(verb, long))
+    })
+}

@@ -1,0 +1,176 @@
+//! Problems of one or more files, shown in one of three forms.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::args::ProblemFormat;
+use super::printer::Printer;
+use crate::model::{Escaped, Problems, Severity, json_pretty};
+use crate::plan::{Document, SourceError, diagnostic};
+use crate::skill::LoadProblem;
+
+/// What was found in one file.
+#[derive(Debug)]
+pub(super) enum Finding<'f> {
+    /// The file could not be taken as text.
+    Unread(&'f SourceError),
+    /// The skill could not be loaded, for a reason that has no place in a text.
+    NotLoaded(&'f LoadProblem),
+    /// Its problems; maybe none.
+    Read {
+        /// The file.
+        document: &'f Document,
+        /// What is wrong with it.
+        problems: &'f Problems,
+    },
+}
+
+impl<'f> Finding<'f> {
+    /// How many problems of `severity` it has.
+    fn count(&self, severity: Severity) -> usize {
+        match self {
+            Self::Unread(_) | Self::NotLoaded(_) => usize::from(severity == Severity::Error),
+            Self::Read { problems, .. } => problems.count(severity),
+        }
+    }
+
+    /// The problem of something that could not be read, else the text and its problems.
+    fn split(&self) -> Result<(&'f Document, &'f Problems), Bare> {
+        match self {
+            Self::Unread(error) => Err(Bare {
+                code: error.code(),
+                message: error.to_string(),
+                help: error.help().map(str::to_owned),
+                file: Some(error.name().to_owned()),
+            }),
+            Self::NotLoaded(error) => Err(Bare {
+                code: error.code(),
+                message: error.to_string(),
+                help: error.help(),
+                file: None,
+            }),
+            Self::Read { document, problems } => Ok((document, problems)),
+        }
+    }
+
+    /// The problems as machines read them.
+    pub(super) fn machine(&self) -> Vec<Value> {
+        match self.split() {
+            Err(bare) => vec![bare.machine()],
+            Ok((document, problems)) => problems
+                .iter()
+                .map(|problem| diagnostic::machine(problem, document))
+                .collect(),
+        }
+    }
+
+    /// The problems as text, each ending in an empty line.
+    pub(super) fn text(&self, color: bool) -> String {
+        let (document, problems) = match self.split() {
+            Err(bare) => return bare.text(),
+            Ok(read) => read,
+        };
+        let snippets = problems
+            .iter()
+            .map(|p| diagnostic::snippet(p, document, color) + "\n");
+        let mut text: String = snippets.collect();
+        if problems.left_out() > 0 {
+            // Writing to a String can't fail.
+            writeln!(text, "... and {} more problems\n", problems.left_out()).ok();
+        }
+        text
+    }
+
+    fn github(&self) -> String {
+        match self.split() {
+            Err(bare) => bare.github(),
+            Ok((document, problems)) => problems
+                .iter()
+                .map(|problem| diagnostic::github(problem, document))
+                .collect(),
+        }
+    }
+}
+
+/// A problem of something that could not be read, so that it has no place in a text.
+struct Bare {
+    code: &'static str,
+    message: String,
+    help: Option<String>,
+    file: Option<String>,
+}
+
+impl Bare {
+    fn text(&self) -> String {
+        let help = self
+            .help
+            .as_ref()
+            .map(|help| format!("  = help: {}\n", Escaped(help)));
+        let help = help.unwrap_or_default();
+        format!("error[{}]: {}\n{help}\n", self.code, Escaped(&self.message))
+    }
+
+    fn github(&self) -> String {
+        let message = Escaped(&self.message).to_string().replace('%', "%25");
+        format!("::error title={}::{message}\n", self.code)
+    }
+
+    fn machine(&self) -> Value {
+        json!({
+            "code": self.code,
+            "severity": Severity::Error.as_str(),
+            "message": self.message,
+            "help": self.help,
+            "pointer": "",
+            "step_index": null,
+            "file": self.file,
+            "line": null,
+            "column": null,
+            "expected": null,
+            "got": null,
+            "fix": null,
+        })
+    }
+}
+
+/// Prints findings as the data of a command.
+pub(super) fn print(findings: &[Finding<'_>], format: ProblemFormat, printer: &Printer) {
+    match format {
+        ProblemFormat::Text => {
+            let color = printer.stdout_has_color();
+            for finding in findings {
+                printer.data(finding.text(color));
+            }
+        }
+        ProblemFormat::Json => {
+            let all: Vec<Value> = findings.iter().flat_map(Finding::machine).collect();
+            // Values made of text and numbers always have a JSON form.
+            printer.data_line(json_pretty(&all).unwrap_or_default());
+        }
+        ProblemFormat::Github => {
+            for finding in findings {
+                printer.data(finding.github());
+            }
+        }
+    }
+}
+
+/// `2 errors, 1 warning`; empty where there is neither.
+pub(super) fn counts(findings: &[Finding<'_>]) -> String {
+    let count = |severity| {
+        findings
+            .iter()
+            .map(|finding| finding.count(severity))
+            .sum::<usize>()
+    };
+    [
+        (count(Severity::Error), "error"),
+        (count(Severity::Warning), "warning"),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, noun)| format!("{count} {noun}{}", if count == 1 { "" } else { "s" }))
+    .collect::<Vec<_>>()
+    .join(", ")
+}

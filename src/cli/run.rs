@@ -1,0 +1,189 @@
+//! `obs run`: the way of one plan, from its file to an exit code.
+
+use std::sync::Arc;
+
+use super::args::{OutputArgs, RunArgs};
+use super::error::{CommandError, Kind};
+use super::execution::Execution;
+use super::printer::{Printer, Verbosity};
+use super::problems::{self, Finding};
+use super::{Outcome, confine, dry_run, exit_code, roots};
+use crate::plan::{self, LoadedPlan, Source, SourceError};
+use crate::process::Zygote;
+use crate::report::{Format, JsonDocument, ReportOptions, write_json_document};
+use crate::runtime::prove::{self, Question};
+use crate::runtime::{BaseEnvironment, ProvenPlan};
+use crate::skill::LoadProblem;
+use crate::store::LogFile;
+
+/// Runs the verb.
+pub(super) fn run(args: RunArgs, printer: &Printer) -> Outcome {
+    // First of all, while this process is small and single-threaded: see `process`.
+    let zygote = Zygote::start().map_err(|error| {
+        CommandError::with_source(Kind::Unavailable, "can't start the helper process", &error)
+    })?;
+    let environment = BaseEnvironment::of_this_process();
+    let workspace = roots::workspace(args.place.workspace.as_deref())?;
+    let mut loaded = match Source::read(&args.plan, args.max_plan_size) {
+        Ok(source) => plan::load(source),
+        Err(error) => return Ok(refuse_unread(&error, &args, printer)),
+    };
+    let sandbox = confine::policy(&args.sandbox, &environment);
+    let registry = roots::registry(&args.roots, Some(&args.plan))?;
+    let limits = args.time.flags();
+    let question = Question {
+        registry: &registry,
+        workspace: &workspace,
+        environment: &environment,
+        limits,
+        sandbox: &sandbox,
+    };
+    let proof = prove::prove(&mut loaded, &question);
+    drop_told_assistant(&mut loaded, &args);
+    let is_refused = args.strict && !loaded.problems.is_empty();
+    let (Some(plan), false) = (proof.plan, is_refused) else {
+        return Ok(refuse(&loaded, &proof.not_loaded, &args, printer));
+    };
+    say_warnings(&loaded, printer);
+    check_print(&args, &plan)?;
+    if args.dry_run {
+        return Ok(dry_run::show(
+            &plan,
+            &workspace,
+            args.output.format,
+            printer,
+        ));
+    }
+    let log = args
+        .output
+        .log
+        .as_deref()
+        .map(LogFile::open)
+        .transpose()
+        .map_err(|error| {
+            CommandError::new(Kind::Io, error).hint("nothing was run; give another `--log`")
+        })?;
+    let (document, problems) = (&loaded.document, &loaded.problems);
+    let problems = Finding::Read { document, problems }.machine();
+    let execution = Execution {
+        plan,
+        skills: proof.skills,
+        environment,
+        workspace,
+        run_dir: args.place.run_dir,
+        log,
+        identity: args.identity,
+        report: report_options(args.output, problems, printer),
+        sandbox,
+        keep_going: args.keep_going,
+    };
+    execution.execute(zygote, printer)
+}
+
+fn report_options(
+    output: OutputArgs,
+    problems: Vec<serde_json::Value>,
+    printer: &Printer,
+) -> ReportOptions {
+    ReportOptions {
+        format: output.format,
+        print: output.print,
+        progress: output.progress,
+        stream: output.stream,
+        quiet: printer.verbosity() == Verbosity::Quiet,
+        verbose: printer.verbosity() == Verbosity::Verbose,
+        problems,
+    }
+}
+
+/// `--print` must name a step before anything runs.
+fn check_print(args: &RunArgs, plan: &ProvenPlan) -> Result<(), CommandError> {
+    let Some(print) = &args.output.print else {
+        return Ok(());
+    };
+    let names = plan.steps.iter().enumerate().flat_map(|(index, step)| {
+        let label = (index, step.label.as_str());
+        std::iter::once(label).chain((step.name != step.label).then_some((index, &*step.name)))
+    });
+    print
+        .resolve(names)
+        .map(drop)
+        .map_err(|error| CommandError::new(Kind::Usage, error))
+}
+
+/// A flag that names the assistant makes up for a plan that doesn't.
+fn drop_told_assistant(loaded: &mut LoadedPlan, args: &RunArgs) {
+    if args.identity.assistant_id.is_some() {
+        let problems = loaded.problems.kept_mut();
+        problems.retain(|problem| problem.code != "no_assistant_id");
+    }
+}
+
+fn say_warnings(loaded: &LoadedPlan, printer: &Printer) {
+    for problem in loaded.problems.iter() {
+        let step = problem.step_index.map(|index| format!("step {index}: "));
+        printer.warning(&format!("{}{}", step.unwrap_or_default(), problem.message));
+    }
+}
+
+/// Says why a plan that could not be read does not run.
+fn refuse_unread(error: &SourceError, args: &RunArgs, printer: &Printer) -> u8 {
+    let code = if error.is_unreadable() {
+        exit_code::UNREADABLE
+    } else {
+        exit_code::INVALID
+    };
+    refuse_with(&[Finding::Unread(error)], code, args, printer);
+    code
+}
+
+/// Says everything that is wrong with a plan.
+fn refuse(
+    loaded: &LoadedPlan,
+    not_loaded: &[Arc<LoadProblem>],
+    args: &RunArgs,
+    printer: &Printer,
+) -> u8 {
+    let mut findings = vec![Finding::Read {
+        document: &loaded.document,
+        problems: &loaded.problems,
+    }];
+    let manifests = not_loaded.iter().filter_map(|error| error.loaded());
+    findings.extend(manifests.map(|m| Finding::Read {
+        document: &m.document,
+        problems: &m.problems,
+    }));
+    refuse_with(&findings, exit_code::INVALID, args, printer);
+    let name = &loaded.document.source.name;
+    let counts = problems::counts(&findings);
+    let strict = if loaded.problems.has_errors() {
+        ""
+    } else {
+        " (`--strict`)"
+    };
+    printer.error(&format!("`{name}` does not run: {counts}{strict}"), None);
+    exit_code::INVALID
+}
+
+fn refuse_with(findings: &[Finding<'_>], code: u8, args: &RunArgs, printer: &Printer) {
+    let color = printer.stderr_has_color();
+    for finding in findings {
+        let text = finding.text(color);
+        if !text.is_empty() {
+            printer.say(text.trim_end_matches('\n'));
+            printer.say("");
+        }
+    }
+    if args.output.format == Format::Json {
+        let problems: Vec<_> = findings.iter().flat_map(Finding::machine).collect();
+        let document = JsonDocument {
+            run_id: None,
+            status: "invalid",
+            exit_code: code,
+            problems: &problems,
+            records: &[],
+            resumable: false,
+        };
+        write_json_document(&*printer.streams(), &document);
+    }
+}

@@ -1,0 +1,90 @@
+//! `obs skills check`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::cli::args::{CheckArgs, ProblemFormat};
+use crate::cli::error::{CommandError, Kind};
+use crate::cli::printer::Printer;
+use crate::cli::problems::{self, Finding};
+use crate::cli::{Outcome, exit_code, roots};
+use crate::runtime::BaseEnvironment;
+use crate::skill::{Checked, LoadProblem, Surroundings, check as check_skill};
+
+/// Checks the named skills, or all.
+pub(super) fn check(args: &CheckArgs, printer: &Printer) -> Outcome {
+    let directories = directories(args)?;
+    let environment = BaseEnvironment::of_this_process();
+    let workspace = roots::workspace(None)?;
+    let surroundings = Surroundings {
+        workspace: &workspace,
+        home: environment.get("HOME").map(Path::new),
+        path: environment.path(),
+        is_set: &|name| environment.get(name).is_some(),
+    };
+    let checked: Vec<Result<Checked, Arc<LoadProblem>>> = directories
+        .iter()
+        .map(|(root, below)| check_skill(root, below, &surroundings))
+        .collect();
+    let findings: Vec<Finding<'_>> = checked.iter().map(finding).collect();
+    problems::print(&findings, args.format, printer);
+    let is_wrong = checked.iter().any(|checked| {
+        !checked
+            .as_ref()
+            .is_ok_and(|checked| !checked.problems.has_errors())
+    });
+    let counts = problems::counts(&findings);
+    let plural = if checked.len() == 1 { "" } else { "s" };
+    let counts = if counts.is_empty() {
+        "no problems".to_owned()
+    } else {
+        counts
+    };
+    if args.format == ProblemFormat::Text {
+        printer.note(format_args!(
+            "checked {} skill{plural}: {counts}",
+            checked.len()
+        ));
+    }
+    Ok(if is_wrong {
+        exit_code::INVALID
+    } else {
+        exit_code::SUCCESS
+    })
+}
+
+fn finding(checked: &Result<Checked, Arc<LoadProblem>>) -> Finding<'_> {
+    match checked {
+        Ok(checked) => Finding::Read {
+            document: &checked.document,
+            problems: &checked.problems,
+        },
+        Err(problem) => Finding::NotLoaded(problem),
+    }
+}
+
+/// Root and path below it of each skill that was asked for.
+fn directories(args: &CheckArgs) -> Result<Vec<(PathBuf, PathBuf)>, CommandError> {
+    let registry = roots::registry(&args.roots, None)?;
+    let listing = registry.list();
+    let wanted = |id: &str| args.ids.is_empty() || args.ids.iter().any(|skill| skill == id);
+    let found: Vec<_> = listing
+        .skills
+        .iter()
+        .filter(|listed| wanted(&listed.id))
+        .collect();
+    for id in &args.ids {
+        if !found.iter().any(|listed| listed.id == *id) {
+            let error = CommandError::new(Kind::Invalid, format_args!("unknown skill `{id}`"));
+            return Err(match registry.nearest_id(id) {
+                Some(near) => error.hint(format_args!("did you mean `{near}`?")),
+                None => error.hint("`obs skills list` shows the skills there are"),
+            });
+        }
+    }
+    let paths = found.into_iter().filter_map(|listed| {
+        let (root, dir) = (listed.root.as_ref()?, listed.dir.as_ref()?);
+        Some((root.clone(), dir.strip_prefix(root).ok()?.to_owned()))
+    });
+    Ok(paths.collect())
+}

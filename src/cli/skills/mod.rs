@@ -1,0 +1,48 @@
+//! `obs skills`: one room for each verb.
+
+mod check;
+mod list;
+mod new;
+mod run;
+mod show;
+
+use std::sync::Arc;
+
+use super::args::{RootArgs, SkillsCommand};
+use super::error::{CommandError, Kind};
+use super::printer::Printer;
+use super::{Outcome, roots};
+use crate::skill::{Registry, Skill};
+
+/// Runs the verb.
+pub(super) fn skills(command: SkillsCommand, printer: &Printer) -> Outcome {
+    match command {
+        SkillsCommand::List(args) => list::list(&args, printer),
+        SkillsCommand::Show(args) => show::show(&args, printer),
+        SkillsCommand::Check(args) => check::check(&args, printer),
+        SkillsCommand::New(args) => new::new(&args, printer),
+        SkillsCommand::Run(args) => run::run(*args, printer),
+    }
+}
+
+/// The skill that `id` names.
+fn find(id: &str, args: &RootArgs) -> Result<(Registry, Arc<Skill>), CommandError> {
+    let registry = roots::registry(args, None)?;
+    match registry.find(id) {
+        Ok(Some(skill)) => Ok((registry, skill)),
+        Ok(None) => {
+            let error = CommandError::new(Kind::Invalid, format_args!("unknown skill `{id}`"));
+            Err(match registry.nearest_id(id) {
+                Some(near) => error.hint(format_args!("did you mean `{near}`?")),
+                None => error.hint("`obs skills list` shows the skills there are"),
+            })
+        }
+        Err(problem) => {
+            let error = CommandError::new(Kind::Invalid, &problem);
+            Err(match problem.help() {
+                Some(help) => error.hint(help),
+                None => error,
+            })
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! `obs skills new`.
+
+use std::path::Path;
+
+use crate::cli::args::NewArgs;
+use crate::cli::error::{CommandError, Kind};
+use crate::cli::printer::Printer;
+use crate::cli::{Outcome, exit_code, roots};
+use crate::runtime::BaseEnvironment;
+use crate::skill::{SkillId, Surroundings, check, manifest_text, write_new};
+
+/// Writes a manifest from a command and says what is left to do.
+pub(super) fn new(args: &NewArgs, printer: &Printer) -> Outcome {
+    let id = SkillId::parse(&args.name)
+        .map_err(|error| CommandError::new(Kind::Usage, &error).hint(error.help()))?;
+    if id.is_reserved() {
+        let message = format_args!("the id `{id}` is reserved for tools that are built in");
+        return Err(CommandError::new(Kind::Usage, message).hint("choose another name"));
+    }
+    let text = manifest_text(&id, &args.command).map_err(|error| {
+        let refused = CommandError::new(Kind::Usage, &error);
+        match error.help {
+            Some(help) => refused.hint(help),
+            None => refused,
+        }
+    })?;
+    let path = write_new(&args.root, &id, &text).map_err(|error| {
+        let what = format!("can't make the skill `{id}`");
+        CommandError::with_source(Kind::Io, what, &error)
+            .hint("choose another name or another root with `--skills`")
+    })?;
+    printer.data_line(path.display());
+    warn_of_program(&args.root, &id, printer);
+    printer.note("say in its `description` what it is good for, then try it with `obs skills run`");
+    Ok(exit_code::SUCCESS)
+}
+
+/// A program may still be written or installed, so a missing one only gets a warning.
+fn warn_of_program(root: &Path, id: &SkillId, printer: &Printer) {
+    let environment = BaseEnvironment::of_this_process();
+    let Ok(workspace) = roots::workspace(None) else {
+        return;
+    };
+    let surroundings = Surroundings {
+        workspace: &workspace,
+        home: environment.get("HOME").map(Path::new),
+        path: environment.path(),
+        is_set: &|name| environment.get(name).is_some(),
+    };
+    let Ok(checked) = check(root, Path::new(id.as_str()), &surroundings) else {
+        return;
+    };
+    let of_program = |problem: &&crate::model::Problem| problem.code == "program";
+    for problem in checked.problems.iter().filter(of_program) {
+        let help = problem.help.as_ref().map(|help| format!(" ({help})"));
+        printer.warning(&format!("{}{}", problem.message, help.unwrap_or_default()));
+    }
+}

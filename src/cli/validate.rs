@@ -1,0 +1,129 @@
+//! `obs validate`: everything that is wrong with plans, and nothing runs.
+
+use std::path::Path;
+
+use super::args::{ProblemFormat, ValidateArgs};
+use super::error::CommandError;
+use super::printer::{Printer, Verbosity};
+use super::problems::{self, Finding};
+use super::{Outcome, confine, exit_code, roots};
+use crate::model::{Escaped, Severity};
+use crate::plan::{self, LoadedPlan, Source, SourceError};
+use crate::runtime::BaseEnvironment;
+use crate::runtime::prove::{self, Proof, Question, TimeFlags};
+
+/// What became of one file.
+enum Checked {
+    Unread(SourceError),
+    Read {
+        loaded: Box<LoadedPlan>,
+        proof: Proof,
+    },
+}
+
+/// Runs the verb.
+pub(super) fn validate(args: &ValidateArgs, printer: &Printer) -> Outcome {
+    let workspace = roots::workspace(args.workspace.as_deref())?;
+    let environment = BaseEnvironment::of_this_process();
+    let checked: Vec<Checked> = args
+        .plans
+        .iter()
+        .map(|path| check(path, args, &workspace, &environment))
+        .collect::<Result<_, _>>()?;
+    // A file that can't be read says more than one that is wrong.
+    let code = checked
+        .iter()
+        .map(|checked| checked.code(args.strict))
+        .max()
+        .unwrap_or_default();
+    let findings: Vec<Finding<'_>> = checked.iter().flat_map(Checked::findings).collect();
+    let is_hidden = printer.verbosity() == Verbosity::Quiet
+        && args.format == ProblemFormat::Text
+        && code == exit_code::SUCCESS;
+    if !is_hidden {
+        problems::print(&findings, args.format, printer);
+    }
+    let counts = problems::counts(&findings);
+    if !counts.is_empty() {
+        printer.note(&counts);
+    }
+    for (path, checked) in args.plans.iter().zip(&checked) {
+        if let Checked::Read { loaded, .. } = checked
+            && checked.code(args.strict) == exit_code::SUCCESS
+        {
+            let name = path.display().to_string();
+            let steps = loaded.plan.steps.len();
+            let plural = if steps == 1 { "" } else { "s" };
+            printer.note(format_args!(
+                "ok: {} ({steps} step{plural})",
+                Escaped(&name)
+            ));
+        }
+    }
+    Ok(code)
+}
+
+fn check(
+    path: &Path,
+    args: &ValidateArgs,
+    workspace: &Path,
+    environment: &BaseEnvironment,
+) -> Result<Checked, CommandError> {
+    Ok(match Source::read(path, args.max_plan_size) {
+        Err(error) => Checked::Unread(error),
+        Ok(source) => {
+            let mut loaded = plan::load(source);
+            let registry = roots::registry(&args.roots, Some(path))?;
+            let limits = TimeFlags::default();
+            let sandbox = confine::default_policy(environment);
+            let question = Question {
+                registry: &registry,
+                workspace,
+                environment,
+                limits,
+                sandbox: &sandbox,
+            };
+            let proof = prove::prove(&mut loaded, &question);
+            Checked::Read {
+                loaded: Box::new(loaded),
+                proof,
+            }
+        }
+    })
+}
+
+impl Checked {
+    /// The plan's own problems, then those of the manifests that it needs.
+    fn findings(&self) -> Vec<Finding<'_>> {
+        match self {
+            Self::Unread(error) => vec![Finding::Unread(error)],
+            Self::Read { loaded, proof } => {
+                let read = |document, problems| Finding::Read { document, problems };
+                let manifests = proof.not_loaded.iter().filter_map(|error| error.loaded());
+                let manifests = manifests.map(|loaded| read(&loaded.document, &loaded.problems));
+                std::iter::once(read(&loaded.document, &loaded.problems))
+                    .chain(manifests)
+                    .collect()
+            }
+        }
+    }
+
+    fn code(&self, strict: bool) -> u8 {
+        match self {
+            Self::Unread(error) if error.is_unreadable() => exit_code::UNREADABLE,
+            Self::Unread(_) => exit_code::INVALID,
+            Self::Read { loaded, proof } => {
+                let fails = |severity| severity == Severity::Error || strict;
+                let own = loaded
+                    .problems
+                    .iter()
+                    .any(|problem| fails(problem.severity));
+                if own || proof.plan.is_none() {
+                    exit_code::INVALID
+                } else {
+                    exit_code::SUCCESS
+                }
+            }
+        }
+    }
+}
