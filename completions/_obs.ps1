@@ -1,0 +1,289 @@
+
+using namespace System.Management.Automation
+using namespace System.Management.Automation.Language
+
+Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
+    param($wordToComplete, $commandAst, $cursorPosition)
+
+    $commandElements = $commandAst.CommandElements
+    $command = @(
+        'obs'
+        for ($i = 1; $i -lt $commandElements.Count; $i++) {
+            $element = $commandElements[$i]
+            if ($element -isnot [StringConstantExpressionAst] -or
+                $element.StringConstantType -ne [StringConstantType]::BareWord -or
+                $element.Value.StartsWith('-') -or
+                $element.Value -eq $wordToComplete) {
+                break
+        }
+        $element.Value
+    }) -join ';'
+
+    $completions = @(switch ($command) {
+        'obs' {
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Prove a plan and run it')
+            [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Say everything that is wrong with a plan, and run nothing')
+            [CompletionResult]::new('skills', 'skills', [CompletionResultType]::ParameterValue, 'List, show, check, make and try skills')
+            [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Show what this machine can enforce, found by trying')
+            [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script for a shell')
+            [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print the manual page')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'obs;run' {
+            [CompletionResult]::new('--skills', '--skills', [CompletionResultType]::ParameterName, 'Look for skills below DIR first; may be given more than once')
+            [CompletionResult]::new('--max-plan-size', '--max-plan-size', [CompletionResultType]::ParameterName, 'The largest plan that is read, in bytes')
+            [CompletionResult]::new('--workspace', '--workspace', [CompletionResultType]::ParameterName, 'The directory that skills work in [default: where obs was started]')
+            [CompletionResult]::new('--run-dir', '--run-dir', [CompletionResultType]::ParameterName, 'The directory for files between steps [default: a fresh one, removed at the end]')
+            [CompletionResult]::new('--sandbox', '--sandbox', [CompletionResultType]::ParameterName, 'How strictly skills are confined to what their manifests ask for')
+            [CompletionResult]::new('--max-memory', '--max-memory', [CompletionResultType]::ParameterName, 'The most memory of each step''s processes together, in MiB; tightens the manifest')
+            [CompletionResult]::new('--max-cpu', '--max-cpu', [CompletionResultType]::ParameterName, 'The most CPU time of each step''s processes together; tightens the manifest')
+            [CompletionResult]::new('--max-processes', '--max-processes', [CompletionResultType]::ParameterName, 'The most processes of each step at the same time; tightens the manifest and the default of 512')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Bound on the whole run: replaces the default of 10m, caps the plan''s own')
+            [CompletionResult]::new('--step-timeout', '--step-timeout', [CompletionResultType]::ParameterName, 'Bound on each step: replaces the default of 120s, caps what plan and manifest say')
+            [CompletionResult]::new('--grace', '--grace', [CompletionResultType]::ParameterName, 'Time between SIGTERM and SIGKILL for skills that don''t say [default: 5s]')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'What standard output gets')
+            [CompletionResult]::new('--print', '--print', [CompletionResultType]::ParameterName, 'Print one value of one step''s output, and nothing else, on standard output')
+            [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How progress is shown on standard error')
+            [CompletionResult]::new('--log', '--log', [CompletionResultType]::ParameterName, 'Append every event to FILE as a JSON line')
+            [CompletionResult]::new('--request-id', '--request-id', [CompletionResultType]::ParameterName, 'Your own id for the run [default: obs''s run id]')
+            [CompletionResult]::new('--assistant-id', '--assistant-id', [CompletionResultType]::ParameterName, 'The assistant that wrote the plan [default: the plan''s `assistant_id`]')
+            [CompletionResult]::new('--session-id', '--session-id', [CompletionResultType]::ParameterName, 'The session that the run belongs to')
+            [CompletionResult]::new('--tenant-id', '--tenant-id', [CompletionResultType]::ParameterName, 'The tenant')
+            [CompletionResult]::new('--user-id', '--user-id', [CompletionResultType]::ParameterName, 'The user')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Prove the plan, show what would run, and run nothing')
+            [CompletionResult]::new('--keep-going', '--keep-going', [CompletionResultType]::ParameterName, 'Go on after a failed step')
+            [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Refuse a plan that has warnings')
+            [CompletionResult]::new('--stream', '--stream', [CompletionResultType]::ParameterName, 'Show what skills write to standard error while they run')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'obs;validate' {
+            [CompletionResult]::new('--skills', '--skills', [CompletionResultType]::ParameterName, 'Look for skills below DIR first; may be given more than once')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How problems are shown')
+            [CompletionResult]::new('--workspace', '--workspace', [CompletionResultType]::ParameterName, 'The directory that skills would work in [default: where obs was started]')
+            [CompletionResult]::new('--max-plan-size', '--max-plan-size', [CompletionResultType]::ParameterName, 'The largest plan that is read, in bytes')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected')
+            [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Take warnings as errors')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'obs;skills' {
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List all skills with their descriptions')
+            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show one skill: what it takes, gives, runs and may do')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check the manifests of skills')
+            [CompletionResult]::new('new', 'new', [CompletionResultType]::ParameterValue, 'Write a manifest from a command')
+            [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Run one skill, with the same checks as a plan''s step')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'obs;skills;list' {
+            [CompletionResult]::new('--skills', '--skills', [CompletionResultType]::ParameterName, 'Look for skills below DIR first; may be given more than once')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How it is shown')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'obs;skills;show' {
+            [CompletionResult]::new('--skills', '--skills', [CompletionResultType]::ParameterName, 'Look for skills below DIR first; may be given more than once')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How it is shown')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'obs;skills;check' {
+            [CompletionResult]::new('--skills', '--skills', [CompletionResultType]::ParameterName, 'Look for skills below DIR first; may be given more than once')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How problems are shown')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'obs;skills;new' {
+            [CompletionResult]::new('--skills', '--skills', [CompletionResultType]::ParameterName, 'The skills root to write to')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'obs;skills;run' {
+            [CompletionResult]::new('--set', '--set', [CompletionResultType]::ParameterName, 'Set an argument; the value is JSON where the schema or its form says so, else text')
+            [CompletionResult]::new('--inputs', '--inputs', [CompletionResultType]::ParameterName, 'Read the arguments from a JSON or YAML file; `-` reads standard input')
+            [CompletionResult]::new('--skills', '--skills', [CompletionResultType]::ParameterName, 'Look for skills below DIR first; may be given more than once')
+            [CompletionResult]::new('--workspace', '--workspace', [CompletionResultType]::ParameterName, 'The directory that skills work in [default: where obs was started]')
+            [CompletionResult]::new('--run-dir', '--run-dir', [CompletionResultType]::ParameterName, 'The directory for files between steps [default: a fresh one, removed at the end]')
+            [CompletionResult]::new('--sandbox', '--sandbox', [CompletionResultType]::ParameterName, 'How strictly skills are confined to what their manifests ask for')
+            [CompletionResult]::new('--max-memory', '--max-memory', [CompletionResultType]::ParameterName, 'The most memory of each step''s processes together, in MiB; tightens the manifest')
+            [CompletionResult]::new('--max-cpu', '--max-cpu', [CompletionResultType]::ParameterName, 'The most CPU time of each step''s processes together; tightens the manifest')
+            [CompletionResult]::new('--max-processes', '--max-processes', [CompletionResultType]::ParameterName, 'The most processes of each step at the same time; tightens the manifest and the default of 512')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Bound on the whole run: replaces the default of 10m, caps the plan''s own')
+            [CompletionResult]::new('--step-timeout', '--step-timeout', [CompletionResultType]::ParameterName, 'Bound on each step: replaces the default of 120s, caps what plan and manifest say')
+            [CompletionResult]::new('--grace', '--grace', [CompletionResultType]::ParameterName, 'Time between SIGTERM and SIGKILL for skills that don''t say [default: 5s]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'obs;skills;help' {
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List all skills with their descriptions')
+            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show one skill: what it takes, gives, runs and may do')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check the manifests of skills')
+            [CompletionResult]::new('new', 'new', [CompletionResultType]::ParameterValue, 'Write a manifest from a command')
+            [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Run one skill, with the same checks as a plan''s step')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'obs;skills;help;list' {
+            break
+        }
+        'obs;skills;help;show' {
+            break
+        }
+        'obs;skills;help;check' {
+            break
+        }
+        'obs;skills;help;new' {
+            break
+        }
+        'obs;skills;help;run' {
+            break
+        }
+        'obs;skills;help;help' {
+            break
+        }
+        'obs;doctor' {
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How it is shown')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'obs;completions' {
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'obs;man' {
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'obs;help' {
+            [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Prove a plan and run it')
+            [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Say everything that is wrong with a plan, and run nothing')
+            [CompletionResult]::new('skills', 'skills', [CompletionResultType]::ParameterValue, 'List, show, check, make and try skills')
+            [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Show what this machine can enforce, found by trying')
+            [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script for a shell')
+            [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print the manual page')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'obs;help;run' {
+            break
+        }
+        'obs;help;validate' {
+            break
+        }
+        'obs;help;skills' {
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List all skills with their descriptions')
+            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show one skill: what it takes, gives, runs and may do')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check the manifests of skills')
+            [CompletionResult]::new('new', 'new', [CompletionResultType]::ParameterValue, 'Write a manifest from a command')
+            [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Run one skill, with the same checks as a plan''s step')
+            break
+        }
+        'obs;help;skills;list' {
+            break
+        }
+        'obs;help;skills;show' {
+            break
+        }
+        'obs;help;skills;check' {
+            break
+        }
+        'obs;help;skills;new' {
+            break
+        }
+        'obs;help;skills;run' {
+            break
+        }
+        'obs;help;doctor' {
+            break
+        }
+        'obs;help;completions' {
+            break
+        }
+        'obs;help;man' {
+            break
+        }
+        'obs;help;help' {
+            break
+        }
+    })
+
+    $completions.Where{ $_.CompletionText -like "$wordToComplete*" } |
+        Sort-Object -Property ListItemText
+}

@@ -1,0 +1,252 @@
+
+use builtin;
+use str;
+
+set edit:completion:arg-completer[obs] = {|@words|
+    fn spaces {|n|
+        builtin:repeat $n ' ' | str:join ''
+    }
+    fn cand {|text desc|
+        edit:complex-candidate $text &display=$text' '(spaces (- 14 (wcswidth $text)))$desc
+    }
+    var command = 'obs'
+    for word $words[1..-1] {
+        if (str:has-prefix $word '-') {
+            break
+        }
+        set command = $command';'$word
+    }
+    var completions = [
+        &'obs'= {
+            cand --color 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected'
+            cand -q 'Be silent on success; failures are always told'
+            cand --quiet 'Be silent on success; failures are always told'
+            cand -v 'Tell more: CPU and memory of each step'
+            cand --verbose 'Tell more: CPU and memory of each step'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+            cand run 'Prove a plan and run it'
+            cand validate 'Say everything that is wrong with a plan, and run nothing'
+            cand skills 'List, show, check, make and try skills'
+            cand doctor 'Show what this machine can enforce, found by trying'
+            cand completions 'Print the completion script for a shell'
+            cand man 'Print the manual page'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'obs;run'= {
+            cand --skills 'Look for skills below DIR first; may be given more than once'
+            cand --max-plan-size 'The largest plan that is read, in bytes'
+            cand --workspace 'The directory that skills work in [default: where obs was started]'
+            cand --run-dir 'The directory for files between steps [default: a fresh one, removed at the end]'
+            cand --sandbox 'How strictly skills are confined to what their manifests ask for'
+            cand --max-memory 'The most memory of each step''s processes together, in MiB; tightens the manifest'
+            cand --max-cpu 'The most CPU time of each step''s processes together; tightens the manifest'
+            cand --max-processes 'The most processes of each step at the same time; tightens the manifest and the default of 512'
+            cand --timeout 'Bound on the whole run: replaces the default of 10m, caps the plan''s own'
+            cand --step-timeout 'Bound on each step: replaces the default of 120s, caps what plan and manifest say'
+            cand --grace 'Time between SIGTERM and SIGKILL for skills that don''t say [default: 5s]'
+            cand --format 'What standard output gets'
+            cand --print 'Print one value of one step''s output, and nothing else, on standard output'
+            cand --progress 'How progress is shown on standard error'
+            cand --log 'Append every event to FILE as a JSON line'
+            cand --request-id 'Your own id for the run [default: obs''s run id]'
+            cand --assistant-id 'The assistant that wrote the plan [default: the plan''s `assistant_id`]'
+            cand --session-id 'The session that the run belongs to'
+            cand --tenant-id 'The tenant'
+            cand --user-id 'The user'
+            cand --color 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected'
+            cand --dry-run 'Prove the plan, show what would run, and run nothing'
+            cand --keep-going 'Go on after a failed step'
+            cand --strict 'Refuse a plan that has warnings'
+            cand --stream 'Show what skills write to standard error while they run'
+            cand -q 'Be silent on success; failures are always told'
+            cand --quiet 'Be silent on success; failures are always told'
+            cand -v 'Tell more: CPU and memory of each step'
+            cand --verbose 'Tell more: CPU and memory of each step'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'obs;validate'= {
+            cand --skills 'Look for skills below DIR first; may be given more than once'
+            cand --format 'How problems are shown'
+            cand --workspace 'The directory that skills would work in [default: where obs was started]'
+            cand --max-plan-size 'The largest plan that is read, in bytes'
+            cand --color 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected'
+            cand --strict 'Take warnings as errors'
+            cand -q 'Be silent on success; failures are always told'
+            cand --quiet 'Be silent on success; failures are always told'
+            cand -v 'Tell more: CPU and memory of each step'
+            cand --verbose 'Tell more: CPU and memory of each step'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'obs;skills'= {
+            cand --color 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected'
+            cand -q 'Be silent on success; failures are always told'
+            cand --quiet 'Be silent on success; failures are always told'
+            cand -v 'Tell more: CPU and memory of each step'
+            cand --verbose 'Tell more: CPU and memory of each step'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand list 'List all skills with their descriptions'
+            cand show 'Show one skill: what it takes, gives, runs and may do'
+            cand check 'Check the manifests of skills'
+            cand new 'Write a manifest from a command'
+            cand run 'Run one skill, with the same checks as a plan''s step'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'obs;skills;list'= {
+            cand --skills 'Look for skills below DIR first; may be given more than once'
+            cand --format 'How it is shown'
+            cand --color 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected'
+            cand -q 'Be silent on success; failures are always told'
+            cand --quiet 'Be silent on success; failures are always told'
+            cand -v 'Tell more: CPU and memory of each step'
+            cand --verbose 'Tell more: CPU and memory of each step'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'obs;skills;show'= {
+            cand --skills 'Look for skills below DIR first; may be given more than once'
+            cand --format 'How it is shown'
+            cand --color 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected'
+            cand -q 'Be silent on success; failures are always told'
+            cand --quiet 'Be silent on success; failures are always told'
+            cand -v 'Tell more: CPU and memory of each step'
+            cand --verbose 'Tell more: CPU and memory of each step'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'obs;skills;check'= {
+            cand --skills 'Look for skills below DIR first; may be given more than once'
+            cand --format 'How problems are shown'
+            cand --color 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected'
+            cand -q 'Be silent on success; failures are always told'
+            cand --quiet 'Be silent on success; failures are always told'
+            cand -v 'Tell more: CPU and memory of each step'
+            cand --verbose 'Tell more: CPU and memory of each step'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'obs;skills;new'= {
+            cand --skills 'The skills root to write to'
+            cand --color 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected'
+            cand -q 'Be silent on success; failures are always told'
+            cand --quiet 'Be silent on success; failures are always told'
+            cand -v 'Tell more: CPU and memory of each step'
+            cand --verbose 'Tell more: CPU and memory of each step'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'obs;skills;run'= {
+            cand --set 'Set an argument; the value is JSON where the schema or its form says so, else text'
+            cand --inputs 'Read the arguments from a JSON or YAML file; `-` reads standard input'
+            cand --skills 'Look for skills below DIR first; may be given more than once'
+            cand --workspace 'The directory that skills work in [default: where obs was started]'
+            cand --run-dir 'The directory for files between steps [default: a fresh one, removed at the end]'
+            cand --sandbox 'How strictly skills are confined to what their manifests ask for'
+            cand --max-memory 'The most memory of each step''s processes together, in MiB; tightens the manifest'
+            cand --max-cpu 'The most CPU time of each step''s processes together; tightens the manifest'
+            cand --max-processes 'The most processes of each step at the same time; tightens the manifest and the default of 512'
+            cand --timeout 'Bound on the whole run: replaces the default of 10m, caps the plan''s own'
+            cand --step-timeout 'Bound on each step: replaces the default of 120s, caps what plan and manifest say'
+            cand --grace 'Time between SIGTERM and SIGKILL for skills that don''t say [default: 5s]'
+            cand --color 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected'
+            cand -q 'Be silent on success; failures are always told'
+            cand --quiet 'Be silent on success; failures are always told'
+            cand -v 'Tell more: CPU and memory of each step'
+            cand --verbose 'Tell more: CPU and memory of each step'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'obs;skills;help'= {
+            cand list 'List all skills with their descriptions'
+            cand show 'Show one skill: what it takes, gives, runs and may do'
+            cand check 'Check the manifests of skills'
+            cand new 'Write a manifest from a command'
+            cand run 'Run one skill, with the same checks as a plan''s step'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'obs;skills;help;list'= {
+        }
+        &'obs;skills;help;show'= {
+        }
+        &'obs;skills;help;check'= {
+        }
+        &'obs;skills;help;new'= {
+        }
+        &'obs;skills;help;run'= {
+        }
+        &'obs;skills;help;help'= {
+        }
+        &'obs;doctor'= {
+            cand --format 'How it is shown'
+            cand --color 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected'
+            cand -q 'Be silent on success; failures are always told'
+            cand --quiet 'Be silent on success; failures are always told'
+            cand -v 'Tell more: CPU and memory of each step'
+            cand --verbose 'Tell more: CPU and memory of each step'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'obs;completions'= {
+            cand --color 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected'
+            cand -q 'Be silent on success; failures are always told'
+            cand --quiet 'Be silent on success; failures are always told'
+            cand -v 'Tell more: CPU and memory of each step'
+            cand --verbose 'Tell more: CPU and memory of each step'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'obs;man'= {
+            cand --color 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected'
+            cand -q 'Be silent on success; failures are always told'
+            cand --quiet 'Be silent on success; failures are always told'
+            cand -v 'Tell more: CPU and memory of each step'
+            cand --verbose 'Tell more: CPU and memory of each step'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'obs;help'= {
+            cand run 'Prove a plan and run it'
+            cand validate 'Say everything that is wrong with a plan, and run nothing'
+            cand skills 'List, show, check, make and try skills'
+            cand doctor 'Show what this machine can enforce, found by trying'
+            cand completions 'Print the completion script for a shell'
+            cand man 'Print the manual page'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'obs;help;run'= {
+        }
+        &'obs;help;validate'= {
+        }
+        &'obs;help;skills'= {
+            cand list 'List all skills with their descriptions'
+            cand show 'Show one skill: what it takes, gives, runs and may do'
+            cand check 'Check the manifests of skills'
+            cand new 'Write a manifest from a command'
+            cand run 'Run one skill, with the same checks as a plan''s step'
+        }
+        &'obs;help;skills;list'= {
+        }
+        &'obs;help;skills;show'= {
+        }
+        &'obs;help;skills;check'= {
+        }
+        &'obs;help;skills;new'= {
+        }
+        &'obs;help;skills;run'= {
+        }
+        &'obs;help;doctor'= {
+        }
+        &'obs;help;completions'= {
+        }
+        &'obs;help;man'= {
+        }
+        &'obs;help;help'= {
+        }
+    ]
+    $completions[$command]
+}

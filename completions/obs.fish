@@ -1,0 +1,196 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_obs_global_optspecs
+    string join \n color= q/quiet v/verbose h/help V/version
+end
+
+function __fish_obs_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_obs_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_obs_using_subcommand
+    set -l cmd (__fish_obs_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c obs -n "__fish_obs_needs_command" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+always\t'Everywhere'
+never\t'Nowhere'"
+complete -c obs -n "__fish_obs_needs_command" -s q -l quiet -d 'Be silent on success; failures are always told'
+complete -c obs -n "__fish_obs_needs_command" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c obs -n "__fish_obs_needs_command" -s V -l version -d 'Print version'
+complete -c obs -n "__fish_obs_needs_command" -f -a "run" -d 'Prove a plan and run it'
+complete -c obs -n "__fish_obs_needs_command" -f -a "validate" -d 'Say everything that is wrong with a plan, and run nothing'
+complete -c obs -n "__fish_obs_needs_command" -f -a "skills" -d 'List, show, check, make and try skills'
+complete -c obs -n "__fish_obs_needs_command" -f -a "doctor" -d 'Show what this machine can enforce, found by trying'
+complete -c obs -n "__fish_obs_needs_command" -f -a "completions" -d 'Print the completion script for a shell'
+complete -c obs -n "__fish_obs_needs_command" -f -a "man" -d 'Print the manual page'
+complete -c obs -n "__fish_obs_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c obs -n "__fish_obs_using_subcommand run" -l skills -d 'Look for skills below DIR first; may be given more than once' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand run" -l max-plan-size -d 'The largest plan that is read, in bytes' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l workspace -d 'The directory that skills work in [default: where obs was started]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand run" -l run-dir -d 'The directory for files between steps [default: a fresh one, removed at the end]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand run" -l sandbox -d 'How strictly skills are confined to what their manifests ask for' -r -f -a "require\t'Run only what can be confined'
+best-effort\t'Confine what can be'
+off\t'Confine nothing'"
+complete -c obs -n "__fish_obs_using_subcommand run" -l max-memory -d 'The most memory of each step\'s processes together, in MiB; tightens the manifest' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l max-cpu -d 'The most CPU time of each step\'s processes together; tightens the manifest' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l max-processes -d 'The most processes of each step at the same time; tightens the manifest and the default of 512' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l timeout -d 'Bound on the whole run: replaces the default of 10m, caps the plan\'s own' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l step-timeout -d 'Bound on each step: replaces the default of 120s, caps what plan and manifest say' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l grace -d 'Time between SIGTERM and SIGKILL for skills that don\'t say [default: 5s]' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l format -d 'What standard output gets' -r -f -a "table\t'A table of the steps, at the end'
+jsonl\t'Each record as one line, as its step finishes'
+json\t'One document, at the end'
+none\t'Nothing'"
+complete -c obs -n "__fish_obs_using_subcommand run" -l print -d 'Print one value of one step\'s output, and nothing else, on standard output' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l progress -d 'How progress is shown on standard error' -r -f -a "auto\t'Bars on a terminal, lines elsewhere, nothing when quiet'
+bars\t'A line for each running step that is redrawn. Lines where stderr is no such terminal'
+lines\t'A line for each finished step, and a sign of life every minute'
+none\t'Nothing'"
+complete -c obs -n "__fish_obs_using_subcommand run" -l log -d 'Append every event to FILE as a JSON line' -r -F
+complete -c obs -n "__fish_obs_using_subcommand run" -l request-id -d 'Your own id for the run [default: obs\'s run id]' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l assistant-id -d 'The assistant that wrote the plan [default: the plan\'s `assistant_id`]' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l session-id -d 'The session that the run belongs to' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l tenant-id -d 'The tenant' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l user-id -d 'The user' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+always\t'Everywhere'
+never\t'Nowhere'"
+complete -c obs -n "__fish_obs_using_subcommand run" -l dry-run -d 'Prove the plan, show what would run, and run nothing'
+complete -c obs -n "__fish_obs_using_subcommand run" -l keep-going -d 'Go on after a failed step'
+complete -c obs -n "__fish_obs_using_subcommand run" -l strict -d 'Refuse a plan that has warnings'
+complete -c obs -n "__fish_obs_using_subcommand run" -l stream -d 'Show what skills write to standard error while they run'
+complete -c obs -n "__fish_obs_using_subcommand run" -s q -l quiet -d 'Be silent on success; failures are always told'
+complete -c obs -n "__fish_obs_using_subcommand run" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c obs -n "__fish_obs_using_subcommand validate" -l skills -d 'Look for skills below DIR first; may be given more than once' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand validate" -l format -d 'How problems are shown' -r -f -a "text\t'Snippets for people'
+json\t'One JSON array, enough for a model to repair its plan'
+github\t'GitHub workflow commands'"
+complete -c obs -n "__fish_obs_using_subcommand validate" -l workspace -d 'The directory that skills would work in [default: where obs was started]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand validate" -l max-plan-size -d 'The largest plan that is read, in bytes' -r
+complete -c obs -n "__fish_obs_using_subcommand validate" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+always\t'Everywhere'
+never\t'Nowhere'"
+complete -c obs -n "__fish_obs_using_subcommand validate" -l strict -d 'Take warnings as errors'
+complete -c obs -n "__fish_obs_using_subcommand validate" -s q -l quiet -d 'Be silent on success; failures are always told'
+complete -c obs -n "__fish_obs_using_subcommand validate" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand validate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+always\t'Everywhere'
+never\t'Nowhere'"
+complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -s q -l quiet -d 'Be silent on success; failures are always told'
+complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -f -a "list" -d 'List all skills with their descriptions'
+complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -f -a "show" -d 'Show one skill: what it takes, gives, runs and may do'
+complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -f -a "check" -d 'Check the manifests of skills'
+complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -f -a "new" -d 'Write a manifest from a command'
+complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -f -a "run" -d 'Run one skill, with the same checks as a plan\'s step'
+complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from list" -l skills -d 'Look for skills below DIR first; may be given more than once' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from list" -l format -d 'How it is shown' -r -f -a "table\t'A table'
+json\t'JSON'"
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from list" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+always\t'Everywhere'
+never\t'Nowhere'"
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Be silent on success; failures are always told'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from show" -l skills -d 'Look for skills below DIR first; may be given more than once' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from show" -l format -d 'How it is shown' -r -f -a "table\t'A table'
+json\t'JSON'"
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from show" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+always\t'Everywhere'
+never\t'Nowhere'"
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Be silent on success; failures are always told'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from check" -l skills -d 'Look for skills below DIR first; may be given more than once' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from check" -l format -d 'How problems are shown' -r -f -a "text\t'Snippets for people'
+json\t'One JSON array, enough for a model to repair its plan'
+github\t'GitHub workflow commands'"
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from check" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+always\t'Everywhere'
+never\t'Nowhere'"
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Be silent on success; failures are always told'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from new" -l skills -d 'The skills root to write to' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from new" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+always\t'Everywhere'
+never\t'Nowhere'"
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from new" -s q -l quiet -d 'Be silent on success; failures are always told'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from new" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from new" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l set -d 'Set an argument; the value is JSON where the schema or its form says so, else text' -r
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l inputs -d 'Read the arguments from a JSON or YAML file; `-` reads standard input' -r -F
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l skills -d 'Look for skills below DIR first; may be given more than once' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l workspace -d 'The directory that skills work in [default: where obs was started]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l run-dir -d 'The directory for files between steps [default: a fresh one, removed at the end]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l sandbox -d 'How strictly skills are confined to what their manifests ask for' -r -f -a "require\t'Run only what can be confined'
+best-effort\t'Confine what can be'
+off\t'Confine nothing'"
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l max-memory -d 'The most memory of each step\'s processes together, in MiB; tightens the manifest' -r
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l max-cpu -d 'The most CPU time of each step\'s processes together; tightens the manifest' -r
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l max-processes -d 'The most processes of each step at the same time; tightens the manifest and the default of 512' -r
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l timeout -d 'Bound on the whole run: replaces the default of 10m, caps the plan\'s own' -r
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l step-timeout -d 'Bound on each step: replaces the default of 120s, caps what plan and manifest say' -r
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l grace -d 'Time between SIGTERM and SIGKILL for skills that don\'t say [default: 5s]' -r
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+always\t'Everywhere'
+never\t'Nowhere'"
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -s q -l quiet -d 'Be silent on success; failures are always told'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from help" -f -a "list" -d 'List all skills with their descriptions'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show one skill: what it takes, gives, runs and may do'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from help" -f -a "check" -d 'Check the manifests of skills'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from help" -f -a "new" -d 'Write a manifest from a command'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from help" -f -a "run" -d 'Run one skill, with the same checks as a plan\'s step'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c obs -n "__fish_obs_using_subcommand doctor" -l format -d 'How it is shown' -r -f -a "table\t'A table'
+json\t'JSON'"
+complete -c obs -n "__fish_obs_using_subcommand doctor" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+always\t'Everywhere'
+never\t'Nowhere'"
+complete -c obs -n "__fish_obs_using_subcommand doctor" -s q -l quiet -d 'Be silent on success; failures are always told'
+complete -c obs -n "__fish_obs_using_subcommand doctor" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c obs -n "__fish_obs_using_subcommand completions" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+always\t'Everywhere'
+never\t'Nowhere'"
+complete -c obs -n "__fish_obs_using_subcommand completions" -s q -l quiet -d 'Be silent on success; failures are always told'
+complete -c obs -n "__fish_obs_using_subcommand completions" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c obs -n "__fish_obs_using_subcommand man" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+always\t'Everywhere'
+never\t'Nowhere'"
+complete -c obs -n "__fish_obs_using_subcommand man" -s q -l quiet -d 'Be silent on success; failures are always told'
+complete -c obs -n "__fish_obs_using_subcommand man" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate skills doctor completions man help" -f -a "run" -d 'Prove a plan and run it'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate skills doctor completions man help" -f -a "validate" -d 'Say everything that is wrong with a plan, and run nothing'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate skills doctor completions man help" -f -a "skills" -d 'List, show, check, make and try skills'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate skills doctor completions man help" -f -a "doctor" -d 'Show what this machine can enforce, found by trying'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate skills doctor completions man help" -f -a "completions" -d 'Print the completion script for a shell'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate skills doctor completions man help" -f -a "man" -d 'Print the manual page'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate skills doctor completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from skills" -f -a "list" -d 'List all skills with their descriptions'
+complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from skills" -f -a "show" -d 'Show one skill: what it takes, gives, runs and may do'
+complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from skills" -f -a "check" -d 'Check the manifests of skills'
+complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from skills" -f -a "new" -d 'Write a manifest from a command'
+complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from skills" -f -a "run" -d 'Run one skill, with the same checks as a plan\'s step'
