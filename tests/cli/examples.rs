@@ -1,0 +1,291 @@
+//! The examples in `plans/` run, and every key that the format reference shows is accepted.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use crate::support::{Case, Output, concat, has, project_root};
+
+/// Runs obs in the project's directory, as the README says it.
+fn obs(args: &[&str]) -> Output {
+    // The examples' permissions speak of the home directory of whoever runs them.
+    let home = std::env::var("HOME").unwrap_or_default();
+    Case::new().env("HOME", &home).run_in(&project_root(), args)
+}
+
+/// Runs an example and expects every step to succeed.
+fn succeeds(plan: &str) -> Vec<serde_json::Value> {
+    let output = obs(&["run", plan, "--format", "jsonl"]).expect_code(0);
+    let records = output.records();
+    for record in &records {
+        assert_eq!(record["status"], "success", "{record}");
+    }
+    records
+}
+
+fn record<'r>(records: &'r [serde_json::Value], step: &str) -> &'r serde_json::Value {
+    records
+        .iter()
+        .find(|record| record["step_id"] == step)
+        .unwrap()
+}
+
+/// Every plan has a test here, named after it.
+#[test]
+fn every_example_is_covered() {
+    let covered = ["broken", "ci", "hello", "repo-report", "wrap"];
+    let plans: BTreeSet<String> = std::fs::read_dir(project_root().join("plans"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name != "README.md" && name != "skills")
+        .collect();
+    let want: BTreeSet<String> = covered.iter().map(|name| format!("{name}.yaml")).collect();
+    assert_eq!(
+        plans, want,
+        "a plan without a test, or a test without its plan"
+    );
+}
+
+#[test]
+fn hello() {
+    let records = succeeds("plans/hello.yaml");
+    assert_eq!(record(&records, "hello/greet")["output"], "Hello, world!");
+    assert_eq!(record(&records, "count")["output"]["words"], 3);
+}
+
+#[test]
+fn repo_report() {
+    if !has("git", "examples::repo_report") {
+        return;
+    }
+    let records = succeeds("plans/repo-report.yaml");
+    let report = record(&records, "report")["output"]["markdown"]
+        .as_str()
+        .unwrap();
+    for part in [
+        "# Repository report",
+        "## Languages",
+        "## Largest files",
+        "## Recent commits",
+    ] {
+        assert!(report.contains(part), "{part}:\n{report}");
+    }
+    assert!(report.contains("| rs | "), "{report}");
+    let printed = obs(&[
+        "run",
+        "plans/repo-report.yaml",
+        "--print",
+        "report.markdown",
+    ]);
+    assert!(
+        printed
+            .expect_code(0)
+            .stdout()
+            .starts_with("# Repository report\n")
+    );
+}
+
+#[test]
+fn wrap() {
+    let needed = ["git", "grep", "jq", "curl", "python3"];
+    if !needed.iter().all(|program| has(program, "examples::wrap")) {
+        return;
+    }
+    let records = succeeds("plans/wrap.yaml");
+    assert_eq!(
+        record(&records, "wrap/grep")["exit_code"],
+        1,
+        "no match is an answer"
+    );
+    assert_eq!(
+        record(&records, "wrap/grep")["output"],
+        serde_json::json!([])
+    );
+    assert_eq!(record(&records, "wrap/jq")["output"], 3);
+    let version = record(&records, "wrap/curl-version")["output"][0]
+        .as_str()
+        .unwrap();
+    assert!(version.starts_with("curl "), "{version}");
+    assert_eq!(record(&records, "wrap/python-words")["output"]["the"], 2);
+}
+
+#[test]
+fn wrapping_a_program_takes_a_manifest_and_no_script() {
+    for skill in std::fs::read_dir(project_root().join("plans/skills/wrap")).unwrap() {
+        let files: Vec<_> = std::fs::read_dir(skill.unwrap().path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert_eq!(files, ["manifest.yaml"]);
+    }
+}
+
+#[test]
+fn broken() {
+    let output = obs(&["validate", "plans/broken.yaml"]).expect_code(65);
+    assert!(output.stderr().contains("errors"), "{}", output.whole());
+    obs(&["run", "plans/broken.yaml"]).expect_code(65);
+}
+
+#[test]
+fn ci() {
+    // Running it would run these tests again.
+    if !has("cargo", "examples::ci") {
+        return;
+    }
+    let output = obs(&["run", "plans/ci.yaml", "--dry-run"]).expect_code(0);
+    for command in ["cargo fmt", "cargo clippy", "cargo doc", "cargo test"] {
+        assert!(output.stdout().contains(command), "{}", output.whole());
+    }
+}
+
+#[test]
+fn all_skills_of_the_examples_are_in_order() {
+    if !["git", "jq", "curl", "python3", "cargo"]
+        .iter()
+        .all(|program| has(program, "examples::all_skills_of_the_examples_are_in_order"))
+    {
+        return;
+    }
+    obs(&["skills", "check", "--skills", "plans/skills"]).expect_code(0);
+}
+
+/// The YAML blocks of the format reference.
+fn blocks() -> Vec<String> {
+    let text = std::fs::read_to_string(project_root().join("plans/README.md")).unwrap();
+    let starts = text.split("```yaml\n").skip(1);
+    starts
+        .map(|rest| rest.split("```").next().unwrap().to_owned())
+        .collect()
+}
+
+/// The reference's one block that has `key` at its left margin.
+fn block(key: &str) -> String {
+    let with_key = |block: &String| block.lines().any(|line| line.starts_with(key));
+    let mut found: Vec<String> = blocks().into_iter().filter(with_key).collect();
+    assert_eq!(found.len(), 1, "blocks with `{key}`");
+    found.remove(0)
+}
+
+/// The keys at one depth of indentation.
+fn keys(block: &str, indent: usize) -> BTreeSet<String> {
+    let lines = block.lines().map(|line| line.replacen("- ", "  ", 1));
+    lines
+        .filter(|line| line.len() > indent && line[..indent].trim().is_empty())
+        .filter(|line| !line[indent..].starts_with([' ', '#']))
+        .filter_map(|line| Some(line[indent..].split_once(':')?.0.to_owned()))
+        .collect()
+}
+
+#[test]
+fn every_key_of_the_reference_is_accepted() {
+    let (plan, manifest) = (block("steps:"), block("execution:"));
+    // The plan calls the manifest's own skill, as written on the same page.
+    let case = Case::new()
+        .file("skills/core/fetch/manifest.yaml", &manifest)
+        .script("skills/core/fetch/run.sh", "#!/bin/sh\necho '{}'\n")
+        .env("LANG", "C");
+    let called = plan.replace(
+        "{url: \"https://a.b\"}",
+        "{url: \"https://a.b\", paths: [a]}",
+    );
+    let called = called.replace(
+        "    timeout_ms: 30000",
+        "    arguments: {url: x, paths: []}\n    timeout_ms: 30000",
+    );
+    let case = case.file("plan.yaml", called);
+    let output = case
+        .run(&["validate", "plan.yaml", "--strict"])
+        .expect_code(0);
+    assert!(
+        output.stderr().starts_with("ok: plan.yaml"),
+        "{}",
+        output.whole()
+    );
+    case.run(&["run", "plan.yaml"]).expect_code(0);
+    case.run(&["skills", "check"]).expect_code(0);
+}
+
+#[test]
+fn the_reference_shows_every_key() {
+    let words = |output: &Output| -> BTreeSet<String> {
+        // `known keys are` names all that the code asks for.
+        let problems: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).unwrap();
+        problems
+            .iter()
+            .filter(|problem| problem["code"] == "unknown_key")
+            .flat_map(|problem| problem["expected"].as_array().unwrap())
+            .map(|key| key.as_str().unwrap().to_owned())
+            .collect()
+    };
+    let known = |name: &str, text: &str| {
+        let case = Case::new().file(name, text).file(
+            "plan.yaml",
+            "assistant_id: a\nqqqqqqqq: 1\nsteps:\n- {name: s, type: skill, qqqqqqqq: 1}\n",
+        );
+        words(&case.run(&["validate", "plan.yaml", "--format", "json"]))
+    };
+    // Refused by this version, and said to be below the block.
+    let later: BTreeSet<String> = [
+        "circuit_breaker",
+        "inputs",
+        "retry",
+        "depends_on",
+        "parallel_group",
+        "parallelizable",
+        "risk_level",
+    ]
+    .map(str::to_owned)
+    .into();
+    let plan = block("steps:");
+    let shown: BTreeSet<String> = &keys(&plan, 0) | &keys(&plan, 4);
+    let of_plan = known("unused", "");
+    let missing: Vec<_> = of_plan
+        .difference(&shown)
+        .filter(|key| !later.contains(*key))
+        .collect();
+    assert!(missing.is_empty(), "not in plans/README.md: {missing:?}");
+    let manifest = "description: d\nqqqqqqqq: 1\nexecution: {command: [true], qqqqqqqq: 1}\n\
+                    resources: {qqqqqqqq: 1}\n";
+    let of_manifest: BTreeSet<String> = known("skills/s/manifest.yaml", manifest)
+        .difference(&of_plan)
+        .cloned()
+        .collect();
+    let manifest = block("execution:");
+    let resources = manifest.split_once("resources: {").unwrap().1;
+    let entries = resources.split('}').next().unwrap().split(", ");
+    let resources = concat(entries.map(|entry| format!("{entry}\n")));
+    let mut shown: BTreeSet<String> = &keys(&manifest, 0) | &keys(&manifest, 2);
+    shown.append(&mut keys(&resources, 0));
+    let missing: Vec<_> = of_manifest
+        .difference(&shown)
+        .filter(|key| !later.contains(*key))
+        .collect();
+    assert!(missing.is_empty(), "not in plans/README.md: {missing:?}");
+}
+
+#[test]
+fn the_command_of_the_reference_is_one_that_may_run() {
+    if !has(
+        "git",
+        "examples::the_command_of_the_reference_is_one_that_may_run",
+    ) {
+        return;
+    }
+    let command = block("command:");
+    let indented = concat(command.lines().map(|line| format!("  {line}\n")));
+    let manifest = format!("description: d\nexecution:\n{indented}  stdin: none\n  output: text\n");
+    let case = Case::new()
+        .file("skills/count/manifest.yaml", manifest)
+        .plan("- {name: count, type: skill, arguments: {since: \"$(touch ran); `touch ran`\"}}\n");
+    assert!(
+        Command::new("git")
+            .arg("init")
+            .arg("-q")
+            .current_dir(case.path())
+            .status()
+            .unwrap()
+            .success()
+    );
+    case.run(&["run", "plan.yaml"]).expect_code(0);
+    assert!(!case.path().join("ran").exists(), "an argument is no code");
+}

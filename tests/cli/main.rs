@@ -1,0 +1,23 @@
+//! The `obs` program from the outside: one binary, whole outputs.
+//!
+//! Each room of tests writes files into a directory of its own with [`support::Case`], runs obs there
+//! and looks at everything that came out. Nothing here asserts a speed; waiting for an event ends
+//! after 30 seconds.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
+mod support;
+
+mod confinement;
+mod endings;
+mod examples;
+mod exit_codes;
+mod generated;
+mod hostile_output;
+mod hostile_plan;
+mod log;
+mod run;
+mod skills;
+mod terminals;
+mod validate;
+mod variables;

@@ -1,0 +1,127 @@
+//! obs on a terminal of its own, as a person has it. `TERM` is `xterm-256color` where the case does not
+//! say otherwise.
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::num::NonZero;
+use std::os::fd::OwnedFd;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Termios, Winsize, tcgetattr, tcsetwinsize};
+
+use super::wait_for;
+
+pub(crate) struct Terminal {
+    master: File,
+    /// Kept open, so that the terminal lives on when obs has closed it.
+    slave: OwnedFd,
+    pub(crate) child: Child,
+    output: Arc<Mutex<Vec<u8>>>,
+    before: Termios,
+}
+
+impl Terminal {
+    /// Starts `command` as the leader of a session whose terminal is this one.
+    pub(crate) fn start(command: &Command, columns: u16) -> Self {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
+        let size = Winsize {
+            ws_row: 24,
+            ws_col: columns,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        let open = || File::options().read(true).write(true).open(&name).unwrap();
+        let slave: OwnedFd = open().into();
+        tcsetwinsize(&slave, size).unwrap();
+        let before = tcgetattr(&slave).unwrap();
+        let mut session = Command::new("setsid");
+        session
+            .arg("--ctty")
+            .arg(command.get_program())
+            .args(command.get_args())
+            .env_clear()
+            .env("TERM", "xterm-256color");
+        for (name, value) in command.get_envs() {
+            session.env(name, value.unwrap());
+        }
+        session.current_dir(command.get_current_dir().unwrap());
+        let child = session
+            .stdin(Stdio::from(open()))
+            .stdout(Stdio::from(open()))
+            .stderr(Stdio::from(open()))
+            .spawn()
+            .unwrap();
+        let output = Arc::new(Mutex::new(Vec::new()));
+        let mut reader = File::from(master.try_clone().unwrap());
+        let sink = Arc::clone(&output);
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(count @ 1..) = reader.read(&mut buffer) {
+                sink.lock().unwrap().extend_from_slice(&buffer[..count]);
+            }
+        });
+        Self {
+            master: File::from(master),
+            slave,
+            child,
+            output,
+            before,
+        }
+    }
+
+    /// Types keys.
+    pub(crate) fn press(&mut self, keys: &[u8]) {
+        self.master.write_all(keys).unwrap();
+    }
+
+    /// All that was written so far.
+    pub(crate) fn written(&self) -> String {
+        String::from_utf8_lossy(&self.output.lock().unwrap()).into_owned()
+    }
+
+    /// Waits until `text` was written.
+    pub(crate) fn wait_for_text(&self, text: &str) {
+        wait_for(&format!("`{text}` in:\n{}", self.written()), || {
+            self.written().contains(text)
+        });
+    }
+
+    /// Waits for the end of obs.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        let child = &mut self.child;
+        let mut status = None;
+        wait_for("the end of obs", || {
+            status = child.try_wait().unwrap();
+            status.is_some()
+        });
+        // What obs wrote last comes before a byte that is written now and that nobody else writes.
+        rustix::io::write(&self.slave, b"\0").unwrap();
+        wait_for("the last output", || {
+            self.output.lock().unwrap().last() == Some(&0)
+        });
+        self.output.lock().unwrap().pop();
+        status.unwrap()
+    }
+
+    /// The screen as a person sees it at the end.
+    pub(crate) fn screen(&self, columns: u16) -> vt100::Parser {
+        let size = |count| NonZero::new(count).unwrap();
+        let mut parser = vt100::Parser::new(size(24), size(columns), 1000);
+        parser.process(&self.output.lock().unwrap());
+        parser
+    }
+
+    /// Fails where the terminal's modes are not what they were.
+    #[track_caller]
+    pub(crate) fn expect_modes_as_before(&self) {
+        let after = tcgetattr(&self.slave).unwrap();
+        assert_eq!(after.local_modes, self.before.local_modes);
+        assert_eq!(after.input_modes, self.before.input_modes);
+        assert_eq!(after.output_modes, self.before.output_modes);
+    }
+}
