@@ -107,7 +107,7 @@ impl Execution {
         let signals = Signals::listen().map_err(fault)?;
         let dirs = RunDirs::new(self.run_dir.clone());
         dirs.prepare(&self.plan)
-            .map_err(|(message, hint)| CommandError::new(Kind::Io, message).hint(hint))?;
+            .map_err(|(message, hint)| CommandError::new(Kind::Unavailable, message).hint(hint))?;
         let run_id = uuid::Uuid::now_v7().to_string();
         Ok(Ready {
             launcher,

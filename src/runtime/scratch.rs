@@ -63,7 +63,9 @@ impl RunDirs {
         let temp = std::env::temp_dir();
         sweep(&temp);
         if let Err(error) = self.root() {
-            let reason = error.kind();
+            // The error names the path once more, in its own way.
+            let reason = error.to_string();
+            let reason = reason.split(" at path ").next().unwrap_or_default();
             let message = format!("can't make a directory in `{}`: {reason}", temp.display());
             return Err((message, "give another one with `TMPDIR`"));
         }
