@@ -278,7 +278,14 @@ mod tests {
             program in "[a-z]{1,8}",
             words in prop::collection::vec(prop_oneof![any::<String>(), "[-~.0-9a-zA-Z:#,&*!|>'\"%@`{}\\[\\]? \\\\]{0,8}"], 0..6),
         ) {
-            let words = words.into_iter().map(|word| word.replace('\0', "").replace("{{", "{"));
+            let words = words.into_iter().map(|word| {
+                let mut word = word.replace('\0', "");
+                // `{{{` leaves `{{` behind.
+                while word.contains("{{") {
+                    word = word.replace("{{", "{");
+                }
+                word
+            });
             let argv: Vec<String> = std::iter::once(program).chain(words).collect();
             let id = SkillId::parse("x").unwrap();
             prop_assume!(!argv[1..].iter().any(|word| word.starts_with('$')));
