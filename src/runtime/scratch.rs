@@ -120,8 +120,11 @@ impl RunDirs {
             .prefix(PREFIX)
             .permissions(mode)
             .tempdir()?;
-        let lock = File::create(dir.path().join(LOCK))?;
+        // Locked before it has its name: another obs must never find the lock free.
+        let unnamed = dir.path().join("lock.new");
+        let lock = File::create(&unnamed)?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
+        std::fs::rename(unnamed, dir.path().join(LOCK))?;
         Ok(self
             .root
             .get_or_init(|| Root { dir, _lock: lock })
@@ -220,6 +223,25 @@ mod tests {
         given.files().unwrap();
         given.finish();
         assert!(parent.path().join("a/b").is_dir());
+    }
+
+    #[test]
+    fn a_sweep_never_takes_what_is_just_being_made() {
+        let threads = (0..4).map(|_| {
+            std::thread::spawn(|| {
+                for _ in 0..50 {
+                    sweep(&std::env::temp_dir());
+                    let dirs = RunDirs::new(None);
+                    let files = dirs.files().unwrap().to_owned();
+                    sweep(&std::env::temp_dir());
+                    assert!(files.is_dir());
+                    dirs.finish();
+                }
+            })
+        });
+        for thread in threads.collect::<Vec<_>>() {
+            thread.join().unwrap();
+        }
     }
 
     #[test]
