@@ -152,13 +152,6 @@ impl Printer {
         }
     }
 
-    /// Says a line, where more was asked for.
-    pub fn detail(&self, line: impl fmt::Display) {
-        if self.0.verbosity >= Verbosity::Verbose {
-            self.say(line);
-        }
-    }
-
     /// Says what went wrong and the way out, both escaped here.
     pub fn error(&self, message: &str, hint: Option<&str>) {
         self.labelled("error", Tone::Bad, message);

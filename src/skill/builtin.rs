@@ -144,14 +144,6 @@ impl Builtin {
     }
 }
 
-/// Runs the tool `id`.
-pub fn run(id: &str, arguments: &Map<String, Value>) -> Result<Value, String> {
-    match Builtin::find(id) {
-        Some(builtin) => builtin.run(arguments),
-        None => Err(format!("no tool `{id}` is built in")),
-    }
-}
-
 fn now(now: Timestamp) -> Value {
     json!({"now": format!("{now:.3}"), "unix_ms": now.as_millisecond()})
 }
@@ -232,7 +224,7 @@ mod tests {
         let skill = Builtin::find(id).unwrap().skill().unwrap();
         let arguments = arguments.as_object().unwrap();
         assert!(skill.check_schemas().is_empty());
-        let outcome = run(id, arguments);
+        let outcome = Builtin::find(id).unwrap().run(arguments);
         if let Ok(output) = &outcome {
             skill.check_output(output).unwrap();
         }
@@ -249,7 +241,7 @@ mod tests {
             let problems = skill.check_arguments(stray.as_object().unwrap(), "/steps/0/arguments");
             assert!(problems.has_errors(), "{builtin:?}");
         }
-        assert!(run("builtin.shell", &Map::new()).is_err());
+        assert!(Builtin::find("builtin.shell").is_none());
     }
 
     #[test]

@@ -26,7 +26,7 @@ mod skill;
 mod violation;
 
 pub use beneath::RootDir;
-pub use builtin::{Builtin, run as run_builtin};
+pub use builtin::Builtin;
 pub use check::{Checked, Surroundings, check};
 pub use command::{
     ArgumentUse, CommandError, CommandTemplate, MAX_COMMAND_BYTES, MAX_ELEMENT_BYTES, Places,

@@ -27,7 +27,7 @@ fn template(command: &Value) -> CommandTemplate {
 fn expanded(command: &Value, arguments: &Value) -> Result<Vec<String>, CommandError> {
     let places = Places {
         skill_dir: Path::new("/skills/x"),
-        workspace: Path::new("/work"),
+        workspace: Path::new("/space"),
     };
     let argv = template(command).expand(arguments.as_object().unwrap(), &places)?;
     Ok(argv
@@ -89,8 +89,8 @@ fn directories_begin_elements() {
     let argv = expanded(&command, &json!({"p": "q"})).unwrap();
     let want = [
         "/skills/x/bin/x",
-        "/work",
-        "/work/q",
+        "/space",
+        "/space/q",
         "./a",
         "$WORKSPACEX",
         "a$WORKSPACE",
@@ -376,7 +376,7 @@ proptest! {
             prop_assert!(!argv[1].starts_with('-'));
             prop_assert!(argv[2].starts_with("--b="));
             prop_assert_eq!(&argv[3], "lit");
-            prop_assert!(argv[argv.len() - 1].starts_with("/work/"));
+            prop_assert!(argv[argv.len() - 1].starts_with("/space/"));
             let options = argv.iter().filter(|element| element.starts_with('-'));
             prop_assert_eq!(options.count(), if is_dropped { 1 } else { 2 });
             prop_assert!(argv.iter().all(|element| !element.contains('\0')));
