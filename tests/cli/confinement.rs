@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::support::processes::marked;
-use crate::support::{Case, has, wait_for};
+use crate::support::{Case, confines, has, wait_for};
 
 /// A skill that runs `script` with the given permissions.
 fn skill(script: &str, more: &str) -> Case {
@@ -18,8 +18,13 @@ fn skill(script: &str, more: &str) -> Case {
 
 #[test]
 fn the_default_is_to_read_the_workspace_and_to_write_nothing_but_scratch() {
+    if !confines(
+        "confinement::the_default_is_to_read_the_workspace_and_to_write_nothing_but_scratch",
+    ) {
+        return;
+    }
     let case = skill(
-        "cat note; touch here 2>/dev/null && echo wrote; touch /tmp/there 2>/dev/null && echo wrote; \
+        "cat note; touch here 2>/dev/null && echo wrote; mkdir /tmp/\"$OBS_RUN_ID\" 2>/dev/null && echo wrote; \
          cat /etc/shadow 2>/dev/null; touch \"$TMPDIR/x\" && echo scratch",
         "",
     )
@@ -33,6 +38,9 @@ fn the_default_is_to_read_the_workspace_and_to_write_nothing_but_scratch() {
 
 #[test]
 fn permissions_widen_it_and_off_opens_it() {
+    if !confines("confinement::permissions_widen_it_and_off_opens_it") {
+        return;
+    }
     let script = "touch out/here && echo wrote";
     let case = skill(script, "permissions: [\"fs.write:out\"]\n");
     let output = case
@@ -58,6 +66,9 @@ fn permissions_widen_it_and_off_opens_it() {
 
 #[test]
 fn a_path_that_arrives_as_an_argument_grants_nothing() {
+    if !confines("confinement::a_path_that_arrives_as_an_argument_grants_nothing") {
+        return;
+    }
     let secret = tempfile::tempdir().unwrap();
     std::fs::write(secret.path().join("key"), "canary-4711").unwrap();
     let manifest = "description: d\nexecution: {command: [cat, \"{{path}}\"], output: text}\n";
@@ -199,23 +210,8 @@ fn the_doctor_tells_layer_by_layer() {
     }
 }
 
-/// A program that answers ENOSYS to the Landlock calls from here on, then becomes what follows.
-const WITHOUT_LANDLOCK: &str = r#"
-import ctypes, os, struct, sys
-libc = ctypes.CDLL(None, use_errno=True)
-ret = lambda value: struct.pack("HBBI", 0x06, 0, 0, value)
-jeq = lambda number, yes, no: struct.pack("HBBI", 0x15, yes, no, number)
-code = struct.pack("HBBI", 0x20, 0, 0, 0)
-code += jeq(444, 2, 0) + jeq(445, 1, 0) + jeq(446, 0, 1)
-code += ret(0x00050000 | 38) + ret(0x7fff0000)
-buffer = ctypes.create_string_buffer(code)
-class Program(ctypes.Structure):
-    _fields_ = [("len", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
-program = Program(len(code) // 8, ctypes.addressof(buffer))
-assert libc.prctl(38, 1, 0, 0, 0) == 0
-assert libc.prctl(22, 2, ctypes.byref(program), 0, 0) == 0
-os.execv(sys.argv[1], sys.argv[1:])
-"#;
+/// Answers ENOSYS to the Landlock calls from there on, and becomes what follows.
+const WITHOUT_LANDLOCK: &str = include_str!("../fixtures/without_landlock.py");
 
 #[test]
 fn without_landlock_require_runs_nothing_and_best_effort_says_what_is_open() {
@@ -232,11 +228,8 @@ fn without_landlock_require_runs_nothing_and_best_effort_says_what_is_open() {
             "assistant_id: a\nsteps:\n- {name: builtin.now, type: tool}\n",
         );
     let run = |args: &[&str]| {
-        let obs = case.command(args);
-        let mut python = std::process::Command::new("python3");
-        python.arg("without.py").arg(crate::support::obs_binary());
-        python.args(obs.get_args().skip(2)).current_dir(case.path());
-        python.output().unwrap()
+        let mut obs = case.command_under(&["python3", "without.py"], args);
+        obs.env_remove("OBS_SANDBOX").output().unwrap()
     };
     let refused = run(&["run", "plan.yaml"]);
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();

@@ -268,18 +268,10 @@ fn a_signal_that_was_ignored_stays_ignored() {
             "",
         )
         .plan("- {name: wait, type: skill}\n");
-    let obs = case.command(&["run", "plan.yaml", "-q", "--request-id", &marker]);
-    let mut nohup = std::process::Command::new("sh");
-    nohup
-        .arg("-c")
-        .arg("trap '' HUP; exec \"$@\"")
-        .arg("sh")
-        .arg(crate::support::obs_binary())
-        // After `env --default-signal` and the program.
-        .args(obs.get_args().skip(2))
-        .current_dir(case.path())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    let nohup = ["sh", "-c", "trap '' HUP; exec \"$0\" \"$@\""];
+    let args = ["run", "plan.yaml", "-q", "--request-id", &marker];
+    let mut nohup = case.command_under(&nohup, &args);
+    nohup.stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = nohup.spawn().unwrap();
     wait_for("the step", || case.path().join("ready").exists());
     kill(i32::try_from(child.id()).unwrap(), Signal::HUP);

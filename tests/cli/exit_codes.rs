@@ -176,12 +176,10 @@ fn a_log_that_breaks_comes_before_everything() {
     case.run(&[&args[..], &["/dev/full"]].concat())
         .expect_code(74);
     // A log that fills up on the way: the first line fits, a later one does not.
-    let obs = case.command(&[&args[..], &["full.jsonl"]].concat());
-    let output = std::process::Command::new("sh")
-        .args(["-c", "trap '' XFSZ; ulimit -f 1 && exec \"$0\" \"$@\""])
-        .arg(obs.get_program())
-        .args(obs.get_args())
-        .current_dir(case.path())
+    let script = "trap '' XFSZ; ulimit -f 1 && exec \"$0\" \"$@\"";
+    let args = [&args[..], &["full.jsonl"]].concat();
+    let output = case
+        .command_under(&["sh", "-c", script], &args)
         .output()
         .unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -244,14 +242,11 @@ fn a_fault_in_obs_is_70_and_a_sentence() {
 #[test]
 fn with_few_descriptors_a_run_ends_in_a_sentence() {
     let case = endings().plan(&steps(&["good"]));
-    let obs = case.command(&["run", "plan.yaml"]);
     let mut seen = Vec::new();
     for limit in 3..40 {
-        let output = std::process::Command::new("sh")
-            .args(["-c", &format!("ulimit -n {limit} && exec \"$0\" \"$@\"")])
-            .arg(obs.get_program())
-            .args(obs.get_args())
-            .current_dir(case.path())
+        let script = format!("ulimit -n {limit} && exec \"$0\" \"$@\"");
+        let output = case
+            .command_under(&["sh", "-c", &script], &["run", "plan.yaml"])
             .env("RUST_BACKTRACE", "1")
             .output()
             .unwrap();

@@ -162,15 +162,9 @@ fn hostile_plans_take_less_than_64_mib() {
         ("anchors.yaml", anchors(most)),
     ] {
         let case = Case::new().file(name, content);
-        let obs = case.command(&["validate", name]);
-        let output = Command::new("sh")
-            .args([
-                "-c",
-                &format!("ulimit -d {MEMORY_KIB} && exec \"$0\" \"$@\""),
-            ])
-            .arg(obs.get_program())
-            .args(obs.get_args())
-            .current_dir(case.path())
+        let script = format!("ulimit -d {MEMORY_KIB} && exec \"$0\" \"$@\"");
+        let output = case
+            .command_under(&["sh", "-c", &script], &["validate", name])
             .output()
             .unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
-use crate::support::{Case, stable_settings, wait_for};
+use crate::support::{Case, confines, stable_settings, wait_for};
 
 const SEED_KEYS: [&str; 8] = [
     "request_id",
@@ -38,6 +38,9 @@ fn records_have_the_seeds_keys_in_the_seeds_order() {
 
 #[test]
 fn a_run_as_a_table() {
+    if !confines("run::a_run_as_a_table") {
+        return;
+    }
     let case = Case::new()
         .sh_skill("good", "echo '{\"answer\": 42}'", "")
         .sh_skill("bad", "echo partial; echo 'it broke' >&2; exit 3", "")
@@ -51,6 +54,9 @@ fn a_run_as_a_table() {
 
 #[test]
 fn a_run_as_one_document() {
+    if !confines("run::a_run_as_one_document") {
+        return;
+    }
     let case = Case::new()
         .sh_skill("bad", "echo '{\"error\": {\"code\": \"gone\", \"message\": \"no such page\"}}'; exit 4", "")
         .plan("- {name: bad, type: skill, continue_on_error: true}\n- {name: builtin.json_parse, type: tool, arguments: {text: \"[1]\"}}\n");

@@ -17,7 +17,7 @@ mod streams;
 mod suspension;
 
 use std::fs;
-use std::io::{Read, Seek};
+use std::io::{Read, Seek, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -35,6 +35,9 @@ const MARK: &str = "OBS_PROCESS_TEST_MARK";
 
 /// No wait for an event is longer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What the line of a test that is not made begins with.
+const SKIPPED: &str = "skipped: ";
 
 /// Defines a test that runs alone in a process.
 macro_rules! isolated {
@@ -67,6 +70,16 @@ pub(super) fn alone(test: &str, body: impl FnOnce()) {
         status.is_some_and(|status| status.success()) && said.contains("1 passed"),
         "{test}: {status:?}\n{said}"
     );
+    // The runner's own `test … ... ` may stand before it on the line.
+    for (_, reason) in said.lines().filter_map(|line| line.split_once(SKIPPED)) {
+        // Past the test runner's own capture.
+        writeln!(std::io::stderr(), "{SKIPPED}{test} ({reason})").unwrap();
+    }
+}
+
+/// Says why a test, or a part of one, is not made here. [`alone`] adds which.
+pub(super) fn skip(reason: &str) {
+    writeln!(std::io::stderr(), "{SKIPPED}{reason}").unwrap();
 }
 
 /// The command that runs `test` in a process of its own.

@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -37,10 +37,38 @@ pub(crate) fn has(program: &str, test: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).any(|dir| dir.join(program).is_file());
     if !found {
-        let line = format!("skipped: {test} (needs `{program}`)\n");
-        std::io::stderr().write_all(line.as_bytes()).unwrap();
+        skip(test, &format!("`{program}`"));
     }
     found
+}
+
+/// True where this machine can confine skills to files; says by name what is skipped where it can't.
+/// Tests that do not ask run there with `best-effort`.
+pub(crate) fn confines(test: &str) -> bool {
+    let confines = can_confine();
+    if !confines {
+        skip(test, "Landlock");
+    }
+    confines
+}
+
+/// Past the test runner's own capture.
+fn skip(test: &str, needs: &str) {
+    let line = format!("skipped: {test} (needs {needs})\n");
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
+}
+
+/// Found by trying, once.
+fn can_confine() -> bool {
+    static CAN: OnceLock<bool> = OnceLock::new();
+    *CAN.get_or_init(|| {
+        let doctor = ["doctor", "--format", "json"];
+        let output = Command::new(obs_binary()).args(doctor).output().unwrap();
+        let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let layers = document["layers"].as_array().unwrap();
+        let files = layers.iter().find(|layer| layer["layer"] == "files");
+        files.unwrap()["enforced"] == true
+    })
 }
 
 /// Many pieces as one text.
@@ -147,8 +175,13 @@ impl Case {
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         // obs leaves a signal ignored that was ignored when it started, and whoever runs the tests may
         // ignore some: a shell does for what it runs in the background. `env` becomes obs.
-        let mut command = Command::new("env");
-        command.arg("--default-signal").arg(obs_binary()).args(args);
+        self.command_under(&["env", "--default-signal"], args)
+    }
+
+    /// The same, started by `wrapper`: a program that becomes the command that follows its arguments.
+    pub(crate) fn command_under(&self, wrapper: &[&str], args: &[&str]) -> Command {
+        let mut command = Command::new(wrapper[0]);
+        command.args(&wrapper[1..]).arg(obs_binary()).args(args);
         command.current_dir(self.dir.path()).env_clear();
         let path = std::env::var_os("PATH").unwrap_or_default();
         command
@@ -157,6 +190,9 @@ impl Case {
             .env("LANG", "C.UTF-8");
         // What a killed obs leaves behind goes away with the case.
         command.env("TMPDIR", self.dir.path().join(TMP));
+        if !can_confine() {
+            command.env("OBS_SANDBOX", "best-effort");
+        }
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command
     }

@@ -1,7 +1,6 @@
 //! Kernels that lack a layer, and what is said about it.
 
 use super::*;
-use crate::process::sys;
 
 /// Makes this process, and all that it starts, believe that the kernel has no Landlock.
 #[expect(unsafe_code, reason = "a filter that only tests need")]
@@ -58,7 +57,8 @@ fn without_landlock() {
 
 isolated! {
     fn without_landlock_require_starts_nothing_and_says_what_is_missing() {
-        let Some(arena) = Arena::new() else { return };
+        let Some(mut arena) = Arena::new() else { return };
+        arena.strictness = Strictness::Require;
         without_landlock();
         room(async |launcher| {
             let confinement = arena.confinement(Network::Some { tcp: vec![443], dns: false });

@@ -15,6 +15,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::*;
+use crate::process::sys;
 
 const PROBES: &str = include_str!("probes.c");
 const HOGS: &str = include_str!("hogs.c");
@@ -24,6 +25,8 @@ pub(super) struct Arena {
     root: tempfile::TempDir,
     pub(super) probe: PathBuf,
     pub(super) hog: PathBuf,
+    /// As strict as this machine allows, for tests of something else than confinement.
+    pub(super) strictness: Strictness,
 }
 
 impl Arena {
@@ -61,7 +64,16 @@ impl Arena {
         let probe = compile(PROBES, &real.join("skill/probe"))?;
         let hog = compile(HOGS, &real.join("skill/hog"))?;
         fs::copy(&probe, real.join("outside/program")).unwrap();
-        Some(Self { root, probe, hog })
+        let strictness = match sys::landlock_abi() {
+            Ok(_) => Strictness::Require,
+            Err(_) => Strictness::BestEffort,
+        };
+        Some(Self {
+            root,
+            probe,
+            hog,
+            strictness,
+        })
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
@@ -90,7 +102,7 @@ impl Arena {
         Confinement {
             grants,
             network,
-            strictness: Strictness::Require,
+            strictness: self.strictness,
         }
     }
 
@@ -135,13 +147,6 @@ fn compile(source: &str, program: &Path) -> Option<PathBuf> {
     };
     assert!(output.status.success(), "{output:?}");
     Some(program.to_owned())
-}
-
-/// Says why a test, or a part of one, is not made here.
-pub(super) fn skip(reason: &str) {
-    use std::io::Write;
-    // Past the test runner's own capture, which `--nocapture` has switched off in this process.
-    writeln!(std::io::stderr(), "skipped: {reason}").unwrap();
 }
 
 /// The words a process has written to standard output.
