@@ -163,6 +163,39 @@ impl SandboxPolicy {
         })
     }
 
+    /// The paths that the manifest asks to read and that are not there. Below a workspace that is
+    /// granted they may still come: what an earlier step puts there can be read.
+    pub(super) fn missing_paths<'p>(
+        &self,
+        skill: &'p Skill,
+        native: &Native,
+        workspace: &Path,
+    ) -> Vec<&'p Permission> {
+        if self.mode == SandboxMode::Off {
+            return Vec::new();
+        }
+        let ground = StepGround {
+            workspace,
+            scratch: Path::new("/nonexistent"),
+            run_dir: None,
+        };
+        let places = self.places(native, &ground);
+        let may_come =
+            |path: &GrantPath| path.base == PathBase::Workspace && !self.withholds(workspace);
+        let is_missing = |permission: &&Permission| match permission {
+            Permission::FsRead(path) | Permission::FsExec(path) if !may_come(path) => {
+                path.resolve(&places).is_some_and(|path| !path.exists())
+            }
+            _ => false,
+        };
+        skill
+            .manifest
+            .permissions
+            .iter()
+            .filter(is_missing)
+            .collect()
+    }
+
     /// The line to add: the top directory below the home directory, else the file's own directory.
     fn permission_for(&self, file: &Path) -> String {
         let home = self.home.as_deref();

@@ -195,6 +195,23 @@ impl Prover<'_> {
                     .help(format!("`obs skills check {}` shows where", skill.id)),
             );
         }
+        self.check_paths(skill, place, problems);
+    }
+
+    /// A path that is not there grants nothing: the skill will not find what it asks for.
+    fn check_paths(&self, skill: &Skill, place: &Place, problems: &mut Problems) {
+        let Some(native) = skill.native() else { return };
+        let sandbox = self.question.sandbox;
+        for permission in sandbox.missing_paths(skill, native, self.question.workspace) {
+            let message = format!(
+                "`{}` asks for `{permission}`, which does not exist",
+                skill.id
+            );
+            problems.push(
+                Problem::warning("missing_path", place.clone(), message)
+                    .help("make it before the run, or take the permission out of the manifest"),
+            );
+        }
     }
 
     fn cannot_load(&mut self, error: Arc<LoadProblem>, place: Place, problems: &mut Problems) {

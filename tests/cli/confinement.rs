@@ -293,3 +293,21 @@ fn what_a_killed_obs_left_is_removed_by_the_next() {
     case.run(&["run", "tools.yaml"]).expect_code(0);
     assert_eq!(left(), 0);
 }
+
+#[test]
+fn a_path_to_read_that_is_not_there_is_a_warning() {
+    let case = skill(
+        "echo ran",
+        "permissions: [\"fs.read:/nowhere/data\", \"fs.read:later\", \"fs.read:/usr\"]\n",
+    );
+    let output = case.run(&["run", "plan.yaml"]).expect_code(0);
+    let warning =
+        "warning: step 0: `probe` asks for `fs.read:/nowhere/data`, which does not exist\n";
+    assert!(output.stderr().contains(warning), "{}", output.whole());
+    // Below the workspace, which skills may read, it may still come.
+    assert!(!output.stderr().contains("later"), "{}", output.whole());
+    let problems = case.run(&["validate", "plan.yaml", "--format", "json"]);
+    assert!(problems.expect_code(0).stdout().contains("missing_path"));
+    case.run(&["validate", "plan.yaml", "--strict"])
+        .expect_code(65);
+}
