@@ -25,7 +25,7 @@ use crate::model::{
     SandboxReport,
 };
 use crate::process::{Launcher, ProcessError, ProcessEvent, ProcessExit, ProcessSpec};
-use crate::skill::{Body, Builtin, Native, PathBase, Permission, Places, Skill};
+use crate::skill::{Body, Builtin, Native, PathBase, Permission, Places, Program, Skill};
 
 /// Runs skills natively.
 #[derive(Debug)]
@@ -36,7 +36,15 @@ pub struct NativeExecutor<'r> {
     dirs: &'r RunDirs,
     policy: SandboxPolicy,
     stream: bool,
-    skills: RefCell<HashMap<String, Arc<Skill>>>,
+    skills: RefCell<HashMap<String, Loaded>>,
+}
+
+/// A skill that is ready to be executed.
+#[derive(Debug, Clone)]
+struct Loaded {
+    skill: Arc<Skill>,
+    /// Its program as it was before the first step. None for a built-in, and where there was none.
+    program: Option<Arc<Program>>,
 }
 
 /// A failure before anything ran.
@@ -94,8 +102,28 @@ impl<'r> NativeExecutor<'r> {
         }
     }
 
-    fn skill(&self, id: &str) -> Option<Arc<Skill>> {
+    fn loaded(&self, id: &str) -> Option<Loaded> {
         self.skills.borrow().get(id).cloned()
+    }
+
+    fn find_program(&self, native: &Native) -> Result<Program, NotRun> {
+        native
+            .resolve_program(&self.workspace, self.environment.path())
+            .map_err(|error| NotRun::not_loaded(&error.message).hint(error.help))
+    }
+
+    /// The program as it is now, right before it is executed. An earlier step may have put another one
+    /// in its place; that one was never proven.
+    fn same_program(&self, native: &Native, before: Option<&Program>) -> Result<Program, NotRun> {
+        let now = self.find_program(native)?;
+        if before == Some(&now) {
+            return Ok(now);
+        }
+        let path = now.path.display();
+        Err(NotRun::not_loaded(format_args!(
+            "`{path}` was changed after the plan was proven"
+        ))
+        .hint("a program that an earlier step makes needs a run of its own".to_owned()))
     }
 
     async fn run(
@@ -103,15 +131,15 @@ impl<'r> NativeExecutor<'r> {
         request: &ExecutionRequest,
         control: StepControl,
     ) -> Result<ExecutionResult, NotRun> {
-        let skill = self
-            .skill(&request.skill_id)
+        let loaded = self
+            .loaded(&request.skill_id)
             .ok_or_else(|| NotRun::not_loaded(format_args!("`{}`", request.skill_id)))?;
         let arguments: Map<String, Value> = serde_json::from_slice(&request.input)
             .map_err(|error| NotRun::new(ErrorCode::InvalidArguments, error))?;
-        match &skill.body {
+        match &loaded.skill.body {
             Body::Builtin(builtin) => Ok(in_process(*builtin, arguments).await),
             Body::Native(native) => {
-                self.process(&skill, native, &arguments, request, control)
+                self.process(&loaded, native, &arguments, request, control)
                     .await
             }
         }
@@ -119,14 +147,15 @@ impl<'r> NativeExecutor<'r> {
 
     async fn process(
         &self,
-        skill: &Skill,
+        loaded: &Loaded,
         native: &Native,
         arguments: &Map<String, Value>,
         request: &ExecutionRequest,
         control: StepControl,
     ) -> Result<ExecutionResult, NotRun> {
+        let skill = &*loaded.skill;
         let scratch = self.dirs.scratch().map_err(no_directory)?;
-        let prepared = self.prepare(skill, native, arguments, request, &control, &scratch);
+        let prepared = self.prepare(loaded, native, arguments, request, &control, &scratch);
         let spec = match prepared {
             Ok(spec) => spec,
             Err(not_run) => {
@@ -167,14 +196,14 @@ impl<'r> NativeExecutor<'r> {
     /// Everything that the process room needs to know of a step.
     fn prepare(
         &self,
-        skill: &Skill,
+        loaded: &Loaded,
         native: &Native,
         arguments: &Map<String, Value>,
         request: &ExecutionRequest,
         control: &StepControl,
         scratch: &Scratch,
     ) -> Result<ProcessSpec, NotRun> {
-        let execution = &native.execution;
+        let (skill, execution) = (&*loaded.skill, &native.execution);
         let places = Places {
             skill_dir: &native.dir,
             workspace: &self.workspace,
@@ -183,9 +212,7 @@ impl<'r> NativeExecutor<'r> {
             .command
             .expand(arguments, &places)
             .map_err(|error| NotRun::new(ErrorCode::InvalidArguments, error))?;
-        let program = native
-            .resolve_program(&self.workspace, self.environment.path())
-            .map_err(|error| NotRun::not_loaded(&error.message).hint(error.help))?;
+        let program = self.same_program(native, loaded.program.as_deref())?;
         let run_dir = wants_run_dir(skill)
             .then(|| self.dirs.files())
             .transpose()
@@ -245,7 +272,13 @@ impl SkillExecutor for NativeExecutor<'_> {
     }
 
     fn load_skill(&self, skill: Arc<Skill>) {
-        self.skills.borrow_mut().insert(skill.id.to_string(), skill);
+        let native = skill.native();
+        let program = native.and_then(|native| self.find_program(native).ok());
+        let id = skill.id.to_string();
+        let program = program.map(Arc::new);
+        self.skills
+            .borrow_mut()
+            .insert(id, Loaded { skill, program });
     }
 }
 

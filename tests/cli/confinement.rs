@@ -311,3 +311,59 @@ fn a_path_to_read_that_is_not_there_is_a_warning() {
     case.run(&["validate", "plan.yaml", "--strict"])
         .expect_code(65);
 }
+
+#[test]
+fn a_program_swapped_while_obs_runs_is_not_executed() {
+    let swap = "printf '#!/bin/sh\\ntouch swapped\\n' > skills/late/new && chmod 755 skills/late/new && \
+                mv skills/late/new skills/late/run.sh; echo 1";
+    let case = Case::new()
+        .sh_skill("swap", swap, "")
+        .sh_skill("late", "touch original; echo 1", "")
+        .plan("- {name: swap, type: skill}\n- {name: late, type: skill}\n");
+    let output = case
+        .run(&["run", "plan.yaml", "--format", "jsonl"])
+        .expect_code(69);
+    let error = output.records()[1]["error"].as_str().unwrap().to_owned();
+    assert!(error.starts_with("runtime: skill not loaded: `"), "{error}");
+    assert!(
+        error.ends_with("was changed after the plan was proven"),
+        "{error}"
+    );
+    assert!(!case.path().join("swapped").exists());
+    assert!(!case.path().join("original").exists());
+}
+
+#[test]
+fn nothing_of_the_environment_or_the_home_directory_is_found_anywhere() {
+    if !confines("confinement::nothing_of_the_environment_or_the_home_directory_is_found_anywhere")
+    {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join("notes"), "canary-of-home").unwrap();
+    let grab = format!(
+        "env; cat {home}/notes; cat /proc/*/environ 2>/dev/null | tr '\\0' '\\n'; env >&2; exit 3",
+        home = home.path().display()
+    );
+    let case = skill(&grab, "")
+        .env("HOME", home.path().to_str().unwrap())
+        .env("CANARY", "canary-of-environment");
+    let args = [
+        "run",
+        "plan.yaml",
+        "--stream",
+        "--format",
+        "jsonl",
+        "--log",
+        "log.jsonl",
+    ];
+    let output = case.run(&args).expect_code(1);
+    let log = std::fs::read_to_string(case.path().join("log.jsonl")).unwrap();
+    for text in [&output.whole(), &log] {
+        assert!(
+            text.contains("OBS_RUN_ID"),
+            "the skill looked around: {text}"
+        );
+        assert!(!text.contains("canary"), "{text}");
+    }
+}
