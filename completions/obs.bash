@@ -374,7 +374,7 @@ _obs() {
             return 0
             ;;
         obs__subcmd__run)
-            opts="-q -v -h --skills --dry-run --keep-going --strict --max-plan-size --workspace --run-dir --sandbox --max-memory --max-cpu --max-processes --timeout --step-timeout --grace --format --print --stream --progress --log --request-id --assistant-id --session-id --tenant-id --user-id --color --quiet --verbose --help"
+            opts="-j -q -v -h --skills --dry-run --strict --max-plan-size --jobs --keep-going --fail-fast --workspace --run-dir --sandbox --max-memory --max-cpu --max-processes --timeout --step-timeout --grace --format --print --stream --progress --log --request-id --assistant-id --session-id --tenant-id --user-id --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -388,6 +388,14 @@ _obs() {
                     return 0
                     ;;
                 --max-plan-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --jobs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -j)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -40,6 +40,7 @@ complete -c obs -n "__fish_obs_needs_command" -f -a "man" -d 'Print the manual p
 complete -c obs -n "__fish_obs_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c obs -n "__fish_obs_using_subcommand run" -l skills -d 'Look for skills below DIR first; may be given more than once' -r -f -a "(__fish_complete_directories)"
 complete -c obs -n "__fish_obs_using_subcommand run" -l max-plan-size -d 'The largest plan that is read, in bytes' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -s j -l jobs -d 'The most steps that run at the same time [default: the cores]' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l workspace -d 'The directory that skills work in [default: where obs was started]' -r -f -a "(__fish_complete_directories)"
 complete -c obs -n "__fish_obs_using_subcommand run" -l run-dir -d 'The directory for files between steps [default: a fresh one, removed at the end]' -r -f -a "(__fish_complete_directories)"
 complete -c obs -n "__fish_obs_using_subcommand run" -l sandbox -d 'How strictly skills are confined to what their manifests ask for' -r -f -a "require\t'Run only what can be confined'
@@ -70,8 +71,9 @@ complete -c obs -n "__fish_obs_using_subcommand run" -l color -d 'When to use co
 always\t'Everywhere'
 never\t'Nowhere'"
 complete -c obs -n "__fish_obs_using_subcommand run" -l dry-run -d 'Prove the plan, show what would run, and run nothing'
-complete -c obs -n "__fish_obs_using_subcommand run" -l keep-going -d 'Go on after a failed step'
 complete -c obs -n "__fish_obs_using_subcommand run" -l strict -d 'Refuse a plan that has warnings'
+complete -c obs -n "__fish_obs_using_subcommand run" -l keep-going -d 'After a failed step, skip only what depends on it, directly or not'
+complete -c obs -n "__fish_obs_using_subcommand run" -l fail-fast -d 'After a failed step, cancel what still runs'
 complete -c obs -n "__fish_obs_using_subcommand run" -l stream -d 'Show what skills write to standard error while they run'
 complete -c obs -n "__fish_obs_using_subcommand run" -s q -l quiet -d 'Be silent on success; failures are always told'
 complete -c obs -n "__fish_obs_using_subcommand run" -s v -l verbose -d 'Tell more: CPU and memory of each step'

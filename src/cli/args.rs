@@ -3,6 +3,7 @@
 //! Invariant: a flag stands here only when the code behind it works. Every flag of `run` can also be
 //! given as `OBS_<FLAG>`; [`parse`](super::parse) says how the two go together.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use super::printer::ColorChoice;
 use crate::model::parse_duration;
 use crate::plan::DEFAULT_MAX_BYTES;
 use crate::report::{Format, PrintRef, Progress};
+use crate::runtime::engine::OnFailure;
 use crate::runtime::prove::TimeFlags;
 
 /// Prove, confine and run execution plans: lists of skill calls that a language model wrote.
@@ -139,10 +141,6 @@ pub struct RunArgs {
     #[arg(long, env = "OBS_DRY_RUN", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new())]
     pub dry_run: bool,
-    /// Go on after a failed step
-    #[arg(long, env = "OBS_KEEP_GOING", hide_env_values = true)]
-    #[arg(value_parser = BoolishValueParser::new())]
-    pub keep_going: bool,
     /// Refuse a plan that has warnings
     #[arg(long, env = "OBS_STRICT", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new())]
@@ -156,6 +154,9 @@ pub struct RunArgs {
     )]
     #[arg(default_value_t = DEFAULT_MAX_BYTES)]
     pub max_plan_size: u64,
+    /// Which steps run, and how many.
+    #[command(flatten)]
+    pub steps: OrderArgs,
     /// Where skills run.
     #[command(flatten)]
     pub place: PlaceArgs,
@@ -180,11 +181,52 @@ Examples:
   obs run plan.yaml --format jsonl | jq .status
   obs run plan.yaml --print report.markdown > report.md
   obs run plan.yaml --timeout 5m --step-timeout 30s --keep-going
+  obs run plan.yaml --jobs 8 --fail-fast      eight steps at once, until one fails
   obs run plan.yaml --log run.jsonl --progress lines -q
   planner | obs run -                         a plan from standard input
 
 Standard output holds data only: the table, records or the printed value. Progress and failure
 reports go to standard error.";
+
+/// Which steps run, and how many.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Steps")]
+pub struct OrderArgs {
+    /// The most steps that run at the same time [default: the cores]
+    #[arg(
+        short,
+        long,
+        env = "OBS_JOBS",
+        hide_env_values = true,
+        value_name = "N"
+    )]
+    pub jobs: Option<NonZeroUsize>,
+    /// After a failed step, skip only what depends on it, directly or not
+    #[arg(long, env = "OBS_KEEP_GOING", hide_env_values = true)]
+    #[arg(value_parser = BoolishValueParser::new())]
+    pub keep_going: bool,
+    /// After a failed step, cancel what still runs
+    #[arg(long, env = "OBS_FAIL_FAST", hide_env_values = true)]
+    #[arg(conflicts_with = "keep_going", value_parser = BoolishValueParser::new())]
+    pub fail_fast: bool,
+}
+
+impl OrderArgs {
+    /// The most steps that run at the same time.
+    pub(super) fn jobs(&self) -> NonZeroUsize {
+        let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        self.jobs.unwrap_or_else(cores)
+    }
+
+    /// What a failed step means for the others.
+    pub(super) fn on_failure(&self) -> OnFailure {
+        match (self.keep_going, self.fail_fast) {
+            (true, _) => OnFailure::KeepGoing,
+            (_, true) => OnFailure::Cancel,
+            _ => OnFailure::Stop,
+        }
+    }
+}
 
 /// Where skills run.
 #[derive(Debug, Clone, Args)]

@@ -1,5 +1,6 @@
 //! Running a proven plan: the one place where executor, engine, signals, log and report meet.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,8 @@ use crate::process::{Launcher, RunClock, Zygote, ignore_file_size_signal};
 use crate::report::{ReportOptions, ReportOutcome, Reporter, ReporterHandle};
 use crate::runtime::{
     BaseEnvironment, Cause, Controller, ExecutionContext, Identity, NativeExecutor, ProvenPlan,
-    RunControl, RunDirs, RunOutcome, SandboxPolicy, Signals, SkillExecutor as _, Verdict, engine,
+    RunControl, RunDirs, RunOutcome, SandboxPolicy, Signals, SkillExecutor as _, Verdict,
+    engine::{self, OnFailure},
 };
 use crate::skill::Skill;
 use crate::store::LogFile;
@@ -44,8 +46,10 @@ pub(super) struct Execution {
     pub(super) report: ReportOptions,
     /// How skills are confined.
     pub(super) sandbox: SandboxPolicy,
-    /// `--keep-going`.
-    pub(super) keep_going: bool,
+    /// The most steps that run at the same time.
+    pub(super) jobs: NonZeroUsize,
+    /// What happens when a step does not succeed.
+    pub(super) on_failure: OnFailure,
 }
 
 /// What lies ready before the first step.
@@ -151,7 +155,8 @@ impl Execution {
         let run = engine::Run {
             logger: &self.log,
             events,
-            keep_going: self.keep_going,
+            jobs: self.jobs,
+            on_failure: self.on_failure,
         };
         let outcome = tokio::select! {
             outcome = executor.execute_plan(&self.plan, &context, run, control) => outcome,
@@ -188,18 +193,17 @@ fn summary(run_id: String, verdict: &Verdict, code: u8, outcome: &RunOutcome) ->
         Cause::Signal(signal) => (None, Some(signal_name(signal).into_owned())),
         Cause::PlanTimeout | Cause::Log => (None, verdict.error.clone()),
     };
-    let unlogged = outcome.unlogged.as_ref().map(|record| {
-        format!(
-            "; `{}` ran ({}), but its record is not in the log",
-            record.step_id, record.status
-        )
+    let unlogged = outcome.unlogged.iter().map(|record| {
+        let (step, status) = (&record.step_id, record.status);
+        format!("; `{step}` ran ({status}), but its record is not in the log")
     });
+    let unlogged: Vec<String> = unlogged.collect();
     RunSummary {
         run_id,
         status: verdict.status,
         exit_code: code,
         decided_by,
-        reason: reason.map(|reason| reason + unlogged.as_deref().unwrap_or_default()),
+        reason: reason.map(|reason| reason + &unlogged.concat()),
         elapsed: outcome.elapsed,
     }
 }

@@ -75,7 +75,8 @@ pub(super) fn run(args: RunArgs, printer: &Printer) -> Outcome {
         identity: args.identity,
         report: report_options(args.output, problems, printer),
         sandbox,
-        keep_going: args.keep_going,
+        jobs: args.steps.jobs(),
+        on_failure: args.steps.on_failure(),
     };
     execution.execute(zygote, printer)
 }

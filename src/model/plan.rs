@@ -32,15 +32,27 @@ pub struct ExecutionPlan {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
-    /// One after the other, in plan order.
+    /// One after the other, in plan order; those of a parallel group together.
     #[default]
     Sequence,
+    /// Each as soon as the steps that it needs are over.
+    Graph,
+}
+
+impl Order {
+    /// The order as the plan spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sequence => "sequence",
+            Self::Graph => "graph",
+        }
+    }
 }
 
 /// A single action in a plan.
 ///
 /// From the seed's `ExecutionStep`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ExecutionStep {
     /// The step's name; the skill's id unless `skill` is given.
     pub name: String,
@@ -60,9 +72,20 @@ pub struct ExecutionStep {
     pub output_schema: Option<Value>,
     /// What a person would expect to see.
     pub expected_output: Option<String>,
+    /// Names and `step_id`s of steps that must be over before this one; only in a graph.
+    pub depends_on: Vec<String>,
+    /// Consecutive steps of one group run together; only in a sequence.
+    pub parallel_group: Option<String>,
+    /// Runs by itself, whatever its group: OpenBotStack's `parallelizable: false`.
+    pub runs_alone: bool,
 }
 
 impl ExecutionStep {
+    /// The group that the step runs with, unless it runs alone.
+    pub fn group(&self) -> Option<&str> {
+        self.parallel_group.as_deref().filter(|_| !self.runs_alone)
+    }
+
     /// The id of the skill that the step calls.
     pub fn skill_id(&self) -> &str {
         self.skill.as_ref().map_or(&self.name, |skill| &skill.id)
@@ -94,10 +117,11 @@ pub struct SkillRef {
 /// The kind of thing that a step calls.
 ///
 /// From the seed's `StepType`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepType {
     /// A skill: something that can be chosen for its description.
+    #[default]
     Skill,
     /// A tool: a plain function.
     Tool,

@@ -2,15 +2,19 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::decode::{Fields, Node};
 use super::document::Document;
+use super::flow::Flow;
 use super::source::Source;
 use super::{mistaken, validate};
 use crate::model::{
     ExecutionPlan, ExecutionStep, Order, Place, Problem, Problems, SkillRef, StepType,
 };
+
+/// The words of `order`.
+const ORDERS: [(&str, Order); 2] = [("sequence", Order::Sequence), ("graph", Order::Graph)];
 
 /// A plan as it was read, with everything that is wrong with it by itself. Whether its skills exist
 /// is asked later.
@@ -20,6 +24,8 @@ pub struct LoadedPlan {
     pub plan: ExecutionPlan,
     /// The text and the places.
     pub document: Document,
+    /// Which step waits for which.
+    pub flow: Flow,
     /// Problems, in the order of their places.
     pub problems: Problems,
 }
@@ -31,6 +37,7 @@ pub fn load(source: Source) -> LoadedPlan {
         return LoadedPlan {
             plan: ExecutionPlan::default(),
             document,
+            flow: Flow::default(),
             problems: problem.into(),
         };
     }
@@ -45,11 +52,13 @@ pub fn load(source: Source) -> LoadedPlan {
         }
         plan.unwrap_or_default()
     };
+    let flow = Flow::bind(&plan, &mut problems);
     locate_steps(problems.kept_mut());
     document.tidy(&mut problems);
     LoadedPlan {
         plan,
         document,
+        flow,
         problems,
     }
 }
@@ -79,7 +88,7 @@ fn plan(root: &Node<'_>, problems: &mut Problems) -> Option<ExecutionPlan> {
         .and_then(|node| node.duration(problems));
     let order = fields
         .get("order")
-        .and_then(|node| order(&node, problems))
+        .and_then(|node| node.choice(problems, &ORDERS))
         .unwrap_or_default();
     let steps = fields.get("steps").and_then(|node| node.list(problems));
     fields.unsupported(problems, "inputs");
@@ -101,35 +110,10 @@ fn plan(root: &Node<'_>, problems: &mut Problems) -> Option<ExecutionPlan> {
     })
 }
 
-fn order(node: &Node<'_>, problems: &mut Problems) -> Option<Order> {
-    if node.value.as_str() == Some("graph") {
-        problems.push(
-            Problem::error(
-                "unsupported",
-                node.place(),
-                "`order: graph` is not supported by this version of obs",
-            )
-            .help("put the steps in an order that works and leave `order` out"),
-        );
-        return None;
-    }
-    node.choice(problems, &[("sequence", Order::Sequence)])
-}
-
 /// Reads one step. What can't be read gets the seed's zero value, so that the seed's own checks
 /// speak of it.
 fn step(index: usize, node: &Node<'_>, problems: &mut Problems) -> ExecutionStep {
-    let mut step = ExecutionStep {
-        name: String::new(),
-        step_type: StepType::Skill,
-        arguments: Map::new(),
-        step_id: None,
-        skill: None,
-        timeout: None,
-        continue_on_error: false,
-        output_schema: None,
-        expected_output: None,
-    };
+    let mut step = ExecutionStep::default();
     let Some(mut fields) = node.fields(problems, "a step") else {
         return step;
     };
@@ -167,13 +151,15 @@ fn step(index: usize, node: &Node<'_>, problems: &mut Problems) -> ExecutionStep
             refuse_references(&arguments, problems);
         }
     }
-    for key in [
-        "retry",
-        "depends_on",
-        "parallel_group",
-        "parallelizable",
-        "risk_level",
-    ] {
+    step.depends_on = names(fields.get("depends_on"), problems);
+    step.parallel_group = fields
+        .get("parallel_group")
+        .and_then(|node| node.string(problems).map(str::to_owned));
+    step.runs_alone = fields
+        .get("parallelizable")
+        .and_then(|node| node.boolean(problems))
+        == Some(false);
+    for key in ["retry", "risk_level"] {
         fields.unsupported(problems, key);
     }
     fields.finish(problems);
@@ -232,6 +218,16 @@ fn step_id(node: &Node<'_>, problems: &mut Problems) -> Option<String> {
         return None;
     }
     Some(text.to_owned())
+}
+
+/// A list of texts.
+fn names(node: Option<Node<'_>>, problems: &mut Problems) -> Vec<String> {
+    let nodes = node
+        .and_then(|node| node.list(problems))
+        .unwrap_or_default();
+    // What is no text keeps its place, so that the places of the others stay right.
+    let name = |node: &Node<'_>| node.string(problems).unwrap_or_default().to_owned();
+    nodes.iter().map(name).collect()
 }
 
 fn skill_ref(node: &Node<'_>, problems: &mut Problems) -> Option<SkillRef> {

@@ -7,6 +7,7 @@
 pub mod decode;
 pub mod diagnostic;
 mod document;
+mod flow;
 mod json;
 mod load;
 mod mistaken;
@@ -18,6 +19,7 @@ mod validate;
 mod yaml;
 
 pub use document::Document;
+pub use flow::{Flow, StepFlow};
 pub use load::{LoadedPlan, load};
 pub use nearest::nearest;
 pub use source::{DEFAULT_MAX_BYTES, Language, STDIN_NAME, Source, SourceError};

@@ -129,14 +129,8 @@ mod tests {
     fn many_steps_with_ids_are_checked_in_one_pass() {
         let step = |index| crate::model::ExecutionStep {
             name: format!("name-{index}"),
-            step_type: crate::model::StepType::Skill,
-            arguments: serde_json::Map::new(),
             step_id: Some(format!("id-{index}")),
-            skill: None,
-            timeout: None,
-            continue_on_error: false,
-            output_schema: None,
-            expected_output: None,
+            ..crate::model::ExecutionStep::default()
         };
         let plan = ExecutionPlan {
             assistant_id: "a".to_owned(),

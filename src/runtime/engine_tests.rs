@@ -1,18 +1,21 @@
 //! The engine with a fake executor, under paused time: no process, no waiting.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::num::NonZeroUsize;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::sleep;
 
+use super::engine::OnFailure;
 use super::*;
 use crate::event::{self, EventReceiver, RunEvent};
 use crate::model::{
-    ErrorCode, ExecutionLogRecord, ExecutionRequest, ExecutionResult, ExecutionStatus,
+    ErrorCode, ExecutionLogRecord, ExecutionRequest, ExecutionResult, ExecutionStatus, Order,
     ResourceUsage, SandboxReport, StepStatus, StepType,
 };
+use crate::plan::{Flow, StepFlow};
 use crate::process::{RunClock, Stop};
 use crate::skill::Skill;
 
@@ -38,6 +41,9 @@ enum Obeys {
 #[derive(Default)]
 struct Fake {
     started: RefCell<Vec<String>>,
+    /// The steps that run now, and the most that ever did.
+    running: Cell<usize>,
+    most: Cell<usize>,
 }
 
 impl SkillExecutor for Fake {
@@ -47,6 +53,8 @@ impl SkillExecutor for Fake {
         mut control: StepControl,
     ) -> ExecutionResult {
         self.started.borrow_mut().push(request.skill_id.clone());
+        self.running.set(self.running.get() + 1);
+        self.most.set(self.most.get().max(self.running.get()));
         let (takes, status, obeys) = script(&request.skill_id);
         let enough = if obeys == Obeys::OnlyKill {
             Stop::Kill
@@ -60,6 +68,7 @@ impl SkillExecutor for Fake {
                 _ => ExecutionStatus::Failed,
             },
         };
+        self.running.set(self.running.get() - 1);
         result(status)
     }
 
@@ -127,7 +136,8 @@ impl ExecutionLogger for Log {
 
 struct Bench {
     plan: ProvenPlan,
-    keep_going: bool,
+    jobs: NonZeroUsize,
+    on_failure: OnFailure,
     log: Log,
     fake: Fake,
     clock: RunClock,
@@ -144,10 +154,16 @@ impl Bench {
             parent_id: None,
             timeout: Limit::DEFAULT_RUN,
             steps: skills.iter().map(|skill| step(skill)).collect(),
+            flow: Flow {
+                order: Order::Sequence,
+                stages: (0..skills.len()).map(|at| at..at + 1).collect(),
+                steps: vec![StepFlow::default(); skills.len()],
+            },
         };
         Self {
             plan,
-            keep_going: false,
+            jobs: NonZeroUsize::new(4).unwrap(),
+            on_failure: OnFailure::Stop,
             log: Log::default(),
             fake: Fake::default(),
             clock: RunClock::new(),
@@ -167,7 +183,8 @@ impl Bench {
         let run = engine::Run {
             logger: &self.log,
             events: &sender,
-            keep_going: self.keep_going,
+            jobs: self.jobs,
+            on_failure: self.on_failure,
         };
         let outcome = self
             .fake
@@ -218,6 +235,8 @@ fn statuses(outcome: &RunOutcome) -> Vec<&'static str> {
         .collect()
 }
 
+mod flows;
+
 #[tokio::test(start_paused = true)]
 async fn stops_at_the_first_failure_and_records_the_rest_as_skipped() {
     let bench = Bench::new(&["ok", "fail", "ok-2"]);
@@ -243,7 +262,7 @@ async fn continue_on_error_and_keep_going_go_on() {
     assert_eq!(statuses(&bench.run().await.0), ["failed", "success"]);
 
     let mut bench = Bench::new(&["fail", "ok", "fail-2", "ok"]);
-    bench.keep_going = true;
+    bench.on_failure = OnFailure::KeepGoing;
     assert_eq!(
         statuses(&bench.run().await.0),
         ["failed", "success", "failed", "success"]

@@ -3,8 +3,8 @@
 //! Invariant: this room decides order, time and outcome, and nothing else. It tells the outside
 //! through [`crate::event::RunEvent`] only, keeps records through [`ExecutionLogger`], and starts
 //! skills through [`SkillExecutor`]; the rooms above implement those traits. The way is a straight
-//! line: [`prove`] (plan and skills to a [`ProvenPlan`]), [`engine`] (steps in order), an executor
-//! (one step), [`RunOutcome`] (what happened).
+//! line: [`prove`] (plan and skills to a [`ProvenPlan`]), [`engine`] (whose turn it is), `step` (one
+//! step's life), an executor (one attempt), [`RunOutcome`] (what happened).
 
 mod breaker;
 mod confine;
@@ -26,8 +26,10 @@ mod outcome;
 pub mod prove;
 mod proven;
 mod record;
+mod schedule;
 mod scratch;
 mod signals;
+mod step;
 mod verdict;
 
 pub use breaker::{CircuitBreaker, CircuitState};

@@ -13,8 +13,8 @@ pub struct RunOutcome {
     pub records: Vec<Arc<ExecutionLogRecord>>,
     /// What ended it.
     pub end: RunEnd,
-    /// The step that ran although its record could not be kept.
-    pub unlogged: Option<Arc<ExecutionLogRecord>>,
+    /// The steps that ran although their records could not be kept.
+    pub unlogged: Vec<Arc<ExecutionLogRecord>>,
     /// Wall time, without the time that obs was stopped.
     pub elapsed: Duration,
 }

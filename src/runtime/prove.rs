@@ -84,6 +84,7 @@ pub fn prove(loaded: &mut LoadedPlan, question: &Question<'_>) -> Proof {
         parent_id: loaded.plan.parent_id.clone(),
         timeout: run_limit(loaded.plan.timeout, question.limits.run),
         steps,
+        flow: std::mem::take(&mut loaded.flow),
     });
     Proof {
         plan,

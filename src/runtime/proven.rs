@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::Limit;
 use crate::model::StepType;
+use crate::plan::Flow;
 use crate::skill::Schema;
 
 /// A plan that may run.
@@ -22,6 +23,8 @@ pub struct ProvenPlan {
     pub timeout: Limit,
     /// The steps, in plan order.
     pub steps: Vec<ProvenStep>,
+    /// Which step waits for which.
+    pub flow: Flow,
 }
 
 /// A step whose skill, program and arguments are known to be good.

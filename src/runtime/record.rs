@@ -16,11 +16,13 @@ use crate::model::{
 };
 
 /// Why the engine ended a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Ending {
     StepTimeout(Limit),
     PlanTimeout(Limit),
     Signal(i32),
+    /// Another step, or a log that can't be written, ended the plan.
+    Halt(String),
 }
 
 /// A step that ran.
@@ -124,6 +126,11 @@ fn verdict(
             StepStatus::Canceled,
             ErrorCode::Canceled,
             format!("canceled by {}", signal_name(signal)),
+        ),
+        Some(Ending::Halt(reason)) => (
+            StepStatus::Canceled,
+            ErrorCode::Canceled,
+            format!("canceled: {reason}"),
         ),
     };
     (status, Some(code), Some(RuntimeError::text(code, &detail)))

@@ -12,6 +12,7 @@ mod confinement;
 mod endings;
 mod examples;
 mod exit_codes;
+mod flows;
 mod generated;
 mod hostile_output;
 mod hostile_plan;

@@ -4,6 +4,7 @@
 //! every plan; what the skill says is shown live, its output comes out raw.
 
 use std::borrow::Cow;
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
@@ -18,6 +19,7 @@ use crate::plan::{self, DEFAULT_MAX_BYTES, Document, LoadedPlan, Source};
 use crate::process::Zygote;
 use crate::report::{Format, PrintRef, Progress, ReportOptions};
 use crate::runtime::BaseEnvironment;
+use crate::runtime::engine::OnFailure;
 use crate::runtime::prove::{self, Question};
 use crate::skill::Skill;
 
@@ -70,7 +72,8 @@ pub(super) fn run(args: SkillRunArgs, printer: &Printer) -> Outcome {
             problems: Vec::new(),
         },
         sandbox,
-        keep_going: false,
+        jobs: NonZeroUsize::MIN,
+        on_failure: OnFailure::Stop,
     };
     execution.execute(zygote, printer)
 }

@@ -1,0 +1,164 @@
+//! Which step waits for which: names bound to steps.
+//!
+//! Invariant: names are looked up in one map made once, and every step is looked at once, so that a
+//! plan costs what it is long. Where no problem was found, no step waits for itself, directly or not:
+//! whoever starts what is ready, again and again, comes to the end.
+
+mod cycle;
+mod names;
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+
+use serde_json::json;
+
+use self::names::{Meaning, Names};
+use crate::model::{ExecutionPlan, Order, Place, Problem, Problems};
+
+/// The steps of a plan by what they wait for.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Flow {
+    /// How steps follow each other.
+    pub order: Order,
+    /// What runs one after the other: a step, or the consecutive steps of a group. A graph has none.
+    pub stages: Vec<Range<usize>>,
+    /// What each step waits for beside that, in plan order.
+    pub steps: Vec<StepFlow>,
+}
+
+/// What one step waits for.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StepFlow {
+    /// Steps that must have succeeded, or failed where the plan allows it: its `depends_on`.
+    pub after: Vec<usize>,
+}
+
+/// One step's wish to wait for another.
+struct Wait {
+    waiter: usize,
+    target: usize,
+    place: Place,
+}
+
+impl Flow {
+    /// Binds the names of `plan` to its steps, adding what is wrong with them.
+    pub(super) fn bind(plan: &ExecutionPlan, problems: &mut Problems) -> Self {
+        let names = Names::of(plan);
+        let mut waits = Vec::new();
+        for (index, step) in plan.steps.iter().enumerate() {
+            if plan.order == Order::Sequence && !step.depends_on.is_empty() {
+                problems.push(depends_in_sequence(index));
+                continue;
+            }
+            for (at, name) in step.depends_on.iter().enumerate() {
+                let pointer = format!("/steps/{index}/depends_on/{at}");
+                match bind_dependency(&names, name, &pointer) {
+                    Ok(Some(target)) => waits.push(Wait {
+                        waiter: index,
+                        target,
+                        place: Place::value(pointer),
+                    }),
+                    Ok(None) => {}
+                    Err(problem) => problems.push(*problem),
+                }
+            }
+        }
+        check_groups(plan, problems);
+        if plan.order == Order::Graph {
+            cycle::refuse(plan, &waits, problems);
+        }
+        let mut steps = vec![StepFlow::default(); plan.steps.len()];
+        for Wait { waiter, target, .. } in waits {
+            steps[waiter].after.push(target);
+        }
+        for step in &mut steps {
+            step.after.sort_unstable();
+            step.after.dedup();
+        }
+        Self {
+            order: plan.order,
+            stages: stages(plan),
+            steps,
+        }
+    }
+}
+
+fn stages(plan: &ExecutionPlan) -> Vec<Range<usize>> {
+    if plan.order == Order::Graph {
+        return Vec::new();
+    }
+    let mut stages: Vec<Range<usize>> = Vec::new();
+    for (index, step) in plan.steps.iter().enumerate() {
+        let previous = index
+            .checked_sub(1)
+            .and_then(|index| plan.steps[index].group());
+        match stages.last_mut() {
+            Some(stage) if step.group().is_some() && step.group() == previous => {
+                stage.end = index + 1;
+            }
+            _ => stages.push(index..index + 1),
+        }
+    }
+    stages
+}
+
+fn bind_dependency(
+    names: &Names<'_>,
+    name: &str,
+    pointer: &str,
+) -> Result<Option<usize>, Box<Problem>> {
+    let place = Place::value(pointer);
+    match names.find(name) {
+        // Said when it was read.
+        None if name.is_empty() => Ok(None),
+        Some(Meaning::One(target)) => Ok(Some(target)),
+        Some(Meaning::Many(first, second)) => {
+            Err(Box::new(names::ambiguous(name, first, second, place)))
+        }
+        None => {
+            let problem =
+                Problem::error("unknown_step", place, format!("no step is called `{name}`"))
+                    .got(name);
+            Err(Box::new(match names.nearest(name) {
+                Some(near) => problem
+                    .help(format!("did you mean `{near}`?"))
+                    .expected(near)
+                    .fix(json!([{"op": "replace", "path": pointer, "value": near}])),
+                None => problem.help("write the name or the step_id of a step of this plan"),
+            }))
+        }
+    }
+}
+
+fn depends_in_sequence(index: usize) -> Problem {
+    let place = Place::key(format!("/steps/{index}/depends_on"));
+    Problem::error("order", place, "`depends_on` means nothing in a sequence")
+        .help("write `order: graph` in the plan, or leave `depends_on` out")
+}
+
+/// A group that does not do what it seems to is doubted.
+fn check_groups(plan: &ExecutionPlan, problems: &mut Problems) {
+    let mut last_of: std::collections::HashMap<&str, usize> = std::collections::HashMap::new();
+    for (index, step) in plan.steps.iter().enumerate() {
+        let Some(group) = step.parallel_group.as_deref() else {
+            continue;
+        };
+        let place = Place::value(format!("/steps/{index}/parallel_group"));
+        if plan.order == Order::Graph {
+            problems.push(
+                Problem::warning("order", place, "`parallel_group` means nothing in a graph")
+                    .help("leave it out: in a graph, all that can run together does"),
+            );
+        } else if last_of
+            .insert(group, index)
+            .is_some_and(|last| last + 1 < index)
+        {
+            let message = format!("the steps of the group `{group}` don't follow each other");
+            problems.push(
+                Problem::warning("split_group", place, message)
+                    .help("they run as groups of their own; put them next to each other"),
+            );
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Which step may start.
+//!
+//! Invariant: a step is handed out once, and only when all that it waits for is over as it must be.
+//! Counters say so: each wait is looked at once, whatever the number of steps, so that the time per
+//! step does not grow with their number. The same steps ending in the same way give the same answers,
+//! in whatever order they end.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use crate::model::{Order, StepStatus};
+use crate::plan::Flow;
+
+/// The steps of a plan by what still keeps them from starting.
+#[derive(Debug)]
+pub(super) struct Schedule {
+    /// Steps first, then the joints between stages.
+    nodes: Vec<Node>,
+    steps: usize,
+    taken: usize,
+    order: Order,
+    /// Steps that wait for nothing any more, the first in plan order on top.
+    ready: BinaryHeap<Reverse<usize>>,
+    /// After this no step starts but the siblings of one that has.
+    is_closed: bool,
+}
+
+#[derive(Debug, Default)]
+struct Node {
+    /// How many of those that it waits for are not over.
+    open: usize,
+    followers: Vec<(usize, Need)>,
+    /// The first in plan order of the steps whose end keeps this one from running.
+    barred_by: Option<usize>,
+    is_taken: bool,
+}
+
+/// What a step must have done for one that waits for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Need {
+    /// Ended, in whatever way.
+    Over,
+    /// Succeeded, or failed where the plan allows it.
+    Passed,
+}
+
+/// What comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// This step may start.
+    Start(usize),
+    /// This step can't run, because of the end of that one.
+    Skip {
+        /// The step.
+        step: usize,
+        /// What keeps it from running.
+        because_of: usize,
+    },
+}
+
+impl Schedule {
+    /// Nothing has run yet.
+    pub(super) fn of(flow: &Flow) -> Self {
+        let steps = flow.steps.len();
+        let mut schedule = Self {
+            nodes: Vec::with_capacity(steps),
+            steps,
+            taken: 0,
+            order: flow.order,
+            ready: BinaryHeap::new(),
+            is_closed: false,
+        };
+        schedule.nodes.resize_with(steps, Node::default);
+        for (before, after) in flow.stages.iter().zip(flow.stages.iter().skip(1)) {
+            // One joint instead of a wait for each pair.
+            let joint = schedule.nodes.len();
+            schedule.nodes.push(Node::default());
+            before
+                .clone()
+                .for_each(|step| schedule.link(step, joint, Need::Over));
+            after
+                .clone()
+                .for_each(|step| schedule.link(joint, step, Need::Over));
+        }
+        for (step, waits) in flow.steps.iter().enumerate() {
+            for &target in &waits.after {
+                schedule.link(target, step, Need::Passed);
+            }
+        }
+        let is_ready = |step: &usize| schedule.nodes[*step].open == 0;
+        schedule.ready = (0..steps).filter(is_ready).map(Reverse).collect();
+        schedule
+    }
+
+    fn link(&mut self, target: usize, waiter: usize, need: Need) {
+        self.nodes[target].followers.push((waiter, need));
+        self.nodes[waiter].open += 1;
+    }
+
+    /// Takes the next step out.
+    pub(super) fn next(&mut self) -> Option<Next> {
+        let Reverse(step) = self.ready.pop()?;
+        self.nodes[step].is_taken = true;
+        self.taken += 1;
+        Some(match self.nodes[step].barred_by {
+            None => Next::Start(step),
+            Some(because_of) => Next::Skip { step, because_of },
+        })
+    }
+
+    /// A step that was taken is over. `is_tolerated`: it may fail.
+    pub(super) fn over(&mut self, step: usize, status: StepStatus, is_tolerated: bool) {
+        let has_passed = match status {
+            StepStatus::Success => true,
+            StepStatus::Failed | StepStatus::Timeout => is_tolerated,
+            StepStatus::Canceled | StepStatus::Rejected | StepStatus::Skipped => false,
+        };
+        // Whoever could not run passes on what kept it from that.
+        let root = self.nodes[step].barred_by.unwrap_or(step);
+        let mut ended = vec![step];
+        while let Some(node) = ended.pop() {
+            for (waiter, need) in std::mem::take(&mut self.nodes[node].followers) {
+                let follower = &mut self.nodes[waiter];
+                if need == Need::Passed && !has_passed {
+                    let first = follower.barred_by.map_or(root, |other| other.min(root));
+                    follower.barred_by = Some(first);
+                }
+                follower.open -= 1;
+                match follower.open {
+                    0 if waiter >= self.steps => ended.push(waiter),
+                    0 if !self.is_closed => self.ready.push(Reverse(waiter)),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// A step has failed: nothing starts any more that comes after it. The siblings of its group do,
+    /// however few may run at the same time.
+    pub(super) fn close(&mut self) {
+        self.is_closed = true;
+        if self.order == Order::Graph {
+            self.ready.clear();
+        }
+    }
+
+    /// Nothing starts any more, not even siblings.
+    pub(super) fn clear(&mut self) {
+        self.is_closed = true;
+        self.ready.clear();
+    }
+
+    /// The steps that were not taken, in plan order.
+    pub(super) fn rest(&self) -> Vec<usize> {
+        let not_taken = |step: &usize| !self.nodes[*step].is_taken;
+        (0..self.steps).filter(not_taken).collect()
+    }
+
+    /// True where a step was not taken.
+    pub(super) fn has_rest(&self) -> bool {
+        self.taken < self.steps
+    }
+}
