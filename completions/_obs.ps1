@@ -22,6 +22,7 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
     $completions = @(switch ($command) {
         'obs' {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
@@ -33,6 +34,10 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
             [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Prove a plan and run it')
             [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Say everything that is wrong with a plan, and run nothing')
             [CompletionResult]::new('skills', 'skills', [CompletionResultType]::ParameterValue, 'List, show, check, make and try skills')
+            [CompletionResult]::new('runs', 'runs', [CompletionResultType]::ParameterValue, 'List the runs that are kept, the newest first')
+            [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Show the records of runs')
+            [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Say whether records are still what they were when they were kept')
+            [CompletionResult]::new('circuits', 'circuits', [CompletionResultType]::ParameterValue, 'List the skills that keep failing, and call them again')
             [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Show what this machine can enforce, found by trying')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script for a shell')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print the manual page')
@@ -44,6 +49,8 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
             [CompletionResult]::new('--max-plan-size', '--max-plan-size', [CompletionResultType]::ParameterName, 'The largest plan that is read, in bytes')
             [CompletionResult]::new('-j', '-j', [CompletionResultType]::ParameterName, 'The most steps that run at the same time [default: the cores]')
             [CompletionResult]::new('--jobs', '--jobs', [CompletionResultType]::ParameterName, 'The most steps that run at the same time [default: the cores]')
+            [CompletionResult]::new('--resume', '--resume', [CompletionResultType]::ParameterName, 'Go on with an earlier run: reuse what succeeded, run the rest')
+            [CompletionResult]::new('--circuit-breaker', '--circuit-breaker', [CompletionResultType]::ParameterName, 'Which skills are not called for a while when they keep failing')
             [CompletionResult]::new('--workspace', '--workspace', [CompletionResultType]::ParameterName, 'The directory that skills work in [default: where obs was started]')
             [CompletionResult]::new('--run-dir', '--run-dir', [CompletionResultType]::ParameterName, 'The directory for files between steps [default: a fresh one, removed at the end]')
             [CompletionResult]::new('--sandbox', '--sandbox', [CompletionResultType]::ParameterName, 'How strictly skills are confined to what their manifests ask for')
@@ -63,10 +70,12 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
             [CompletionResult]::new('--tenant-id', '--tenant-id', [CompletionResultType]::ParameterName, 'The tenant')
             [CompletionResult]::new('--user-id', '--user-id', [CompletionResultType]::ParameterName, 'The user')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Prove the plan, show what would run, and run nothing')
             [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Refuse a plan that has warnings')
             [CompletionResult]::new('--keep-going', '--keep-going', [CompletionResultType]::ParameterName, 'After a failed step, skip only what depends on it, directly or not')
             [CompletionResult]::new('--fail-fast', '--fail-fast', [CompletionResultType]::ParameterName, 'After a failed step, cancel what still runs')
+            [CompletionResult]::new('--allow-changed', '--allow-changed', [CompletionResultType]::ParameterName, 'With `--resume`, run steps again that may have had their effect and are not safe to run twice')
             [CompletionResult]::new('--stream', '--stream', [CompletionResultType]::ParameterName, 'Show what skills write to standard error while they run')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
@@ -82,6 +91,7 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
             [CompletionResult]::new('--workspace', '--workspace', [CompletionResultType]::ParameterName, 'The directory that skills would work in [default: where obs was started]')
             [CompletionResult]::new('--max-plan-size', '--max-plan-size', [CompletionResultType]::ParameterName, 'The largest plan that is read, in bytes')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]')
             [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Take warnings as errors')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
@@ -93,6 +103,7 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
         }
         'obs;skills' {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
@@ -111,6 +122,7 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
             [CompletionResult]::new('--skills', '--skills', [CompletionResultType]::ParameterName, 'Look for skills below DIR first; may be given more than once')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How it is shown')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
@@ -123,6 +135,7 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
             [CompletionResult]::new('--skills', '--skills', [CompletionResultType]::ParameterName, 'Look for skills below DIR first; may be given more than once')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How it is shown')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
@@ -135,6 +148,7 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
             [CompletionResult]::new('--skills', '--skills', [CompletionResultType]::ParameterName, 'Look for skills below DIR first; may be given more than once')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How problems are shown')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
@@ -146,6 +160,7 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
         'obs;skills;new' {
             [CompletionResult]::new('--skills', '--skills', [CompletionResultType]::ParameterName, 'The skills root to write to')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
@@ -168,6 +183,7 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
             [CompletionResult]::new('--step-timeout', '--step-timeout', [CompletionResultType]::ParameterName, 'Bound on each step: replaces the default of 120s, caps what plan and manifest say')
             [CompletionResult]::new('--grace', '--grace', [CompletionResultType]::ParameterName, 'Time between SIGTERM and SIGKILL for skills that don''t say [default: 5s]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
@@ -203,9 +219,124 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
         'obs;skills;help;help' {
             break
         }
+        'obs;runs' {
+            [CompletionResult]::new('--status', '--status', [CompletionResultType]::ParameterName, 'Only runs with this status; may be given more than once')
+            [CompletionResult]::new('--assistant', '--assistant', [CompletionResultType]::ParameterName, 'Only runs of this assistant')
+            [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Only runs that began since then: `2h`, `2026-11-24` or `2026-11-24T08:00:00Z`')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'No more than N')
+            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'No more than N')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How they are shown')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('prune', 'prune', [CompletionResultType]::ParameterValue, 'Remove old runs with their records; what any of the flags keeps stays')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'obs;runs;prune' {
+            [CompletionResult]::new('--keep-days', '--keep-days', [CompletionResultType]::ParameterName, 'Keep the runs of the last N days')
+            [CompletionResult]::new('--keep-last', '--keep-last', [CompletionResultType]::ParameterName, 'Keep the newest N runs')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Only say how many would be removed')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'obs;runs;help' {
+            [CompletionResult]::new('prune', 'prune', [CompletionResultType]::ParameterValue, 'Remove old runs with their records; what any of the flags keeps stays')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'obs;runs;help;prune' {
+            break
+        }
+        'obs;runs;help;help' {
+            break
+        }
+        'obs;logs' {
+            [CompletionResult]::new('--step', '--step', [CompletionResultType]::ParameterName, 'Only records of the step with this name or `step_id`')
+            [CompletionResult]::new('--skill', '--skill', [CompletionResultType]::ParameterName, 'Only records of this skill')
+            [CompletionResult]::new('--status', '--status', [CompletionResultType]::ParameterName, 'Only records with this status; may be given more than once')
+            [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Only records of steps that ended since then: `2h`, `2026-11-24` or `2026-11-24T08:00:00Z`')
+            [CompletionResult]::new('--print', '--print', [CompletionResultType]::ParameterName, 'Print one value of one step''s output, and nothing else')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How they are shown')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]')
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Go on with the records of a run in progress until it ends')
+            [CompletionResult]::new('--follow', '--follow', [CompletionResultType]::ParameterName, 'Go on with the records of a run in progress until it ends')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'obs;verify' {
+            [CompletionResult]::new('--head', '--head', [CompletionResultType]::ParameterName, 'The hash of the last record, kept elsewhere, or at least its first 16 digits')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How the outcome is shown')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]')
+            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Verify all runs that are kept')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'obs;circuits' {
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How they are shown')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('reset', 'reset', [CompletionResultType]::ParameterValue, 'Close the circuit of a skill, so that it is called again')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'obs;circuits;reset' {
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]')
+            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Close all')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'obs;circuits;help' {
+            [CompletionResult]::new('reset', 'reset', [CompletionResultType]::ParameterValue, 'Close the circuit of a skill, so that it is called again')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'obs;circuits;help;reset' {
+            break
+        }
+        'obs;circuits;help;help' {
+            break
+        }
         'obs;doctor' {
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How it is shown')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
@@ -216,6 +347,7 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
         }
         'obs;completions' {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
@@ -226,6 +358,7 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
         }
         'obs;man' {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
@@ -238,6 +371,10 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
             [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Prove a plan and run it')
             [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Say everything that is wrong with a plan, and run nothing')
             [CompletionResult]::new('skills', 'skills', [CompletionResultType]::ParameterValue, 'List, show, check, make and try skills')
+            [CompletionResult]::new('runs', 'runs', [CompletionResultType]::ParameterValue, 'List the runs that are kept, the newest first')
+            [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Show the records of runs')
+            [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Say whether records are still what they were when they were kept')
+            [CompletionResult]::new('circuits', 'circuits', [CompletionResultType]::ParameterValue, 'List the skills that keep failing, and call them again')
             [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Show what this machine can enforce, found by trying')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script for a shell')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print the manual page')
@@ -271,6 +408,26 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
             break
         }
         'obs;help;skills;run' {
+            break
+        }
+        'obs;help;runs' {
+            [CompletionResult]::new('prune', 'prune', [CompletionResultType]::ParameterValue, 'Remove old runs with their records; what any of the flags keeps stays')
+            break
+        }
+        'obs;help;runs;prune' {
+            break
+        }
+        'obs;help;logs' {
+            break
+        }
+        'obs;help;verify' {
+            break
+        }
+        'obs;help;circuits' {
+            [CompletionResult]::new('reset', 'reset', [CompletionResultType]::ParameterValue, 'Close the circuit of a skill, so that it is called again')
+            break
+        }
+        'obs;help;circuits;reset' {
             break
         }
         'obs;help;doctor' {

@@ -19,6 +19,7 @@ set edit:completion:arg-completer[obs] = {|@words|
     var completions = [
         &'obs'= {
             cand --color 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected'
+            cand --state-dir 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]'
             cand -q 'Be silent on success; failures are always told'
             cand --quiet 'Be silent on success; failures are always told'
             cand -v 'Tell more: CPU and memory of each step'
@@ -30,6 +31,10 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand run 'Prove a plan and run it'
             cand validate 'Say everything that is wrong with a plan, and run nothing'
             cand skills 'List, show, check, make and try skills'
+            cand runs 'List the runs that are kept, the newest first'
+            cand logs 'Show the records of runs'
+            cand verify 'Say whether records are still what they were when they were kept'
+            cand circuits 'List the skills that keep failing, and call them again'
             cand doctor 'Show what this machine can enforce, found by trying'
             cand completions 'Print the completion script for a shell'
             cand man 'Print the manual page'
@@ -40,6 +45,8 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand --max-plan-size 'The largest plan that is read, in bytes'
             cand -j 'The most steps that run at the same time [default: the cores]'
             cand --jobs 'The most steps that run at the same time [default: the cores]'
+            cand --resume 'Go on with an earlier run: reuse what succeeded, run the rest'
+            cand --circuit-breaker 'Which skills are not called for a while when they keep failing'
             cand --workspace 'The directory that skills work in [default: where obs was started]'
             cand --run-dir 'The directory for files between steps [default: a fresh one, removed at the end]'
             cand --sandbox 'How strictly skills are confined to what their manifests ask for'
@@ -59,10 +66,12 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand --tenant-id 'The tenant'
             cand --user-id 'The user'
             cand --color 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected'
+            cand --state-dir 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]'
             cand --dry-run 'Prove the plan, show what would run, and run nothing'
             cand --strict 'Refuse a plan that has warnings'
             cand --keep-going 'After a failed step, skip only what depends on it, directly or not'
             cand --fail-fast 'After a failed step, cancel what still runs'
+            cand --allow-changed 'With `--resume`, run steps again that may have had their effect and are not safe to run twice'
             cand --stream 'Show what skills write to standard error while they run'
             cand -q 'Be silent on success; failures are always told'
             cand --quiet 'Be silent on success; failures are always told'
@@ -77,6 +86,7 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand --workspace 'The directory that skills would work in [default: where obs was started]'
             cand --max-plan-size 'The largest plan that is read, in bytes'
             cand --color 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected'
+            cand --state-dir 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]'
             cand --strict 'Take warnings as errors'
             cand -q 'Be silent on success; failures are always told'
             cand --quiet 'Be silent on success; failures are always told'
@@ -87,6 +97,7 @@ set edit:completion:arg-completer[obs] = {|@words|
         }
         &'obs;skills'= {
             cand --color 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected'
+            cand --state-dir 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]'
             cand -q 'Be silent on success; failures are always told'
             cand --quiet 'Be silent on success; failures are always told'
             cand -v 'Tell more: CPU and memory of each step'
@@ -104,6 +115,7 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand --skills 'Look for skills below DIR first; may be given more than once'
             cand --format 'How it is shown'
             cand --color 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected'
+            cand --state-dir 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]'
             cand -q 'Be silent on success; failures are always told'
             cand --quiet 'Be silent on success; failures are always told'
             cand -v 'Tell more: CPU and memory of each step'
@@ -115,6 +127,7 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand --skills 'Look for skills below DIR first; may be given more than once'
             cand --format 'How it is shown'
             cand --color 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected'
+            cand --state-dir 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]'
             cand -q 'Be silent on success; failures are always told'
             cand --quiet 'Be silent on success; failures are always told'
             cand -v 'Tell more: CPU and memory of each step'
@@ -126,6 +139,7 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand --skills 'Look for skills below DIR first; may be given more than once'
             cand --format 'How problems are shown'
             cand --color 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected'
+            cand --state-dir 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]'
             cand -q 'Be silent on success; failures are always told'
             cand --quiet 'Be silent on success; failures are always told'
             cand -v 'Tell more: CPU and memory of each step'
@@ -136,6 +150,7 @@ set edit:completion:arg-completer[obs] = {|@words|
         &'obs;skills;new'= {
             cand --skills 'The skills root to write to'
             cand --color 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected'
+            cand --state-dir 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]'
             cand -q 'Be silent on success; failures are always told'
             cand --quiet 'Be silent on success; failures are always told'
             cand -v 'Tell more: CPU and memory of each step'
@@ -157,6 +172,7 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand --step-timeout 'Bound on each step: replaces the default of 120s, caps what plan and manifest say'
             cand --grace 'Time between SIGTERM and SIGKILL for skills that don''t say [default: 5s]'
             cand --color 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected'
+            cand --state-dir 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]'
             cand -q 'Be silent on success; failures are always told'
             cand --quiet 'Be silent on success; failures are always told'
             cand -v 'Tell more: CPU and memory of each step'
@@ -184,9 +200,112 @@ set edit:completion:arg-completer[obs] = {|@words|
         }
         &'obs;skills;help;help'= {
         }
+        &'obs;runs'= {
+            cand --status 'Only runs with this status; may be given more than once'
+            cand --assistant 'Only runs of this assistant'
+            cand --since 'Only runs that began since then: `2h`, `2026-11-24` or `2026-11-24T08:00:00Z`'
+            cand -n 'No more than N'
+            cand --limit 'No more than N'
+            cand --format 'How they are shown'
+            cand --color 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected'
+            cand --state-dir 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]'
+            cand -q 'Be silent on success; failures are always told'
+            cand --quiet 'Be silent on success; failures are always told'
+            cand -v 'Tell more: CPU and memory of each step'
+            cand --verbose 'Tell more: CPU and memory of each step'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand prune 'Remove old runs with their records; what any of the flags keeps stays'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'obs;runs;prune'= {
+            cand --keep-days 'Keep the runs of the last N days'
+            cand --keep-last 'Keep the newest N runs'
+            cand --color 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected'
+            cand --state-dir 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]'
+            cand --dry-run 'Only say how many would be removed'
+            cand -q 'Be silent on success; failures are always told'
+            cand --quiet 'Be silent on success; failures are always told'
+            cand -v 'Tell more: CPU and memory of each step'
+            cand --verbose 'Tell more: CPU and memory of each step'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'obs;runs;help'= {
+            cand prune 'Remove old runs with their records; what any of the flags keeps stays'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'obs;runs;help;prune'= {
+        }
+        &'obs;runs;help;help'= {
+        }
+        &'obs;logs'= {
+            cand --step 'Only records of the step with this name or `step_id`'
+            cand --skill 'Only records of this skill'
+            cand --status 'Only records with this status; may be given more than once'
+            cand --since 'Only records of steps that ended since then: `2h`, `2026-11-24` or `2026-11-24T08:00:00Z`'
+            cand --print 'Print one value of one step''s output, and nothing else'
+            cand --format 'How they are shown'
+            cand --color 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected'
+            cand --state-dir 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]'
+            cand -f 'Go on with the records of a run in progress until it ends'
+            cand --follow 'Go on with the records of a run in progress until it ends'
+            cand -q 'Be silent on success; failures are always told'
+            cand --quiet 'Be silent on success; failures are always told'
+            cand -v 'Tell more: CPU and memory of each step'
+            cand --verbose 'Tell more: CPU and memory of each step'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'obs;verify'= {
+            cand --head 'The hash of the last record, kept elsewhere, or at least its first 16 digits'
+            cand --format 'How the outcome is shown'
+            cand --color 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected'
+            cand --state-dir 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]'
+            cand --all 'Verify all runs that are kept'
+            cand -q 'Be silent on success; failures are always told'
+            cand --quiet 'Be silent on success; failures are always told'
+            cand -v 'Tell more: CPU and memory of each step'
+            cand --verbose 'Tell more: CPU and memory of each step'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'obs;circuits'= {
+            cand --format 'How they are shown'
+            cand --color 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected'
+            cand --state-dir 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]'
+            cand -q 'Be silent on success; failures are always told'
+            cand --quiet 'Be silent on success; failures are always told'
+            cand -v 'Tell more: CPU and memory of each step'
+            cand --verbose 'Tell more: CPU and memory of each step'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand reset 'Close the circuit of a skill, so that it is called again'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'obs;circuits;reset'= {
+            cand --color 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected'
+            cand --state-dir 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]'
+            cand --all 'Close all'
+            cand -q 'Be silent on success; failures are always told'
+            cand --quiet 'Be silent on success; failures are always told'
+            cand -v 'Tell more: CPU and memory of each step'
+            cand --verbose 'Tell more: CPU and memory of each step'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'obs;circuits;help'= {
+            cand reset 'Close the circuit of a skill, so that it is called again'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'obs;circuits;help;reset'= {
+        }
+        &'obs;circuits;help;help'= {
+        }
         &'obs;doctor'= {
             cand --format 'How it is shown'
             cand --color 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected'
+            cand --state-dir 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]'
             cand -q 'Be silent on success; failures are always told'
             cand --quiet 'Be silent on success; failures are always told'
             cand -v 'Tell more: CPU and memory of each step'
@@ -196,6 +315,7 @@ set edit:completion:arg-completer[obs] = {|@words|
         }
         &'obs;completions'= {
             cand --color 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected'
+            cand --state-dir 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]'
             cand -q 'Be silent on success; failures are always told'
             cand --quiet 'Be silent on success; failures are always told'
             cand -v 'Tell more: CPU and memory of each step'
@@ -205,6 +325,7 @@ set edit:completion:arg-completer[obs] = {|@words|
         }
         &'obs;man'= {
             cand --color 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected'
+            cand --state-dir 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]'
             cand -q 'Be silent on success; failures are always told'
             cand --quiet 'Be silent on success; failures are always told'
             cand -v 'Tell more: CPU and memory of each step'
@@ -216,6 +337,10 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand run 'Prove a plan and run it'
             cand validate 'Say everything that is wrong with a plan, and run nothing'
             cand skills 'List, show, check, make and try skills'
+            cand runs 'List the runs that are kept, the newest first'
+            cand logs 'Show the records of runs'
+            cand verify 'Say whether records are still what they were when they were kept'
+            cand circuits 'List the skills that keep failing, and call them again'
             cand doctor 'Show what this machine can enforce, found by trying'
             cand completions 'Print the completion script for a shell'
             cand man 'Print the manual page'
@@ -241,6 +366,20 @@ set edit:completion:arg-completer[obs] = {|@words|
         &'obs;help;skills;new'= {
         }
         &'obs;help;skills;run'= {
+        }
+        &'obs;help;runs'= {
+            cand prune 'Remove old runs with their records; what any of the flags keeps stays'
+        }
+        &'obs;help;runs;prune'= {
+        }
+        &'obs;help;logs'= {
+        }
+        &'obs;help;verify'= {
+        }
+        &'obs;help;circuits'= {
+            cand reset 'Close the circuit of a skill, so that it is called again'
+        }
+        &'obs;help;circuits;reset'= {
         }
         &'obs;help;doctor'= {
         }

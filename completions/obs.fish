@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_obs_global_optspecs
-    string join \n color= q/quiet v/verbose h/help V/version
+    string join \n color= q/quiet v/verbose state-dir= h/help V/version
 end
 
 function __fish_obs_needs_command
@@ -27,6 +27,7 @@ end
 complete -c obs -n "__fish_obs_needs_command" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
+complete -c obs -n "__fish_obs_needs_command" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
 complete -c obs -n "__fish_obs_needs_command" -s q -l quiet -d 'Be silent on success; failures are always told'
 complete -c obs -n "__fish_obs_needs_command" -s v -l verbose -d 'Tell more: CPU and memory of each step'
 complete -c obs -n "__fish_obs_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -34,6 +35,10 @@ complete -c obs -n "__fish_obs_needs_command" -s V -l version -d 'Print version'
 complete -c obs -n "__fish_obs_needs_command" -f -a "run" -d 'Prove a plan and run it'
 complete -c obs -n "__fish_obs_needs_command" -f -a "validate" -d 'Say everything that is wrong with a plan, and run nothing'
 complete -c obs -n "__fish_obs_needs_command" -f -a "skills" -d 'List, show, check, make and try skills'
+complete -c obs -n "__fish_obs_needs_command" -f -a "runs" -d 'List the runs that are kept, the newest first'
+complete -c obs -n "__fish_obs_needs_command" -f -a "logs" -d 'Show the records of runs'
+complete -c obs -n "__fish_obs_needs_command" -f -a "verify" -d 'Say whether records are still what they were when they were kept'
+complete -c obs -n "__fish_obs_needs_command" -f -a "circuits" -d 'List the skills that keep failing, and call them again'
 complete -c obs -n "__fish_obs_needs_command" -f -a "doctor" -d 'Show what this machine can enforce, found by trying'
 complete -c obs -n "__fish_obs_needs_command" -f -a "completions" -d 'Print the completion script for a shell'
 complete -c obs -n "__fish_obs_needs_command" -f -a "man" -d 'Print the manual page'
@@ -41,6 +46,10 @@ complete -c obs -n "__fish_obs_needs_command" -f -a "help" -d 'Print this messag
 complete -c obs -n "__fish_obs_using_subcommand run" -l skills -d 'Look for skills below DIR first; may be given more than once' -r -f -a "(__fish_complete_directories)"
 complete -c obs -n "__fish_obs_using_subcommand run" -l max-plan-size -d 'The largest plan that is read, in bytes' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -s j -l jobs -d 'The most steps that run at the same time [default: the cores]' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l resume -d 'Go on with an earlier run: reuse what succeeded, run the rest' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l circuit-breaker -d 'Which skills are not called for a while when they keep failing' -r -f -a "auto\t'Those whose manifests say so'
+on\t'All'
+off\t'None'"
 complete -c obs -n "__fish_obs_using_subcommand run" -l workspace -d 'The directory that skills work in [default: where obs was started]' -r -f -a "(__fish_complete_directories)"
 complete -c obs -n "__fish_obs_using_subcommand run" -l run-dir -d 'The directory for files between steps [default: a fresh one, removed at the end]' -r -f -a "(__fish_complete_directories)"
 complete -c obs -n "__fish_obs_using_subcommand run" -l sandbox -d 'How strictly skills are confined to what their manifests ask for' -r -f -a "require\t'Run only what can be confined'
@@ -70,10 +79,12 @@ complete -c obs -n "__fish_obs_using_subcommand run" -l user-id -d 'The user' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
+complete -c obs -n "__fish_obs_using_subcommand run" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
 complete -c obs -n "__fish_obs_using_subcommand run" -l dry-run -d 'Prove the plan, show what would run, and run nothing'
 complete -c obs -n "__fish_obs_using_subcommand run" -l strict -d 'Refuse a plan that has warnings'
 complete -c obs -n "__fish_obs_using_subcommand run" -l keep-going -d 'After a failed step, skip only what depends on it, directly or not'
 complete -c obs -n "__fish_obs_using_subcommand run" -l fail-fast -d 'After a failed step, cancel what still runs'
+complete -c obs -n "__fish_obs_using_subcommand run" -l allow-changed -d 'With `--resume`, run steps again that may have had their effect and are not safe to run twice'
 complete -c obs -n "__fish_obs_using_subcommand run" -l stream -d 'Show what skills write to standard error while they run'
 complete -c obs -n "__fish_obs_using_subcommand run" -s q -l quiet -d 'Be silent on success; failures are always told'
 complete -c obs -n "__fish_obs_using_subcommand run" -s v -l verbose -d 'Tell more: CPU and memory of each step'
@@ -87,6 +98,7 @@ complete -c obs -n "__fish_obs_using_subcommand validate" -l max-plan-size -d 'T
 complete -c obs -n "__fish_obs_using_subcommand validate" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
+complete -c obs -n "__fish_obs_using_subcommand validate" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
 complete -c obs -n "__fish_obs_using_subcommand validate" -l strict -d 'Take warnings as errors'
 complete -c obs -n "__fish_obs_using_subcommand validate" -s q -l quiet -d 'Be silent on success; failures are always told'
 complete -c obs -n "__fish_obs_using_subcommand validate" -s v -l verbose -d 'Tell more: CPU and memory of each step'
@@ -94,6 +106,7 @@ complete -c obs -n "__fish_obs_using_subcommand validate" -s h -l help -d 'Print
 complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
+complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
 complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -s q -l quiet -d 'Be silent on success; failures are always told'
 complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -s v -l verbose -d 'Tell more: CPU and memory of each step'
 complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -109,6 +122,7 @@ json\t'JSON'"
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from list" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from list" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Be silent on success; failures are always told'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Tell more: CPU and memory of each step'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -118,6 +132,7 @@ json\t'JSON'"
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from show" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from show" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Be silent on success; failures are always told'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Tell more: CPU and memory of each step'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -128,6 +143,7 @@ github\t'GitHub workflow commands'"
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from check" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from check" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Be silent on success; failures are always told'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Tell more: CPU and memory of each step'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -135,6 +151,7 @@ complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcomma
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from new" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from new" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from new" -s q -l quiet -d 'Be silent on success; failures are always told'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from new" -s v -l verbose -d 'Tell more: CPU and memory of each step'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from new" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -155,6 +172,7 @@ complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcomma
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -s q -l quiet -d 'Be silent on success; failures are always told'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -s v -l verbose -d 'Tell more: CPU and memory of each step'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -164,35 +182,129 @@ complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcomma
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from help" -f -a "new" -d 'Write a manifest from a command'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from help" -f -a "run" -d 'Run one skill, with the same checks as a plan\'s step'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -l status -d 'Only runs with this status; may be given more than once' -r -f -a "running\t''
+success\t''
+failed\t''
+timeout\t''
+canceled\t''
+rejected\t''
+interrupted\t''"
+complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -l assistant -d 'Only runs of this assistant' -r
+complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -l since -d 'Only runs that began since then: `2h`, `2026-11-24` or `2026-11-24T08:00:00Z`' -r
+complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -s n -l limit -d 'No more than N' -r
+complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -l format -d 'How they are shown' -r -f -a "table\t'A table'
+jsonl\t'One JSON object a line'"
+complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+always\t'Everywhere'
+never\t'Nowhere'"
+complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -s q -l quiet -d 'Be silent on success; failures are always told'
+complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -f -a "prune" -d 'Remove old runs with their records; what any of the flags keeps stays'
+complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c obs -n "__fish_obs_using_subcommand runs; and __fish_seen_subcommand_from prune" -l keep-days -d 'Keep the runs of the last N days' -r
+complete -c obs -n "__fish_obs_using_subcommand runs; and __fish_seen_subcommand_from prune" -l keep-last -d 'Keep the newest N runs' -r
+complete -c obs -n "__fish_obs_using_subcommand runs; and __fish_seen_subcommand_from prune" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+always\t'Everywhere'
+never\t'Nowhere'"
+complete -c obs -n "__fish_obs_using_subcommand runs; and __fish_seen_subcommand_from prune" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand runs; and __fish_seen_subcommand_from prune" -l dry-run -d 'Only say how many would be removed'
+complete -c obs -n "__fish_obs_using_subcommand runs; and __fish_seen_subcommand_from prune" -s q -l quiet -d 'Be silent on success; failures are always told'
+complete -c obs -n "__fish_obs_using_subcommand runs; and __fish_seen_subcommand_from prune" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand runs; and __fish_seen_subcommand_from prune" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c obs -n "__fish_obs_using_subcommand runs; and __fish_seen_subcommand_from help" -f -a "prune" -d 'Remove old runs with their records; what any of the flags keeps stays'
+complete -c obs -n "__fish_obs_using_subcommand runs; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c obs -n "__fish_obs_using_subcommand logs" -l step -d 'Only records of the step with this name or `step_id`' -r
+complete -c obs -n "__fish_obs_using_subcommand logs" -l skill -d 'Only records of this skill' -r
+complete -c obs -n "__fish_obs_using_subcommand logs" -l status -d 'Only records with this status; may be given more than once' -r -f -a "success\t''
+failed\t''
+timeout\t''
+canceled\t''
+rejected\t''
+skipped\t''"
+complete -c obs -n "__fish_obs_using_subcommand logs" -l since -d 'Only records of steps that ended since then: `2h`, `2026-11-24` or `2026-11-24T08:00:00Z`' -r
+complete -c obs -n "__fish_obs_using_subcommand logs" -l print -d 'Print one value of one step\'s output, and nothing else' -r
+complete -c obs -n "__fish_obs_using_subcommand logs" -l format -d 'How they are shown' -r -f -a "table\t'A table'
+jsonl\t'One JSON object a line'"
+complete -c obs -n "__fish_obs_using_subcommand logs" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+always\t'Everywhere'
+never\t'Nowhere'"
+complete -c obs -n "__fish_obs_using_subcommand logs" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand logs" -s f -l follow -d 'Go on with the records of a run in progress until it ends'
+complete -c obs -n "__fish_obs_using_subcommand logs" -s q -l quiet -d 'Be silent on success; failures are always told'
+complete -c obs -n "__fish_obs_using_subcommand logs" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand logs" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c obs -n "__fish_obs_using_subcommand verify" -l head -d 'The hash of the last record, kept elsewhere, or at least its first 16 digits' -r
+complete -c obs -n "__fish_obs_using_subcommand verify" -l format -d 'How the outcome is shown' -r -f -a "table\t'A table'
+json\t'JSON'"
+complete -c obs -n "__fish_obs_using_subcommand verify" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+always\t'Everywhere'
+never\t'Nowhere'"
+complete -c obs -n "__fish_obs_using_subcommand verify" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand verify" -l all -d 'Verify all runs that are kept'
+complete -c obs -n "__fish_obs_using_subcommand verify" -s q -l quiet -d 'Be silent on success; failures are always told'
+complete -c obs -n "__fish_obs_using_subcommand verify" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c obs -n "__fish_obs_using_subcommand circuits; and not __fish_seen_subcommand_from reset help" -l format -d 'How they are shown' -r -f -a "table\t'A table'
+json\t'JSON'"
+complete -c obs -n "__fish_obs_using_subcommand circuits; and not __fish_seen_subcommand_from reset help" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+always\t'Everywhere'
+never\t'Nowhere'"
+complete -c obs -n "__fish_obs_using_subcommand circuits; and not __fish_seen_subcommand_from reset help" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand circuits; and not __fish_seen_subcommand_from reset help" -s q -l quiet -d 'Be silent on success; failures are always told'
+complete -c obs -n "__fish_obs_using_subcommand circuits; and not __fish_seen_subcommand_from reset help" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand circuits; and not __fish_seen_subcommand_from reset help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c obs -n "__fish_obs_using_subcommand circuits; and not __fish_seen_subcommand_from reset help" -f -a "reset" -d 'Close the circuit of a skill, so that it is called again'
+complete -c obs -n "__fish_obs_using_subcommand circuits; and not __fish_seen_subcommand_from reset help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c obs -n "__fish_obs_using_subcommand circuits; and __fish_seen_subcommand_from reset" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+always\t'Everywhere'
+never\t'Nowhere'"
+complete -c obs -n "__fish_obs_using_subcommand circuits; and __fish_seen_subcommand_from reset" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand circuits; and __fish_seen_subcommand_from reset" -l all -d 'Close all'
+complete -c obs -n "__fish_obs_using_subcommand circuits; and __fish_seen_subcommand_from reset" -s q -l quiet -d 'Be silent on success; failures are always told'
+complete -c obs -n "__fish_obs_using_subcommand circuits; and __fish_seen_subcommand_from reset" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand circuits; and __fish_seen_subcommand_from reset" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c obs -n "__fish_obs_using_subcommand circuits; and __fish_seen_subcommand_from help" -f -a "reset" -d 'Close the circuit of a skill, so that it is called again'
+complete -c obs -n "__fish_obs_using_subcommand circuits; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c obs -n "__fish_obs_using_subcommand doctor" -l format -d 'How it is shown' -r -f -a "table\t'A table'
 json\t'JSON'"
 complete -c obs -n "__fish_obs_using_subcommand doctor" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
+complete -c obs -n "__fish_obs_using_subcommand doctor" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
 complete -c obs -n "__fish_obs_using_subcommand doctor" -s q -l quiet -d 'Be silent on success; failures are always told'
 complete -c obs -n "__fish_obs_using_subcommand doctor" -s v -l verbose -d 'Tell more: CPU and memory of each step'
 complete -c obs -n "__fish_obs_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c obs -n "__fish_obs_using_subcommand completions" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
+complete -c obs -n "__fish_obs_using_subcommand completions" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
 complete -c obs -n "__fish_obs_using_subcommand completions" -s q -l quiet -d 'Be silent on success; failures are always told'
 complete -c obs -n "__fish_obs_using_subcommand completions" -s v -l verbose -d 'Tell more: CPU and memory of each step'
 complete -c obs -n "__fish_obs_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c obs -n "__fish_obs_using_subcommand man" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
+complete -c obs -n "__fish_obs_using_subcommand man" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
 complete -c obs -n "__fish_obs_using_subcommand man" -s q -l quiet -d 'Be silent on success; failures are always told'
 complete -c obs -n "__fish_obs_using_subcommand man" -s v -l verbose -d 'Tell more: CPU and memory of each step'
 complete -c obs -n "__fish_obs_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate skills doctor completions man help" -f -a "run" -d 'Prove a plan and run it'
-complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate skills doctor completions man help" -f -a "validate" -d 'Say everything that is wrong with a plan, and run nothing'
-complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate skills doctor completions man help" -f -a "skills" -d 'List, show, check, make and try skills'
-complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate skills doctor completions man help" -f -a "doctor" -d 'Show what this machine can enforce, found by trying'
-complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate skills doctor completions man help" -f -a "completions" -d 'Print the completion script for a shell'
-complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate skills doctor completions man help" -f -a "man" -d 'Print the manual page'
-complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate skills doctor completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate skills runs logs verify circuits doctor completions man help" -f -a "run" -d 'Prove a plan and run it'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate skills runs logs verify circuits doctor completions man help" -f -a "validate" -d 'Say everything that is wrong with a plan, and run nothing'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate skills runs logs verify circuits doctor completions man help" -f -a "skills" -d 'List, show, check, make and try skills'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate skills runs logs verify circuits doctor completions man help" -f -a "runs" -d 'List the runs that are kept, the newest first'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate skills runs logs verify circuits doctor completions man help" -f -a "logs" -d 'Show the records of runs'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate skills runs logs verify circuits doctor completions man help" -f -a "verify" -d 'Say whether records are still what they were when they were kept'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate skills runs logs verify circuits doctor completions man help" -f -a "circuits" -d 'List the skills that keep failing, and call them again'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate skills runs logs verify circuits doctor completions man help" -f -a "doctor" -d 'Show what this machine can enforce, found by trying'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate skills runs logs verify circuits doctor completions man help" -f -a "completions" -d 'Print the completion script for a shell'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate skills runs logs verify circuits doctor completions man help" -f -a "man" -d 'Print the manual page'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate skills runs logs verify circuits doctor completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from skills" -f -a "list" -d 'List all skills with their descriptions'
 complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from skills" -f -a "show" -d 'Show one skill: what it takes, gives, runs and may do'
 complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from skills" -f -a "check" -d 'Check the manifests of skills'
 complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from skills" -f -a "new" -d 'Write a manifest from a command'
 complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from skills" -f -a "run" -d 'Run one skill, with the same checks as a plan\'s step'
+complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from runs" -f -a "prune" -d 'Remove old runs with their records; what any of the flags keeps stays'
+complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from circuits" -f -a "reset" -d 'Close the circuit of a skill, so that it is called again'

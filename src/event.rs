@@ -12,7 +12,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use crate::model::{ExecutionLogRecord, StepType};
@@ -147,10 +147,15 @@ pub struct RunSummary {
     pub reason: Option<String>,
     /// Wall time of the run.
     pub elapsed: Duration,
+    /// The hash of the last record, against which the run can be verified; empty where there is no
+    /// chain.
+    pub head: String,
+    /// True where the run can be taken up again.
+    pub resumable: bool,
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunStatus {
     /// Every step succeeded, or failed where the plan allows it.

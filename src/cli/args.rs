@@ -3,6 +3,8 @@
 //! Invariant: a flag stands here only when the code behind it works. Every flag of `run` can also be
 //! given as `OBS_<FLAG>`; [`parse`](super::parse) says how the two go together.
 
+mod state;
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,6 +13,10 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
+pub(super) use self::state::{
+    BreakerChoice, CircuitsArgs, CircuitsCommand, LogsArgs, MemoryArgs, PruneArgs, RecordFormat,
+    RunsArgs, RunsCommand, StateArgs, VerifyArgs,
+};
 use super::printer::ColorChoice;
 use crate::model::parse_duration;
 use crate::plan::DEFAULT_MAX_BYTES;
@@ -36,6 +42,9 @@ pub struct Cli {
     /// Flags that every verb knows.
     #[command(flatten)]
     pub global: GlobalArgs,
+    /// Where things are remembered.
+    #[command(flatten)]
+    pub state: StateArgs,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -47,11 +56,12 @@ Examples:
   obs run plan.yaml               run it, with a table of its steps at the end
   obs run - --format jsonl        run a plan from standard input, records as JSON lines
   obs skills list                 show the skills that plans can call
+  obs logs last                   show the records of the latest run
 
 Exit codes:
   0 success   1 a step failed   2 usage   65 plan invalid   66 file unreadable
   69 a skill can't be started   70 a fault in obs   71 over a limit   74 log not writable
-  124 timeout   129, 130, 143 ended by SIGHUP, SIGINT, SIGTERM";
+  75 a circuit is open   124 timeout   129, 130, 143 ended by SIGHUP, SIGINT, SIGTERM";
 
 /// Flags that every verb knows.
 #[derive(Debug, Clone, Args)]
@@ -93,6 +103,14 @@ pub enum Command {
     /// List, show, check, make and try skills
     #[command(subcommand)]
     Skills(SkillsCommand),
+    /// List the runs that are kept, the newest first
+    Runs(RunsArgs),
+    /// Show the records of runs
+    Logs(LogsArgs),
+    /// Say whether records are still what they were when they were kept
+    Verify(VerifyArgs),
+    /// List the skills that keep failing, and call them again
+    Circuits(CircuitsArgs),
     /// Show what this machine can enforce, found by trying
     #[command(
         after_help = "Examples:\n  obs doctor\n  obs doctor --format json | jq '.layers[] | select(.missing)'"
@@ -157,6 +175,9 @@ pub struct RunArgs {
     /// Which steps run, and how many.
     #[command(flatten)]
     pub steps: OrderArgs,
+    /// What it remembers of others.
+    #[command(flatten)]
+    pub memory: MemoryArgs,
     /// Where skills run.
     #[command(flatten)]
     pub place: PlaceArgs,
@@ -182,6 +203,7 @@ Examples:
   obs run plan.yaml --print report.markdown > report.md
   obs run plan.yaml --timeout 5m --step-timeout 30s --keep-going
   obs run plan.yaml --jobs 8 --fail-fast      eight steps at once, until one fails
+  obs run plan.yaml --resume                  go on where its last run ended
   obs run plan.yaml --log run.jsonl --progress lines -q
   planner | obs run -                         a plan from standard input
 

@@ -8,22 +8,33 @@ use std::time::Duration;
 use super::args::IdentityArgs;
 use super::error::{CommandError, Kind};
 use super::exit_code;
+use super::memory::Memory;
 use super::printer::Printer;
 use super::{Outcome, confine, panic};
-use crate::event::{self, EventSender, RunEvent, RunSummary};
+use crate::event::{self, EventSender, RunEvent, RunStatus, RunSummary};
 use crate::model::signal_name;
 use crate::process::{Launcher, RunClock, Zygote, ignore_file_size_signal};
 use crate::report::{ReportOptions, ReportOutcome, Reporter, ReporterHandle};
 use crate::runtime::{
-    BaseEnvironment, Cause, Controller, ExecutionContext, Identity, NativeExecutor, ProvenPlan,
-    RunControl, RunDirs, RunOutcome, SandboxPolicy, Signals, SkillExecutor as _, Verdict,
+    BaseEnvironment, Cause, Controller, ExecutionContext, FilesPlace, Identity, NativeExecutor,
+    ProvenPlan, RunControl, RunDirs, RunOutcome, SandboxPolicy, Signals, SkillExecutor as _,
+    Verdict,
     engine::{self, OnFailure},
 };
 use crate::skill::Skill;
-use crate::store::LogFile;
 
 /// How long a reporter that is stuck in a write may take after a second signal.
 const STUCK_REPORT_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Starts the zygote. The first thing that a verb does which runs skills, while this process is small
+/// and single-threaded: see `process`. What obs ignores from then on, skills don't.
+pub(super) fn start_zygote() -> Result<Zygote, CommandError> {
+    let zygote = Zygote::start().map_err(|error| {
+        CommandError::with_source(Kind::Unavailable, "can't start the helper process", &error)
+    })?;
+    ignore_file_size_signal();
+    Ok(zygote)
+}
 
 /// A plan that is proven, and everything to run it with.
 #[derive(Debug)]
@@ -38,8 +49,8 @@ pub(super) struct Execution {
     pub(super) workspace: PathBuf,
     /// `--run-dir`.
     pub(super) run_dir: Option<PathBuf>,
-    /// `--log`.
-    pub(super) log: Option<LogFile>,
+    /// What it remembers and is remembered by.
+    pub(super) memory: Memory,
     /// Who asks.
     pub(super) identity: IdentityArgs,
     /// What is shown.
@@ -62,7 +73,7 @@ struct Ready {
 
 impl Execution {
     /// Runs the plan to its end and gives the exit code.
-    pub(super) fn execute(self, zygote: Zygote, printer: &Printer) -> Outcome {
+    pub(super) fn execute(mut self, zygote: Zygote, printer: &Printer) -> Outcome {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -88,7 +99,8 @@ impl Execution {
         let outcome = runtime.block_on(self.drive(&mut ready, &events, &controller, control));
         let verdict = Verdict::of(&outcome.end, &outcome.records, &self.plan.steps);
         let code = exit_code::of(verdict.cause);
-        let summary = summary(ready.run_id.clone(), &verdict, code, &outcome);
+        let is_kept = self.memory.store.is_some();
+        let summary = summary(ready.run_id.clone(), &verdict, code, &outcome, is_kept);
         events.emit(RunEvent::RunFinished(summary));
         drop(events);
         let last_word = finish_report(reporter, &mut ready.signals, controller.was_forced());
@@ -105,14 +117,16 @@ impl Execution {
 
     /// Everything that can go wrong before the first step, does so here.
     fn make_ready(&self, zygote: Zygote) -> Result<Ready, CommandError> {
-        ignore_file_size_signal();
         let fault = |error| CommandError::with_source(Kind::Fault, "can't prepare the run", &error);
         let launcher = Launcher::new(zygote, RunClock::new()).map_err(fault)?;
         let signals = Signals::listen().map_err(fault)?;
-        let dirs = RunDirs::new(self.run_dir.clone());
+        let run_id = uuid::Uuid::now_v7().to_string();
+        let dirs = RunDirs::new(match &self.run_dir {
+            Some(given) => FilesPlace::Given(given.clone()),
+            None => self.memory.files_place(&run_id),
+        });
         dirs.prepare(&self.plan)
             .map_err(|(message, hint)| CommandError::new(Kind::Unavailable, message).hint(hint))?;
-        let run_id = uuid::Uuid::now_v7().to_string();
         Ok(Ready {
             launcher,
             signals,
@@ -123,7 +137,7 @@ impl Execution {
 
     /// The tokio side: one executor, one engine, and the signals beside them.
     async fn drive(
-        &self,
+        &mut self,
         ready: &mut Ready,
         events: &EventSender,
         controller: &Controller,
@@ -152,8 +166,13 @@ impl Execution {
             self.plan.timeout.duration,
             launcher.clock().clone(),
         );
+        let log = self.memory.log();
+        let breaker = self.memory.breaker(&context.identity.tenant_id, run_id);
         let run = engine::Run {
-            logger: &self.log,
+            logger: &log,
+            breaker: &breaker,
+            provenance: self.memory.provenance.clone(),
+            reused: self.memory.reused.clone(),
             events,
             jobs: self.jobs,
             on_failure: self.on_failure,
@@ -162,7 +181,8 @@ impl Execution {
             outcome = executor.execute_plan(&self.plan, &context, run, control) => outcome,
             never = signals.pass_on(controller, launcher, events) => match never {},
         };
-        dirs.finish();
+        let verdict = Verdict::of(&outcome.end, &outcome.records, &self.plan.steps);
+        dirs.finish(verdict.status == RunStatus::Success);
         outcome
     }
 
@@ -186,7 +206,13 @@ impl Execution {
 }
 
 /// The last word on a run.
-fn summary(run_id: String, verdict: &Verdict, code: u8, outcome: &RunOutcome) -> RunSummary {
+fn summary(
+    run_id: String,
+    verdict: &Verdict,
+    code: u8,
+    outcome: &RunOutcome,
+    is_kept: bool,
+) -> RunSummary {
     let (decided_by, reason) = match verdict.cause {
         Cause::Nothing => (None, None),
         Cause::Step(index, _) => (Some(index), None),
@@ -205,6 +231,8 @@ fn summary(run_id: String, verdict: &Verdict, code: u8, outcome: &RunOutcome) ->
         decided_by,
         reason: reason.map(|reason| reason + &unlogged.concat()),
         elapsed: outcome.elapsed,
+        head: outcome.head.clone(),
+        resumable: is_kept && verdict.status != RunStatus::Success,
     }
 }
 

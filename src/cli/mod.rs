@@ -4,6 +4,7 @@
 //! [`printer`] writes to the terminal.
 
 mod args;
+mod circuits;
 mod confine;
 mod doctor;
 mod dry_run;
@@ -11,14 +12,19 @@ mod error;
 mod execution;
 pub mod exit_code;
 mod generate;
+mod logs;
+mod memory;
 mod panic;
 mod parse;
 pub mod printer;
 mod problems;
 mod roots;
 mod run;
+mod runs;
 mod skills;
+mod state;
 mod validate;
+mod verify;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -27,7 +33,7 @@ use clap::error::ErrorKind;
 
 use crate::model::EscapedLines;
 pub use args::Cli;
-use args::{Command, GlobalArgs};
+use args::{Command, GlobalArgs, StateArgs};
 use error::CommandError;
 use printer::{ColorChoice, Printer, Verbosity};
 
@@ -39,7 +45,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let code = panic::contain(|| match read_arguments(arguments) {
         Ok(cli) => {
             let printer = printer_of(&cli.global);
-            let outcome = dispatch(cli.command, &printer);
+            let outcome = dispatch(cli.command, &cli.state, &printer);
             finish(outcome, &printer)
         }
         Err(code) => code,
@@ -77,11 +83,15 @@ fn printer_of(global: &GlobalArgs) -> Printer {
     Printer::new(global.color, verbosity)
 }
 
-fn dispatch(command: Command, printer: &Printer) -> Outcome {
+fn dispatch(command: Command, state: &StateArgs, printer: &Printer) -> Outcome {
     match command {
-        Command::Run(args) => run::run(*args, printer),
+        Command::Run(args) => run::run(*args, state, printer),
         Command::Validate(args) => validate::validate(&args, printer),
         Command::Skills(command) => skills::skills(command, printer),
+        Command::Runs(args) => runs::runs(&args, state, printer),
+        Command::Logs(args) => logs::logs(&args, state, printer),
+        Command::Verify(args) => verify::verify(&args, state, printer),
+        Command::Circuits(args) => circuits::circuits(&args, state, printer),
         Command::Doctor { format } => doctor::doctor(format, printer),
         Command::Completions { shell } => Ok(generate::completions(shell, printer)),
         Command::Man => generate::man(printer),

@@ -2,26 +2,22 @@
 
 use std::sync::Arc;
 
-use super::args::{OutputArgs, RunArgs};
+use super::args::{OutputArgs, RunArgs, StateArgs};
 use super::error::{CommandError, Kind};
-use super::execution::Execution;
+use super::execution::{Execution, start_zygote};
+use super::memory::{self, Memory};
 use super::printer::{Printer, Verbosity};
 use super::problems::{self, Finding};
 use super::{Outcome, confine, dry_run, exit_code, roots};
 use crate::plan::{self, LoadedPlan, Source, SourceError};
-use crate::process::Zygote;
 use crate::report::{Format, JsonDocument, ReportOptions, write_json_document};
 use crate::runtime::prove::{self, Question};
 use crate::runtime::{BaseEnvironment, ProvenPlan};
 use crate::skill::LoadProblem;
-use crate::store::LogFile;
 
 /// Runs the verb.
-pub(super) fn run(args: RunArgs, printer: &Printer) -> Outcome {
-    // First of all, while this process is small and single-threaded: see `process`.
-    let zygote = Zygote::start().map_err(|error| {
-        CommandError::with_source(Kind::Unavailable, "can't start the helper process", &error)
-    })?;
+pub(super) fn run(args: RunArgs, state: &StateArgs, printer: &Printer) -> Outcome {
+    let zygote = start_zygote()?;
     let environment = BaseEnvironment::of_this_process();
     let workspace = roots::workspace(args.place.workspace.as_deref())?;
     let mut loaded = match Source::read(&args.plan, args.max_plan_size) {
@@ -54,15 +50,13 @@ pub(super) fn run(args: RunArgs, printer: &Printer) -> Outcome {
             printer,
         ));
     }
-    let log = args
-        .output
-        .log
-        .as_deref()
-        .map(LogFile::open)
-        .transpose()
-        .map_err(|error| {
-            CommandError::new(Kind::Io, error).hint("nothing was run; give another `--log`")
-        })?;
+    let subject = memory::Subject {
+        plan: &plan,
+        skills: &proof.skills,
+        text: &loaded.document.source.text,
+        file: &args.plan,
+    };
+    let memory = Memory::of_run(&args, state, &subject, printer)?;
     let (document, problems) = (&loaded.document, &loaded.problems);
     let problems = Finding::Read { document, problems }.machine();
     let execution = Execution {
@@ -71,7 +65,7 @@ pub(super) fn run(args: RunArgs, printer: &Printer) -> Outcome {
         environment,
         workspace,
         run_dir: args.place.run_dir,
-        log,
+        memory,
         identity: args.identity,
         report: report_options(args.output, problems, printer),
         sandbox,
@@ -184,6 +178,7 @@ fn refuse_with(findings: &[Finding<'_>], code: u8, args: &RunArgs, printer: &Pri
             problems: &problems,
             records: &[],
             resumable: false,
+            head: None,
         };
         write_json_document(&*printer.streams(), &document);
     }

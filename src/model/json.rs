@@ -81,6 +81,11 @@ impl<F: Formatter> Formatter for SafeText<F> {
 }
 
 fn write_safe<W: ?Sized + Write>(writer: &mut W, fragment: &str) -> io::Result<()> {
+    // Most text is this plain, and long text is worth the look.
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'"' | b'$'..=b'~');
+    if fragment.as_bytes().iter().all(is_plain) {
+        return writer.write_all(fragment.as_bytes());
+    }
     let mut written = 0;
     for (at, c) in fragment.char_indices() {
         let begins_command =

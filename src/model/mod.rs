@@ -4,6 +4,7 @@
 //! imports another room; every other room may import this one. The types are those of the
 //! `openbotstack-core/execution` Go package with Rust's spelling; the seed's JSON names are kept.
 
+mod digest;
 mod duration;
 mod escaped;
 mod json;
@@ -16,6 +17,7 @@ mod signal;
 mod strict_json;
 mod usage;
 
+pub use digest::{hex, sha256_hex};
 pub use duration::{DurationError, MAX_DURATION, format_duration, parse_duration};
 pub use escaped::{Escaped, EscapedLines};
 pub use json::{is_reserved_key, json_line, json_pretty};

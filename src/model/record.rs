@@ -55,6 +55,9 @@ pub struct ExecutionLogRecord {
     pub started_at: Timestamp,
     /// How often the skill was started.
     pub attempts: u32,
+    /// The run whose result this is, where the step was not run again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reused_from: Option<String>,
     /// The arguments as the skill got them.
     pub arguments: Map<String, Value>,
     /// The kind of failure.
@@ -78,6 +81,23 @@ pub struct ExecutionLogRecord {
     pub sandbox: SandboxReport,
     /// [`SCHEMA_VERSION`].
     pub schema_version: u32,
+    /// Its place in the chain of its run, from 1; 0 as long as no log has kept it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub seq: u64,
+    /// The hash of the record before, or of the run's header.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub prev_hash: String,
+    /// The hash of the record's own line up to here.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub hash: String,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for this form"
+)]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A step's status in the log: the seed's five, and `skipped`.

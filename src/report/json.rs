@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::streams::{Stream, Streams};
-use crate::model::{ExecutionLogRecord, json_line, json_pretty};
+use crate::model::{EscapedLines, ExecutionLogRecord, json_line, json_pretty};
 
 /// The whole outcome of a run as one document.
 #[derive(Debug, Clone, Serialize)]
@@ -25,6 +25,9 @@ pub struct JsonDocument<'a> {
     pub records: &'a [Arc<ExecutionLogRecord>],
     /// True where the run can be taken up again.
     pub resumable: bool,
+    /// The hash of the last record, to verify the run by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub head: Option<&'a str>,
 }
 
 /// Writes `document` to stdout.
@@ -41,4 +44,19 @@ pub fn write_json_document(streams: &dyn Streams, document: &JsonDocument<'_>) {
 /// `value` on one line, with the line feed.
 pub(super) fn record_line<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<String> {
     Ok(json_line(value)? + "\n")
+}
+
+/// Writes one value to stdout: a string as it is, anything else as JSON.
+pub fn write_value(streams: &dyn Streams, value: &Value) {
+    let mut text = match value {
+        Value::String(text) if streams.look(Stream::Stdout).watched => {
+            EscapedLines(text).to_string()
+        }
+        Value::String(text) => text.clone(),
+        other => record_line(other).unwrap_or_default(),
+    };
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    streams.write(Stream::Stdout, text.as_bytes());
 }

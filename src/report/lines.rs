@@ -19,6 +19,9 @@ pub(super) fn finished(record: &ExecutionLogRecord, color: bool) -> String {
     let time = format_duration(Duration::from_millis(record.duration_ms));
     let retried = retried(record.attempts);
     match record.status {
+        StepStatus::Success if record.reused_from.is_some() => {
+            format!("{} {label} reused", paint(color, tone, "✓"))
+        }
         StepStatus::Success => format!("{} {label} {time}{retried}", paint(color, tone, "✓")),
         StepStatus::Skipped => paint(color, tone, &format!("- {label} skipped")),
         _ => {

@@ -13,7 +13,9 @@ mod jsonl;
 mod lines;
 mod print_ref;
 mod progress;
+mod record_table;
 mod reporter;
+mod run_table;
 mod stream;
 mod streams;
 mod summary;
@@ -26,10 +28,13 @@ mod text;
 
 use clap::ValueEnum;
 
-pub use json::{JsonDocument, write_json_document};
+pub use json::{JsonDocument, write_json_document, write_value};
 pub use print_ref::{PrintRef, PrintRefError, PrintTarget};
+pub use record_table::RecordTable;
 pub use reporter::{ReportOutcome, Reporter, ReporterHandle};
+pub use run_table::{RunLine, RunTable};
 pub use streams::{Look, Stream, Streams};
+pub use summary::short_id;
 pub use text::{Tone, paint, shorten};
 
 /// What a run writes to stdout.

@@ -147,12 +147,12 @@ impl PrintRef {
     }
 
     /// True where `record` could be the one that is meant, so that it must be kept.
-    pub(super) fn may_mean(&self, record: &ExecutionLogRecord) -> bool {
+    pub fn may_mean(&self, record: &ExecutionLogRecord) -> bool {
         self.rest_after(&record.step_id).is_some() || self.rest_after(&record.step_name).is_some()
     }
 
     /// Takes the value out of the records that [`may_mean`](Self::may_mean) let through.
-    pub(super) fn pick<'a>(
+    pub fn pick<'a>(
         &self,
         records: impl Iterator<Item = &'a ExecutionLogRecord> + Clone,
     ) -> Result<Value, PrintRefError> {

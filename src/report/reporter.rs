@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::json::{JsonDocument, record_line, write_json_document};
+use super::json::{JsonDocument, write_json_document, write_value};
 use super::print_ref::{PrintRef, PrintRefError};
 use super::progress::Screen;
 use super::stream::LiveOutput;
@@ -352,32 +352,20 @@ impl Report {
                     exit_code: summary.map_or(FAULT, |summary| summary.exit_code),
                     problems: &self.problems,
                     records: &records,
-                    resumable: false,
+                    resumable: summary.is_some_and(|summary| summary.resumable),
+                    head: summary
+                        .map(|summary| summary.head.as_str())
+                        .filter(|head| !head.is_empty()),
                 },
             ),
             Data::Print(reference, records) => {
                 match reference.pick(records.iter().map(AsRef::as_ref)) {
-                    Ok(value) => self.print_value(&value),
+                    Ok(value) => write_value(&*self.streams, &value),
                     Err(error) => self.outcome.print_error = Some(error),
                 }
             }
             Data::Jsonl | Data::None => {}
         }
-    }
-
-    /// A string as it is, anything else as JSON.
-    fn print_value(&self, value: &Value) {
-        let mut text = match value {
-            Value::String(text) if self.streams.look(Stream::Stdout).watched => {
-                EscapedLines(text).to_string()
-            }
-            Value::String(text) => text.clone(),
-            other => record_line(other).unwrap_or_default(),
-        };
-        if !text.ends_with('\n') {
-            text.push('\n');
-        }
-        self.streams.write(Stream::Stdout, text.as_bytes());
     }
 
     fn write_failures(&self) {

@@ -10,6 +10,15 @@ use crate::model::{ErrorCode, ExecutionLogRecord, StepStatus, format_duration, s
 /// How much of a run's id is shown: the milliseconds, which two runs may share, and twelve bits more.
 const ID_CHARS: usize = 18;
 
+/// How much of a run's head is shown: as much as `obs verify --head` wants to see.
+const HEAD_CHARS: usize = 16;
+
+/// As much of a run's id as is shown, escaped.
+pub fn short_id(run_id: &str) -> String {
+    let id: String = run_id.chars().take(ID_CHARS).collect();
+    escaped_line(&id)
+}
+
 /// What is kept of a run to say how it ended.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
@@ -65,7 +74,7 @@ impl Tally {
         self.causes.insert(record.step_index, (label, cause));
     }
 
-    /// The last line: `failed: build (exit 2) · 3 ok 1 failed 2 skipped · 41s · run 0192ab12-345`.
+    /// The last line: `failed: build (exit 2) · 3 ok 1 failed 2 skipped · 41s · run 0192ab12-345 · head 5f0c66b2`.
     pub(super) fn line(&self, summary: &RunSummary, color: bool) -> String {
         let (word, tone) = match summary.status {
             RunStatus::Success => ("ok", Tone::Good),
@@ -83,8 +92,10 @@ impl Tally {
             parts.push(self.count_words());
         }
         parts.push(format_duration(summary.elapsed));
-        let run_id: String = summary.run_id.chars().take(ID_CHARS).collect();
-        parts.push(format!("run {}", escaped_line(&run_id)));
+        parts.push(format!("run {}", short_id(&summary.run_id)));
+        if let Some(head) = summary.head.get(..HEAD_CHARS) {
+            parts.push(format!("head {head}"));
+        }
         parts.retain(|part| !part.is_empty());
         format!("{}: {}", paint(color, tone, word), parts.join(" · "))
     }

@@ -8,6 +8,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::lines::retried;
 use super::streams::Look;
+use super::summary::short_id;
 use super::text::{Tone, columns_of, escaped_line, label_of, output_line, paint, shorten};
 use crate::model::{ExecutionLogRecord, StepStatus, format_duration};
 
@@ -32,10 +33,13 @@ const CELL_COLUMNS: usize = 400;
 #[derive(Debug, Default)]
 pub(super) struct StepTable {
     rows: Vec<Row>,
+    /// Each row says which run it is of.
+    has_runs: bool,
 }
 
 #[derive(Debug)]
 struct Row {
+    run: String,
     index: usize,
     step: String,
     /// Empty where it is the step's own label.
@@ -49,6 +53,19 @@ struct Row {
 }
 
 impl StepTable {
+    /// An empty table.
+    pub(super) fn new(has_runs: bool) -> Self {
+        Self {
+            rows: Vec::new(),
+            has_runs,
+        }
+    }
+
+    /// How many rows it has.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
     /// Adds a step's row.
     pub(super) fn add(&mut self, record: &ExecutionLogRecord) {
         let ran = record.attempts > 0 || record.duration_ms > 0;
@@ -60,7 +77,16 @@ impl StepTable {
             (None, None) => String::new(),
         };
         let skill = Some(&record.skill_id).filter(|skill| **skill != record.step_id);
+        let detail = match &record.reused_from {
+            Some(run_id) => format!("reused from {} · {detail}", short_id(run_id)),
+            None => detail,
+        };
         self.rows.push(Row {
+            run: if self.has_runs {
+                short_id(&record.run_id)
+            } else {
+                String::new()
+            },
             index: record.step_index,
             step: label_of(&record.step_id, record.step_index),
             skill: skill
@@ -76,23 +102,39 @@ impl StepTable {
     }
 
     /// The table as lines, in plan order; empty where no step ended.
-    pub(super) fn render(mut self, look: Look, verbose: bool) -> String {
+    pub(super) fn render(self, look: Look, verbose: bool) -> String {
+        self.portion(look, verbose, &mut None)
+    }
+
+    /// A portion of a table: with a header and the columns that fit it where there are none yet.
+    pub(super) fn portion(
+        mut self,
+        look: Look,
+        verbose: bool,
+        columns: &mut Option<Columns>,
+    ) -> String {
         if self.rows.is_empty() {
             return String::new();
         }
-        self.rows.sort_by_key(|row| row.index);
-        let columns = Columns::choose(&self.rows, look, verbose);
+        if !self.has_runs {
+            self.rows.sort_by_key(|row| row.index);
+        }
+        let is_first = columns.is_none();
+        let columns = columns
+            .get_or_insert_with(|| Columns::choose(&self.rows, look, verbose, self.has_runs));
         let mut table = Table::new();
         table.load_style(presets::NOTHING);
         table.set_content_arrangement(ContentArrangement::Disabled);
-        table.set_header(columns.header(look.color));
+        if is_first {
+            table.set_header(columns.header(look.color));
+        }
         for row in &self.rows {
             table.add_row(columns.cells(row, look.color));
         }
         for column in table.column_iter_mut() {
             column.set_padding((0, u16::try_from(GAP).unwrap_or_default()));
         }
-        if let Some(number) = table.column_mut(0) {
+        if let Some(number) = table.column_mut(usize::from(self.has_runs)) {
             number.set_cell_alignment(CellAlignment::Right);
         }
         let mut text = String::new();
@@ -106,7 +148,8 @@ impl StepTable {
 
 /// Which columns are shown, and how wide those are that can be cut.
 #[derive(Debug)]
-struct Columns {
+pub(super) struct Columns {
+    has_runs: bool,
     step: usize,
     skill: Option<usize>,
     detail: Option<usize>,
@@ -114,7 +157,7 @@ struct Columns {
 }
 
 impl Columns {
-    fn choose(rows: &[Row], look: Look, verbose: bool) -> Self {
+    fn choose(rows: &[Row], look: Look, verbose: bool, has_runs: bool) -> Self {
         let widest = |cell: &dyn Fn(&Row) -> usize, title: &str| {
             rows.iter().map(cell).max().unwrap_or(0).max(title.len())
         };
@@ -122,6 +165,9 @@ impl Columns {
             + widest(&|row| columns_of(&row.status_text()), "STATUS")
             + widest(&|row| row.time.len(), "TIME")
             + 3 * GAP;
+        if has_runs {
+            fixed += widest(&|row| row.run.len(), "RUN") + GAP;
+        }
         if verbose {
             fixed += widest(&|row| row.cpu.len(), "CPU") + widest(&|row| row.memory.len(), "MEM");
             fixed += 2 * GAP;
@@ -139,6 +185,7 @@ impl Columns {
                 .saturating_sub(names)
                 .max(LEAST_DETAIL_OFF_TERMINAL);
             return Self {
+                has_runs,
                 step,
                 skill,
                 detail: says_more.then_some(room),
@@ -152,6 +199,7 @@ impl Columns {
             0
         };
         let mut chosen = Self {
+            has_runs,
             step,
             skill,
             detail: None,
@@ -192,7 +240,9 @@ impl Columns {
 
     fn header(&self, color: bool) -> Vec<String> {
         let heading = |text: &str| paint(color, Tone::Strong, text);
-        let mut cells = vec![heading("#"), heading("STEP")];
+        let mut cells = Vec::new();
+        cells.extend(self.has_runs.then(|| heading("RUN")));
+        cells.extend([heading("#"), heading("STEP")]);
         cells.extend(self.skill.map(|_| heading("SKILL")));
         cells.extend([heading("STATUS"), heading("TIME")]);
         if self.verbose {
@@ -207,10 +257,12 @@ impl Columns {
     fn cells(&self, row: &Row, color: bool) -> Vec<String> {
         let tone = Tone::of(row.status);
         let plain = |text: &str| paint(color, Tone::Plain, text);
-        let mut cells = vec![
+        let mut cells = Vec::new();
+        cells.extend(self.has_runs.then(|| plain(&row.run)));
+        cells.extend([
             paint(color, Tone::Dim, &row.index.to_string()),
             plain(&shorten(&row.step, self.step)),
-        ];
+        ]);
         cells.extend(self.skill.map(|width| plain(&shorten(&row.skill, width))));
         cells.extend([paint(color, tone, &row.status_text()), plain(&row.time)]);
         if self.verbose {

@@ -133,6 +133,7 @@ pub(crate) fn record(index: usize, name: &str) -> ExecutionLogRecord {
         skill_version: None,
         started_at: Timestamp::from_second(1_700_000_000).unwrap(),
         attempts: 1,
+        reused_from: None,
         arguments: serde_json::Map::new(),
         error_code: None,
         exit_code: None,
@@ -146,6 +147,9 @@ pub(crate) fn record(index: usize, name: &str) -> ExecutionLogRecord {
         },
         sandbox: SandboxReport::default(),
         schema_version: SCHEMA_VERSION,
+        seq: 0,
+        prev_hash: String::new(),
+        hash: String::new(),
     }
 }
 
@@ -204,6 +208,8 @@ pub(crate) fn summary(status: RunStatus, exit_code: u8, decided_by: Option<usize
         decided_by,
         reason: None,
         elapsed: Duration::from_secs(41),
+        head: String::new(),
+        resumable: false,
     }
 }
 

@@ -1,25 +1,76 @@
-//! The seed's circuit breaker, as an interface.
+//! The seed's circuit breaker, as an interface, and the one that never opens.
 
 use std::fmt;
 use std::future::Future;
+use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use super::LogError;
 
 /// Prevents cascading failures: a skill that keeps failing is not called for a while.
 ///
-/// From the seed's `CircuitBreaker`. A breaker is asked and told once per step.
+/// From the seed's `CircuitBreaker`. A breaker is asked once per step and told once, by the step's
+/// final outcome. Where the seed's `Allow` answers yes or no, this one says when to come again, and
+/// hands out a [`Permit`], so that the outcome of a step that began before the circuit opened is not
+/// taken for that of the probe.
 pub trait CircuitBreaker {
-    /// What can go wrong with the breaker's own state.
-    type Error;
-
-    /// Whether `skill_id` may be called now.
-    fn allow(&self, skill_id: &str) -> impl Future<Output = Result<bool, Self::Error>>;
+    /// Whether `skill_id` may be called now. A probe's right to be the only one ends with its outcome,
+    /// with its run, or after `lease`.
+    fn allow(
+        &self,
+        skill_id: &str,
+        lease: Duration,
+    ) -> impl Future<Output = Result<Admission, LogError>>;
     /// A call succeeded.
-    fn record_success(&self, skill_id: &str) -> impl Future<Output = ()>;
+    fn record_success(
+        &self,
+        skill_id: &str,
+        permit: Permit,
+    ) -> impl Future<Output = Result<(), LogError>>;
     /// A call failed.
-    fn record_failure(&self, skill_id: &str) -> impl Future<Output = ()>;
+    fn record_failure(
+        &self,
+        skill_id: &str,
+        permit: Permit,
+    ) -> impl Future<Output = Result<(), LogError>>;
+    /// A call came to nothing that counts: it was canceled, or its arguments were refused.
+    fn release(&self, skill_id: &str, permit: Permit)
+    -> impl Future<Output = Result<(), LogError>>;
     /// The state of the circuit.
-    fn state(&self, skill_id: &str) -> impl Future<Output = Result<CircuitState, Self::Error>>;
+    fn state(&self, skill_id: &str) -> impl Future<Output = Result<CircuitState, LogError>>;
+}
+
+/// A breaker's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// The skill may be called.
+    Allowed(Permit),
+    /// It may not.
+    Refused(Refusal),
+}
+
+/// The right to call a skill once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permit {
+    /// Nobody counts.
+    Unguarded,
+    /// The circuit was closed.
+    Closed,
+    /// The circuit is half open, and this call is the one that tests it.
+    Probe,
+}
+
+/// Why a skill may not be called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// [`CircuitState::Open`], or [`CircuitState::HalfOpen`] where a probe is under way.
+    pub state: CircuitState,
+    /// How many calls have failed in a row.
+    pub failures: u32,
+    /// When the next probe is let through, at the latest.
+    pub until: Timestamp,
 }
 
 /// The state of a circuit. From the seed's `CircuitState`.
@@ -35,12 +86,45 @@ pub enum CircuitState {
     HalfOpen,
 }
 
-impl fmt::Display for CircuitState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl CircuitState {
+    /// The state as the seed spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
             Self::Closed => "closed",
             Self::Open => "open",
             Self::HalfOpen => "half_open",
-        })
+        }
+    }
+}
+
+impl fmt::Display for CircuitState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A breaker that counts nothing and never opens.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoBreaker;
+
+impl CircuitBreaker for NoBreaker {
+    async fn allow(&self, _: &str, _: Duration) -> Result<Admission, LogError> {
+        Ok(Admission::Allowed(Permit::Unguarded))
+    }
+
+    async fn record_success(&self, _: &str, _: Permit) -> Result<(), LogError> {
+        Ok(())
+    }
+
+    async fn record_failure(&self, _: &str, _: Permit) -> Result<(), LogError> {
+        Ok(())
+    }
+
+    async fn release(&self, _: &str, _: Permit) -> Result<(), LogError> {
+        Ok(())
+    }
+
+    async fn state(&self, _: &str) -> Result<CircuitState, LogError> {
+        Ok(CircuitState::Closed)
     }
 }

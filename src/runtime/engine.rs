@@ -2,8 +2,8 @@
 //!
 //! Invariant: every step of the plan gets exactly one record as long as the log can be written, and
 //! the records come out in plan order, in whatever order the steps ended. This file decides who runs
-//! and when the plan is over; what happens to a step meanwhile is [`step`](super::step)'s, and what
-//! waits for what is known to the [`schedule`](super::schedule).
+//! and when the plan is over; what happens to a step meanwhile is `step`'s, and what
+//! waits for what is known to the `schedule`.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -18,17 +18,23 @@ use super::schedule::{Next, Schedule};
 use super::step::{Ground, Over, Turn, Unlogged};
 use super::verdict::{Verdict, reason_of, stops_the_plan};
 use super::{
-    ExecutionContext, ExecutionLogger, LogError, PlanEnd, PlanStart, ProvenPlan, ProvenStep,
-    RunControl, RunEnd, RunOutcome, SkillExecutor,
+    CircuitBreaker, ExecutionContext, ExecutionLogger, LogError, PlanEnd, PlanStart, ProvenPlan,
+    ProvenStep, Provenance, Reused, RunControl, RunEnd, RunOutcome, SkillExecutor, UnloggedStep,
 };
 use crate::event::{EventSender, RunEvent, RunStarted, StepHeader};
 use crate::model::ExecutionLogRecord;
 
 /// What a run needs beside plan and context.
 #[derive(Debug)]
-pub struct Run<'r, L> {
+pub struct Run<'r, L, B> {
     /// Where records go.
     pub logger: &'r L,
+    /// Who says whether a skill may be called.
+    pub breaker: &'r B,
+    /// What exactly is about to run, for the log.
+    pub provenance: Provenance,
+    /// Results of an earlier run, by the steps' indices. Empty where there is none.
+    pub reused: Vec<Option<Reused>>,
     /// Who is told.
     pub events: &'r EventSender,
     /// The most steps that run at the same time.
@@ -50,11 +56,11 @@ pub enum OnFailure {
 }
 
 /// Runs `plan` to its end. Never fails: what goes wrong is in the outcome.
-pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger>(
+pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker>(
     executor: &E,
     plan: &ProvenPlan,
     context: &ExecutionContext,
-    run: Run<'_, L>,
+    run: Run<'_, L, B>,
     control: RunControl,
 ) -> RunOutcome {
     let ground = Ground {
@@ -70,6 +76,7 @@ pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger>(
         schedule: Schedule::of(&plan.flow),
         records: vec![None; plan.steps.len()],
         unlogged: Vec::new(),
+        head: String::new(),
         decided: None,
         end: None,
     };
@@ -82,21 +89,23 @@ pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger>(
     engine.finish().await
 }
 
-struct Engine<'r, E, L> {
-    ground: &'r Ground<'r, E, L>,
+struct Engine<'r, E, L, B> {
+    ground: &'r Ground<'r, E, L, B>,
     schedule: Schedule,
     /// By the steps' indices.
     records: Vec<Option<Arc<ExecutionLogRecord>>>,
     /// The steps that ran although their records could not be kept.
-    unlogged: Vec<Arc<ExecutionLogRecord>>,
+    unlogged: Vec<UnloggedStep>,
+    /// The hash of the record that was kept last.
+    head: String,
     /// Why no more steps start, once a step says so.
     decided: Option<String>,
     /// Set as soon as something other than a step's failure has ended the run.
     end: Option<RunEnd>,
 }
 
-impl<E: SkillExecutor, L: ExecutionLogger> Engine<'_, E, L> {
-    async fn start(&self) -> Result<(), LogError> {
+impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B> {
+    async fn start(&mut self) -> Result<(), LogError> {
         let Ground {
             context, plan, run, ..
         } = self.ground;
@@ -107,11 +116,17 @@ impl<E: SkillExecutor, L: ExecutionLogger> Engine<'_, E, L> {
             run_id: context.run_id.clone(),
             plan_id: plan.id.clone(),
             parent_id: plan.parent_id.clone(),
+            session_id: identity.session_id.clone(),
+            tenant_id: identity.tenant_id.clone(),
+            user_id: identity.user_id.clone(),
             steps: plan.steps.len(),
             timestamp: context.started_at,
+            provenance: run.provenance.clone(),
+            chain: String::new(),
+            hash: String::new(),
         };
         let logged = run.logger.log_plan_start(start);
-        self.ground.logged(logged).await?;
+        self.head = self.ground.logged(logged).await?.hash;
         run.events.emit(RunEvent::RunStarted(RunStarted {
             run_id: context.run_id.clone(),
             started_at: context.started_at,
@@ -174,9 +189,8 @@ impl<E: SkillExecutor, L: ExecutionLogger> Engine<'_, E, L> {
         self.end = heavier(self.end.take(), end);
         let record = match record {
             Ok(record) => record,
-            Err(Unlogged { record, error }) => {
-                self.unlogged
-                    .extend(Some(record).filter(|record| record.attempts > 0));
+            Err(Unlogged { step, error }) => {
+                self.unlogged.extend(step);
                 let end = RunEnd::LogFailed(error);
                 self.halt(reason_of(&end));
                 self.end = heavier(self.end.take(), Some(end));
@@ -243,14 +257,19 @@ impl<E: SkillExecutor, L: ExecutionLogger> Engine<'_, E, L> {
             error: verdict.error,
             duration_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
             timestamp: Timestamp::now(),
+            records: records.len() as u64,
+            prev_hash: String::new(),
+            hash: String::new(),
         };
-        if !matches!(self.end, Some(RunEnd::LogFailed(_)))
-            && let Err(error) = self.ground.logged(run.logger.log_plan_end(end)).await
-        {
-            self.end = Some(RunEnd::LogFailed(error));
+        if !matches!(self.end, Some(RunEnd::LogFailed(_))) {
+            match self.ground.logged(run.logger.log_plan_end(end)).await {
+                Ok(end) => self.head = end.prev_hash,
+                Err(error) => self.end = Some(RunEnd::LogFailed(error)),
+            }
         }
         RunOutcome {
             records,
+            head: self.head,
             end: self.end.unwrap_or(RunEnd::Steps),
             unlogged: self.unlogged,
             elapsed,

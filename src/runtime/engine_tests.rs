@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::time::sleep;
 
 use super::engine::OnFailure;
@@ -104,6 +105,8 @@ fn result(status: ExecutionStatus) -> ExecutionResult {
 struct Log {
     records: RefCell<Vec<Arc<ExecutionLogRecord>>>,
     end: RefCell<Option<PlanEnd>>,
+    /// Starts and ends of steps, in order.
+    said: RefCell<Vec<String>>,
     fails_at: Option<usize>,
 }
 
@@ -112,11 +115,21 @@ impl ExecutionLogger for Log {
         "full.jsonl".to_owned()
     }
 
-    async fn log_plan_start(&self, _: PlanStart) -> Result<(), LogError> {
+    async fn log_plan_start(&self, start: PlanStart) -> Result<PlanStart, LogError> {
+        Ok(start)
+    }
+
+    async fn log_step_start(&self, start: StepStart) -> Result<(), LogError> {
+        self.said
+            .borrow_mut()
+            .push(format!("start {}", start.step_id));
         Ok(())
     }
 
-    async fn log_step(&self, record: Arc<ExecutionLogRecord>) -> Result<(), LogError> {
+    async fn log_step(
+        &self,
+        record: ExecutionLogRecord,
+    ) -> Result<Arc<ExecutionLogRecord>, LogError> {
         if self.fails_at == Some(self.records.borrow().len()) {
             let reason = "no space left on device".to_owned();
             return Err(LogError {
@@ -124,13 +137,63 @@ impl ExecutionLogger for Log {
                 reason,
             });
         }
-        self.records.borrow_mut().push(record);
+        let record = Arc::new(record);
+        self.said
+            .borrow_mut()
+            .push(format!("end {}", record.step_id));
+        self.records.borrow_mut().push(Arc::clone(&record));
+        Ok(record)
+    }
+
+    async fn log_plan_end(&self, end: PlanEnd) -> Result<PlanEnd, LogError> {
+        *self.end.borrow_mut() = Some(end.clone());
+        Ok(end)
+    }
+}
+
+/// A breaker that refuses the skills in `open`, and keeps what it is told.
+#[derive(Default)]
+struct Fuse {
+    open: Vec<String>,
+    told: RefCell<Vec<String>>,
+}
+
+impl Fuse {
+    fn note(&self, what: &str, skill_id: &str) {
+        self.told.borrow_mut().push(format!("{what} {skill_id}"));
+    }
+}
+
+impl CircuitBreaker for Fuse {
+    async fn allow(&self, skill_id: &str, _: Duration) -> Result<Admission, LogError> {
+        self.note("ask", skill_id);
+        if !self.open.iter().any(|open| open == skill_id) {
+            return Ok(Admission::Allowed(Permit::Closed));
+        }
+        Ok(Admission::Refused(Refusal {
+            state: CircuitState::Open,
+            failures: 5,
+            until: Timestamp::from_second(1_700_000_000).unwrap(),
+        }))
+    }
+
+    async fn record_success(&self, skill_id: &str, _: Permit) -> Result<(), LogError> {
+        self.note("success", skill_id);
         Ok(())
     }
 
-    async fn log_plan_end(&self, end: PlanEnd) -> Result<(), LogError> {
-        *self.end.borrow_mut() = Some(end);
+    async fn record_failure(&self, skill_id: &str, _: Permit) -> Result<(), LogError> {
+        self.note("failure", skill_id);
         Ok(())
+    }
+
+    async fn release(&self, skill_id: &str, _: Permit) -> Result<(), LogError> {
+        self.note("release", skill_id);
+        Ok(())
+    }
+
+    async fn state(&self, _: &str) -> Result<CircuitState, LogError> {
+        Ok(CircuitState::Closed)
     }
 }
 
@@ -139,6 +202,8 @@ struct Bench {
     jobs: NonZeroUsize,
     on_failure: OnFailure,
     log: Log,
+    fuse: Fuse,
+    reused: Vec<Option<Reused>>,
     fake: Fake,
     clock: RunClock,
     controller: Rc<Controller>,
@@ -165,6 +230,8 @@ impl Bench {
             jobs: NonZeroUsize::new(4).unwrap(),
             on_failure: OnFailure::Stop,
             log: Log::default(),
+            fuse: Fuse::default(),
+            reused: Vec::new(),
             fake: Fake::default(),
             clock: RunClock::new(),
             controller: Rc::new(controller),
@@ -182,6 +249,9 @@ impl Bench {
         );
         let run = engine::Run {
             logger: &self.log,
+            breaker: &self.fuse,
+            provenance: Provenance::default(),
+            reused: self.reused.clone(),
             events: &sender,
             jobs: self.jobs,
             on_failure: self.on_failure,
@@ -217,6 +287,7 @@ fn step(skill: &str) -> ProvenStep {
             source: LimitSource::Step,
         },
         grace: Duration::from_secs(5),
+        is_idempotent: true,
         continue_on_error: false,
         output_schema: None,
         program: None,
@@ -378,4 +449,66 @@ async fn hidden_arguments_stay_hidden_in_the_record() {
         r#"{"user":"a","password":"***"}"#
     );
     assert_eq!(outcome.records[0].status, StepStatus::Success);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_must_not_run_twice_is_known_to_have_begun() {
+    let mut bench = Bench::new(&["ok", "ok-2"]);
+    bench.plan.steps[1].is_idempotent = false;
+    bench.run().await;
+    assert_eq!(
+        *bench.log.said.borrow(),
+        ["end ok", "start ok-2", "end ok-2"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_breaker_is_asked_and_told_once_per_step() {
+    let bench = Bench::new(&["ok", "fail"]);
+    bench.run().await;
+    let told = ["ask ok", "success ok", "ask fail", "failure fail"];
+    assert_eq!(*bench.fuse.told.borrow(), told);
+
+    let bench = Bench::new(&["ok-20"]);
+    let ((outcome, _), ()) = tokio::join!(bench.run(), bench.signal_after(3, 2));
+    assert_eq!(statuses(&outcome), ["canceled"]);
+    assert_eq!(*bench.fuse.told.borrow(), ["ask ok-20", "release ok-20"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_open_circuit_rejects_the_step_and_says_when_to_come_again() {
+    let mut bench = Bench::new(&["ok", "ok-2"]);
+    bench.fuse.open = vec!["ok".to_owned()];
+    let (outcome, _) = bench.run().await;
+    assert_eq!(statuses(&outcome), ["rejected", "skipped"]);
+    let record = &outcome.records[0];
+    assert_eq!(record.error_code, Some(ErrorCode::CircuitOpen));
+    assert_eq!(
+        record.error.as_deref(),
+        Some(
+            "runtime: circuit breaker open: `ok` failed 5 times in a row; a probe is let through at \
+             22:13:20Z, in 0s"
+        )
+    );
+    assert!(bench.fake.started.borrow().is_empty());
+    assert_eq!(*bench.fuse.told.borrow(), ["ask ok"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_is_reused_does_not_run_and_has_its_record() {
+    let mut bench = Bench::new(&["ok", "ok-2"]);
+    let output = serde_json::value::RawValue::from_string("[1]".to_owned()).unwrap();
+    bench.reused = vec![Some(Reused {
+        run_id: "earlier".to_owned(),
+        output: Some(output),
+    })];
+    let (outcome, _) = bench.run().await;
+    assert_eq!(statuses(&outcome), ["success", "success"]);
+    assert_eq!(*bench.fake.started.borrow(), ["ok-2"]);
+    let record = &outcome.records[0];
+    assert_eq!(
+        (record.reused_from.as_deref(), record.attempts),
+        (Some("earlier"), 0)
+    );
+    assert_eq!(record.output.as_ref().unwrap().get(), "[1]");
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::{ExecutionContext, ExecutionLogger, ProvenPlan, RunControl, RunOutcome, engine};
+use super::{
+    CircuitBreaker, ExecutionContext, ExecutionLogger, ProvenPlan, RunControl, RunOutcome, engine,
+};
 use crate::event::EventSender;
 use crate::model::{ExecutionRequest, ExecutionResult};
 use crate::process::Stop;
@@ -30,11 +32,11 @@ pub trait SkillExecutor {
     fn load_skill(&self, skill: Arc<Skill>);
 
     /// Runs a whole plan. The engine's work, the same for every executor.
-    fn execute_plan<L: ExecutionLogger>(
+    fn execute_plan<L: ExecutionLogger, B: CircuitBreaker>(
         &self,
         plan: &ProvenPlan,
         context: &ExecutionContext,
-        run: engine::Run<'_, L>,
+        run: engine::Run<'_, L, B>,
         control: RunControl,
     ) -> impl Future<Output = RunOutcome>
     where

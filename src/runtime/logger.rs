@@ -1,10 +1,11 @@
 //! Where records go.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::event::RunStatus;
@@ -13,23 +14,28 @@ use crate::model::ExecutionLogRecord;
 /// Keeps the records of a run.
 ///
 /// From the seed's `ExecutionLogger`. The engine awaits [`log_step`](Self::log_step) before it tells
-/// anybody that the step ended: what is acknowledged is durable.
+/// anybody that the step ended: what is acknowledged is durable. Every entry comes back as it was
+/// kept, with its place in the chain where the log has one.
 pub trait ExecutionLogger {
     /// The log, as the user named it.
     fn name(&self) -> String;
     /// A run begins.
-    fn log_plan_start(&self, start: PlanStart) -> impl Future<Output = Result<(), LogError>>;
+    fn log_plan_start(&self, start: PlanStart)
+    -> impl Future<Output = Result<PlanStart, LogError>>;
+    /// A step that is not safe to run again is about to start. Once this is acknowledged, a later obs
+    /// knows that the step may have had its effect, whatever becomes of this one.
+    fn log_step_start(&self, start: StepStart) -> impl Future<Output = Result<(), LogError>>;
     /// A step ended.
     fn log_step(
         &self,
-        record: Arc<ExecutionLogRecord>,
-    ) -> impl Future<Output = Result<(), LogError>>;
+        record: ExecutionLogRecord,
+    ) -> impl Future<Output = Result<Arc<ExecutionLogRecord>, LogError>>;
     /// A run ended.
-    fn log_plan_end(&self, end: PlanEnd) -> impl Future<Output = Result<(), LogError>>;
+    fn log_plan_end(&self, end: PlanEnd) -> impl Future<Output = Result<PlanEnd, LogError>>;
 }
 
-/// The beginning of a run.
-#[derive(Debug, Clone, Serialize)]
+/// The beginning of a run: the header of its chain.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PlanStart {
     /// The caller's id.
     pub request_id: String,
@@ -38,19 +44,66 @@ pub struct PlanStart {
     /// obs's own id of the run.
     pub run_id: String,
     /// The plan's own id.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_id: Option<String>,
     /// The id of the plan that it came from.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_id: Option<String>,
+    /// The session that it belongs to.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub session_id: String,
+    /// The tenant.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub tenant_id: String,
+    /// The user.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub user_id: String,
     /// How many steps it has.
     pub steps: usize,
     /// When it began.
     pub timestamp: Timestamp,
+    /// What exactly is about to run.
+    pub provenance: Provenance,
+    /// How its chain is made; empty without one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub chain: String,
+    /// The hash of all the above; empty without a chain.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub hash: String,
+}
+
+/// What exactly a run was made from, as digests.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// The plan's file, absolute; `-` for standard input.
+    pub plan: String,
+    /// SHA-256 of the plan's text.
+    pub plan_digest: String,
+    /// SHA-256 of the inputs, where the plan has some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inputs_digest: Option<String>,
+    /// SHA-256 of the files of each skill, by its id.
+    pub skills: BTreeMap<String, String>,
+    /// The run that this one goes on with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumed_from: Option<String>,
+}
+
+/// The start of a step that is not safe to run again.
+#[derive(Debug, Clone)]
+pub struct StepStart {
+    /// The step's place in the plan, from 0.
+    pub step_index: usize,
+    /// The step's `step_id`, or its name where the plan gives none.
+    pub step_id: String,
+    /// The skill that is about to be called.
+    pub skill_id: String,
+    /// When.
+    pub timestamp: Timestamp,
 }
 
 /// The end of a run.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PlanEnd {
     /// The caller's id.
     pub request_id: String,
@@ -61,12 +114,20 @@ pub struct PlanEnd {
     /// How it ended, in one word.
     pub status: RunStatus,
     /// What went wrong, if anything did.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// Wall time in whole milliseconds.
     pub duration_ms: u64,
     /// When it ended.
     pub timestamp: Timestamp,
+    /// How many records it has.
+    pub records: u64,
+    /// The hash of the last record, or of the header; empty without a chain.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub prev_hash: String,
+    /// The hash of all the above; empty without a chain.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub hash: String,
 }
 
 /// A record could not be kept.
@@ -77,32 +138,4 @@ pub struct LogError {
     pub name: String,
     /// What the system said.
     pub reason: String,
-}
-
-/// A log that may be none: then nothing is kept.
-impl<L: ExecutionLogger> ExecutionLogger for Option<L> {
-    fn name(&self) -> String {
-        self.as_ref().map(L::name).unwrap_or_default()
-    }
-
-    async fn log_plan_start(&self, start: PlanStart) -> Result<(), LogError> {
-        match self {
-            Some(log) => log.log_plan_start(start).await,
-            None => Ok(()),
-        }
-    }
-
-    async fn log_step(&self, record: Arc<ExecutionLogRecord>) -> Result<(), LogError> {
-        match self {
-            Some(log) => log.log_step(record).await,
-            None => Ok(()),
-        }
-    }
-
-    async fn log_plan_end(&self, end: PlanEnd) -> Result<(), LogError> {
-        match self {
-            Some(log) => log.log_plan_end(end).await,
-            None => Ok(()),
-        }
-    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Limit, LogError};
-use crate::model::ExecutionLogRecord;
+use crate::model::{ExecutionLogRecord, StepStatus};
 
 /// Everything that a run has to say.
 #[derive(Debug)]
@@ -14,9 +14,30 @@ pub struct RunOutcome {
     /// What ended it.
     pub end: RunEnd,
     /// The steps that ran although their records could not be kept.
-    pub unlogged: Vec<Arc<ExecutionLogRecord>>,
+    pub unlogged: Vec<UnloggedStep>,
+    /// The hash of the last record; empty where the log has no chain.
+    pub head: String,
     /// Wall time, without the time that obs was stopped.
     pub elapsed: Duration,
+}
+
+/// A step that ran although its record could not be kept.
+#[derive(Debug, Clone)]
+pub struct UnloggedStep {
+    /// Its `step_id`, or its name.
+    pub step_id: String,
+    /// How it ended.
+    pub status: StepStatus,
+}
+
+impl UnloggedStep {
+    /// The step of `record`; `None` where it did not run.
+    pub(super) fn of(record: &ExecutionLogRecord) -> Option<Self> {
+        (record.attempts > 0).then(|| Self {
+            step_id: record.step_id.clone(),
+            status: record.status,
+        })
+    }
 }
 
 /// What ended a run.

@@ -144,6 +144,7 @@ impl Prover<'_> {
             shown_arguments,
             timeout,
             grace: self.grace(&skill),
+            is_idempotent: skill.manifest.is_idempotent,
             continue_on_error: step.continue_on_error,
             output_schema,
             program,

@@ -48,6 +48,8 @@ pub struct ProvenStep {
     pub timeout: Limit,
     /// Time between SIGTERM and SIGKILL.
     pub grace: Duration,
+    /// The skill is safe to run again.
+    pub is_idempotent: bool,
     /// The plan goes on when the step fails.
     pub continue_on_error: bool,
     /// What the plan itself demands of the output.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::interpret::excerpt;
-use super::{ExecutionContext, Limit, ProvenStep, RuntimeError};
+use super::{CircuitState, ExecutionContext, Limit, ProvenStep, Refusal, Reused, RuntimeError};
 use crate::model::{
     ErrorCode, ExecutionLogRecord, ExecutionResult, ExecutionStatus, ResourceUsage, SCHEMA_VERSION,
     SandboxMode, SandboxReport, StepStatus, signal_name,
@@ -77,6 +77,55 @@ pub(super) fn skipped(
     ExecutionLogRecord {
         error: Some(format!("skipped: {reason}")),
         error_code: Some(ErrorCode::Skipped),
+        ..blank(context, index, step)
+    }
+}
+
+/// The record of a step whose result an earlier run has.
+pub(super) fn reused(
+    context: &ExecutionContext,
+    index: usize,
+    step: &ProvenStep,
+    reused: &Reused,
+) -> ExecutionLogRecord {
+    ExecutionLogRecord {
+        status: StepStatus::Success,
+        output: reused.output.clone(),
+        reused_from: Some(reused.run_id.clone()),
+        ..blank(context, index, step)
+    }
+}
+
+/// The record of a step that its circuit breaker did not let through.
+pub(super) fn refused(
+    context: &ExecutionContext,
+    index: usize,
+    step: &ProvenStep,
+    refusal: &Refusal,
+) -> ExecutionLogRecord {
+    let Refusal {
+        state,
+        failures,
+        until,
+    } = *refusal;
+    let seconds = until.duration_since(Timestamp::now()).as_secs().max(0);
+    let until = until.strftime("%H:%M:%SZ");
+    let skill = &step.skill_id;
+    let failed = match failures {
+        1 => format!("`{skill}` failed"),
+        _ => format!("`{skill}` failed {failures} times in a row"),
+    };
+    let next = match state {
+        CircuitState::HalfOpen => {
+            format!("a probe is under way, the next one may start at {until} at the latest")
+        }
+        _ => format!("a probe is let through at {until}, in {seconds}s"),
+    };
+    let code = ErrorCode::CircuitOpen;
+    ExecutionLogRecord {
+        status: StepStatus::Rejected,
+        error: Some(RuntimeError::text(code, &format!("{failed}; {next}"))),
+        error_code: Some(code),
         ..blank(context, index, step)
     }
 }
@@ -156,6 +205,7 @@ fn blank(context: &ExecutionContext, index: usize, step: &ProvenStep) -> Executi
         skill_version: step.skill_version.clone(),
         started_at: now,
         attempts: 0,
+        reused_from: None,
         arguments: step.shown_arguments.clone(),
         error_code: None,
         exit_code: None,
@@ -168,5 +218,8 @@ fn blank(context: &ExecutionContext, index: usize, step: &ProvenStep) -> Executi
             ..SandboxReport::default()
         },
         schema_version: SCHEMA_VERSION,
+        seq: 0,
+        prev_hash: String::new(),
+        hash: String::new(),
     }
 }

@@ -6,7 +6,7 @@
 
 use std::fs::{File, Permissions};
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -24,10 +24,21 @@ const LOCK: &str = "lock";
 /// The directories of one run.
 #[derive(Debug)]
 pub struct RunDirs {
-    /// `--run-dir`.
-    given: Option<PathBuf>,
+    place: FilesPlace,
     root: OnceLock<Root>,
     files: OnceLock<PathBuf>,
+}
+
+/// Where the files go that one step leaves for another.
+#[derive(Debug, Clone, Default)]
+pub enum FilesPlace {
+    /// Where `--run-dir` says. They stay.
+    Given(PathBuf),
+    /// In the state. They go away after a success, and stay for `--resume` after anything else.
+    Kept(PathBuf),
+    /// Beside the steps' own directories. They go away with them.
+    #[default]
+    Temporary,
 }
 
 /// The run's own directory.
@@ -43,10 +54,10 @@ struct Root {
 pub(super) struct Scratch(PathBuf);
 
 impl RunDirs {
-    /// The directories of a run; `given` is where files between steps go.
-    pub fn new(given: Option<PathBuf>) -> Self {
+    /// The directories of a run; `place` is where files between steps go.
+    pub fn new(place: FilesPlace) -> Self {
         Self {
-            given,
+            place,
             root: OnceLock::new(),
             files: OnceLock::new(),
         }
@@ -71,11 +82,12 @@ impl RunDirs {
         }
         let is_wanted = plan.steps.iter().any(|step| step.wants_run_dir);
         if is_wanted && let Err(error) = self.files() {
-            let given = self.given.as_deref().unwrap_or(&temp);
-            let message = format!(
-                "can't use `{}` as the run's directory: {error}",
-                given.display()
-            );
+            let place = match &self.place {
+                FilesPlace::Given(path) | FilesPlace::Kept(path) => path,
+                FilesPlace::Temporary => &temp,
+            };
+            let place = place.display();
+            let message = format!("can't use `{place}` as the run's directory: {error}");
             return Err((message, "give another one with `--run-dir`"));
         }
         Ok(())
@@ -95,17 +107,25 @@ impl RunDirs {
         if let Some(path) = self.files.get() {
             return Ok(path);
         }
-        let path = match &self.given {
-            Some(given) => given.clone(),
-            None => self.root()?.join("files"),
+        let path = match &self.place {
+            FilesPlace::Given(path) | FilesPlace::Kept(path) => path.clone(),
+            FilesPlace::Temporary => self.root()?.join("files"),
         };
-        std::fs::create_dir_all(&path)?;
+        let mut private = std::fs::DirBuilder::new();
+        if !matches!(self.place, FilesPlace::Given(_)) {
+            private.mode(0o700);
+        }
+        private.recursive(true).create(&path)?;
         let path = path.canonicalize()?;
         Ok(self.files.get_or_init(|| path))
     }
 
-    /// Ends their life. A directory that was given stays.
-    pub fn finish(&self) {
+    /// Ends their life. A directory that was given stays, and so does one that a resumed run would
+    /// need.
+    pub fn finish(&self, is_success: bool) {
+        if let (FilesPlace::Kept(path), true) = (&self.place, is_success) {
+            remove_tree(path);
+        }
         if let Some(root) = self.root.get() {
             remove_tree(root.dir.path());
         }
@@ -195,7 +215,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_scratch_directory_is_private_and_goes_away() {
-        let dirs = RunDirs::new(None);
+        let dirs = RunDirs::new(FilesPlace::Temporary);
         let scratch = dirs.scratch().unwrap();
         let path = scratch.path().to_owned();
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o700);
@@ -206,23 +226,31 @@ mod tests {
         scratch.remove().await;
         assert!(!path.exists());
         let root = dirs.root().unwrap().to_owned();
-        dirs.finish();
+        dirs.finish(true);
         assert!(!root.exists());
     }
 
     #[test]
     fn files_between_steps_go_away_unless_their_place_was_given() {
-        let fresh = RunDirs::new(None);
+        let fresh = RunDirs::new(FilesPlace::Temporary);
         let path = fresh.files().unwrap().to_owned();
         std::fs::write(path.join("part"), "x").unwrap();
-        fresh.finish();
+        fresh.finish(false);
         assert!(!path.exists());
 
         let parent = tempfile::tempdir().unwrap();
-        let given = RunDirs::new(Some(parent.path().join("a/b")));
+        let given = RunDirs::new(FilesPlace::Given(parent.path().join("a/b")));
         given.files().unwrap();
-        given.finish();
+        given.finish(true);
         assert!(parent.path().join("a/b").is_dir());
+
+        let kept = RunDirs::new(FilesPlace::Kept(parent.path().join("c/d")));
+        let path = kept.files().unwrap().to_owned();
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        kept.finish(false);
+        assert!(path.is_dir(), "for a resumed run");
+        kept.finish(true);
+        assert!(!path.exists());
     }
 
     #[test]
@@ -231,11 +259,11 @@ mod tests {
             std::thread::spawn(|| {
                 for _ in 0..50 {
                     sweep(&std::env::temp_dir());
-                    let dirs = RunDirs::new(None);
+                    let dirs = RunDirs::new(FilesPlace::Temporary);
                     let files = dirs.files().unwrap().to_owned();
                     sweep(&std::env::temp_dir());
                     assert!(files.is_dir());
-                    dirs.finish();
+                    dirs.finish(true);
                 }
             })
         });

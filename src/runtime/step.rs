@@ -15,11 +15,12 @@ use super::context::deadline_in;
 use super::engine::Run;
 use super::record::{self, Ending};
 use super::{
-    ExecutionContext, ExecutionLogger, LogError, ProvenPlan, ProvenStep, RunControl, RunEnd,
-    SignalState, SkillExecutor, StepControl, StepResult,
+    Admission, CircuitBreaker, ExecutionContext, ExecutionLogger, LogError, Permit, ProvenPlan,
+    ProvenStep, RunControl, RunEnd, SignalState, SkillExecutor, StepControl, StepResult, StepStart,
+    UnloggedStep,
 };
 use crate::event::{EndReason, RunEvent, StepDetail};
-use crate::model::{ExecutionLogRecord, ExecutionRequest, ExecutionResult};
+use crate::model::{ExecutionLogRecord, ExecutionRequest, ExecutionResult, StepStatus};
 use crate::process::Stop;
 
 /// How long the log may take for one entry.
@@ -29,11 +30,11 @@ const LOG_PATIENCE: Duration = Duration::from_secs(30);
 const LOG_PATIENCE_WHEN_FORCED: Duration = Duration::from_secs(2);
 
 /// What the steps of a run share.
-pub(super) struct Ground<'r, E, L> {
+pub(super) struct Ground<'r, E, L, B> {
     pub(super) executor: &'r E,
     pub(super) plan: &'r ProvenPlan,
     pub(super) context: &'r ExecutionContext,
-    pub(super) run: Run<'r, L>,
+    pub(super) run: Run<'r, L, B>,
     pub(super) control: RunControl,
     /// Why the steps that run are to end, once something other than a signal or time says so.
     pub(super) halt: watch::Sender<Option<String>>,
@@ -55,10 +56,23 @@ pub(super) struct Over {
     pub(super) end: Option<RunEnd>,
 }
 
-/// A record that could not be kept.
+/// A step whose record, or what has to be written before it, could not be kept.
 pub(super) struct Unlogged {
-    pub(super) record: Arc<ExecutionLogRecord>,
+    /// The step, where it ran.
+    pub(super) step: Option<UnloggedStep>,
     pub(super) error: LogError,
+}
+
+impl Over {
+    /// A step that did not even start, because that could not be written.
+    fn unlogged(index: usize, error: LogError) -> Self {
+        let record = Err(Unlogged { step: None, error });
+        Self {
+            index,
+            record,
+            end: None,
+        }
+    }
 }
 
 /// How a step that ran came to its end.
@@ -70,29 +84,79 @@ struct Ended {
     end: Option<RunEnd>,
 }
 
-impl<E: SkillExecutor, L: ExecutionLogger> Ground<'_, E, L> {
+impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B> {
     /// Runs a step, or does not, and keeps its record.
     pub(super) async fn step(&self, index: usize, turn: Turn) -> Over {
         let step = &self.plan.steps[index];
-        let reason = match turn {
-            Turn::Run => return self.run(index, step).await,
-            Turn::Skip(reason) => reason,
+        let (record, detail) = match turn {
+            Turn::Skip(reason) => (
+                record::skipped(self.context, index, step, &reason),
+                StepDetail::default(),
+            ),
+            Turn::Run => match self.run.reused.get(index) {
+                Some(Some(reused)) => (
+                    record::reused(self.context, index, step, reused),
+                    StepDetail::default(),
+                ),
+                _ => match self.admission(step).await {
+                    Ok(Admission::Allowed(permit)) => return self.run(index, step, permit).await,
+                    Ok(Admission::Refused(refusal)) => (
+                        record::refused(self.context, index, step, &refusal),
+                        StepDetail {
+                            hint: Some(format!(
+                                "`obs circuits reset {}` closes it now, `--circuit-breaker=off` \
+                                 passes it by",
+                                step.skill_id
+                            )),
+                            ..StepDetail::default()
+                        },
+                    ),
+                    Err(error) => return Over::unlogged(index, error),
+                },
+            },
         };
-        let record = record::skipped(self.context, index, step, &reason);
         Over {
             index,
-            record: self.keep(record, StepDetail::default()).await,
+            record: self.keep(record, detail).await,
             end: None,
         }
     }
 
-    async fn run(&self, index: usize, step: &ProvenStep) -> Over {
+    async fn admission(&self, step: &ProvenStep) -> Result<Admission, LogError> {
+        let lease = step.timeout.duration.saturating_add(step.grace);
+        let asked = self.run.breaker.allow(&step.skill_id, lease);
+        self.logged(asked).await
+    }
+
+    async fn tell_breaker(
+        &self,
+        permit: Permit,
+        record: &ExecutionLogRecord,
+    ) -> Result<(), LogError> {
+        let (breaker, skill) = (self.run.breaker, &*record.skill_id);
+        match record.status {
+            StepStatus::Success => self.logged(breaker.record_success(skill, permit)).await,
+            StepStatus::Failed | StepStatus::Timeout => {
+                self.logged(breaker.record_failure(skill, permit)).await
+            }
+            StepStatus::Canceled | StepStatus::Rejected | StepStatus::Skipped => {
+                self.logged(breaker.release(skill, permit)).await
+            }
+        }
+    }
+
+    async fn run(&self, index: usize, step: &ProvenStep, permit: Permit) -> Over {
         let started_at = Timestamp::now();
         let start = self.context.clock().now();
         self.run.events.emit(RunEvent::StepStarted {
             index,
             timeout: step.timeout.duration,
         });
+        if !step.is_idempotent
+            && let Err(error) = self.say_started(index, step, started_at).await
+        {
+            return Over::unlogged(index, error);
+        }
         let (mut result, ended) = self.watched(index, step).await;
         record::check_output(&mut result, step);
         let detail = StepDetail {
@@ -108,11 +172,34 @@ impl<E: SkillExecutor, L: ExecutionLogger> Ground<'_, E, L> {
             ending: ended.ending,
         };
         let record = record::finished(self.context, index, step, finished);
+        let kept = match self.tell_breaker(permit, &record).await {
+            Ok(()) => self.keep(record, detail).await,
+            Err(error) => Err(Unlogged {
+                step: UnloggedStep::of(&record),
+                error,
+            }),
+        };
         Over {
             index,
-            record: self.keep(record, detail).await,
+            record: kept,
             end: ended.end,
         }
+    }
+
+    /// What must not run twice is known to have begun before it does.
+    async fn say_started(
+        &self,
+        step_index: usize,
+        step: &ProvenStep,
+        timestamp: Timestamp,
+    ) -> Result<(), LogError> {
+        let start = StepStart {
+            step_index,
+            step_id: step.label.clone(),
+            skill_id: step.skill_id.clone(),
+            timestamp,
+        };
+        self.logged(self.run.logger.log_step_start(start)).await
     }
 
     /// Owns a running step: its time, the run's time, the signals and the end of the plan.
@@ -193,11 +280,12 @@ impl<E: SkillExecutor, L: ExecutionLogger> Ground<'_, E, L> {
         record: ExecutionLogRecord,
         detail: StepDetail,
     ) -> Result<Arc<ExecutionLogRecord>, Unlogged> {
-        let record = Arc::new(record);
-        let logged = self.run.logger.log_step(Arc::clone(&record));
-        if let Err(error) = self.logged(logged).await {
-            return Err(Unlogged { record, error });
-        }
+        let ran = UnloggedStep::of(&record);
+        let logged = self.run.logger.log_step(record);
+        let record = match self.logged(logged).await {
+            Ok(record) => record,
+            Err(error) => return Err(Unlogged { step: ran, error }),
+        };
         self.context.add_result(StepResult {
             step_name: record.step_name.clone(),
             step_id: record.step_id.clone(),
@@ -214,10 +302,10 @@ impl<E: SkillExecutor, L: ExecutionLogger> Ground<'_, E, L> {
 
     /// Waits for the log, but not for ever: a disk that hangs, or a log that another process keeps
     /// locked, must not make a run that nobody can end.
-    pub(super) async fn logged(
+    pub(super) async fn logged<T>(
         &self,
-        write: impl Future<Output = Result<(), LogError>>,
-    ) -> Result<(), LogError> {
+        write: impl Future<Output = Result<T, LogError>>,
+    ) -> Result<T, LogError> {
         let mut signals = self.control.clone();
         // Also after a second signal the records are written, if that can be.
         let impatience = async {

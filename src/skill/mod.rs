@@ -11,6 +11,7 @@ mod beneath;
 mod builtin;
 mod check;
 mod command;
+mod digest;
 mod id;
 mod manifest;
 mod permission;
@@ -34,8 +35,8 @@ pub use command::{
 };
 pub use id::{MAX_ID_BYTES, SkillId, SkillIdError};
 pub use manifest::{
-    Execution, FrontMatter, LoadedManifest, MANIFEST_NAMES, MAX_MANIFEST_BYTES, Manifest,
-    OutputFormat, Resources, RiskLevel, load,
+    BreakerSettings, Execution, FrontMatter, LoadedManifest, MANIFEST_NAMES, MAX_MANIFEST_BYTES,
+    Manifest, OutputFormat, Resources, RiskLevel, load,
 };
 pub use permission::{
     EnvName, EnvNames, GrantPath, GrantPlaces, PathBase, Permission, PermissionError,

@@ -13,7 +13,16 @@ use tokio::sync::oneshot;
 
 use super::append::LineFile;
 use crate::model::{ExecutionLogRecord, json_line};
-use crate::runtime::{ExecutionLogger, LogError, PlanEnd, PlanStart};
+use crate::runtime::{ExecutionLogger, LogError, PlanEnd, PlanStart, StepStart};
+
+/// What a line of the file begins with; the event's name and the entry follow.
+pub(super) const EVENT: &str = "{\"event\":\"";
+/// The event of a run's header.
+pub(super) const PLAN_START: &str = "plan_start";
+/// The event of a record.
+pub(super) const STEP: &str = "step";
+/// The event of a run's end.
+pub(super) const PLAN_END: &str = "plan_end";
 
 /// A JSON Lines file that records are appended to. Its thread is never waited for: every line that
 /// counts was acknowledged, and one that hangs must not keep obs alive.
@@ -56,9 +65,9 @@ impl LogFile {
             reason,
         };
         let entry = json_line(entry).map_err(|e| error(e.to_string()))?;
-        // The entry's keys keep their order behind the event's name.
+        // The entry's own bytes stay as they are, because its hash is of them.
         let line = format!(
-            "{{\"event\":\"{event}\",{}",
+            "{EVENT}{event}\",{}",
             entry.strip_prefix('{').unwrap_or("}")
         );
         let (done, acknowledged) = oneshot::channel();
@@ -72,20 +81,39 @@ impl LogFile {
     }
 }
 
+impl LogFile {
+    /// Appends a record that has its place in the chain already.
+    pub(super) async fn keep(&self, record: &ExecutionLogRecord) -> Result<(), LogError> {
+        self.write(STEP, record).await
+    }
+}
+
 impl ExecutionLogger for LogFile {
     fn name(&self) -> String {
         self.name.clone()
     }
 
-    async fn log_plan_start(&self, start: PlanStart) -> Result<(), LogError> {
-        self.write("plan_start", &start).await
+    async fn log_plan_start(&self, start: PlanStart) -> Result<PlanStart, LogError> {
+        self.write(PLAN_START, &start).await?;
+        Ok(start)
     }
 
-    async fn log_step(&self, record: Arc<ExecutionLogRecord>) -> Result<(), LogError> {
-        self.write("step", &*record).await
+    /// A file is for reading along and for handing on; it does not replace the state where a step
+    /// must not run twice.
+    async fn log_step_start(&self, _: StepStart) -> Result<(), LogError> {
+        Ok(())
     }
 
-    async fn log_plan_end(&self, end: PlanEnd) -> Result<(), LogError> {
-        self.write("plan_end", &end).await
+    async fn log_step(
+        &self,
+        record: ExecutionLogRecord,
+    ) -> Result<Arc<ExecutionLogRecord>, LogError> {
+        self.keep(&record).await?;
+        Ok(Arc::new(record))
+    }
+
+    async fn log_plan_end(&self, end: PlanEnd) -> Result<PlanEnd, LogError> {
+        self.write(PLAN_END, &end).await?;
+        Ok(end)
     }
 }

@@ -11,12 +11,12 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::args::{IdentityArgs, SkillRunArgs};
 use crate::cli::error::{CommandError, Kind};
-use crate::cli::execution::Execution;
+use crate::cli::execution::{Execution, start_zygote};
+use crate::cli::memory::Memory;
 use crate::cli::printer::Printer;
 use crate::cli::{Outcome, confine, roots};
 use crate::model::strict_json;
 use crate::plan::{self, DEFAULT_MAX_BYTES, Document, LoadedPlan, Source};
-use crate::process::Zygote;
 use crate::report::{Format, PrintRef, Progress, ReportOptions};
 use crate::runtime::BaseEnvironment;
 use crate::runtime::engine::OnFailure;
@@ -25,9 +25,7 @@ use crate::skill::Skill;
 
 /// Runs the skill.
 pub(super) fn run(args: SkillRunArgs, printer: &Printer) -> Outcome {
-    let zygote = Zygote::start().map_err(|error| {
-        CommandError::with_source(Kind::Unavailable, "can't start the helper process", &error)
-    })?;
+    let zygote = start_zygote()?;
     let (registry, skill) = super::find(&args.skill, &args.roots)?;
     let arguments = match &args.inputs {
         Some(path) => read_inputs(path)?,
@@ -60,7 +58,7 @@ pub(super) fn run(args: SkillRunArgs, printer: &Printer) -> Outcome {
         environment,
         workspace,
         run_dir: args.place.run_dir,
-        log: None,
+        memory: Memory::none(),
         identity: IdentityArgs::default(),
         report: ReportOptions {
             format: Format::None,

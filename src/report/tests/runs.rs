@@ -123,6 +123,7 @@ fn a_document_can_be_written_when_nothing_ran() {
         problems: &problems,
         records: &[],
         resumable: false,
+        head: None,
     };
     write_json_document(&*memory, &document);
     assert_snapshot!(memory.stdout(), @r##"

@@ -54,6 +54,8 @@ pub struct Manifest {
     pub is_idempotent: bool,
     /// How much harm it can do.
     pub risk_level: RiskLevel,
+    /// When it is not called for a while, because it keeps failing. No breaker without this.
+    pub circuit_breaker: Option<BreakerSettings>,
 }
 
 impl Default for Manifest {
@@ -72,6 +74,25 @@ impl Default for Manifest {
             resources: Resources::default(),
             is_idempotent: false,
             risk_level: RiskLevel::default(),
+            circuit_breaker: None,
+        }
+    }
+}
+
+/// When a skill's circuit opens, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BreakerSettings {
+    /// So many failures in a row open it.
+    pub failure_threshold: u32,
+    /// So long nothing is let through then.
+    pub cooldown: Duration,
+}
+
+impl Default for BreakerSettings {
+    fn default() -> Self {
+        Self {
+            failure_threshold: 5,
+            cooldown: Duration::from_secs(30),
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use super::{Execution, FrontMatter, Manifest, OutputFormat, Resources, RiskLevel};
+use super::{
+    BreakerSettings, Execution, FrontMatter, Manifest, OutputFormat, Resources, RiskLevel,
+};
 use crate::model::{Place, Problem, Problems, StepType};
 use crate::plan::decode::{Fields, Node};
 use crate::plan::{Document, Source};
@@ -67,7 +69,9 @@ fn manifest(
         manifest.risk_level = level;
     }
     manifest.is_idempotent = flag(&mut fields, "idempotent", problems);
-    fields.unsupported(problems, "circuit_breaker");
+    if let Some(node) = fields.get("circuit_breaker") {
+        manifest.circuit_breaker = circuit_breaker(&node, problems);
+    }
     let reading = Reading {
         input_schema: manifest.input_schema.as_ref(),
         allow_leading_dash: flag(&mut fields, "allow_leading_dash", problems),
@@ -111,6 +115,24 @@ fn bounds(manifest: &mut Manifest, fields: &mut Fields<'_>, problems: &mut Probl
     if let Some(node) = fields.get("resources") {
         manifest.resources = resources(&node, problems).unwrap_or_default();
     }
+}
+
+/// A breaker that says nothing has the default's numbers.
+fn circuit_breaker(node: &Node<'_>, problems: &mut Problems) -> Option<BreakerSettings> {
+    let mut fields = node.fields(problems, "`circuit_breaker`")?;
+    let mut settings = BreakerSettings::default();
+    if let Some(node) = fields.get("failure_threshold")
+        && let Some(number) = node.integer(problems, 1)
+    {
+        settings.failure_threshold = u32::try_from(number).unwrap_or(u32::MAX);
+    }
+    if let Some(node) = fields.get("cooldown")
+        && let Some(cooldown) = node.duration(problems)
+    {
+        settings.cooldown = cooldown;
+    }
+    fields.finish(problems);
+    Some(settings)
 }
 
 fn chosen<T: Copy>(

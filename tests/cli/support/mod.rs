@@ -120,6 +120,11 @@ impl Case {
         self.dir.path()
     }
 
+    /// Where obs keeps what it remembers, unless the case says otherwise.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.home.path().join("state")
+    }
+
     /// Writes a file, with the directories above it.
     pub(crate) fn file(self, path: &str, content: impl AsRef<[u8]>) -> Self {
         let path = self.dir.path().join(path);
@@ -187,7 +192,8 @@ impl Case {
         command
             .env("PATH", path)
             .env("HOME", self.home.path())
-            .env("LANG", "C.UTF-8");
+            .env("LANG", "C.UTF-8")
+            .env("OBS_STATE_DIR", self.state());
         // What a killed obs leaves behind goes away with the case.
         command.env("TMPDIR", self.dir.path().join(TMP));
         if !can_confine() {
@@ -293,6 +299,11 @@ pub(crate) fn stable_settings() -> insta::Settings {
             "[RUN]",
         ),
         (r"run [0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}", "run [RUN]"),
+        (r"head [0-9a-f]{16}\b", "head [HASH]"),
+        (
+            r#""((?:prev_)?hash|head)": "[0-9a-f]{64}""#,
+            r#""$1": "[HASH]""#,
+        ),
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[TIME]"),
         (
             r#""(duration_ms|cpu_time_ms|memory_mb)":\s*\d+"#,

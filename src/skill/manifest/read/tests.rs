@@ -135,7 +135,7 @@ grace: 0s
 resources: {max_memory_mb: 1.5, max_cpu: 5}
 idempotent: yes
 risk_level: high
-circuit_breaker: {failure_threshold: 5}
+circuit_breaker: {failure_threshold: 0, cooldwn: 1s, cooldown: 5}
 "#
     ));
 }

@@ -1,0 +1,303 @@
+//! The flags and verbs about what obs remembers.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::builder::BoolishValueParser;
+use clap::{ArgGroup, Args, Subcommand, ValueEnum, ValueHint};
+use jiff::{SignedDuration, Timestamp};
+
+use super::ListFormat;
+use crate::model::{StepStatus, parse_duration};
+use crate::report::PrintRef;
+
+/// `--state-dir`.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct StateArgs {
+    /// Where runs, records and circuits are kept; `none` keeps nothing [default:
+    /// `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]
+    #[arg(
+        long = "state-dir",
+        global = true,
+        env = "OBS_STATE_DIR",
+        hide_env_values = true,
+        value_name = "DIR"
+    )]
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub dir: Option<PathBuf>,
+}
+
+/// What a run remembers of others.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Memory")]
+pub struct MemoryArgs {
+    /// Go on with an earlier run: reuse what succeeded, run the rest
+    ///
+    /// RUN is a run's id, what it begins with, or `last`; FILE is what `--log` wrote. Without a value it
+    /// is the latest run of this plan. A step is reused where its skill's files and its arguments are
+    /// what they were; from the first difference on steps run anew.
+    #[arg(
+        long,
+        env = "OBS_RESUME",
+        hide_env_values = true,
+        value_name = "RUN|FILE"
+    )]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub resume: Option<String>,
+    /// With `--resume`, run steps again that may have had their effect and are not safe to run twice
+    #[arg(long, env = "OBS_ALLOW_CHANGED", hide_env_values = true)]
+    #[arg(value_parser = BoolishValueParser::new())]
+    pub allow_changed: bool,
+    /// Which skills are not called for a while when they keep failing
+    ///
+    /// `auto`: those whose manifests say so. `on`: all; after 5 failures in a row not for 30s, where the
+    /// manifest does not say. `off`: none.
+    #[arg(
+        long,
+        env = "OBS_CIRCUIT_BREAKER",
+        hide_env_values = true,
+        value_name = "WHEN"
+    )]
+    #[arg(num_args = 0..=1, require_equals = true)]
+    #[arg(default_value = "auto", default_missing_value = "on")]
+    pub circuit_breaker: BreakerChoice,
+}
+
+/// Which skills have a circuit breaker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum BreakerChoice {
+    /// Those whose manifests say so.
+    Auto,
+    /// All.
+    On,
+    /// None.
+    Off,
+}
+
+/// `obs runs`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, after_help = RUNS_EXAMPLES)]
+pub struct RunsArgs {
+    /// What to do instead of listing them.
+    #[command(subcommand)]
+    pub command: Option<RunsCommand>,
+    /// Only runs with this status; may be given more than once
+    #[arg(long, value_name = "STATUS", value_delimiter = ',')]
+    pub status: Vec<RunStatusChoice>,
+    /// Only runs of this assistant
+    #[arg(long, value_name = "ID")]
+    pub assistant: Option<String>,
+    /// Only runs that began since then: `2h`, `2026-11-24` or `2026-11-24T08:00:00Z`
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<Since>,
+    /// No more than N
+    #[arg(short = 'n', long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// How they are shown
+    #[arg(long, default_value = "table")]
+    pub format: RecordFormat,
+}
+
+const RUNS_EXAMPLES: &str = "\
+Examples:
+  obs runs                                    the newest first
+  obs runs --status failed,timeout --since 2h
+  obs runs --format jsonl | jq -r .run_id
+  obs runs prune --keep-days 30 --keep-last 100";
+
+/// What else can be done with runs.
+#[derive(Debug, Subcommand)]
+pub enum RunsCommand {
+    /// Remove old runs with their records; what any of the flags keeps stays
+    #[command(after_help = "Example:\n  obs runs prune --keep-days 30 --keep-last 100")]
+    Prune(PruneArgs),
+}
+
+/// `obs runs prune`.
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("keep").args(["keep_days", "keep_last"]).multiple(true).required(true)))]
+pub struct PruneArgs {
+    /// Keep the runs of the last N days
+    #[arg(long, value_name = "N")]
+    pub keep_days: Option<u32>,
+    /// Keep the newest N runs
+    #[arg(long, value_name = "N")]
+    pub keep_last: Option<u64>,
+    /// Only say how many would be removed
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `obs logs`.
+#[derive(Debug, Args)]
+#[command(after_help = LOGS_EXAMPLES)]
+pub struct LogsArgs {
+    /// A run: its id, what it begins with, or `last`; all runs where none is given
+    pub run: Option<String>,
+    /// Only records of the step with this name or `step_id`
+    #[arg(long, value_name = "STEP")]
+    pub step: Option<String>,
+    /// Only records of this skill
+    #[arg(long, value_name = "SKILL")]
+    pub skill: Option<String>,
+    /// Only records with this status; may be given more than once
+    #[arg(long, value_name = "STATUS", value_delimiter = ',')]
+    pub status: Vec<StepStatusChoice>,
+    /// Only records of steps that ended since then: `2h`, `2026-11-24` or `2026-11-24T08:00:00Z`
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<Since>,
+    /// Go on with the records of a run in progress until it ends
+    #[arg(short, long, requires = "run", conflicts_with = "print")]
+    pub follow: bool,
+    /// Print one value of one step's output, and nothing else
+    #[arg(long, value_name = "REF", requires = "run")]
+    #[arg(conflicts_with_all = ["format", "step", "skill", "status", "since"])]
+    pub print: Option<PrintRef>,
+    /// How they are shown
+    #[arg(long, default_value = "table")]
+    pub format: RecordFormat,
+}
+
+const LOGS_EXAMPLES: &str = "\
+Examples:
+  obs logs last                               the table that the run printed
+  obs logs last --print report.markdown
+  obs logs 0192ab12 --follow --format jsonl
+  obs logs --status failed --since 2h         the failures of all runs";
+
+/// `obs verify`.
+#[derive(Debug, Args)]
+#[command(after_help = VERIFY_EXAMPLES)]
+#[command(group(ArgGroup::new("what").args(["run", "all"]).required(true)))]
+pub struct VerifyArgs {
+    /// A run (its id, what it begins with, or `last`), or a file that `--log` or `--format jsonl` wrote
+    #[arg(value_name = "RUN|FILE")]
+    pub run: Option<PathBuf>,
+    /// Verify all runs that are kept
+    #[arg(long)]
+    pub all: bool,
+    /// The hash of the last record, kept elsewhere, or at least its first 16 digits
+    #[arg(long, value_name = "HASH", conflicts_with = "all", value_parser = head)]
+    pub head: Option<String>,
+    /// How the outcome is shown
+    #[arg(long, default_value = "table")]
+    pub format: ListFormat,
+}
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  obs verify last
+  obs verify run.jsonl --head 5f0c66b2d1a94e37
+  OBS_CHAIN_KEY=… obs verify --all
+
+Each record holds the hash of the one before, so a record that was changed, removed or moved shows.
+Against somebody who writes all of it anew only a head kept elsewhere helps, or a key: obs makes the
+chain with `OBS_CHAIN_KEY` where that is set. Exits 1 when something is not as it was kept.";
+
+/// `obs circuits`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  obs circuits\n  obs circuits reset core/fetch")]
+pub struct CircuitsArgs {
+    /// What to do instead of listing them.
+    #[command(subcommand)]
+    pub command: Option<CircuitsCommand>,
+    /// How they are shown
+    #[arg(long, default_value = "table")]
+    pub format: ListFormat,
+}
+
+/// What else can be done with circuits.
+#[derive(Debug, Subcommand)]
+pub enum CircuitsCommand {
+    /// Close the circuit of a skill, so that it is called again
+    #[command(
+        after_help = "Examples:\n  obs circuits reset core/fetch\n  obs circuits reset --all"
+    )]
+    Reset(ResetArgs),
+}
+
+/// `obs circuits reset`.
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("which").args(["skill", "all"]).required(true)))]
+pub struct ResetArgs {
+    /// The skill's id
+    pub skill: Option<String>,
+    /// Close all
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// How kept records and runs are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RecordFormat {
+    /// A table.
+    Table,
+    /// One JSON object a line.
+    Jsonl,
+}
+
+/// The status of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RunStatusChoice {
+    Running,
+    Success,
+    Failed,
+    Timeout,
+    Canceled,
+    Rejected,
+    Interrupted,
+}
+
+/// The status of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StepStatusChoice {
+    Success,
+    Failed,
+    Timeout,
+    Canceled,
+    Rejected,
+    Skipped,
+}
+
+impl From<StepStatusChoice> for StepStatus {
+    fn from(choice: StepStatusChoice) -> Self {
+        match choice {
+            StepStatusChoice::Success => Self::Success,
+            StepStatusChoice::Failed => Self::Failed,
+            StepStatusChoice::Timeout => Self::Timeout,
+            StepStatusChoice::Canceled => Self::Canceled,
+            StepStatusChoice::Rejected => Self::Rejected,
+            StepStatusChoice::Skipped => Self::Skipped,
+        }
+    }
+}
+
+/// A moment in the past.
+#[derive(Debug, Clone, Copy)]
+pub struct Since(pub Timestamp);
+
+impl FromStr for Since {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Ok(ago) = parse_duration(text) {
+            let ago = SignedDuration::try_from(ago).map_err(|error| error.to_string())?;
+            let since = Timestamp::now().checked_sub(ago);
+            return since.map(Self).map_err(|error| error.to_string());
+        }
+        let day = format!("{text}T00:00:00Z");
+        let moment = text.parse().or_else(|_| day.parse::<Timestamp>());
+        moment.map(Self).map_err(|_| {
+            "write it like `2h`, `2026-11-24` or `2026-11-24T08:00:00Z` (UTC)".to_owned()
+        })
+    }
+}
+
+fn head(text: &str) -> Result<String, String> {
+    let least = crate::store::LEAST_HEAD_DIGITS;
+    if text.len() < least || text.len() > 64 || !text.chars().all(|c| c.is_ascii_hexdigit()) {
+        return Err(format!("a head has {least} to 64 hexadecimal digits"));
+    }
+    Ok(text.to_ascii_lowercase())
+}

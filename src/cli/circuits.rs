@@ -1,0 +1,94 @@
+//! `obs circuits`: the skills that keep failing.
+
+use std::fmt::Write as _;
+
+use serde_json::json;
+
+use super::args::{CircuitsArgs, CircuitsCommand, ListFormat, StateArgs};
+use super::error::{CommandError, Kind};
+use super::printer::Printer;
+use super::state::unreadable;
+use super::{Outcome, exit_code};
+use crate::model::{Escaped, json_pretty};
+use crate::runtime::CircuitState;
+use crate::store::{CircuitRow, History};
+
+/// Lists circuits, or closes some.
+pub(super) fn circuits(args: &CircuitsArgs, state: &StateArgs, printer: &Printer) -> Outcome {
+    let history = state.look()?;
+    if let Some(CircuitsCommand::Reset(reset)) = &args.command {
+        return close(reset.skill.as_deref(), history, printer);
+    }
+    let circuits = match history {
+        Some(history) => history.circuits().map_err(|error| unreadable(&error))?,
+        None => Vec::new(),
+    };
+    match args.format {
+        ListFormat::Json => {
+            let rows: Vec<_> = circuits.iter().map(machine).collect();
+            // Values made of text and numbers always have a JSON form.
+            printer.data_line(json_pretty(&rows).unwrap_or_default());
+        }
+        ListFormat::Table if circuits.is_empty() => printer.note("all circuits are closed"),
+        ListFormat::Table => printer.data(table(&circuits)),
+    }
+    Ok(exit_code::SUCCESS)
+}
+
+fn close(skill: Option<&str>, history: Option<History>, printer: &Printer) -> Outcome {
+    let closed = match history {
+        Some(mut history) => history
+            .reset_circuits(skill)
+            .map_err(|error| CommandError::new(Kind::Io, error).hint("nothing was reset"))?,
+        None => 0,
+    };
+    match (closed, skill) {
+        (0, Some(skill)) => {
+            let message = format!("nothing is remembered of `{skill}`: its circuit is closed");
+            printer.note(Escaped(&message));
+        }
+        (1, _) => printer.note("reset 1 circuit"),
+        _ => printer.note(format_args!("reset {closed} circuits")),
+    }
+    Ok(exit_code::SUCCESS)
+}
+
+/// What stands in `until`, for people.
+fn until(circuit: &CircuitRow) -> String {
+    match (circuit.until, circuit.state) {
+        (_, CircuitState::Closed) | (None, _) => "-".to_owned(),
+        (Some(until), CircuitState::Open) => until.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
+        (Some(_), CircuitState::HalfOpen) => "a probe may start, or is under way".to_owned(),
+    }
+}
+
+fn table(circuits: &[CircuitRow]) -> String {
+    let skill = |circuit: &CircuitRow| match circuit.tenant_id.as_str() {
+        "" => Escaped(&circuit.skill_id).to_string(),
+        tenant => Escaped(&format!("{} ({tenant})", circuit.skill_id)).to_string(),
+    };
+    let widest = circuits.iter().map(|circuit| skill(circuit).len()).max();
+    let width = widest.unwrap_or_default().max("SKILL".len());
+    let mut text = format!(
+        "{:<width$}  {:<9}  FAILURES  OPEN UNTIL\n",
+        "SKILL", "STATE"
+    );
+    for circuit in circuits {
+        let (skill, state, until) = (skill(circuit), circuit.state, until(circuit));
+        let failures = circuit.failures;
+        // Writing to a String can't fail.
+        writeln!(text, "{skill:<width$}  {state:<9}  {failures:>8}  {until}").ok();
+    }
+    text
+}
+
+fn machine(circuit: &CircuitRow) -> serde_json::Value {
+    json!({
+        "skill_id": circuit.skill_id,
+        "skill_dir": circuit.skill_dir,
+        "tenant_id": circuit.tenant_id,
+        "state": circuit.state,
+        "failures": circuit.failures,
+        "until": circuit.until,
+    })
+}

@@ -1,0 +1,100 @@
+//! `obs runs`: what has run, and removing it.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::args::{PruneArgs, RecordFormat, RunsArgs, RunsCommand, StateArgs};
+use super::error::{CommandError, Kind};
+use super::printer::Printer;
+use super::state::unreadable;
+use super::{Outcome, exit_code};
+use crate::model::json_line;
+use crate::report::{RunLine, RunTable, Stream, Streams as _};
+use crate::store::{History, Keep, RunFilter, RunRow};
+
+/// Lists runs, or removes some.
+pub(super) fn runs(args: &RunsArgs, state: &StateArgs, printer: &Printer) -> Outcome {
+    let Some(history) = state.look()? else {
+        printer.note("there are no runs yet");
+        return Ok(exit_code::SUCCESS);
+    };
+    match &args.command {
+        Some(RunsCommand::Prune(prune)) => remove(prune, history, printer),
+        None => list(args, &history, printer),
+    }
+}
+
+fn list(args: &RunsArgs, history: &History, printer: &Printer) -> Outcome {
+    use clap::ValueEnum as _;
+    let words = args.status.iter().filter_map(|status| {
+        let word = status.to_possible_value()?;
+        Some(word.get_name().to_owned())
+    });
+    let filter = RunFilter {
+        statuses: words.collect(),
+        assistant_id: args.assistant.clone(),
+        since: args.since.map(|since| since.0),
+        limit: args.limit,
+    };
+    let mut table = RunTable::new(printer.look(Stream::Stdout));
+    let outcome = history.runs(&filter, |run| {
+        match args.format {
+            RecordFormat::Jsonl => printer.data_line(machine(&run)),
+            RecordFormat::Table => printer.data(table.add(&line(run))),
+        }
+        !printer.is_closed()
+    });
+    outcome.map_err(|error| unreadable(&error))?;
+    Ok(exit_code::SUCCESS)
+}
+
+fn line(run: RunRow) -> RunLine {
+    RunLine {
+        run_id: run.run_id,
+        plan: run.plan,
+        assistant_id: run.assistant_id,
+        status: run.status,
+        records: run.records,
+        steps: run.steps,
+        started_at: run.started_at,
+        duration_ms: run.duration_ms,
+    }
+}
+
+fn machine(run: &RunRow) -> String {
+    let document = serde_json::json!({
+        "run_id": run.run_id,
+        "status": run.status,
+        "plan": run.plan,
+        "assistant_id": run.assistant_id,
+        "steps": run.steps,
+        "records": run.records,
+        "started_at": run.started_at,
+        "duration_ms": run.duration_ms,
+        "resumed_from": run.resumed_from,
+        "head": run.head,
+    });
+    // Values made of text and numbers always have a JSON form.
+    json_line(&document).unwrap_or_default()
+}
+
+fn remove(args: &PruneArgs, mut history: History, printer: &Printer) -> Outcome {
+    let since = args.keep_days.map(|days| {
+        let ago = SignedDuration::from_hours(24 * i64::from(days));
+        Timestamp::now().checked_sub(ago).unwrap_or(Timestamp::MIN)
+    });
+    let keep = Keep {
+        since,
+        last: args.keep_last,
+    };
+    let removed = history
+        .prune(keep, args.dry_run)
+        .map_err(|error| CommandError::new(Kind::Io, error).hint("nothing was removed"))?;
+    let runs = if removed == 1 { "run" } else { "runs" };
+    let would = if args.dry_run {
+        "would remove"
+    } else {
+        "removed"
+    };
+    printer.note(format_args!("{would} {removed} {runs}"));
+    Ok(exit_code::SUCCESS)
+}

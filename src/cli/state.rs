@@ -1,0 +1,88 @@
+//! Where the state is, from flags and environment, and opening it.
+//!
+//! Invariant: a verb that needs no state never touches it.
+
+use std::path::{Path, PathBuf};
+
+use super::args::StateArgs;
+use super::error::{CommandError, Kind};
+use crate::store::{ChainKey, FindError, History, Store, StoreError};
+
+/// What `--state-dir` says for no state at all.
+const NONE: &str = "none";
+
+/// The variable with the key of the chain.
+const CHAIN_KEY: &str = "OBS_CHAIN_KEY";
+
+impl StateArgs {
+    /// The state's directory, absolute; `None` where nothing is to be kept.
+    pub(super) fn directory(&self) -> Result<Option<PathBuf>, CommandError> {
+        if self.dir.as_deref() == Some(Path::new(NONE)) {
+            return Ok(None);
+        }
+        let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        let dir = match &self.dir {
+            Some(dir) => dir.clone(),
+            None => match (set("XDG_STATE_HOME"), set("HOME")) {
+                (Some(state), _) => PathBuf::from(state).join("obs"),
+                (None, Some(home)) => PathBuf::from(home).join(".local/state/obs"),
+                (None, None) => return Err(unusable(&StoreError::NoPlace)),
+            },
+        };
+        std::path::absolute(&dir).map(Some).map_err(|error| {
+            let what = format!("can't use `{}` for the state", dir.display());
+            CommandError::with_source(Kind::Usage, what, &error)
+        })
+    }
+
+    /// Opens the state for a run; `None` where nothing is to be kept.
+    pub(super) fn open(&self) -> Result<Option<Store>, CommandError> {
+        let dir = self.directory()?;
+        let store = dir.map(|dir| Store::open(&dir)).transpose();
+        store.map_err(|error| unusable(&error))
+    }
+
+    /// Opens the state to look things up; `None` where there is nothing yet.
+    pub(super) fn look(&self) -> Result<Option<History>, CommandError> {
+        let Some(dir) = self.directory()? else {
+            let message = "with `--state-dir none` there is nothing to look up";
+            return Err(CommandError::new(Kind::Usage, message));
+        };
+        History::open(&dir).map_err(|error| unreadable(&error))
+    }
+
+    /// Opens the state to look at a run that must be there.
+    pub(super) fn look_for(&self, run: &str) -> Result<History, CommandError> {
+        let history = self.look()?;
+        history.ok_or_else(|| match run {
+            "last" => not_found(&FindError::Empty),
+            _ => not_found(&FindError::Unknown(run.to_owned())),
+        })
+    }
+}
+
+/// The key of the chain, where one is set.
+pub(super) fn chain_key() -> Option<ChainKey> {
+    use std::os::unix::ffi::OsStringExt as _;
+    ChainKey::new(std::env::var_os(CHAIN_KEY)?.into_vec())
+}
+
+/// Says that a run can't be kept.
+fn unusable(error: &StoreError) -> CommandError {
+    CommandError::new(Kind::Io, error).hint(
+        "nothing was run; `--state-dir DIR` keeps runs elsewhere, `--state-dir none` keeps none",
+    )
+}
+
+/// Says that what was kept can't be read.
+pub(super) fn unreadable(error: &StoreError) -> CommandError {
+    CommandError::new(Kind::Unreadable, error).hint("give another one with `--state-dir`")
+}
+
+/// Says that a run can't be found.
+pub(super) fn not_found(error: &FindError) -> CommandError {
+    match error {
+        FindError::Store(error) => unreadable(error),
+        _ => CommandError::new(Kind::Unreadable, error).hint("`obs runs` lists the runs there are"),
+    }
+}

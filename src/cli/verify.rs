@@ -1,0 +1,115 @@
+//! `obs verify`: whether what was kept is still what was kept.
+
+use std::path::Path;
+
+use super::args::{ListFormat, StateArgs, VerifyArgs};
+use super::error::{CommandError, Kind};
+use super::printer::Printer;
+use super::state::{chain_key, not_found, unreadable};
+use super::{Outcome, exit_code};
+use crate::model::{Escaped, json_pretty};
+use crate::store::{Anchors, History, RunFilter, RunReport, VerifyError, verify_file};
+
+/// Verifies a run, a file or all runs.
+pub(super) fn verify(args: &VerifyArgs, state: &StateArgs, printer: &Printer) -> Outcome {
+    let anchors = Anchors {
+        key: chain_key(),
+        head: args.head.clone(),
+    };
+    let reports = match &args.run {
+        None => every_run(state, &anchors, printer)?,
+        Some(name) if is_file(name) => one_file(name, state, &anchors)?,
+        Some(name) => {
+            let name = name.to_string_lossy();
+            let history = state.look_for(&name)?;
+            let run = history.find(&name).map_err(|error| not_found(&error))?;
+            let report = history.verify(&run, &anchors);
+            vec![report.map_err(|error| unreadable(&error))?]
+        }
+    };
+    if args.format == ListFormat::Json {
+        // Values made of text and numbers always have a JSON form.
+        printer.data_line(json_pretty(&reports).unwrap_or_default());
+    }
+    let mut is_sound = true;
+    for report in &reports {
+        is_sound &= report.faults.is_empty();
+        if args.format == ListFormat::Table {
+            tell(report, printer);
+        }
+    }
+    Ok(if is_sound {
+        exit_code::SUCCESS
+    } else {
+        exit_code::FAILED
+    })
+}
+
+/// A file is what has the look of a path, or is there and is not `last`.
+fn is_file(name: &Path) -> bool {
+    name == Path::new("-") || name.components().count() > 1 || name.is_file()
+}
+
+fn one_file(
+    path: &Path,
+    state: &StateArgs,
+    anchors: &Anchors,
+) -> Result<Vec<RunReport>, CommandError> {
+    // A state that is not there, or can't be read, only means that the file stands alone.
+    let dir = state.directory().ok().flatten();
+    let history = dir.and_then(|dir| History::open(&dir).ok().flatten());
+    let reports = verify_file(path, anchors, history.as_ref()).map_err(|error| match error {
+        VerifyError::Store(error) => unreadable(&error),
+        VerifyError::Export(error) => CommandError::new(Kind::Unreadable, error),
+    })?;
+    if anchors.head.is_some() && reports.len() > 1 {
+        let message = format!(
+            "`--head` is about one run, but `{}` holds {}",
+            path.display(),
+            reports.len()
+        );
+        return Err(CommandError::new(Kind::Usage, message));
+    }
+    Ok(reports)
+}
+
+fn every_run(
+    state: &StateArgs,
+    anchors: &Anchors,
+    printer: &Printer,
+) -> Result<Vec<RunReport>, CommandError> {
+    let Some(history) = state.look()? else {
+        printer.note("there are no runs yet");
+        return Ok(Vec::new());
+    };
+    let mut runs = Vec::new();
+    let outcome = history.runs(&RunFilter::default(), |run| {
+        runs.push(run);
+        true
+    });
+    outcome.map_err(|error| unreadable(&error))?;
+    let reports = runs.iter().map(|run| history.verify(run, anchors));
+    let reports: Result<_, _> = reports.collect();
+    reports.map_err(|error| unreadable(&error))
+}
+
+fn tell(report: &RunReport, printer: &Printer) {
+    let RunReport {
+        run_id,
+        records,
+        head,
+        faults,
+        notes,
+    } = report;
+    let (run_id, head) = (Escaped(run_id), Escaped(head));
+    let word = if faults.is_empty() { "ok" } else { "BAD" };
+    printer.data_line(format_args!(
+        "{word:<3}  {run_id}  {records} records  head {head}"
+    ));
+    for fault in faults {
+        printer.error(&format!("run {}: {}", report.run_id, fault.message), None);
+    }
+    for note in notes {
+        printer.warning(&format!("run {}: {note}", report.run_id));
+    }
+}

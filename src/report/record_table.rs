@@ -1,0 +1,50 @@
+//! `obs logs`: the table of `run`, of any number of records.
+//!
+//! Invariant: rows are written in portions, so that what is kept does not grow with their number. The
+//! first portion decides how wide the columns are.
+
+use super::streams::Look;
+use super::table::{Columns, StepTable};
+use crate::model::ExecutionLogRecord;
+
+/// How many rows are looked at together.
+const PORTION: usize = 500;
+
+/// A table of records on its way to stdout.
+#[derive(Debug)]
+pub struct RecordTable {
+    look: Look,
+    verbose: bool,
+    has_many_runs: bool,
+    rows: StepTable,
+    columns: Option<Columns>,
+}
+
+impl RecordTable {
+    /// An empty table. With `has_many_runs` each row says which run it is of; without, the rows of a
+    /// portion are in plan order.
+    pub fn new(look: Look, verbose: bool, has_many_runs: bool) -> Self {
+        Self {
+            look,
+            verbose,
+            has_many_runs,
+            rows: StepTable::new(has_many_runs),
+            columns: None,
+        }
+    }
+
+    /// Adds a row, and gives the text of what is complete.
+    pub fn add(&mut self, record: &ExecutionLogRecord) -> String {
+        self.rows.add(record);
+        if self.rows.len() < PORTION {
+            return String::new();
+        }
+        self.flush()
+    }
+
+    /// The text of all rows that were added since.
+    pub fn flush(&mut self) -> String {
+        let rows = std::mem::replace(&mut self.rows, StepTable::new(self.has_many_runs));
+        rows.portion(self.look, self.verbose, &mut self.columns)
+    }
+}

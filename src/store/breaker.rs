@@ -1,0 +1,212 @@
+//! The seed's `CircuitBreaker`: on the state, so that it works across runs, and in memory.
+//!
+//! Invariant: a circuit is read, moved and written inside one transaction, so that in half open
+//! exactly one of any number of processes gets the probe. Only guarded skills cost anything.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use super::circuit::{Circuit, Probe};
+use super::lock;
+use super::writer::Store;
+use crate::runtime::{Admission, CircuitBreaker, CircuitState, LogError, Permit};
+use crate::skill::BreakerSettings;
+
+/// The breaker of one run.
+#[derive(Debug)]
+pub struct Breaker {
+    circuits: Circuits,
+    tenant_id: String,
+    run_id: String,
+    guards: HashMap<String, Guard>,
+}
+
+/// Where circuits are kept.
+#[derive(Debug)]
+enum Circuits {
+    State(Arc<Store>),
+    Memory(Mutex<HashMap<String, Circuit>>),
+}
+
+/// A skill that has a breaker.
+#[derive(Debug, Clone)]
+pub struct Guard {
+    /// The skill's directory: two skills of the same id in two projects are two.
+    pub skill_dir: String,
+    /// When it opens, and for how long.
+    pub settings: BreakerSettings,
+}
+
+/// A circuit's place in the state.
+#[derive(Debug, Clone)]
+struct Key {
+    tenant_id: String,
+    skill_id: String,
+    skill_dir: String,
+}
+
+impl Breaker {
+    /// The breaker of the run `run_id` for the skills in `guards`, by their ids; in memory where there
+    /// is no state.
+    pub fn new(
+        store: Option<Arc<Store>>,
+        tenant_id: String,
+        run_id: String,
+        guards: HashMap<String, Guard>,
+    ) -> Self {
+        let circuits = match store {
+            Some(store) => Circuits::State(store),
+            None => Circuits::Memory(Mutex::default()),
+        };
+        Self {
+            circuits,
+            tenant_id,
+            run_id,
+            guards,
+        }
+    }
+
+    /// Moves the circuit of a guarded skill; `None` where it is not guarded.
+    async fn with_circuit<T: Send + 'static>(
+        &self,
+        skill_id: &str,
+        work: impl Fn(&mut Circuit, &str, BreakerSettings, i64) -> T + Send + 'static,
+    ) -> Result<Option<T>, LogError> {
+        let Some(guard) = self.guards.get(skill_id) else {
+            return Ok(None);
+        };
+        let (run_id, settings) = (self.run_id.clone(), guard.settings);
+        let work = move |circuit: &mut Circuit, now_ms| work(circuit, &run_id, settings, now_ms);
+        match &self.circuits {
+            Circuits::Memory(circuits) => {
+                let mut circuits = circuits.lock().unwrap_or_else(PoisonError::into_inner);
+                let circuit = circuits.entry(skill_id.to_owned()).or_default();
+                Ok(Some(work(circuit, now_ms())))
+            }
+            Circuits::State(store) => {
+                let key = Key {
+                    tenant_id: self.tenant_id.clone(),
+                    skill_id: skill_id.to_owned(),
+                    skill_dir: guard.skill_dir.clone(),
+                };
+                let dir = store.dir().to_owned();
+                let moved = store.submit(move |connection| {
+                    let mut circuit = read(connection, &key)?;
+                    if circuit.probe.is_some() && lock::mark_interrupted(connection, &dir)? > 0 {
+                        // Whoever held it is dead.
+                        circuit = read(connection, &key)?;
+                    }
+                    let before = circuit.clone();
+                    let value = work(&mut circuit, now_ms());
+                    if circuit != before {
+                        write(connection, &key, &circuit)?;
+                    }
+                    Ok(value)
+                });
+                moved.await.map(Some)
+            }
+        }
+    }
+}
+
+impl CircuitBreaker for Breaker {
+    async fn allow(&self, skill_id: &str, lease: Duration) -> Result<Admission, LogError> {
+        let asked = self.with_circuit(skill_id, move |circuit, run_id, _, now_ms| {
+            circuit.ask(now_ms, run_id, lease)
+        });
+        let unguarded = Admission::Allowed(Permit::Unguarded);
+        Ok(asked.await?.unwrap_or(unguarded))
+    }
+
+    async fn record_success(&self, skill_id: &str, permit: Permit) -> Result<(), LogError> {
+        let told = self.with_circuit(skill_id, move |circuit, run_id, _, _| {
+            circuit.succeed(permit, run_id);
+        });
+        told.await.map(drop)
+    }
+
+    async fn record_failure(&self, skill_id: &str, permit: Permit) -> Result<(), LogError> {
+        let told = self.with_circuit(skill_id, move |circuit, run_id, settings, now_ms| {
+            circuit.fail(permit, run_id, settings, now_ms);
+        });
+        told.await.map(drop)
+    }
+
+    async fn release(&self, skill_id: &str, permit: Permit) -> Result<(), LogError> {
+        if permit != Permit::Probe {
+            return Ok(());
+        }
+        let told = self.with_circuit(skill_id, move |circuit, run_id, _, _| {
+            circuit.release(permit, run_id);
+        });
+        told.await.map(drop)
+    }
+
+    async fn state(&self, skill_id: &str) -> Result<CircuitState, LogError> {
+        let asked = self.with_circuit(skill_id, |circuit, _, _, now_ms| circuit.state(now_ms));
+        Ok(asked.await?.unwrap_or_default())
+    }
+}
+
+fn now_ms() -> i64 {
+    Timestamp::now().as_millisecond()
+}
+
+fn read(connection: &Connection, key: &Key) -> rusqlite::Result<Circuit> {
+    let text =
+        "SELECT failures, open_until_ms, cooldown_ms, probe_run, probe_until_ms, probe_lease_ms
+                FROM circuits WHERE tenant_id = ?1 AND skill_id = ?2 AND skill_dir = ?3";
+    let found = connection
+        .prepare_cached(text)?
+        .query_row(params![key.tenant_id, key.skill_id, key.skill_dir], |row| {
+            circuit_of(row, 0)
+        });
+    Ok(found.optional()?.unwrap_or_default())
+}
+
+/// The circuit in six columns of `row`, from `first` on.
+pub(super) fn circuit_of(row: &Row<'_>, first: usize) -> rusqlite::Result<Circuit> {
+    let run_id: Option<String> = row.get(first + 3)?;
+    let until_ms: Option<i64> = row.get(first + 4)?;
+    let lease_ms: Option<i64> = row.get(first + 5)?;
+    let probe = run_id.zip(until_ms).zip(lease_ms);
+    Ok(Circuit {
+        failures: row.get(first)?,
+        open_until_ms: row.get(first + 1)?,
+        cooldown_ms: row.get(first + 2)?,
+        probe: probe.map(|((run_id, until_ms), lease_ms)| Probe {
+            run_id,
+            until_ms,
+            lease_ms,
+        }),
+    })
+}
+
+fn write(connection: &Connection, key: &Key, circuit: &Circuit) -> rusqlite::Result<()> {
+    let place = params![key.tenant_id, key.skill_id, key.skill_dir];
+    if circuit.is_clean() {
+        let text = "DELETE FROM circuits WHERE tenant_id = ?1 AND skill_id = ?2 AND skill_dir = ?3";
+        connection.prepare_cached(text)?.execute(place)?;
+        return Ok(());
+    }
+    let text = "INSERT OR REPLACE INTO circuits (tenant_id, skill_id, skill_dir, failures,
+                    open_until_ms, cooldown_ms, probe_run, probe_until_ms, probe_lease_ms)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    let probe = circuit.probe.as_ref();
+    connection.prepare_cached(text)?.execute(params![
+        key.tenant_id,
+        key.skill_id,
+        key.skill_dir,
+        circuit.failures,
+        circuit.open_until_ms,
+        circuit.cooldown_ms,
+        probe.map(|probe| &probe.run_id),
+        probe.map(|probe| probe.until_ms),
+        probe.map(|probe| probe.lease_ms),
+    ])?;
+    Ok(())
+}

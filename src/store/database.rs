@@ -1,0 +1,260 @@
+//! The one SQLite file that all obs processes share, and the form of its tables.
+//!
+//! Invariant: the file is there whole or not at all, and a [`Database`] that is open has the newest
+//! form; an older one is brought there in one transaction, a newer one is refused. The directory is private (0700) where obs makes it, and so is
+//! the file. WAL, so that readers and one writer do not wait for each other; `synchronous=NORMAL`, so
+//! that what is committed survives the death of obs at once and that of the machine up to the last
+//! sync; no checkpoint on close, so that a short run does not pay for the long ones.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use thiserror::Error;
+
+/// The file's name.
+const FILE: &str = "obs.db";
+
+/// How long another process may hold the file before that is an error. Below the engine's patience,
+/// so that the reason is told and not only the silence.
+const BUSY_PATIENCE: Duration = Duration::from_secs(20);
+
+/// The steps from one form to the next: the form's number is how many were taken.
+const MIGRATIONS: [&str; 1] = [include_str!("schema/1.sql")];
+
+/// Why the state can't be used.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum StoreError {
+    /// Neither a directory nor a home is known.
+    #[error("there is no place for the state: neither `XDG_STATE_HOME` nor `HOME` is set")]
+    NoPlace,
+    /// The system or SQLite says no.
+    #[error("can't use the state in `{}`: {reason}", dir.display())]
+    Unusable {
+        /// The state's directory.
+        dir: PathBuf,
+        /// What they say.
+        reason: String,
+    },
+    /// A newer obs has changed its form.
+    #[error("the state in `{}` is of a newer obs: its form is {found}, this obs knows {known}", dir.display())]
+    TooNew {
+        /// The state's directory.
+        dir: PathBuf,
+        /// The form's number.
+        found: usize,
+        /// The newest that this obs knows.
+        known: usize,
+    },
+}
+
+/// An open state.
+#[derive(Debug)]
+pub(super) struct Database {
+    pub(super) connection: Connection,
+    pub(super) dir: PathBuf,
+}
+
+impl Database {
+    /// Opens the state in `dir`, which is made where it is not there.
+    pub(super) fn create(dir: &Path) -> Result<Self, StoreError> {
+        if let Some(database) = Self::open(dir)? {
+            return Ok(database);
+        }
+        make(dir).map_err(|reason| unusable(dir, &reason))?;
+        let reason = "it was removed while obs opened it";
+        Self::open(dir)?.ok_or_else(|| unusable(dir, &reason))
+    }
+
+    /// Opens the state in `dir`; `None` where there is none yet.
+    pub(super) fn open(dir: &Path) -> Result<Option<Self>, StoreError> {
+        match dir.join(FILE).try_exists() {
+            Ok(true) => {}
+            Ok(false) => return Ok(None),
+            Err(error) => return Err(unusable(dir, &error)),
+        }
+        let wrong = |error: rusqlite::Error| unusable(dir, &words(&error));
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_EXRESCODE;
+        let connection = Connection::open_with_flags(dir.join(FILE), flags).map_err(wrong)?;
+        configure(&connection).map_err(wrong)?;
+        let mut database = Self {
+            connection,
+            dir: dir.to_owned(),
+        };
+        database.migrate()?;
+        Ok(Some(database))
+    }
+
+    fn migrate(&mut self) -> Result<(), StoreError> {
+        let dir = self.dir.clone();
+        let wrong = |error: rusqlite::Error| unusable(&dir, &words(&error));
+        let known = MIGRATIONS.len();
+        let found = form(&self.connection).map_err(wrong)?;
+        if found > known {
+            return Err(StoreError::TooNew { dir, found, known });
+        }
+        if found == known {
+            return Ok(());
+        }
+        let immediate = TransactionBehavior::Immediate;
+        let transaction = self.connection.transaction_with_behavior(immediate);
+        let transaction = transaction.map_err(wrong)?;
+        // Another process may have done it in the meantime.
+        let found = form(&transaction).map_err(wrong)?;
+        for migration in MIGRATIONS.iter().skip(found) {
+            transaction.execute_batch(migration).map_err(wrong)?;
+        }
+        transaction
+            .pragma_update(None, "user_version", known)
+            .and_then(|()| transaction.commit())
+            .map_err(wrong)
+    }
+}
+
+fn form(connection: &Connection) -> rusqlite::Result<usize> {
+    connection.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
+
+/// Makes the file beside its place and links it there when it is whole, so that whoever opens it at
+/// the same time finds all of it or nothing.
+fn make(dir: &Path) -> Result<(), String> {
+    let told = |error: io::Error| error.to_string();
+    if dir.metadata().is_ok_and(|metadata| !metadata.is_dir()) {
+        return Err(told(io::ErrorKind::NotADirectory.into()));
+    }
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(told)?;
+    let aside = tempfile::Builder::new()
+        .prefix("new-")
+        .tempdir_in(dir)
+        .map_err(told)?;
+    let path = aside.path().join(FILE);
+    // SQLite gives the files beside it the rights of this one.
+    let mut private = OpenOptions::new();
+    private.write(true).create_new(true).mode(0o600);
+    private.open(&path).map_err(told)?;
+    let connection = Connection::open(&path).map_err(|error| words(&error))?;
+    let made = found(&connection);
+    // Closing it brings all of it into the one file.
+    let closed = connection.close().map_err(|(_, error)| error);
+    made.and(closed).map_err(|error| words(&error))?;
+    match std::fs::hard_link(&path, dir.join(FILE)) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(told(error)),
+        _ => Ok(()),
+    }
+}
+
+/// What a file keeps for good.
+fn found(connection: &Connection) -> rusqlite::Result<()> {
+    // Room that pruning frees goes back to the system. Only a new file can be told so.
+    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    for migration in MIGRATIONS {
+        connection.execute_batch(migration)?;
+    }
+    connection.pragma_update(None, "user_version", MIGRATIONS.len())?;
+    let mode = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);
+    connection
+        .query_row("PRAGMA journal_mode = WAL", [], mode)
+        .map(drop)
+}
+
+/// What each connection has to be told.
+fn configure(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY_PATIENCE)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "foreign_keys", true)
+}
+
+pub(super) fn unusable(dir: &Path, reason: &impl ToString) -> StoreError {
+    StoreError::Unusable {
+        dir: dir.to_owned(),
+        reason: reason.to_string(),
+    }
+}
+
+/// What SQLite says, without the code that it puts before it.
+pub(super) fn words(error: &rusqlite::Error) -> String {
+    match error {
+        rusqlite::Error::SqliteFailure(code, Some(text)) => {
+            format!("{text} (SQLite error {})", code.extended_code)
+        }
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn the_directory_and_the_file_are_private() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = temp.path().join("a/obs");
+        Database::create(&dir).unwrap();
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&dir), 0o700);
+        assert_eq!(mode(&dir.join(FILE)), 0o600);
+    }
+
+    #[test]
+    fn what_is_not_there_is_not_made_by_looking() {
+        let temp = tempfile::tempdir().unwrap();
+        assert!(Database::open(&temp.path().join("none")).unwrap().is_none());
+        assert!(!temp.path().join("none").exists());
+    }
+
+    #[test]
+    fn a_newer_form_is_refused_and_a_strange_file_is_told() {
+        let temp = tempfile::tempdir().unwrap();
+        let database = Database::create(temp.path()).unwrap();
+        database
+            .connection
+            .pragma_update(None, "user_version", 7)
+            .unwrap();
+        drop(database);
+        let error = Database::create(temp.path()).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .ends_with("its form is 7, this obs knows 1"),
+            "{error}"
+        );
+
+        std::fs::write(
+            temp.path().join(FILE),
+            "this is no database, and long enough to be one ".repeat(99),
+        )
+        .unwrap();
+        for name in ["obs.db-wal", "obs.db-shm"] {
+            std::fs::remove_file(temp.path().join(name)).ok();
+        }
+        let error = Database::create(temp.path()).unwrap_err();
+        assert!(
+            error.to_string().contains("file is not a database"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn twenty_at_once_make_one_state() {
+        let temp = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..20 {
+                scope.spawn(|| Database::create(temp.path()).unwrap());
+            }
+        });
+    }
+}

@@ -1,0 +1,88 @@
+//! All logs of a run: the state or memory, and the file of `--log`.
+//!
+//! Invariant: the state comes first. It gives an entry its place in the chain, and what the file gets
+//! is what the state has.
+
+use std::sync::Arc;
+
+use super::log_file::LogFile;
+use super::memory_log::MemoryLog;
+use super::state_log::StateLog;
+use crate::model::ExecutionLogRecord;
+use crate::runtime::{ExecutionLogger, LogError, PlanEnd, PlanStart, StepStart};
+
+/// Where the records of one run go.
+#[derive(Debug)]
+pub struct RunLog {
+    keeper: Keeper,
+    file: Option<LogFile>,
+}
+
+/// Who gives records their place in the chain.
+#[derive(Debug)]
+pub enum Keeper {
+    /// The state.
+    State(StateLog),
+    /// Nobody, beyond the run.
+    Memory(MemoryLog),
+}
+
+impl RunLog {
+    /// Keeps with `keeper` first, then in `file`.
+    pub fn new(keeper: Keeper, file: Option<LogFile>) -> Self {
+        Self { keeper, file }
+    }
+}
+
+impl ExecutionLogger for RunLog {
+    fn name(&self) -> String {
+        match (&self.keeper, &self.file) {
+            (Keeper::State(log), _) => log.name(),
+            (Keeper::Memory(_), Some(file)) => file.name(),
+            (Keeper::Memory(log), None) => log.name(),
+        }
+    }
+
+    async fn log_plan_start(&self, start: PlanStart) -> Result<PlanStart, LogError> {
+        let start = match &self.keeper {
+            Keeper::State(log) => log.log_plan_start(start).await,
+            Keeper::Memory(log) => log.log_plan_start(start).await,
+        }?;
+        match &self.file {
+            Some(file) => file.log_plan_start(start).await,
+            None => Ok(start),
+        }
+    }
+
+    async fn log_step_start(&self, start: StepStart) -> Result<(), LogError> {
+        match &self.keeper {
+            Keeper::State(log) => log.log_step_start(start).await,
+            Keeper::Memory(log) => log.log_step_start(start).await,
+        }
+    }
+
+    async fn log_step(
+        &self,
+        record: ExecutionLogRecord,
+    ) -> Result<Arc<ExecutionLogRecord>, LogError> {
+        let record = match &self.keeper {
+            Keeper::State(log) => log.log_step(record).await,
+            Keeper::Memory(log) => log.log_step(record).await,
+        }?;
+        if let Some(file) = &self.file {
+            file.keep(&record).await?;
+        }
+        Ok(record)
+    }
+
+    async fn log_plan_end(&self, end: PlanEnd) -> Result<PlanEnd, LogError> {
+        let end = match &self.keeper {
+            Keeper::State(log) => log.log_plan_end(end).await,
+            Keeper::Memory(log) => log.log_plan_end(end).await,
+        }?;
+        match &self.file {
+            Some(file) => file.log_plan_end(end).await,
+            None => Ok(end),
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The log in the state: the seed's `ExecutionLogger` on SQLite.
+//!
+//! Invariant: a record, the run's count and head, and the end of the step's mark of being under way
+//! are one transaction. A step's chain and its line are made inside it, in commit order.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use rusqlite::{Connection, params};
+
+use super::chain::{Chain, ChainKey};
+use super::lock::RunLock;
+use super::writer::Store;
+use crate::model::ExecutionLogRecord;
+use crate::runtime::{ExecutionLogger, LogError, PlanEnd, PlanStart, StepStart};
+
+/// What the status of a run is until it has one.
+pub(super) const RUNNING: &str = "running";
+
+/// The log of one run in the state.
+#[derive(Debug)]
+pub struct StateLog {
+    store: Arc<Store>,
+    key: Option<ChainKey>,
+    lock: OnceLock<RunLock>,
+    run: Arc<Mutex<Option<Kept>>>,
+}
+
+/// A run that has begun.
+#[derive(Debug)]
+struct Kept {
+    id: i64,
+    chain: Chain,
+}
+
+impl StateLog {
+    /// The log of a run that is about to begin.
+    pub fn new(store: Arc<Store>, key: Option<ChainKey>) -> Self {
+        Self {
+            store,
+            key,
+            lock: OnceLock::new(),
+            run: Arc::default(),
+        }
+    }
+
+    /// Does `work` with the run that has begun, in a transaction.
+    async fn with_run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection, &mut Kept) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, LogError> {
+        let run = Arc::clone(&self.run);
+        let done = self.store.submit(move |connection| {
+            let mut run = run.lock().unwrap_or_else(PoisonError::into_inner);
+            let run = run.as_mut().ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+            work(connection, run)
+        });
+        done.await
+    }
+}
+
+impl ExecutionLogger for StateLog {
+    fn name(&self) -> String {
+        self.store.name()
+    }
+
+    async fn log_plan_start(&self, mut start: PlanStart) -> Result<PlanStart, LogError> {
+        let lock = RunLock::take(self.store.dir(), &start.run_id).map_err(|error| LogError {
+            name: self.store.name(),
+            reason: error.to_string(),
+        })?;
+        self.lock.get_or_init(|| lock);
+        let (run, key) = (Arc::clone(&self.run), self.key.clone());
+        let done = self.store.submit(move |connection| {
+            let (chain, line) = Chain::begin(&mut start, key).map_err(not_json)?;
+            let id = insert_run(connection, &start, &line)?;
+            *run.lock().unwrap_or_else(PoisonError::into_inner) = Some(Kept { id, chain });
+            Ok(start)
+        });
+        done.await
+    }
+
+    async fn log_step_start(&self, start: StepStart) -> Result<(), LogError> {
+        let insert = move |connection: &Connection, run: &mut Kept| {
+            let text = "INSERT INTO started (run, step_index, step_id, skill_id, started_ms)
+                        VALUES (?1, ?2, ?3, ?4, ?5)";
+            connection.prepare_cached(text)?.execute(params![
+                run.id,
+                start.step_index,
+                start.step_id,
+                start.skill_id,
+                start.timestamp.as_millisecond(),
+            ])?;
+            Ok(())
+        };
+        self.with_run(insert).await
+    }
+
+    async fn log_step(
+        &self,
+        mut record: ExecutionLogRecord,
+    ) -> Result<Arc<ExecutionLogRecord>, LogError> {
+        let insert = move |connection: &Connection, run: &mut Kept| {
+            let line = run.chain.add(&mut record).map_err(not_json)?;
+            insert_record(connection, run, &record, &line)?;
+            Ok(Arc::new(record))
+        };
+        self.with_run(insert).await
+    }
+
+    async fn log_plan_end(&self, mut end: PlanEnd) -> Result<PlanEnd, LogError> {
+        let update = move |connection: &Connection, run: &mut Kept| {
+            let line = run.chain.end(&mut end).map_err(not_json)?;
+            let text = "UPDATE runs SET status = ?2, ended_ms = ?3, duration_ms = ?4, \"end\" = ?5
+                        WHERE id = ?1";
+            connection.execute(
+                text,
+                params![
+                    run.id,
+                    end.status.as_str(),
+                    end.timestamp.as_millisecond(),
+                    end.duration_ms,
+                    line,
+                ],
+            )?;
+            Ok(end)
+        };
+        self.with_run(update).await
+    }
+}
+
+fn insert_run(connection: &Connection, start: &PlanStart, line: &str) -> rusqlite::Result<i64> {
+    let text = "INSERT INTO runs (run_id, assistant_id, plan, steps, started_ms, status,
+                    resumed_from, head, header)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    connection.execute(
+        text,
+        params![
+            start.run_id,
+            start.assistant_id,
+            start.provenance.plan,
+            start.steps,
+            start.timestamp.as_millisecond(),
+            RUNNING,
+            start.provenance.resumed_from,
+            start.hash,
+            line,
+        ],
+    )?;
+    Ok(connection.last_insert_rowid())
+}
+
+fn insert_record(
+    connection: &Connection,
+    run: &Kept,
+    record: &ExecutionLogRecord,
+    line: &str,
+) -> rusqlite::Result<()> {
+    let text = "INSERT INTO records (run, seq, step_index, step_name, step_id, skill_id, status,
+                    ended_ms, line)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    connection.prepare_cached(text)?.execute(params![
+        run.id,
+        record.seq,
+        record.step_index,
+        record.step_name,
+        record.step_id,
+        record.skill_id,
+        record.status.as_str(),
+        record.timestamp.as_millisecond(),
+        line,
+    ])?;
+    connection
+        .prepare_cached("UPDATE runs SET count = ?2, head = ?3 WHERE id = ?1")?
+        .execute(params![run.id, run.chain.count(), run.chain.head()])?;
+    connection
+        .prepare_cached("DELETE FROM started WHERE run = ?1 AND step_index = ?2")?
+        .execute(params![run.id, record.step_index])?;
+    Ok(())
+}
+
+fn not_json(error: serde_json::Error) -> rusqlite::Error {
+    rusqlite::Error::ToSqlConversionFailure(Box::new(error))
+}

@@ -1,0 +1,432 @@
+//! Whether what was kept is still what was kept.
+//!
+//! Invariant: a fault is told with the record it is about. What can't be judged, because nothing says
+//! where a run ends, is told too, as a note.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::chain::{ChainKey, KEYED, PLAIN, hashes};
+use super::database::StoreError;
+use super::exported::{ExportError, Exported, ExportedRun};
+use super::history::{History, IndexedRecord, RunRow};
+use super::state_log::RUNNING;
+use crate::runtime::{PlanEnd, PlanStart};
+
+/// The least digits of a head that tell it from any other.
+pub const LEAST_HEAD_DIGITS: usize = 16;
+
+/// What runs are held against.
+#[derive(Debug, Clone, Default)]
+pub struct Anchors {
+    /// `OBS_CHAIN_KEY`.
+    pub key: Option<ChainKey>,
+    /// `--head`: the hash of the last record, kept elsewhere; at least [`LEAST_HEAD_DIGITS`] of it.
+    pub head: Option<String>,
+}
+
+/// What was found out about one run.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunReport {
+    /// The run.
+    pub run_id: String,
+    /// How many records were looked at.
+    pub records: u64,
+    /// The hash of the last one.
+    pub head: String,
+    /// What is wrong.
+    pub faults: Vec<Fault>,
+    /// What could not be judged.
+    pub notes: Vec<String>,
+}
+
+/// Something that is not as it was kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fault {
+    /// Its kind.
+    pub kind: FaultKind,
+    /// The record's place in the chain, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
+    /// In words.
+    pub message: String,
+}
+
+/// The kinds of faults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultKind {
+    /// An entry's content does not have its hash.
+    Changed,
+    /// Records are missing between others.
+    Removed,
+    /// A record stands where it does not belong, or twice.
+    Reordered,
+    /// Records are missing at the end.
+    Cut,
+    /// An entry does not follow the one before it.
+    Replaced,
+    /// The head is not the one that was kept elsewhere.
+    Head,
+    /// The key does not fit the chain.
+    Key,
+    /// What the state looks records up by is not what they say.
+    Index,
+    /// A line is no entry of a log.
+    Strange,
+}
+
+/// Whatever keeps the question from being answered.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// The file can't be read.
+    #[error(transparent)]
+    Export(#[from] ExportError),
+    /// The state can't be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What a record says about its place.
+#[derive(Debug, Deserialize)]
+struct Placed {
+    run_id: String,
+    step_id: String,
+    step_name: String,
+    step_index: usize,
+    skill_id: String,
+    status: String,
+    seq: u64,
+    prev_hash: String,
+    hash: String,
+}
+
+/// A record that was looked at.
+#[derive(Debug)]
+struct Seen {
+    seq: u64,
+    step_id: String,
+    prev_hash: String,
+    hash: String,
+    is_changed: bool,
+}
+
+impl Seen {
+    fn name(&self) -> String {
+        format!("record {} (`{}`)", self.seq, self.step_id)
+    }
+}
+
+/// Looks at the entries of one run.
+struct Examiner<'a> {
+    anchors: &'a Anchors,
+    run_id: String,
+    header: Option<PlanStart>,
+    seen: Vec<Seen>,
+    faults: Vec<Fault>,
+    notes: Vec<String>,
+}
+
+impl History {
+    /// Examines one run of the state.
+    pub fn verify(&self, run: &RunRow, anchors: &Anchors) -> Result<RunReport, StoreError> {
+        let mut examiner = Examiner::new(&run.run_id, anchors);
+        examiner.header(&run.header);
+        self.indexed_records(run, |indexed, line| {
+            if let Some(placed) = examiner.record(line) {
+                examiner.index(indexed, &placed);
+            }
+        })?;
+        match &run.end {
+            Some(end) => examiner.end(end, Some(&run.status)),
+            None if run.status == RUNNING || run.status == "interrupted" => {}
+            None => examiner.fault(FaultKind::Cut, None, "the end of the run is missing"),
+        }
+        examiner.tail(Some((run.records, &run.head)));
+        Ok(examiner.report())
+    }
+}
+
+/// Examines all runs of the file at `path`. Where a run of it is in the state, that tells where it ends.
+///
+/// # Errors
+/// Where the file or the state can't be read.
+pub fn verify_file(
+    path: &Path,
+    anchors: &Anchors,
+    history: Option<&History>,
+) -> Result<Vec<RunReport>, VerifyError> {
+    let exported = Exported::read(path)?;
+    let mut reports = Vec::new();
+    for run in &exported.runs {
+        let kept = match history {
+            Some(history) => history.run(&run.run_id)?,
+            None => None,
+        };
+        reports.push(exported_run(run, kept.as_ref(), anchors));
+    }
+    if let Some(first) = reports.first_mut() {
+        let strange = exported.strange_lines.iter().map(|line| Fault {
+            kind: FaultKind::Strange,
+            seq: None,
+            message: format!("line {line} is no entry of a log"),
+        });
+        first.faults.extend(strange);
+    }
+    Ok(reports)
+}
+
+fn exported_run(run: &ExportedRun, kept: Option<&RunRow>, anchors: &Anchors) -> RunReport {
+    let mut examiner = Examiner::new(&run.run_id, anchors);
+    match (&run.header, kept) {
+        (Some(header), _) => examiner.header(header),
+        (None, Some(kept)) => examiner.header(&kept.header),
+        (None, None) => {}
+    }
+    for line in &run.records {
+        examiner.record(line);
+    }
+    let known_end = run.end.as_ref();
+    if let Some(end) = known_end {
+        examiner.end(end, None);
+    } else if run.header.is_some() && kept.is_none_or(|kept| kept.end.is_some()) {
+        // `--log` writes both, so one without the other was cut, or its obs was.
+        examiner.fault(FaultKind::Cut, None, "the end of the run is missing");
+    }
+    let kept = kept.map(|kept| (kept.records, kept.head.as_str()));
+    if kept.is_none() && known_end.is_none() && anchors.head.is_none() {
+        let note = "nothing here says where the run ends, so records cut from its end can't be \
+                    noticed: give the head that obs printed with `--head`";
+        examiner.notes.push(note.to_owned());
+    }
+    examiner.tail(kept);
+    examiner.report()
+}
+
+impl<'a> Examiner<'a> {
+    fn new(run_id: &str, anchors: &'a Anchors) -> Self {
+        Self {
+            anchors,
+            run_id: run_id.to_owned(),
+            header: None,
+            seen: Vec::new(),
+            faults: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    fn fault(&mut self, kind: FaultKind, seq: Option<u64>, message: impl Into<String>) {
+        self.faults.push(Fault {
+            kind,
+            seq,
+            message: message.into(),
+        });
+    }
+
+    /// True where the line's hash is not that of its content.
+    fn is_changed(&self, line: &str) -> bool {
+        hashes(line, self.anchors.key.as_ref()).is_none_or(|(want, got)| want != got)
+    }
+
+    fn header(&mut self, line: &str) {
+        let header = serde_json::from_str::<PlanStart>(line).ok();
+        let has_key = self.anchors.key.is_some();
+        match header.as_ref().map(|header| header.chain.as_str()) {
+            Some(KEYED) if !has_key => {
+                let message = "the run was recorded with a key: give it as `OBS_CHAIN_KEY`";
+                self.fault(FaultKind::Key, None, message);
+            }
+            Some(PLAIN) if has_key => {
+                let message = "the run was recorded without a key, so the key proves nothing";
+                self.fault(FaultKind::Key, None, message);
+            }
+            _ => {}
+        }
+        let is_of_run = header
+            .as_ref()
+            .is_some_and(|header| header.run_id == self.run_id);
+        if self.is_changed(line) || !is_of_run {
+            self.fault(
+                FaultKind::Changed,
+                None,
+                "the header of the run was changed",
+            );
+        }
+        self.header = header;
+    }
+
+    fn record(&mut self, line: &str) -> Option<Placed> {
+        let Ok(placed) = serde_json::from_str::<Placed>(line) else {
+            let message = "a record can't be read: it was changed, or it has no place in a chain";
+            self.fault(FaultKind::Changed, None, message);
+            return None;
+        };
+        let seen = Seen {
+            seq: placed.seq,
+            step_id: placed.step_id.clone(),
+            prev_hash: placed.prev_hash.clone(),
+            hash: placed.hash.clone(),
+            is_changed: self.is_changed(line) || placed.run_id != self.run_id,
+        };
+        if seen.is_changed {
+            let message = format!("{} was changed", seen.name());
+            self.fault(FaultKind::Changed, Some(seen.seq), message);
+        }
+        self.seen.push(seen);
+        Some(placed)
+    }
+
+    fn index(&mut self, indexed: &IndexedRecord, placed: &Placed) {
+        let is_same = indexed.seq == placed.seq
+            && indexed.step_index == placed.step_index
+            && indexed.step_name == placed.step_name
+            && indexed.step_id == placed.step_id
+            && indexed.skill_id == placed.skill_id
+            && indexed.status == placed.status;
+        if !is_same {
+            let message = format!(
+                "record {} is looked up as step {} (`{}`, {}), but it is record {} of step {} (`{}`, {})",
+                indexed.seq,
+                indexed.step_index,
+                indexed.step_id,
+                indexed.status,
+                placed.seq,
+                placed.step_index,
+                placed.step_id,
+                placed.status
+            );
+            self.fault(FaultKind::Index, Some(indexed.seq), message);
+        }
+    }
+
+    fn end(&mut self, line: &str, status: Option<&str>) {
+        let end = serde_json::from_str::<PlanEnd>(line).ok();
+        let is_of_run = end.as_ref().is_some_and(|end| end.run_id == self.run_id);
+        if self.is_changed(line) || !is_of_run {
+            self.fault(FaultKind::Changed, None, "the end of the run was changed");
+            return;
+        }
+        let Some(end) = end else { return };
+        if status.is_some_and(|status| status != end.status.as_str()) {
+            let message = format!(
+                "the run is looked up as another than `{}`",
+                end.status.as_str()
+            );
+            self.fault(FaultKind::Index, None, message);
+        }
+        self.tail(Some((end.records, &end.prev_hash)));
+    }
+
+    /// Holds what was seen against where it should end.
+    fn tail(&mut self, anchor: Option<(u64, &str)>) {
+        let last = self.seen.iter().max_by_key(|seen| seen.seq);
+        let last_seq = last.map_or(0, |seen| seen.seq);
+        let Some((count, head)) = anchor else { return };
+        if count > last_seq {
+            let message = match count - last_seq {
+                1 => format!("record {count} is missing: the end was cut"),
+                _ => format!(
+                    "records {} to {count} are missing: the end was cut",
+                    last_seq + 1
+                ),
+            };
+            let fault = Fault {
+                kind: FaultKind::Cut,
+                seq: Some(last_seq + 1),
+                message,
+            };
+            // State and end line may say the same.
+            if !self.faults.contains(&fault) {
+                self.faults.push(fault);
+            }
+        } else if count < last_seq {
+            let message = format!("there are records after {count}, which was the last");
+            self.fault(FaultKind::Replaced, Some(count + 1), message);
+        } else if last.is_some_and(|last| last.hash != head) {
+            let message = format!("record {count} is not the last one that was kept");
+            self.fault(FaultKind::Replaced, Some(count), message);
+        }
+    }
+
+    /// What the places of all records say together.
+    fn places(&mut self) {
+        let mut places: BTreeMap<u64, &Seen> = BTreeMap::new();
+        let mut faults = Vec::new();
+        let mut add = |kind, seq, message| {
+            faults.push(Fault {
+                kind,
+                seq: Some(seq),
+                message,
+            });
+        };
+        let mut latest = 0;
+        for seen in &self.seen {
+            if places.insert(seen.seq, seen).is_some() {
+                add(
+                    FaultKind::Reordered,
+                    seen.seq,
+                    format!("{} stands twice", seen.name()),
+                );
+            } else if seen.seq < latest {
+                let message = format!("{} stands behind record {latest}", seen.name());
+                add(FaultKind::Reordered, seen.seq, message);
+            }
+            latest = latest.max(seen.seq);
+        }
+        let mut before: Option<&Seen> = None;
+        for (&seq, seen) in &places {
+            let expected = before.map_or(1, |before| before.seq + 1);
+            let head = match before {
+                Some(before) => Some(&before.hash),
+                None => self.header.as_ref().map(|header| &header.hash),
+            };
+            if seq > expected {
+                let message = match seq - expected {
+                    1 => format!("record {expected} is missing"),
+                    _ => format!("records {expected} to {} are missing", seq - 1),
+                };
+                add(FaultKind::Removed, expected, message);
+            } else if head.is_some_and(|head| *head != seen.prev_hash)
+                && !seen.is_changed
+                && before.is_none_or(|before| !before.is_changed)
+            {
+                let what = before.map_or("the header".to_owned(), Seen::name);
+                let message = format!(
+                    "{} does not follow {what}: one of them was replaced",
+                    seen.name()
+                );
+                add(FaultKind::Replaced, seq, message);
+            }
+            before = Some(seen);
+        }
+        self.faults.append(&mut faults);
+    }
+
+    fn report(mut self) -> RunReport {
+        self.places();
+        let last = self.seen.iter().max_by_key(|seen| seen.seq);
+        let head = match last {
+            Some(last) => last.hash.clone(),
+            None => self
+                .header
+                .as_ref()
+                .map(|header| header.hash.clone())
+                .unwrap_or_default(),
+        };
+        if let Some(wanted) = &self.anchors.head
+            && !head.starts_with(&wanted.to_ascii_lowercase())
+        {
+            let message = format!("the head is {head}, not the one that was given");
+            self.fault(FaultKind::Head, None, message);
+        }
+        RunReport {
+            run_id: self.run_id,
+            records: self.seen.len() as u64,
+            head,
+            faults: self.faults,
+            notes: self.notes,
+        }
+    }
+}

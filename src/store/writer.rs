@@ -1,0 +1,170 @@
+//! The thread that owns the connection.
+//!
+//! Invariant: one thread of a process writes to the state. It takes all work that waits into one
+//! transaction and acknowledges it after the commit, never before. If anything in a transaction fails,
+//! all of it does: what can't be kept must not look kept.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread::Builder;
+
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::oneshot;
+
+use super::database::{Database, StoreError, unusable, words};
+use crate::runtime::LogError;
+
+/// A piece of work: first done, then told what became of its transaction.
+trait Work: Send {
+    fn run(&mut self, transaction: &Connection) -> rusqlite::Result<()>;
+    fn acknowledge(self: Box<Self>, committed: &Result<(), String>);
+}
+
+struct Job<F, T> {
+    work: Option<F>,
+    value: Option<T>,
+    done: oneshot::Sender<Result<T, String>>,
+}
+
+impl<F, T> Work for Job<F, T>
+where
+    F: FnOnce(&Connection) -> rusqlite::Result<T> + Send,
+    T: Send,
+{
+    fn run(&mut self, transaction: &Connection) -> rusqlite::Result<()> {
+        if let Some(work) = self.work.take() {
+            self.value = Some(work(transaction)?);
+        }
+        Ok(())
+    }
+
+    fn acknowledge(self: Box<Self>, committed: &Result<(), String>) {
+        let value = self.value.ok_or_else(String::new);
+        let outcome = committed.clone().and(value);
+        // The run may have stopped waiting.
+        self.done.send(outcome).ok();
+    }
+}
+
+/// The state, open for writing. Its thread is never waited for: what counts was acknowledged, and a
+/// disk that hangs must not keep obs alive.
+#[derive(Debug)]
+pub struct Store {
+    dir: PathBuf,
+    work: mpsc::Sender<Box<dyn Work>>,
+}
+
+impl Store {
+    /// Opens the state in `dir`, which is made where it is not there, and marks the runs whose obs is
+    /// dead as interrupted.
+    pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        let Database {
+            mut connection,
+            dir,
+        } = Database::create(dir)?;
+        super::lock::mark_interrupted(&connection, &dir)
+            .map_err(|error| unusable(&dir, &words(&error)))?;
+        let (work, waiting) = mpsc::channel();
+        Builder::new()
+            .name("obs-store".to_owned())
+            .spawn(move || serve(&mut connection, &waiting))
+            .map_err(|error| unusable(&dir, &error))?;
+        Ok(Self { dir, work })
+    }
+
+    /// The state's directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Where the files between the steps of a run are kept.
+    pub fn files_of(&self, run_id: &str) -> PathBuf {
+        files_of(&self.dir, run_id)
+    }
+
+    /// The state's name in messages.
+    pub(super) fn name(&self) -> String {
+        self.dir.join("obs.db").display().to_string()
+    }
+
+    /// Sends `work` to the thread at once; the future waits for the commit.
+    pub(super) fn submit<T, F>(
+        &self,
+        work: F,
+    ) -> impl Future<Output = Result<T, LogError>> + use<T, F>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let (done, acknowledged) = oneshot::channel();
+        let name = self.name();
+        let (work, value) = (Some(work), None);
+        let sent = self.work.send(Box::new(Job { work, value, done }));
+        async move {
+            let outcome = match sent {
+                Ok(()) => acknowledged.await.ok(),
+                Err(_) => None,
+            };
+            let outcome = outcome.unwrap_or_else(|| Err("its writer has ended".to_owned()));
+            outcome.map_err(|reason| LogError { name, reason })
+        }
+    }
+}
+
+/// Where the files between the steps of a run are, in the state in `dir`.
+pub(super) fn files_of(dir: &Path, run_id: &str) -> PathBuf {
+    dir.join("files").join(run_id)
+}
+
+fn serve(connection: &mut Connection, waiting: &mpsc::Receiver<Box<dyn Work>>) {
+    while let Ok(first) = waiting.recv() {
+        let mut all = vec![first];
+        all.extend(waiting.try_iter());
+        let committed = commit(connection, &mut all).map_err(|error| words(&error));
+        for work in all {
+            work.acknowledge(&committed);
+        }
+    }
+}
+
+fn commit(connection: &mut Connection, all: &mut [Box<dyn Work>]) -> rusqlite::Result<()> {
+    // Dropping it rolls it back.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for work in all {
+        work.run(&transaction)?;
+    }
+    transaction.commit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn insert(connection: &Connection, run_id: &str) -> rusqlite::Result<usize> {
+        let text =
+            "INSERT INTO runs (run_id, assistant_id, plan, steps, started_ms, status, head, header)
+                    VALUES (?1, '', '', 0, 0, 'success', '', '')";
+        connection.execute(text, [run_id])
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_committed_together_and_fails_together() {
+        let temp = tempfile::tempdir().unwrap();
+        let store = Store::open(temp.path()).unwrap();
+        let one = store.submit(|connection| insert(connection, "1"));
+        let two = store.submit(|connection| insert(connection, "2"));
+        one.await.unwrap();
+        two.await.unwrap();
+        let error = store
+            .submit(|connection| insert(connection, "1"))
+            .await
+            .unwrap_err();
+        assert!(
+            error.to_string().contains("UNIQUE constraint failed"),
+            "{error}"
+        );
+        let count = store
+            .submit(|c| c.query_row("SELECT count(*) FROM runs", [], |row| row.get::<_, i64>(0)));
+        assert_eq!(count.await.unwrap(), 2);
+    }
+}
