@@ -171,12 +171,14 @@ fn a_signal_comes_before_a_failed_step() {
 
 #[test]
 fn a_log_that_breaks_comes_before_everything() {
-    let case = endings().plan(&steps(&["slow", "fails"]));
+    let case = endings()
+        .plan(&steps(&["slow", "fails"]))
+        .env("OBS_STATE_DIR", "none");
     let args = ["run", "plan.yaml", "--keep-going", "--log"];
     case.run(&[&args[..], &["/dev/full"]].concat())
         .expect_code(74);
     // A log that fills up on the way: the first line fits, a later one does not.
-    let script = "trap '' XFSZ; ulimit -f 1 && exec \"$0\" \"$@\"";
+    let script = "trap '' XFSZ; ulimit -f 3 && exec \"$0\" \"$@\"";
     let args = [&args[..], &["full.jsonl"]].concat();
     let output = case
         .command_under(&["sh", "-c", script], &args)
@@ -229,6 +231,7 @@ fn a_fault_in_obs_is_70_and_a_sentence() {
     // No thread can have such a stack, and obs shows its report from a thread.
     let case = endings()
         .plan(&steps(&["good"]))
+        .env("OBS_STATE_DIR", "none")
         .env("RUST_MIN_STACK", "70000000000000")
         .env("RUST_BACKTRACE", "1");
     let output = case.run(&["run", "plan.yaml"]).expect_code(70);

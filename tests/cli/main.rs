@@ -8,6 +8,7 @@
 
 mod support;
 
+mod circuits;
 mod confinement;
 mod endings;
 mod examples;
@@ -17,8 +18,10 @@ mod generated;
 mod hostile_output;
 mod hostile_plan;
 mod log;
+mod resume;
 mod run;
 mod skills;
+mod state;
 mod terminals;
 mod validate;
 mod variables;

@@ -1,0 +1,318 @@
+//! Going on with a run: what succeeded is not run again, whatever became of obs.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::{Case, wait_for};
+
+/// A skill that appends its argument to `calls`, and fails for the argument in the file `fails`.
+fn counted() -> Case {
+    let script = "read -r line; n=${line#*:}; n=${n%\\}}; echo $n >> calls; \
+                  test \"$(cat fails 2>/dev/null)\" = \"$n\" && exit 1; echo $n";
+    Case::new()
+        .sh_skill("safe", script, "idempotent: true\n")
+        .sh_skill("once", script, "")
+}
+
+/// A step that calls `skill` with `n`.
+fn step(skill: &str, n: usize) -> String {
+    format!("- {{name: {skill}, step_id: s{n}, type: skill, arguments: {{n: {n}}}}}\n")
+}
+
+fn calls(case: &Case) -> BTreeMap<usize, usize> {
+    let text = std::fs::read_to_string(case.path().join("calls")).unwrap_or_default();
+    let mut calls = BTreeMap::new();
+    for line in text.lines() {
+        *calls.entry(line.parse().unwrap()).or_default() += 1;
+    }
+    calls
+}
+
+fn write(case: &Case, file: &str, text: &str) {
+    std::fs::write(case.path().join(file), text).unwrap();
+}
+
+#[test]
+fn only_what_did_not_succeed_runs_again() {
+    let case = counted().plan(&[step("once", 0), step("once", 1), step("once", 2)].concat());
+    write(&case, "fails", "1");
+    let first = case
+        .run(&["run", "plan.yaml", "--format", "jsonl"])
+        .expect_code(1);
+    let first_run = first.records()[0]["run_id"].clone();
+    write(&case, "fails", "");
+    let output = case
+        .run(&["run", "plan.yaml", "--resume", "--format", "jsonl"])
+        .expect_code(0);
+    assert!(
+        output.stderr().contains("1 of 3 steps are reused"),
+        "{}",
+        output.whole()
+    );
+    assert_eq!(calls(&case), BTreeMap::from([(0, 1), (1, 2), (2, 1)]));
+    let records = output.records();
+    assert_eq!(records[0]["reused_from"], first_run);
+    assert_eq!(
+        (&records[0]["output"], &records[0]["attempts"]),
+        (&Value::from(0), &Value::from(0))
+    );
+    assert_eq!(records[1].get("reused_from"), None);
+    let runs = case.run(&["runs", "--format", "jsonl"]).records();
+    assert_eq!(runs[0]["resumed_from"], first_run);
+    // Once more: everything is there, from the runs that made it.
+    let again = case
+        .run(&["run", "plan.yaml", "--resume", "--format", "jsonl"])
+        .expect_code(0);
+    assert_eq!(again.records()[0]["reused_from"], first_run);
+    assert_eq!(calls(&case), BTreeMap::from([(0, 1), (1, 2), (2, 1)]));
+    case.run(&["verify", "--all"]).expect_code(0);
+}
+
+#[test]
+fn a_change_runs_it_and_what_follows_anew_if_that_is_safe() {
+    let plan = [step("safe", 0), step("safe", 1), step("safe", 2)].concat();
+    let case = counted().plan(&plan);
+    case.run(&["run", "plan.yaml"]).expect_code(0);
+    let case = case.plan(&plan.replace("{n: 1}", "{n: 7}"));
+    let output = case.run(&["run", "plan.yaml", "--resume"]).expect_code(0);
+    assert!(
+        output.stderr().contains("1 of 3 steps are reused"),
+        "{}",
+        output.whole()
+    );
+    assert_eq!(
+        calls(&case),
+        BTreeMap::from([(0, 1), (1, 1), (2, 2), (7, 1)])
+    );
+
+    let plan = [step("once", 0), step("once", 1)].concat();
+    let case = counted().plan(&plan);
+    case.run(&["run", "plan.yaml"]).expect_code(0);
+    // Another file of the skill is another skill.
+    let case = case.file("skills/once/notes.txt", "changed");
+    let refused = case.run(&["run", "plan.yaml", "--resume"]).expect_code(65);
+    assert!(
+        refused
+            .stderr()
+            .contains("`s0`, `s1` may have had an effect")
+            && refused.stderr().contains("--allow-changed"),
+        "{}",
+        refused.whole()
+    );
+    assert_eq!(calls(&case), BTreeMap::from([(0, 1), (1, 1)]));
+    case.run(&["run", "plan.yaml", "--resume", "--allow-changed"])
+        .expect_code(0);
+    assert_eq!(calls(&case), BTreeMap::from([(0, 2), (1, 2)]));
+}
+
+#[test]
+fn a_log_file_does_where_the_state_is_lost() {
+    let case = counted().plan(&[step("once", 0), step("once", 1)].concat());
+    write(&case, "fails", "1");
+    case.run(&["run", "plan.yaml", "--log", "log.jsonl"])
+        .expect_code(1);
+    std::fs::remove_dir_all(case.state()).unwrap();
+    write(&case, "fails", "");
+    case.run(&["run", "plan.yaml", "--resume"]).expect_code(66);
+    case.run(&["run", "plan.yaml", "--resume=log.jsonl"])
+        .expect_code(0);
+    assert_eq!(calls(&case), BTreeMap::from([(0, 1), (1, 2)]));
+    // Without its end nobody knows whether the next step had begun.
+    let log = std::fs::read_to_string(case.path().join("log.jsonl")).unwrap();
+    let lines: Vec<&str> = log.lines().collect();
+    write(&case, "cut.jsonl", &(lines[..2].join("\n") + "\n"));
+    let refused = case
+        .run(&["run", "plan.yaml", "--resume=cut.jsonl"])
+        .expect_code(65);
+    assert!(
+        refused.stderr().contains("`s1` may have had"),
+        "{}",
+        refused.whole()
+    );
+    case.run(&["run", "plan.yaml", "--resume=plan.yaml"])
+        .expect_code(2);
+    case.run(&["run", "plan.yaml", "--resume=0000"])
+        .expect_code(66);
+}
+
+#[test]
+fn files_between_steps_are_there_for_the_resumed_run_and_go_with_its_success() {
+    let files = "permissions: [\"fs.write:$RUN_DIR\"]\n";
+    let case = Case::new()
+        .sh_skill("make", "echo made > \"$OBS_RUN_DIR/part\"; echo 1", files)
+        .sh_skill(
+            "take",
+            "test -e ok && printf '\"%s\"' \"$(cat \"$OBS_RUN_DIR/part\")\"",
+            files,
+        )
+        .plan("- {name: make, type: skill}\n- {name: take, type: skill}\n");
+    case.run(&["run", "plan.yaml"]).expect_code(1);
+    write(&case, "ok", "");
+    let output = case
+        .run(&["run", "plan.yaml", "--resume", "--print", "take"])
+        .expect_code(0);
+    assert_eq!(output.stdout(), "made\n");
+    let left = std::fs::read_dir(case.state().join("files"))
+        .unwrap()
+        .count();
+    assert_eq!(left, 0);
+}
+
+#[test]
+fn a_run_in_progress_is_not_resumed() {
+    let case = Case::new()
+        .sh_skill(
+            "wait",
+            "touch ready; while [ ! -e go ]; do sleep 0.02; done; echo 1",
+            "",
+        )
+        .plan("- {name: wait, type: skill}\n");
+    let mut child = case.command(&["run", "plan.yaml", "-q"]).spawn().unwrap();
+    wait_for("the step", || case.path().join("ready").exists());
+    let refused = case.run(&["run", "plan.yaml", "--resume"]).expect_code(2);
+    assert!(
+        refused.stderr().contains("is in progress"),
+        "{}",
+        refused.whole()
+    );
+    write(&case, "go", "");
+    assert!(child.wait().unwrap().success());
+}
+
+/// How many times obs is killed; `OBS_TEST_KILLS` says otherwise.
+fn kills() -> u32 {
+    let given = std::env::var("OBS_TEST_KILLS").ok();
+    given.and_then(|given| given.parse().ok()).unwrap_or(40)
+}
+
+/// Pseudo-random numbers that a failure can be repeated with.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        // Knuth's multiplier; the high bits are the good ones.
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+}
+
+const STEPS: usize = 50;
+
+/// The skill of step `n`: every other one must not run twice.
+fn skill_of(n: usize) -> &'static str {
+    if n.is_multiple_of(2) { "safe" } else { "once" }
+}
+
+/// Runs the plan, kills obs after `after`, and gives what it had printed.
+fn run_and_kill(case: &Case, after: Duration) -> String {
+    let mut command = case.command(&[
+        "run",
+        "plan.yaml",
+        "--format",
+        "jsonl",
+        "--progress",
+        "none",
+    ]);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(after);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let mut printed = String::new();
+    child
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut printed)
+        .unwrap();
+    printed
+}
+
+/// Every record that was printed is kept, and what is kept is whole. Gives how many steps succeeded;
+/// `None` where the run had not even begun.
+fn check_kept(case: &Case, printed: &str, what: &str) -> Option<usize> {
+    let kept = case
+        .run(&["logs", "--format", "jsonl"])
+        .expect_code(0)
+        .stdout();
+    for line in printed
+        .split_inclusive('\n')
+        .filter(|line| line.ends_with('\n'))
+    {
+        assert!(kept.contains(line), "{what}: printed and not kept: {line}");
+    }
+    case.run(&["verify", "--all"]).expect_code(0);
+    let runs = case.run(&["runs", "--format", "jsonl"]).records();
+    let succeeded = kept.lines().count();
+    // Killed between its last record and its end it is interrupted too.
+    if succeeded < STEPS {
+        assert_eq!(runs.first()?["status"], "interrupted", "{what}");
+    }
+    Some(succeeded)
+}
+
+/// Goes on to the end. True where that was refused at first.
+fn go_on(case: &Case, succeeded: usize, what: &str) -> bool {
+    let before = calls(case);
+    let resumed = case.run(&["run", "plan.yaml", "--resume", "-q"]);
+    let is_refused = resumed.code == 65;
+    if is_refused {
+        // The step under way is one that must not run twice.
+        let name = format!("`s{succeeded}` may have had an effect");
+        assert!(
+            resumed.stderr().contains(&name),
+            "{what}: {}",
+            resumed.whole()
+        );
+        assert_eq!(skill_of(succeeded), "once", "{what}");
+        assert_eq!(calls(case), before, "{what}");
+        let allowed = ["run", "plan.yaml", "--resume", "--allow-changed", "-q"];
+        case.run(&allowed).expect_code(0);
+    } else {
+        resumed.expect_code(0);
+    }
+    is_refused
+}
+
+#[test]
+fn killed_at_any_moment_nothing_printed_is_lost_and_nothing_done_is_done_again() {
+    let steps: Vec<String> = (0..STEPS).map(|n| step(skill_of(n), n)).collect();
+    let seed = u64::from(std::process::id());
+    let mut random = Random(seed);
+    let (mut cut_short, mut refused) = (0, 0);
+    for round in 0..kills() {
+        let what = format!("seed {seed}, round {round}");
+        let case = counted().plan(&steps.concat());
+        let printed = run_and_kill(&case, Duration::from_micros(random.below(500_000)));
+        let Some(succeeded) = check_kept(&case, &printed, &what) else {
+            continue;
+        };
+        cut_short += u32::from(succeeded < STEPS);
+        refused += u32::from(go_on(&case, succeeded, &what));
+        let after = calls(&case);
+        for n in 0..STEPS {
+            let most = if n == succeeded { 2 } else { 1 };
+            let count = after.get(&n).copied().unwrap_or_default();
+            assert!(
+                (1..=most).contains(&count),
+                "{what}: step {n} of {succeeded} ran {count} times"
+            );
+        }
+        case.run(&["verify", "--all"]).expect_code(0);
+    }
+    assert!(cut_short > 0, "seed {seed}: no run was cut short");
+    let kills = kills();
+    let line =
+        format!("killed {kills} times (seed {seed}): {cut_short} cut short, {refused} refused\n");
+    std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes()).unwrap();
+}
