@@ -60,6 +60,8 @@ pub struct ExecutionStep {
     pub step_type: StepType,
     /// The arguments; absent or null in the file gives an empty object.
     pub arguments: Map<String, Value>,
+    /// `{{…}}` in the arguments is plain text: `references: false`.
+    pub has_plain_arguments: bool,
     /// A unique name for the step.
     pub step_id: Option<String>,
     /// The skill, where `name` is only a label.

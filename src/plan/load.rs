@@ -142,14 +142,12 @@ fn step(index: usize, node: &Node<'_>, problems: &mut Problems) -> ExecutionStep
     step.expected_output = fields
         .get("expected_output")
         .and_then(|node| node.string(problems).map(str::to_owned));
-    let references = fields
+    step.has_plain_arguments = fields
         .get("references")
-        .and_then(|node| node.boolean(problems));
+        .and_then(|node| node.boolean(problems))
+        == Some(false);
     if let Some(arguments) = fields.get("arguments") {
         step.arguments = arguments.object(problems).cloned().unwrap_or_default();
-        if references.unwrap_or(true) {
-            refuse_references(&arguments, problems);
-        }
     }
     step.depends_on = names(fields.get("depends_on"), problems);
     step.parallel_group = fields
@@ -270,37 +268,4 @@ fn step_timeout(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Dura
         Some(node) => node.duration(problems),
         None => from_ms.map(|timeout| timeout.min(crate::model::MAX_DURATION)),
     }
-}
-
-/// References between steps are not expanded yet; handing `{{…}}` to a skill as plain text would
-/// run something else than the plan says.
-fn refuse_references(node: &Node<'_>, problems: &mut Problems) {
-    match node.value {
-        Value::String(text) if holds_reference(text) => problems.push(
-            Problem::error(
-                "unsupported",
-                node.place(),
-                "references (`{{…}}`) are not supported by this version of obs",
-            )
-            .help("write the value itself, or `references: false` on the step for plain text"),
-        ),
-        Value::Array(_) => {
-            for element in node.list(problems).into_iter().flatten() {
-                refuse_references(&element, problems);
-            }
-        }
-        Value::Object(map) => {
-            for (key, value) in map {
-                let token = super::decode::escape_token(key);
-                let pointer = format!("{}/{token}", node.pointer);
-                refuse_references(&Node { value, pointer }, problems);
-            }
-        }
-        _ => {}
-    }
-}
-
-fn holds_reference(text: &str) -> bool {
-    text.match_indices("{{")
-        .any(|(at, _)| !text[..at].ends_with('$'))
 }

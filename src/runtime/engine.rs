@@ -5,6 +5,7 @@
 //! and when the plan is over; what happens to a step meanwhile is [`step`](super::step)'s, and what
 //! waits for what is known to the [`schedule`](super::schedule).
 
+use std::cell::RefCell;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,11 +65,11 @@ pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger>(
         run,
         control,
         halt: watch::Sender::new(None),
+        records: RefCell::new(vec![None; plan.steps.len()]),
     };
     let mut engine = Engine {
         ground: &ground,
         schedule: Schedule::of(&plan.flow),
-        records: vec![None; plan.steps.len()],
         unlogged: Vec::new(),
         decided: None,
         end: None,
@@ -85,8 +86,6 @@ pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger>(
 struct Engine<'r, E, L> {
     ground: &'r Ground<'r, E, L>,
     schedule: Schedule,
-    /// By the steps' indices.
-    records: Vec<Option<Arc<ExecutionLogRecord>>>,
     /// The steps that ran although their records could not be kept.
     unlogged: Vec<Arc<ExecutionLogRecord>>,
     /// Why no more steps start, once a step says so.
@@ -196,7 +195,6 @@ impl<E: SkillExecutor, L: ExecutionLogger> Engine<'_, E, L> {
         }
         self.schedule
             .over(index, record.status, step.continue_on_error);
-        self.records[index] = Some(record);
     }
 
     /// Ends the steps that run.
@@ -232,7 +230,14 @@ impl<E: SkillExecutor, L: ExecutionLogger> Engine<'_, E, L> {
             context, plan, run, ..
         } = self.ground;
         let elapsed: Duration = context.elapsed();
-        let records: Vec<Arc<ExecutionLogRecord>> = self.records.into_iter().flatten().collect();
+        let records = self
+            .ground
+            .records
+            .borrow()
+            .iter()
+            .flatten()
+            .cloned()
+            .collect::<Vec<_>>();
         let ended = self.end.clone().unwrap_or(RunEnd::Steps);
         let verdict = Verdict::of(&ended, &records, &plan.steps);
         let end = PlanEnd {

@@ -210,8 +210,11 @@ fn step(skill: &str) -> ProvenStep {
         step_type: StepType::Skill,
         skill_id: skill.to_owned(),
         skill_version: None,
+        skill: Arc::new(crate::skill::Builtin::Now.skill().unwrap()),
         arguments: serde_json::Map::new(),
         shown_arguments: serde_json::Map::new(),
+        template: None,
+        is_idempotent: false,
         timeout: Limit {
             duration: Duration::from_secs(30),
             source: LimitSource::Step,

@@ -26,6 +26,7 @@ mod outcome;
 pub mod prove;
 mod proven;
 mod record;
+mod resolve;
 mod schedule;
 mod scratch;
 mod signals;

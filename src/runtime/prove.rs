@@ -3,19 +3,22 @@
 //! Invariant: nothing is started here, and all problems are found in one go. A [`ProvenPlan`] comes
 //! out only where there is no error.
 
+mod references;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use self::references::{Arguments, Outputs};
 use super::confine::{Hidden, SandboxPolicy};
 use super::environment::BaseEnvironment;
 use super::hidden::shown_arguments;
 use super::native::wants_run_dir;
 use super::{Limit, LimitSource, ProvenPlan, ProvenStep};
 use crate::model::{ExecutionStep, Place, Problem, Problems, format_duration};
-use crate::plan::LoadedPlan;
+use crate::plan::{LoadedPlan, Template};
 use crate::skill::{LoadProblem, Native, Permission, Places, Program, Registry, Schema, Skill};
 
 /// What a plan is proven against.
@@ -62,6 +65,7 @@ pub struct Proof {
 pub fn prove(loaded: &mut LoadedPlan, question: &Question<'_>) -> Proof {
     let mut prover = Prover {
         question,
+        outputs: Outputs::of(loaded, question.registry),
         skills: Vec::new(),
         not_loaded: Vec::new(),
     };
@@ -69,7 +73,9 @@ pub fn prove(loaded: &mut LoadedPlan, question: &Question<'_>) -> Proof {
     let mut steps = Vec::new();
     for (index, step) in loaded.plan.steps.iter().enumerate() {
         let before = problems.len();
-        let sound = prover.step(index, step, &mut problems);
+        let template = loaded.flow.steps.get_mut(index);
+        let template = template.and_then(|flow| flow.arguments.take());
+        let sound = prover.step(index, step, template, &mut problems);
         for problem in problems.kept_mut().iter_mut().skip(before) {
             problem.step_index = Some(index);
         }
@@ -103,6 +109,7 @@ fn run_limit(plan: Option<Duration>, flag: Option<Duration>) -> Limit {
 
 struct Prover<'q> {
     question: &'q Question<'q>,
+    outputs: Outputs,
     skills: Vec<Arc<Skill>>,
     not_loaded: Vec<Arc<LoadProblem>>,
 }
@@ -113,6 +120,7 @@ impl Prover<'_> {
         &mut self,
         index: usize,
         step: &ExecutionStep,
+        template: Option<Template>,
         problems: &mut Problems,
     ) -> Option<ProvenStep> {
         if step.name.is_empty() {
@@ -123,27 +131,28 @@ impl Prover<'_> {
         check_type(&skill, step, &pointer, problems);
         check_version(&skill, step, &pointer, problems);
         let timeout = self.step_limit(&skill, step, &pointer, problems);
-        check_arguments(&skill, step, &pointer, problems);
+        let arguments = Arguments::of(step, template, &skill);
+        arguments.check(&skill, &pointer, problems);
+        self.outputs.check(&arguments, &skill, &pointer, problems);
         let output_schema = compile_output_schema(step, &pointer, problems);
         self.check_environment(&skill, &reference_of(step, &pointer), problems);
         let schema = skill.manifest.input_schema.as_ref();
-        let shown_arguments = shown_arguments(schema, &step.arguments);
-        let (program, command) = self.command(
-            &skill,
-            &reference_of(step, &pointer),
-            &shown_arguments,
-            problems,
-        );
+        let in_command = shown_arguments(schema, &arguments.in_command(&skill));
+        let shown_arguments = shown_arguments(schema, &arguments.known);
+        let (program, command) =
+            self.command(&skill, &reference_of(step, &pointer), &in_command, problems);
         Some(ProvenStep {
             name: step.name.clone(),
             label: step.id_or_name().to_owned(),
             step_type: step.step_type,
             skill_id: skill.id.to_string(),
             skill_version: skill.manifest.version.clone(),
-            arguments: step.arguments.clone(),
+            arguments: arguments.known,
             shown_arguments,
+            template: arguments.template,
             timeout,
             grace: self.grace(&skill),
+            is_idempotent: skill.manifest.is_idempotent,
             continue_on_error: step.continue_on_error,
             output_schema,
             program,
@@ -156,6 +165,7 @@ impl Prover<'_> {
                 .map(ToString::to_string)
                 .collect(),
             confinement: self.question.sandbox.told(&skill, self.question.workspace),
+            skill,
         })
     }
 
@@ -431,15 +441,6 @@ fn check_version(skill: &Skill, step: &ExecutionStep, pointer: &str, problems: &
             .expected(wanted)
             .got(has),
     );
-}
-
-fn check_arguments(skill: &Skill, step: &ExecutionStep, pointer: &str, problems: &mut Problems) {
-    let mut found = skill.check_arguments(&step.arguments, &format!("{pointer}/arguments"));
-    for problem in found.kept_mut() {
-        let help = || format!("`obs skills show {}` shows what it takes", skill.id);
-        problem.help.get_or_insert_with(help);
-    }
-    problems.append(found);
 }
 
 fn compile_output_schema(

@@ -1,14 +1,15 @@
 //! A plan of which everything is known that can be known before it runs.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use super::Limit;
 use crate::model::StepType;
-use crate::plan::Flow;
-use crate::skill::Schema;
+use crate::plan::{Flow, Template};
+use crate::skill::{Schema, Skill};
 
 /// A plan that may run.
 #[derive(Debug)]
@@ -40,14 +41,20 @@ pub struct ProvenStep {
     pub skill_id: String,
     /// The skill's version.
     pub skill_version: Option<String>,
-    /// The arguments.
+    /// The skill itself: what its arguments and its output must be.
+    pub skill: Arc<Skill>,
+    /// The arguments, where they are known; as the plan has them where they hold references.
     pub arguments: Map<String, Value>,
     /// The arguments as records and screens may show them: `writeOnly` values as `"***"`.
     pub shown_arguments: Map<String, Value>,
+    /// The arguments with their references, where they hold some.
+    pub template: Option<Template>,
     /// Bound on the step.
     pub timeout: Limit,
     /// Time between SIGTERM and SIGKILL.
     pub grace: Duration,
+    /// The skill is safe to run again.
+    pub is_idempotent: bool,
     /// The plan goes on when the step fails.
     pub continue_on_error: bool,
     /// What the plan itself demands of the output.

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::interpret::excerpt;
 use super::{ExecutionContext, Limit, ProvenStep, RuntimeError};
@@ -27,6 +27,8 @@ pub(super) enum Ending {
 
 /// A step that ran.
 pub(super) struct Finished {
+    /// As they may be shown.
+    pub(super) arguments: Map<String, Value>,
     pub(super) started_at: Timestamp,
     pub(super) duration: Duration,
     pub(super) result: ExecutionResult,
@@ -41,6 +43,7 @@ pub(super) fn finished(
     finished: Finished,
 ) -> ExecutionLogRecord {
     let Finished {
+        arguments,
         started_at,
         duration,
         result,
@@ -63,6 +66,7 @@ pub(super) fn finished(
         stderr: result.stderr.filter(|text| !text.is_empty()),
         resource_usage: result.resource_usage,
         sandbox: result.sandbox,
+        arguments,
         ..blank(context, index, step)
     }
 }
@@ -78,6 +82,33 @@ pub(super) fn skipped(
         error: Some(format!("skipped: {reason}")),
         error_code: Some(ErrorCode::Skipped),
         ..blank(context, index, step)
+    }
+}
+
+/// The result of a step whose skill was not even asked to start.
+pub(super) fn not_started(code: ErrorCode, error: String) -> ExecutionResult {
+    ExecutionResult {
+        output: None,
+        error,
+        status: match code {
+            ErrorCode::InvalidArguments => ExecutionStatus::Rejected,
+            _ => ExecutionStatus::Failed,
+        },
+        duration: Duration::ZERO,
+        resource_usage: ResourceUsage::default(),
+        attempts: 0,
+        error_code: Some(code),
+        exit_code: None,
+        signal: None,
+        stdout: None,
+        stderr: None,
+        command: Vec::new(),
+        working_directory: None,
+        hint: None,
+        sandbox: SandboxReport {
+            mode: SandboxMode::None,
+            ..SandboxReport::default()
+        },
     }
 }
 

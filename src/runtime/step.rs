@@ -5,18 +5,22 @@
 //! A step's record is in the log before anybody is told that the step ended. Steps run side by side
 //! on one thread and share nothing but the [`Ground`] that they stand on.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 use tokio::sync::watch;
 
 use super::context::deadline_in;
 use super::engine::Run;
+use super::hidden::shown_arguments;
 use super::record::{self, Ending};
+use super::resolve::{self, Unresolved};
 use super::{
     ExecutionContext, ExecutionLogger, LogError, ProvenPlan, ProvenStep, RunControl, RunEnd,
-    SignalState, SkillExecutor, StepControl, StepResult,
+    RuntimeError, SignalState, SkillExecutor, StepControl, StepResult,
 };
 use crate::event::{EndReason, RunEvent, StepDetail};
 use crate::model::{ExecutionLogRecord, ExecutionRequest, ExecutionResult};
@@ -37,6 +41,8 @@ pub(super) struct Ground<'r, E, L> {
     pub(super) control: RunControl,
     /// Why the steps that run are to end, once something other than a signal or time says so.
     pub(super) halt: watch::Sender<Option<String>>,
+    /// The records of the steps that are over, by the steps' indices.
+    pub(super) records: RefCell<Vec<Option<Arc<ExecutionLogRecord>>>>,
 }
 
 /// What is to become of a step.
@@ -59,6 +65,21 @@ pub(super) struct Over {
 pub(super) struct Unlogged {
     pub(super) record: Arc<ExecutionLogRecord>,
     pub(super) error: LogError,
+}
+
+/// What a skill is called with.
+struct Call {
+    /// The arguments as one JSON object.
+    input: Vec<u8>,
+    /// The arguments as they may be shown.
+    shown: Map<String, Value>,
+}
+
+impl Call {
+    fn new(arguments: Map<String, Value>, shown: Map<String, Value>) -> Self {
+        let input = Value::Object(arguments).to_string().into_bytes();
+        Self { input, shown }
+    }
 }
 
 /// How a step that ran came to its end.
@@ -93,7 +114,17 @@ impl<E: SkillExecutor, L: ExecutionLogger> Ground<'_, E, L> {
             index,
             timeout: step.timeout.duration,
         });
-        let (mut result, ended) = self.watched(index, step).await;
+        let (shown, mut result, ended) = match self.call(step) {
+            Ok(call) => {
+                let (result, ended) = self.watched(index, step, &call).await;
+                (call.shown, result, ended)
+            }
+            Err(Unresolved { code, message }) => {
+                let error = RuntimeError::text(code, &message);
+                let shown = step.shown_arguments.clone();
+                (shown, record::not_started(code, error), Ended::default())
+            }
+        };
         record::check_output(&mut result, step);
         let detail = StepDetail {
             command: std::mem::take(&mut result.command),
@@ -102,6 +133,7 @@ impl<E: SkillExecutor, L: ExecutionLogger> Ground<'_, E, L> {
             hint: result.hint.take(),
         };
         let finished = record::Finished {
+            arguments: shown,
             started_at,
             duration: self.context.clock().elapsed(start),
             result,
@@ -115,11 +147,32 @@ impl<E: SkillExecutor, L: ExecutionLogger> Ground<'_, E, L> {
         }
     }
 
+    /// The step's final arguments: what other steps gave is put in and held against the skill once
+    /// more.
+    fn call(&self, step: &ProvenStep) -> Result<Call, Unresolved> {
+        let Some(template) = &step.template else {
+            return Ok(Call::new(
+                step.arguments.clone(),
+                step.shown_arguments.clone(),
+            ));
+        };
+        let arguments = resolve::resolve(template, |index| self.records.borrow()[index].clone())?;
+        resolve::check(&step.skill, &arguments)?;
+        let schema = step.skill.manifest.input_schema.as_ref();
+        let shown = shown_arguments(schema, &arguments);
+        Ok(Call::new(arguments, shown))
+    }
+
     /// Owns a running step: its time, the run's time, the signals and the end of the plan.
-    async fn watched(&self, index: usize, step: &ProvenStep) -> (ExecutionResult, Ended) {
+    async fn watched(
+        &self,
+        index: usize,
+        step: &ProvenStep,
+        call: &Call,
+    ) -> (ExecutionResult, Ended) {
         let (urgency, receiver) = watch::channel(Stop::Run);
         let execution = self.executor.execute(
-            request(self.context, step),
+            request(self.context, step, call),
             self.step_control(index, step, receiver),
         );
         let clock = self.context.clock();
@@ -198,6 +251,7 @@ impl<E: SkillExecutor, L: ExecutionLogger> Ground<'_, E, L> {
         if let Err(error) = self.logged(logged).await {
             return Err(Unlogged { record, error });
         }
+        self.records.borrow_mut()[record.step_index] = Some(Arc::clone(&record));
         self.context.add_result(StepResult {
             step_name: record.step_name.clone(),
             step_id: record.step_id.clone(),
@@ -250,12 +304,10 @@ async fn halted(halt: &mut watch::Receiver<Option<String>>) -> String {
     }
 }
 
-fn request(context: &ExecutionContext, step: &ProvenStep) -> ExecutionRequest {
+fn request(context: &ExecutionContext, step: &ProvenStep, call: &Call) -> ExecutionRequest {
     ExecutionRequest {
         skill_id: step.skill_id.clone(),
-        input: serde_json::Value::Object(step.arguments.clone())
-            .to_string()
-            .into_bytes(),
+        input: call.input.clone(),
         timeout: step.timeout.duration,
         tenant_id: context.identity.tenant_id.clone(),
         user_id: context.identity.user_id.clone(),

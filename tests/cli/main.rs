@@ -17,6 +17,7 @@ mod generated;
 mod hostile_output;
 mod hostile_plan;
 mod log;
+mod references;
 mod run;
 mod skills;
 mod terminals;
