@@ -52,6 +52,8 @@ complete -c obs -n "__fish_obs_using_subcommand run" -l max-processes -d 'The mo
 complete -c obs -n "__fish_obs_using_subcommand run" -l timeout -d 'Bound on the whole run: replaces the default of 10m, caps the plan\'s own' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l step-timeout -d 'Bound on each step: replaces the default of 120s, caps what plan and manifest say' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l grace -d 'Time between SIGTERM and SIGKILL for skills that don\'t say [default: 5s]' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l set -d 'Set an input of the plan; may be given more than once' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l inputs -d 'Read inputs of the plan from a JSON or YAML file; `-` reads standard input' -r -F
 complete -c obs -n "__fish_obs_using_subcommand run" -l format -d 'What standard output gets' -r -f -a "table\t'A table of the steps, at the end'
 jsonl\t'Each record as one line, as its step finishes'
 json\t'One document, at the end'
@@ -83,6 +85,8 @@ complete -c obs -n "__fish_obs_using_subcommand validate" -l format -d 'How prob
 json\t'One JSON array, enough for a model to repair its plan'
 github\t'GitHub workflow commands'"
 complete -c obs -n "__fish_obs_using_subcommand validate" -l workspace -d 'The directory that skills would work in [default: where obs was started]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand validate" -l set -d 'Set an input of the plan; may be given more than once' -r
+complete -c obs -n "__fish_obs_using_subcommand validate" -l inputs -d 'Read inputs of the plan from a JSON or YAML file; `-` reads standard input' -r -F
 complete -c obs -n "__fish_obs_using_subcommand validate" -l max-plan-size -d 'The largest plan that is read, in bytes' -r
 complete -c obs -n "__fish_obs_using_subcommand validate" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'

@@ -166,6 +166,9 @@ pub struct RunArgs {
     /// How long things may take.
     #[command(flatten)]
     pub time: TimeArgs,
+    /// What the plan's inputs are.
+    #[command(flatten)]
+    pub inputs: InputArgs,
     /// What is shown.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -181,12 +184,39 @@ Examples:
   obs run plan.yaml --format jsonl | jq .status
   obs run plan.yaml --print report.markdown > report.md
   obs run plan.yaml --timeout 5m --step-timeout 30s --keep-going
+  obs run plan.yaml --set count=3             give the plan's input `count`
   obs run plan.yaml --jobs 8 --fail-fast      eight steps at once, until one fails
   obs run plan.yaml --log run.jsonl --progress lines -q
   planner | obs run -                         a plan from standard input
 
 Standard output holds data only: the table, records or the printed value. Progress and failure
 reports go to standard error.";
+
+/// What the plan's inputs are.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Inputs")]
+pub struct InputArgs {
+    /// Set an input of the plan; may be given more than once
+    ///
+    /// The value is JSON where the input's schema or its own form says so, else text. It wins over the
+    /// file of `--inputs`.
+    #[arg(
+        long = "set",
+        env = "OBS_SET",
+        hide_env_values = true,
+        value_name = "KEY=VALUE"
+    )]
+    pub set: Vec<String>,
+    /// Read inputs of the plan from a JSON or YAML file; `-` reads standard input
+    #[arg(
+        long = "inputs",
+        env = "OBS_INPUTS",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub file: Option<PathBuf>,
+}
 
 /// Which steps run, and how many.
 #[derive(Debug, Clone, Args)]
@@ -438,6 +468,9 @@ pub struct ValidateArgs {
     /// The directory that skills would work in [default: where obs was started]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub workspace: Option<PathBuf>,
+    /// What the plans' inputs would be; those that are not given are not known yet.
+    #[command(flatten)]
+    pub inputs: InputArgs,
     /// The largest plan that is read, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MAX_BYTES)]
     pub max_plan_size: u64,

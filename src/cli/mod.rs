@@ -11,6 +11,7 @@ mod error;
 mod execution;
 pub mod exit_code;
 mod generate;
+mod inputs;
 mod panic;
 mod parse;
 pub mod printer;

@@ -7,7 +7,7 @@ use super::error::{CommandError, Kind};
 use super::execution::Execution;
 use super::printer::{Printer, Verbosity};
 use super::problems::{self, Finding};
-use super::{Outcome, confine, dry_run, exit_code, roots};
+use super::{Outcome, confine, dry_run, exit_code, inputs, roots};
 use crate::plan::{self, LoadedPlan, Source, SourceError};
 use crate::process::Zygote;
 use crate::report::{Format, JsonDocument, ReportOptions, write_json_document};
@@ -28,20 +28,20 @@ pub(super) fn run(args: RunArgs, printer: &Printer) -> Outcome {
         Ok(source) => plan::load(source),
         Err(error) => return Ok(refuse_unread(&error, &args, printer)),
     };
+    let given = inputs::of_plan(&args.inputs, &args.plan, &loaded)?.unwrap_or_default();
     let sandbox = confine::policy(&args.sandbox, &environment);
     let registry = roots::registry(&args.roots, Some(&args.plan))?;
-    let limits = args.time.flags();
     let question = Question {
         registry: &registry,
         workspace: &workspace,
         environment: &environment,
-        limits,
+        limits: args.time.flags(),
         sandbox: &sandbox,
+        inputs: Some(&given),
     };
     let proof = prove::prove(&mut loaded, &question);
     drop_told_assistant(&mut loaded, &args);
-    let is_refused = args.strict && !loaded.problems.is_empty();
-    let (Some(plan), false) = (proof.plan, is_refused) else {
+    let (Some(plan), false) = (proof.plan, args.strict && !loaded.problems.is_empty()) else {
         return Ok(refuse(&loaded, &proof.not_loaded, &args, printer));
     };
     say_warnings(&loaded, printer);

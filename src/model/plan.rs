@@ -26,6 +26,8 @@ pub struct ExecutionPlan {
     pub timeout: Option<Duration>,
     /// How steps follow each other.
     pub order: Order,
+    /// The plan's parameters: JSON Schemas by name. One without a `default` must be given.
+    pub inputs: Map<String, Value>,
 }
 
 /// How the steps of a plan follow each other.

@@ -142,10 +142,13 @@ fn bind_arguments(index: usize, arguments: &Template, waits: &mut Vec<Wait>) -> 
     let mut takes = Vec::new();
     let pointer = format!("/steps/{index}/arguments");
     arguments.references(&pointer, &mut |reference, pointer, _| {
-        takes.push(reference.step);
+        let Some(target) = reference.origin.step() else {
+            return;
+        };
+        takes.push(target);
         waits.push(Wait {
             waiter: index,
-            target: reference.step,
+            target,
             place: Place::value(pointer),
         });
     });

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::decode::{Fields, Node};
 use super::document::Document;
@@ -91,7 +91,7 @@ fn plan(root: &Node<'_>, problems: &mut Problems) -> Option<ExecutionPlan> {
         .and_then(|node| node.choice(problems, &ORDERS))
         .unwrap_or_default();
     let steps = fields.get("steps").and_then(|node| node.list(problems));
-    fields.unsupported(problems, "inputs");
+    let inputs = inputs(fields.get("inputs"), problems);
     fields.finish(problems);
     let steps = steps.unwrap_or_default();
     let steps = steps
@@ -107,7 +107,36 @@ fn plan(root: &Node<'_>, problems: &mut Problems) -> Option<ExecutionPlan> {
         parent_id,
         timeout,
         order,
+        inputs,
     })
+}
+
+/// Reads the schemas of the inputs.
+fn inputs(node: Option<Node<'_>>, problems: &mut Problems) -> Map<String, Value> {
+    let mut inputs = Map::new();
+    for node in node
+        .and_then(|node| node.entries(problems))
+        .unwrap_or_default()
+    {
+        let name = node.name();
+        if name.is_empty() || name.contains('.') {
+            let message = format!("an input can't be called `{name}`");
+            problems.push(
+                Problem::error("input", Place::key(&node.pointer), message)
+                    .help("a name is not empty and holds no `.`, which leads into the value"),
+            );
+        } else if let Some(schema) = schema(&node, problems) {
+            inputs.insert(name, schema);
+        }
+    }
+    inputs
+}
+
+/// A JSON Schema: a mapping, or true or false.
+fn schema(node: &Node<'_>, problems: &mut Problems) -> Option<Value> {
+    matches!(node.value, Value::Bool(_))
+        .then(|| node.value.clone())
+        .or_else(|| node.object(problems).cloned().map(Value::Object))
 }
 
 /// Reads one step. What can't be read gets the seed's zero value, so that the seed's own checks
@@ -134,11 +163,9 @@ fn step(index: usize, node: &Node<'_>, problems: &mut Problems) -> ExecutionStep
         .get("continue_on_error")
         .and_then(|node| node.boolean(problems))
         .unwrap_or_default();
-    step.output_schema = fields.get("output_schema").and_then(|node| {
-        matches!(node.value, Value::Bool(_))
-            .then(|| node.value.clone())
-            .or_else(|| node.object(problems).cloned().map(Value::Object))
-    });
+    step.output_schema = fields
+        .get("output_schema")
+        .and_then(|node| schema(&node, problems));
     step.expected_output = fields
         .get("expected_output")
         .and_then(|node| node.string(problems).map(str::to_owned));

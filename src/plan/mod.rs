@@ -23,6 +23,6 @@ pub use document::Document;
 pub use flow::{Flow, StepFlow};
 pub use load::{LoadedPlan, load};
 pub use nearest::nearest;
-pub use reference::{Piece, Reference, Template, WRAPPERS, written};
+pub use reference::{Origin, Piece, Reference, Template, WRAPPERS, written};
 pub use source::{DEFAULT_MAX_BYTES, Language, STDIN_NAME, Source, SourceError};
 pub use validate::validate;

@@ -32,17 +32,36 @@ pub enum Piece {
     Reference(Reference),
 }
 
-/// A place for what a step gave, or a part of it.
+/// A place for what a step or an input gives, or a part of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reference {
-    /// The step.
-    pub step: usize,
+    /// Who gives it.
+    pub origin: Origin,
     /// The name by which it is called.
     pub name: String,
-    /// Fields and indices into its output.
+    /// Fields and indices into the value.
     pub path: Vec<String>,
     /// The reference as the plan has it, with its braces.
     pub written: String,
+}
+
+/// Who gives a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// A step, by its index.
+    Step(usize),
+    /// The plan's inputs, as one mapping.
+    Inputs,
+}
+
+impl Origin {
+    /// The step, if it is one.
+    pub fn step(self) -> Option<usize> {
+        match self {
+            Self::Step(step) => Some(step),
+            Self::Inputs => None,
+        }
+    }
 }
 
 impl Template {
@@ -82,6 +101,91 @@ impl Template {
         }
     }
 
+    /// Puts the values of inputs in, as far as they are known. Calls `missing` with references to what
+    /// is not in the value that is known, and the pointer to the text that holds them.
+    #[must_use]
+    pub fn fill(
+        self,
+        inputs: &Value,
+        pointer: &str,
+        missing: &mut impl FnMut(&Reference, &str),
+    ) -> Self {
+        match self {
+            Self::Whole(reference) => match reference.input(inputs, pointer, missing) {
+                Some(value) => Self::Fixed(value.clone()),
+                None => Self::Whole(reference),
+            },
+            Self::Text(pieces) => {
+                let pieces = pieces.into_iter().map(|piece| match piece {
+                    Piece::Reference(reference) => {
+                        match reference.input(inputs, pointer, missing) {
+                            Some(Value::String(text)) => Piece::Text(text.clone()),
+                            Some(other) => Piece::Text(other.to_string()),
+                            None => Piece::Reference(reference),
+                        }
+                    }
+                    text @ Piece::Text(_) => text,
+                });
+                Self::text(pieces.collect())
+            }
+            Self::List(list) => {
+                let fill = |(index, template): (usize, Self)| {
+                    template.fill(inputs, &format!("{pointer}/{index}"), missing)
+                };
+                Self::list(list.into_iter().enumerate().map(fill).collect())
+            }
+            Self::Map(map) => {
+                let fill = |(key, template): (String, Self)| {
+                    let token = super::decode::escape_token(&key);
+                    let filled = template.fill(inputs, &format!("{pointer}/{token}"), missing);
+                    (key, filled)
+                };
+                Self::map(map.into_iter().map(fill).collect())
+            }
+            fixed @ Self::Fixed(_) => fixed,
+        }
+    }
+
+    /// A text of these pieces, fixed where no reference is among them.
+    pub(super) fn text(pieces: Vec<Piece>) -> Self {
+        let text = |piece: &Piece| match piece {
+            Piece::Text(text) => Some(text.clone()),
+            Piece::Reference(_) => None,
+        };
+        let texts: Option<Vec<String>> = pieces.iter().map(text).collect();
+        texts.map_or(Self::Text(pieces), |texts| {
+            Self::Fixed(Value::String(texts.concat()))
+        })
+    }
+
+    /// A list, fixed where all of it is.
+    pub(super) fn list(list: Vec<Self>) -> Self {
+        if !list.iter().all(Self::is_fixed) {
+            return Self::List(list);
+        }
+        Self::Fixed(Value::Array(
+            list.into_iter().filter_map(Self::fixed).collect(),
+        ))
+    }
+
+    /// A mapping, fixed where all of it is.
+    pub(super) fn map(map: Vec<(String, Self)>) -> Self {
+        if !map.iter().all(|(_, template)| template.is_fixed()) {
+            return Self::Map(map);
+        }
+        let fixed = map
+            .into_iter()
+            .filter_map(|(key, value)| Some((key, value.fixed()?)));
+        Self::Fixed(Value::Object(fixed.collect()))
+    }
+
+    fn fixed(self) -> Option<Value> {
+        match self {
+            Self::Fixed(value) => Some(value),
+            _ => None,
+        }
+    }
+
     /// The value with `stand_in` for every reference: for checks that ask about the rest of it.
     pub fn with_stand_ins(&self, stand_in: &mut impl FnMut(&Reference, bool) -> Value) -> Value {
         match self {
@@ -114,6 +218,31 @@ impl Template {
 }
 
 impl Reference {
+    /// The part of the inputs that is meant, where it is known.
+    fn input<'v>(
+        &self,
+        inputs: &'v Value,
+        pointer: &str,
+        missing: &mut impl FnMut(&Self, &str),
+    ) -> Option<&'v Value> {
+        let (Origin::Inputs, Some((name, path))) = (self.origin, self.path.split_first()) else {
+            return None;
+        };
+        let mut value = inputs.get(name)?;
+        for token in path {
+            let next = match value {
+                Value::Array(list) => token.parse().ok().and_then(|at: usize| list.get(at)),
+                other => other.get(token),
+            };
+            let Some(next) = next else {
+                missing(self, pointer);
+                return None;
+            };
+            value = next;
+        }
+        Some(value)
+    }
+
     /// The step and the path as one writes them.
     pub fn shown(&self) -> String {
         written(&self.name, &self.path)

@@ -159,6 +159,7 @@ impl Bench {
                 stages: (0..skills.len()).map(|at| at..at + 1).collect(),
                 steps: vec![StepFlow::default(); skills.len()],
             },
+            inputs: serde_json::Map::new(),
         };
         Self {
             plan,

@@ -3,6 +3,7 @@
 //! Invariant: nothing is started here, and all problems are found in one go. A [`ProvenPlan`] comes
 //! out only where there is no error.
 
+mod inputs;
 mod references;
 
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use self::inputs::Inputs;
 use self::references::{Arguments, Outputs};
 use super::confine::{Hidden, SandboxPolicy};
 use super::environment::BaseEnvironment;
@@ -34,6 +36,8 @@ pub struct Question<'q> {
     pub limits: TimeFlags,
     /// How skills are confined.
     pub sandbox: &'q SandboxPolicy,
+    /// What was given for the plan's inputs; `None` where nobody was asked yet.
+    pub inputs: Option<&'q Map<String, Value>>,
 }
 
 /// The flags that replace defaults of time and cap what plan and manifest say.
@@ -65,17 +69,18 @@ pub struct Proof {
 pub fn prove(loaded: &mut LoadedPlan, question: &Question<'_>) -> Proof {
     let mut prover = Prover {
         question,
-        outputs: Outputs::of(loaded, question.registry),
+        outputs: Outputs::of(loaded, question.registry, question.inputs),
         skills: Vec::new(),
         not_loaded: Vec::new(),
     };
     let mut problems = Problems::default();
+    let inputs = Inputs::of(&loaded.plan, question.inputs, &mut problems);
     let mut steps = Vec::new();
     for (index, step) in loaded.plan.steps.iter().enumerate() {
         let before = problems.len();
         let template = loaded.flow.steps.get_mut(index);
         let template = template.and_then(|flow| flow.arguments.take());
-        let sound = prover.step(index, step, template, &mut problems);
+        let sound = prover.step(index, step, template, &inputs, &mut problems);
         for problem in problems.kept_mut().iter_mut().skip(before) {
             problem.step_index = Some(index);
         }
@@ -91,6 +96,7 @@ pub fn prove(loaded: &mut LoadedPlan, question: &Question<'_>) -> Proof {
         timeout: run_limit(loaded.plan.timeout, question.limits.run),
         steps,
         flow: std::mem::take(&mut loaded.flow),
+        inputs: inputs.into_values(),
     });
     Proof {
         plan,
@@ -121,6 +127,7 @@ impl Prover<'_> {
         index: usize,
         step: &ExecutionStep,
         template: Option<Template>,
+        inputs: &Inputs,
         problems: &mut Problems,
     ) -> Option<ProvenStep> {
         if step.name.is_empty() {
@@ -131,6 +138,7 @@ impl Prover<'_> {
         check_type(&skill, step, &pointer, problems);
         check_version(&skill, step, &pointer, problems);
         let timeout = self.step_limit(&skill, step, &pointer, problems);
+        let template = template.map(|template| inputs.fill(template, &skill, &pointer, problems));
         let arguments = Arguments::of(step, template, &skill);
         arguments.check(&skill, &pointer, problems);
         self.outputs.check(&arguments, &skill, &pointer, problems);

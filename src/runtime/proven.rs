@@ -26,6 +26,8 @@ pub struct ProvenPlan {
     pub steps: Vec<ProvenStep>,
     /// Which step waits for which.
     pub flow: Flow,
+    /// What the plan's inputs are in this run.
+    pub inputs: Map<String, Value>,
 }
 
 /// A step whose skill, program and arguments are known to be good.

@@ -125,7 +125,9 @@ impl<R: Fn(usize) -> Option<Arc<ExecutionLogRecord>>> Resolver<R> {
         reference: &Reference,
         take: impl FnOnce(&str) -> Result<T, Unresolved>,
     ) -> Result<T, Unresolved> {
-        let record = (self.record_of)(reference.step).ok_or_else(|| {
+        // The inputs were put in before the run.
+        let record = reference.origin.step().and_then(&self.record_of);
+        let record = record.ok_or_else(|| {
             Unresolved::missing(format!("`{}`: its step gave nothing", reference.written))
         })?;
         let mut part = record.output.as_deref().map_or("null", RawValue::get);

@@ -16,6 +16,7 @@ mod flows;
 mod generated;
 mod hostile_output;
 mod hostile_plan;
+mod inputs;
 mod log;
 mod references;
 mod run;

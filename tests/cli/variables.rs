@@ -62,6 +62,8 @@ fn an_empty_variable_is_not_set() {
         "TIMEOUT",
         "STEP_TIMEOUT",
         "GRACE",
+        "SET",
+        "INPUTS",
         "FORMAT",
         "PRINT",
         "STREAM",

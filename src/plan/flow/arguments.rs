@@ -7,13 +7,14 @@ use serde_json::{Map, Value, json};
 
 use super::names::{self, Meaning, Names};
 use crate::model::{ExecutionPlan, Order, Place, Problem, Problems};
-use crate::plan::decode::escape_token;
+use crate::plan::decode::{escape_token, in_backticks};
+use crate::plan::nearest;
 use crate::plan::reference::{
-    Part, Piece, Reference, ScanError, Template, WRAPPERS, plainer, scan, written,
+    Origin, Part, Piece, Reference, ScanError, Template, WRAPPERS, plainer, scan, written,
 };
 
-/// Names that mean something else than a step.
-pub(super) const RESERVED: [&str; 2] = ["inputs", "item"];
+/// How many inputs a message names.
+const MAX_INPUTS: usize = 12;
 
 /// Binds the references of one plan.
 pub(super) struct Binder<'p> {
@@ -53,17 +54,7 @@ impl Binder<'_> {
             let pointer = format!("{pointer}/{}", escape_token(key));
             (key.clone(), self.value(step, value, &pointer, problems))
         };
-        let entries: Vec<(String, Template)> = map.iter().map(entry).collect();
-        if !entries.iter().all(|(_, template)| template.is_fixed()) {
-            return Template::Map(entries);
-        }
-        let fixed = entries
-            .into_iter()
-            .filter_map(|(key, template)| match template {
-                Template::Fixed(value) => Some((key, value)),
-                _ => None,
-            });
-        Template::Fixed(Value::Object(fixed.collect()))
+        Template::map(map.iter().map(entry).collect())
     }
 
     fn value(
@@ -87,15 +78,7 @@ impl Binder<'_> {
                 let item = |(index, value): (usize, &Value)| {
                     self.value(step, value, &format!("{pointer}/{index}"), problems)
                 };
-                let items: Vec<Template> = list.iter().enumerate().map(item).collect();
-                if !items.iter().all(Template::is_fixed) {
-                    return Template::List(items);
-                }
-                let fixed = items.into_iter().filter_map(|template| match template {
-                    Template::Fixed(value) => Some(value),
-                    _ => None,
-                });
-                Template::Fixed(Value::Array(fixed.collect()))
+                Template::list(list.iter().enumerate().map(item).collect())
             }
             Value::Object(map) => self.map(step, map, pointer, problems),
             _ => Template::Fixed(value.clone()),
@@ -125,19 +108,20 @@ impl Binder<'_> {
             }
         }
         match pieces.as_slice() {
+            // Each reference was refused.
             [] => Template::Fixed(Value::from(spot.text)),
-            [Piece::Text(text)] => Template::Fixed(Value::from(text.as_str())),
             [Piece::Reference(reference)] if reference.written == spot.text => {
                 Template::Whole(reference.clone())
             }
-            _ => Template::Text(pieces),
+            _ => Template::text(pieces),
         }
     }
 
     fn reference(&self, step: usize, written: &str, inner: &str) -> Result<Reference, Wrong> {
-        let word = inner.split('.').next().unwrap_or_default();
-        if RESERVED.contains(&word) {
-            return Err(Wrong::Reserved);
+        match inner.split('.').next() {
+            Some("inputs") => return self.input(written, inner),
+            Some("item") => return Err(Wrong::Reserved),
+            _ => {}
         }
         let (name, meaning) = self.longest_name(inner).ok_or(Wrong::Unknown)?;
         let target = match meaning {
@@ -145,14 +129,31 @@ impl Binder<'_> {
             Meaning::Many(first, second) => return Err(Wrong::Ambiguous(first, second)),
         };
         let path: Vec<String> = path_after(inner, name);
-        let is_odd = |token: &String| token.is_empty() || token.contains(['[', ']', '|', '\n']);
-        if path.iter().any(is_odd) {
+        if path.iter().any(|token| is_odd(token)) {
             return Err(Wrong::Odd);
         }
         self.is_over_by_then(step, target)?;
         Ok(Reference {
-            step: target,
+            origin: Origin::Step(target),
             name: name.to_owned(),
+            path,
+            written: written.to_owned(),
+        })
+    }
+
+    /// What one of the plan's inputs gives; which value that is, is not known yet.
+    fn input(&self, written: &str, inner: &str) -> Result<Reference, Wrong> {
+        let path = path_after(inner, "inputs");
+        let name = path.first().ok_or(Wrong::NoInput)?;
+        if !self.plan.inputs.contains_key(name) {
+            return Err(Wrong::NoInput);
+        }
+        if path.iter().any(|token| is_odd(token)) {
+            return Err(Wrong::Odd);
+        }
+        Ok(Reference {
+            origin: Origin::Inputs,
+            name: "inputs".to_owned(),
             path,
             written: written.to_owned(),
         })
@@ -189,7 +190,7 @@ impl Binder<'_> {
                 place,
                 format!("`{written}` begins with a reserved word"),
             )
-            .help("write the name of a step, or its step_id where it is called so"),
+            .help("give the step a step_id and write that"),
             Wrong::Ambiguous(first, second) => {
                 let name = self.longest_name(inner).map_or(inner, |(name, _)| name);
                 names::ambiguous(name, first, second, place)
@@ -209,6 +210,7 @@ impl Binder<'_> {
                     "move step {target} before this one, or write `order: graph` in the plan"
                 ))
             }
+            Wrong::NoInput => self.no_input(spot, written, inner),
             Wrong::Odd | Wrong::Unknown => {
                 let message = if wrong == Wrong::Odd {
                     format!("`{written}` is no name with fields behind it")
@@ -221,6 +223,32 @@ impl Binder<'_> {
                     "unknown_step"
                 };
                 self.with_likely(Problem::error(code, place, message), spot, written, inner)
+            }
+        }
+    }
+
+    fn no_input(&self, spot: &Spot<'_>, from: &str, inner: &str) -> Problem {
+        let message = format!("`{from}` is no input of this plan");
+        let problem = Problem::error("unknown_input", Place::value(spot.pointer), message);
+        let mut path = path_after(&plainer(inner), "inputs");
+        let name = path.first().map_or("", String::as_str).to_owned();
+        let known: Vec<&str> = self.plan.inputs.keys().map(String::as_str).collect();
+        match (nearest(&name, known.iter().copied()), name.as_str()) {
+            (_, "") => problem.help("write `{{inputs.name}}` with the name of an input"),
+            (Some(near), _) => {
+                near.clone_into(&mut path[0]);
+                let likely = written("inputs", &path);
+                problem
+                    .help(format!("did you mean `{likely}`?"))
+                    .expected(likely.as_str())
+                    .fix(spot.replace(from, &likely))
+            }
+            (None, name) if known.is_empty() => problem.help(format!(
+                "add `inputs: {{{name}: {{type: string}}}}` to the plan, with the type that it has"
+            )),
+            (None, _) => {
+                let some = in_backticks(&known[..known.len().min(MAX_INPUTS)]);
+                problem.help(format!("the inputs are {some}"))
             }
         }
     }
@@ -270,6 +298,7 @@ impl Binder<'_> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wrong {
     Reserved,
+    NoInput,
     Unknown,
     Odd,
     Ambiguous(usize, usize),
@@ -294,6 +323,10 @@ impl Spot<'_> {
         let text = self.text.replace(from, to);
         json!([{"op": "replace", "path": self.pointer, "value": text}])
     }
+}
+
+fn is_odd(token: &str) -> bool {
+    token.is_empty() || token.contains(['[', ']', '|', '\n'])
 }
 
 fn path_after(inner: &str, name: &str) -> Vec<String> {

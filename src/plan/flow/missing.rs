@@ -21,10 +21,11 @@ pub(super) fn doubt(plan: &ExecutionPlan, steps: &[StepFlow], problems: &mut Pro
         let mut told = HashSet::new();
         let pointer = format!("/steps/{index}/arguments");
         arguments.references(&pointer, &mut |reference, pointer, _| {
-            let Some(cause) = because_of[reference.step] else {
+            let step = reference.origin.step();
+            let Some(cause) = step.and_then(|step| because_of[step]) else {
                 return;
             };
-            if !told.insert(reference.step) {
+            if !told.insert(step) {
                 return;
             }
             let failing = plan.steps[cause].id_or_name();

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::model::{ExecutionStep, Place, Problem, Problems};
 use crate::plan::decode::in_backticks;
-use crate::plan::{LoadedPlan, Reference, Template, WRAPPERS, nearest, written};
+use crate::plan::{LoadedPlan, Origin, Reference, Template, WRAPPERS, nearest, written};
 use crate::skill::shape::{Exclusion, Kinds, Part, part_of, unnamed_field};
 use crate::skill::{OutputFormat, Registry, Skill, Unknown};
 
@@ -117,11 +117,17 @@ fn as_map(value: Value) -> Map<String, Value> {
 pub(super) struct Outputs {
     /// By the steps' indices, all that an output meets; `None` where nobody asks.
     steps: Vec<Option<Vec<Value>>>,
+    /// The schemas of the inputs whose values are not known.
+    inputs: Map<String, Value>,
 }
 
 impl Outputs {
     /// Of the steps of a plan, where any of them is referred to.
-    pub(super) fn of(loaded: &LoadedPlan, registry: &Registry) -> Self {
+    pub(super) fn of(
+        loaded: &LoadedPlan,
+        registry: &Registry,
+        given: Option<&Map<String, Value>>,
+    ) -> Self {
         let mut steps: Vec<Option<Vec<Value>>> = vec![None; loaded.plan.steps.len()];
         for taken in loaded.flow.steps.iter().flat_map(|flow| &flow.takes) {
             steps[*taken].get_or_insert_with(|| {
@@ -135,7 +141,30 @@ impl Outputs {
                     .collect()
             });
         }
-        Self { steps }
+        let is_known = |name: &String, schema: &Value| {
+            schema.get("default").is_some() || given.is_some_and(|given| given.contains_key(name))
+        };
+        let inputs = loaded.plan.inputs.iter();
+        let inputs = inputs.filter(|(name, schema)| !is_known(name, schema));
+        let inputs = inputs
+            .map(|(name, schema)| (name.clone(), schema.clone()))
+            .collect();
+        Self { steps, inputs }
+    }
+
+    /// All that the value meets which `reference` leads into, and the path into that value.
+    fn source<'s>(&'s self, reference: &'s Reference) -> (&'s [Value], &'s [String]) {
+        match (reference.origin, reference.path.split_first()) {
+            (Origin::Step(step), _) => {
+                let schemas = self.steps[step].as_deref().unwrap_or_default();
+                (schemas, &reference.path)
+            }
+            (Origin::Inputs, Some((name, path))) => {
+                let schema = self.inputs.get(name).map(std::slice::from_ref);
+                (schema.unwrap_or_default(), path)
+            }
+            (Origin::Inputs, None) => (&[], &[]),
+        }
     }
 
     /// Holds the references of one step's arguments against what they refer to and against what the
@@ -153,16 +182,15 @@ impl Outputs {
         let base = format!("{pointer}/arguments");
         let as_written = Value::Object(arguments.known.clone());
         template.references("", &mut |reference, below, is_whole| {
+            let (schemas, path) = self.source(reference);
             let spot = Spot {
                 reference,
+                path,
                 pointer: format!("{base}{below}"),
                 arguments: &as_written,
                 below,
             };
-            let schemas = self.steps[reference.step].as_deref().unwrap_or_default();
-            let parts = schemas
-                .iter()
-                .map(|schema| part_of(schema, &reference.path));
+            let parts = schemas.iter().map(|schema| part_of(schema, path));
             match parts.reduce(Part::and) {
                 Some(Part::Excluded(exclusion)) => {
                     problems.push_error_with(|| spot.no_such_field(&exclusion, schemas));
@@ -200,6 +228,8 @@ fn schemas_of(skill: &Skill) -> Vec<Value> {
 /// A reference and where it stands.
 struct Spot<'s> {
     reference: &'s Reference,
+    /// The path into the value that has schemas.
+    path: &'s [String],
     pointer: String,
     /// The arguments as the plan has them.
     arguments: &'s Value,
@@ -214,21 +244,16 @@ impl Spot<'_> {
             kinds,
             fields,
         } = exclusion;
-        let Reference {
-            name,
-            path,
-            written: as_written,
-            ..
-        } = self.reference;
+        let (as_written, path) = (&self.reference.written, self.path);
         let missing = path.get(*depth).map_or("", String::as_str);
-        let holder = written(name, &path[..*depth]);
+        let holder = self.likely(&path[..*depth]);
         let message = if fields.is_empty() {
             format!(
                 "`{as_written}` asks for `{missing}` of what is {}",
                 kinds.words()
             )
         } else {
-            format!("`{as_written}` asks for `{missing}`, which is not in the output")
+            format!("`{as_written}` asks for `{missing}`, which is not there")
         };
         let problem =
             Problem::error("unknown_field", Place::value(&self.pointer), message).got(missing);
@@ -237,19 +262,19 @@ impl Spot<'_> {
             parts.all(|part| matches!(part, Part::Possible(_)))
         };
         let unwrapped = WRAPPERS.contains(&missing).then(|| {
-            let mut path = path.clone();
+            let mut path = path.to_vec();
             path.remove(*depth);
             path
         });
         let renamed = nearest(missing, fields.iter().map(String::as_str)).map(|near| {
-            let mut path = path.clone();
+            let mut path = path.to_vec();
             near.clone_into(&mut path[*depth]);
             path
         });
         let mut likely = unwrapped.into_iter().chain(renamed);
         match likely.find(|path| is_possible(path)) {
             Some(path) => {
-                let likely = written(name, &path);
+                let likely = self.likely(&path);
                 problem
                     .help(format!("did you mean `{likely}`?"))
                     .expected(likely.as_str())
@@ -266,16 +291,16 @@ impl Spot<'_> {
 
     /// A field that the schema leaves open but that is most likely misspelled.
     fn doubtful_field(&self, schema: &Value) -> Option<Problem> {
-        let path = &self.reference.path;
+        let path = self.path;
         let (depth, fields) = unnamed_field(schema, path)?;
         let near = nearest(&path[depth], fields)?;
-        let mut likely = path.clone();
+        let mut likely = path.to_vec();
         near.clone_into(&mut likely[depth]);
         let message = format!(
-            "`{}` asks for `{}`, which the output's schema does not name",
+            "`{}` asks for `{}`, which the schema does not name",
             self.reference.written, path[depth]
         );
-        let likely = written(&self.reference.name, &likely);
+        let likely = self.likely(&likely);
         Some(
             Problem::warning("doubtful_field", Place::value(&self.pointer), message)
                 .help(format!("did you mean `{likely}`?"))
@@ -310,6 +335,13 @@ impl Spot<'_> {
                     .got(kinds.words()),
             );
         }
+    }
+
+    /// The reference with another path into the value.
+    fn likely(&self, path: &[String]) -> String {
+        let before = self.reference.path.len() - self.path.len();
+        let before = &self.reference.path[..before];
+        written(&self.reference.name, &[before, path].concat())
     }
 
     fn replace(&self, to: &str) -> Value {
