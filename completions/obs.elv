@@ -65,6 +65,7 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand --strict 'Refuse a plan that has warnings'
             cand --keep-going 'After a failed step, skip only what depends on it, directly or not'
             cand --fail-fast 'After a failed step, cancel what still runs'
+            cand --retry-unsafe 'Do what `retry` says also for skills that are not marked as idempotent'
             cand --stream 'Show what skills write to standard error while they run'
             cand -q 'Be silent on success; failures are always told'
             cand --quiet 'Be silent on success; failures are always told'

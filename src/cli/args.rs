@@ -15,7 +15,7 @@ use super::printer::ColorChoice;
 use crate::model::parse_duration;
 use crate::plan::DEFAULT_MAX_BYTES;
 use crate::report::{Format, PrintRef, Progress};
-use crate::runtime::engine::OnFailure;
+use crate::runtime::engine::{Conduct, OnFailure};
 use crate::runtime::prove::TimeFlags;
 
 /// Prove, confine and run execution plans: lists of skill calls that a language model wrote.
@@ -239,21 +239,24 @@ pub struct OrderArgs {
     #[arg(long, env = "OBS_FAIL_FAST", hide_env_values = true)]
     #[arg(conflicts_with = "keep_going", value_parser = BoolishValueParser::new())]
     pub fail_fast: bool,
+    /// Do what `retry` says also for skills that are not marked as idempotent
+    #[arg(long, env = "OBS_RETRY_UNSAFE", hide_env_values = true)]
+    #[arg(value_parser = BoolishValueParser::new())]
+    pub retry_unsafe: bool,
 }
 
 impl OrderArgs {
-    /// The most steps that run at the same time.
-    pub(super) fn jobs(&self) -> NonZeroUsize {
+    /// The flags as the engine takes them.
+    pub(super) fn conduct(&self) -> Conduct {
         let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        self.jobs.unwrap_or_else(cores)
-    }
-
-    /// What a failed step means for the others.
-    pub(super) fn on_failure(&self) -> OnFailure {
-        match (self.keep_going, self.fail_fast) {
-            (true, _) => OnFailure::KeepGoing,
-            (_, true) => OnFailure::Cancel,
-            _ => OnFailure::Stop,
+        Conduct {
+            jobs: self.jobs.unwrap_or_else(cores),
+            on_failure: match (self.keep_going, self.fail_fast) {
+                (true, _) => OnFailure::KeepGoing,
+                (_, true) => OnFailure::Cancel,
+                _ => OnFailure::Stop,
+            },
+            retry_unsafe: self.retry_unsafe,
         }
     }
 }

@@ -37,6 +37,7 @@ pub(super) fn run(args: RunArgs, printer: &Printer) -> Outcome {
         environment: &environment,
         limits: args.time.flags(),
         sandbox: &sandbox,
+        retry_unsafe: args.steps.retry_unsafe,
         inputs: Some(&given),
     };
     let proof = prove::prove(&mut loaded, &question);
@@ -75,8 +76,7 @@ pub(super) fn run(args: RunArgs, printer: &Printer) -> Outcome {
         identity: args.identity,
         report: report_options(args.output, problems, printer),
         sandbox,
-        jobs: args.steps.jobs(),
-        on_failure: args.steps.on_failure(),
+        conduct: args.steps.conduct(),
     };
     execution.execute(zygote, printer)
 }

@@ -83,6 +83,7 @@ fn check(
                 environment,
                 limits,
                 sandbox: &sandbox,
+                retry_unsafe: false,
                 inputs: given.as_ref(),
             };
             let proof = prove::prove(&mut loaded, &question);

@@ -70,6 +70,8 @@ pub struct ExecutionStep {
     pub skill: Option<SkillRef>,
     /// Bound on the step, all attempts and waits.
     pub timeout: Option<Duration>,
+    /// What is done when the skill fails.
+    pub retry: Option<Retry>,
     /// The plan goes on when this step fails.
     pub continue_on_error: bool,
     /// JSON Schema that the output must satisfy.
@@ -107,6 +109,19 @@ impl ExecutionStep {
             .to_string()
             .into_bytes()
     }
+}
+
+/// What is done when a step's skill fails: it is tried again, then another skill is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retry {
+    /// How often the skill is tried again.
+    pub max_retries: u32,
+    /// The least time before another attempt.
+    pub initial_backoff: Duration,
+    /// The most time before another attempt.
+    pub max_backoff: Duration,
+    /// The skill that is called with the same arguments when the last attempt has failed.
+    pub fallback: Option<SkillRef>,
 }
 
 /// A skill's id with the version that it must have.

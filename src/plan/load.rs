@@ -8,7 +8,7 @@ use super::decode::{Fields, Node};
 use super::document::Document;
 use super::flow::Flow;
 use super::source::Source;
-use super::{mistaken, validate};
+use super::{mistaken, retry, validate};
 use crate::model::{
     ExecutionPlan, ExecutionStep, Order, Place, Problem, Problems, SkillRef, StepType,
 };
@@ -184,9 +184,10 @@ fn step(index: usize, node: &Node<'_>, problems: &mut Problems) -> ExecutionStep
         .get("parallelizable")
         .and_then(|node| node.boolean(problems))
         == Some(false);
-    for key in ["retry", "risk_level"] {
-        fields.unsupported(problems, key);
-    }
+    step.retry = fields
+        .get("retry")
+        .and_then(|node| retry::retry(&node, problems));
+    fields.unsupported(problems, "risk_level");
     fields.finish(problems);
     step
 }
@@ -255,7 +256,7 @@ fn names(node: Option<Node<'_>>, problems: &mut Problems) -> Vec<String> {
     nodes.iter().map(name).collect()
 }
 
-fn skill_ref(node: &Node<'_>, problems: &mut Problems) -> Option<SkillRef> {
+pub(super) fn skill_ref(node: &Node<'_>, problems: &mut Problems) -> Option<SkillRef> {
     let text = node.string(problems)?;
     let (id, version) = match text.split_once('@') {
         Some((id, version)) => (id, Some(version.to_owned())),

@@ -14,6 +14,7 @@ mod mistaken;
 mod nearest;
 mod number;
 mod reference;
+mod retry;
 mod source;
 mod spans;
 mod validate;

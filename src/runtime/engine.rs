@@ -32,10 +32,19 @@ pub struct Run<'r, L> {
     pub logger: &'r L,
     /// Who is told.
     pub events: &'r EventSender,
+    /// How steps are run.
+    pub conduct: Conduct,
+}
+
+/// How steps are run.
+#[derive(Debug, Clone, Copy)]
+pub struct Conduct {
     /// The most steps that run at the same time.
     pub jobs: NonZeroUsize,
     /// What happens when a step does not succeed.
     pub on_failure: OnFailure,
+    /// Try skills again that are not marked as idempotent: `--retry-unsafe`.
+    pub retry_unsafe: bool,
 }
 
 /// What happens when a step does not succeed that the plan does not allow to fail.
@@ -123,7 +132,7 @@ impl<E: SkillExecutor, L: ExecutionLogger> Engine<'_, E, L> {
 
     /// Starts what may start, and waits for one of those that run, until there is neither.
     async fn steps(&mut self) {
-        let jobs = self.ground.run.jobs.get();
+        let jobs = self.ground.run.conduct.jobs.get();
         let mut running = FuturesUnordered::new();
         loop {
             while running.len() < jobs
@@ -183,7 +192,7 @@ impl<E: SkillExecutor, L: ExecutionLogger> Engine<'_, E, L> {
             }
         };
         let step = &self.ground.plan.steps[index];
-        let on_failure = self.ground.run.on_failure;
+        let on_failure = self.ground.run.conduct.on_failure;
         if stops_the_plan(record.status, step) && on_failure != OnFailure::KeepGoing {
             let reason = self.no_success(index);
             self.schedule.close();

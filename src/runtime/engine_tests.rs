@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::engine::OnFailure;
+use super::engine::{Conduct, OnFailure};
 use super::*;
 use crate::event::{self, EventReceiver, RunEvent};
 use crate::model::{
@@ -24,6 +24,7 @@ fn script(skill_id: &str) -> (Duration, ExecutionStatus, Obeys) {
     let (name, seconds) = skill_id.split_once('-').unwrap_or((skill_id, "1"));
     let takes = Duration::from_secs(seconds.parse().unwrap());
     match name {
+        "reject" => (takes, ExecutionStatus::Rejected, Obeys::AtOnce),
         "ok" => (takes, ExecutionStatus::Success, Obeys::AtOnce),
         "polite" => (takes, ExecutionStatus::Success, Obeys::WithSuccess),
         "stubborn" => (takes, ExecutionStatus::Success, Obeys::OnlyKill),
@@ -55,7 +56,10 @@ impl SkillExecutor for Fake {
         self.started.borrow_mut().push(request.skill_id.clone());
         self.running.set(self.running.get() + 1);
         self.most.set(self.most.get().max(self.running.get()));
-        let (takes, status, obeys) = script(&request.skill_id);
+        let (takes, mut status, obeys) = script(&request.skill_id);
+        if request.skill_id.starts_with("flaky") && control.attempt >= 3 {
+            status = ExecutionStatus::Success;
+        }
         let enough = if obeys == Obeys::OnlyKill {
             Stop::Kill
         } else {
@@ -94,6 +98,7 @@ fn result(status: ExecutionStatus) -> ExecutionResult {
         stderr: None,
         command: Vec::new(),
         working_directory: None,
+        is_final: false,
         hint: None,
         sandbox: SandboxReport::default(),
     }
@@ -136,8 +141,7 @@ impl ExecutionLogger for Log {
 
 struct Bench {
     plan: ProvenPlan,
-    jobs: NonZeroUsize,
-    on_failure: OnFailure,
+    conduct: Conduct,
     log: Log,
     fake: Fake,
     clock: RunClock,
@@ -163,8 +167,11 @@ impl Bench {
         };
         Self {
             plan,
-            jobs: NonZeroUsize::new(4).unwrap(),
-            on_failure: OnFailure::Stop,
+            conduct: Conduct {
+                jobs: NonZeroUsize::new(4).unwrap(),
+                on_failure: OnFailure::Stop,
+                retry_unsafe: false,
+            },
             log: Log::default(),
             fake: Fake::default(),
             clock: RunClock::new(),
@@ -184,8 +191,7 @@ impl Bench {
         let run = engine::Run {
             logger: &self.log,
             events: &sender,
-            jobs: self.jobs,
-            on_failure: self.on_failure,
+            conduct: self.conduct,
         };
         let outcome = self
             .fake
@@ -216,6 +222,8 @@ fn step(skill: &str) -> ProvenStep {
         shown_arguments: serde_json::Map::new(),
         template: None,
         is_idempotent: false,
+        retry: Retries::default(),
+        fallback: None,
         timeout: Limit {
             duration: Duration::from_secs(30),
             source: LimitSource::Step,
@@ -240,6 +248,7 @@ fn statuses(outcome: &RunOutcome) -> Vec<&'static str> {
 }
 
 mod flows;
+mod retries;
 
 #[tokio::test(start_paused = true)]
 async fn stops_at_the_first_failure_and_records_the_rest_as_skipped() {
@@ -266,7 +275,7 @@ async fn continue_on_error_and_keep_going_go_on() {
     assert_eq!(statuses(&bench.run().await.0), ["failed", "success"]);
 
     let mut bench = Bench::new(&["fail", "ok", "fail-2", "ok"]);
-    bench.on_failure = OnFailure::KeepGoing;
+    bench.conduct.on_failure = OnFailure::KeepGoing;
     assert_eq!(
         statuses(&bench.run().await.0),
         ["failed", "success", "failed", "success"]

@@ -30,6 +30,17 @@ pub struct ProvenPlan {
     pub inputs: Map<String, Value>,
 }
 
+/// How often a skill is tried again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Retries {
+    /// How often, after the first attempt.
+    pub max: u32,
+    /// The least time before another attempt.
+    pub initial_backoff: Duration,
+    /// The most time before another attempt.
+    pub max_backoff: Duration,
+}
+
 /// A step whose skill, program and arguments are known to be good.
 #[derive(Debug)]
 pub struct ProvenStep {
@@ -57,6 +68,10 @@ pub struct ProvenStep {
     pub grace: Duration,
     /// The skill is safe to run again.
     pub is_idempotent: bool,
+    /// How often it is tried again, and after what time.
+    pub retry: Retries,
+    /// The call that is made with the same arguments when the last attempt has failed.
+    pub fallback: Option<Box<ProvenStep>>,
     /// The plan goes on when the step fails.
     pub continue_on_error: bool,
     /// What the plan itself demands of the output.

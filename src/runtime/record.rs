@@ -6,9 +6,10 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::interpret::excerpt;
+use super::repeat::Answer;
 use super::{ExecutionContext, Limit, ProvenStep, RuntimeError};
 use crate::model::{
     ErrorCode, ExecutionLogRecord, ExecutionResult, ExecutionStatus, ResourceUsage, SCHEMA_VERSION,
@@ -26,12 +27,10 @@ pub(super) enum Ending {
 }
 
 /// A step that ran.
-pub(super) struct Finished {
-    /// As they may be shown.
-    pub(super) arguments: Map<String, Value>,
+pub(super) struct Finished<'p> {
     pub(super) started_at: Timestamp,
     pub(super) duration: Duration,
-    pub(super) result: ExecutionResult,
+    pub(super) answer: Answer<'p>,
     pub(super) ending: Option<Ending>,
 }
 
@@ -39,17 +38,29 @@ pub(super) struct Finished {
 pub(super) fn finished(
     context: &ExecutionContext,
     index: usize,
-    step: &ProvenStep,
-    finished: Finished,
+    finished: Finished<'_>,
 ) -> ExecutionLogRecord {
     let Finished {
-        arguments,
         started_at,
         duration,
-        result,
+        answer,
         ending,
     } = finished;
+    let Answer {
+        result,
+        by,
+        is_by_fallback,
+        shown,
+        before,
+        ..
+    } = answer;
+    // What had failed before is news where something else is the error now.
+    let is_news = ending.is_some() || is_by_fallback;
     let (status, error_code, error) = verdict(&result, ending);
+    let error = match (error, before.filter(|_| is_news)) {
+        (Some(error), Some(before)) => Some(format!("{error}; before that, {before}")),
+        (error, _) => error,
+    };
     let failed = status != StepStatus::Success;
     ExecutionLogRecord {
         status,
@@ -66,8 +77,8 @@ pub(super) fn finished(
         stderr: result.stderr.filter(|text| !text.is_empty()),
         resource_usage: result.resource_usage,
         sandbox: result.sandbox,
-        arguments,
-        ..blank(context, index, step)
+        arguments: shown,
+        ..blank(context, index, by)
     }
 }
 
@@ -104,6 +115,7 @@ pub(super) fn not_started(code: ErrorCode, error: String) -> ExecutionResult {
         stderr: None,
         command: Vec::new(),
         working_directory: None,
+        is_final: false,
         hint: None,
         sandbox: SandboxReport {
             mode: SandboxMode::None,

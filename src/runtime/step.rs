@@ -13,17 +13,17 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 
-use super::context::deadline_in;
 use super::engine::Run;
 use super::hidden::shown_arguments;
 use super::record::{self, Ending};
+use super::repeat::{Answer, Attempts};
 use super::resolve::{self, Unresolved};
 use super::{
     ExecutionContext, ExecutionLogger, LogError, ProvenPlan, ProvenStep, RunControl, RunEnd,
-    RuntimeError, SignalState, SkillExecutor, StepControl, StepResult,
+    RuntimeError, SignalState, SkillExecutor, StepResult,
 };
 use crate::event::{EndReason, RunEvent, StepDetail};
-use crate::model::{ExecutionLogRecord, ExecutionRequest, ExecutionResult};
+use crate::model::ExecutionLogRecord;
 use crate::process::Stop;
 
 /// How long the log may take for one entry.
@@ -68,17 +68,31 @@ pub(super) struct Unlogged {
 }
 
 /// What a skill is called with.
-struct Call {
-    /// The arguments as one JSON object.
-    input: Vec<u8>,
+pub(super) struct Call {
+    pub(super) arguments: Map<String, Value>,
+    /// The arguments as one JSON object in compact text.
+    pub(super) input: Vec<u8>,
     /// The arguments as they may be shown.
-    shown: Map<String, Value>,
+    pub(super) shown: Map<String, Value>,
 }
 
 impl Call {
     fn new(arguments: Map<String, Value>, shown: Map<String, Value>) -> Self {
-        let input = Value::Object(arguments).to_string().into_bytes();
-        Self { input, shown }
+        // Made of text and numbers, a mapping always has a JSON form.
+        let input = serde_json::to_vec(&arguments).unwrap_or_default();
+        Self {
+            arguments,
+            input,
+            shown,
+        }
+    }
+
+    /// A call with arguments that were not known before the run.
+    pub(super) fn of(step: &ProvenStep, arguments: Map<String, Value>) -> Result<Self, Unresolved> {
+        resolve::check(&step.skill, &arguments)?;
+        let schema = step.skill.manifest.input_schema.as_ref();
+        let shown = shown_arguments(schema, &arguments);
+        Ok(Self::new(arguments, shown))
     }
 }
 
@@ -114,32 +128,24 @@ impl<E: SkillExecutor, L: ExecutionLogger> Ground<'_, E, L> {
             index,
             timeout: step.timeout.duration,
         });
-        let (shown, mut result, ended) = match self.call(step) {
-            Ok(call) => {
-                let (result, ended) = self.watched(index, step, &call).await;
-                (call.shown, result, ended)
-            }
-            Err(Unresolved { code, message }) => {
-                let error = RuntimeError::text(code, &message);
-                let shown = step.shown_arguments.clone();
-                (shown, record::not_started(code, error), Ended::default())
-            }
+        let (mut answer, ended) = match self.call(step) {
+            Ok(call) => self.watched(index, step, call).await,
+            Err(unresolved) => (unanswered(step, &unresolved), Ended::default()),
         };
-        record::check_output(&mut result, step);
+        let (result, by) = (&mut answer.result, answer.by);
         let detail = StepDetail {
             command: std::mem::take(&mut result.command),
-            confinement: step.confinement.clone(),
+            confinement: by.confinement.clone(),
             working_directory: result.working_directory.take(),
             hint: result.hint.take(),
         };
         let finished = record::Finished {
-            arguments: shown,
             started_at,
             duration: self.context.clock().elapsed(start),
-            result,
             ending: ended.ending,
+            answer,
         };
-        let record = record::finished(self.context, index, step, finished);
+        let record = record::finished(self.context, index, finished);
         Over {
             index,
             record: self.keep(record, detail).await,
@@ -151,30 +157,22 @@ impl<E: SkillExecutor, L: ExecutionLogger> Ground<'_, E, L> {
     /// more.
     fn call(&self, step: &ProvenStep) -> Result<Call, Unresolved> {
         let Some(template) = &step.template else {
-            return Ok(Call::new(
-                step.arguments.clone(),
-                step.shown_arguments.clone(),
-            ));
+            let (arguments, shown) = (step.arguments.clone(), step.shown_arguments.clone());
+            return Ok(Call::new(arguments, shown));
         };
-        let arguments = resolve::resolve(template, |index| self.records.borrow()[index].clone())?;
-        resolve::check(&step.skill, &arguments)?;
-        let schema = step.skill.manifest.input_schema.as_ref();
-        let shown = shown_arguments(schema, &arguments);
-        Ok(Call::new(arguments, shown))
+        let record_of = |index: usize| self.records.borrow()[index].clone();
+        Call::of(step, resolve::resolve(template, record_of)?)
     }
 
     /// Owns a running step: its time, the run's time, the signals and the end of the plan.
-    async fn watched(
-        &self,
+    async fn watched<'s>(
+        &'s self,
         index: usize,
         step: &ProvenStep,
-        call: &Call,
-    ) -> (ExecutionResult, Ended) {
-        let (urgency, receiver) = watch::channel(Stop::Run);
-        let execution = self.executor.execute(
-            request(self.context, step, call),
-            self.step_control(index, step, receiver),
-        );
+        call: Call,
+    ) -> (Answer<'s>, Ended) {
+        let urgency = watch::Sender::new(Stop::Run);
+        let execution = Attempts::new(self, index, urgency.clone()).run(call);
         let clock = self.context.clock();
         let step_time = clock.sleep_until_elapsed(clock.now(), step.timeout.duration);
         let run_time = clock.sleep_until_elapsed(self.context.start(), self.plan.timeout.duration);
@@ -187,7 +185,10 @@ impl<E: SkillExecutor, L: ExecutionLogger> Ground<'_, E, L> {
             let runs = ended.ending.is_none();
             let (ending, wanted) = tokio::select! {
                 biased;
-                result = &mut execution => return (result, ended),
+                answer = &mut execution => {
+                    ended.ending = ended.ending.or_else(|| answer.ending.clone());
+                    return (answer, ended);
+                }
                 state = signals.changed_from(seen) => {
                     seen = state;
                     let signal = state.signal().unwrap_or_default();
@@ -216,27 +217,6 @@ impl<E: SkillExecutor, L: ExecutionLogger> Ground<'_, E, L> {
                 *now = wanted.max(*now);
                 more
             });
-        }
-    }
-
-    fn step_control(
-        &self,
-        index: usize,
-        step: &ProvenStep,
-        urgency: watch::Receiver<Stop>,
-    ) -> StepControl {
-        let run_left = self.context.timeout.saturating_sub(self.context.elapsed());
-        StepControl {
-            index,
-            step_name: step.name.clone(),
-            attempt: 1,
-            run_id: self.context.run_id.clone(),
-            assistant_id: self.context.identity.assistant_id.clone(),
-            session_id: self.context.identity.session_id.clone(),
-            grace: step.grace,
-            deadline: deadline_in(step.timeout.duration.min(run_left)),
-            stop: urgency,
-            events: self.run.events.clone(),
         }
     }
 
@@ -304,14 +284,15 @@ async fn halted(halt: &mut watch::Receiver<Option<String>>) -> String {
     }
 }
 
-fn request(context: &ExecutionContext, step: &ProvenStep, call: &Call) -> ExecutionRequest {
-    ExecutionRequest {
-        skill_id: step.skill_id.clone(),
-        input: call.input.clone(),
-        timeout: step.timeout.duration,
-        tenant_id: context.identity.tenant_id.clone(),
-        user_id: context.identity.user_id.clone(),
-        request_id: context.identity.request_id.clone(),
+fn unanswered<'p>(step: &'p ProvenStep, unresolved: &Unresolved) -> Answer<'p> {
+    let error = RuntimeError::text(unresolved.code, &unresolved.message);
+    Answer {
+        result: record::not_started(unresolved.code, error),
+        by: step,
+        is_by_fallback: false,
+        shown: step.shown_arguments.clone(),
+        ending: None,
+        before: None,
     }
 }
 

@@ -19,6 +19,7 @@ mod hostile_plan;
 mod inputs;
 mod log;
 mod references;
+mod retries;
 mod run;
 mod skills;
 mod terminals;

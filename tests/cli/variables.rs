@@ -55,6 +55,7 @@ fn an_empty_variable_is_not_set() {
         "JOBS",
         "KEEP_GOING",
         "FAIL_FAST",
+        "RETRY_UNSAFE",
         "STRICT",
         "MAX_PLAN_SIZE",
         "WORKSPACE",

@@ -17,7 +17,7 @@ use crate::plan::{self, LoadedPlan, Source};
 use crate::process::Zygote;
 use crate::report::{Format, PrintRef, Progress, ReportOptions};
 use crate::runtime::BaseEnvironment;
-use crate::runtime::engine::OnFailure;
+use crate::runtime::engine::{Conduct, OnFailure};
 use crate::runtime::prove::{self, Question};
 use crate::skill::Skill;
 
@@ -44,6 +44,7 @@ pub(super) fn run(args: SkillRunArgs, printer: &Printer) -> Outcome {
         environment: &environment,
         limits,
         sandbox: &sandbox,
+        retry_unsafe: false,
         inputs: None,
     };
     let proof = prove::prove(&mut loaded, &question);
@@ -73,8 +74,11 @@ pub(super) fn run(args: SkillRunArgs, printer: &Printer) -> Outcome {
             problems: Vec::new(),
         },
         sandbox,
-        jobs: NonZeroUsize::MIN,
-        on_failure: OnFailure::Stop,
+        conduct: Conduct {
+            jobs: NonZeroUsize::MIN,
+            on_failure: OnFailure::Stop,
+            retry_unsafe: false,
+        },
     };
     execution.execute(zygote, printer)
 }

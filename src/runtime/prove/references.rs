@@ -4,6 +4,8 @@
 //! schemas rule out, a kind of value that the consumer's schema does not take, an argument that is
 //! wrong beside its references.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value, json};
 
 use crate::model::{ExecutionStep, Place, Problem, Problems};
@@ -115,10 +117,11 @@ fn as_map(value: Value) -> Map<String, Value> {
 
 /// What the schemas say of the steps' outputs.
 pub(super) struct Outputs {
-    /// By the steps' indices, all that an output meets; `None` where nobody asks.
-    steps: Vec<Option<Vec<Value>>>,
+    /// By the steps' indices, all that an output meets, once for each skill that may give it; `None`
+    /// where nobody asks.
+    steps: Vec<Option<Vec<Vec<Value>>>>,
     /// The schemas of the inputs whose values are not known.
-    inputs: Map<String, Value>,
+    inputs: HashMap<String, Vec<Vec<Value>>>,
 }
 
 impl Outputs {
@@ -128,17 +131,26 @@ impl Outputs {
         registry: &Registry,
         given: Option<&Map<String, Value>>,
     ) -> Self {
-        let mut steps: Vec<Option<Vec<Value>>> = vec![None; loaded.plan.steps.len()];
+        let mut steps: Vec<Option<Vec<Vec<Value>>>> = vec![None; loaded.plan.steps.len()];
         for taken in loaded.flow.steps.iter().flat_map(|flow| &flow.takes) {
             steps[*taken].get_or_insert_with(|| {
                 let step = &loaded.plan.steps[*taken];
-                // Why a skill can't be found is said where the step itself is proven.
-                let skill = registry.find(step.skill_id()).ok().flatten();
-                let of_skill = skill.as_deref().map(schemas_of).unwrap_or_default();
-                of_skill
-                    .into_iter()
-                    .chain(step.output_schema.clone())
-                    .collect()
+                let fallback = step
+                    .retry
+                    .as_ref()
+                    .and_then(|retry| retry.fallback.as_ref());
+                let ids = std::iter::once(step.skill_id());
+                let ids = ids.chain(fallback.map(|skill| skill.id.as_str()));
+                ids.map(|id| {
+                    // Why a skill can't be found is said where the step itself is proven.
+                    let skill = registry.find(id).ok().flatten();
+                    let of_skill = skill.as_deref().map(schemas_of).unwrap_or_default();
+                    of_skill
+                        .into_iter()
+                        .chain(step.output_schema.clone())
+                        .collect()
+                })
+                .collect()
             });
         }
         let is_known = |name: &String, schema: &Value| {
@@ -146,22 +158,21 @@ impl Outputs {
         };
         let inputs = loaded.plan.inputs.iter();
         let inputs = inputs.filter(|(name, schema)| !is_known(name, schema));
-        let inputs = inputs
-            .map(|(name, schema)| (name.clone(), schema.clone()))
-            .collect();
+        let inputs = inputs.map(|(name, schema)| (name.clone(), vec![vec![schema.clone()]]));
+        let inputs = inputs.collect();
         Self { steps, inputs }
     }
 
-    /// All that the value meets which `reference` leads into, and the path into that value.
-    fn source<'s>(&'s self, reference: &'s Reference) -> (&'s [Value], &'s [String]) {
+    /// What is known of the value that `reference` leads into, and the path into that value.
+    fn source<'s>(&'s self, reference: &'s Reference) -> (&'s [Vec<Value>], &'s [String]) {
         match (reference.origin, reference.path.split_first()) {
             (Origin::Step(step), _) => {
                 let schemas = self.steps[step].as_deref().unwrap_or_default();
                 (schemas, &reference.path)
             }
             (Origin::Inputs, Some((name, path))) => {
-                let schema = self.inputs.get(name).map(std::slice::from_ref);
-                (schema.unwrap_or_default(), path)
+                let schemas = self.inputs.get(name).map(Vec::as_slice);
+                (schemas.unwrap_or_default(), path)
             }
             (Origin::Inputs, None) => (&[], &[]),
         }
@@ -190,26 +201,41 @@ impl Outputs {
                 arguments: &as_written,
                 below,
             };
-            let parts = schemas.iter().map(|schema| part_of(schema, path));
-            match parts.reduce(Part::and) {
-                Some(Part::Excluded(exclusion)) => {
+            match part(schemas, path) {
+                Part::Excluded(exclusion) => {
                     problems.push_error_with(|| spot.no_such_field(&exclusion, schemas));
                     return;
                 }
-                Some(Part::Possible(kinds)) if is_whole => {
+                Part::Possible(kinds) => {
+                    let kinds = if is_whole { kinds } else { Kinds::TEXT };
                     spot.check_kind(kinds, skill, problems);
                 }
-                _ if !is_whole => spot.check_kind(Kinds::TEXT, skill, problems),
-                _ => {}
             }
-            if let Some(problem) = schemas
-                .iter()
-                .find_map(|schema| spot.doubtful_field(schema))
+            if let [schemas] = schemas
+                && let Some(doubt) = schemas
+                    .iter()
+                    .find_map(|schema| spot.doubtful_field(schema))
             {
-                problems.push(problem);
+                problems.push(doubt);
             }
         });
     }
+}
+
+/// What is known of the part at `path` of a value that meets all schemas of one of the lists.
+fn part(schemas: &[Vec<Value>], path: &[String]) -> Part {
+    let anything = Part::Possible(Kinds::ALL);
+    let of_one = |schemas: &Vec<Value>| {
+        let parts = schemas.iter().map(|schema| part_of(schema, path));
+        parts
+            .reduce(Part::and)
+            .unwrap_or(Part::Possible(Kinds::ALL))
+    };
+    schemas
+        .iter()
+        .map(of_one)
+        .reduce(Part::or)
+        .unwrap_or(anything)
 }
 
 /// The schemas that the output of `skill` meets, all of them.
@@ -238,7 +264,7 @@ struct Spot<'s> {
 }
 
 impl Spot<'_> {
-    fn no_such_field(&self, exclusion: &Exclusion, schemas: &[Value]) -> Problem {
+    fn no_such_field(&self, exclusion: &Exclusion, schemas: &[Vec<Value>]) -> Problem {
         let Exclusion {
             depth,
             kinds,
@@ -257,10 +283,7 @@ impl Spot<'_> {
         };
         let problem =
             Problem::error("unknown_field", Place::value(&self.pointer), message).got(missing);
-        let is_possible = |path: &[String]| {
-            let mut parts = schemas.iter().map(|schema| part_of(schema, path));
-            parts.all(|part| matches!(part, Part::Possible(_)))
-        };
+        let is_possible = |path: &[String]| matches!(part(schemas, path), Part::Possible(_));
         let unwrapped = WRAPPERS.contains(&missing).then(|| {
             let mut path = path.to_vec();
             path.remove(*depth);
