@@ -15,6 +15,7 @@ use super::id::SkillId;
 use super::manifest::{Execution, Manifest};
 use super::program::{Program, ProgramError, ProgramPlaces, resolve};
 use super::schema::{Schema, SchemaError, Unknown};
+use super::violation::Violation;
 use crate::model::{Place, Problem, Problems, StepType};
 use crate::plan::Document;
 use crate::plan::decode::escape_token;
@@ -178,9 +179,17 @@ pub fn check_output(schema: &Schema, output: &Value) -> Result<(), String> {
     let told: Vec<String> = violations
         .iter()
         .take(MAX_TOLD_OF_OUTPUT)
-        .map(|violation| match violation.pointer.as_str() {
-            "" => violation.message.clone(),
-            pointer => format!("{} (at {pointer})", violation.message),
+        .map(|violation| {
+            let Violation {
+                message,
+                pointer,
+                rule,
+                ..
+            } = violation;
+            match pointer.as_str() {
+                "" => format!("{message} (by {rule})"),
+                pointer => format!("{message} (at {pointer}, by {rule})"),
+            }
         })
         .collect();
     let rest = match violations.len().saturating_sub(MAX_TOLD_OF_OUTPUT) {
