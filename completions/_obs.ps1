@@ -32,6 +32,7 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Prove a plan and run it')
             [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Say everything that is wrong with a plan, and run nothing')
+            [CompletionResult]::new('graph', 'graph', [CompletionResultType]::ParameterValue, 'Draw which step of a plan waits for which')
             [CompletionResult]::new('skills', 'skills', [CompletionResultType]::ParameterValue, 'List, show, check, make and try skills')
             [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Show what this machine can enforce, found by trying')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script for a shell')
@@ -88,6 +89,18 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
             [CompletionResult]::new('--max-plan-size', '--max-plan-size', [CompletionResultType]::ParameterName, 'The largest plan that is read, in bytes')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected')
             [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Take warnings as errors')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'obs;graph' {
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'What is printed')
+            [CompletionResult]::new('--max-plan-size', '--max-plan-size', [CompletionResultType]::ParameterName, 'The largest plan that is read, in bytes')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
@@ -242,6 +255,7 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
         'obs;help' {
             [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Prove a plan and run it')
             [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Say everything that is wrong with a plan, and run nothing')
+            [CompletionResult]::new('graph', 'graph', [CompletionResultType]::ParameterValue, 'Draw which step of a plan waits for which')
             [CompletionResult]::new('skills', 'skills', [CompletionResultType]::ParameterValue, 'List, show, check, make and try skills')
             [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Show what this machine can enforce, found by trying')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script for a shell')
@@ -253,6 +267,9 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
             break
         }
         'obs;help;validate' {
+            break
+        }
+        'obs;help;graph' {
             break
         }
         'obs;help;skills' {

@@ -22,6 +22,9 @@ _obs() {
             obs,doctor)
                 cmd="obs__subcmd__doctor"
                 ;;
+            obs,graph)
+                cmd="obs__subcmd__graph"
+                ;;
             obs,help)
                 cmd="obs__subcmd__help"
                 ;;
@@ -42,6 +45,9 @@ _obs() {
                 ;;
             obs__subcmd__help,doctor)
                 cmd="obs__subcmd__help__subcmd__doctor"
+                ;;
+            obs__subcmd__help,graph)
+                cmd="obs__subcmd__help__subcmd__graph"
                 ;;
             obs__subcmd__help,help)
                 cmd="obs__subcmd__help__subcmd__help"
@@ -116,7 +122,7 @@ _obs() {
 
     case "${cmd}" in
         obs)
-            opts="-q -v -h -V --color --quiet --verbose --help --version run validate skills doctor completions man help"
+            opts="-q -v -h -V --color --quiet --verbose --help --version run validate graph skills doctor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -173,8 +179,34 @@ _obs() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        obs__subcmd__graph)
+            opts="-q -v -h --format --max-plan-size --color --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "mermaid dot tree" -- "${cur}"))
+                    return 0
+                    ;;
+                --max-plan-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         obs__subcmd__help)
-            opts="run validate skills doctor completions man help"
+            opts="run validate graph skills doctor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -202,6 +234,20 @@ _obs() {
             return 0
             ;;
         obs__subcmd__help__subcmd__doctor)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        obs__subcmd__help__subcmd__graph)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -29,6 +29,7 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand --version 'Print version'
             cand run 'Prove a plan and run it'
             cand validate 'Say everything that is wrong with a plan, and run nothing'
+            cand graph 'Draw which step of a plan waits for which'
             cand skills 'List, show, check, make and try skills'
             cand doctor 'Show what this machine can enforce, found by trying'
             cand completions 'Print the completion script for a shell'
@@ -83,6 +84,17 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand --max-plan-size 'The largest plan that is read, in bytes'
             cand --color 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected'
             cand --strict 'Take warnings as errors'
+            cand -q 'Be silent on success; failures are always told'
+            cand --quiet 'Be silent on success; failures are always told'
+            cand -v 'Tell more: CPU and memory of each step'
+            cand --verbose 'Tell more: CPU and memory of each step'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'obs;graph'= {
+            cand --format 'What is printed'
+            cand --max-plan-size 'The largest plan that is read, in bytes'
+            cand --color 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected'
             cand -q 'Be silent on success; failures are always told'
             cand --quiet 'Be silent on success; failures are always told'
             cand -v 'Tell more: CPU and memory of each step'
@@ -220,6 +232,7 @@ set edit:completion:arg-completer[obs] = {|@words|
         &'obs;help'= {
             cand run 'Prove a plan and run it'
             cand validate 'Say everything that is wrong with a plan, and run nothing'
+            cand graph 'Draw which step of a plan waits for which'
             cand skills 'List, show, check, make and try skills'
             cand doctor 'Show what this machine can enforce, found by trying'
             cand completions 'Print the completion script for a shell'
@@ -229,6 +242,8 @@ set edit:completion:arg-completer[obs] = {|@words|
         &'obs;help;run'= {
         }
         &'obs;help;validate'= {
+        }
+        &'obs;help;graph'= {
         }
         &'obs;help;skills'= {
             cand list 'List all skills with their descriptions'

@@ -90,6 +90,8 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Say everything that is wrong with a plan, and run nothing
     Validate(ValidateArgs),
+    /// Draw which step of a plan waits for which
+    Graph(GraphArgs),
     /// List, show, check, make and try skills
     #[command(subcommand)]
     Skills(SkillsCommand),
@@ -497,6 +499,40 @@ pub enum ProblemFormat {
     Json,
     /// GitHub workflow commands.
     Github,
+}
+
+/// `obs graph`.
+#[derive(Debug, Args)]
+#[command(after_help = GRAPH_EXAMPLES)]
+pub struct GraphArgs {
+    /// The plan, JSON or YAML; `-` reads standard input
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub plan: PathBuf,
+    /// What is printed
+    #[arg(long, value_name = "FORMAT", default_value = "mermaid")]
+    pub format: GraphFormat,
+    /// The largest plan that is read, in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MAX_BYTES)]
+    pub max_plan_size: u64,
+}
+
+const GRAPH_EXAMPLES: &str = "\
+Examples:
+  obs graph plan.yaml --format tree           on the terminal
+  obs graph plan.yaml                         for a ```mermaid block in Markdown
+  obs graph plan.yaml --format dot | dot -Tsvg > plan.svg
+
+Solid lines carry what a step gives, dashed ones only say who comes first. Skills are not looked for.";
+
+/// How a graph is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    /// A Mermaid flowchart.
+    Mermaid,
+    /// Graphviz's language.
+    Dot,
+    /// A tree of text.
+    Tree,
 }
 
 /// `obs skills`.

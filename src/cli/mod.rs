@@ -11,6 +11,7 @@ mod error;
 mod execution;
 pub mod exit_code;
 mod generate;
+mod graph;
 mod inputs;
 mod panic;
 mod parse;
@@ -82,6 +83,7 @@ fn dispatch(command: Command, printer: &Printer) -> Outcome {
     match command {
         Command::Run(args) => run::run(*args, printer),
         Command::Validate(args) => validate::validate(&args, printer),
+        Command::Graph(args) => Ok(graph::graph(&args, printer)),
         Command::Skills(command) => skills::skills(command, printer),
         Command::Doctor { format } => doctor::doctor(format, printer),
         Command::Completions { shell } => Ok(generate::completions(shell, printer)),

@@ -14,6 +14,7 @@ mod examples;
 mod exit_codes;
 mod flows;
 mod generated;
+mod graph;
 mod hostile_output;
 mod hostile_plan;
 mod inputs;
