@@ -42,6 +42,8 @@ enum Obeys {
 #[derive(Default)]
 struct Fake {
     started: RefCell<Vec<String>>,
+    /// The steps as they begin (true) and end.
+    trace: RefCell<Vec<(usize, bool)>>,
     /// The steps that run now, and the most that ever did.
     running: Cell<usize>,
     most: Cell<usize>,
@@ -54,6 +56,7 @@ impl SkillExecutor for Fake {
         mut control: StepControl,
     ) -> ExecutionResult {
         self.started.borrow_mut().push(request.skill_id.clone());
+        self.trace.borrow_mut().push((control.index, true));
         self.running.set(self.running.get() + 1);
         self.most.set(self.most.get().max(self.running.get()));
         let (takes, mut status, obeys) = script(&request.skill_id);
@@ -73,6 +76,7 @@ impl SkillExecutor for Fake {
             },
         };
         self.running.set(self.running.get() - 1);
+        self.trace.borrow_mut().push((control.index, false));
         result(status)
     }
 
@@ -248,6 +252,7 @@ fn statuses(outcome: &RunOutcome) -> Vec<&'static str> {
 }
 
 mod flows;
+mod properties;
 mod retries;
 
 #[tokio::test(start_paused = true)]
