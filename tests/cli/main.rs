@@ -26,3 +26,4 @@ mod skills;
 mod terminals;
 mod validate;
 mod variables;
+mod wrong_plans;
