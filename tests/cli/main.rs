@@ -18,6 +18,7 @@ mod graph;
 mod hostile_output;
 mod hostile_plan;
 mod inputs;
+mod large_plans;
 mod log;
 mod references;
 mod retries;
