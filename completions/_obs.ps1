@@ -33,6 +33,7 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Prove a plan and run it')
             [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Say everything that is wrong with a plan, and run nothing')
+            [CompletionResult]::new('graph', 'graph', [CompletionResultType]::ParameterValue, 'Draw which step of a plan waits for which')
             [CompletionResult]::new('skills', 'skills', [CompletionResultType]::ParameterValue, 'List, show, check, make and try skills')
             [CompletionResult]::new('runs', 'runs', [CompletionResultType]::ParameterValue, 'List the runs that are kept, the newest first')
             [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Show the records of runs')
@@ -60,6 +61,8 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Bound on the whole run: replaces the default of 10m, caps the plan''s own')
             [CompletionResult]::new('--step-timeout', '--step-timeout', [CompletionResultType]::ParameterName, 'Bound on each step: replaces the default of 120s, caps what plan and manifest say')
             [CompletionResult]::new('--grace', '--grace', [CompletionResultType]::ParameterName, 'Time between SIGTERM and SIGKILL for skills that don''t say [default: 5s]')
+            [CompletionResult]::new('--set', '--set', [CompletionResultType]::ParameterName, 'Set an input of the plan; may be given more than once')
+            [CompletionResult]::new('--inputs', '--inputs', [CompletionResultType]::ParameterName, 'Read inputs of the plan from a JSON or YAML file; `-` reads standard input')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'What standard output gets')
             [CompletionResult]::new('--print', '--print', [CompletionResultType]::ParameterName, 'Print one value of one step''s output, and nothing else, on standard output')
             [CompletionResult]::new('--progress', '--progress', [CompletionResultType]::ParameterName, 'How progress is shown on standard error')
@@ -75,6 +78,7 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
             [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Refuse a plan that has warnings')
             [CompletionResult]::new('--keep-going', '--keep-going', [CompletionResultType]::ParameterName, 'After a failed step, skip only what depends on it, directly or not')
             [CompletionResult]::new('--fail-fast', '--fail-fast', [CompletionResultType]::ParameterName, 'After a failed step, cancel what still runs')
+            [CompletionResult]::new('--retry-unsafe', '--retry-unsafe', [CompletionResultType]::ParameterName, 'Do what `retry` says also for skills that are not marked as idempotent')
             [CompletionResult]::new('--allow-changed', '--allow-changed', [CompletionResultType]::ParameterName, 'With `--resume`, run steps again that may have had their effect and are not safe to run twice')
             [CompletionResult]::new('--stream', '--stream', [CompletionResultType]::ParameterName, 'Show what skills write to standard error while they run')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
@@ -89,10 +93,25 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
             [CompletionResult]::new('--skills', '--skills', [CompletionResultType]::ParameterName, 'Look for skills below DIR first; may be given more than once')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How problems are shown')
             [CompletionResult]::new('--workspace', '--workspace', [CompletionResultType]::ParameterName, 'The directory that skills would work in [default: where obs was started]')
+            [CompletionResult]::new('--set', '--set', [CompletionResultType]::ParameterName, 'Set an input of the plan; may be given more than once')
+            [CompletionResult]::new('--inputs', '--inputs', [CompletionResultType]::ParameterName, 'Read inputs of the plan from a JSON or YAML file; `-` reads standard input')
             [CompletionResult]::new('--max-plan-size', '--max-plan-size', [CompletionResultType]::ParameterName, 'The largest plan that is read, in bytes')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected')
             [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]')
             [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Take warnings as errors')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'obs;graph' {
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'What is printed')
+            [CompletionResult]::new('--max-plan-size', '--max-plan-size', [CompletionResultType]::ParameterName, 'The largest plan that is read, in bytes')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
@@ -370,6 +389,7 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
         'obs;help' {
             [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Prove a plan and run it')
             [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Say everything that is wrong with a plan, and run nothing')
+            [CompletionResult]::new('graph', 'graph', [CompletionResultType]::ParameterValue, 'Draw which step of a plan waits for which')
             [CompletionResult]::new('skills', 'skills', [CompletionResultType]::ParameterValue, 'List, show, check, make and try skills')
             [CompletionResult]::new('runs', 'runs', [CompletionResultType]::ParameterValue, 'List the runs that are kept, the newest first')
             [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Show the records of runs')
@@ -385,6 +405,9 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
             break
         }
         'obs;help;validate' {
+            break
+        }
+        'obs;help;graph' {
             break
         }
         'obs;help;skills' {

@@ -25,6 +25,9 @@ _obs() {
             obs,doctor)
                 cmd="obs__subcmd__doctor"
                 ;;
+            obs,graph)
+                cmd="obs__subcmd__graph"
+                ;;
             obs,help)
                 cmd="obs__subcmd__help"
                 ;;
@@ -69,6 +72,9 @@ _obs() {
                 ;;
             obs__subcmd__help,doctor)
                 cmd="obs__subcmd__help__subcmd__doctor"
+                ;;
+            obs__subcmd__help,graph)
+                cmd="obs__subcmd__help__subcmd__graph"
                 ;;
             obs__subcmd__help,help)
                 cmd="obs__subcmd__help__subcmd__help"
@@ -170,7 +176,7 @@ _obs() {
 
     case "${cmd}" in
         obs)
-            opts="-q -v -h -V --color --quiet --verbose --state-dir --help --version run validate skills runs logs verify circuits doctor completions man help"
+            opts="-q -v -h -V --color --quiet --verbose --state-dir --help --version run validate graph skills runs logs verify circuits doctor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -344,8 +350,41 @@ _obs() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        obs__subcmd__graph)
+            opts="-q -v -h --format --max-plan-size --color --quiet --verbose --state-dir --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "mermaid dot tree" -- "${cur}"))
+                    return 0
+                    ;;
+                --max-plan-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         obs__subcmd__help)
-            opts="run validate skills runs logs verify circuits doctor completions man help"
+            opts="run validate graph skills runs logs verify circuits doctor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -401,6 +440,20 @@ _obs() {
             return 0
             ;;
         obs__subcmd__help__subcmd__doctor)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        obs__subcmd__help__subcmd__graph)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -685,7 +738,7 @@ _obs() {
             return 0
             ;;
         obs__subcmd__run)
-            opts="-j -q -v -h --skills --dry-run --strict --max-plan-size --jobs --keep-going --fail-fast --resume --allow-changed --circuit-breaker --workspace --run-dir --sandbox --max-memory --max-cpu --max-processes --timeout --step-timeout --grace --format --print --stream --progress --log --request-id --assistant-id --session-id --tenant-id --user-id --color --quiet --verbose --state-dir --help"
+            opts="-j -q -v -h --skills --dry-run --strict --max-plan-size --jobs --keep-going --fail-fast --retry-unsafe --resume --allow-changed --circuit-breaker --workspace --run-dir --sandbox --max-memory --max-cpu --max-processes --timeout --step-timeout --grace --set --inputs --format --print --stream --progress --log --request-id --assistant-id --session-id --tenant-id --user-id --color --quiet --verbose --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -758,6 +811,25 @@ _obs() {
                     ;;
                 --grace)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --inputs)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --format)
@@ -1306,7 +1378,7 @@ _obs() {
             return 0
             ;;
         obs__subcmd__validate)
-            opts="-q -v -h --skills --format --strict --workspace --max-plan-size --color --quiet --verbose --state-dir --help"
+            opts="-q -v -h --skills --format --strict --workspace --set --inputs --max-plan-size --color --quiet --verbose --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1327,6 +1399,25 @@ _obs() {
                     COMPREPLY=()
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --inputs)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
                     fi
                     return 0
                     ;;

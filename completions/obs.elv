@@ -30,6 +30,7 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand --version 'Print version'
             cand run 'Prove a plan and run it'
             cand validate 'Say everything that is wrong with a plan, and run nothing'
+            cand graph 'Draw which step of a plan waits for which'
             cand skills 'List, show, check, make and try skills'
             cand runs 'List the runs that are kept, the newest first'
             cand logs 'Show the records of runs'
@@ -56,6 +57,8 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand --timeout 'Bound on the whole run: replaces the default of 10m, caps the plan''s own'
             cand --step-timeout 'Bound on each step: replaces the default of 120s, caps what plan and manifest say'
             cand --grace 'Time between SIGTERM and SIGKILL for skills that don''t say [default: 5s]'
+            cand --set 'Set an input of the plan; may be given more than once'
+            cand --inputs 'Read inputs of the plan from a JSON or YAML file; `-` reads standard input'
             cand --format 'What standard output gets'
             cand --print 'Print one value of one step''s output, and nothing else, on standard output'
             cand --progress 'How progress is shown on standard error'
@@ -71,6 +74,7 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand --strict 'Refuse a plan that has warnings'
             cand --keep-going 'After a failed step, skip only what depends on it, directly or not'
             cand --fail-fast 'After a failed step, cancel what still runs'
+            cand --retry-unsafe 'Do what `retry` says also for skills that are not marked as idempotent'
             cand --allow-changed 'With `--resume`, run steps again that may have had their effect and are not safe to run twice'
             cand --stream 'Show what skills write to standard error while they run'
             cand -q 'Be silent on success; failures are always told'
@@ -84,10 +88,24 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand --skills 'Look for skills below DIR first; may be given more than once'
             cand --format 'How problems are shown'
             cand --workspace 'The directory that skills would work in [default: where obs was started]'
+            cand --set 'Set an input of the plan; may be given more than once'
+            cand --inputs 'Read inputs of the plan from a JSON or YAML file; `-` reads standard input'
             cand --max-plan-size 'The largest plan that is read, in bytes'
             cand --color 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected'
             cand --state-dir 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]'
             cand --strict 'Take warnings as errors'
+            cand -q 'Be silent on success; failures are always told'
+            cand --quiet 'Be silent on success; failures are always told'
+            cand -v 'Tell more: CPU and memory of each step'
+            cand --verbose 'Tell more: CPU and memory of each step'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'obs;graph'= {
+            cand --format 'What is printed'
+            cand --max-plan-size 'The largest plan that is read, in bytes'
+            cand --color 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected'
+            cand --state-dir 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]'
             cand -q 'Be silent on success; failures are always told'
             cand --quiet 'Be silent on success; failures are always told'
             cand -v 'Tell more: CPU and memory of each step'
@@ -336,6 +354,7 @@ set edit:completion:arg-completer[obs] = {|@words|
         &'obs;help'= {
             cand run 'Prove a plan and run it'
             cand validate 'Say everything that is wrong with a plan, and run nothing'
+            cand graph 'Draw which step of a plan waits for which'
             cand skills 'List, show, check, make and try skills'
             cand runs 'List the runs that are kept, the newest first'
             cand logs 'Show the records of runs'
@@ -349,6 +368,8 @@ set edit:completion:arg-completer[obs] = {|@words|
         &'obs;help;run'= {
         }
         &'obs;help;validate'= {
+        }
+        &'obs;help;graph'= {
         }
         &'obs;help;skills'= {
             cand list 'List all skills with their descriptions'

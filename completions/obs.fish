@@ -34,6 +34,7 @@ complete -c obs -n "__fish_obs_needs_command" -s h -l help -d 'Print help (see m
 complete -c obs -n "__fish_obs_needs_command" -s V -l version -d 'Print version'
 complete -c obs -n "__fish_obs_needs_command" -f -a "run" -d 'Prove a plan and run it'
 complete -c obs -n "__fish_obs_needs_command" -f -a "validate" -d 'Say everything that is wrong with a plan, and run nothing'
+complete -c obs -n "__fish_obs_needs_command" -f -a "graph" -d 'Draw which step of a plan waits for which'
 complete -c obs -n "__fish_obs_needs_command" -f -a "skills" -d 'List, show, check, make and try skills'
 complete -c obs -n "__fish_obs_needs_command" -f -a "runs" -d 'List the runs that are kept, the newest first'
 complete -c obs -n "__fish_obs_needs_command" -f -a "logs" -d 'Show the records of runs'
@@ -61,6 +62,8 @@ complete -c obs -n "__fish_obs_using_subcommand run" -l max-processes -d 'The mo
 complete -c obs -n "__fish_obs_using_subcommand run" -l timeout -d 'Bound on the whole run: replaces the default of 10m, caps the plan\'s own' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l step-timeout -d 'Bound on each step: replaces the default of 120s, caps what plan and manifest say' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l grace -d 'Time between SIGTERM and SIGKILL for skills that don\'t say [default: 5s]' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l set -d 'Set an input of the plan; may be given more than once' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l inputs -d 'Read inputs of the plan from a JSON or YAML file; `-` reads standard input' -r -F
 complete -c obs -n "__fish_obs_using_subcommand run" -l format -d 'What standard output gets' -r -f -a "table\t'A table of the steps, at the end'
 jsonl\t'Each record as one line, as its step finishes'
 json\t'One document, at the end'
@@ -84,6 +87,7 @@ complete -c obs -n "__fish_obs_using_subcommand run" -l dry-run -d 'Prove the pl
 complete -c obs -n "__fish_obs_using_subcommand run" -l strict -d 'Refuse a plan that has warnings'
 complete -c obs -n "__fish_obs_using_subcommand run" -l keep-going -d 'After a failed step, skip only what depends on it, directly or not'
 complete -c obs -n "__fish_obs_using_subcommand run" -l fail-fast -d 'After a failed step, cancel what still runs'
+complete -c obs -n "__fish_obs_using_subcommand run" -l retry-unsafe -d 'Do what `retry` says also for skills that are not marked as idempotent'
 complete -c obs -n "__fish_obs_using_subcommand run" -l allow-changed -d 'With `--resume`, run steps again that may have had their effect and are not safe to run twice'
 complete -c obs -n "__fish_obs_using_subcommand run" -l stream -d 'Show what skills write to standard error while they run'
 complete -c obs -n "__fish_obs_using_subcommand run" -s q -l quiet -d 'Be silent on success; failures are always told'
@@ -94,6 +98,8 @@ complete -c obs -n "__fish_obs_using_subcommand validate" -l format -d 'How prob
 json\t'One JSON array, enough for a model to repair its plan'
 github\t'GitHub workflow commands'"
 complete -c obs -n "__fish_obs_using_subcommand validate" -l workspace -d 'The directory that skills would work in [default: where obs was started]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand validate" -l set -d 'Set an input of the plan; may be given more than once' -r
+complete -c obs -n "__fish_obs_using_subcommand validate" -l inputs -d 'Read inputs of the plan from a JSON or YAML file; `-` reads standard input' -r -F
 complete -c obs -n "__fish_obs_using_subcommand validate" -l max-plan-size -d 'The largest plan that is read, in bytes' -r
 complete -c obs -n "__fish_obs_using_subcommand validate" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
@@ -103,6 +109,17 @@ complete -c obs -n "__fish_obs_using_subcommand validate" -l strict -d 'Take war
 complete -c obs -n "__fish_obs_using_subcommand validate" -s q -l quiet -d 'Be silent on success; failures are always told'
 complete -c obs -n "__fish_obs_using_subcommand validate" -s v -l verbose -d 'Tell more: CPU and memory of each step'
 complete -c obs -n "__fish_obs_using_subcommand validate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c obs -n "__fish_obs_using_subcommand graph" -l format -d 'What is printed' -r -f -a "mermaid\t'A Mermaid flowchart'
+dot\t'Graphviz\'s language'
+tree\t'A tree of text'"
+complete -c obs -n "__fish_obs_using_subcommand graph" -l max-plan-size -d 'The largest plan that is read, in bytes' -r
+complete -c obs -n "__fish_obs_using_subcommand graph" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+always\t'Everywhere'
+never\t'Nowhere'"
+complete -c obs -n "__fish_obs_using_subcommand graph" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand graph" -s q -l quiet -d 'Be silent on success; failures are always told'
+complete -c obs -n "__fish_obs_using_subcommand graph" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand graph" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
@@ -290,17 +307,18 @@ complete -c obs -n "__fish_obs_using_subcommand man" -l state-dir -d 'Where runs
 complete -c obs -n "__fish_obs_using_subcommand man" -s q -l quiet -d 'Be silent on success; failures are always told'
 complete -c obs -n "__fish_obs_using_subcommand man" -s v -l verbose -d 'Tell more: CPU and memory of each step'
 complete -c obs -n "__fish_obs_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate skills runs logs verify circuits doctor completions man help" -f -a "run" -d 'Prove a plan and run it'
-complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate skills runs logs verify circuits doctor completions man help" -f -a "validate" -d 'Say everything that is wrong with a plan, and run nothing'
-complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate skills runs logs verify circuits doctor completions man help" -f -a "skills" -d 'List, show, check, make and try skills'
-complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate skills runs logs verify circuits doctor completions man help" -f -a "runs" -d 'List the runs that are kept, the newest first'
-complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate skills runs logs verify circuits doctor completions man help" -f -a "logs" -d 'Show the records of runs'
-complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate skills runs logs verify circuits doctor completions man help" -f -a "verify" -d 'Say whether records are still what they were when they were kept'
-complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate skills runs logs verify circuits doctor completions man help" -f -a "circuits" -d 'List the skills that keep failing, and call them again'
-complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate skills runs logs verify circuits doctor completions man help" -f -a "doctor" -d 'Show what this machine can enforce, found by trying'
-complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate skills runs logs verify circuits doctor completions man help" -f -a "completions" -d 'Print the completion script for a shell'
-complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate skills runs logs verify circuits doctor completions man help" -f -a "man" -d 'Print the manual page'
-complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate skills runs logs verify circuits doctor completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills runs logs verify circuits doctor completions man help" -f -a "run" -d 'Prove a plan and run it'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills runs logs verify circuits doctor completions man help" -f -a "validate" -d 'Say everything that is wrong with a plan, and run nothing'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills runs logs verify circuits doctor completions man help" -f -a "graph" -d 'Draw which step of a plan waits for which'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills runs logs verify circuits doctor completions man help" -f -a "skills" -d 'List, show, check, make and try skills'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills runs logs verify circuits doctor completions man help" -f -a "runs" -d 'List the runs that are kept, the newest first'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills runs logs verify circuits doctor completions man help" -f -a "logs" -d 'Show the records of runs'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills runs logs verify circuits doctor completions man help" -f -a "verify" -d 'Say whether records are still what they were when they were kept'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills runs logs verify circuits doctor completions man help" -f -a "circuits" -d 'List the skills that keep failing, and call them again'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills runs logs verify circuits doctor completions man help" -f -a "doctor" -d 'Show what this machine can enforce, found by trying'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills runs logs verify circuits doctor completions man help" -f -a "completions" -d 'Print the completion script for a shell'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills runs logs verify circuits doctor completions man help" -f -a "man" -d 'Print the manual page'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills runs logs verify circuits doctor completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from skills" -f -a "list" -d 'List all skills with their descriptions'
 complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from skills" -f -a "show" -d 'Show one skill: what it takes, gives, runs and may do'
 complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from skills" -f -a "check" -d 'Check the manifests of skills'

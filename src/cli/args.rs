@@ -21,7 +21,7 @@ use super::printer::ColorChoice;
 use crate::model::parse_duration;
 use crate::plan::DEFAULT_MAX_BYTES;
 use crate::report::{Format, PrintRef, Progress};
-use crate::runtime::engine::OnFailure;
+use crate::runtime::engine::{Conduct, OnFailure};
 use crate::runtime::prove::TimeFlags;
 
 /// Prove, confine and run execution plans: lists of skill calls that a language model wrote.
@@ -100,6 +100,8 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Say everything that is wrong with a plan, and run nothing
     Validate(ValidateArgs),
+    /// Draw which step of a plan waits for which
+    Graph(GraphArgs),
     /// List, show, check, make and try skills
     #[command(subcommand)]
     Skills(SkillsCommand),
@@ -187,6 +189,9 @@ pub struct RunArgs {
     /// How long things may take.
     #[command(flatten)]
     pub time: TimeArgs,
+    /// What the plan's inputs are.
+    #[command(flatten)]
+    pub inputs: InputArgs,
     /// What is shown.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -202,6 +207,7 @@ Examples:
   obs run plan.yaml --format jsonl | jq .status
   obs run plan.yaml --print report.markdown > report.md
   obs run plan.yaml --timeout 5m --step-timeout 30s --keep-going
+  obs run plan.yaml --set count=3             give the plan's input `count`
   obs run plan.yaml --jobs 8 --fail-fast      eight steps at once, until one fails
   obs run plan.yaml --resume                  go on where its last run ended
   obs run plan.yaml --log run.jsonl --progress lines -q
@@ -209,6 +215,32 @@ Examples:
 
 Standard output holds data only: the table, records or the printed value. Progress and failure
 reports go to standard error.";
+
+/// What the plan's inputs are.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Inputs")]
+pub struct InputArgs {
+    /// Set an input of the plan; may be given more than once
+    ///
+    /// The value is JSON where the input's schema or its own form says so, else text. It wins over the
+    /// file of `--inputs`.
+    #[arg(
+        long = "set",
+        env = "OBS_SET",
+        hide_env_values = true,
+        value_name = "KEY=VALUE"
+    )]
+    pub set: Vec<String>,
+    /// Read inputs of the plan from a JSON or YAML file; `-` reads standard input
+    #[arg(
+        long = "inputs",
+        env = "OBS_INPUTS",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub file: Option<PathBuf>,
+}
 
 /// Which steps run, and how many.
 #[derive(Debug, Clone, Args)]
@@ -231,21 +263,24 @@ pub struct OrderArgs {
     #[arg(long, env = "OBS_FAIL_FAST", hide_env_values = true)]
     #[arg(conflicts_with = "keep_going", value_parser = BoolishValueParser::new())]
     pub fail_fast: bool,
+    /// Do what `retry` says also for skills that are not marked as idempotent
+    #[arg(long, env = "OBS_RETRY_UNSAFE", hide_env_values = true)]
+    #[arg(value_parser = BoolishValueParser::new())]
+    pub retry_unsafe: bool,
 }
 
 impl OrderArgs {
-    /// The most steps that run at the same time.
-    pub(super) fn jobs(&self) -> NonZeroUsize {
+    /// The flags as the engine takes them.
+    pub(super) fn conduct(&self) -> Conduct {
         let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        self.jobs.unwrap_or_else(cores)
-    }
-
-    /// What a failed step means for the others.
-    pub(super) fn on_failure(&self) -> OnFailure {
-        match (self.keep_going, self.fail_fast) {
-            (true, _) => OnFailure::KeepGoing,
-            (_, true) => OnFailure::Cancel,
-            _ => OnFailure::Stop,
+        Conduct {
+            jobs: self.jobs.unwrap_or_else(cores),
+            on_failure: match (self.keep_going, self.fail_fast) {
+                (true, _) => OnFailure::KeepGoing,
+                (_, true) => OnFailure::Cancel,
+                _ => OnFailure::Stop,
+            },
+            retry_unsafe: self.retry_unsafe,
         }
     }
 }
@@ -460,6 +495,9 @@ pub struct ValidateArgs {
     /// The directory that skills would work in [default: where obs was started]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub workspace: Option<PathBuf>,
+    /// What the plans' inputs would be; those that are not given are not known yet.
+    #[command(flatten)]
+    pub inputs: InputArgs,
     /// The largest plan that is read, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MAX_BYTES)]
     pub max_plan_size: u64,
@@ -483,6 +521,40 @@ pub enum ProblemFormat {
     Json,
     /// GitHub workflow commands.
     Github,
+}
+
+/// `obs graph`.
+#[derive(Debug, Args)]
+#[command(after_help = GRAPH_EXAMPLES)]
+pub struct GraphArgs {
+    /// The plan, JSON or YAML; `-` reads standard input
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub plan: PathBuf,
+    /// What is printed
+    #[arg(long, value_name = "FORMAT", default_value = "mermaid")]
+    pub format: GraphFormat,
+    /// The largest plan that is read, in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MAX_BYTES)]
+    pub max_plan_size: u64,
+}
+
+const GRAPH_EXAMPLES: &str = "\
+Examples:
+  obs graph plan.yaml --format tree           on the terminal
+  obs graph plan.yaml                         for a ```mermaid block in Markdown
+  obs graph plan.yaml --format dot | dot -Tsvg > plan.svg
+
+Solid lines carry what a step gives, dashed ones only say who comes first. Skills are not looked for.";
+
+/// How a graph is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    /// A Mermaid flowchart.
+    Mermaid,
+    /// Graphviz's language.
+    Dot,
+    /// A tree of text.
+    Tree,
 }
 
 /// `obs skills`.

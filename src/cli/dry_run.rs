@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use super::exit_code;
 use super::printer::Printer;
-use crate::model::{Escaped, json_line, json_pretty};
+use crate::model::{Escaped, format_duration, json_line, json_pretty};
 use crate::report::Format;
-use crate::runtime::{ProvenPlan, ProvenStep};
+use crate::runtime::{ProvenPlan, ProvenStep, Retries};
 
 /// Prints the proven plan as data.
 pub(super) fn show(plan: &ProvenPlan, workspace: &Path, format: Format, printer: &Printer) -> u8 {
@@ -67,6 +67,23 @@ fn step_text(text: &mut String, index: usize, step: &ProvenStep) {
             .unwrap_or(("confined", confined_to));
         line(label, value);
     }
+    if step.retry.max > 0 {
+        let Retries {
+            max,
+            initial_backoff,
+            max_backoff,
+        } = step.retry;
+        let times = if max == 1 {
+            "once"
+        } else {
+            &format!("{max} times")
+        };
+        let between = format_duration(initial_backoff) + " to " + &format_duration(max_backoff);
+        line("retry", &format!("{times}, after {between}"));
+    }
+    if let Some(fallback) = &step.fallback {
+        line("fallback", &fallback.skill_id);
+    }
     if step.continue_on_error {
         line("on error", "the plan goes on");
     }
@@ -96,6 +113,8 @@ fn steps(plan: &ProvenPlan) -> impl Iterator<Item = Value> {
             "timeout_ms": u64::try_from(step.timeout.duration.as_millis()).unwrap_or(u64::MAX),
             "permissions": step.permissions,
             "confinement": step.confinement,
+            "max_retries": step.retry.max,
+            "fallback": step.fallback.as_ref().map(|fallback| &fallback.skill_id),
             "continue_on_error": step.continue_on_error,
         })
     })

@@ -1,6 +1,5 @@
 //! Running a proven plan: the one place where executor, engine, signals, log and report meet.
 
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +18,7 @@ use crate::runtime::{
     BaseEnvironment, Cause, Controller, ExecutionContext, FilesPlace, Identity, NativeExecutor,
     ProvenPlan, RunControl, RunDirs, RunOutcome, SandboxPolicy, Signals, SkillExecutor as _,
     Verdict,
-    engine::{self, OnFailure},
+    engine::{self, Conduct},
 };
 use crate::skill::Skill;
 
@@ -57,10 +56,8 @@ pub(super) struct Execution {
     pub(super) report: ReportOptions,
     /// How skills are confined.
     pub(super) sandbox: SandboxPolicy,
-    /// The most steps that run at the same time.
-    pub(super) jobs: NonZeroUsize,
-    /// What happens when a step does not succeed.
-    pub(super) on_failure: OnFailure,
+    /// How steps are run.
+    pub(super) conduct: Conduct,
 }
 
 /// What lies ready before the first step.
@@ -174,8 +171,7 @@ impl Execution {
             provenance: self.memory.provenance.clone(),
             reused: self.memory.reused.clone(),
             events,
-            jobs: self.jobs,
-            on_failure: self.on_failure,
+            conduct: self.conduct,
         };
         let outcome = tokio::select! {
             outcome = executor.execute_plan(&self.plan, &context, run, control) => outcome,

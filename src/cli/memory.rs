@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::args::{BreakerChoice, MemoryArgs, RunArgs, StateArgs};
 use super::error::{CommandError, Kind};
 use super::printer::Printer;
@@ -13,8 +15,8 @@ use crate::report::short_id;
 use crate::runtime::{FilesPlace, ProvenPlan, Provenance, Reused};
 use crate::skill::Skill;
 use crate::store::{
-    Base, Breaker, ChainKey, ExportError, Guard, History, Keeper, LogFile, MemoryLog, ResumeError,
-    RunLog, StateLog, Store,
+    Base, Breaker, ChainKey, ExportError, Guard, Keeper, LogFile, MemoryLog, ResumeError, RunLog,
+    StateLog, Store,
 };
 
 /// What a run remembers, and is remembered by.
@@ -61,6 +63,7 @@ impl Memory {
         args: &RunArgs,
         state: &StateArgs,
         subject: &Subject<'_>,
+        base: Option<Base>,
         printer: &Printer,
     ) -> Result<Self, CommandError> {
         let (log, args) = (args.output.log.as_deref(), &args.memory);
@@ -75,7 +78,6 @@ impl Memory {
             );
         }
         let mut provenance = provenance(subject)?;
-        let base = find_base(args, store.as_deref(), &provenance.plan)?;
         let reused = match &base {
             Some(base) => reused(base, args, subject.plan, &provenance.skills, printer)?,
             None => Vec::new(),
@@ -127,9 +129,8 @@ impl Memory {
 }
 
 fn provenance(subject: &Subject<'_>) -> Result<Provenance, CommandError> {
-    let is_stdin = subject.file == Path::new("-");
-    let absolute = subject.file.canonicalize().ok().filter(|_| !is_stdin);
-    let plan = absolute.as_deref().unwrap_or(subject.file);
+    let inputs = &subject.plan.inputs;
+    let inputs_text = Value::Object(inputs.clone()).to_string();
     let mut skills = BTreeMap::new();
     for skill in subject.skills {
         let digest = skill.digest().map_err(|error| {
@@ -139,35 +140,44 @@ fn provenance(subject: &Subject<'_>) -> Result<Provenance, CommandError> {
         skills.insert(skill.id.to_string(), digest);
     }
     Ok(Provenance {
-        plan: plan.display().to_string(),
+        plan: plan_name(subject.file),
         plan_digest: sha256_hex(subject.text.as_bytes()),
-        inputs_digest: None,
+        inputs_digest: (!inputs.is_empty()).then(|| sha256_hex(inputs_text.as_bytes())),
+        inputs: inputs.clone(),
         skills,
         resumed_from: None,
     })
 }
 
-fn find_base(
+/// The name by which the runs of the plan in `file` are found again.
+fn plan_name(file: &Path) -> String {
+    let is_stdin = file == Path::new("-");
+    let absolute = file.canonicalize().ok().filter(|_| !is_stdin);
+    absolute.as_deref().unwrap_or(file).display().to_string()
+}
+
+/// The run that `--resume` means; `None` where it is not asked for.
+pub(super) fn find_base(
     args: &MemoryArgs,
-    store: Option<&Store>,
-    plan: &str,
+    state: &StateArgs,
+    file: &Path,
 ) -> Result<Option<Base>, CommandError> {
     let Some(wanted) = args.resume.as_deref() else {
         return Ok(None);
     };
+    let plan = plan_name(file);
     let name = Some(wanted).filter(|wanted| !wanted.is_empty());
     let file = name.map(Path::new).filter(|name| name.is_file());
-    let base = match (file, store) {
+    let base = match (file, state.directory()?) {
         (Some(file), _) => Base::from_file(file),
         (None, None) => {
             let message = "`--state-dir none` keeps no run to go on with";
             return Err(CommandError::new(Kind::Usage, message)
                 .hint("`--resume=FILE` takes what `--log` wrote"));
         }
-        (None, Some(store)) => match History::open(store.dir()) {
-            Ok(Some(history)) => Base::from_history(&history, name, plan),
-            Ok(None) => Err(ResumeError::NoRun(plan.to_owned())),
-            Err(error) => Err(error.into()),
+        (None, Some(_)) => match state.look()? {
+            Some(history) => Base::from_history(&history, name, &plan),
+            None => Err(ResumeError::NoRun(plan)),
         },
     };
     base.map(Some).map_err(|error| match error {

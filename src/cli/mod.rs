@@ -12,6 +12,8 @@ mod error;
 mod execution;
 pub mod exit_code;
 mod generate;
+mod graph;
+mod inputs;
 mod logs;
 mod memory;
 mod panic;
@@ -87,6 +89,7 @@ fn dispatch(command: Command, state: &StateArgs, printer: &Printer) -> Outcome {
     match command {
         Command::Run(args) => run::run(*args, state, printer),
         Command::Validate(args) => validate::validate(&args, printer),
+        Command::Graph(args) => Ok(graph::graph(&args, printer)),
         Command::Skills(command) => skills::skills(command, printer),
         Command::Runs(args) => runs::runs(&args, state, printer),
         Command::Logs(args) => logs::logs(&args, state, printer),

@@ -8,7 +8,7 @@ use super::execution::{Execution, start_zygote};
 use super::memory::{self, Memory};
 use super::printer::{Printer, Verbosity};
 use super::problems::{self, Finding};
-use super::{Outcome, confine, dry_run, exit_code, roots};
+use super::{Outcome, confine, dry_run, exit_code, inputs, roots};
 use crate::plan::{self, LoadedPlan, Source, SourceError};
 use crate::report::{Format, JsonDocument, ReportOptions, write_json_document};
 use crate::runtime::prove::{self, Question};
@@ -24,20 +24,22 @@ pub(super) fn run(args: RunArgs, state: &StateArgs, printer: &Printer) -> Outcom
         Ok(source) => plan::load(source),
         Err(error) => return Ok(refuse_unread(&error, &args, printer)),
     };
+    let base = memory::find_base(&args.memory, state, &args.plan)?;
+    let given = inputs::of_run(&args, base.as_ref(), &loaded)?;
     let sandbox = confine::policy(&args.sandbox, &environment);
     let registry = roots::registry(&args.roots, Some(&args.plan))?;
-    let limits = args.time.flags();
     let question = Question {
         registry: &registry,
         workspace: &workspace,
         environment: &environment,
-        limits,
+        limits: args.time.flags(),
         sandbox: &sandbox,
+        retry_unsafe: args.steps.retry_unsafe,
+        inputs: Some(&given),
     };
     let proof = prove::prove(&mut loaded, &question);
     drop_told_assistant(&mut loaded, &args);
-    let is_refused = args.strict && !loaded.problems.is_empty();
-    let (Some(plan), false) = (proof.plan, is_refused) else {
+    let (Some(plan), false) = (proof.plan, args.strict && !loaded.problems.is_empty()) else {
         return Ok(refuse(&loaded, &proof.not_loaded, &args, printer));
     };
     say_warnings(&loaded, printer);
@@ -56,9 +58,8 @@ pub(super) fn run(args: RunArgs, state: &StateArgs, printer: &Printer) -> Outcom
         text: &loaded.document.source.text,
         file: &args.plan,
     };
-    let memory = Memory::of_run(&args, state, &subject, printer)?;
-    let (document, problems) = (&loaded.document, &loaded.problems);
-    let problems = Finding::Read { document, problems }.machine();
+    let memory = Memory::of_run(&args, state, &subject, base, printer)?;
+    let problems = warnings(loaded);
     let execution = Execution {
         plan,
         skills: proof.skills,
@@ -69,10 +70,19 @@ pub(super) fn run(args: RunArgs, state: &StateArgs, printer: &Printer) -> Outcom
         identity: args.identity,
         report: report_options(args.output, problems, printer),
         sandbox,
-        jobs: args.steps.jobs(),
-        on_failure: args.steps.on_failure(),
+        conduct: args.steps.conduct(),
     };
     execution.execute(zygote, printer)
+}
+
+/// The plan's warnings as machines read them. The plan as it was read goes away with this: a long one
+/// takes as much memory as all that its run needs.
+fn warnings(loaded: LoadedPlan) -> Vec<serde_json::Value> {
+    let LoadedPlan {
+        document, problems, ..
+    } = loaded;
+    let (document, problems) = (&document, &problems);
+    Finding::Read { document, problems }.machine()
 }
 
 fn report_options(

@@ -6,7 +6,7 @@ use super::args::{ProblemFormat, ValidateArgs};
 use super::error::CommandError;
 use super::printer::{Printer, Verbosity};
 use super::problems::{self, Finding};
-use super::{Outcome, confine, exit_code, roots};
+use super::{Outcome, confine, exit_code, inputs, roots};
 use crate::model::{Escaped, Severity};
 use crate::plan::{self, LoadedPlan, Source, SourceError};
 use crate::runtime::BaseEnvironment;
@@ -17,7 +17,7 @@ enum Checked {
     Unread(SourceError),
     Read {
         loaded: Box<LoadedPlan>,
-        proof: Proof,
+        proof: Box<Proof>,
     },
 }
 
@@ -73,6 +73,7 @@ fn check(
         Err(error) => Checked::Unread(error),
         Ok(source) => {
             let mut loaded = plan::load(source);
+            let given = inputs::of_plan(&args.inputs, path, &loaded)?;
             let registry = roots::registry(&args.roots, Some(path))?;
             let limits = TimeFlags::default();
             let sandbox = confine::default_policy(environment);
@@ -82,11 +83,13 @@ fn check(
                 environment,
                 limits,
                 sandbox: &sandbox,
+                retry_unsafe: false,
+                inputs: given.as_ref(),
             };
             let proof = prove::prove(&mut loaded, &question);
             Checked::Read {
                 loaded: Box::new(loaded),
-                proof,
+                proof: Box::new(proof),
             }
         }
     })

@@ -26,6 +26,8 @@ pub struct ExecutionPlan {
     pub timeout: Option<Duration>,
     /// How steps follow each other.
     pub order: Order,
+    /// The plan's parameters: JSON Schemas by name. One without a `default` must be given.
+    pub inputs: Map<String, Value>,
 }
 
 /// How the steps of a plan follow each other.
@@ -60,12 +62,16 @@ pub struct ExecutionStep {
     pub step_type: StepType,
     /// The arguments; absent or null in the file gives an empty object.
     pub arguments: Map<String, Value>,
+    /// `{{…}}` in the arguments is plain text: `references: false`.
+    pub has_plain_arguments: bool,
     /// A unique name for the step.
     pub step_id: Option<String>,
     /// The skill, where `name` is only a label.
     pub skill: Option<SkillRef>,
     /// Bound on the step, all attempts and waits.
     pub timeout: Option<Duration>,
+    /// What is done when the skill fails.
+    pub retry: Option<Box<Retry>>,
     /// The plan goes on when this step fails.
     pub continue_on_error: bool,
     /// JSON Schema that the output must satisfy.
@@ -103,6 +109,19 @@ impl ExecutionStep {
             .to_string()
             .into_bytes()
     }
+}
+
+/// What is done when a step's skill fails: it is tried again, then another skill is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retry {
+    /// How often the skill is tried again.
+    pub max_retries: u32,
+    /// The least time before another attempt.
+    pub initial_backoff: Duration,
+    /// The most time before another attempt.
+    pub max_backoff: Duration,
+    /// The skill that is called with the same arguments when the last attempt has failed.
+    pub fallback: Option<SkillRef>,
 }
 
 /// A skill's id with the version that it must have.

@@ -56,6 +56,8 @@ pub struct ExecutionResult {
     pub command: Vec<String>,
     /// Where it ran. `None` for built-ins.
     pub working_directory: Option<PathBuf>,
+    /// The skill itself said that another attempt is no use.
+    pub is_final: bool,
     /// Something to try after a failure.
     pub hint: Option<String>,
     /// What confined it.

@@ -82,6 +82,16 @@ impl<'d> Node<'d> {
         map
     }
 
+    /// The entries of a mapping with free keys.
+    pub fn entries(&self, problems: &mut Problems) -> Option<Vec<Self>> {
+        let map = self.object(problems)?;
+        Some(
+            map.iter()
+                .map(|(key, value)| self.entry(key, value))
+                .collect(),
+        )
+    }
+
     /// The elements of a list.
     pub fn list(&self, problems: &mut Problems) -> Option<Vec<Self>> {
         let Some(list) = self.value.as_array() else {

@@ -4,7 +4,9 @@
 //! plan costs what it is long. Where no problem was found, no step waits for itself, directly or not:
 //! whoever starts what is ready, again and again, comes to the end.
 
+mod arguments;
 mod cycle;
+mod missing;
 mod names;
 #[cfg(test)]
 mod tests;
@@ -13,7 +15,9 @@ use std::ops::Range;
 
 use serde_json::json;
 
+use self::arguments::Binder;
 use self::names::{Meaning, Names};
+use super::reference::Template;
 use crate::model::{ExecutionPlan, Order, Place, Problem, Problems};
 
 /// The steps of a plan by what they wait for.
@@ -32,6 +36,10 @@ pub struct Flow {
 pub struct StepFlow {
     /// Steps that must have succeeded, or failed where the plan allows it: its `depends_on`.
     pub after: Vec<usize>,
+    /// Steps that must have succeeded: those whose output it takes.
+    pub takes: Vec<usize>,
+    /// Its arguments, where they hold references or what reads like one.
+    pub arguments: Option<Box<Template>>,
 }
 
 /// One step's wish to wait for another.
@@ -41,44 +49,68 @@ struct Wait {
     place: Place,
 }
 
+impl StepFlow {
+    /// All steps that it waits for by name; one may come twice.
+    pub fn targets(&self) -> impl Iterator<Item = usize> {
+        self.after.iter().chain(&self.takes).copied()
+    }
+}
+
 impl Flow {
+    /// The steps so that each comes after what it waits for: what runs one after the other in a sequence,
+    /// single steps in a graph.
+    pub fn in_order(&self) -> Vec<Range<usize>> {
+        if self.order == Order::Sequence {
+            return self.stages.clone();
+        }
+        let mut followers = vec![Vec::new(); self.steps.len()];
+        let mut open = vec![0_usize; self.steps.len()];
+        for (index, step) in self.steps.iter().enumerate() {
+            for target in step.targets() {
+                followers[target].push(index);
+                open[index] += 1;
+            }
+        }
+        let mut ready: Vec<usize> = (0..open.len()).filter(|&index| open[index] == 0).collect();
+        let mut order = Vec::with_capacity(ready.len());
+        while let Some(index) = ready.pop() {
+            order.push(index..index + 1);
+            for &follower in &followers[index] {
+                open[follower] -= 1;
+                if open[follower] == 0 {
+                    ready.push(follower);
+                }
+            }
+        }
+        order
+    }
+
     /// Binds the names of `plan` to its steps, adding what is wrong with them.
     pub(super) fn bind(plan: &ExecutionPlan, problems: &mut Problems) -> Self {
         let names = Names::of(plan);
+        let stages = stages(plan);
+        let binder = Binder {
+            plan,
+            names: &names,
+            stage_of: stage_of(&stages),
+        };
+        let mut steps = vec![StepFlow::default(); plan.steps.len()];
         let mut waits = Vec::new();
-        for (index, step) in plan.steps.iter().enumerate() {
-            if plan.order == Order::Sequence && !step.depends_on.is_empty() {
-                problems.push(depends_in_sequence(index));
-                continue;
-            }
-            for (at, name) in step.depends_on.iter().enumerate() {
-                let pointer = format!("/steps/{index}/depends_on/{at}");
-                match bind_dependency(&names, name, &pointer) {
-                    Ok(Some(target)) => waits.push(Wait {
-                        waiter: index,
-                        target,
-                        place: Place::value(pointer),
-                    }),
-                    Ok(None) => {}
-                    Err(problem) => problems.push(*problem),
-                }
+        for (index, step) in steps.iter_mut().enumerate() {
+            step.after = bind_dependencies(index, plan, &names, &mut waits, problems);
+            step.arguments = binder.arguments(index, problems).map(Box::new);
+            if let Some(arguments) = &step.arguments {
+                step.takes = bind_arguments(index, arguments, &mut waits);
             }
         }
         check_groups(plan, problems);
         if plan.order == Order::Graph {
             cycle::refuse(plan, &waits, problems);
         }
-        let mut steps = vec![StepFlow::default(); plan.steps.len()];
-        for Wait { waiter, target, .. } in waits {
-            steps[waiter].after.push(target);
-        }
-        for step in &mut steps {
-            step.after.sort_unstable();
-            step.after.dedup();
-        }
+        missing::doubt(plan, &steps, problems);
         Self {
             order: plan.order,
-            stages: stages(plan),
+            stages,
             steps,
         }
     }
@@ -101,6 +133,67 @@ fn stages(plan: &ExecutionPlan) -> Vec<Range<usize>> {
         }
     }
     stages
+}
+
+fn stage_of(stages: &[Range<usize>]) -> Vec<usize> {
+    let steps = |(stage, range): (usize, &Range<usize>)| std::iter::repeat_n(stage, range.len());
+    stages.iter().enumerate().flat_map(steps).collect()
+}
+
+/// The steps that `depends_on` names.
+fn bind_dependencies(
+    index: usize,
+    plan: &ExecutionPlan,
+    names: &Names<'_>,
+    waits: &mut Vec<Wait>,
+    problems: &mut Problems,
+) -> Vec<usize> {
+    let depends_on = &plan.steps[index].depends_on;
+    if plan.order == Order::Sequence && !depends_on.is_empty() {
+        problems.push(depends_in_sequence(index));
+        return Vec::new();
+    }
+    let mut after = Vec::new();
+    for (at, name) in depends_on.iter().enumerate() {
+        let pointer = format!("/steps/{index}/depends_on/{at}");
+        match bind_dependency(names, name, &pointer) {
+            Ok(Some(target)) => {
+                after.push(target);
+                waits.push(Wait {
+                    waiter: index,
+                    target,
+                    place: Place::value(pointer),
+                });
+            }
+            Ok(None) => {}
+            Err(problem) => problems.push(*problem),
+        }
+    }
+    distinct(after)
+}
+
+/// The steps that arguments refer to.
+fn bind_arguments(index: usize, arguments: &Template, waits: &mut Vec<Wait>) -> Vec<usize> {
+    let mut takes = Vec::new();
+    let pointer = format!("/steps/{index}/arguments");
+    arguments.references(&pointer, &mut |reference, pointer, _| {
+        let Some(target) = reference.origin.step() else {
+            return;
+        };
+        takes.push(target);
+        waits.push(Wait {
+            waiter: index,
+            target,
+            place: Place::value(pointer),
+        });
+    });
+    distinct(takes)
+}
+
+fn distinct(mut steps: Vec<usize>) -> Vec<usize> {
+    steps.sort_unstable();
+    steps.dedup();
+    steps
 }
 
 fn bind_dependency(

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::decode::{Fields, Node};
 use super::document::Document;
 use super::flow::Flow;
 use super::source::Source;
-use super::{mistaken, validate};
+use super::{mistaken, retry, validate};
 use crate::model::{
     ExecutionPlan, ExecutionStep, Order, Place, Problem, Problems, SkillRef, StepType,
 };
@@ -91,7 +91,7 @@ fn plan(root: &Node<'_>, problems: &mut Problems) -> Option<ExecutionPlan> {
         .and_then(|node| node.choice(problems, &ORDERS))
         .unwrap_or_default();
     let steps = fields.get("steps").and_then(|node| node.list(problems));
-    fields.unsupported(problems, "inputs");
+    let inputs = inputs(fields.get("inputs"), problems);
     fields.finish(problems);
     let steps = steps.unwrap_or_default();
     let steps = steps
@@ -107,7 +107,36 @@ fn plan(root: &Node<'_>, problems: &mut Problems) -> Option<ExecutionPlan> {
         parent_id,
         timeout,
         order,
+        inputs,
     })
+}
+
+/// Reads the schemas of the inputs.
+fn inputs(node: Option<Node<'_>>, problems: &mut Problems) -> Map<String, Value> {
+    let mut inputs = Map::new();
+    for node in node
+        .and_then(|node| node.entries(problems))
+        .unwrap_or_default()
+    {
+        let name = node.name();
+        if name.is_empty() || name.contains('.') {
+            let message = format!("an input can't be called `{name}`");
+            problems.push(
+                Problem::error("input", Place::key(&node.pointer), message)
+                    .help("a name is not empty and holds no `.`, which leads into the value"),
+            );
+        } else if let Some(schema) = schema(&node, problems) {
+            inputs.insert(name, schema);
+        }
+    }
+    inputs
+}
+
+/// A JSON Schema: a mapping, or true or false.
+fn schema(node: &Node<'_>, problems: &mut Problems) -> Option<Value> {
+    matches!(node.value, Value::Bool(_))
+        .then(|| node.value.clone())
+        .or_else(|| node.object(problems).cloned().map(Value::Object))
 }
 
 /// Reads one step. What can't be read gets the seed's zero value, so that the seed's own checks
@@ -134,22 +163,18 @@ fn step(index: usize, node: &Node<'_>, problems: &mut Problems) -> ExecutionStep
         .get("continue_on_error")
         .and_then(|node| node.boolean(problems))
         .unwrap_or_default();
-    step.output_schema = fields.get("output_schema").and_then(|node| {
-        matches!(node.value, Value::Bool(_))
-            .then(|| node.value.clone())
-            .or_else(|| node.object(problems).cloned().map(Value::Object))
-    });
+    step.output_schema = fields
+        .get("output_schema")
+        .and_then(|node| schema(&node, problems));
     step.expected_output = fields
         .get("expected_output")
         .and_then(|node| node.string(problems).map(str::to_owned));
-    let references = fields
+    step.has_plain_arguments = fields
         .get("references")
-        .and_then(|node| node.boolean(problems));
+        .and_then(|node| node.boolean(problems))
+        == Some(false);
     if let Some(arguments) = fields.get("arguments") {
         step.arguments = arguments.object(problems).cloned().unwrap_or_default();
-        if references.unwrap_or(true) {
-            refuse_references(&arguments, problems);
-        }
     }
     step.depends_on = names(fields.get("depends_on"), problems);
     step.parallel_group = fields
@@ -159,9 +184,11 @@ fn step(index: usize, node: &Node<'_>, problems: &mut Problems) -> ExecutionStep
         .get("parallelizable")
         .and_then(|node| node.boolean(problems))
         == Some(false);
-    for key in ["retry", "risk_level"] {
-        fields.unsupported(problems, key);
-    }
+    step.retry = fields
+        .get("retry")
+        .and_then(|node| retry::retry(&node, problems))
+        .map(Box::new);
+    fields.unsupported(problems, "risk_level");
     fields.finish(problems);
     step
 }
@@ -230,7 +257,7 @@ fn names(node: Option<Node<'_>>, problems: &mut Problems) -> Vec<String> {
     nodes.iter().map(name).collect()
 }
 
-fn skill_ref(node: &Node<'_>, problems: &mut Problems) -> Option<SkillRef> {
+pub(super) fn skill_ref(node: &Node<'_>, problems: &mut Problems) -> Option<SkillRef> {
     let text = node.string(problems)?;
     let (id, version) = match text.split_once('@') {
         Some((id, version)) => (id, Some(version.to_owned())),
@@ -270,37 +297,4 @@ fn step_timeout(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Dura
         Some(node) => node.duration(problems),
         None => from_ms.map(|timeout| timeout.min(crate::model::MAX_DURATION)),
     }
-}
-
-/// References between steps are not expanded yet; handing `{{…}}` to a skill as plain text would
-/// run something else than the plan says.
-fn refuse_references(node: &Node<'_>, problems: &mut Problems) {
-    match node.value {
-        Value::String(text) if holds_reference(text) => problems.push(
-            Problem::error(
-                "unsupported",
-                node.place(),
-                "references (`{{…}}`) are not supported by this version of obs",
-            )
-            .help("write the value itself, or `references: false` on the step for plain text"),
-        ),
-        Value::Array(_) => {
-            for element in node.list(problems).into_iter().flatten() {
-                refuse_references(&element, problems);
-            }
-        }
-        Value::Object(map) => {
-            for (key, value) in map {
-                let token = super::decode::escape_token(key);
-                let pointer = format!("{}/{token}", node.pointer);
-                refuse_references(&Node { value, pointer }, problems);
-            }
-        }
-        _ => {}
-    }
-}
-
-fn holds_reference(text: &str) -> bool {
-    text.match_indices("{{")
-        .any(|(at, _)| !text[..at].ends_with('$'))
 }

@@ -280,6 +280,10 @@ impl<'t> Builder<'t> {
 
     fn open(&mut self, anchor: usize, bytes: Range<usize>, items: Items) -> Step {
         if self.awaits_key() {
+            if self.text[..bytes.start].ends_with('{') && self.text[bytes.start..].starts_with('{')
+            {
+                return Err(reference_is_not_quoted(bytes.start));
+            }
             return Err(key_is_no_text(bytes));
         }
         if self.frames.len() >= MAX_DEPTH {
@@ -388,6 +392,18 @@ impl<'t> Builder<'t> {
     }
 }
 
+/// `text: {{fetch.body}}` is a mapping in a mapping to YAML.
+fn reference_is_not_quoted(second_brace: usize) -> Box<Problem> {
+    Box::new(
+        Problem::error(
+            "key",
+            Place::Bytes(second_brace - 1..second_brace + 1),
+            "`{{` without quotes begins a mapping",
+        )
+        .help("put a reference in quotes: `\"{{name.field}}\"`"),
+    )
+}
+
 fn key_is_no_text(bytes: Range<usize>) -> Box<Problem> {
     Box::new(
         Problem::error(
@@ -474,6 +490,14 @@ mod tests {
             ]
         );
         assert!(document.is_some());
+    }
+
+    #[test]
+    fn a_reference_without_quotes_is_told_as_such() {
+        let (_, problems) = parse("a: {{fetch.body}}\n");
+        assert_eq!(problems[0].message, "`{{` without quotes begins a mapping");
+        assert_eq!(problems[0].place, Place::Bytes(3..5));
+        assert!(codes("{? {a: b} : c}").contains(&"key"));
     }
 
     #[test]

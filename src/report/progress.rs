@@ -1,7 +1,9 @@
 //! What stderr shows while steps run.
 //!
 //! Invariant: every line that goes to a stream during a run goes through [`Screen`], which takes
-//! the bars out of the way first. While the run is suspended nothing is drawn and nothing said.
+//! the bars out of the way first. While the run is suspended nothing is drawn and nothing said. What
+//! is drawn fits on the terminal, however many steps run; where the plan has more steps than the
+//! terminal has rows, failures are all that is kept above it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,7 +14,7 @@ use super::lines::{self, HEARTBEAT};
 use super::streams::{Look, Stream, Streams};
 use super::text::{Tone, counted, escaped_line, paint, shorten};
 use crate::event::EndReason;
-use crate::model::{ExecutionLogRecord, format_duration};
+use crate::model::{ExecutionLogRecord, StepStatus, format_duration};
 
 /// How often the bars are redrawn.
 const FRAME: Duration = Duration::from_millis(100);
@@ -53,6 +55,7 @@ pub(super) struct Screen {
     bars: Option<Bars>,
     running: Vec<Running>,
     done: usize,
+    failed: usize,
     total: usize,
     frame: usize,
     next_tick: Instant,
@@ -81,6 +84,7 @@ impl Screen {
             bars: None,
             running: Vec::new(),
             done: 0,
+            failed: 0,
             total: 0,
             frame: 0,
             next_tick: now,
@@ -108,7 +112,7 @@ impl Screen {
             message: None,
             ending: None,
         });
-        self.draw(now);
+        self.draw_soon(now);
     }
 
     /// A skill said how far it is. Shown with the next frame.
@@ -133,18 +137,32 @@ impl Screen {
                 EndReason::Canceled => "ending (canceled)…",
             });
         }
-        self.draw(now);
+        self.draw_soon(now);
     }
 
     /// A step has finished.
     pub(super) fn finish(&mut self, record: &ExecutionLogRecord, now: Instant) {
         self.running.retain(|step| step.index != record.step_index);
         self.done += 1;
-        if self.mode != Mode::None {
+        let is_failure = !matches!(record.status, StepStatus::Success | StepStatus::Skipped);
+        self.failed += usize::from(is_failure);
+        if self.mode != Mode::None && (is_failure || !self.is_crowded()) {
             let look = self.streams.look(Stream::Stderr);
             self.say(&lines::finished(record, look.color));
         }
-        self.draw(now);
+        self.draw_soon(now);
+    }
+
+    /// True where bars show a plan of more steps than the terminal has rows.
+    fn is_crowded(&self) -> bool {
+        self.mode == Mode::Bars && self.total > rows_of(self.streams.look(Stream::Stderr))
+    }
+
+    /// Draws at once, or with the next frame where there is too much to draw it for each step.
+    fn draw_soon(&mut self, now: Instant) {
+        if self.bars.is_none() || !self.is_crowded() {
+            self.draw(now);
+        }
     }
 
     /// How many steps run.
@@ -254,8 +272,7 @@ impl Screen {
     /// The lines to draw: the running steps, as many as fit, and the footer.
     fn picture(&self, look: Look, now: Instant) -> Vec<String> {
         let columns = look.usable_columns().saturating_sub(1);
-        let rows = if look.rows == 0 { 24 } else { look.rows };
-        let room = rows.saturating_sub(3).max(1);
+        let room = rows_of(look).saturating_sub(3).max(1);
         let spinner = SPINNER[self.frame % SPINNER.len()];
         let mut picture: Vec<String> = self
             .running
@@ -270,7 +287,12 @@ impl Screen {
             0 => String::new(),
             more => format!(" · {more} more running"),
         };
-        let footer = format!("  {}/{}{more}", self.done, counted(self.total, "step"));
+        let failed = match self.failed {
+            0 => String::new(),
+            failed => format!(" · {failed} failed"),
+        };
+        let steps = counted(self.total, "step");
+        let footer = format!("  {}/{steps}{failed}{more}", self.done);
         picture.push(paint(look.color, Tone::Dim, &shorten(&footer, columns)));
         picture
     }
@@ -300,6 +322,13 @@ impl Running {
         );
         words.extend(self.message.clone());
         words.join(" ")
+    }
+}
+
+fn rows_of(look: Look) -> usize {
+    match look.rows {
+        0 => 24,
+        rows => rows,
     }
 }
 

@@ -342,9 +342,10 @@ impl Report {
                     self.streams.write(Stream::Stdout, text.as_bytes());
                 }
             }
-            Data::Json(records) => write_json_document(
-                &*self.streams,
-                &JsonDocument {
+            Data::Json(mut records) => {
+                // They came as their steps finished.
+                records.sort_by_key(|record| record.step_index);
+                let document = JsonDocument {
                     run_id: summary
                         .map(|s| s.run_id.as_str())
                         .or(self.run_id.as_deref()),
@@ -356,8 +357,9 @@ impl Report {
                     head: summary
                         .map(|summary| summary.head.as_str())
                         .filter(|head| !head.is_empty()),
-                },
-            ),
+                };
+                write_json_document(&*self.streams, &document);
+            }
             Data::Print(reference, records) => {
                 match reference.pick(records.iter().map(AsRef::as_ref)) {
                     Ok(value) => write_value(&*self.streams, &value),

@@ -5,8 +5,8 @@
 //! and when the plan is over; what happens to a step meanwhile is `step`'s, and what
 //! waits for what is known to the `schedule`.
 
+use std::cell::RefCell;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -22,7 +22,6 @@ use super::{
     ProvenStep, Provenance, Reused, RunControl, RunEnd, RunOutcome, SkillExecutor, UnloggedStep,
 };
 use crate::event::{EventSender, RunEvent, RunStarted, StepHeader};
-use crate::model::ExecutionLogRecord;
 
 /// What a run needs beside plan and context.
 #[derive(Debug)]
@@ -37,10 +36,19 @@ pub struct Run<'r, L, B> {
     pub reused: Vec<Option<Reused>>,
     /// Who is told.
     pub events: &'r EventSender,
+    /// How steps are run.
+    pub conduct: Conduct,
+}
+
+/// How steps are run.
+#[derive(Debug, Clone, Copy)]
+pub struct Conduct {
     /// The most steps that run at the same time.
     pub jobs: NonZeroUsize,
     /// What happens when a step does not succeed.
     pub on_failure: OnFailure,
+    /// Try skills again that are not marked as idempotent: `--retry-unsafe`.
+    pub retry_unsafe: bool,
 }
 
 /// What happens when a step does not succeed that the plan does not allow to fail.
@@ -70,11 +78,11 @@ pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreake
         run,
         control,
         halt: watch::Sender::new(None),
+        records: RefCell::new(vec![None; plan.steps.len()]),
     };
     let mut engine = Engine {
         ground: &ground,
         schedule: Schedule::of(&plan.flow),
-        records: vec![None; plan.steps.len()],
         unlogged: Vec::new(),
         head: String::new(),
         decided: None,
@@ -92,8 +100,6 @@ pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreake
 struct Engine<'r, E, L, B> {
     ground: &'r Ground<'r, E, L, B>,
     schedule: Schedule,
-    /// By the steps' indices.
-    records: Vec<Option<Arc<ExecutionLogRecord>>>,
     /// The steps that ran although their records could not be kept.
     unlogged: Vec<UnloggedStep>,
     /// The hash of the record that was kept last.
@@ -139,7 +145,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
 
     /// Starts what may start, and waits for one of those that run, until there is neither.
     async fn steps(&mut self) {
-        let jobs = self.ground.run.jobs.get();
+        let jobs = self.ground.run.conduct.jobs.get();
         let mut running = FuturesUnordered::new();
         loop {
             while running.len() < jobs
@@ -198,7 +204,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
             }
         };
         let step = &self.ground.plan.steps[index];
-        let on_failure = self.ground.run.on_failure;
+        let on_failure = self.ground.run.conduct.on_failure;
         if stops_the_plan(record.status, step) && on_failure != OnFailure::KeepGoing {
             let reason = self.no_success(index);
             self.schedule.close();
@@ -210,7 +216,6 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
         }
         self.schedule
             .over(index, record.status, step.continue_on_error);
-        self.records[index] = Some(record);
     }
 
     /// Ends the steps that run.
@@ -246,7 +251,14 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
             context, plan, run, ..
         } = self.ground;
         let elapsed: Duration = context.elapsed();
-        let records: Vec<Arc<ExecutionLogRecord>> = self.records.into_iter().flatten().collect();
+        let records = self
+            .ground
+            .records
+            .borrow()
+            .iter()
+            .flatten()
+            .cloned()
+            .collect::<Vec<_>>();
         let ended = self.end.clone().unwrap_or(RunEnd::Steps);
         let verdict = Verdict::of(&ended, &records, &plan.steps);
         let end = PlanEnd {

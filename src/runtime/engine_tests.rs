@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::sleep;
 
-use super::engine::OnFailure;
+use super::engine::{Conduct, OnFailure};
 use super::*;
 use crate::event::{self, EventReceiver, RunEvent};
 use crate::model::{
@@ -25,6 +25,7 @@ fn script(skill_id: &str) -> (Duration, ExecutionStatus, Obeys) {
     let (name, seconds) = skill_id.split_once('-').unwrap_or((skill_id, "1"));
     let takes = Duration::from_secs(seconds.parse().unwrap());
     match name {
+        "reject" => (takes, ExecutionStatus::Rejected, Obeys::AtOnce),
         "ok" => (takes, ExecutionStatus::Success, Obeys::AtOnce),
         "polite" => (takes, ExecutionStatus::Success, Obeys::WithSuccess),
         "stubborn" => (takes, ExecutionStatus::Success, Obeys::OnlyKill),
@@ -42,6 +43,8 @@ enum Obeys {
 #[derive(Default)]
 struct Fake {
     started: RefCell<Vec<String>>,
+    /// The steps as they begin (true) and end.
+    trace: RefCell<Vec<(usize, bool)>>,
     /// The steps that run now, and the most that ever did.
     running: Cell<usize>,
     most: Cell<usize>,
@@ -54,9 +57,13 @@ impl SkillExecutor for Fake {
         mut control: StepControl,
     ) -> ExecutionResult {
         self.started.borrow_mut().push(request.skill_id.clone());
+        self.trace.borrow_mut().push((control.index, true));
         self.running.set(self.running.get() + 1);
         self.most.set(self.most.get().max(self.running.get()));
-        let (takes, status, obeys) = script(&request.skill_id);
+        let (takes, mut status, obeys) = script(&request.skill_id);
+        if request.skill_id.starts_with("flaky") && control.attempt >= 3 {
+            status = ExecutionStatus::Success;
+        }
         let enough = if obeys == Obeys::OnlyKill {
             Stop::Kill
         } else {
@@ -70,6 +77,7 @@ impl SkillExecutor for Fake {
             },
         };
         self.running.set(self.running.get() - 1);
+        self.trace.borrow_mut().push((control.index, false));
         result(status)
     }
 
@@ -95,6 +103,7 @@ fn result(status: ExecutionStatus) -> ExecutionResult {
         stderr: None,
         command: Vec::new(),
         working_directory: None,
+        is_final: false,
         hint: None,
         sandbox: SandboxReport::default(),
     }
@@ -199,8 +208,7 @@ impl CircuitBreaker for Fuse {
 
 struct Bench {
     plan: ProvenPlan,
-    jobs: NonZeroUsize,
-    on_failure: OnFailure,
+    conduct: Conduct,
     log: Log,
     fuse: Fuse,
     reused: Vec<Option<Reused>>,
@@ -224,11 +232,15 @@ impl Bench {
                 stages: (0..skills.len()).map(|at| at..at + 1).collect(),
                 steps: vec![StepFlow::default(); skills.len()],
             },
+            inputs: serde_json::Map::new(),
         };
         Self {
             plan,
-            jobs: NonZeroUsize::new(4).unwrap(),
-            on_failure: OnFailure::Stop,
+            conduct: Conduct {
+                jobs: NonZeroUsize::new(4).unwrap(),
+                on_failure: OnFailure::Stop,
+                retry_unsafe: false,
+            },
             log: Log::default(),
             fuse: Fuse::default(),
             reused: Vec::new(),
@@ -253,8 +265,7 @@ impl Bench {
             provenance: Provenance::default(),
             reused: self.reused.clone(),
             events: &sender,
-            jobs: self.jobs,
-            on_failure: self.on_failure,
+            conduct: self.conduct,
         };
         let outcome = self
             .fake
@@ -280,8 +291,12 @@ fn step(skill: &str) -> ProvenStep {
         step_type: StepType::Skill,
         skill_id: skill.to_owned(),
         skill_version: None,
+        skill: Arc::new(crate::skill::Builtin::Now.skill().unwrap()),
         arguments: serde_json::Map::new(),
         shown_arguments: serde_json::Map::new(),
+        template: None,
+        retry: Retries::default(),
+        fallback: None,
         timeout: Limit {
             duration: Duration::from_secs(30),
             source: LimitSource::Step,
@@ -307,6 +322,8 @@ fn statuses(outcome: &RunOutcome) -> Vec<&'static str> {
 }
 
 mod flows;
+mod properties;
+mod retries;
 
 #[tokio::test(start_paused = true)]
 async fn stops_at_the_first_failure_and_records_the_rest_as_skipped() {
@@ -333,7 +350,7 @@ async fn continue_on_error_and_keep_going_go_on() {
     assert_eq!(statuses(&bench.run().await.0), ["failed", "success"]);
 
     let mut bench = Bench::new(&["fail", "ok", "fail-2", "ok"]);
-    bench.on_failure = OnFailure::KeepGoing;
+    bench.conduct.on_failure = OnFailure::KeepGoing;
     assert_eq!(
         statuses(&bench.run().await.0),
         ["failed", "success", "failed", "success"]

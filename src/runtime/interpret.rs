@@ -53,6 +53,7 @@ pub(super) fn interpret(
         memory_mb: exit.usage.peak_memory_bytes.div_ceil(1 << 20),
         tokens_used: told.tokens_used,
     };
+    let is_final = judged.is_err() && says_final(&exit.stdout);
     let (status, error_code, error, output) = match judged {
         Ok(output) => (ExecutionStatus::Success, None, String::new(), output),
         Err((code, error)) => (ExecutionStatus::Failed, Some(code), error, None),
@@ -71,6 +72,7 @@ pub(super) fn interpret(
         stderr: Some(exit.stderr),
         command: told.command,
         working_directory: None,
+        is_final,
         hint: hint(exit.dropped_event_lines),
         sandbox: told.sandbox,
     }
@@ -155,6 +157,15 @@ fn own_error(stdout: &[u8]) -> Option<String> {
         Some(code) => format!("{code}: {message}"),
         None => message.to_owned(),
     })
+}
+
+/// True where a failing skill says that another attempt is no use: `{"error": {"retryable": false}}`.
+fn says_final(stdout: &[u8]) -> bool {
+    let value: Option<serde_json::Value> = serde_json::from_slice(stdout.trim_ascii()).ok();
+    let retryable = value
+        .as_ref()
+        .and_then(|value| value.get("error")?.get("retryable"));
+    retryable == Some(&serde_json::Value::Bool(false))
 }
 
 /// The head and the tail of what a step printed.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use thiserror::Error;
 
 use crate::event::RunStatus;
@@ -82,6 +83,10 @@ pub struct Provenance {
     /// SHA-256 of the inputs, where the plan has some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inputs_digest: Option<String>,
+    /// The inputs themselves, for a run that goes on with this one. They may be secret, so the chain and
+    /// the log have their digest only.
+    #[serde(skip)]
+    pub inputs: Map<String, Value>,
     /// SHA-256 of the files of each skill, by its id.
     pub skills: BTreeMap<String, String>,
     /// The run that this one goes on with.

@@ -7,6 +7,7 @@
 //! step's life), an executor (one attempt), [`RunOutcome`] (what happened).
 
 mod breaker;
+mod call;
 mod confine;
 mod context;
 mod control;
@@ -26,6 +27,8 @@ mod outcome;
 pub mod prove;
 mod proven;
 mod record;
+mod repeat;
+mod resolve;
 mod reuse;
 mod schedule;
 mod scratch;
@@ -34,6 +37,7 @@ mod step;
 mod verdict;
 
 pub use breaker::{Admission, CircuitBreaker, CircuitState, NoBreaker, Permit, Refusal};
+pub use call::Call;
 pub use confine::SandboxPolicy;
 pub use context::{ExecutionContext, Identity, StepResult};
 pub use control::{Controller, RunControl, SignalState};
@@ -44,7 +48,8 @@ pub use limit::{Limit, LimitSource};
 pub use logger::{ExecutionLogger, LogError, PlanEnd, PlanStart, Provenance, StepStart};
 pub use native::NativeExecutor;
 pub use outcome::{RunEnd, RunOutcome, UnloggedStep};
-pub use proven::{ProvenPlan, ProvenStep};
+pub use proven::{ProvenPlan, ProvenStep, Retries};
+pub use resolve::Unresolved;
 pub use reuse::Reused;
 pub use scratch::{FilesPlace, RunDirs};
 pub use signals::Signals;

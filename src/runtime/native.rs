@@ -423,6 +423,7 @@ fn failure(code: ErrorCode) -> ExecutionResult {
         stderr: None,
         command: Vec::new(),
         working_directory: None,
+        is_final: false,
         hint: None,
         sandbox: SandboxReport {
             mode: SandboxMode::InProcess,

@@ -3,19 +3,25 @@
 //! Invariant: nothing is started here, and all problems are found in one go. A [`ProvenPlan`] comes
 //! out only where there is no error.
 
+mod inputs;
+mod references;
+mod retry;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use self::inputs::Inputs;
+use self::references::{Arguments, Outputs};
 use super::confine::{Hidden, SandboxPolicy};
 use super::environment::BaseEnvironment;
 use super::hidden::shown_arguments;
 use super::native::wants_run_dir;
-use super::{Limit, LimitSource, ProvenPlan, ProvenStep};
+use super::{Limit, LimitSource, ProvenPlan, ProvenStep, Retries};
 use crate::model::{ExecutionStep, Place, Problem, Problems, format_duration};
-use crate::plan::LoadedPlan;
+use crate::plan::{LoadedPlan, Template};
 use crate::skill::{LoadProblem, Native, Permission, Places, Program, Registry, Schema, Skill};
 
 /// What a plan is proven against.
@@ -31,6 +37,10 @@ pub struct Question<'q> {
     pub limits: TimeFlags,
     /// How skills are confined.
     pub sandbox: &'q SandboxPolicy,
+    /// `--retry-unsafe`.
+    pub retry_unsafe: bool,
+    /// What was given for the plan's inputs; `None` where nobody was asked yet.
+    pub inputs: Option<&'q Map<String, Value>>,
 }
 
 /// The flags that replace defaults of time and cap what plan and manifest say.
@@ -62,14 +72,20 @@ pub struct Proof {
 pub fn prove(loaded: &mut LoadedPlan, question: &Question<'_>) -> Proof {
     let mut prover = Prover {
         question,
+        outputs: Outputs::of(loaded, question.registry, question.inputs),
         skills: Vec::new(),
         not_loaded: Vec::new(),
     };
     let mut problems = Problems::default();
+    let inputs = Inputs::of(&loaded.plan, question.inputs, &mut problems);
     let mut steps = Vec::new();
     for (index, step) in loaded.plan.steps.iter().enumerate() {
         let before = problems.len();
-        let sound = prover.step(index, step, &mut problems);
+        let template = loaded.flow.steps.get_mut(index);
+        let template = template
+            .and_then(|flow| flow.arguments.take())
+            .map(|template| *template);
+        let sound = prover.step(index, step, template, &inputs, &mut problems);
         for problem in problems.kept_mut().iter_mut().skip(before) {
             problem.step_index = Some(index);
         }
@@ -85,6 +101,7 @@ pub fn prove(loaded: &mut LoadedPlan, question: &Question<'_>) -> Proof {
         timeout: run_limit(loaded.plan.timeout, question.limits.run),
         steps,
         flow: std::mem::take(&mut loaded.flow),
+        inputs: inputs.into_values(),
     });
     Proof {
         plan,
@@ -101,8 +118,38 @@ fn run_limit(plan: Option<Duration>, flag: Option<Duration>) -> Limit {
     .capped_by(flag, "--timeout")
 }
 
+/// A call of a skill that a step makes.
+struct Call<'s> {
+    /// The step, with the skill that is called.
+    step: &'s ExecutionStep,
+    /// Where the step stands.
+    pointer: String,
+    /// Where it names the skill.
+    names_at: Place,
+    /// It is made when the step's own has failed.
+    is_fallback: bool,
+}
+
+impl<'s> Call<'s> {
+    /// The step's own.
+    fn of(step: &'s ExecutionStep, pointer: String) -> Self {
+        let key = if step.skill.is_some() {
+            "skill"
+        } else {
+            "name"
+        };
+        Self {
+            names_at: Place::value(format!("{pointer}/{key}")),
+            step,
+            pointer,
+            is_fallback: false,
+        }
+    }
+}
+
 struct Prover<'q> {
     question: &'q Question<'q>,
+    outputs: Outputs,
     skills: Vec<Arc<Skill>>,
     not_loaded: Vec<Arc<LoadProblem>>,
 }
@@ -113,38 +160,67 @@ impl Prover<'_> {
         &mut self,
         index: usize,
         step: &ExecutionStep,
+        template: Option<Template>,
+        inputs: &Inputs,
         problems: &mut Problems,
     ) -> Option<ProvenStep> {
         if step.name.is_empty() {
             return None; // Said by the plan's own checks.
         }
         let pointer = format!("/steps/{index}");
-        let skill = self.skill(step, &pointer, problems)?;
-        check_type(&skill, step, &pointer, problems);
-        check_version(&skill, step, &pointer, problems);
-        let timeout = self.step_limit(&skill, step, &pointer, problems);
-        check_arguments(&skill, step, &pointer, problems);
-        let output_schema = compile_output_schema(step, &pointer, problems);
-        self.check_environment(&skill, &reference_of(step, &pointer), problems);
+        let fallback = self.fallback(step, &pointer, template.clone(), inputs, problems);
+        let call = Call::of(step, pointer);
+        let mut proven = self.call(&call, template, inputs, problems)?;
+        if let Some(retry) = &step.retry {
+            self.doubt_retry(&proven, &call.pointer, problems);
+            proven.retry = Retries {
+                max: retry.max_retries,
+                initial_backoff: retry.initial_backoff,
+                max_backoff: retry.max_backoff,
+            };
+        }
+        proven.wants_run_dir |= fallback.as_ref().is_some_and(|call| call.wants_run_dir);
+        proven.fallback = fallback.map(Box::new);
+        Some(proven)
+    }
+
+    /// One call of a skill.
+    fn call(
+        &mut self,
+        call: &Call<'_>,
+        template: Option<Template>,
+        inputs: &Inputs,
+        problems: &mut Problems,
+    ) -> Option<ProvenStep> {
+        let Call { step, pointer, .. } = call;
+        let skill = self.skill(call, problems)?;
+        check_type(&skill, call, problems);
+        check_version(&skill, call, problems);
+        let timeout = self.step_limit(&skill, step, pointer, problems);
+        let template = template.map(|template| inputs.fill(template, &skill, pointer, problems));
+        let arguments = Arguments::of(step, template, &skill);
+        arguments.check(&skill, pointer, problems);
+        self.outputs.check(&arguments, &skill, pointer, problems);
+        let output_schema = compile_output_schema(step, pointer, problems);
+        self.check_environment(&skill, &call.names_at, problems);
         let schema = skill.manifest.input_schema.as_ref();
-        let shown_arguments = shown_arguments(schema, &step.arguments);
-        let (program, command) = self.command(
-            &skill,
-            &reference_of(step, &pointer),
-            &shown_arguments,
-            problems,
-        );
+        let in_command = shown_arguments(schema, &arguments.in_command(&skill));
+        let shown_arguments = shown_arguments(schema, &arguments.known);
+        let (program, command) = self.command(&skill, &call.names_at, &in_command, problems);
         Some(ProvenStep {
             name: step.name.clone(),
             label: step.id_or_name().to_owned(),
             step_type: step.step_type,
             skill_id: skill.id.to_string(),
             skill_version: skill.manifest.version.clone(),
-            arguments: step.arguments.clone(),
+            arguments: arguments.known,
             shown_arguments,
+            template: arguments.template,
             timeout,
             grace: self.grace(&skill),
             is_idempotent: skill.manifest.is_idempotent,
+            retry: Retries::default(),
+            fallback: None,
             continue_on_error: step.continue_on_error,
             output_schema,
             program,
@@ -157,18 +233,14 @@ impl Prover<'_> {
                 .map(ToString::to_string)
                 .collect(),
             confinement: self.question.sandbox.told(&skill, self.question.workspace),
+            skill,
         })
     }
 
     /// Finds the skill and remembers it, with what is wrong with its manifest.
-    fn skill(
-        &mut self,
-        step: &ExecutionStep,
-        pointer: &str,
-        problems: &mut Problems,
-    ) -> Option<Arc<Skill>> {
-        let id = step.skill_id();
-        let place = reference_of(step, pointer);
+    fn skill(&mut self, call: &Call<'_>, problems: &mut Problems) -> Option<Arc<Skill>> {
+        let id = call.step.skill_id();
+        let place = call.names_at.clone();
         match self.question.registry.find(id) {
             Ok(Some(skill)) => {
                 self.remember(&skill, &place, problems);
@@ -359,16 +431,6 @@ impl Prover<'_> {
     }
 }
 
-/// Where a step names its skill.
-fn reference_of(step: &ExecutionStep, pointer: &str) -> Place {
-    let key = if step.skill.is_some() {
-        "skill"
-    } else {
-        "name"
-    };
-    Place::value(format!("{pointer}/{key}"))
-}
-
 fn unknown_skill(id: &str, place: &Place, registry: &Registry) -> Problem {
     let problem = Problem::error(
         "unknown_skill",
@@ -388,31 +450,31 @@ fn unknown_skill(id: &str, place: &Place, registry: &Registry) -> Problem {
     }
 }
 
-fn check_type(skill: &Skill, step: &ExecutionStep, pointer: &str, problems: &mut Problems) {
-    let kind = skill.manifest.kind;
-    if kind == step.step_type {
+fn check_type(skill: &Skill, call: &Call<'_>, problems: &mut Problems) {
+    let (kind, wanted) = (skill.manifest.kind, call.step.step_type);
+    if kind == wanted {
         return;
     }
-    let place = format!("{pointer}/type");
     let message = format!(
-        "`{}` is a {kind}, but the step says `type: {}`",
-        skill.id, step.step_type
+        "`{}` is a {kind}, but the step says `type: {wanted}`",
+        skill.id
     );
-    problems.push(
+    let place = format!("{}/type", call.pointer);
+    let fix = json!([{"op": "replace", "path": place, "value": kind.as_str()}]);
+    let problem = if call.is_fallback {
+        Problem::error("kind", call.names_at.clone(), message)
+            .help(format!("name another {wanted}"))
+    } else {
         Problem::error("kind", Place::value(&place), message)
             .help(format!("write `type: {kind}`"))
-            .expected(kind.as_str())
-            .got(step.step_type.as_str())
-            .fix(json!([{"op": "replace", "path": place, "value": kind.as_str()}])),
-    );
+            .fix(fix)
+    };
+    problems.push(problem.expected(kind.as_str()).got(wanted.as_str()));
 }
 
-fn check_version(skill: &Skill, step: &ExecutionStep, pointer: &str, problems: &mut Problems) {
-    let Some(wanted) = step
-        .skill
-        .as_ref()
-        .and_then(|skill| skill.version.as_deref())
-    else {
+fn check_version(skill: &Skill, call: &Call<'_>, problems: &mut Problems) {
+    let wanted = call.step.skill.as_ref();
+    let Some(wanted) = wanted.and_then(|skill| skill.version.as_deref()) else {
         return;
     };
     let has = skill.manifest.version.as_deref();
@@ -427,20 +489,11 @@ fn check_version(skill: &Skill, step: &ExecutionStep, pointer: &str, problems: &
         None => format!("`{}` has no version, but the step wants {wanted}", skill.id),
     };
     problems.push(
-        Problem::error("version", Place::value(format!("{pointer}/skill")), message)
+        Problem::error("version", call.names_at.clone(), message)
             .help("name the version that there is, or leave `@…` out")
             .expected(wanted)
             .got(has),
     );
-}
-
-fn check_arguments(skill: &Skill, step: &ExecutionStep, pointer: &str, problems: &mut Problems) {
-    let mut found = skill.check_arguments(&step.arguments, &format!("{pointer}/arguments"));
-    for problem in found.kept_mut() {
-        let help = || format!("`obs skills show {}` shows what it takes", skill.id);
-        problem.help.get_or_insert_with(help);
-    }
-    problems.append(found);
 }
 
 fn compile_output_schema(

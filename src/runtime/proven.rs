@@ -1,14 +1,15 @@
 //! A plan of which everything is known that can be known before it runs.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use super::Limit;
 use crate::model::StepType;
-use crate::plan::Flow;
-use crate::skill::Schema;
+use crate::plan::{Flow, Template};
+use crate::skill::{Schema, Skill};
 
 /// A plan that may run.
 #[derive(Debug)]
@@ -25,6 +26,26 @@ pub struct ProvenPlan {
     pub steps: Vec<ProvenStep>,
     /// Which step waits for which.
     pub flow: Flow,
+    /// What the plan's inputs are in this run.
+    pub inputs: Map<String, Value>,
+}
+
+impl ProvenStep {
+    /// True where neither the skill nor its fallback does harm when it runs a second time.
+    pub fn is_safe_to_repeat(&self) -> bool {
+        self.is_idempotent && self.fallback.as_deref().is_none_or(Self::is_safe_to_repeat)
+    }
+}
+
+/// How often a skill is tried again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Retries {
+    /// How often, after the first attempt.
+    pub max: u32,
+    /// The least time before another attempt.
+    pub initial_backoff: Duration,
+    /// The most time before another attempt.
+    pub max_backoff: Duration,
 }
 
 /// A step whose skill, program and arguments are known to be good.
@@ -40,16 +61,24 @@ pub struct ProvenStep {
     pub skill_id: String,
     /// The skill's version.
     pub skill_version: Option<String>,
-    /// The arguments.
+    /// The skill itself: what its arguments and its output must be.
+    pub skill: Arc<Skill>,
+    /// The arguments, where they are known; as the plan has them where they hold references.
     pub arguments: Map<String, Value>,
     /// The arguments as records and screens may show them: `writeOnly` values as `"***"`.
     pub shown_arguments: Map<String, Value>,
+    /// The arguments with their references, where they hold some.
+    pub template: Option<Template>,
     /// Bound on the step.
     pub timeout: Limit,
     /// Time between SIGTERM and SIGKILL.
     pub grace: Duration,
     /// The skill is safe to run again.
     pub is_idempotent: bool,
+    /// How often it is tried again, and after what time.
+    pub retry: Retries,
+    /// The call that is made with the same arguments when the last attempt has failed.
+    pub fallback: Option<Box<ProvenStep>>,
     /// The plan goes on when the step fails.
     pub continue_on_error: bool,
     /// What the plan itself demands of the output.

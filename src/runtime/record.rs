@@ -6,9 +6,10 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::interpret::excerpt;
+use super::repeat::Answer;
 use super::{CircuitState, ExecutionContext, Limit, ProvenStep, Refusal, Reused, RuntimeError};
 use crate::model::{
     ErrorCode, ExecutionLogRecord, ExecutionResult, ExecutionStatus, ResourceUsage, SCHEMA_VERSION,
@@ -26,27 +27,52 @@ pub(super) enum Ending {
 }
 
 /// A step that ran.
-pub(super) struct Finished {
+pub(super) struct Finished<'p> {
     pub(super) started_at: Timestamp,
     pub(super) duration: Duration,
-    pub(super) result: ExecutionResult,
+    pub(super) answer: Answer<'p>,
     pub(super) ending: Option<Ending>,
+}
+
+impl<'p> Finished<'p> {
+    /// A step that ended before anything was started.
+    pub(super) fn at_once(answer: Answer<'p>) -> Self {
+        Self {
+            started_at: Timestamp::now(),
+            duration: Duration::ZERO,
+            answer,
+            ending: None,
+        }
+    }
 }
 
 /// The record of a step that ran.
 pub(super) fn finished(
     context: &ExecutionContext,
     index: usize,
-    step: &ProvenStep,
-    finished: Finished,
+    finished: Finished<'_>,
 ) -> ExecutionLogRecord {
     let Finished {
         started_at,
         duration,
-        result,
+        answer,
         ending,
     } = finished;
+    let Answer {
+        result,
+        by,
+        is_by_fallback,
+        shown,
+        before,
+        ..
+    } = answer;
+    // What had failed before is news where something else is the error now.
+    let is_news = ending.is_some() || is_by_fallback;
     let (status, error_code, error) = verdict(&result, ending);
+    let error = match (error, before.filter(|_| is_news)) {
+        (Some(error), Some(before)) => Some(format!("{error}; before that, {before}")),
+        (error, _) => error,
+    };
     let failed = status != StepStatus::Success;
     ExecutionLogRecord {
         status,
@@ -63,7 +89,8 @@ pub(super) fn finished(
         stderr: result.stderr.filter(|text| !text.is_empty()),
         resource_usage: result.resource_usage,
         sandbox: result.sandbox,
-        ..blank(context, index, step)
+        arguments: shown,
+        ..blank(context, index, by)
     }
 }
 
@@ -87,8 +114,10 @@ pub(super) fn reused(
     index: usize,
     step: &ProvenStep,
     reused: &Reused,
+    arguments: Map<String, Value>,
 ) -> ExecutionLogRecord {
     ExecutionLogRecord {
+        arguments,
         status: StepStatus::Success,
         output: reused.output.clone(),
         reused_from: Some(reused.run_id.clone()),
@@ -102,6 +131,7 @@ pub(super) fn refused(
     index: usize,
     step: &ProvenStep,
     refusal: &Refusal,
+    arguments: Map<String, Value>,
 ) -> ExecutionLogRecord {
     let Refusal {
         state,
@@ -123,10 +153,39 @@ pub(super) fn refused(
     };
     let code = ErrorCode::CircuitOpen;
     ExecutionLogRecord {
+        arguments,
         status: StepStatus::Rejected,
         error: Some(RuntimeError::text(code, &format!("{failed}; {next}"))),
         error_code: Some(code),
         ..blank(context, index, step)
+    }
+}
+
+/// The result of a step whose skill was not even asked to start.
+pub(super) fn not_started(code: ErrorCode, error: String) -> ExecutionResult {
+    ExecutionResult {
+        output: None,
+        error,
+        status: match code {
+            ErrorCode::InvalidArguments => ExecutionStatus::Rejected,
+            _ => ExecutionStatus::Failed,
+        },
+        duration: Duration::ZERO,
+        resource_usage: ResourceUsage::default(),
+        attempts: 0,
+        error_code: Some(code),
+        exit_code: None,
+        signal: None,
+        stdout: None,
+        stderr: None,
+        command: Vec::new(),
+        working_directory: None,
+        is_final: false,
+        hint: None,
+        sandbox: SandboxReport {
+            mode: SandboxMode::None,
+            ..SandboxReport::default()
+        },
     }
 }
 

@@ -42,6 +42,8 @@ enum Need {
     Over,
     /// Succeeded, or failed where the plan allows it.
     Passed,
+    /// Succeeded.
+    Succeeded,
 }
 
 /// What comes next.
@@ -86,6 +88,9 @@ impl Schedule {
             for &target in &waits.after {
                 schedule.link(target, step, Need::Passed);
             }
+            for &target in &waits.takes {
+                schedule.link(target, step, Need::Succeeded);
+            }
         }
         let is_ready = |step: &usize| schedule.nodes[*step].open == 0;
         schedule.ready = (0..steps).filter(is_ready).map(Reverse).collect();
@@ -110,10 +115,10 @@ impl Schedule {
 
     /// A step that was taken is over. `is_tolerated`: it may fail.
     pub(super) fn over(&mut self, step: usize, status: StepStatus, is_tolerated: bool) {
-        let has_passed = match status {
-            StepStatus::Success => true,
-            StepStatus::Failed | StepStatus::Timeout => is_tolerated,
-            StepStatus::Canceled | StepStatus::Rejected | StepStatus::Skipped => false,
+        let is_met = |need| match (need, status) {
+            (Need::Over, _) | (_, StepStatus::Success) => true,
+            (Need::Passed, StepStatus::Failed | StepStatus::Timeout) => is_tolerated,
+            _ => false,
         };
         // Whoever could not run passes on what kept it from that.
         let root = self.nodes[step].barred_by.unwrap_or(step);
@@ -121,7 +126,7 @@ impl Schedule {
         while let Some(node) = ended.pop() {
             for (waiter, need) in std::mem::take(&mut self.nodes[node].followers) {
                 let follower = &mut self.nodes[waiter];
-                if need == Need::Passed && !has_passed {
+                if !is_met(need) {
                     let first = follower.barred_by.map_or(root, |other| other.min(root));
                     follower.barred_by = Some(first);
                 }

@@ -5,22 +5,25 @@
 //! A step's record is in the log before anybody is told that the step ended. Steps run side by side
 //! on one thread and share nothing but the [`Ground`] that they stand on.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::context::deadline_in;
+use super::call::Call;
 use super::engine::Run;
 use super::record::{self, Ending};
+use super::repeat::{Answer, Attempts};
+use super::resolve::Unresolved;
 use super::{
     Admission, CircuitBreaker, ExecutionContext, ExecutionLogger, LogError, Permit, ProvenPlan,
-    ProvenStep, RunControl, RunEnd, SignalState, SkillExecutor, StepControl, StepResult, StepStart,
-    UnloggedStep,
+    ProvenStep, RunControl, RunEnd, RuntimeError, SignalState, SkillExecutor, StepResult,
+    StepStart, UnloggedStep,
 };
 use crate::event::{EndReason, RunEvent, StepDetail};
-use crate::model::{ExecutionLogRecord, ExecutionRequest, ExecutionResult, StepStatus};
+use crate::model::{ExecutionLogRecord, StepStatus};
 use crate::process::Stop;
 
 /// How long the log may take for one entry.
@@ -38,6 +41,8 @@ pub(super) struct Ground<'r, E, L, B> {
     pub(super) control: RunControl,
     /// Why the steps that run are to end, once something other than a signal or time says so.
     pub(super) halt: watch::Sender<Option<String>>,
+    /// The records of the steps that are over, by the steps' indices.
+    pub(super) records: RefCell<Vec<Option<Arc<ExecutionLogRecord>>>>,
 }
 
 /// What is to become of a step.
@@ -88,35 +93,44 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
     /// Runs a step, or does not, and keeps its record.
     pub(super) async fn step(&self, index: usize, turn: Turn) -> Over {
         let step = &self.plan.steps[index];
-        let (record, detail) = match turn {
-            Turn::Skip(reason) => (
-                record::skipped(self.context, index, step, &reason),
-                StepDetail::default(),
-            ),
-            Turn::Run => match self.run.reused.get(index) {
-                Some(Some(reused)) => (
-                    record::reused(self.context, index, step, reused),
-                    StepDetail::default(),
-                ),
-                _ => match self.admission(step).await {
-                    Ok(Admission::Allowed(permit)) => return self.run(index, step, permit).await,
-                    Ok(Admission::Refused(refusal)) => (
-                        record::refused(self.context, index, step, &refusal),
-                        StepDetail {
-                            hint: Some(format!(
-                                "`obs circuits reset {}` closes it now, `--circuit-breaker=off` \
-                                 passes it by",
-                                step.skill_id
-                            )),
-                            ..StepDetail::default()
-                        },
-                    ),
-                    Err(error) => return Over::unlogged(index, error),
-                },
-            },
+        if let Turn::Skip(reason) = turn {
+            let record = record::skipped(self.context, index, step, &reason);
+            return self.not_run(record, None).await;
+        }
+        let call = match self.call(step) {
+            Ok(call) => call,
+            Err(unresolved) => {
+                let finished = record::Finished::at_once(unanswered(step, &unresolved));
+                let record = record::finished(self.context, index, finished);
+                return self.not_run(record, None).await;
+            }
+        };
+        if let Some(Some(reused)) = self.run.reused.get(index) {
+            let record = record::reused(self.context, index, step, reused, call.shown);
+            return self.not_run(record, None).await;
+        }
+        match self.admission(step).await {
+            Ok(Admission::Allowed(permit)) => self.run(index, step, call, permit).await,
+            Ok(Admission::Refused(refusal)) => {
+                let record = record::refused(self.context, index, step, &refusal, call.shown);
+                let skill = &step.skill_id;
+                let hint = format!(
+                    "`obs circuits reset {skill}` closes it now, `--circuit-breaker=off` passes it by"
+                );
+                self.not_run(record, Some(hint)).await
+            }
+            Err(error) => Over::unlogged(index, error),
+        }
+    }
+
+    /// A step for which nothing was started.
+    async fn not_run(&self, record: ExecutionLogRecord, hint: Option<String>) -> Over {
+        let detail = StepDetail {
+            hint,
+            ..StepDetail::default()
         };
         Over {
-            index,
+            index: record.step_index,
             record: self.keep(record, detail).await,
             end: None,
         }
@@ -128,51 +142,56 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
         self.logged(asked).await
     }
 
+    /// Tells the breaker of the step's own skill what became of it. Where the fallback had to answer, it
+    /// has failed.
     async fn tell_breaker(
         &self,
+        step: &ProvenStep,
         permit: Permit,
         record: &ExecutionLogRecord,
     ) -> Result<(), LogError> {
-        let (breaker, skill) = (self.run.breaker, &*record.skill_id);
+        let (breaker, skill) = (self.run.breaker, &step.skill_id);
         match record.status {
-            StepStatus::Success => self.logged(breaker.record_success(skill, permit)).await,
-            StepStatus::Failed | StepStatus::Timeout => {
-                self.logged(breaker.record_failure(skill, permit)).await
-            }
             StepStatus::Canceled | StepStatus::Rejected | StepStatus::Skipped => {
                 self.logged(breaker.release(skill, permit)).await
+            }
+            StepStatus::Success if record.skill_id == *skill => {
+                self.logged(breaker.record_success(skill, permit)).await
+            }
+            StepStatus::Success | StepStatus::Failed | StepStatus::Timeout => {
+                self.logged(breaker.record_failure(skill, permit)).await
             }
         }
     }
 
-    async fn run(&self, index: usize, step: &ProvenStep, permit: Permit) -> Over {
+    async fn run(&self, index: usize, step: &ProvenStep, call: Call, permit: Permit) -> Over {
         let started_at = Timestamp::now();
         let start = self.context.clock().now();
         self.run.events.emit(RunEvent::StepStarted {
             index,
             timeout: step.timeout.duration,
         });
-        if !step.is_idempotent
+        if !step.is_safe_to_repeat()
             && let Err(error) = self.say_started(index, step, started_at).await
         {
             return Over::unlogged(index, error);
         }
-        let (mut result, ended) = self.watched(index, step).await;
-        record::check_output(&mut result, step);
+        let (mut answer, ended) = self.watched(index, step, call).await;
+        let (result, by) = (&mut answer.result, answer.by);
         let detail = StepDetail {
             command: std::mem::take(&mut result.command),
-            confinement: step.confinement.clone(),
+            confinement: by.confinement.clone(),
             working_directory: result.working_directory.take(),
             hint: result.hint.take(),
         };
         let finished = record::Finished {
             started_at,
             duration: self.context.clock().elapsed(start),
-            result,
             ending: ended.ending,
+            answer,
         };
-        let record = record::finished(self.context, index, step, finished);
-        let kept = match self.tell_breaker(permit, &record).await {
+        let record = record::finished(self.context, index, finished);
+        let kept = match self.tell_breaker(step, permit, &record).await {
             Ok(()) => self.keep(record, detail).await,
             Err(error) => Err(Unlogged {
                 step: UnloggedStep::of(&record),
@@ -202,13 +221,19 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
         self.logged(self.run.logger.log_step_start(start)).await
     }
 
+    fn call(&self, step: &ProvenStep) -> Result<Call, Unresolved> {
+        Call::of_step(step, |index| self.records.borrow()[index].clone())
+    }
+
     /// Owns a running step: its time, the run's time, the signals and the end of the plan.
-    async fn watched(&self, index: usize, step: &ProvenStep) -> (ExecutionResult, Ended) {
-        let (urgency, receiver) = watch::channel(Stop::Run);
-        let execution = self.executor.execute(
-            request(self.context, step),
-            self.step_control(index, step, receiver),
-        );
+    async fn watched<'s>(
+        &'s self,
+        index: usize,
+        step: &ProvenStep,
+        call: Call,
+    ) -> (Answer<'s>, Ended) {
+        let urgency = watch::Sender::new(Stop::Run);
+        let execution = Attempts::new(self, index, urgency.clone()).run(call);
         let clock = self.context.clock();
         let step_time = clock.sleep_until_elapsed(clock.now(), step.timeout.duration);
         let run_time = clock.sleep_until_elapsed(self.context.start(), self.plan.timeout.duration);
@@ -221,7 +246,10 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
             let runs = ended.ending.is_none();
             let (ending, wanted) = tokio::select! {
                 biased;
-                result = &mut execution => return (result, ended),
+                answer = &mut execution => {
+                    ended.ending = ended.ending.or_else(|| answer.ending.clone());
+                    return (answer, ended);
+                }
                 state = signals.changed_from(seen) => {
                     seen = state;
                     let signal = state.signal().unwrap_or_default();
@@ -253,27 +281,6 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
         }
     }
 
-    fn step_control(
-        &self,
-        index: usize,
-        step: &ProvenStep,
-        urgency: watch::Receiver<Stop>,
-    ) -> StepControl {
-        let run_left = self.context.timeout.saturating_sub(self.context.elapsed());
-        StepControl {
-            index,
-            step_name: step.name.clone(),
-            attempt: 1,
-            run_id: self.context.run_id.clone(),
-            assistant_id: self.context.identity.assistant_id.clone(),
-            session_id: self.context.identity.session_id.clone(),
-            grace: step.grace,
-            deadline: deadline_in(step.timeout.duration.min(run_left)),
-            stop: urgency,
-            events: self.run.events.clone(),
-        }
-    }
-
     /// The log first, then everybody else.
     async fn keep(
         &self,
@@ -286,6 +293,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
             Ok(record) => record,
             Err(error) => return Err(Unlogged { step: ran, error }),
         };
+        self.records.borrow_mut()[record.step_index] = Some(Arc::clone(&record));
         self.context.add_result(StepResult {
             step_name: record.step_name.clone(),
             step_id: record.step_id.clone(),
@@ -338,16 +346,15 @@ async fn halted(halt: &mut watch::Receiver<Option<String>>) -> String {
     }
 }
 
-fn request(context: &ExecutionContext, step: &ProvenStep) -> ExecutionRequest {
-    ExecutionRequest {
-        skill_id: step.skill_id.clone(),
-        input: serde_json::Value::Object(step.arguments.clone())
-            .to_string()
-            .into_bytes(),
-        timeout: step.timeout.duration,
-        tenant_id: context.identity.tenant_id.clone(),
-        user_id: context.identity.user_id.clone(),
-        request_id: context.identity.request_id.clone(),
+fn unanswered<'p>(step: &'p ProvenStep, unresolved: &Unresolved) -> Answer<'p> {
+    let error = RuntimeError::text(unresolved.code, &unresolved.message);
+    Answer {
+        result: record::not_started(unresolved.code, error),
+        by: step,
+        is_by_fallback: false,
+        shown: step.shown_arguments.clone(),
+        ending: None,
+        before: None,
     }
 }
 

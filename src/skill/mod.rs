@@ -19,6 +19,7 @@ mod program;
 mod registry;
 mod scaffold;
 mod schema;
+pub mod shape;
 #[expect(
     clippy::module_inception,
     reason = "the room's main thing has the room's name"
@@ -44,6 +45,6 @@ pub use permission::{
 pub use program::{FileIdentity, Interpreter, Program, ProgramError};
 pub use registry::{ListedSkill, Listing, LoadProblem, Registry, RootSources, default_roots};
 pub use scaffold::{ScaffoldError, manifest_text, write_new};
-pub use schema::{MAX_VIOLATIONS, Schema, SchemaError};
+pub use schema::{MAX_VIOLATIONS, Schema, SchemaError, Unknown};
 pub use skill::{Body, Native, Skill, check_output};
 pub use violation::{Fix, Violation};

@@ -78,8 +78,76 @@ impl Schema {
     /// What `value` violates, at most [`MAX_VIOLATIONS`]. `what` names the whole value in messages:
     /// "the output".
     pub fn violations(&self, value: &Value, what: &str) -> Vec<Violation> {
-        let errors = self.validator.iter_errors(value).take(MAX_VIOLATIONS);
-        violations_of(&self.value, value, errors, what)
+        self.violations_beside(&Unknown::default(), value, what)
+    }
+
+    /// What `value` violates whatever will stand in its `unknown` places.
+    pub fn violations_beside(
+        &self,
+        unknown: &Unknown,
+        value: &Value,
+        what: &str,
+    ) -> Vec<Violation> {
+        let errors = self.validator.iter_errors(value);
+        let certain = errors.filter(|error| !unknown.may_cause(error));
+        violations_of(&self.value, value, certain.take(MAX_VIOLATIONS), what)
+    }
+}
+
+/// Places of a value of which nothing is known yet, as RFC 6901 pointers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unknown(Vec<String>);
+
+impl Unknown {
+    /// These places.
+    pub fn at(pointers: Vec<String>) -> Self {
+        Self(pointers)
+    }
+
+    /// True where `pointer` leads to an unknown place, into one, or to what holds one.
+    pub fn touches(&self, pointer: &str) -> bool {
+        let holds = |outer: &str, inner: &str| {
+            let rest = inner.strip_prefix(outer);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let mut places = self.0.iter();
+        places.any(|place| holds(place, pointer) || holds(pointer, place))
+    }
+
+    /// True where an error may be gone once the unknown is known.
+    fn may_cause(&self, error: &ValidationError<'_>) -> bool {
+        let pointer = error.instance_path().as_str();
+        if !self.touches(pointer) {
+            return false;
+        }
+        let is_place = |place: &String| {
+            let rest = pointer.strip_prefix(place.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        // What only counts or names the entries of a collection does not ask what they are; unless
+        // the schema asks for it under a condition.
+        let is_of_form = matches!(
+            error.kind(),
+            ValidationErrorKind::Type { .. }
+                | ValidationErrorKind::Required { .. }
+                | ValidationErrorKind::AdditionalProperties { .. }
+                | ValidationErrorKind::MinItems { .. }
+                | ValidationErrorKind::MaxItems { .. }
+                | ValidationErrorKind::MinProperties { .. }
+                | ValidationErrorKind::MaxProperties { .. }
+        );
+        let conditions = [
+            "anyOf",
+            "oneOf",
+            "not",
+            "if",
+            "then",
+            "else",
+            "contains",
+            "dependentSchemas",
+        ];
+        let mut path = error.schema_path().as_str().split('/');
+        self.0.iter().any(is_place) || !is_of_form || path.any(|token| conditions.contains(&token))
     }
 }
 

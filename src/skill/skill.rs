@@ -14,7 +14,8 @@ use super::builtin::Builtin;
 use super::id::SkillId;
 use super::manifest::{Execution, Manifest};
 use super::program::{Program, ProgramError, ProgramPlaces, resolve};
-use super::schema::{Schema, SchemaError};
+use super::schema::{Schema, SchemaError, Unknown};
+use super::violation::Violation;
 use crate::model::{Place, Problem, Problems, StepType};
 use crate::plan::Document;
 use crate::plan::decode::escape_token;
@@ -113,11 +114,21 @@ impl Skill {
     /// What is wrong with `arguments`, which stand at `base_pointer` of the plan: all violations of
     /// `input_schema`, else the first thing that keeps them out of the command.
     pub fn check_arguments(&self, arguments: &Map<String, Value>, base_pointer: &str) -> Problems {
+        self.check_arguments_beside(&Unknown::default(), arguments, base_pointer)
+    }
+
+    /// The same where nothing is known yet of some places, which hold something that stands in.
+    pub fn check_arguments_beside(
+        &self,
+        unknown: &Unknown,
+        arguments: &Map<String, Value>,
+        base_pointer: &str,
+    ) -> Problems {
         let mut problems = Problems::default();
         match self.input() {
             Some(Ok(schema)) => {
                 let value = Value::Object(arguments.clone());
-                for violation in schema.violations(&value, "`arguments`") {
+                for violation in schema.violations_beside(unknown, &value, "`arguments`") {
                     problems.push(violation.problem("arguments", base_pointer));
                 }
             }
@@ -168,9 +179,17 @@ pub fn check_output(schema: &Schema, output: &Value) -> Result<(), String> {
     let told: Vec<String> = violations
         .iter()
         .take(MAX_TOLD_OF_OUTPUT)
-        .map(|violation| match violation.pointer.as_str() {
-            "" => violation.message.clone(),
-            pointer => format!("{} (at {pointer})", violation.message),
+        .map(|violation| {
+            let Violation {
+                message,
+                pointer,
+                rule,
+                ..
+            } = violation;
+            match pointer.as_str() {
+                "" => format!("{message} (by {rule})"),
+                pointer => format!("{message} (at {pointer}, by {rule})"),
+            }
         })
         .collect();
     let rest = match violations.len().saturating_sub(MAX_TOLD_OF_OUTPUT) {

@@ -35,6 +35,8 @@ pub struct Violation {
     pub got: Option<Value>,
     /// What mends it for certain.
     pub fix: Option<Fix>,
+    /// The rule that it breaks, as an RFC 6901 pointer into the schema.
+    pub rule: String,
 }
 
 /// What mends a violation.
@@ -56,6 +58,7 @@ impl Violation {
             expected: None,
             got: None,
             fix: None,
+            rule: String::new(),
         }
     }
 
@@ -90,9 +93,14 @@ pub(super) fn violations_of<'e>(
 ) -> Vec<Violation> {
     let mut violations = Vec::new();
     for error in errors {
+        let before = violations.len();
         Words::of(schema, value, &error, what).add_to(&mut violations);
+        for violation in violations.iter_mut().skip(before) {
+            error.schema_path().as_str().clone_into(&mut violation.rule);
+        }
     }
-    violations.dedup();
+    // Two rules may say the same.
+    violations.dedup_by(|one, other| one.pointer == other.pointer && one.message == other.message);
     // A required key that stands there misspelled is one mistake, not two.
     let renamed: Vec<String> = violations
         .iter()

@@ -52,6 +52,8 @@ pub struct RunRow {
     pub(super) header: String,
     /// The end's line.
     pub(super) end: Option<String>,
+    /// The plan's inputs, as JSON.
+    pub(super) inputs: String,
 }
 
 impl RunRow {
@@ -141,7 +143,7 @@ pub enum FindError {
 
 /// The columns of a [`RunRow`].
 const RUN: &str = "id, run_id, assistant_id, plan, steps, started_ms, status, duration_ms,
-    resumed_from, count, head, header, \"end\"";
+    resumed_from, count, head, header, \"end\", inputs";
 
 /// How many candidates are told.
 const CANDIDATES: usize = 5;
@@ -473,5 +475,6 @@ fn run_of(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         head: row.get(10)?,
         header: row.get(11)?,
         end: row.get(12)?,
+        inputs: row.get(13)?,
     })
 }

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use thiserror::Error;
@@ -15,18 +16,19 @@ use thiserror::Error;
 use super::database::StoreError;
 use super::exported::{ExportError, Exported};
 use super::history::{FindError, History, RecordFilter, RunRow};
-use crate::model::{ExecutionLogRecord, StepStatus};
-use crate::plan::Flow;
-use crate::runtime::{PlanStart, ProvenPlan, ProvenStep, Reused};
+use crate::model::{ExecutionLogRecord, Order, StepStatus};
+use crate::runtime::{Call, PlanStart, ProvenPlan, ProvenStep, Reused};
 
 /// The run to go on with.
 #[derive(Debug)]
 pub struct Base {
     /// Its id.
     pub run_id: String,
+    /// What the plan's inputs were; nothing where a file does not say.
+    pub inputs: Map<String, Value>,
     header: PlanStart,
     /// By the steps' indices.
-    records: BTreeMap<usize, ExecutionLogRecord>,
+    records: BTreeMap<usize, Arc<ExecutionLogRecord>>,
     under_way: UnderWay,
 }
 
@@ -101,7 +103,11 @@ impl Base {
         let under_way = history.under_way(&run)?;
         let lines = lines_of(history, &run)?;
         let lines = lines.iter().map(String::as_str);
-        Self::of(&run.run_id, &run.header, lines, UnderWay::Known(under_way))
+        let under_way = UnderWay::Known(under_way);
+        let base = Self::of(&run.run_id, &run.header, lines, under_way)?;
+        let inputs = serde_json::from_str(&run.inputs);
+        let inputs = inputs.map_err(|_| ResumeError::Unreadable(run.run_id))?;
+        Ok(Self { inputs, ..base })
     }
 
     /// Reads the run from a file that `--log` wrote.
@@ -132,10 +138,11 @@ impl Base {
         let mut records = BTreeMap::new();
         for line in lines {
             let record: ExecutionLogRecord = serde_json::from_str(line).map_err(unreadable)?;
-            records.insert(record.step_index, record);
+            records.insert(record.step_index, Arc::new(record));
         }
         Ok(Self {
             run_id: run_id.to_owned(),
+            inputs: Map::new(),
             header: serde_json::from_str(header).map_err(unreadable)?,
             records,
             under_way,
@@ -144,32 +151,50 @@ impl Base {
 
     /// Says which steps of `plan` need not run again. `digests` are those of its skills.
     pub fn resume(&self, plan: &ProvenPlan, digests: &BTreeMap<String, String>) -> Resumption {
-        let differs: Vec<bool> = (plan.steps.iter().enumerate())
-            .map(|(index, step)| {
-                let before = self.records.get(&index);
-                before.is_some_and(|record| !self.is_same(record, step, digests))
-            })
-            .collect();
-        let anew = from_difference_on(&plan.flow, &differs);
-        let mut resumption = Resumption::default();
+        let steps = plan.steps.len();
+        let mut resumption = Resumption {
+            reused: vec![None; steps],
+            unsafe_steps: Vec::new(),
+        };
+        let mut anew = vec![false; steps];
+        for stage in plan.flow.in_order() {
+            let is_past_difference = plan.flow.order == Order::Sequence && anew.contains(&true);
+            for index in stage {
+                let step = &plan.steps[index];
+                let record_of = |index: usize| {
+                    let is_reused = resumption.reused[index].is_some();
+                    self.records.get(&index).filter(|_| is_reused).cloned()
+                };
+                anew[index] = is_past_difference
+                    || plan.flow.steps[index].targets().any(|target| anew[target])
+                    || self.differs(index, step, digests, record_of);
+                resumption.reused[index] = self.reused(index).filter(|_| !anew[index]);
+            }
+        }
         for (index, step) in plan.steps.iter().enumerate() {
-            let before = self.records.get(&index);
-            let succeeded = before.filter(|record| record.status == StepStatus::Success);
-            let reused = succeeded.filter(|_| !anew[index]).map(|record| Reused {
-                // The run that made it, however often it was taken over since.
-                run_id: record
-                    .reused_from
-                    .clone()
-                    .unwrap_or_else(|| self.run_id.clone()),
-                output: record.output.clone(),
-            });
-            let may_have_had_effect = succeeded.is_some() || self.was_under_way(index, plan);
-            if reused.is_none() && may_have_had_effect && !step.is_idempotent {
+            let may_have_had_effect =
+                self.reused(index).is_some() || self.was_under_way(index, plan);
+            if resumption.reused[index].is_none()
+                && may_have_had_effect
+                && !step.is_safe_to_repeat()
+            {
                 resumption.unsafe_steps.push(step.label.clone());
             }
-            resumption.reused.push(reused);
         }
         resumption
+    }
+
+    /// The step's success, if it had one.
+    fn reused(&self, index: usize) -> Option<Reused> {
+        let record = self.records.get(&index)?;
+        (record.status == StepStatus::Success).then(|| Reused {
+            // The run that made it, however often it was taken over since.
+            run_id: record
+                .reused_from
+                .clone()
+                .unwrap_or_else(|| self.run_id.clone()),
+            output: record.output.clone(),
+        })
     }
 
     /// True where the step may have been in the middle of its work when obs died.
@@ -184,54 +209,37 @@ impl Base {
         !self.records.contains_key(&index) && first.is_none_or(|stage| stage.contains(&index))
     }
 
-    fn is_same(
+    /// True where the step is another than the one that ran. One that did not run can't differ.
+    fn differs(
         &self,
-        record: &ExecutionLogRecord,
+        index: usize,
         step: &ProvenStep,
         digests: &BTreeMap<String, String>,
+        record_of: impl Fn(usize) -> Option<Arc<ExecutionLogRecord>>,
     ) -> bool {
-        let digest = digests.get(&step.skill_id);
-        record.step_name == step.name
+        let record = self.records.get(&index);
+        let Some(record) = record.filter(|record| record.status != StepStatus::Skipped) else {
+            return false;
+        };
+        let before = &self.header.provenance.skills;
+        let mut calls = std::iter::once(step).chain(step.fallback.as_deref());
+        let answered = calls.find(|call| call.skill_id == record.skill_id);
+        let has_same_files = answered.is_some()
+            && std::iter::once(step)
+                .chain(step.fallback.as_deref())
+                .all(|call| {
+                    let digest = digests.get(&call.skill_id);
+                    digest.is_some() && digest == before.get(&call.skill_id)
+                });
+        // A value that is hidden in the record can't be compared, so it counts as another.
+        let has_same_arguments = Call::of_step(step, record_of)
+            .is_ok_and(|call| call.arguments == call.shown && call.shown == record.arguments);
+        let is_same = record.step_name == step.name
             && record.step_id == step.label
-            && record.skill_id == step.skill_id
-            && digest.is_some()
-            && digest == self.header.provenance.skills.get(&step.skill_id)
-            && is_shown_whole(&step.arguments, &step.shown_arguments)
-            && record.arguments == step.shown_arguments
+            && has_same_files
+            && has_same_arguments;
+        !is_same
     }
-}
-
-/// Which steps run anew, given which are not what they were: those, and what comes after them.
-fn from_difference_on(flow: &Flow, differs: &[bool]) -> Vec<bool> {
-    let mut anew = differs.to_vec();
-    let mut is_past = false;
-    for stage in &flow.stages {
-        let stage = &mut anew[stage.clone()];
-        if is_past {
-            stage.fill(true);
-        }
-        is_past |= stage.contains(&true);
-    }
-    let mut followers = vec![Vec::new(); differs.len()];
-    for (index, step) in flow.steps.iter().enumerate() {
-        for &target in &step.after {
-            followers[target].push(index);
-        }
-    }
-    let mut reached: Vec<usize> = (0..anew.len()).filter(|&index| anew[index]).collect();
-    while let Some(index) = reached.pop() {
-        for &follower in &followers[index] {
-            if !std::mem::replace(&mut anew[follower], true) {
-                reached.push(follower);
-            }
-        }
-    }
-    anew
-}
-
-/// A value that is hidden in the record can't be compared, so it counts as another.
-fn is_shown_whole(arguments: &Map<String, Value>, shown: &Map<String, Value>) -> bool {
-    arguments == shown
 }
 
 fn lines_of(history: &History, run: &RunRow) -> Result<Vec<String>, StoreError> {

@@ -130,8 +130,8 @@ impl ExecutionLogger for StateLog {
 
 fn insert_run(connection: &Connection, start: &PlanStart, line: &str) -> rusqlite::Result<i64> {
     let text = "INSERT INTO runs (run_id, assistant_id, plan, steps, started_ms, status,
-                    resumed_from, head, header)
-                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+                    resumed_from, head, header, inputs)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
     connection.execute(
         text,
         params![
@@ -144,6 +144,7 @@ fn insert_run(connection: &Connection, start: &PlanStart, line: &str) -> rusqlit
             start.provenance.resumed_from,
             start.hash,
             line,
+            serde_json::to_string(&start.provenance.inputs).map_err(not_json)?,
         ],
     )?;
     Ok(connection.last_insert_rowid())

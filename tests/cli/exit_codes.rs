@@ -62,6 +62,37 @@ fn the_first_step_that_did_not_succeed_decides() {
 }
 
 #[test]
+fn an_output_that_is_not_as_promised_is_told_with_its_place_and_the_rule() {
+    let schema = "{type: object, properties: {n: {type: integer, minimum: 3}}, required: [n]}";
+    for (output, want) in [
+        (
+            "{\"n\": 2}",
+            "`n` must be at least 3, found 2 (at /n, by /properties/n/minimum)",
+        ),
+        (
+            "{\"n\": \"x\"}",
+            "`n` must be a whole number, found text (at /n, by /properties/n/type)",
+        ),
+        ("{}", "the output must have the key `n` (by /required)"),
+    ] {
+        let script = format!("echo '{output}'");
+        let manifest = format!("output_schema: {schema}\n");
+        let own = format!("- {{name: gives, type: skill, output_schema: {schema}}}\n");
+        for (manifest, plan, by) in [
+            (manifest.as_str(), "- {name: gives, type: skill}\n", ""),
+            ("", own.as_str(), "by the step's own `output_schema`, "),
+        ] {
+            let case = Case::new().sh_skill("gives", &script, manifest).plan(plan);
+            let output = case.run(&["run", "plan.yaml", "--format", "jsonl"]);
+            let record = output.expect_code(1).records().remove(0);
+            assert_eq!(record["error_code"], "invalid_output");
+            let want = format!("{by}the output does not meet its schema: {want}");
+            assert_eq!(record["error"], want);
+        }
+    }
+}
+
+#[test]
 fn keep_going_runs_what_comes_after_a_failure() {
     let case = endings().plan(&steps(&["fails", "good", "slow", "good"]));
     let status = |flags: &[&str]| -> Vec<String> {

@@ -55,6 +55,7 @@ fn every_verb_teaches_with_an_example() {
     for verb in [
         &["run"][..],
         &["validate"],
+        &["graph"],
         &["skills", "list"],
         &["skills", "show"],
         &["skills", "check"],
@@ -72,7 +73,7 @@ fn every_verb_teaches_with_an_example() {
 #[test]
 fn the_manual_page_has_every_verb() {
     let page = Case::new().run(&["man"]).expect_code(0).stdout();
-    for verb in ["run", "validate", "skills", "completions"] {
+    for verb in ["run", "validate", "graph", "skills", "completions"] {
         assert!(page.contains(verb), "{verb}");
     }
     assert!(

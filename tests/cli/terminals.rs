@@ -64,6 +64,33 @@ fn a_narrow_terminal_is_no_failure() {
 }
 
 #[test]
+fn many_steps_at_once_fit_on_the_terminal() {
+    let step = |at: usize| {
+        format!("- {{name: waits, step_id: \"step-{at}\", type: skill, parallel_group: all}}\n")
+    };
+    let plan = crate::support::concat((0..40).map(step)) + "- {name: fails, type: skill}\n";
+    let case = Case::new()
+        .sh_skill("waits", "while [ ! -e go ]; do sleep 0.1; done; echo 1", "")
+        .sh_skill("fails", "exit 3", "")
+        .plan(&plan);
+    let mut terminal = Terminal::start(&case.command(&["run", "plan.yaml", "--jobs", "40"]), 60);
+    terminal.wait_for_text("19 more running");
+    let during = terminal.screen(60).screen().contents();
+    assert!(
+        during.contains("step-20 ") && !during.contains("step-21 "),
+        "{during}"
+    );
+    assert!(during.contains("0/41 steps · 19 more running"), "{during}");
+    go(&case);
+    let after = ends_well(&mut terminal, 60);
+    assert!(!after.contains("more running"), "{after}");
+    assert!(
+        after.contains("failed: fails (exit 3) · 40 ok 1 failed"),
+        "{after}"
+    );
+}
+
+#[test]
 fn a_dumb_terminal_gets_plain_lines() {
     let case = case().env("TERM", "dumb");
     let mut terminal = Terminal::start(&case.command(&["run", "plan.yaml", "--stream"]), 80);

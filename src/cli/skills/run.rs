@@ -5,7 +5,6 @@
 
 use std::borrow::Cow;
 use std::num::NonZeroUsize;
-use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
@@ -14,12 +13,11 @@ use crate::cli::error::{CommandError, Kind};
 use crate::cli::execution::{Execution, start_zygote};
 use crate::cli::memory::Memory;
 use crate::cli::printer::Printer;
-use crate::cli::{Outcome, confine, roots};
-use crate::model::strict_json;
-use crate::plan::{self, DEFAULT_MAX_BYTES, Document, LoadedPlan, Source};
+use crate::cli::{Outcome, confine, inputs, roots};
+use crate::plan::{self, LoadedPlan, Source};
 use crate::report::{Format, PrintRef, Progress, ReportOptions};
 use crate::runtime::BaseEnvironment;
-use crate::runtime::engine::OnFailure;
+use crate::runtime::engine::{Conduct, OnFailure};
 use crate::runtime::prove::{self, Question};
 use crate::skill::Skill;
 
@@ -27,10 +25,12 @@ use crate::skill::Skill;
 pub(super) fn run(args: SkillRunArgs, printer: &Printer) -> Outcome {
     let zygote = start_zygote()?;
     let (registry, skill) = super::find(&args.skill, &args.roots)?;
-    let arguments = match &args.inputs {
-        Some(path) => read_inputs(path)?,
-        None => from_flags(&args.set, &skill)?,
-    };
+    let properties = skill.manifest.input_schema.as_ref();
+    let properties = properties.and_then(|schema| schema.get("properties"));
+    let arguments = inputs::read(args.inputs.as_deref(), &args.set, |key| {
+        properties?.get(key)
+    })?;
+    let arguments = arguments.unwrap_or_default();
     let environment = BaseEnvironment::of_this_process();
     let sandbox = confine::policy(&args.sandbox, &environment);
     let workspace = roots::workspace(args.place.workspace.as_deref())?;
@@ -42,6 +42,8 @@ pub(super) fn run(args: SkillRunArgs, printer: &Printer) -> Outcome {
         environment: &environment,
         limits,
         sandbox: &sandbox,
+        retry_unsafe: false,
+        inputs: None,
     };
     let proof = prove::prove(&mut loaded, &question);
     let Some(plan) = proof.plan else {
@@ -70,8 +72,11 @@ pub(super) fn run(args: SkillRunArgs, printer: &Printer) -> Outcome {
             problems: Vec::new(),
         },
         sandbox,
-        jobs: NonZeroUsize::MIN,
-        on_failure: OnFailure::Stop,
+        conduct: Conduct {
+            jobs: NonZeroUsize::MIN,
+            on_failure: OnFailure::Stop,
+            retry_unsafe: false,
+        },
     };
     execution.execute(zygote, printer)
 }
@@ -118,88 +123,4 @@ fn plan_of(skill: &Skill, arguments: &Map<String, Value>) -> Result<Source, Comm
     });
     Source::from_bytes("arguments.json".to_owned(), plan.to_string().into_bytes())
         .map_err(|error| CommandError::with_source(Kind::Fault, "can't make a plan", &error))
-}
-
-fn read_inputs(path: &Path) -> Result<Map<String, Value>, CommandError> {
-    let source = Source::read(path, DEFAULT_MAX_BYTES).map_err(|error| {
-        let kind = if error.is_unreadable() {
-            Kind::Unreadable
-        } else {
-            Kind::Invalid
-        };
-        CommandError::new(kind, error)
-    })?;
-    let (document, problems) = Document::parse(source);
-    if let Some(problem) = problems.first() {
-        let (line, column) = document.line_and_column(document.bytes_of(&problem.place).start);
-        let name = &document.source.name;
-        let message = format!("{name}:{line}:{column}: {}", problem.message);
-        return Err(CommandError::new(Kind::Invalid, message));
-    }
-    match document.value {
-        Value::Object(map) => Ok(map),
-        _ => Err(CommandError::new(
-            Kind::Invalid,
-            format_args!(
-                "`{}` must hold one mapping of arguments",
-                document.source.name
-            ),
-        )),
-    }
-}
-
-/// `--set KEY=VALUE`: text where the schema wants nothing else, else JSON where it is some.
-fn from_flags(flags: &[String], skill: &Skill) -> Result<Map<String, Value>, CommandError> {
-    let mut arguments = Map::new();
-    for flag in flags {
-        let Some((key, text)) = flag.split_once('=') else {
-            return Err(
-                CommandError::new(Kind::Usage, format_args!("`--set {flag}` has no `=`"))
-                    .hint("write it like `--set count=3`"),
-            );
-        };
-        let schema = skill.manifest.input_schema.as_ref();
-        let property = schema.and_then(|schema| schema.get("properties")?.get(key));
-        let kinds = kinds_of(property);
-        let value = match serde_json::from_str(text) {
-            Ok(value) if !is_meant_as_text(&value, &kinds) => {
-                strict_json(text.as_bytes()).map_err(|error| {
-                    CommandError::new(Kind::Usage, format_args!("`--set {key}=…`: {error}"))
-                        .hint("give JSON without it, or a file with `--inputs`")
-                })?;
-                value
-            }
-            _ => Value::from(text),
-        };
-        if arguments.insert(key.to_owned(), value).is_some() {
-            return Err(CommandError::new(
-                Kind::Usage,
-                format_args!("`{key}` is set twice"),
-            ));
-        }
-    }
-    Ok(arguments)
-}
-
-/// The kinds of value that a property's schema allows by name; empty where it names none.
-fn kinds_of(property: Option<&Value>) -> Vec<&str> {
-    match property.and_then(|property| property.get("type")) {
-        Some(Value::String(kind)) => vec![kind],
-        Some(Value::Array(kinds)) => kinds.iter().filter_map(Value::as_str).collect(),
-        _ => Vec::new(),
-    }
-}
-
-/// True for a value that reads as JSON where the schema wants text and nothing of its kind.
-fn is_meant_as_text(value: &Value, kinds: &[&str]) -> bool {
-    let is_allowed = kinds.iter().any(|kind| match *kind {
-        "string" => value.is_string() && kinds.len() > 1,
-        "number" | "integer" => value.is_number(),
-        "boolean" => value.is_boolean(),
-        "null" => value.is_null(),
-        "array" => value.is_array(),
-        "object" => value.is_object(),
-        _ => false,
-    });
-    kinds.contains(&"string") && !is_allowed
 }

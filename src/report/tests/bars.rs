@@ -169,6 +169,51 @@ fn steps_that_do_not_fit_are_counted() {
 }
 
 #[test]
+fn hundreds_of_steps_stay_readable_and_failures_stay_above() {
+    let look = Look {
+        rows: 12,
+        ..terminal(60)
+    };
+    let memory = Memory::new(look, look);
+    let names: Vec<String> = (0..300)
+        .map(|at| format!("step-{at}-with-a-long-name-of-its-own"))
+        .collect();
+    let labels: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut script = Script::new(ReportOptions::default(), &memory, &labels);
+    for index in 0..300 {
+        script.start(index);
+    }
+    script.pass(Duration::from_millis(100));
+    let frames_before = memory.stderr().len();
+    for (index, name) in names.iter().enumerate().take(200) {
+        match index {
+            20 | 70 => script.done(failed(index, name)),
+            _ => script.done(record(index, name)),
+        }
+    }
+    script.pass(Duration::from_millis(100));
+    let written = memory.stderr().len() - frames_before;
+    assert!(
+        written < 10_000,
+        "a frame for each step would be more: {written}"
+    );
+    assert_snapshot!(memory.screen(), @r"
+    ✗ step-20-with-a-long-name-of-its-own exit 2 4s ×3
+    ✗ step-70-with-a-long-name-of-its-own exit 2 4s ×3
+    ⠹ step-200-with-a-long-name-of… 0s of 30s
+    ⠹ step-201-with-a-long-name-of… 0s of 30s
+    ⠹ step-202-with-a-long-name-of… 0s of 30s
+    ⠹ step-203-with-a-long-name-of… 0s of 30s
+    ⠹ step-204-with-a-long-name-of… 0s of 30s
+    ⠹ step-205-with-a-long-name-of… 0s of 30s
+    ⠹ step-206-with-a-long-name-of… 0s of 30s
+    ⠹ step-207-with-a-long-name-of… 0s of 30s
+    ⠹ step-208-with-a-long-name-of… 0s of 30s
+      200/300 steps · 2 failed · 91 more running
+    ");
+}
+
+#[test]
 fn bars_become_lines_where_the_cursor_can_not_be_moved() {
     let dumb = Look {
         cursor: false,

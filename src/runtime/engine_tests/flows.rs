@@ -45,7 +45,7 @@ async fn a_group_runs_together_and_the_next_step_waits_for_all_of_it() {
 async fn a_failed_member_of_a_group_lets_its_siblings_end_and_stops_the_plan() {
     for jobs in [1, 2, 8] {
         let mut bench = grouped(&["fail-1", "ok-5", "ok-3", "ok"], 0, 3);
-        bench.jobs = NonZeroUsize::new(jobs).unwrap();
+        bench.conduct.jobs = NonZeroUsize::new(jobs).unwrap();
         let (outcome, _) = bench.run().await;
         let want = ["failed", "success", "success", "skipped"];
         assert_eq!(statuses(&outcome), want, "{jobs} jobs");
@@ -56,8 +56,8 @@ async fn a_failed_member_of_a_group_lets_its_siblings_end_and_stops_the_plan() {
 #[tokio::test(start_paused = true)]
 async fn fail_fast_cancels_what_still_runs() {
     let mut bench = grouped(&["ok-1", "ok-9", "fail-2", "ok-8", "ok"], 1, 4);
-    bench.on_failure = OnFailure::Cancel;
-    bench.jobs = NonZeroUsize::new(2).unwrap();
+    bench.conduct.on_failure = OnFailure::Cancel;
+    bench.conduct.jobs = NonZeroUsize::new(2).unwrap();
     let (outcome, _) = bench.run().await;
     let want = ["success", "canceled", "failed", "skipped", "skipped"];
     assert_eq!(statuses(&outcome), want);
@@ -98,7 +98,7 @@ async fn keep_going_skips_only_what_depends_on_the_failed_step() {
         ("on-good", "ok", &[1]),
         ("far", "ok", &[2, 3]),
     ]);
-    bench.on_failure = OnFailure::KeepGoing;
+    bench.conduct.on_failure = OnFailure::KeepGoing;
     let (outcome, _) = bench.run().await;
     let want = ["failed", "success", "skipped", "success", "skipped"];
     assert_eq!(statuses(&outcome), want);

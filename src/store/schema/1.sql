@@ -12,6 +12,8 @@ CREATE TABLE runs (
     ended_ms     INTEGER,
     duration_ms  INTEGER,
     resumed_from TEXT,
+    -- What the plan's inputs were, as JSON.
+    inputs       TEXT NOT NULL DEFAULT '{}',
     -- How many records there are, and the hash of the last.
     count        INTEGER NOT NULL DEFAULT 0,
     head         TEXT NOT NULL,

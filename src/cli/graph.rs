@@ -1,0 +1,148 @@
+//! `obs graph`: which step waits for which, as a picture.
+//!
+//! Invariant: a name of the plan is text in every form, never syntax; a picture is as long as its
+//! plan. Solid lines carry what a step gives, dashed ones only say who comes first.
+
+mod dot;
+mod mermaid;
+mod tree;
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use super::args::{GraphArgs, GraphFormat};
+use super::exit_code;
+use super::printer::Printer;
+use super::problems::{self, Finding};
+use crate::model::{Escaped, ExecutionPlan, Order};
+use crate::plan::{self, Flow, Source};
+
+/// Runs the verb.
+pub(super) fn graph(args: &GraphArgs, printer: &Printer) -> u8 {
+    let source = match Source::read(&args.plan, args.max_plan_size) {
+        Ok(source) => source,
+        Err(error) => {
+            let finding = Finding::Unread(&error);
+            printer.say(finding.text(printer.stderr_has_color()).trim_end());
+            return if error.is_unreadable() {
+                exit_code::UNREADABLE
+            } else {
+                exit_code::INVALID
+            };
+        }
+    };
+    let loaded = plan::load(source);
+    let (document, problems) = (&loaded.document, &loaded.problems);
+    if problems.has_errors() {
+        let finding = Finding::Read { document, problems };
+        let name = &document.source.name;
+        printer.say(finding.text(printer.stderr_has_color()).trim_end());
+        let counts = problems::counts(&[finding]);
+        printer.error(&format!("`{name}` has no graph: {counts}"), None);
+        return exit_code::INVALID;
+    }
+    let picture = Picture::of(&loaded.plan, &loaded.flow);
+    printer.data(match args.format {
+        GraphFormat::Mermaid => mermaid::text(&picture),
+        GraphFormat::Dot => dot::text(&picture),
+        GraphFormat::Tree => tree::text(&picture, &document.source.name),
+    });
+    exit_code::SUCCESS
+}
+
+/// What there is to draw.
+struct Picture {
+    /// The steps' labels by index, escaped.
+    steps: Vec<String>,
+    /// Steps that belong together, one after the other; in a graph they are levels.
+    bands: Vec<Band>,
+    order: Order,
+    /// From a step to one that waits for it, and whether it takes what that one gives.
+    edges: Vec<(usize, usize, bool)>,
+}
+
+/// Steps that may run at the same time.
+struct Band {
+    /// What they are called together, escaped; `None` for a step by itself.
+    name: Option<String>,
+    steps: Vec<usize>,
+}
+
+impl Picture {
+    fn of(plan: &ExecutionPlan, flow: &Flow) -> Self {
+        let label = |step: &crate::model::ExecutionStep| {
+            let label = Escaped(step.id_or_name()).to_string();
+            match step.skill_id() {
+                skill if skill == step.id_or_name() => label,
+                skill => format!("{label} · {}", Escaped(skill)),
+            }
+        };
+        let mut edges = Vec::new();
+        for (step, waits) in flow.steps.iter().enumerate() {
+            let takes: BTreeSet<usize> = waits.takes.iter().copied().collect();
+            edges.extend(takes.iter().map(|from| (*from, step, true)));
+            let only_after = waits.after.iter().filter(|from| !takes.contains(from));
+            edges.extend(only_after.map(|from| (*from, step, false)));
+        }
+        let bands = match flow.order {
+            Order::Sequence => flow.stages.iter().map(|stage| group(plan, stage)).collect(),
+            Order::Graph => levels(flow),
+        };
+        Self {
+            steps: plan.steps.iter().map(label).collect(),
+            bands,
+            order: flow.order,
+            edges,
+        }
+    }
+
+    /// Bands that follow each other by the plan's order alone.
+    fn successions(&self) -> impl Iterator<Item = (&Band, &Band)> {
+        let is_ordered = self.order == Order::Sequence;
+        let pairs = self.bands.iter().zip(self.bands.iter().skip(1));
+        pairs.filter(move |_| is_ordered)
+    }
+}
+
+fn group(plan: &ExecutionPlan, stage: &Range<usize>) -> Band {
+    let name = plan.steps[stage.start].group().filter(|_| stage.len() > 1);
+    Band {
+        name: name.map(|name| Escaped(name).to_string()),
+        steps: stage.clone().collect(),
+    }
+}
+
+/// The steps of a graph by the longest way to them.
+fn levels(flow: &Flow) -> Vec<Band> {
+    let waits = |step: usize| {
+        let waits = &flow.steps[step];
+        waits.after.iter().chain(&waits.takes).copied()
+    };
+    let mut followers: Vec<Vec<usize>> = vec![Vec::new(); flow.steps.len()];
+    let mut open = vec![0_usize; flow.steps.len()];
+    for (step, open) in open.iter_mut().enumerate() {
+        for target in waits(step) {
+            followers[target].push(step);
+            *open += 1;
+        }
+    }
+    let mut bands: Vec<Band> = Vec::new();
+    let mut level: Vec<usize> = (0..open.len()).filter(|step| open[*step] == 0).collect();
+    while !level.is_empty() {
+        let mut next = Vec::new();
+        for follower in level.iter().flat_map(|step| &followers[*step]) {
+            open[*follower] -= 1;
+            if open[*follower] == 0 {
+                next.push(*follower);
+            }
+        }
+        level.sort_unstable();
+        let count = level.len();
+        bands.push(Band {
+            name: (count > 1).then(|| format!("{count} steps")),
+            steps: level,
+        });
+        level = next;
+    }
+    bands
+}

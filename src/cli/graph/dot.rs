@@ -1,0 +1,68 @@
+//! DOT, which Graphviz draws.
+
+use std::fmt::Write as _;
+
+use super::{Band, Picture};
+use crate::model::Order;
+
+/// The picture as a digraph.
+pub(super) fn text(picture: &Picture) -> String {
+    let mut text = String::from("digraph plan {\n    compound=true;\n    node [shape=box];\n");
+    // Writing to a String can't fail.
+    for band in &picture.bands {
+        let node = |step: &usize| format!("s{step} [label={}];", quoted(&picture.steps[*step]));
+        match cluster_of(band, picture) {
+            Some((cluster, name)) => {
+                writeln!(
+                    text,
+                    "    subgraph {cluster} {{\n        label={};",
+                    quoted(name)
+                )
+                .ok();
+                for step in &band.steps {
+                    writeln!(text, "        {}", node(step)).ok();
+                }
+                text.push_str("    }\n");
+            }
+            None => {
+                for step in &band.steps {
+                    writeln!(text, "    {}", node(step)).ok();
+                }
+            }
+        }
+    }
+    for (before, after) in picture.successions() {
+        // Graphviz draws lines between clusters as lines between their nodes, cut at the border.
+        let ends = [(before, "ltail"), (after, "lhead")].map(|(band, end)| {
+            let cluster = cluster_of(band, picture);
+            cluster.map_or(String::new(), |(cluster, _)| format!(", {end}={cluster}"))
+        });
+        let (Some(from), Some(to)) = (before.steps.last(), after.steps.first()) else {
+            continue;
+        };
+        writeln!(
+            text,
+            "    s{from} -> s{to} [style=dashed{}];",
+            ends.concat()
+        )
+        .ok();
+    }
+    for (from, to, takes) in &picture.edges {
+        let style = if *takes { "" } else { " [style=dashed]" };
+        writeln!(text, "    s{from} -> s{to}{style};").ok();
+    }
+    text.push_str("}\n");
+    text
+}
+
+/// The id and the name of a group of a sequence.
+fn cluster_of<'b>(band: &'b Band, picture: &Picture) -> Option<(String, &'b str)> {
+    let name = band.name.as_deref()?;
+    let first = band.steps.first()?;
+    (picture.order == Order::Sequence).then(|| (format!("cluster_{first}"), name))
+}
+
+/// A quoted string. Labels begin escapes with a backslash.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}

@@ -1,0 +1,56 @@
+//! A plain tree, for the terminal.
+
+use std::fmt::Write as _;
+
+use super::Picture;
+use crate::model::Escaped;
+
+/// How many of the steps that one waits for are named.
+const MAX_NAMED: usize = 8;
+
+/// The picture as a tree of what runs one after the other and what runs together.
+pub(super) fn text(picture: &Picture, plan: &str) -> String {
+    let mut waits_for: Vec<Vec<usize>> = vec![Vec::new(); picture.steps.len()];
+    for (from, to, _) in &picture.edges {
+        waits_for[*to].push(*from);
+    }
+    let line = |step: usize| {
+        let names = waits_for[step].iter().take(MAX_NAMED);
+        let names: Vec<&str> = names.map(|from| picture.steps[*from].as_str()).collect();
+        let more = match waits_for[step].len().saturating_sub(MAX_NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        match names.as_slice() {
+            [] => picture.steps[step].clone(),
+            names => format!("{} ← {}{more}", picture.steps[step], names.join(", ")),
+        }
+    };
+    let mut text = format!("{}\n", Escaped(plan));
+    let last_band = picture.bands.len().saturating_sub(1);
+    for (at, band) in picture.bands.iter().enumerate() {
+        let (branch, below) = branches(at == last_band);
+        // Writing to a String can't fail.
+        let Some(name) = &band.name else {
+            for step in &band.steps {
+                writeln!(text, "{branch}{}", line(*step)).ok();
+            }
+            continue;
+        };
+        writeln!(text, "{branch}{name}").ok();
+        for (at, step) in band.steps.iter().enumerate() {
+            let (branch, _) = branches(at + 1 == band.steps.len());
+            writeln!(text, "{below}{branch}{}", line(*step)).ok();
+        }
+    }
+    text
+}
+
+/// The branch to an entry, and what stands before those below it.
+fn branches(is_last: bool) -> (&'static str, &'static str) {
+    if is_last {
+        ("└─ ", "   ")
+    } else {
+        ("├─ ", "│  ")
+    }
+}

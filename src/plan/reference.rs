@@ -1,0 +1,404 @@
+//! References: `{{fetch.body}}` in an argument is what an earlier step gave.
+//!
+//! Invariant: a text is taken apart once, before the run. What a step gave is put in as it is and
+//! never looked at for references again. `{{{{` stands for `{{`, and `${{`, which other programs use,
+//! for itself.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+/// An argument with places for what other steps gave.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Template {
+    /// A value without any.
+    Fixed(Value),
+    /// One reference and nothing else: the value keeps its type.
+    Whole(Reference),
+    /// References in a text.
+    Text(Vec<Piece>),
+    /// A list that holds some.
+    List(Vec<Template>),
+    /// A mapping that holds some.
+    Map(Vec<(String, Template)>),
+}
+
+/// A piece of a text.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Piece {
+    /// Text as it is.
+    Text(String),
+    /// What a step gave, turned into text.
+    Reference(Reference),
+}
+
+/// A place for what a step or an input gives, or a part of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reference {
+    /// Who gives it.
+    pub origin: Origin,
+    /// The name by which it is called.
+    pub name: String,
+    /// Fields and indices into the value.
+    pub path: Vec<String>,
+    /// The reference as the plan has it, with its braces.
+    pub written: String,
+}
+
+/// Who gives a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// A step, by its index.
+    Step(usize),
+    /// The plan's inputs, as one mapping.
+    Inputs,
+}
+
+impl Origin {
+    /// The step, if it is one.
+    pub fn step(self) -> Option<usize> {
+        match self {
+            Self::Step(step) => Some(step),
+            Self::Inputs => None,
+        }
+    }
+}
+
+impl Template {
+    /// True where nothing is left to put in.
+    pub fn is_fixed(&self) -> bool {
+        matches!(self, Self::Fixed(_))
+    }
+
+    /// Calls `see` with every reference, the pointer to the text that holds it below `pointer`, and
+    /// whether it is all of that text.
+    pub fn references<'t>(
+        &'t self,
+        pointer: &str,
+        see: &mut impl FnMut(&'t Reference, &str, bool),
+    ) {
+        match self {
+            Self::Fixed(_) => {}
+            Self::Whole(reference) => see(reference, pointer, true),
+            Self::Text(pieces) => {
+                for piece in pieces {
+                    if let Piece::Reference(reference) = piece {
+                        see(reference, pointer, false);
+                    }
+                }
+            }
+            Self::List(list) => {
+                for (index, template) in list.iter().enumerate() {
+                    template.references(&format!("{pointer}/{index}"), see);
+                }
+            }
+            Self::Map(map) => {
+                for (key, template) in map {
+                    let token = super::decode::escape_token(key);
+                    template.references(&format!("{pointer}/{token}"), see);
+                }
+            }
+        }
+    }
+
+    /// Puts the values of inputs in, as far as they are known. Calls `missing` with references to what
+    /// is not in the value that is known, and the pointer to the text that holds them.
+    #[must_use]
+    pub fn fill(
+        self,
+        inputs: &Value,
+        pointer: &str,
+        missing: &mut impl FnMut(&Reference, &str),
+    ) -> Self {
+        match self {
+            Self::Whole(reference) => match reference.input(inputs, pointer, missing) {
+                Some(value) => Self::Fixed(value.clone()),
+                None => Self::Whole(reference),
+            },
+            Self::Text(pieces) => {
+                let pieces = pieces.into_iter().map(|piece| match piece {
+                    Piece::Reference(reference) => {
+                        match reference.input(inputs, pointer, missing) {
+                            Some(Value::String(text)) => Piece::Text(text.clone()),
+                            Some(other) => Piece::Text(other.to_string()),
+                            None => Piece::Reference(reference),
+                        }
+                    }
+                    text @ Piece::Text(_) => text,
+                });
+                Self::text(pieces.collect())
+            }
+            Self::List(list) => {
+                let fill = |(index, template): (usize, Self)| {
+                    template.fill(inputs, &format!("{pointer}/{index}"), missing)
+                };
+                Self::list(list.into_iter().enumerate().map(fill).collect())
+            }
+            Self::Map(map) => {
+                let fill = |(key, template): (String, Self)| {
+                    let token = super::decode::escape_token(&key);
+                    let filled = template.fill(inputs, &format!("{pointer}/{token}"), missing);
+                    (key, filled)
+                };
+                Self::map(map.into_iter().map(fill).collect())
+            }
+            fixed @ Self::Fixed(_) => fixed,
+        }
+    }
+
+    /// A text of these pieces, fixed where no reference is among them.
+    pub(super) fn text(pieces: Vec<Piece>) -> Self {
+        let text = |piece: &Piece| match piece {
+            Piece::Text(text) => Some(text.clone()),
+            Piece::Reference(_) => None,
+        };
+        let texts: Option<Vec<String>> = pieces.iter().map(text).collect();
+        texts.map_or(Self::Text(pieces), |texts| {
+            Self::Fixed(Value::String(texts.concat()))
+        })
+    }
+
+    /// A list, fixed where all of it is.
+    pub(super) fn list(list: Vec<Self>) -> Self {
+        if !list.iter().all(Self::is_fixed) {
+            return Self::List(list);
+        }
+        Self::Fixed(Value::Array(
+            list.into_iter().filter_map(Self::fixed).collect(),
+        ))
+    }
+
+    /// A mapping, fixed where all of it is.
+    pub(super) fn map(map: Vec<(String, Self)>) -> Self {
+        if !map.iter().all(|(_, template)| template.is_fixed()) {
+            return Self::Map(map);
+        }
+        let fixed = map
+            .into_iter()
+            .filter_map(|(key, value)| Some((key, value.fixed()?)));
+        Self::Fixed(Value::Object(fixed.collect()))
+    }
+
+    fn fixed(self) -> Option<Value> {
+        match self {
+            Self::Fixed(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The value with `stand_in` for every reference: for checks that ask about the rest of it.
+    pub fn with_stand_ins(&self, stand_in: &mut impl FnMut(&Reference, bool) -> Value) -> Value {
+        match self {
+            Self::Fixed(value) => value.clone(),
+            Self::Whole(reference) => stand_in(reference, true),
+            Self::Text(pieces) => {
+                let pieces = pieces.iter().map(|piece| match piece {
+                    Piece::Text(text) => text.clone(),
+                    Piece::Reference(reference) => match stand_in(reference, false) {
+                        Value::String(text) => text,
+                        other => other.to_string(),
+                    },
+                });
+                Value::String(pieces.collect())
+            }
+            Self::List(list) => {
+                let values = list
+                    .iter()
+                    .map(|template| template.with_stand_ins(stand_in));
+                Value::Array(values.collect())
+            }
+            Self::Map(map) => {
+                let entry = |(key, template): &(String, Self)| {
+                    (key.clone(), template.with_stand_ins(stand_in))
+                };
+                Value::Object(map.iter().map(entry).collect())
+            }
+        }
+    }
+}
+
+impl Reference {
+    /// The part of the inputs that is meant, where it is known.
+    fn input<'v>(
+        &self,
+        inputs: &'v Value,
+        pointer: &str,
+        missing: &mut impl FnMut(&Self, &str),
+    ) -> Option<&'v Value> {
+        let (Origin::Inputs, Some((name, path))) = (self.origin, self.path.split_first()) else {
+            return None;
+        };
+        let mut value = inputs.get(name)?;
+        for token in path {
+            let next = match value {
+                Value::Array(list) => token.parse().ok().and_then(|at: usize| list.get(at)),
+                other => other.get(token),
+            };
+            let Some(next) = next else {
+                missing(self, pointer);
+                return None;
+            };
+            value = next;
+        }
+        Some(value)
+    }
+
+    /// The step and the path as one writes them.
+    pub fn shown(&self) -> String {
+        written(&self.name, &self.path)
+    }
+}
+
+/// A reference as one writes it.
+pub fn written(name: &str, path: &[String]) -> String {
+    let path: Vec<String> = path.iter().map(|token| format!(".{token}")).collect();
+    format!("{{{{{name}{}}}}}", path.concat())
+}
+
+/// A piece of a text before its names are bound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Part<'t> {
+    Text(Cow<'t, str>),
+    /// With its braces, and what stands in them.
+    Reference {
+        written: &'t str,
+        inner: &'t str,
+    },
+}
+
+/// Why a text can't be taken apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ScanError<'t> {
+    /// From here to the end there is no `}}`.
+    Unclosed(&'t str),
+    /// Nothing stands in the braces.
+    Empty(&'t str),
+}
+
+/// Takes `text` apart.
+pub(super) fn scan(text: &str) -> Result<Vec<Part<'_>>, ScanError<'_>> {
+    let mut parts = Vec::new();
+    let mut literal = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("{{") {
+        let (before, braces) = rest.split_at(at);
+        literal.push_str(before);
+        let inside = &braces[2..];
+        if let Some(after) = inside.strip_prefix("{{") {
+            literal.push_str("{{");
+            rest = after;
+            continue;
+        }
+        if before.ends_with('$') {
+            literal.push_str("{{");
+            rest = inside;
+            continue;
+        }
+        let end = inside.find("}}").ok_or(ScanError::Unclosed(braces))?;
+        let (inner, written) = (inside[..end].trim(), &braces[..end + 4]);
+        if inner.contains("{{") {
+            return Err(ScanError::Unclosed(written));
+        }
+        if inner.is_empty() {
+            return Err(ScanError::Empty(written));
+        }
+        if !literal.is_empty() {
+            parts.push(Part::Text(Cow::Owned(std::mem::take(&mut literal))));
+        }
+        parts.push(Part::Reference { written, inner });
+        rest = &inside[end + 2..];
+    }
+    if literal.is_empty() && !rest.is_empty() {
+        parts.push(Part::Text(Cow::Borrowed(rest)));
+    } else if !literal.is_empty() || parts.is_empty() {
+        literal.push_str(rest);
+        parts.push(Part::Text(Cow::Owned(literal)));
+    }
+    Ok(parts)
+}
+
+/// What a model probably meant that wrote `{{steps.fetch.output.body}}`, `{{fetch["body"]}}` or
+/// `{{$.fetch.items[0]}}`.
+pub(super) fn plainer(inner: &str) -> String {
+    let mut plain = String::with_capacity(inner.len());
+    let mut rest = inner.split('|').next().unwrap_or_default().trim();
+    while let Some((before, bracketed)) = rest.split_once('[') {
+        let Some((index, after)) = bracketed.split_once(']') else {
+            break;
+        };
+        plain.push_str(before);
+        plain.push('.');
+        plain.push_str(index.trim_matches(['"', '\'', ' ']));
+        rest = after;
+    }
+    plain.push_str(rest);
+    let plain = plain.trim_start_matches(['$', '.']);
+    let prefixes = [
+        "steps.", "step.", "outputs.", "results.", "tasks.", "nodes.",
+    ];
+    let stripped = prefixes
+        .iter()
+        .find_map(|prefix| plain.strip_prefix(prefix));
+    stripped.unwrap_or(plain).to_owned()
+}
+
+/// Words that models put between a step and a field of its output.
+pub const WRAPPERS: [&str; 5] = ["output", "outputs", "result", "results", "response"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(text: &str) -> String {
+        match scan(text) {
+            Err(ScanError::Unclosed(from)) => format!("unclosed {from}"),
+            Err(ScanError::Empty(from)) => format!("empty {from}"),
+            Ok(parts) => {
+                let tell = |part: &Part<'_>| match part {
+                    Part::Text(text) => format!("'{text}'"),
+                    Part::Reference { inner, .. } => format!("<{inner}>"),
+                };
+                parts.iter().map(tell).collect::<Vec<_>>().join(" ")
+            }
+        }
+    }
+
+    #[test]
+    fn a_text_is_taken_apart() {
+        for (text, want) in [
+            ("", "''"),
+            ("plain {x} } }}", "'plain {x} } }}'"),
+            ("{{a.b}}", "<a.b>"),
+            ("{{ a/b.c }}", "<a/b.c>"),
+            ("x {{a}}{{b}} y", "'x ' <a> <b> ' y'"),
+            ("{\"k\": {{a}}}", "'{\"k\": ' <a> '}'"),
+            ("{{{{ x }}", "'{{ x }}'"),
+            ("{{{{{{a}}", "'{{' <a>"),
+            ("{{{{{{{{", "'{{{{'"),
+            ("${{ secrets.X }} {{a}}", "'${{ secrets.X }} ' <a>"),
+            ("$ {{a}}", "'$ ' <a>"),
+            ("${{{{a}}", "'${{a}}'"),
+            ("{{a", "unclosed {{a"),
+            ("{{a}", "unclosed {{a}"),
+            ("{{a {{b}}", "unclosed {{a {{b}}"),
+            ("{{", "unclosed {{"),
+            ("{{  }}", "empty {{  }}"),
+            ("é{{é}}é", "'é' <é> 'é'"),
+        ] {
+            assert_eq!(told(text), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_models_write_is_understood() {
+        for (inner, want) in [
+            ("steps.fetch.output.body", "fetch.output.body"),
+            ("steps['core/fetch'].items[0]", "core/fetch.items.0"),
+            ("$.fetch[\"body\"].x", "fetch.body.x"),
+            ("fetch.body | upper", "fetch.body"),
+            ("fetch[0", "fetch[0"),
+        ] {
+            assert_eq!(plainer(inner), want, "{inner}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! `retry` of a step.
+
+use std::time::Duration;
+
+use super::decode::Node;
+use super::load::skill_ref;
+use crate::model::{Problem, Problems, Retry, format_duration};
+
+/// The most retries that a step may ask for.
+const MAX_RETRIES: u64 = 100;
+
+/// The least time before another attempt where the plan does not say.
+const INITIAL_BACKOFF: Duration = Duration::from_secs(1);
+
+/// The most where the plan does not say.
+const MAX_BACKOFF: Duration = Duration::from_secs(30);
+
+/// Reads what is done when a skill fails.
+pub(super) fn retry(node: &Node<'_>, problems: &mut Problems) -> Option<Retry> {
+    let mut fields = node.fields(problems, "`retry`")?;
+    let retries = fields.get("max_retries");
+    let has_retries = retries.is_some();
+    let retries = retries.and_then(|node| max_retries(&node, problems));
+    let initial = fields.get("initial_backoff");
+    let initial = initial.and_then(|node| node.duration(problems));
+    let most = fields.get("max_backoff");
+    let most = most.and_then(|node| node.duration(problems));
+    let fallback = fields.get("fallback");
+    let has_fallback = fallback.is_some();
+    let fallback = fallback.and_then(|node| skill_ref(&node, problems));
+    if !has_retries && !has_fallback {
+        problems.push(
+            Problem::error(
+                "retry",
+                node.place(),
+                "`retry` says neither how often nor what else",
+            )
+            .help("add `max_retries: 3`, or `fallback:` with the id of another skill"),
+        );
+    }
+    let initial_backoff =
+        initial.unwrap_or_else(|| INITIAL_BACKOFF.min(most.unwrap_or(INITIAL_BACKOFF)));
+    let max_backoff = most.unwrap_or_else(|| MAX_BACKOFF.max(initial_backoff));
+    if initial_backoff > max_backoff {
+        let message = format!(
+            "`initial_backoff` is {}, but `max_backoff` is {}",
+            format_duration(initial_backoff),
+            format_duration(max_backoff)
+        );
+        problems.push(
+            Problem::error("retry", fields.place_of_key("initial_backoff"), message)
+                .help("raise `max_backoff` or lower `initial_backoff`"),
+        );
+    }
+    fields.finish(problems);
+    Some(Retry {
+        max_retries: retries.unwrap_or_default(),
+        initial_backoff,
+        max_backoff,
+        fallback,
+    })
+}
+
+fn max_retries(node: &Node<'_>, problems: &mut Problems) -> Option<u32> {
+    let retries = node.integer(problems, 0)?;
+    if retries > MAX_RETRIES {
+        let message = format!("`max_retries` is {retries}; {MAX_RETRIES} are the most");
+        problems.push(
+            Problem::error("retry", node.place(), message)
+                .help("a step's time bounds all attempts"),
+        );
+        return None;
+    }
+    u32::try_from(retries).ok()
+}

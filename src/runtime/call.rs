@@ -1,0 +1,56 @@
+//! What a skill is called with.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::ProvenStep;
+use super::hidden::shown_arguments;
+use super::resolve::{self, Unresolved};
+use crate::model::ExecutionLogRecord;
+
+/// A step's final arguments.
+#[derive(Debug)]
+pub struct Call {
+    /// The arguments.
+    pub arguments: Map<String, Value>,
+    /// The arguments as one JSON object in compact text.
+    pub(super) input: Vec<u8>,
+    /// The arguments as they may be shown.
+    pub shown: Map<String, Value>,
+}
+
+impl Call {
+    /// The call that `step` is: what other steps gave is put in, and held against the skill once more.
+    /// `record_of` gives the record of a step that is over.
+    pub fn of_step(
+        step: &ProvenStep,
+        record_of: impl Fn(usize) -> Option<Arc<ExecutionLogRecord>>,
+    ) -> Result<Self, Unresolved> {
+        match &step.template {
+            None => Ok(Self::new(
+                step.arguments.clone(),
+                step.shown_arguments.clone(),
+            )),
+            Some(template) => Self::of(step, resolve::resolve(template, record_of)?),
+        }
+    }
+
+    /// A call with arguments that were not known before the run.
+    pub(super) fn of(step: &ProvenStep, arguments: Map<String, Value>) -> Result<Self, Unresolved> {
+        resolve::check(&step.skill, &arguments)?;
+        let schema = step.skill.manifest.input_schema.as_ref();
+        let shown = shown_arguments(schema, &arguments);
+        Ok(Self::new(arguments, shown))
+    }
+
+    fn new(arguments: Map<String, Value>, shown: Map<String, Value>) -> Self {
+        // Made of text and numbers, a mapping always has a JSON form.
+        let input = serde_json::to_vec(&arguments).unwrap_or_default();
+        Self {
+            arguments,
+            input,
+            shown,
+        }
+    }
+}

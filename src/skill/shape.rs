@@ -1,0 +1,437 @@
+//! What a schema says about a part of a value before there is a value.
+//!
+//! Invariant: where a schema leaves something open, nothing is ruled out. Only local `$ref`s are
+//! followed, [`MAX_DEPTH`] deep and [`FUEL`] in all, so that no schema costs more than that.
+
+use std::ops::{BitAnd, BitOr};
+
+use serde_json::{Map, Value};
+
+/// How many subschemas one question looks at.
+const FUEL: u32 = 10_000;
+
+/// How many subschemas lie within each other on the way to an answer.
+const MAX_DEPTH: u32 = 64;
+
+/// The kinds of value that may stand in a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kinds(u8);
+
+impl Kinds {
+    /// Anything.
+    pub const ALL: Self = Self(0b111_1111);
+    /// Text.
+    pub const TEXT: Self = Self(0b001_0000);
+
+    const NONE: Self = Self(0);
+    const NULL: Self = Self(0b000_0001);
+    const BOOLEAN: Self = Self(0b000_0010);
+    const INTEGER: Self = Self(0b000_0100);
+    /// Numbers that are not whole.
+    const FRACTION: Self = Self(0b000_1000);
+    const LIST: Self = Self(0b010_0000);
+    const MAPPING: Self = Self(0b100_0000);
+
+    const WORDS: [(Self, &'static str); 7] = [
+        (Self::TEXT, "text"),
+        (Self::INTEGER, "an integer"),
+        (Self::FRACTION, "a number"),
+        (Self::BOOLEAN, "a boolean"),
+        (Self::LIST, "a list"),
+        (Self::MAPPING, "a mapping"),
+        (Self::NULL, "null"),
+    ];
+
+    /// True where no value can be of both.
+    pub fn exclude(self, other: Self) -> bool {
+        self != Self::NONE && other != Self::NONE && self & other == Self::NONE
+    }
+
+    fn has(self, kind: Self) -> bool {
+        self & kind != Self::NONE
+    }
+
+    fn of_name(name: &str) -> Self {
+        match name {
+            "null" => Self::NULL,
+            "boolean" => Self::BOOLEAN,
+            "integer" => Self::INTEGER,
+            "number" => Self::INTEGER | Self::FRACTION,
+            "string" => Self::TEXT,
+            "array" => Self::LIST,
+            "object" => Self::MAPPING,
+            _ => Self::ALL,
+        }
+    }
+
+    fn of_value(value: &Value) -> Self {
+        match value {
+            Value::Null => Self::NULL,
+            Value::Bool(_) => Self::BOOLEAN,
+            // `1.0` is whole, so either may be meant.
+            Value::Number(_) => Self::INTEGER | Self::FRACTION,
+            Value::String(_) => Self::TEXT,
+            Value::Array(_) => Self::LIST,
+            Value::Object(_) => Self::MAPPING,
+        }
+    }
+
+    /// The kinds in words: "text or a list".
+    pub fn words(self) -> String {
+        if self == Self::NONE {
+            return "nothing".to_owned();
+        }
+        let is_number = self.has(Self::INTEGER) && self.has(Self::FRACTION);
+        let words = Self::WORDS
+            .into_iter()
+            .filter(|(kind, _)| self.has(*kind) && !(is_number && *kind == Self::INTEGER));
+        let words: Vec<&str> = words.map(|(_, word)| word).collect();
+        words.join(" or ")
+    }
+}
+
+impl BitAnd for Kinds {
+    type Output = Self;
+
+    fn bitand(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+}
+
+impl BitOr for Kinds {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// What a schema says about the part of a value at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// It may be there, and then it is of these kinds.
+    Possible(Kinds),
+    /// It can't be there.
+    Excluded(Exclusion),
+}
+
+/// Why a part can't be there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exclusion {
+    /// How many tokens of the path lead to what has no such part.
+    pub depth: usize,
+    /// What stands there.
+    pub kinds: Kinds,
+    /// The fields that it has, as far as the schema names them.
+    pub fields: Vec<String>,
+}
+
+impl Part {
+    /// What holds where both schemas do.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Possible(one), Self::Possible(other)) => Self::Possible(one & other),
+            (excluded @ Self::Excluded(_), _) | (_, excluded) => excluded,
+        }
+    }
+
+    /// What holds where one of the schemas does.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Possible(one), Self::Possible(other)) => Self::Possible(one | other),
+            (possible @ Self::Possible(_), _) | (_, possible @ Self::Possible(_)) => possible,
+            (excluded, Self::Excluded(_)) => excluded,
+        }
+    }
+}
+
+/// What `schema` says about the part at `path` of a value that meets it.
+pub fn part_of(schema: &Value, path: &[String]) -> Part {
+    let mut look = Look {
+        root: schema,
+        fuel: FUEL,
+        nesting: 0,
+    };
+    look.part(schema, path, 0)
+}
+
+/// The fields that `schema` names where it does not name the field that `path` asks for, although
+/// others may be there: most likely it is misspelled.
+pub fn unnamed_field<'s>(schema: &'s Value, path: &[String]) -> Option<(usize, Vec<&'s str>)> {
+    let mut schema = schema;
+    for (depth, token) in path.iter().enumerate() {
+        let properties = schema.get("properties")?.as_object()?;
+        let is_open = |key: &&str| schema.get(*key).is_some();
+        let open = [
+            "$ref",
+            "allOf",
+            "anyOf",
+            "oneOf",
+            "patternProperties",
+            "additionalProperties",
+        ];
+        match properties.get(token) {
+            Some(next) => schema = next,
+            None if open.iter().any(is_open) => return None,
+            None => return Some((depth, properties.keys().map(String::as_str).collect())),
+        }
+    }
+    None
+}
+
+struct Look<'s> {
+    root: &'s Value,
+    fuel: u32,
+    nesting: u32,
+}
+
+impl<'s> Look<'s> {
+    fn part(&mut self, schema: &'s Value, path: &[String], depth: usize) -> Part {
+        if self.fuel == 0 || self.nesting == MAX_DEPTH {
+            return Part::Possible(Kinds::ALL);
+        }
+        self.fuel -= 1;
+        self.nesting += 1;
+        let part = self.part_inside(schema, path, depth);
+        self.nesting -= 1;
+        part
+    }
+
+    fn part_inside(&mut self, schema: &'s Value, path: &[String], depth: usize) -> Part {
+        let keywords = match schema {
+            Value::Bool(false) => {
+                return match path {
+                    [] => Part::Possible(Kinds::NONE),
+                    _ => excluded(depth, Kinds::NONE, Vec::new()),
+                };
+            }
+            Value::Object(keywords) => keywords,
+            _ => return Part::Possible(Kinds::ALL),
+        };
+        let mut part = match path {
+            [] => Part::Possible(own_kinds(keywords)),
+            [token, rest @ ..] => self.child(keywords, token, rest, depth),
+        };
+        if let Some(target) = self.target(keywords) {
+            part = part.and(self.part(target, path, depth));
+        }
+        for schema in list(keywords, "allOf") {
+            part = part.and(self.part(schema, path, depth));
+        }
+        for key in ["anyOf", "oneOf"] {
+            let branches: Vec<&Value> = list(keywords, key).collect();
+            let parts = branches
+                .into_iter()
+                .map(|branch| self.part(branch, path, depth));
+            if let Some(any) = parts.reduce(Part::or) {
+                part = part.and(any);
+            }
+        }
+        part
+    }
+
+    /// The part below `token`, by the keywords of one schema alone.
+    fn child(
+        &mut self,
+        keywords: &'s Map<String, Value>,
+        token: &str,
+        rest: &[String],
+        depth: usize,
+    ) -> Part {
+        let kinds = own_kinds(keywords);
+        let fields = || {
+            let properties = keywords.get("properties").and_then(Value::as_object);
+            properties
+                .into_iter()
+                .flat_map(Map::keys)
+                .cloned()
+                .collect()
+        };
+        let in_mapping = kinds.has(Kinds::MAPPING).then(|| {
+            let named = keywords
+                .get("properties")
+                .and_then(|named| named.get(token));
+            match (named, keywords.get("patternProperties")) {
+                (Some(schema), _) => Some(schema),
+                // Which pattern fits is the validator's to say.
+                (None, Some(_)) => Some(&Value::Bool(true)),
+                (None, None) => keywords.get("additionalProperties"),
+            }
+        });
+        let in_list = (kinds.has(Kinds::LIST) && is_index(token)).then(|| {
+            let first: Vec<&Value> = list(keywords, "prefixItems").collect();
+            let at = token.parse::<usize>().ok();
+            at.and_then(|at| first.get(at).copied())
+                .or_else(|| keywords.get("items"))
+        });
+        let looked = in_mapping
+            .into_iter()
+            .chain(in_list)
+            .map(|schema| match schema {
+                Some(Value::Bool(false)) => excluded(depth, kinds, fields()),
+                Some(schema) => self.part(schema, rest, depth + 1),
+                None => Part::Possible(Kinds::ALL),
+            });
+        let found = looked.reduce(Part::or);
+        found.unwrap_or_else(|| excluded(depth, kinds, Vec::new()))
+    }
+
+    fn target(&self, keywords: &'s Map<String, Value>) -> Option<&'s Value> {
+        let target = keywords.get("$ref")?.as_str()?;
+        self.root.pointer(target.strip_prefix('#')?)
+    }
+}
+
+fn excluded(depth: usize, kinds: Kinds, fields: Vec<String>) -> Part {
+    Part::Excluded(Exclusion {
+        depth,
+        kinds,
+        fields,
+    })
+}
+
+/// The kinds that a schema's own keywords leave.
+fn own_kinds(keywords: &Map<String, Value>) -> Kinds {
+    let by_type = match keywords.get("type") {
+        Some(Value::String(name)) => Kinds::of_name(name),
+        Some(Value::Array(names)) => {
+            let names = names.iter().filter_map(Value::as_str).map(Kinds::of_name);
+            names.fold(Kinds::NONE, BitOr::bitor)
+        }
+        _ => Kinds::ALL,
+    };
+    let by_value = match (keywords.get("const"), keywords.get("enum")) {
+        (Some(value), _) => Kinds::of_value(value),
+        (None, Some(Value::Array(values))) => {
+            let values = values.iter().map(Kinds::of_value);
+            values.fold(Kinds::NONE, BitOr::bitor)
+        }
+        _ => Kinds::ALL,
+    };
+    by_type & by_value
+}
+
+fn list<'s>(
+    keywords: &'s Map<String, Value>,
+    key: &str,
+) -> impl Iterator<Item = &'s Value> + use<'s> {
+    keywords
+        .get(key)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+}
+
+fn is_index(token: &str) -> bool {
+    !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn told(schema: &Value, path: &str) -> String {
+        let path: Vec<String> = path
+            .split('.')
+            .filter(|t| !t.is_empty())
+            .map(str::to_owned)
+            .collect();
+        match part_of(schema, &path) {
+            Part::Possible(Kinds::ALL) => "anything".to_owned(),
+            Part::Possible(kinds) => kinds.words(),
+            Part::Excluded(Exclusion {
+                depth,
+                kinds,
+                fields,
+            }) => {
+                format!("no part of {} at {depth}, {fields:?}", kinds.words())
+            }
+        }
+    }
+
+    #[test]
+    fn a_schema_tells_of_the_parts_of_its_values() {
+        let page = json!({
+            "type": "object",
+            "properties": {
+                "body": {"type": "string"},
+                "sizes": {"type": "array", "items": {"type": "integer"}},
+                "pair": {"prefixItems": [{"type": "boolean"}], "items": false, "type": "array"},
+                "next": {"$ref": "#/$defs/next"},
+                "any": {},
+            },
+            "$defs": {"next": {"anyOf": [{"type": "null"}, {"$ref": "#"}]}},
+            "additionalProperties": false,
+        });
+        for (path, want) in [
+            ("", "a mapping"),
+            ("body", "text"),
+            ("body.x", "no part of text at 1, []"),
+            ("sizes.0", "an integer"),
+            ("sizes.first", "no part of a list at 1, []"),
+            ("sizes.0.x", "no part of an integer at 2, []"),
+            ("pair.0", "a boolean"),
+            ("pair.1", "no part of a list at 1, []"),
+            ("any.thing.at.all", "anything"),
+            ("next", "a mapping or null"),
+            ("next.next.body", "text"),
+            (
+                "bdy",
+                "no part of a mapping at 0, [\"body\", \"sizes\", \"pair\", \"next\", \"any\"]",
+            ),
+        ] {
+            assert_eq!(told(&page, path), want, "{path}");
+        }
+    }
+
+    #[test]
+    fn several_schemas_hold_together() {
+        let schema = json!({
+            "allOf": [{"type": ["integer", "string"]}, {"type": ["number", "null"]}],
+        });
+        assert_eq!(told(&schema, ""), "an integer");
+        assert_eq!(told(&json!({"enum": ["a", 1]}), ""), "text or a number");
+        assert_eq!(told(&json!({"const": [1]}), ""), "a list");
+        let either = json!({"oneOf": [
+            {"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": false},
+            {"type": "object", "properties": {"a": {"type": "null"}}, "additionalProperties": false},
+        ]});
+        assert_eq!(told(&either, "a"), "text or null");
+        assert_eq!(told(&either, "b"), "no part of a mapping at 0, [\"a\"]");
+        assert_eq!(told(&json!(true), "x.y"), "anything");
+        assert_eq!(told(&json!({"properties": {"a": {}}}), "b"), "anything");
+        assert_eq!(
+            told(
+                &json!({"patternProperties": {"^x": {}}, "additionalProperties": false}),
+                "x"
+            ),
+            "anything"
+        );
+    }
+
+    #[test]
+    fn circles_and_bombs_end() {
+        let bomb = json!({"allOf": [{"$ref": "#"}, {"$ref": "#"}, {"$ref": "#"}]});
+        assert_eq!(told(&bomb, "a.b"), "anything");
+    }
+
+    #[test]
+    fn a_field_that_nobody_names_is_found() {
+        let schema = json!({"properties": {"files": {"properties": {"count": {}}}}});
+        let path = |text: &str| -> Vec<String> { text.split('.').map(str::to_owned).collect() };
+        assert_eq!(
+            unnamed_field(&schema, &path("fils")),
+            Some((0, vec!["files"]))
+        );
+        assert_eq!(
+            unnamed_field(&schema, &path("files.cont")),
+            Some((1, vec!["count"]))
+        );
+        assert_eq!(unnamed_field(&schema, &path("files.count.x")), None);
+        assert_eq!(unnamed_field(&json!({}), &path("x")), None);
+    }
+}

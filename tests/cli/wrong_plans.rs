@@ -1,0 +1,418 @@
+//! Every rule about the flow of a plan, once broken and once kept: what is said, where, and its code.
+
+use serde_json::{Value, json};
+
+use crate::support::Case;
+
+/// A rule: a plan that breaks it, the one problem that is told (`code line:column message`), a part of
+/// the help, and the same plan mended.
+struct Rule {
+    wrong: &'static str,
+    told: &'static str,
+    help: &'static str,
+    right: &'static str,
+}
+
+/// The skills that the plans call.
+fn case() -> Case {
+    let skill = |execution: &str, more: &str| {
+        format!("description: d\nversion: 1.0.0\nexecution: {execution}\n{more}")
+    };
+    Case::new()
+        .file(
+            "skills/fetch/manifest.yaml",
+            skill(
+                "{command: [cat]}",
+                "output_schema:\n  type: object\n  additionalProperties: false\n  properties:\n\
+                 \x20   body: {type: string}\n    size: {type: integer}\n    list: {type: array, items: {type: string}}\n\
+                 \x20   head: {type: object, properties: {date: {type: string}}}\nidempotent: true\n",
+            ),
+        )
+        .file("skills/text/manifest.yaml", skill("{command: [cat], output: text}", ""))
+        .file("skills/lines/manifest.yaml", skill("{command: [cat], output: lines}", ""))
+        .file(
+            "skills/use/manifest.yaml",
+            skill(
+                "{command: [cat]}",
+                "input_schema:\n  additionalProperties: false\n  required: [text]\n  properties:\n\
+                 \x20   text: {type: string}\n    count: {type: integer}\n    many: {type: array, maxItems: 2}\n\
+                 \x20   token: {writeOnly: true}\n    any: {}\n",
+            ),
+        )
+        .file("skills/spread/manifest.yaml", skill("{command: [echo, \"{{words...}}\"], stdin: none}", ""))
+}
+
+const RULES: &[Rule] = &[
+    // References: their form.
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.body\"}}\n",
+        told: "reference 4:46 a `{{` has no `}}`",
+        help: "`{{{{` for two braces",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{{{fetch.body\"}}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: use, type: skill, arguments: {text: \"a {{ }} b\"}}\n",
+        told: "reference 3:46 nothing stands in `{{ }}`",
+        help: "`references: false`",
+        right: "steps:\n- {name: use, type: skill, references: false, arguments: {text: \"a {{ }} b\"}}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.list[0]}}\"}}\n",
+        told: "reference 4:46 `{{fetch.list[0]}}` is no name with fields behind it",
+        help: "did you mean `{{fetch.list.0}}`?",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.list.0}}\"}}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: {{fetch.body}} }}\n",
+        told: "key 4:46 `{{` without quotes begins a mapping",
+        help: "put a reference in quotes",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.body}}\" }}\n",
+    },
+    // References: what they mean.
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{steps.fetch.output.body}}\"}}\n",
+        told: "unknown_step 4:46 `{{steps.fetch.output.body}}` begins with no step's name",
+        help: "did you mean `{{fetch.body}}`?",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.body}}\"}}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{ftech.body}}\"}}\n",
+        told: "unknown_step 4:46 `{{ftech.body}}` begins with no step's name",
+        help: "did you mean `{{fetch.body}}`?",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{ fetch.body }}\"}}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: x, any: [{deep: \"{{nobody.x}}\"}]}}\n",
+        told: "unknown_step 4:62 `{{nobody.x}}` begins with no step's name",
+        help: "`{{name.field}}`",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: x, any: [{deep: \"{{fetch}}\"}]}}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.body}}\"}}\n",
+        told: "ambiguous_step 5:46 `fetch` can mean step 0 or step 1",
+        help: "give each of them a `step_id`",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: fetch, step_id: second, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{second.body}}\"}}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, step_id: fetch, type: skill, arguments: {text: x}}\n",
+        told: "duplicate_step_id 4:24 the step_id `fetch` is also the name of step 0",
+        help: "can mean one step only",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: use, step_id: other, type: skill, arguments: {text: x}}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: use, type: skill, arguments: {text: \"{{item.x}}\"}}\n",
+        told: "reserved_word 3:46 `{{item.x}}` begins with a reserved word",
+        help: "step_id",
+        right: "steps:\n- {name: use, type: skill, arguments: {text: \"${{item.x}}\"}}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: use, step_id: inputs, type: skill, arguments: {text: x}}\n",
+        told: "step_id 3:24 the step_id `inputs` is a reserved word",
+        help: "another step_id",
+        right: "steps:\n- {name: use, step_id: input, type: skill, arguments: {text: x}}\n",
+    },
+    // References: when they mean it.
+    Rule {
+        wrong: "steps:\n- {name: use, type: skill, arguments: {text: \"{{use.x}}\"}}\n",
+        told: "own_output 3:46 `{{use.x}}` is what this step itself gives",
+        help: "another step",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.body}}\"}}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: use, type: skill, arguments: {text: \"{{fetch.body}}\"}}\n- {name: fetch, type: skill}\n",
+        told: "later_step 3:46 `{{fetch.body}}` is what a later step gives",
+        help: "move step 1 before this one",
+        right: "order: graph\nsteps:\n- {name: use, type: skill, arguments: {text: \"{{fetch.body}}\"}}\n- {name: fetch, type: skill}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill, parallel_group: g}\n- {name: use, type: skill, parallel_group: g, arguments: {text: \"{{fetch.body}}\"}}\n",
+        told: "sibling_step 4:65 `{{fetch.body}}` is what a step of the same group gives",
+        help: "run together",
+        right: "steps:\n- {name: fetch, type: skill, parallel_group: g}\n- {name: use, type: skill, parallel_group: g, parallelizable: false, arguments: {text: \"{{fetch.body}}\"}}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill, continue_on_error: true}\n- {name: use, type: skill, arguments: {text: \"{{fetch.body}}\"}}\n",
+        told: "may_be_missing 4:46 `{{fetch.body}}` has no value when `fetch` fails, which the plan allows",
+        help: "this step is skipped then",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, continue_on_error: true, arguments: {text: \"{{fetch.body}}\"}}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill, continue_on_error: true}\n- {name: text, type: skill, references: false}\n\
+                - {name: lines, type: skill}\n- {name: use, type: skill, arguments: {text: x, any: \"{{fetch}}\"}}\n",
+        told: "may_be_missing 6:54 `{{fetch}}` has no value when `fetch` fails, which the plan allows",
+        help: "this step is skipped then",
+        right: "order: graph\nsteps:\n- {name: fetch, type: skill, continue_on_error: true}\n- {name: use, type: skill, depends_on: [fetch], arguments: {text: x}}\n",
+    },
+    // References: the schemas on both sides.
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.bdy}}\"}}\n",
+        told: "unknown_field 4:46 `{{fetch.bdy}}` asks for `bdy`, which is not there",
+        help: "did you mean `{{fetch.body}}`?",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.body}}\"}}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.output.body}}\"}}\n",
+        told: "unknown_field 4:46 `{{fetch.output.body}}` asks for `output`, which is not there",
+        help: "did you mean `{{fetch.body}}`?",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.body}}\"}}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.body.x}}\"}}\n",
+        told: "unknown_field 4:46 `{{fetch.body.x}}` asks for `x` of what is text",
+        help: "write `{{fetch.body}}`",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: x, any: \"{{fetch.head.date}}\"}}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: text, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{text.body}}\"}}\n",
+        told: "unknown_field 4:46 `{{text.body}}` asks for `body` of what is text",
+        help: "write `{{text}}`",
+        right: "steps:\n- {name: text, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{text}}\"}}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: lines, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{lines.first}}\"}}\n",
+        told: "unknown_field 4:46 `{{lines.first}}` asks for `first` of what is a list",
+        help: "write `{{lines}}`",
+        right: "steps:\n- {name: lines, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{lines.0}}\"}}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: text, type: skill, output_schema: {type: string}}\n- {name: use, type: skill, arguments: {text: x, count: \"{{text}}\"}}\n",
+        told: "reference_type 4:56 `count` must be an integer, but `{{text}}` is text",
+        help: "obs skills show use",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: x, count: \"{{fetch.size}}\"}}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.size}}\"}}\n",
+        told: "reference_type 4:46 `text` must be text, but `{{fetch.size}}` is an integer",
+        help: "obs skills show use",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.size}} bytes\"}}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: x, count: \"n {{fetch.size}}\"}}\n",
+        told: "reference_type 4:56 `count` must be an integer, but `{{fetch.size}}` is text",
+        help: "obs skills show use",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: x, count: \"{{fetch.size}}\"}}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.head.dat}}\"}}\n",
+        told: "doubtful_field 4:46 `{{fetch.head.dat}}` asks for `dat`, which the schema does not name",
+        help: "did you mean `{{fetch.head.date}}`?",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: x, any: \"{{fetch.head.other}}\"}}\n",
+    },
+    // Arguments beside references.
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {txt: \"{{fetch.body}}\"}}\n",
+        told: "arguments 4:40 unknown key `txt` in `arguments`",
+        help: "did you mean `text`?",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.body}}\"}}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {any: \"{{fetch.body}}\"}}\n",
+        told: "arguments 4:39 `arguments` must have the key `text`",
+        help: "add `text:`",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: y, any: \"{{fetch.body}}\"}}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: x, many: [1, \"{{fetch}}\", 3]}}\n",
+        told: "arguments 4:55 `many` must have at most 2 items",
+        help: "obs skills show use",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: x, many: [1, \"{{fetch}}\"]}}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: spread, type: skill, arguments: {words: [\"-rf\"]}}\n",
+        told: "arguments 3:50 the argument `words` begins with `-` and would be read as an option",
+        help: "another value",
+        right: "steps:\n- {name: lines, type: skill}\n- {name: spread, type: skill, arguments: {words: \"{{lines}}\"}}\n",
+    },
+    // Order.
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, depends_on: [fetch]}\n",
+        told: "order 4:29 `depends_on` means nothing in a sequence",
+        help: "write `order: graph`",
+        right: "order: graph\nsteps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, depends_on: [fetch]}\n",
+    },
+    Rule {
+        wrong: "order: graph\nsteps:\n- {name: fetch, type: skill, parallel_group: g}\n",
+        told: "order 4:46 `parallel_group` means nothing in a graph",
+        help: "leave it out",
+        right: "steps:\n- {name: fetch, type: skill, parallel_group: g}\n",
+    },
+    Rule {
+        wrong: "order: grpah\nsteps:\n- {name: fetch, type: skill}\n",
+        told: "wrong_value 2:8 `order` can't be `grpah`",
+        help: "did you mean `graph`?",
+        right: "order: graph\nsteps:\n- {name: fetch, type: skill}\n",
+    },
+    Rule {
+        wrong: "order: graph\nsteps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, depends_on: [fetch, ftch]}\n",
+        told: "unknown_step 5:49 no step is called `ftch`",
+        help: "did you mean `fetch`?",
+        right: "order: graph\nsteps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, depends_on: [fetch]}\n",
+    },
+    Rule {
+        wrong: "order: graph\nsteps:\n- {name: fetch, type: skill}\n- {name: fetch, type: skill}\n- {name: text, type: skill, depends_on: [fetch]}\n",
+        told: "ambiguous_step 6:42 `fetch` can mean step 0 or step 1",
+        help: "`step_id`",
+        right: "order: graph\nsteps:\n- {name: fetch, type: skill, step_id: a}\n- {name: fetch, type: skill}\n- {name: text, type: skill, depends_on: [a]}\n",
+    },
+    Rule {
+        wrong: "order: graph\nsteps:\n- {name: fetch, type: skill, depends_on: [lines]}\n- {name: text, type: skill, depends_on: [fetch]}\n\
+                - {name: lines, type: skill, arguments: {x: \"{{text}}\"}}\n",
+        told: "cycle 4:43 steps wait for each other in a circle: `fetch` → `lines` → `text` → `fetch`",
+        help: "let one of them not wait",
+        right: "order: graph\nsteps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, depends_on: [fetch]}\n\
+                - {name: lines, type: skill, arguments: {x: \"{{text}}\"}}\n",
+    },
+    Rule {
+        wrong: "order: graph\nsteps:\n- {name: fetch, type: skill, depends_on: [fetch]}\n",
+        told: "cycle 4:43 `fetch` waits for itself",
+        help: "another step",
+        right: "order: graph\nsteps:\n- {name: fetch, type: skill, depends_on: []}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill, parallel_group: g}\n- {name: text, type: skill}\n- {name: lines, type: skill, parallel_group: g}\n",
+        told: "split_group 5:46 the steps of the group `g` don't follow each other",
+        help: "next to each other",
+        right: "steps:\n- {name: fetch, type: skill, parallel_group: g}\n- {name: lines, type: skill, parallel_group: g}\n- {name: text, type: skill}\n",
+    },
+    // Inputs.
+    Rule {
+        wrong: "inputs: {url: {type: string}}\nsteps:\n- {name: use, type: skill, arguments: {text: \"{{inputs.ulr}}\"}}\n",
+        told: "unknown_input 4:46 `{{inputs.ulr}}` is no input of this plan",
+        help: "did you mean `{{inputs.url}}`?",
+        right: "inputs: {url: {type: string}}\nsteps:\n- {name: use, type: skill, arguments: {text: \"{{inputs.url}}\"}}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: use, type: skill, arguments: {text: \"{{inputs.url}}\"}}\n",
+        told: "unknown_input 3:46 `{{inputs.url}}` is no input of this plan",
+        help: "add `inputs: {url: {type: string}}`",
+        right: "inputs: {url: {type: string}}\nsteps:\n- {name: use, type: skill, arguments: {text: \"{{inputs.url}}\"}}\n",
+    },
+    Rule {
+        wrong: "inputs: {n: {type: integer}}\nsteps:\n- {name: use, type: skill, arguments: {text: \"{{inputs.n}}\"}}\n",
+        told: "reference_type 4:46 `text` must be text, but `{{inputs.n}}` is an integer",
+        help: "obs skills show use",
+        right: "inputs: {n: {type: integer}}\nsteps:\n- {name: use, type: skill, arguments: {text: x, count: \"{{inputs.n}}\"}}\n",
+    },
+    Rule {
+        wrong: "inputs: {n: {type: integer, default: many}}\nsteps:\n- {name: fetch, type: skill}\n",
+        told: "input 2:38 the `default` must be a whole number, found text",
+        help: "a default that the schema",
+        right: "inputs: {n: {type: integer, default: 3}}\nsteps:\n- {name: fetch, type: skill}\n",
+    },
+    Rule {
+        wrong: "inputs: {n: {type: integr}}\nsteps:\n- {name: fetch, type: skill}\n",
+        told: "schema 2:20 `type` can't be `integr`",
+        help: "JSON Schema",
+        right: "inputs: {n: true}\nsteps:\n- {name: fetch, type: skill}\n",
+    },
+    Rule {
+        wrong: "inputs: {a.b: {type: integer}}\nsteps:\n- {name: fetch, type: skill}\n",
+        told: "input 2:10 an input can't be called `a.b`",
+        help: "holds no `.`",
+        right: "inputs: {a_b: {type: integer}}\nsteps:\n- {name: fetch, type: skill}\n",
+    },
+    Rule {
+        wrong: "inputs: {s: {default: {a: 1}}}\nsteps:\n- {name: use, type: skill, arguments: {text: x, any: \"{{inputs.s.b}}\"}}\n",
+        told: "unknown_field 4:54 `{{inputs.s.b}}` is not in the value of the input",
+        help: "another reference",
+        right: "inputs: {s: {default: {a: 1}}}\nsteps:\n- {name: use, type: skill, arguments: {text: x, any: \"{{inputs.s.a}}\"}}\n",
+    },
+    Rule {
+        wrong: "inputs: {s: {writeOnly: true}}\nsteps:\n- {name: use, type: skill, arguments: {text: x, any: \"{{inputs.s}}\"}}\n",
+        told: "hidden_input 4:54 `{{inputs.s}}` is hidden, but `use` would show it in records",
+        help: "writeOnly: true",
+        right: "inputs: {s: {writeOnly: true}}\nsteps:\n- {name: use, type: skill, arguments: {text: x, token: \"{{inputs.s}}\"}}\n",
+    },
+    // Retries.
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill, retry: {initial_backoff: 1s}}\n",
+        told: "retry 3:37 `retry` says neither how often nor what else",
+        help: "max_retries: 3",
+        right: "steps:\n- {name: fetch, type: skill, retry: {max_retries: 3}}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill, retry: {max_retries: 2, initial_backoff: 5s, max_backoff: 1s}}\n",
+        told: "retry 3:54 `initial_backoff` is 5s, but `max_backoff` is 1s",
+        help: "raise `max_backoff`",
+        right: "steps:\n- {name: fetch, type: skill, retry: {max_retries: 2, initial_backoff: 1s, max_backoff: 5s}}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill, retry: {max_retries: 101}}\n",
+        told: "retry 3:51 `max_retries` is 101; 100 are the most",
+        help: "bounds all attempts",
+        right: "steps:\n- {name: fetch, type: skill, retry: {max_retries: 100}}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill, retry: {fallback: txt}}\n",
+        told: "unknown_skill 3:48 unknown skill `txt`",
+        help: "did you mean `text`?",
+        right: "steps:\n- {name: fetch, type: skill, retry: {fallback: text}}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill, retry: {fallback: fetch}}\n",
+        told: "retry 3:48 the fallback `fetch` is the step's own skill",
+        help: "name another one",
+        right: "steps:\n- {name: fetch, type: skill, retry: {fallback: text@1.0.0}}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill, retry: {fallback: builtin.now}}\n",
+        told: "kind 3:48 `builtin.now` is a tool, but the step says `type: skill`",
+        help: "name another skill",
+        right: "steps:\n- {name: fetch, type: skill, retry: {fallback: lines}}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill, retry: {fallback: use}}\n",
+        told: "arguments 3:3 `arguments` must have the key `text`",
+        help: "add `text:`",
+        right: "steps:\n- {name: fetch, type: skill, arguments: {text: x}, retry: {fallback: use}}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: text, type: skill, retry: {max_retries: 3}}\n",
+        told: "not_idempotent 3:36 `text` is not idempotent, so it is neither tried again nor replaced once it has started",
+        help: "--retry-unsafe",
+        right: "steps:\n- {name: fetch, type: skill, retry: {max_retries: 3}}\n",
+    },
+];
+
+fn problems(case: Case, plan: &str) -> (Vec<Value>, i32) {
+    let case = case.file("plan.yaml", format!("assistant_id: test\n{plan}"));
+    let output = case.run(&["validate", "plan.yaml", "--format", "json", "--strict"]);
+    let problems = serde_json::from_slice(&output.stdout).expect("an array of problems");
+    (problems, output.code)
+}
+
+#[test]
+fn each_rule_is_told_where_it_is_broken_and_not_where_it_is_kept() {
+    assert!(RULES.len() >= 30, "{}", RULES.len());
+    let mut failures = Vec::new();
+    for rule in RULES {
+        let (told, code) = problems(case(), rule.wrong);
+        let word =
+            |problem: &Value, key: &str| problem[key].as_str().unwrap_or_default().to_owned();
+        let shown: Vec<String> = told
+            .iter()
+            .map(|p| {
+                format!(
+                    "{} {}:{} {}",
+                    word(p, "code"),
+                    p["line"],
+                    p["column"],
+                    word(p, "message")
+                )
+            })
+            .collect();
+        if shown != [rule.told] || code != 65 {
+            failures.push(format!(
+                "wrong:\n{}told: {shown:#?}\nwant: {}\n",
+                rule.wrong, rule.told
+            ));
+        } else if !word(&told[0], "help").contains(rule.help) {
+            failures.push(format!("{}\nhelp: {}\n", rule.told, told[0]["help"]));
+        }
+        let (told, code) = problems(case(), rule.right);
+        if !told.is_empty() || code != 0 {
+            failures.push(format!("right:\n{}told: {}\n", rule.right, json!(told)));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
