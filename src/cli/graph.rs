@@ -52,7 +52,9 @@ pub(super) fn graph(args: &GraphArgs, printer: &Printer) -> u8 {
 
 /// What there is to draw.
 struct Picture {
-    /// The steps' labels by index, escaped.
+    /// The steps by index: what they are called, escaped.
+    names: Vec<String>,
+    /// The same, with the skill where that is another word.
     steps: Vec<String>,
     /// Steps that belong together, one after the other; in a graph they are levels.
     bands: Vec<Band>,
@@ -89,6 +91,11 @@ impl Picture {
             Order::Graph => levels(flow),
         };
         Self {
+            names: plan
+                .steps
+                .iter()
+                .map(|step| Escaped(step.id_or_name()).to_string())
+                .collect(),
             steps: plan.steps.iter().map(label).collect(),
             bands,
             order: flow.order,

@@ -32,7 +32,7 @@ fn record<'r>(records: &'r [serde_json::Value], step: &str) -> &'r serde_json::V
 /// Every plan has a test here, named after it.
 #[test]
 fn every_example_is_covered() {
-    let covered = ["broken", "ci", "hello", "repo-report", "wrap"];
+    let covered = ["broken", "ci", "hello", "repo-facts", "repo-report", "wrap"];
     let plans: BTreeSet<String> = std::fs::read_dir(project_root().join("plans"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -82,6 +82,52 @@ fn repo_report() {
             .stdout()
             .starts_with("# Repository report\n")
     );
+}
+
+#[test]
+fn repo_facts() {
+    if !has("git", "examples::repo_facts") {
+        return;
+    }
+    let records = succeeds("plans/repo-facts.yaml");
+    assert_eq!(records.len(), 8);
+    let page = record(&records, "page")["output"].as_str().unwrap();
+    assert!(page.starts_with("# What is in this repository\n"), "{page}");
+    assert!(page.contains("\n- Most of it is rs: "), "{page}");
+    let commit = record(&records, "head")["output"]["commit"]
+        .as_str()
+        .unwrap();
+    assert!(page.contains(&format!("as of {commit}, of ")), "{page}");
+    // Five levels: none begins before the one above it is over.
+    let at = |step: &str, key: &str| record(&records, step)[key].as_str().unwrap().to_owned();
+    for (above, below) in [
+        ("head", "languages"),
+        ("head", "todos"),
+        ("languages", "top"),
+        ("top", "facts"),
+        ("todos", "facts"),
+        ("largest", "facts"),
+        ("facts", "page"),
+        ("commits", "page"),
+    ] {
+        assert!(
+            at(above, "timestamp") <= at(below, "started_at"),
+            "{above} before {below}"
+        );
+    }
+    let tree = obs(&["graph", "plans/repo-facts.yaml", "--format", "tree"]).expect_code(0);
+    assert!(tree.stdout().contains("├─ 4 steps\n"), "{}", tree.whole());
+    let own = [
+        "run",
+        "plans/repo-facts.yaml",
+        "--print",
+        "page",
+        "--set",
+        "title=Mine",
+        "--jobs",
+        "1",
+    ];
+    assert!(obs(&own).expect_code(0).stdout().starts_with("# Mine\n"));
 }
 
 #[test]

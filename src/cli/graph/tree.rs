@@ -16,7 +16,7 @@ pub(super) fn text(picture: &Picture, plan: &str) -> String {
     }
     let line = |step: usize| {
         let names = waits_for[step].iter().take(MAX_NAMED);
-        let names: Vec<&str> = names.map(|from| picture.steps[*from].as_str()).collect();
+        let names: Vec<&str> = names.map(|from| picture.names[*from].as_str()).collect();
         let more = match waits_for[step].len().saturating_sub(MAX_NAMED) {
             0 => String::new(),
             more => format!(" and {more} more"),
