@@ -8,11 +8,12 @@
 //! 1. [`cli`] turns argv into options. `run` forks the [`process::Zygote`] first of all, while the
 //!    process is small and has one thread.
 //! 2. [`plan::Source`] turns a path into text, [`plan::Document`] text into data that knows its
-//!    place, [`plan::load()`] data into an [`model::ExecutionPlan`] and *all* problems.
+//!    place, [`plan::load()`] data into an [`model::ExecutionPlan`] and *all* problems. Its
+//!    [`plan::Flow`] says which step waits for which, and where one uses what another gives.
 //! 3. [`skill::Registry`] finds the skills, [`runtime::prove`] proves the plan against them:
-//!    programs, arguments, environment, time. Until here nothing has run.
-//! 4. [`runtime::engine`] takes the steps in order. It owns time and signals, and hands each step to
-//!    a [`runtime::SkillExecutor`].
+//!    programs, arguments, inputs, references, environment, time. Until here nothing has run.
+//! 4. [`runtime::engine`] starts each step when its turn has come. A step's life owns time and
+//!    signals: references become values, and each attempt goes to a [`runtime::SkillExecutor`].
 //! 5. [`runtime::NativeExecutor`] expands the skill's command and asks the [`process::Launcher`] for
 //!    a process tree of its own, fed, read, capped and ended whole.
 //! 6. The outcome becomes an [`model::ExecutionLogRecord`]. It is in the log ([`store`]) before

@@ -1,7 +1,7 @@
 //! What a schema says about a part of a value before there is a value.
 //!
 //! Invariant: where a schema leaves something open, nothing is ruled out. Only local `$ref`s are
-//! followed, [`MAX_DEPTH`] deep and [`FUEL`] in all, so that no schema costs more than that.
+//! followed, so deep and so many in all and no more, so that no schema costs more than that.
 
 use std::ops::{BitAnd, BitOr};
 

@@ -21,9 +21,10 @@ pub(super) enum Meaning {
 
 impl<'p> Names<'p> {
     pub(super) fn of(plan: &'p ExecutionPlan) -> Self {
-        let mut meanings: HashMap<&str, Meaning> = HashMap::with_capacity(plan.steps.len());
+        let mut meanings: HashMap<&str, Meaning> = HashMap::new();
         for (index, step) in plan.steps.iter().enumerate() {
-            for name in std::iter::once(&step.name).chain(&step.step_id) {
+            let names = std::iter::once(&step.name).chain(&step.step_id);
+            for name in names.filter(|name| !name.is_empty()) {
                 let meaning = meanings.entry(name).or_insert(Meaning::One(index));
                 if let Meaning::One(first) = *meaning
                     && first != index
@@ -32,7 +33,6 @@ impl<'p> Names<'p> {
                 }
             }
         }
-        meanings.remove("");
         Self { meanings }
     }
 
