@@ -41,6 +41,13 @@ pub enum RunEvent {
         /// The skill's own words.
         message: Option<String>,
     },
+    /// A step's skill has failed and is tried again, or another one is.
+    StepRepeated {
+        /// The step's index in the plan.
+        index: usize,
+        /// What went wrong, and what comes next.
+        message: String,
+    },
     /// A skill wrote something. Only sent where the run was asked to stream.
     StepOutput {
         /// The step's index in the plan.

@@ -22,6 +22,8 @@ const FRAME: Duration = Duration::from_millis(100);
 const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 /// How long the reporter sleeps where nothing has to be drawn.
 const LONG: Duration = Duration::from_hours(1);
+/// The most of a message that is shown.
+const MESSAGE_COLUMNS: usize = 200;
 /// How many lines wait while the run is suspended.
 const HELD_LINES: usize = 1024;
 
@@ -123,8 +125,24 @@ impl Screen {
                 .map(|f| f.clamp(0.0, 1.0))
                 .or(step.fraction);
             if let Some(message) = message {
-                step.message = Some(shorten(&escaped_line(message), 200));
+                step.message = Some(shorten(&escaped_line(message), MESSAGE_COLUMNS));
             }
+        }
+    }
+
+    /// A step's skill has failed and is tried again, or another one is.
+    pub(super) fn repeat(&mut self, index: usize, label: &str, message: &str) {
+        if self.mode != Mode::None {
+            let color = self.streams.look(Stream::Stderr).color;
+            let text = format!(
+                "↻ {label} {}",
+                shorten(&escaped_line(message), MESSAGE_COLUMNS)
+            );
+            self.say(&paint(color, Tone::Warn, &text));
+        }
+        // What the failed attempt said of itself is no longer true.
+        if let Some(step) = self.running.iter_mut().find(|step| step.index == index) {
+            (step.fraction, step.message) = (None, None);
         }
     }
 

@@ -190,6 +190,10 @@ impl Report {
             } => {
                 self.screen.advance(index, fraction, message.as_deref());
             }
+            RunEvent::StepRepeated { index, message } => {
+                let label = self.label(index);
+                self.screen.repeat(index, &label, &message);
+            }
             RunEvent::StepOutput { index, bytes } => self.step_output(index, &bytes),
             RunEvent::StepEnding { index, reason, .. } => self.screen.end(index, reason, now),
             RunEvent::StepFinished { record, detail } => self.step_finished(&record, &detail, now),

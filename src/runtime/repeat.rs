@@ -234,11 +234,11 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
     }
 
     fn say(&self, message: String) {
-        self.ground.run.events.emit(RunEvent::StepProgress {
-            index: self.index,
-            fraction: None,
-            message: Some(message),
-        });
+        let index = self.index;
+        self.ground
+            .run
+            .events
+            .emit(RunEvent::StepRepeated { index, message });
     }
 
     fn time_left(&self) -> Duration {

@@ -38,8 +38,15 @@ fn a_flaky_skill_succeeds_in_the_end() {
         table.whole()
     );
     std::fs::remove_file(case.path().join("tries")).unwrap();
-    let table = case.run(&["run", "plan.yaml"]).expect_code(0).stdout();
-    assert!(table.contains("×3"), "{table}");
+    let output = case.run(&["run", "plan.yaml"]).expect_code(0);
+    assert!(output.stdout().contains("×3"), "{}", output.whole());
+    assert!(
+        output
+            .stderr()
+            .contains("↻ flaky exit code 9; attempt 2 of 4 in "),
+        "{}",
+        output.whole()
+    );
 }
 
 #[test]
@@ -96,6 +103,14 @@ fn the_fallback_gets_the_same_arguments_and_answers_for_the_step() {
     assert_eq!(records[1]["skill_version"], "2.0");
     assert_eq!(records[1]["output"]["x"], "v");
     assert_eq!(records[2]["output"]["got"], "v");
+    let output = case.run(&["run", "plan.yaml"]).expect_code(0);
+    assert!(
+        output
+            .stderr()
+            .contains("↻ flaky exit code 9; now `backup`\n"),
+        "{}",
+        output.whole()
+    );
     let shown = case
         .run(&["run", "plan.yaml", "--dry-run"])
         .expect_code(0)
