@@ -1,5 +1,6 @@
 //! `obs run --dry-run`: what would run, and how. Nothing does.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -10,6 +11,9 @@ use super::printer::Printer;
 use crate::model::{Escaped, format_duration, json_line, json_pretty};
 use crate::report::Format;
 use crate::runtime::{ProvenPlan, ProvenStep, Retries};
+
+/// How many of the steps that one waits for are named.
+const MAX_WAITS: usize = 12;
 
 /// Prints the proven plan as data.
 pub(super) fn show(plan: &ProvenPlan, workspace: &Path, format: Format, printer: &Printer) -> u8 {
@@ -41,6 +45,7 @@ fn text(plan: &ProvenPlan, workspace: &Path) -> String {
     writeln!(text, "run timeout: {}", plan.timeout).ok();
     for (index, step) in plan.steps.iter().enumerate() {
         step_text(&mut text, index, step);
+        waits_text(&mut text, index, plan);
     }
     text
 }
@@ -89,6 +94,30 @@ fn step_text(text: &mut String, index: usize, step: &ProvenStep) {
     }
 }
 
+fn waits_text(text: &mut String, index: usize, plan: &ProvenPlan) {
+    let labels: Vec<String> = waits(plan, index)
+        .take(MAX_WAITS)
+        .map(|step| Escaped(&plan.steps[step].label).to_string())
+        .collect();
+    let more = match waits(plan, index).count().saturating_sub(MAX_WAITS) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    if !labels.is_empty() {
+        writeln!(text, "   {:<13}{}{more}", "waits for", labels.join(", ")).ok();
+    }
+}
+
+/// The steps that a step names, in `depends_on` or by a reference.
+fn waits(plan: &ProvenPlan, index: usize) -> impl Iterator<Item = usize> + use<> {
+    let waits = plan.flow.steps.get(index);
+    let all = waits
+        .into_iter()
+        .flat_map(|waits| waits.after.iter().chain(&waits.takes));
+    let all: BTreeSet<usize> = all.copied().collect();
+    all.into_iter()
+}
+
 fn command(step: &ProvenStep) -> String {
     if step.command.is_empty() {
         return "none: a built-in tool".to_owned();
@@ -116,6 +145,7 @@ fn steps(plan: &ProvenPlan) -> impl Iterator<Item = Value> {
             "max_retries": step.retry.max,
             "fallback": step.fallback.as_ref().map(|fallback| &fallback.skill_id),
             "continue_on_error": step.continue_on_error,
+            "waits_for": waits(plan, index).collect::<Vec<_>>(),
         })
     })
 }

@@ -234,6 +234,13 @@ fn depends_in_sequence(index: usize) -> Problem {
 fn check_groups(plan: &ExecutionPlan, problems: &mut Problems) {
     let mut last_of: std::collections::HashMap<&str, usize> = std::collections::HashMap::new();
     for (index, step) in plan.steps.iter().enumerate() {
+        if plan.order == Order::Graph && step.runs_alone {
+            let place = Place::key(format!("/steps/{index}/parallelizable"));
+            problems.push(
+                Problem::warning("order", place, "`parallelizable` means nothing in a graph")
+                    .help("let the step wait with `depends_on`, and others for it"),
+            );
+        }
         let Some(group) = step.parallel_group.as_deref() else {
             continue;
         };

@@ -65,6 +65,38 @@ fn a_graph_runs_in_its_own_order_and_is_shown_in_the_plans() {
 }
 
 #[test]
+fn a_dry_run_shows_what_waits_for_what() {
+    let plan = "assistant_id: test\norder: graph\nsteps:\n\
+                - {name: last, skill: log, type: skill, depends_on: [middle], arguments: {x: \"{{first}}\"}}\n\
+                - {name: middle, skill: log, type: skill, depends_on: [first]}\n\
+                - {name: first, skill: log, type: skill}\n";
+    let case = Case::new()
+        .sh_skill("log", "echo 1", "")
+        .file("plan.yaml", plan);
+    let text = case
+        .run(&["run", "plan.yaml", "--dry-run"])
+        .expect_code(0)
+        .stdout();
+    assert!(text.contains("waits for    middle, first\n"), "{text}");
+    let steps = case
+        .run(&["run", "plan.yaml", "--dry-run", "--format", "jsonl"])
+        .expect_code(0);
+    let waits: Vec<_> = steps
+        .records()
+        .iter()
+        .map(|step| step["waits_for"].clone())
+        .collect();
+    assert_eq!(
+        waits,
+        [
+            serde_json::json!([1, 2]),
+            serde_json::json!([2]),
+            serde_json::json!([])
+        ]
+    );
+}
+
+#[test]
 fn fail_fast_ends_what_runs_and_keep_going_skips_what_depends() {
     let plan = "assistant_id: test\norder: graph\nsteps:\n\
                 - {name: bad, type: skill}\n\

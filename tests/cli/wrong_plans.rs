@@ -237,6 +237,12 @@ const RULES: &[Rule] = &[
         right: "steps:\n- {name: fetch, type: skill, parallel_group: g}\n",
     },
     Rule {
+        wrong: "order: graph\nsteps:\n- {name: fetch, type: skill, parallelizable: false}\n",
+        told: "order 4:30 `parallelizable` means nothing in a graph",
+        help: "depends_on",
+        right: "order: graph\nsteps:\n- {name: fetch, type: skill, parallelizable: true}\n",
+    },
+    Rule {
         wrong: "order: grpah\nsteps:\n- {name: fetch, type: skill}\n",
         told: "wrong_value 2:8 `order` can't be `grpah`",
         help: "did you mean `graph`?",
