@@ -93,6 +93,8 @@ pub struct ProcessExit {
     pub usage: TreeUsage,
     /// The tree went over this limit and was killed for it.
     pub limit_breach: Option<LimitBreach>,
+    /// From when the breach was seen to the end of the tree; zero without one.
+    pub breach_to_end: Duration,
     /// What was in force.
     pub applied: Applied,
     /// Processes were still alive when the leader had exited, and had to be ended.

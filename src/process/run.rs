@@ -59,6 +59,7 @@ struct State {
     leader: Option<LeaderExit>,
     applied: Applied,
     limit_breach: Option<LimitBreach>,
+    breach_to_end: Duration,
     output_limit_exceeded: bool,
     survivors_ended: bool,
 }
@@ -86,6 +87,7 @@ impl<'a, F: FnMut(ProcessEvent<'_>)> Run<'a, F> {
             leader: None,
             applied: Applied::default(),
             limit_breach: None,
+            breach_to_end: Duration::ZERO,
             output_limit_exceeded: false,
             survivors_ended: false,
         };
@@ -156,8 +158,13 @@ impl<'a, F: FnMut(ProcessEvent<'_>)> Run<'a, F> {
                     self.end(Ending::Leeway, lease);
                 }
             }
-            Report::TreeEnded { usage, breach } => {
+            Report::TreeEnded {
+                usage,
+                breach,
+                breach_to_end,
+            } => {
                 self.state.limit_breach = breach;
+                self.state.breach_to_end = breach_to_end;
                 return Ok(Some(usage));
             }
             Report::Acknowledged | Report::Probed(_) => {}
@@ -237,6 +244,7 @@ impl<'a, F: FnMut(ProcessEvent<'_>)> Run<'a, F> {
             stderr: self.streams.errors.into_excerpt(),
             usage,
             limit_breach: self.state.limit_breach,
+            breach_to_end: self.state.breach_to_end,
             applied: self.state.applied,
             survivors_ended: self.state.survivors_ended,
             dropped_event_lines,

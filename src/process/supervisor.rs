@@ -8,7 +8,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, getpid, set_child_subreaper};
 use rustix::thread::{set_name, set_no_new_privs};
@@ -76,6 +76,8 @@ struct Step {
     killing: bool,
     watch: Watch,
     breach: Option<LimitBreach>,
+    /// When the breach was seen.
+    breached: Option<Instant>,
 }
 
 impl Step {
@@ -94,6 +96,7 @@ impl Step {
             && let Some(breach) = self.watch.look(self.usage.cpu)
         {
             self.breach = Some(breach);
+            self.breached = Some(Instant::now());
             self.killing = true;
         }
     }
@@ -186,6 +189,7 @@ impl Supervisor {
                     killing: false,
                     watch: Watch::new(limits),
                     breach: None,
+                    breached: None,
                 });
                 Report::Started {
                     pid: leader.as_raw_pid(),
@@ -281,8 +285,13 @@ impl Supervisor {
             .encode(&mut self.reports);
         }
         if childless {
-            let Step { usage, breach, .. } = *step;
-            Report::TreeEnded { usage, breach }.encode(&mut self.reports);
+            let breach_to_end = step.breached.map_or(Duration::ZERO, |at| at.elapsed());
+            Report::TreeEnded {
+                usage: step.usage,
+                breach: step.breach,
+                breach_to_end,
+            }
+            .encode(&mut self.reports);
             self.step = None;
         }
     }

@@ -182,6 +182,8 @@ pub(super) enum Report {
         usage: TreeUsage,
         /// The limit that the tree was ended for.
         breach: Option<LimitBreach>,
+        /// How long that took from when the breach was seen; zero without one.
+        breach_to_end: Duration,
     },
     /// What became of each layer.
     Probed(Trial),
@@ -214,9 +216,14 @@ impl Report {
                 put_i32(out, status);
                 out.push(u8::from(tree_empty));
             }),
-            Self::TreeEnded { usage, breach } => frame(4, |out| {
+            Self::TreeEnded {
+                usage,
+                breach,
+                breach_to_end,
+            } => frame(4, |out| {
                 out.extend(micros(usage.cpu).to_le_bytes());
                 out.extend(usage.peak_memory_bytes.to_le_bytes());
+                out.extend(micros(breach_to_end).to_le_bytes());
                 put_breach(out, breach);
             }),
             Self::Probed(trial) => frame(6, |out| {
@@ -254,6 +261,7 @@ impl Report {
                     cpu: Duration::from_micros(reader.u64()?),
                     peak_memory_bytes: reader.u64()?,
                 },
+                breach_to_end: Duration::from_micros(reader.u64()?),
                 breach: take_breach(&mut reader)?,
             },
             6 => {

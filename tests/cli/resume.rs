@@ -238,6 +238,18 @@ fn run_and_kill(case: &Case, after: Duration) -> String {
     printed
 }
 
+/// The database is one, by its own check.
+fn check_integrity(case: &Case, what: &str) {
+    let path = case.state().join("obs.db");
+    if !path.exists() {
+        return;
+    }
+    let database = rusqlite::Connection::open(path).unwrap();
+    let verdict = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);
+    let verdict = database.query_row("PRAGMA integrity_check", [], verdict);
+    assert_eq!(verdict.unwrap(), "ok", "{what}");
+}
+
 /// Every record that was printed is kept, and what is kept is whole. Gives how many steps succeeded;
 /// `None` where the run had not even begun.
 fn check_kept(case: &Case, printed: &str, what: &str) -> Option<usize> {
@@ -252,6 +264,7 @@ fn check_kept(case: &Case, printed: &str, what: &str) -> Option<usize> {
         assert!(kept.contains(line), "{what}: printed and not kept: {line}");
     }
     case.run(&["verify", "--all"]).expect_code(0);
+    check_integrity(case, what);
     let runs = case.run(&["runs", "--format", "jsonl"]).records();
     let succeeded = kept.lines().count();
     // Killed between its last record and its end it is interrupted too.

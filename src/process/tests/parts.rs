@@ -134,6 +134,7 @@ fn reports_survive_the_way() {
                 allowed: 1,
                 measured: 2,
             }),
+            breach_to_end: Duration::from_micros(7),
         },
         Report::Acknowledged,
     ];
