@@ -329,3 +329,53 @@ fn killed_at_any_moment_nothing_printed_is_lost_and_nothing_done_is_done_again()
         format!("killed {kills} times (seed {seed}): {cut_short} cut short, {refused} refused\n");
     std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes()).unwrap();
 }
+
+#[test]
+fn inputs_are_kept_and_references_resolved_against_what_is_reused() {
+    let case = counted().file(
+        "plan.yaml",
+        "assistant_id: a\norder: graph\ninputs: {n: {type: integer}}\nsteps:\n\
+         - {name: safe, step_id: last, type: skill, arguments: {n: \"{{middle}}\"}}\n\
+         - {name: safe, step_id: middle, type: skill, arguments: {n: \"{{first}}\"}}\n\
+         - {name: safe, step_id: first, type: skill, arguments: {n: \"{{inputs.n}}\"}}\n\
+         - {name: once, step_id: beside, type: skill, arguments: {n: 3}}\n",
+    );
+    write(&case, "fails", "5");
+    let jobs = ["--jobs", "1", "--keep-going"];
+    let first = [&["run", "plan.yaml", "--set", "n=5"][..], &jobs].concat();
+    case.run(&first).expect_code(1);
+    assert_eq!(calls(&case), BTreeMap::from([(3, 1), (5, 1)]));
+    write(&case, "fails", "");
+    let resume = [
+        &["run", "plan.yaml", "--resume", "--format", "jsonl"][..],
+        &jobs,
+    ]
+    .concat();
+    let resumed = case.run(&resume).expect_code(0);
+    assert_eq!(calls(&case), BTreeMap::from([(3, 1), (5, 4)]));
+    let records = resumed.records();
+    let of = |step: &str| {
+        records
+            .iter()
+            .find(|record| record["step_id"] == step)
+            .unwrap()
+    };
+    assert_eq!(of("last")["output"], 5);
+    // Once more: all of it is there, what was referred to as well.
+    let again = case.run(&resume).expect_code(0);
+    assert!(
+        again.stderr().contains("4 of 4 steps are reused"),
+        "{}",
+        again.whole()
+    );
+    // Another input changes what follows from it, and nothing beside it.
+    let other = [&resume[..], &["--set", "n=6"]].concat();
+    let changed = case.run(&other).expect_code(0);
+    assert!(
+        changed.stderr().contains("1 of 4 steps are reused"),
+        "{}",
+        changed.whole()
+    );
+    assert_eq!(calls(&case), BTreeMap::from([(3, 1), (5, 4), (6, 3)]));
+    case.run(&["verify", "--all"]).expect_code(0);
+}
