@@ -12,7 +12,7 @@ use super::printer::Printer;
 use super::{Outcome, confine, panic};
 use crate::event::{self, EventSender, RunEvent, RunStatus, RunSummary};
 use crate::model::signal_name;
-use crate::process::{Launcher, RunClock, Zygote, ignore_file_size_signal};
+use crate::process::{Launcher, RunClock, Zygote, affordable_steps, ignore_file_size_signal};
 use crate::report::{ReportOptions, ReportOutcome, Reporter, ReporterHandle};
 use crate::runtime::{
     BaseEnvironment, Cause, Controller, ExecutionContext, FilesPlace, Identity, NativeExecutor,
@@ -171,7 +171,10 @@ impl Execution {
             provenance: self.memory.provenance.clone(),
             reused: self.memory.reused.clone(),
             events,
-            conduct: self.conduct,
+            conduct: Conduct {
+                jobs: affordable_steps(self.conduct.jobs),
+                ..self.conduct
+            },
         };
         let outcome = tokio::select! {
             outcome = executor.execute_plan(&self.plan, &context, run, control) => outcome,

@@ -25,6 +25,7 @@ mod capture;
 mod census;
 mod child;
 mod clock;
+mod descriptors;
 mod exit;
 mod explain;
 mod frame;
@@ -51,6 +52,7 @@ mod tests;
 
 pub use capture::MAX_EVENT_LINE;
 pub use clock::{Moment, RunClock};
+pub use descriptors::affordable_steps;
 pub use exit::{
     LeaderExit, ProcessError, ProcessEvent, ProcessExit, ProcessSpec, StartStage, Stop,
 };

@@ -1,8 +1,12 @@
 //! Steps that run side by side, and what one means for the others.
 
 use std::fs;
+use std::process::{Command, Stdio};
 
-use crate::support::{Case, Output};
+use rustix::process::Signal;
+
+use crate::support::processes::{kill, marked};
+use crate::support::{Case, Output, concat, wait_for};
 
 fn statuses(output: &Output) -> Vec<(String, String)> {
     let word = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
@@ -32,6 +36,63 @@ fn the_steps_of_a_group_run_at_the_same_time() {
     // Each waits for the other: one after the other they would never end.
     case.run(&["run", "plan.yaml", "--jobs", "2"])
         .expect_code(0);
+}
+
+#[test]
+fn few_open_files_mean_fewer_steps_at_once_and_no_failure() {
+    let step =
+        |at: usize| format!("- {{name: s, step_id: s{at}, type: skill, parallel_group: g}}\n");
+    let case = Case::new()
+        .sh_skill("s", "sleep 0.1; echo 1", "")
+        .plan(&concat((0..30).map(step)));
+    // Where the limit may be raised it is, and where it may not, obs makes do.
+    for limit in ["-Sn 100", "-n 100"] {
+        let obs = case.command(&["run", "plan.yaml", "--jobs", "30", "--format", "jsonl"]);
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit {limit} && exec \"$0\" \"$@\"")]);
+        command.arg(obs.get_program()).args(obs.get_args());
+        let output = command.current_dir(case.path()).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{limit}: {stderr}");
+    }
+}
+
+#[test]
+fn ctrl_c_ends_all_that_run() {
+    let step =
+        |name: &str| format!("- {{name: {name}, skill: waits, type: skill, parallel_group: g}}\n");
+    let case = Case::new()
+        .sh_skill(
+            "waits",
+            "touch \"$OBS_STEP_NAME.here\"; sleep 300",
+            "grace: 1s\n",
+        )
+        .plan(&concat(["a", "b", "c"].map(step)))
+        .env("LC_MARK", "flows-ctrl-c-4711");
+    let mut command = case.command(&["run", "plan.yaml", "--jobs", "2", "--format", "jsonl"]);
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let here = |name: &str| case.path().join(format!("{name}.here")).exists();
+    wait_for("two steps", || here("a") && here("b"));
+    kill(i32::try_from(child.id()).unwrap(), Signal::INT);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let records = text.lines().map(|line| serde_json::from_str(line).unwrap());
+    let records: Vec<serde_json::Value> = records.collect();
+    let statuses: Vec<&str> = records
+        .iter()
+        .map(|r| r["status"].as_str().unwrap())
+        .collect();
+    assert_eq!(statuses, ["canceled", "canceled", "skipped"], "{text}");
+    assert_eq!(
+        marked("LC_MARK=flows-ctrl-c-4711"),
+        [0; 0],
+        "somebody is left"
+    );
 }
 
 #[test]
