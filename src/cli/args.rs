@@ -3,9 +3,9 @@
 //! Invariant: a flag stands here only when the code behind it works. Every flag of `run` can also be
 //! given as `OBS_<FLAG>`; [`parse`](super::parse) says how the two go together.
 
+mod flow;
 mod state;
 
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
+pub(super) use self::flow::{GraphArgs, GraphFormat, InputArgs, OrderArgs};
 pub(super) use self::state::{
     BreakerChoice, CircuitsArgs, CircuitsCommand, LogsArgs, MemoryArgs, PruneArgs, RecordFormat,
     RunsArgs, RunsCommand, StateArgs, VerifyArgs,
@@ -21,7 +22,6 @@ use super::printer::ColorChoice;
 use crate::model::parse_duration;
 use crate::plan::DEFAULT_MAX_BYTES;
 use crate::report::{Format, PrintRef, Progress};
-use crate::runtime::engine::{Conduct, OnFailure};
 use crate::runtime::prove::TimeFlags;
 
 /// Prove, confine and run execution plans: lists of skill calls that a language model wrote.
@@ -215,75 +215,6 @@ Examples:
 
 Standard output holds data only: the table, records or the printed value. Progress and failure
 reports go to standard error.";
-
-/// What the plan's inputs are.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Inputs")]
-pub struct InputArgs {
-    /// Set an input of the plan; may be given more than once
-    ///
-    /// The value is JSON where the input's schema or its own form says so, else text. It wins over the
-    /// file of `--inputs`.
-    #[arg(
-        long = "set",
-        env = "OBS_SET",
-        hide_env_values = true,
-        value_name = "KEY=VALUE"
-    )]
-    pub set: Vec<String>,
-    /// Read inputs of the plan from a JSON or YAML file; `-` reads standard input
-    #[arg(
-        long = "inputs",
-        env = "OBS_INPUTS",
-        hide_env_values = true,
-        value_name = "FILE"
-    )]
-    #[arg(value_hint = ValueHint::FilePath)]
-    pub file: Option<PathBuf>,
-}
-
-/// Which steps run, and how many.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Steps")]
-pub struct OrderArgs {
-    /// The most steps that run at the same time [default: the cores]
-    #[arg(
-        short,
-        long,
-        env = "OBS_JOBS",
-        hide_env_values = true,
-        value_name = "N"
-    )]
-    pub jobs: Option<NonZeroUsize>,
-    /// After a failed step, skip only what depends on it, directly or not
-    #[arg(long, env = "OBS_KEEP_GOING", hide_env_values = true)]
-    #[arg(value_parser = BoolishValueParser::new())]
-    pub keep_going: bool,
-    /// After a failed step, cancel what still runs
-    #[arg(long, env = "OBS_FAIL_FAST", hide_env_values = true)]
-    #[arg(conflicts_with = "keep_going", value_parser = BoolishValueParser::new())]
-    pub fail_fast: bool,
-    /// Do what `retry` says also for skills that are not marked as idempotent
-    #[arg(long, env = "OBS_RETRY_UNSAFE", hide_env_values = true)]
-    #[arg(value_parser = BoolishValueParser::new())]
-    pub retry_unsafe: bool,
-}
-
-impl OrderArgs {
-    /// The flags as the engine takes them.
-    pub(super) fn conduct(&self) -> Conduct {
-        let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        Conduct {
-            jobs: self.jobs.unwrap_or_else(cores),
-            on_failure: match (self.keep_going, self.fail_fast) {
-                (true, _) => OnFailure::KeepGoing,
-                (_, true) => OnFailure::Cancel,
-                _ => OnFailure::Stop,
-            },
-            retry_unsafe: self.retry_unsafe,
-        }
-    }
-}
 
 /// Where skills run.
 #[derive(Debug, Clone, Args)]
@@ -521,40 +452,6 @@ pub enum ProblemFormat {
     Json,
     /// GitHub workflow commands.
     Github,
-}
-
-/// `obs graph`.
-#[derive(Debug, Args)]
-#[command(after_help = GRAPH_EXAMPLES)]
-pub struct GraphArgs {
-    /// The plan, JSON or YAML; `-` reads standard input
-    #[arg(value_hint = ValueHint::FilePath)]
-    pub plan: PathBuf,
-    /// What is printed
-    #[arg(long, value_name = "FORMAT", default_value = "mermaid")]
-    pub format: GraphFormat,
-    /// The largest plan that is read, in bytes
-    #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MAX_BYTES)]
-    pub max_plan_size: u64,
-}
-
-const GRAPH_EXAMPLES: &str = "\
-Examples:
-  obs graph plan.yaml --format tree           on the terminal
-  obs graph plan.yaml                         for a ```mermaid block in Markdown
-  obs graph plan.yaml --format dot | dot -Tsvg > plan.svg
-
-Solid lines carry what a step gives, dashed ones only say who comes first. Skills are not looked for.";
-
-/// How a graph is drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum GraphFormat {
-    /// A Mermaid flowchart.
-    Mermaid,
-    /// Graphviz's language.
-    Dot,
-    /// A tree of text.
-    Tree,
 }
 
 /// `obs skills`.
