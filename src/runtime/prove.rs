@@ -168,9 +168,16 @@ impl Prover<'_> {
             return None; // Said by the plan's own checks.
         }
         let pointer = format!("/steps/{index}");
-        let fallback = self.fallback(step, &pointer, template.clone(), inputs, problems);
+        let mut of_fallback = Problems::default();
+        let fallback = self.fallback(step, &pointer, template.clone(), inputs, &mut of_fallback);
         let call = Call::of(step, pointer);
-        let mut proven = self.call(&call, template, inputs, problems)?;
+        let proven = self.call(&call, template, inputs, problems);
+        // What is wrong with the step itself was told of both calls.
+        of_fallback
+            .kept_mut()
+            .retain(|problem| !problems.contains(problem));
+        problems.append(of_fallback);
+        let mut proven = proven?;
         if let Some(retry) = &step.retry {
             self.doubt_retry(&proven, &call.pointer, problems);
             proven.retry = Retries {

@@ -373,6 +373,18 @@ const RULES: &[Rule] = &[
         right: "steps:\n- {name: fetch, type: skill, arguments: {text: x}, retry: {fallback: use}}\n",
     },
     Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: fetch, step_id: b, type: skill, arguments: {x: \"{{fetch.bdy}}\"}, retry: {fallback: text}}\n",
+        told: "ambiguous_step 4:57 `fetch` can mean step 0 or step 1",
+        help: "`step_id`",
+        right: "steps:\n- {name: fetch, step_id: a, type: skill}\n- {name: fetch, step_id: b, type: skill, arguments: {x: \"{{a.body}}\"}, retry: {fallback: text}}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, step_id: a, type: skill}\n- {name: fetch, step_id: b, type: skill, arguments: {x: \"{{a.bdy}}\"}, retry: {fallback: text}}\n",
+        told: "unknown_field 4:57 `{{a.bdy}}` asks for `bdy`, which is not there",
+        help: "did you mean `{{a.body}}`?",
+        right: "steps:\n- {name: fetch, step_id: a, type: skill}\n- {name: fetch, step_id: b, type: skill, arguments: {x: \"{{a.body}}\"}, retry: {fallback: text}}\n",
+    },
+    Rule {
         wrong: "steps:\n- {name: text, type: skill, retry: {max_retries: 3}}\n",
         told: "not_idempotent 3:36 `text` is not idempotent, so it is neither tried again nor replaced once it has started",
         help: "--retry-unsafe",
