@@ -156,8 +156,8 @@ fn bind_dependencies(
     let mut after = Vec::new();
     for (at, name) in depends_on.iter().enumerate() {
         let pointer = format!("/steps/{index}/depends_on/{at}");
-        match bind_dependency(names, name, &pointer) {
-            Ok(Some(target)) => {
+        match names.find(name) {
+            Some(Meaning::One(target)) => {
                 after.push(target);
                 waits.push(Wait {
                     waiter: index,
@@ -165,8 +165,11 @@ fn bind_dependencies(
                     place: Place::value(pointer),
                 });
             }
-            Ok(None) => {}
-            Err(problem) => problems.push(*problem),
+            Some(Meaning::Many(first, second)) => problems
+                .push_error_with(|| names::ambiguous(name, first, second, Place::value(pointer))),
+            // Said when it was read.
+            None if name.is_empty() => {}
+            None => problems.push_error_with(|| unknown_step(names, name, &pointer)),
         }
     }
     distinct(after)
@@ -196,31 +199,15 @@ fn distinct(mut steps: Vec<usize>) -> Vec<usize> {
     steps
 }
 
-fn bind_dependency(
-    names: &Names<'_>,
-    name: &str,
-    pointer: &str,
-) -> Result<Option<usize>, Box<Problem>> {
-    let place = Place::value(pointer);
-    match names.find(name) {
-        // Said when it was read.
-        None if name.is_empty() => Ok(None),
-        Some(Meaning::One(target)) => Ok(Some(target)),
-        Some(Meaning::Many(first, second)) => {
-            Err(Box::new(names::ambiguous(name, first, second, place)))
-        }
-        None => {
-            let problem =
-                Problem::error("unknown_step", place, format!("no step is called `{name}`"))
-                    .got(name);
-            Err(Box::new(match names.nearest(name) {
-                Some(near) => problem
-                    .help(format!("did you mean `{near}`?"))
-                    .expected(near)
-                    .fix(json!([{"op": "replace", "path": pointer, "value": near}])),
-                None => problem.help("write the name or the step_id of a step of this plan"),
-            }))
-        }
+fn unknown_step(names: &Names<'_>, name: &str, pointer: &str) -> Problem {
+    let message = format!("no step is called `{name}`");
+    let problem = Problem::error("unknown_step", Place::value(pointer), message).got(name);
+    match names.nearest(name) {
+        Some(near) => problem
+            .help(format!("did you mean `{near}`?"))
+            .expected(near)
+            .fix(json!([{"op": "replace", "path": pointer, "value": near}])),
+        None => problem.help("write the name or the step_id of a step of this plan"),
     }
 }
 

@@ -347,6 +347,8 @@ pub const WRAPPERS: [&str; 5] = ["output", "outputs", "result", "results", "resp
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn told(text: &str) -> String {
@@ -386,6 +388,33 @@ mod tests {
             ("é{{é}}é", "'é' <é> 'é'"),
         ] {
             assert_eq!(told(text), want, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn doubled_braces_keep_any_text(text in "[{}$a. \n]{0,20}") {
+            let doubled = text.replace("{{", "{{{{");
+            let scanned = scan(&doubled).map(|parts| {
+                let text = |part: Part<'_>| match part {
+                    Part::Text(text) => text.into_owned(),
+                    Part::Reference { written, .. } => format!("<{written}>"),
+                };
+                parts.into_iter().map(text).collect::<String>()
+            });
+            prop_assert_eq!(scanned, Ok(text));
+        }
+
+        #[test]
+        fn no_text_is_too_odd(text in "[{}$é.|\\[\\]\n]{0,20}|\\PC{0,20}") {
+            if let Ok(parts) = scan(&text) {
+                for part in parts {
+                    if let Part::Reference { written, inner } = part {
+                        prop_assert!(written.starts_with("{{") && written.ends_with("}}"));
+                        plainer(inner);
+                    }
+                }
+            }
         }
     }
 

@@ -79,6 +79,15 @@ fn a_long_circle_is_told_in_short() {
 }
 
 #[test]
+fn thousands_of_unknown_names_are_counted_and_not_each_looked_for() {
+    let steps: Vec<String> = (0..5_000)
+        .map(|at| format!("s{at}: nobody-of-{at}"))
+        .collect();
+    let loaded = loaded(&graph(&steps.join("; ")));
+    assert_eq!(loaded.problems.count(Severity::Error), 5_000);
+}
+
+#[test]
 fn names_in_depends_on_mean_one_step() {
     let steps = "order: graph\nsteps:\n- {name: fetch, type: skill}\n- {name: fetch, type: skill}\n\
                  - {name: build, type: skill, depends_on: [fetch, biuld, 7]}\n";
