@@ -54,7 +54,7 @@ impl<'p> Listing<'p> {
                 run,
                 step: args.step.clone(),
                 skill_id: args.skill.clone(),
-                statuses: args.status.iter().map(|&status| status.into()).collect(),
+                statuses: args.status.clone(),
                 since: args.since.map(|since| since.0),
                 after_seq: 0,
             },

@@ -24,13 +24,8 @@ pub(super) fn runs(args: &RunsArgs, state: &StateArgs, printer: &Printer) -> Out
 }
 
 fn list(args: &RunsArgs, history: &History, printer: &Printer) -> Outcome {
-    use clap::ValueEnum as _;
-    let words = args.status.iter().filter_map(|status| {
-        let word = status.to_possible_value()?;
-        Some(word.get_name().to_owned())
-    });
     let filter = RunFilter {
-        statuses: words.collect(),
+        statuses: args.status.clone(),
         assistant_id: args.assistant.clone(),
         since: args.since.map(|since| since.0),
         limit: args.limit,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{ErrorCode, Excerpt, ResourceUsage, SandboxReport};
+use super::{ErrorCode, Excerpt, ResourceUsage, SandboxMode, SandboxReport};
 
 /// The outcome of one execution: the seed's five statuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,4 +62,31 @@ pub struct ExecutionResult {
     pub hint: Option<String>,
     /// What confined it.
     pub sandbox: SandboxReport,
+}
+
+impl ExecutionResult {
+    /// A failure of one attempt, of which nothing more is known; as of code of obs itself.
+    pub fn failure(code: ErrorCode) -> Self {
+        Self {
+            output: None,
+            error: String::new(),
+            status: ExecutionStatus::Failed,
+            duration: Duration::ZERO,
+            resource_usage: ResourceUsage::default(),
+            attempts: 1,
+            error_code: Some(code),
+            exit_code: None,
+            signal: None,
+            stdout: None,
+            stderr: None,
+            command: Vec::new(),
+            working_directory: None,
+            is_final: false,
+            hint: None,
+            sandbox: SandboxReport {
+                mode: SandboxMode::InProcess,
+                ..SandboxReport::default()
+            },
+        }
+    }
 }

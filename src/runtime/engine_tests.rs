@@ -14,7 +14,7 @@ use super::*;
 use crate::event::{self, EventReceiver, RunEvent};
 use crate::model::{
     ErrorCode, ExecutionLogRecord, ExecutionRequest, ExecutionResult, ExecutionStatus, Order,
-    ResourceUsage, SandboxReport, StepStatus, StepType,
+    StepStatus, StepType,
 };
 use crate::plan::{Flow, StepFlow};
 use crate::process::{RunClock, Stop};
@@ -90,22 +90,9 @@ impl SkillExecutor for Fake {
 
 fn result(status: ExecutionStatus) -> ExecutionResult {
     ExecutionResult {
-        output: None,
         error: "exit code 2".to_owned(),
         status,
-        duration: Duration::ZERO,
-        resource_usage: ResourceUsage::default(),
-        attempts: 1,
-        error_code: Some(ErrorCode::SkillFailed),
-        exit_code: None,
-        signal: None,
-        stdout: None,
-        stderr: None,
-        command: Vec::new(),
-        working_directory: None,
-        is_final: false,
-        hint: None,
-        sandbox: SandboxReport::default(),
+        ..ExecutionResult::failure(ErrorCode::SkillFailed)
     }
 }
 

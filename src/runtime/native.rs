@@ -20,10 +20,7 @@ use super::interpret::{Told, interpret, max_output_bytes};
 use super::scratch::{RunDirs, Scratch};
 use super::{RuntimeError, SkillExecutor, StepControl};
 use crate::event::{EventSender, RunEvent};
-use crate::model::{
-    ErrorCode, ExecutionRequest, ExecutionResult, ExecutionStatus, ResourceUsage, SandboxMode,
-    SandboxReport,
-};
+use crate::model::{ErrorCode, ExecutionRequest, ExecutionResult, ExecutionStatus, SandboxReport};
 use crate::process::{Launcher, ProcessError, ProcessEvent, ProcessExit, ProcessSpec};
 use crate::skill::{Body, Builtin, Native, PathBase, Permission, Places, Program, Skill};
 
@@ -261,7 +258,7 @@ impl SkillExecutor for NativeExecutor<'_> {
             status: not_run.status(),
             attempts: 0,
             hint: not_run.hint,
-            ..failure(not_run.code)
+            ..ExecutionResult::failure(not_run.code)
         });
         result.duration = begun.elapsed();
         result
@@ -385,11 +382,11 @@ async fn in_process(builtin: Builtin, arguments: Map<String, Value>) -> Executio
             output: Some(output).filter(|raw| raw.get() != "null"),
             status: ExecutionStatus::Success,
             error_code: None,
-            ..failure(ErrorCode::SkillFailed)
+            ..ExecutionResult::failure(ErrorCode::SkillFailed)
         },
         Err(error) => ExecutionResult {
             error,
-            ..failure(ErrorCode::SkillFailed)
+            ..ExecutionResult::failure(ErrorCode::SkillFailed)
         },
     }
 }
@@ -403,31 +400,6 @@ fn not_started(error: &ProcessError, told: Told) -> ExecutionResult {
         error: RuntimeError::text(code, &error.to_string()),
         command: told.command,
         sandbox: told.sandbox,
-        ..failure(code)
-    }
-}
-
-/// A failure of which nothing more is known.
-fn failure(code: ErrorCode) -> ExecutionResult {
-    ExecutionResult {
-        output: None,
-        error: String::new(),
-        status: ExecutionStatus::Failed,
-        duration: std::time::Duration::ZERO,
-        resource_usage: ResourceUsage::default(),
-        attempts: 1,
-        error_code: Some(code),
-        exit_code: None,
-        signal: None,
-        stdout: None,
-        stderr: None,
-        command: Vec::new(),
-        working_directory: None,
-        is_final: false,
-        hint: None,
-        sandbox: SandboxReport {
-            mode: SandboxMode::InProcess,
-            ..SandboxReport::default()
-        },
+        ..ExecutionResult::failure(code)
     }
 }

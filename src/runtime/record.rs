@@ -164,28 +164,17 @@ pub(super) fn refused(
 /// The result of a step whose skill was not even asked to start.
 pub(super) fn not_started(code: ErrorCode, error: String) -> ExecutionResult {
     ExecutionResult {
-        output: None,
         error,
         status: match code {
             ErrorCode::InvalidArguments => ExecutionStatus::Rejected,
             _ => ExecutionStatus::Failed,
         },
-        duration: Duration::ZERO,
-        resource_usage: ResourceUsage::default(),
         attempts: 0,
-        error_code: Some(code),
-        exit_code: None,
-        signal: None,
-        stdout: None,
-        stderr: None,
-        command: Vec::new(),
-        working_directory: None,
-        is_final: false,
-        hint: None,
         sandbox: SandboxReport {
             mode: SandboxMode::None,
             ..SandboxReport::default()
         },
+        ..ExecutionResult::failure(code)
     }
 }
 

@@ -15,7 +15,6 @@ use super::database::{Database, StoreError, unusable, words};
 use super::lock;
 use super::state_log::RUNNING;
 use super::writer::files_of;
-use crate::model::StepStatus;
 use crate::runtime::CircuitState;
 
 /// The state, open for looking things up.
@@ -86,7 +85,7 @@ pub struct RecordFilter {
     /// Of this skill.
     pub skill_id: Option<String>,
     /// With one of these statuses; any where there is none.
-    pub statuses: Vec<StepStatus>,
+    pub statuses: Vec<String>,
     /// Ended at this time or later.
     pub since: Option<Timestamp>,
     /// After this one in its run.
@@ -244,10 +243,7 @@ impl History {
     ) -> Result<(), StoreError> {
         let mut query = Query::new("SELECT seq, line FROM records".to_owned());
         query.and("run = ?", filter.run.as_ref().map(|run| run.id));
-        query.one_of(
-            "status",
-            filter.statuses.iter().map(|status| status.as_str()),
-        );
+        query.one_of("status", filter.statuses.iter().map(String::as_str));
         if let Some(step) = &filter.step {
             query.and("(step_id = ? OR step_name = ?)", Some(step.clone()));
             query.parameters.push(step.clone().into());

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::builder::BoolishValueParser;
+use clap::builder::{BoolishValueParser, PossibleValuesParser};
 use clap::{ArgGroup, Args, Subcommand, ValueEnum, ValueHint};
 use jiff::{SignedDuration, Timestamp};
 
 use super::ListFormat;
-use crate::model::{StepStatus, parse_duration};
+use crate::model::parse_duration;
 use crate::report::PrintRef;
 
 /// `--state-dir`.
@@ -84,7 +84,8 @@ pub struct RunsArgs {
     pub command: Option<RunsCommand>,
     /// Only runs with this status; may be given more than once
     #[arg(long, value_name = "STATUS", value_delimiter = ',')]
-    pub status: Vec<RunStatusChoice>,
+    #[arg(value_parser = PossibleValuesParser::new(RUN_STATUSES))]
+    pub status: Vec<String>,
     /// Only runs of this assistant
     #[arg(long, value_name = "ID")]
     pub assistant: Option<String>,
@@ -143,7 +144,8 @@ pub struct LogsArgs {
     pub skill: Option<String>,
     /// Only records with this status; may be given more than once
     #[arg(long, value_name = "STATUS", value_delimiter = ',')]
-    pub status: Vec<StepStatusChoice>,
+    #[arg(value_parser = PossibleValuesParser::new(STEP_STATUSES))]
+    pub status: Vec<String>,
     /// Only records of steps that ended since then: `2h`, `2026-11-24` or `2026-11-24T08:00:00Z`
     #[arg(long, value_name = "WHEN")]
     pub since: Option<Since>,
@@ -237,41 +239,21 @@ pub enum RecordFormat {
     Jsonl,
 }
 
-/// The status of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum RunStatusChoice {
-    Running,
-    Success,
-    Failed,
-    Timeout,
-    Canceled,
-    Rejected,
-    Interrupted,
-}
+/// How a run can be looked up.
+const RUN_STATUSES: [&str; 7] = [
+    "running",
+    "success",
+    "failed",
+    "timeout",
+    "canceled",
+    "rejected",
+    "interrupted",
+];
 
-/// The status of a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum StepStatusChoice {
-    Success,
-    Failed,
-    Timeout,
-    Canceled,
-    Rejected,
-    Skipped,
-}
-
-impl From<StepStatusChoice> for StepStatus {
-    fn from(choice: StepStatusChoice) -> Self {
-        match choice {
-            StepStatusChoice::Success => Self::Success,
-            StepStatusChoice::Failed => Self::Failed,
-            StepStatusChoice::Timeout => Self::Timeout,
-            StepStatusChoice::Canceled => Self::Canceled,
-            StepStatusChoice::Rejected => Self::Rejected,
-            StepStatusChoice::Skipped => Self::Skipped,
-        }
-    }
-}
+/// How a step can be looked up.
+const STEP_STATUSES: [&str; 6] = [
+    "success", "failed", "timeout", "canceled", "rejected", "skipped",
+];
 
 /// A moment in the past.
 #[derive(Debug, Clone, Copy)]
