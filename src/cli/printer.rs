@@ -274,6 +274,7 @@ impl Sink for File {}
 /// One stream, and what became of it.
 struct Gate {
     sink: Box<dyn Sink>,
+    was_terminal: bool,
     state: State,
 }
 
@@ -297,6 +298,7 @@ impl fmt::Debug for Gate {
 impl Gate {
     fn new(sink: Box<dyn Sink>) -> Self {
         Self {
+            was_terminal: isatty(sink.as_fd()),
             sink,
             state: State::Open,
         }
@@ -308,8 +310,9 @@ impl Gate {
         }
         if let Err(error) = self.write_all(bytes) {
             let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
-            // A terminal that was hung up answers EIO: its reader is gone as a pipe's can be.
-            let hung_up = errno == Errno::IO && isatty(self.sink.as_fd());
+            // A terminal that was hung up answers EIO, and no longer that it is one: its reader is gone
+            // as a pipe's can be.
+            let hung_up = errno == Errno::IO && self.was_terminal;
             self.state = if errno == Errno::PIPE || hung_up {
                 State::Closed
             } else {

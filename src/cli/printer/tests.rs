@@ -132,19 +132,41 @@ fn colours_follow_choice_then_environment_then_terminal() {
     assert!(!color(ColorChoice::Never, &[("CLICOLOR_FORCE", "1")]));
 }
 
+/// A terminal: the end that a window has, and how to open the other.
+fn pty() -> (std::os::fd::OwnedFd, impl Fn() -> File) {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let controller = openpt(OpenptFlags::RDWR | OpenptFlags::CLOEXEC).unwrap();
+    grantpt(&controller).unwrap();
+    unlockpt(&controller).unwrap();
+    let name = ptsname(&controller, Vec::new()).unwrap();
+    let open = move || {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true);
+        options.open(name.to_str().unwrap()).unwrap()
+    };
+    (controller, open)
+}
+
+#[test]
+fn a_terminal_that_was_hung_up_is_a_reader_that_went_away() {
+    let (controller, open) = pty();
+    let printer = Printer::over(
+        Box::new(open()),
+        Box::new(null()),
+        ColorChoice::Never,
+        Verbosity::Normal,
+        Environment::default(),
+    );
+    printer.data("seen\n");
+    drop(controller);
+    printer.data("not seen\n");
+    assert!(printer.is_closed());
+    assert!(printer.stdout_error().is_none());
+}
+
 #[test]
 fn a_terminal_tells_its_size_and_dumb_ones_have_no_cursor() {
-    let controller = rustix::pty::openpt(rustix::pty::OpenptFlags::RDWR).unwrap();
-    rustix::pty::grantpt(&controller).unwrap();
-    rustix::pty::unlockpt(&controller).unwrap();
-    let name = rustix::pty::ptsname(&controller, Vec::new()).unwrap();
-    let open = || {
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(name.to_str().unwrap())
-            .unwrap()
-    };
+    let (_controller, open) = pty();
     let size = rustix::termios::Winsize {
         ws_row: 5,
         ws_col: 33,

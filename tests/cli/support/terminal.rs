@@ -13,6 +13,14 @@ use rustix::termios::{Termios, Winsize, tcgetattr, tcsetwinsize};
 
 use super::wait_for;
 
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // Also one that is stopped, after a test that failed.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
 pub(crate) struct Terminal {
     master: File,
     /// Kept open, so that the terminal lives on when obs has closed it.
@@ -25,7 +33,8 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// Starts `command` as the leader of a session whose terminal is this one.
     pub(crate) fn start(command: &Command, columns: u16) -> Self {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        let master =
+            openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
         let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
