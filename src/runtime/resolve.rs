@@ -2,11 +2,16 @@
 //!
 //! Invariant: what a step gave is put in as it is: it keeps its type where it is the whole argument,
 //! its digits where it is a number, and is never looked at for references again. An output is walked
-//! as text; only the part that is wanted is built up.
+//! as text; only the part that is wanted is built up. What is walked and what is brought in are
+//! bounded, because nothing can end this while it works.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
+use serde::Deserializer as _;
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -17,6 +22,9 @@ use crate::skill::Skill;
 
 /// The most bytes that references may bring into the arguments of one step: 64 MiB.
 const MAX_BYTES: usize = 64 << 20;
+
+/// The most bytes that are walked for the arguments of one step: 1 GiB.
+const MAX_WALKED_BYTES: usize = 1 << 30;
 
 /// How many violations an error tells.
 const MAX_TOLD: usize = 3;
@@ -41,6 +49,13 @@ impl Unresolved {
             message,
         }
     }
+
+    fn too_much(what: &str) -> Self {
+        Self {
+            code: ErrorCode::ResourceExhausted,
+            message: format!("the references {what}"),
+        }
+    }
 }
 
 /// Puts what the steps gave into `template`. `record_of` gives the record of a step that is over.
@@ -51,6 +66,8 @@ pub(super) fn resolve(
     let mut resolver = Resolver {
         record_of,
         bytes: 0,
+        walked_bytes: 0,
+        found: HashMap::new(),
     };
     match resolver.value(template)? {
         Value::Object(map) => Ok(map),
@@ -82,13 +99,16 @@ pub(super) fn check(skill: &Skill, arguments: &Map<String, Value>) -> Result<(),
     })
 }
 
-struct Resolver<R> {
+struct Resolver<'t, R> {
     record_of: R,
     bytes: usize,
+    walked_bytes: usize,
+    /// Where the parts that were found lie in the outputs of their steps.
+    found: HashMap<(usize, &'t [String]), Range<usize>>,
 }
 
-impl<R: Fn(usize) -> Option<Arc<ExecutionLogRecord>>> Resolver<R> {
-    fn value(&mut self, template: &Template) -> Result<Value, Unresolved> {
+impl<'t, R: Fn(usize) -> Option<Arc<ExecutionLogRecord>>> Resolver<'t, R> {
+    fn value(&mut self, template: &'t Template) -> Result<Value, Unresolved> {
         Ok(match template {
             Template::Fixed(value) => value.clone(),
             Template::Whole(reference) => self.part(reference, |text| read(reference, text))?,
@@ -114,9 +134,11 @@ impl<R: Fn(usize) -> Option<Arc<ExecutionLogRecord>>> Resolver<R> {
                 Value::Array(values.collect::<Result<_, _>>()?)
             }
             Template::Map(map) => {
-                let entry =
-                    |(key, template): &(String, Template)| Ok((key.clone(), self.value(template)?));
-                Value::Object(map.iter().map(entry).collect::<Result<_, Unresolved>>()?)
+                let mut values = Map::new();
+                for (key, template) in map {
+                    values.insert(key.clone(), self.value(template)?);
+                }
+                Value::Object(values)
             }
         })
     }
@@ -124,28 +146,46 @@ impl<R: Fn(usize) -> Option<Arc<ExecutionLogRecord>>> Resolver<R> {
     /// Takes the part of a step's output that is referred to, as JSON text.
     fn part<T>(
         &mut self,
-        reference: &Reference,
+        reference: &'t Reference,
         take: impl FnOnce(&str) -> Result<T, Unresolved>,
     ) -> Result<T, Unresolved> {
         // The inputs were put in before the run.
-        let record = reference.origin.step().and_then(&self.record_of);
-        let record = record.ok_or_else(|| {
+        let step = reference.origin.step();
+        let record = step.and_then(|step| Some((step, (self.record_of)(step)?)));
+        let (step, record) = record.ok_or_else(|| {
             Unresolved::missing(format!("`{}`: its step gave nothing", reference.written))
         })?;
-        let mut part = record.output.as_deref().map_or("null", RawValue::get);
-        for (depth, token) in reference.path.iter().enumerate() {
-            part = child(part, token).map_err(|found| no_field(reference, depth, &found))?;
-        }
+        let output = record.output.as_deref().map_or("null", RawValue::get);
+        let part = self.find(step, reference, output)?;
         self.bytes = self.bytes.saturating_add(part.len());
         if self.bytes > MAX_BYTES {
-            return Err(Unresolved {
-                code: ErrorCode::ResourceExhausted,
-                message: format!(
-                    "the references bring more than {MAX_BYTES} bytes into the arguments"
-                ),
-            });
+            let what = format!("bring more than {MAX_BYTES} bytes into the arguments");
+            return Err(Unresolved::too_much(&what));
         }
         take(part)
+    }
+
+    fn find<'o>(
+        &mut self,
+        step: usize,
+        reference: &'t Reference,
+        output: &'o str,
+    ) -> Result<&'o str, Unresolved> {
+        let path = reference.path.as_slice();
+        if let Some(range) = self.found.get(&(step, path)) {
+            return Ok(&output[range.clone()]);
+        }
+        let mut part = output;
+        for (depth, token) in path.iter().enumerate() {
+            self.walked_bytes = self.walked_bytes.saturating_add(part.len());
+            if self.walked_bytes > MAX_WALKED_BYTES {
+                return Err(Unresolved::too_much("look through too much of the outputs"));
+            }
+            part = child(part, token).map_err(|found| no_field(reference, depth, &found))?;
+        }
+        let start = part.as_ptr().addr() - output.as_ptr().addr();
+        self.found.insert((step, path), start..start + part.len());
+        Ok(part)
     }
 }
 
@@ -159,37 +199,70 @@ fn read<'t, T: serde::Deserialize<'t>>(
 }
 
 /// The entry of a mapping or a list; else what is there instead.
-fn child<'t>(text: &'t str, token: &str) -> Result<&'t str, String> {
-    match text.as_bytes().first() {
-        Some(b'{') => {
-            let map: BTreeMap<String, &RawValue> = serde_json::from_str(text).unwrap_or_default();
-            map.get(token)
-                .map(|raw| raw.get())
-                .ok_or_else(|| match map.len() {
-                    0 => "it is an empty mapping".to_owned(),
-                    count => {
-                        let names = map.keys().take(MAX_FIELDS).map(|name| format!("`{name}`"));
-                        let names = names.collect::<Vec<_>>().join(", ");
-                        match count.saturating_sub(MAX_FIELDS) {
-                            0 => format!("it has {names}"),
-                            more => format!("it has {names} and {more} more"),
-                        }
-                    }
-                })
-        }
-        Some(b'[') => {
-            let list: Vec<&RawValue> = serde_json::from_str(text).unwrap_or_default();
-            let at = token.parse::<usize>().ok();
-            let item = at.and_then(|at| list.get(at));
-            item.map(|raw| raw.get()).ok_or_else(|| match list.len() {
-                0 => "it is an empty list".to_owned(),
-                count => format!("it is a list of {count}, from 0 to {}", count - 1),
-            })
-        }
+fn child<'o>(text: &'o str, token: &str) -> Result<&'o str, String> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    let found = match text.as_bytes().first() {
+        Some(b'{') => json.deserialize_map(Entry(token)),
+        Some(b'[') => json.deserialize_seq(Entry(token)),
         _ => {
             let value: Value = serde_json::from_str(text).unwrap_or_default();
-            Err(format!("it is {}", kind_of(&value)))
+            return Err(format!("it is {}", kind_of(&value)));
         }
+    };
+    // It was JSON when it was taken.
+    found.unwrap_or_else(|error| Err(error.to_string()))
+}
+
+/// Looks for one entry and keeps nothing of the others.
+struct Entry<'k>(&'k str);
+
+impl<'de> Visitor<'de> for Entry<'_> {
+    type Value = Result<&'de str, String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a mapping or a list")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let (mut found, mut names, mut count) = (None, Vec::new(), 0_usize);
+        while let Some(name) = map.next_key::<String>()? {
+            count += 1;
+            if name == self.0 {
+                found = Some(map.next_value::<&RawValue>()?.get());
+                continue;
+            }
+            map.next_value::<IgnoredAny>()?;
+            if names.len() < MAX_FIELDS {
+                names.push(format!("`{name}`"));
+            }
+        }
+        let more = count.saturating_sub(names.len());
+        let names = names.join(", ");
+        Ok(found.ok_or_else(|| match (count, more) {
+            (0, _) => "it is an empty mapping".to_owned(),
+            (_, 0) => format!("it has {names}"),
+            (_, more) => format!("it has {names} and {more} more"),
+        }))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let wanted = self.0.parse::<usize>().ok();
+        let (mut found, mut count) = (None, 0_usize);
+        loop {
+            if wanted == Some(count) {
+                let Some(item) = list.next_element::<&RawValue>()? else {
+                    break;
+                };
+                found = Some(item.get());
+            } else if list.next_element::<IgnoredAny>()?.is_none() {
+                break;
+            }
+            count += 1;
+        }
+        Ok(found.ok_or_else(|| match count {
+            0 => "it is an empty list".to_owned(),
+            count => format!("it is a list of {count}, from 0 to {}", count - 1),
+        }))
     }
 }
 

@@ -287,7 +287,7 @@ fn what_a_skill_does_not_take_is_rejected_before_it_starts() {
 #[test]
 fn a_field_that_is_not_there_fails_the_step_and_those_there_are_told() {
     for (reference, want) in [
-        ("{{s.c}}", "`{{s.c}}`: `{{s}}` has no `c`; it has `a`, `b`"),
+        ("{{s.c}}", "`{{s.c}}`: `{{s}}` has no `c`; it has `b`, `a`"),
         (
             "{{s.b.x.y}}",
             "`{{s.b.x.y}}`: `{{s.b}}` has no `x`; it is text",
@@ -359,6 +359,22 @@ fn a_step_that_may_fail_satisfies_no_reference() {
     );
     case.run(&["validate", "plan.yaml", "--strict"])
         .expect_code(65);
+}
+
+#[test]
+fn many_references_into_a_large_output_end() {
+    // Looking through the whole output for each of them would take minutes.
+    let text = "{{s.last}}".repeat(50_000);
+    let steps = [
+        json!({"name": "s", "type": "skill"}),
+        echoes("e", &json!({"x": text})),
+    ];
+    let case = case(&steps).file("skills/s/manifest.yaml", PRINTS).file(
+        "source.json",
+        json!({"big": "x".repeat(5 << 20), "last": 7}).to_string(),
+    );
+    let records = run(&case).expect_code(0).records();
+    assert_eq!(output(&records, "e")["x"], "7".repeat(50_000));
 }
 
 #[test]
