@@ -96,34 +96,47 @@ impl Schema {
 
 /// Places of a value of which nothing is known yet, as RFC 6901 pointers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Unknown(Vec<String>);
+pub struct Unknown {
+    /// Sorted, so that each question is a search.
+    places: Vec<String>,
+}
 
 impl Unknown {
     /// These places.
-    pub fn at(pointers: Vec<String>) -> Self {
-        Self(pointers)
+    pub fn at(mut places: Vec<String>) -> Self {
+        places.sort_unstable();
+        Self { places }
     }
 
-    /// True where `pointer` leads to an unknown place, into one, or to what holds one.
-    pub fn touches(&self, pointer: &str) -> bool {
-        let holds = |outer: &str, inner: &str| {
-            let rest = inner.strip_prefix(outer);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        let mut places = self.0.iter();
-        places.any(|place| holds(place, pointer) || holds(pointer, place))
+    /// True where `pointer` leads to an unknown place or into one.
+    fn holds(&self, pointer: &str) -> bool {
+        let above = pointer.match_indices('/').map(|(at, _)| &pointer[..at]);
+        let mut prefixes = above.chain([pointer]);
+        prefixes.any(|prefix| self.find(prefix).is_ok())
+    }
+
+    /// True where what `pointer` leads to holds an unknown place.
+    fn is_below(&self, pointer: &str) -> bool {
+        let inside = format!("{pointer}/");
+        let first = self.find(&inside).unwrap_or_else(|next| next);
+        let next = self.places.get(first);
+        next.is_some_and(|place| place.starts_with(&inside))
+    }
+
+    fn find(&self, place: &str) -> Result<usize, usize> {
+        self.places
+            .binary_search_by(|other| other.as_str().cmp(place))
     }
 
     /// True where an error may be gone once the unknown is known.
     fn may_cause(&self, error: &ValidationError<'_>) -> bool {
         let pointer = error.instance_path().as_str();
-        if !self.touches(pointer) {
+        if self.holds(pointer) {
+            return true;
+        }
+        if !self.is_below(pointer) {
             return false;
         }
-        let is_place = |place: &String| {
-            let rest = pointer.strip_prefix(place.as_str());
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
         // What only counts or names the entries of a collection does not ask what they are; unless
         // the schema asks for it under a condition.
         let is_of_form = matches!(
@@ -147,7 +160,7 @@ impl Unknown {
             "dependentSchemas",
         ];
         let mut path = error.schema_path().as_str().split('/');
-        self.0.iter().any(is_place) || !is_of_form || path.any(|token| conditions.contains(&token))
+        !is_of_form || path.any(|token| conditions.contains(&token))
     }
 }
 
@@ -397,6 +410,51 @@ mod tests {
         let schema = Schema::compile(&json!({"pattern": "^(a+)+(?=b)$"})).unwrap();
         let violations = schema.violations(&json!("a".repeat(5_000)), "the output");
         assert_eq!(violations.len(), 1);
+    }
+
+    #[test]
+    fn what_an_unknown_may_mend_is_not_told() {
+        let value = json!({"a": "?", "b": {"c": ["?", 1, 2]}, "d": 1});
+        let unknown = Unknown::at(vec!["/b/c/0".to_owned(), "/a".to_owned()]);
+        for (schema, told) in [
+            // In its place, and in what holds it.
+            (json!({"properties": {"a": {"type": "integer"}}}), 0),
+            (
+                json!({"properties": {"b": {"properties": {"c": {"uniqueItems": true}}}}}),
+                0,
+            ),
+            (json!({"properties": {"b": {"const": 1}}}), 0),
+            (json!({"properties": {"b": {"enum": [{}]}}}), 0),
+            (
+                json!({"anyOf": [{"properties": {"a": {"const": 1}}}, {"required": ["x"]}]}),
+                0,
+            ),
+            (
+                json!({"if": {"properties": {"a": {"const": "?"}}}, "then": {"required": ["x"]}}),
+                0,
+            ),
+            (json!({"not": {"properties": {"a": {"const": "?"}}}}), 0),
+            // Beside it, and in the form of what holds it.
+            (json!({"properties": {"d": {"type": "string"}}}), 1),
+            (json!({"required": ["x"]}), 1),
+            (
+                json!({"properties": {"a": true, "d": true}, "additionalProperties": false}),
+                1,
+            ),
+            (json!({"properties": {"b": {"type": "string"}}}), 1),
+            (
+                json!({"properties": {"b": {"properties": {"c": {"maxItems": 2}}}}}),
+                1,
+            ),
+            (
+                json!({"properties": {"b": {"properties": {"c": {"items": {"type": "string"}}}}}}),
+                2,
+            ),
+        ] {
+            let violations = Schema::compile(&schema).unwrap();
+            let violations = violations.violations_beside(&unknown, &value, "it");
+            assert_eq!(violations.len(), told, "{schema}: {violations:?}");
+        }
     }
 
     #[test]
