@@ -4,6 +4,7 @@
 //! grows with the number of its steps, not with what they write, but for `json`, which is one
 //! document, and for the one record that `--print` wants.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
@@ -120,7 +121,8 @@ pub(super) struct Report {
     next_dropped: Instant,
     labels: Vec<String>,
     tally: Tally,
-    failures: Vec<String>,
+    /// By the steps' indices: they are told in plan order.
+    failures: BTreeMap<usize, String>,
     run_id: Option<String>,
     quiet: bool,
     problems: Vec<Value>,
@@ -146,7 +148,7 @@ impl Report {
             next_dropped: now,
             labels: Vec::new(),
             tally: Tally::default(),
-            failures: Vec::new(),
+            failures: BTreeMap::new(),
             run_id: None,
             quiet: options.quiet,
             verbose: options.verbose,
@@ -267,7 +269,8 @@ impl Report {
         self.tally.count(record);
         if failure::is_failure(record) {
             let color = self.streams.look(Stream::Stderr).color;
-            self.failures.push(failure::render(record, detail, color));
+            let report = failure::render(record, detail, color);
+            self.failures.insert(record.step_index, report);
         }
         match &mut self.data {
             Data::Table(table) => table.add(record),
@@ -375,7 +378,7 @@ impl Report {
     }
 
     fn write_failures(&self) {
-        for report in &self.failures {
+        for report in self.failures.values() {
             self.streams
                 .write(Stream::Stderr, format!("\n{report}").as_bytes());
         }
