@@ -230,18 +230,14 @@ fn what_goes_through_argv_and_raw_stdin_is_the_same_bytes() {
             )
             .file(
                 "skills/argv/manifest.yaml",
-                manifest("[printf, \"%s\", \"<{{text}}\"]", "none"),
+                manifest("[printf, \"%s\", \"{{text}}\"]", "none") + "allow_leading_dash: true\n",
             );
         let records = run(&case).expect_code(0).records();
         // The format `text` takes off one line feed at the end.
         let kept = |text: &str| json!(text.strip_suffix('\n').unwrap_or(text));
         assert_eq!(output(&records, "stdin"), kept(&text), "text {at}");
         if through_argv {
-            assert_eq!(
-                output(&records, "argv"),
-                kept(&format!("<{text}")),
-                "text {at}"
-            );
+            assert_eq!(output(&records, "argv"), kept(&text), "text {at}");
         }
         assert!(!case.path().join("ran").exists(), "text {at}");
     }
@@ -249,8 +245,8 @@ fn what_goes_through_argv_and_raw_stdin_is_the_same_bytes() {
 
 #[test]
 fn what_a_skill_does_not_take_is_rejected_before_it_starts() {
-    let manifest = "description: d\nexecution: {command: [touch, \"{{file}}\"], stdin: none, output: text}\n\
-                    input_schema:\n  properties:\n    file: {maxLength: 5}\n    token: {type: string, writeOnly: true, pattern: ^x}\n\
+    let manifest = "description: d\nexecution: {command: [touch, [\"{{file}}\"], [\"{{raw}}\"]], stdin: none, output: text}\n\
+                    input_schema:\n  properties:\n    file: {maxLength: 5}\n    raw: {}\n    token: {type: string, writeOnly: true, pattern: ^x}\n\
                     permissions: [\"fs.write:.\"]\n";
     let step = |arguments: Value| json!({"name": "t", "type": "skill", "arguments": arguments});
     for (arguments, want) in [
@@ -267,11 +263,21 @@ fn what_a_skill_does_not_take_is_rejected_before_it_starts() {
             "the argument `file` begins with `-`",
         ),
         (
+            json!({"raw": "{{s.huge}}"}),
+            "the argument `raw` makes an element of 200000 bytes",
+        ),
+        (
+            json!({"raw": "{{s.nul}}"}),
+            "the argument `raw` holds a NUL character",
+        ),
+        (
             json!({"file": "x", "token": "{{s.long}}"}),
             "found `***` (at /token)",
         ),
     ] {
-        let source = json!({"long": "too long", "list": [1], "dash": "-r"});
+        let source = json!({
+            "long": "too long", "list": [1], "dash": "-r", "huge": "x".repeat(200_000), "nul": "a\u{0}b",
+        });
         let case =
             case(&[gives("s", &source), step(arguments)]).file("skills/t/manifest.yaml", manifest);
         let output = run(&case).expect_code(65);
