@@ -54,7 +54,9 @@ const AFTER_HELP: &str = "\
 Examples:
   obs validate plan.yaml          say everything that is wrong with a plan
   obs run plan.yaml               run it, with a table of its steps at the end
+  obs run plan.yaml --set n=3     give an input that the plan asks for
   obs run - --format jsonl        run a plan from standard input, records as JSON lines
+  obs graph plan.yaml             draw which step waits for which
   obs skills list                 show the skills that plans can call
   obs logs last                   show the records of the latest run
 
