@@ -31,7 +31,7 @@ async fn a_failure_is_tried_again_after_a_growing_wait() {
     assert_eq!(statuses(&outcome), ["success"]);
     assert_eq!(outcome.records[0].attempts, 3);
     assert_eq!(outcome.records[0].error, None);
-    // Three attempts of a second; waits of 1 to 2 and of 1.5 to 3 seconds.
+    // Three attempts of a second; waits of 1 to 2 and, under the bound of 3, of 1.5 to 3 seconds.
     let took = outcome.elapsed.as_secs_f64();
     assert!((5.5..=8.1).contains(&took), "{took}");
     let (outcome, _) = retried("flaky-1", 1).run().await;
