@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::args::{BreakerChoice, MemoryArgs, RunArgs, StateArgs};
 use super::error::{CommandError, Kind};
@@ -39,6 +39,8 @@ pub(super) struct Subject<'s> {
     pub(super) plan: &'s ProvenPlan,
     /// The skills that it calls.
     pub(super) skills: &'s [Arc<Skill>],
+    /// The schemas of its inputs.
+    pub(super) input_schemas: &'s Map<String, Value>,
     /// The plan's text.
     pub(super) text: &'s str,
     /// Its file; `-` for standard input.
@@ -129,7 +131,14 @@ impl Memory {
 }
 
 fn provenance(subject: &Subject<'_>) -> Result<Provenance, CommandError> {
-    let inputs = &subject.plan.inputs;
+    // What must not be seen is not kept either: not even as a digest, which a short secret can be guessed
+    // from. A resumed run asks for it again.
+    let is_hidden = |name: &str| {
+        let schema = subject.input_schemas.get(name);
+        schema.and_then(|schema| schema.get("writeOnly")) == Some(&Value::Bool(true))
+    };
+    let mut inputs = subject.plan.inputs.clone();
+    inputs.retain(|name, _| !is_hidden(name));
     let inputs_text = Value::Object(inputs.clone()).to_string();
     let mut skills = BTreeMap::new();
     for skill in subject.skills {
@@ -143,7 +152,7 @@ fn provenance(subject: &Subject<'_>) -> Result<Provenance, CommandError> {
         plan: plan_name(subject.file),
         plan_digest: sha256_hex(subject.text.as_bytes()),
         inputs_digest: (!inputs.is_empty()).then(|| sha256_hex(inputs_text.as_bytes())),
-        inputs: inputs.clone(),
+        inputs,
         skills,
         resumed_from: None,
     })

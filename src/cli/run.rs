@@ -55,6 +55,7 @@ pub(super) fn run(args: RunArgs, state: &StateArgs, printer: &Printer) -> Outcom
     let subject = memory::Subject {
         plan: &plan,
         skills: &proof.skills,
+        input_schemas: &loaded.plan.inputs,
         text: &loaded.document.source.text,
         file: &args.plan,
     };

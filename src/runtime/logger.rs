@@ -83,8 +83,8 @@ pub struct Provenance {
     /// SHA-256 of the inputs, where the plan has some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inputs_digest: Option<String>,
-    /// The inputs themselves, for a run that goes on with this one. They may be secret, so the chain and
-    /// the log have their digest only.
+    /// The inputs themselves, but for those that are `writeOnly`, for a run that goes on with this one.
+    /// The chain and the log have their digest only.
     #[serde(skip)]
     pub inputs: Map<String, Value>,
     /// SHA-256 of the files of each skill, by its id.

@@ -379,3 +379,32 @@ fn inputs_are_kept_and_references_resolved_against_what_is_reused() {
     assert_eq!(calls(&case), BTreeMap::from([(3, 1), (5, 4), (6, 3)]));
     case.run(&["verify", "--all"]).expect_code(0);
 }
+
+#[test]
+fn a_hidden_input_is_not_kept_and_is_asked_for_again() {
+    let schema =
+        "input_schema: {type: object, properties: {token: {type: string, writeOnly: true}}}\n";
+    let case = Case::new()
+        .sh_skill(
+            "use",
+            "test -e ok && echo 1",
+            &format!("{schema}idempotent: true\n"),
+        )
+        .file(
+            "plan.yaml",
+            "assistant_id: a\ninputs: {token: {type: string, writeOnly: true}}\nsteps:\n\
+             - {name: use, type: skill, arguments: {token: \"{{inputs.token}}\"}}\n",
+        );
+    case.run(&["run", "plan.yaml", "--set", "token=canary-4711"])
+        .expect_code(1);
+    write(&case, "ok", "");
+    for entry in std::fs::read_dir(case.state()).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(!text.contains("canary"), "the state holds a hidden input");
+    }
+    let asked = case.run(&["run", "plan.yaml", "--resume"]).expect_code(65);
+    assert!(asked.stderr().contains("`token`"), "{}", asked.whole());
+    case.run(&["run", "plan.yaml", "--resume", "--set", "token=canary-4711"])
+        .expect_code(0);
+}
