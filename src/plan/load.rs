@@ -252,8 +252,17 @@ fn names(node: Option<Node<'_>>, problems: &mut Problems) -> Vec<String> {
     let nodes = node
         .and_then(|node| node.list(problems))
         .unwrap_or_default();
-    // What is no text keeps its place, so that the places of the others stay right.
-    let name = |node: &Node<'_>| node.string(problems).unwrap_or_default().to_owned();
+    // What is no name keeps its place, so that the places of the others stay right.
+    let name = |node: &Node<'_>| {
+        let name = node.string(problems);
+        if name == Some("") {
+            problems.push(
+                Problem::error("empty", node.place(), "a name is empty")
+                    .help("write the name or the step_id of a step, or leave it out"),
+            );
+        }
+        name.unwrap_or_default().to_owned()
+    };
     nodes.iter().map(name).collect()
 }
 

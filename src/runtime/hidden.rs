@@ -39,27 +39,8 @@ fn hide(root: &Value, schema: &Value, value: &mut Value, depth: usize) {
         return;
     }
     let follow = |schema: &Value, value: &mut Value| hide(root, schema, value, depth + 1);
-    for key in ["$ref", "$dynamicRef"] {
-        let target = keywords.get(key).and_then(Value::as_str);
-        let pointer = target.and_then(|target| target.strip_prefix('#'));
-        if let Some(target) = pointer.and_then(|pointer| root.pointer(pointer)) {
-            follow(target, value);
-        }
-    }
-    for key in ["allOf", "anyOf", "oneOf"] {
-        for schema in keywords
-            .get(key)
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-        {
-            follow(schema, value);
-        }
-    }
-    for key in ["if", "then", "else"] {
-        if let Some(schema) = keywords.get(key) {
-            follow(schema, value);
-        }
+    for schema in beside(root, keywords) {
+        follow(schema, value);
     }
     match value {
         Value::Object(map) => {
@@ -73,7 +54,10 @@ fn hide(root: &Value, schema: &Value, value: &mut Value, depth: usize) {
             let prefix = keywords.get("prefixItems").and_then(Value::as_array);
             for (index, value) in list.iter_mut().enumerate() {
                 let schema = prefix.and_then(|prefix| prefix.get(index));
-                if let Some(schema) = schema.or_else(|| keywords.get("items")) {
+                let items = schema.or_else(|| keywords.get("items"));
+                let others = ["contains", "unevaluatedItems"];
+                let others = others.into_iter().filter_map(|key| keywords.get(key));
+                for schema in items.into_iter().chain(others) {
                     follow(schema, value);
                 }
             }
@@ -82,20 +66,61 @@ fn hide(root: &Value, schema: &Value, value: &mut Value, depth: usize) {
     }
 }
 
+/// The schemas that may be about the same value.
+fn beside<'s>(root: &'s Value, keywords: &'s Map<String, Value>) -> Vec<&'s Value> {
+    let one = |key: &str| keywords.get(key);
+    let list = |key: &str| one(key).and_then(Value::as_array).into_iter().flatten();
+    let targets = ["$ref", "$dynamicRef"].into_iter().filter_map(one);
+    let targets = targets.filter_map(|target| {
+        let fragment = target.as_str()?.strip_prefix('#')?;
+        let at_pointer = root.pointer(fragment);
+        at_pointer.or_else(|| anchored(root, fragment, 0))
+    });
+    let choices = ["allOf", "anyOf", "oneOf"].into_iter().flat_map(list);
+    let conditions = ["if", "then", "else"].into_iter().filter_map(one);
+    let dependent = one("dependentSchemas").and_then(Value::as_object);
+    let dependent = dependent.into_iter().flat_map(Map::values);
+    targets
+        .chain(choices)
+        .chain(conditions)
+        .chain(dependent)
+        .collect()
+}
+
 /// The schemas that may be about the entry `name`. Which pattern fits is the validator's to say; one
 /// schema too many hides more.
 fn schemas_of<'s>(keywords: &'s Map<String, Value>, name: &str) -> Vec<&'s Value> {
-    if let Some(schema) = keywords
+    let own = keywords
         .get("properties")
-        .and_then(|properties| properties.get(name))
-    {
-        return vec![schema];
-    }
+        .and_then(|properties| properties.get(name));
     let patterns = keywords.get("patternProperties").and_then(Value::as_object);
-    let patterns = patterns.into_iter().flat_map(Map::values);
-    patterns
-        .chain(keywords.get("additionalProperties"))
-        .collect()
+    let mut schemas: Vec<&Value> = patterns.into_iter().flat_map(Map::values).collect();
+    if own.is_none() {
+        let others = ["additionalProperties", "unevaluatedProperties"];
+        schemas.extend(others.into_iter().filter_map(|key| keywords.get(key)));
+    }
+    schemas.extend(own);
+    schemas
+}
+
+/// The schema that calls itself `name`, wherever it stands.
+fn anchored<'s>(schema: &'s Value, name: &str, depth: usize) -> Option<&'s Value> {
+    if depth >= MAX_DEPTH {
+        return None;
+    }
+    let is_it = ["$anchor", "$dynamicAnchor"]
+        .into_iter()
+        .any(|key| schema.get(key).and_then(Value::as_str) == Some(name));
+    if is_it {
+        return Some(schema);
+    }
+    match schema {
+        Value::Object(map) => map
+            .values()
+            .find_map(|part| anchored(part, name, depth + 1)),
+        Value::Array(list) => list.iter().find_map(|part| anchored(part, name, depth + 1)),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -116,16 +141,22 @@ mod tests {
                 "f": {"prefixItems": [true, {"writeOnly": true}]},
                 "g": {"additionalProperties": {"writeOnly": true}},
                 "h": {"$ref": "#"},
+                "i": {"$ref": "#named"},
+                "j": {"patternProperties": {".": {"writeOnly": true}}, "properties": {"k": {}}},
+                "l": {"unevaluatedProperties": {"writeOnly": true}},
+                "m": {"contains": {"writeOnly": true}},
+                "n": {"$defs": {"named": {"$anchor": "named", "writeOnly": true}}},
                 "open": {"type": "string"}
             }
         });
         let arguments = json!({"a": {"x": 1}, "b": "s", "c": ["s", "t"], "d": {"e": "s", "i": 1},
-            "f": [1, "s"], "g": {"any": "s"}, "h": {"a": "s"}, "open": "o"});
+            "f": [1, "s"], "g": {"any": "s"}, "h": {"a": "s"}, "i": "s", "j": {"k": "s"}, "l": {"any": "s"}, "m": ["s"], "open": "o"});
         let shown = shown_arguments(Some(&schema), arguments.as_object().unwrap());
         assert_eq!(
             Value::Object(shown),
             json!({"a": "***", "b": "***", "c": ["***", "***"], "d": {"e": "***", "i": 1},
-                "f": [1, "***"], "g": {"any": "***"}, "h": {"a": "***"}, "open": "o"})
+                "f": [1, "***"], "g": {"any": "***"}, "h": {"a": "***"}, "i": "***", "j": {"k": "***"}, "l": {"any": "***"}, "m": ["***"],
+                "open": "o"})
         );
     }
 

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::call::Call;
 use super::context::deadline_in;
+use super::hidden::shown_arguments;
 use super::record::{self, Ending};
 use super::step::Ground;
 use super::{
@@ -148,8 +149,14 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
                 return answer(result, call.shown, None);
             }
         };
-        let (result, ending) = self.within_own_time(fallback, &call).await;
-        answer(result, call.shown, ending)
+        let (mut result, ending) = self.within_own_time(fallback, &call).await;
+        // What the step's own skill hides stays hidden when another one gets it.
+        let own = self.step.skill.manifest.input_schema.as_ref();
+        let shown = shown_arguments(own, &call.shown);
+        if shown != call.shown {
+            result.command.clear();
+        }
+        answer(result, shown, ending)
     }
 
     async fn within_own_time(

@@ -121,3 +121,25 @@ fn the_fallback_gets_the_same_arguments_and_answers_for_the_step() {
     );
     assert!(shown.contains("fallback     backup"), "{shown}");
 }
+
+#[test]
+fn what_a_skill_hides_stays_hidden_when_its_fallback_gets_it() {
+    let hides = "idempotent: true\ninput_schema: {type: object, properties: {token: {type: string, writeOnly: true}}}\n";
+    let case = Case::new()
+        .sh_skill("own", "exit 1", hides)
+        .file(
+            "skills/other/manifest.yaml",
+            "description: d\nexecution: {command: [sh, -c, 'exit 3', sh, \"{{token}}\"], stdin: none}\n",
+        )
+        .plan("- {name: own, type: skill, arguments: {token: canary-4711}, retry: {fallback: other}}\n");
+    let output = case
+        .run(&["run", "plan.yaml", "--format", "jsonl"])
+        .expect_code(1);
+    assert_eq!(
+        output.records()[0]["skill_id"],
+        "other",
+        "{}",
+        output.whole()
+    );
+    assert!(!output.whole().contains("canary"), "{}", output.whole());
+}

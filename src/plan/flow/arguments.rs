@@ -123,7 +123,7 @@ impl Binder<'_> {
             Some("item") => return Err(Wrong::Reserved),
             _ => {}
         }
-        let (name, meaning) = self.longest_name(inner).ok_or(Wrong::Unknown)?;
+        let (name, meaning) = self.names.longest_in(inner).ok_or(Wrong::Unknown)?;
         let target = match meaning {
             Meaning::One(target) => target,
             Meaning::Many(first, second) => return Err(Wrong::Ambiguous(first, second)),
@@ -159,15 +159,6 @@ impl Binder<'_> {
         })
     }
 
-    /// The longest name that `inner` begins with.
-    fn longest_name<'i>(&self, inner: &'i str) -> Option<(&'i str, Meaning)> {
-        let ends = inner.match_indices('.').map(|(at, _)| at);
-        let mut prefixes: Vec<&str> = ends.map(|at| &inner[..at]).collect();
-        prefixes.push(inner);
-        let mut longest_first = prefixes.into_iter().rev();
-        longest_first.find_map(|prefix| Some((prefix, self.names.find(prefix)?)))
-    }
-
     fn is_over_by_then(&self, step: usize, target: usize) -> Result<(), Wrong> {
         if target == step {
             return Err(Wrong::Own);
@@ -192,7 +183,7 @@ impl Binder<'_> {
             )
             .help("give the step a step_id and write that"),
             Wrong::Ambiguous(first, second) => {
-                let name = self.longest_name(inner).map_or(inner, |(name, _)| name);
+                let name = self.names.longest_in(inner).map_or(inner, |(name, _)| name);
                 names::ambiguous(name, first, second, place)
             }
             Wrong::Own => {
@@ -256,7 +247,7 @@ impl Binder<'_> {
     /// Adds what was probably meant.
     fn with_likely(&self, problem: Problem, spot: &Spot<'_>, from: &str, inner: &str) -> Problem {
         let plain = plainer(inner);
-        if let Some((name, Meaning::One(target))) = self.longest_name(&plain)
+        if let Some((name, Meaning::One(target))) = self.names.longest_in(&plain)
             && self.is_over_by_then(spot.step, target).is_ok()
         {
             let mut path = path_after(&plain, name);

@@ -8,6 +8,7 @@ use crate::plan::nearest;
 /// Every name and `step_id`, and the steps that it means.
 pub(super) struct Names<'p> {
     meanings: HashMap<&'p str, Meaning>,
+    longest_bytes: usize,
 }
 
 /// What a name means.
@@ -33,7 +34,24 @@ impl<'p> Names<'p> {
                 }
             }
         }
-        Self { meanings }
+        let longest_bytes = meanings.keys().map(|name| name.len()).max();
+        Self {
+            meanings,
+            longest_bytes: longest_bytes.unwrap_or_default(),
+        }
+    }
+
+    /// The longest name that `inner` begins with, up to a dot or its end.
+    pub(super) fn longest_in<'i>(&self, inner: &'i str) -> Option<(&'i str, Meaning)> {
+        // A reference may be as long as a plan; no name in it is longer than the longest there is.
+        let ends = inner.match_indices('.').map(|(at, _)| at);
+        let ends = ends.chain([inner.len()]);
+        let mut prefixes: Vec<&str> = ends
+            .take_while(|&at| at <= self.longest_bytes)
+            .map(|at| &inner[..at])
+            .collect();
+        let mut longest_first = std::iter::from_fn(|| prefixes.pop());
+        longest_first.find_map(|prefix| Some((prefix, self.find(prefix)?)))
     }
 
     pub(super) fn find(&self, name: &str) -> Option<Meaning> {

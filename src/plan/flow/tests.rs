@@ -90,7 +90,7 @@ fn thousands_of_unknown_names_are_counted_and_not_each_looked_for() {
 #[test]
 fn names_in_depends_on_mean_one_step() {
     let steps = "order: graph\nsteps:\n- {name: fetch, type: skill}\n- {name: fetch, type: skill}\n\
-                 - {name: build, type: skill, depends_on: [fetch, biuld, 7]}\n";
+                 - {name: build, type: skill, depends_on: [fetch, biuld, 7, \"\"]}\n";
     assert_eq!(
         told(steps),
         [
@@ -98,6 +98,7 @@ fn names_in_depends_on_mean_one_step() {
              a `step_id` and write that",
             "unknown_step /steps/2/depends_on/1: no step is called `biuld`; did you mean `build`?",
             "wrong_type /steps/2/depends_on/2: `2` must be text, found a number; quote it: \"7\"",
+            "empty /steps/2/depends_on/3: a name is empty; write the name or the step_id of a step, or leave it out",
         ]
     );
     let steps = "order: graph\nsteps:\n- {name: fetch, type: skill}\n- {name: fetch, step_id: second, type: skill}\n\
