@@ -9,19 +9,25 @@ use serde_json::{Value, json};
 use super::exit_code;
 use super::printer::Printer;
 use crate::model::{Escaped, format_duration, json_line, json_pretty};
-use crate::report::Format;
-use crate::runtime::{ProvenPlan, ProvenStep, Retries};
+use crate::report::{Format, short_id};
+use crate::runtime::{ProvenPlan, ProvenStep, Retries, Reused};
 
 /// How many of the steps that one waits for are named.
 const MAX_WAITS: usize = 12;
 
-/// Prints the proven plan as data.
-pub(super) fn show(plan: &ProvenPlan, workspace: &Path, format: Format, printer: &Printer) -> u8 {
+/// Prints the proven plan as data. `reused` are results of an earlier run, by the steps' indices.
+pub(super) fn show(
+    plan: &ProvenPlan,
+    reused: &[Option<Reused>],
+    workspace: &Path,
+    format: Format,
+    printer: &Printer,
+) -> u8 {
     match format {
-        Format::Table => printer.data(text(plan, workspace)),
-        Format::Json => printer.data_line(document(plan, workspace)),
+        Format::Table => printer.data(text(plan, reused, workspace)),
+        Format::Json => printer.data_line(document(plan, reused, workspace)),
         Format::Jsonl => {
-            for step in steps(plan) {
+            for step in steps(plan, reused) {
                 printer.data_line(json_line(&step).unwrap_or_default());
             }
         }
@@ -30,10 +36,10 @@ pub(super) fn show(plan: &ProvenPlan, workspace: &Path, format: Format, printer:
     exit_code::SUCCESS
 }
 
-fn text(plan: &ProvenPlan, workspace: &Path) -> String {
+fn text(plan: &ProvenPlan, reused: &[Option<Reused>], workspace: &Path) -> String {
     let mut text = String::new();
     let workspace = workspace.display().to_string();
-    let steps = plan.steps.len();
+    let steps = plan.steps.len() - reused.iter().flatten().count();
     let plural = if steps == 1 { "" } else { "s" };
     // Writing to a String can't fail.
     writeln!(
@@ -44,6 +50,16 @@ fn text(plan: &ProvenPlan, workspace: &Path) -> String {
     .ok();
     writeln!(text, "run timeout: {}", plan.timeout).ok();
     for (index, step) in plan.steps.iter().enumerate() {
+        if let Some(Some(reused)) = reused.get(index) {
+            let run = short_id(&reused.run_id);
+            writeln!(
+                text,
+                "\n{index}  {}\n   reused from  {run}",
+                Escaped(&step.label)
+            )
+            .ok();
+            continue;
+        }
         step_text(&mut text, index, step);
         waits_text(&mut text, index, plan);
     }
@@ -128,8 +144,9 @@ fn command(step: &ProvenStep) -> String {
 }
 
 /// Each step as a machine reads it.
-fn steps(plan: &ProvenPlan) -> impl Iterator<Item = Value> {
+fn steps(plan: &ProvenPlan, reused: &[Option<Reused>]) -> impl Iterator<Item = Value> {
     plan.steps.iter().enumerate().map(|(index, step)| {
+        let reused = reused.get(index).and_then(Option::as_ref);
         json!({
             "step_index": index,
             "step_name": step.name,
@@ -137,6 +154,7 @@ fn steps(plan: &ProvenPlan) -> impl Iterator<Item = Value> {
             "step_type": step.step_type,
             "skill_id": step.skill_id,
             "skill_version": step.skill_version,
+            "reused_from": reused.map(|reused| &reused.run_id),
             "program": step.program.as_ref().map(|path| path.display().to_string()),
             "command": step.command,
             "timeout_ms": u64::try_from(step.timeout.duration.as_millis()).unwrap_or(u64::MAX),
@@ -150,11 +168,11 @@ fn steps(plan: &ProvenPlan) -> impl Iterator<Item = Value> {
     })
 }
 
-fn document(plan: &ProvenPlan, workspace: &Path) -> String {
+fn document(plan: &ProvenPlan, reused: &[Option<Reused>], workspace: &Path) -> String {
     let document = json!({
         "workspace": workspace.display().to_string(),
         "timeout_ms": u64::try_from(plan.timeout.duration.as_millis()).unwrap_or(u64::MAX),
-        "steps": steps(plan).collect::<Vec<_>>(),
+        "steps": steps(plan, reused).collect::<Vec<_>>(),
     });
     // Values made of text and numbers always have a JSON form.
     json_pretty(&document).unwrap_or_default()

@@ -78,11 +78,17 @@ impl<'p> Listing<'p> {
     /// Shows what is there, then what comes, until the run has ended.
     fn follow(&mut self, history: &History, run_id: &str) -> Outcome {
         loop {
-            // Before the look at the records: none can come after a run's end.
+            // Before the look at the records: none can come after a run's end. An obs that dies tells
+            // nobody, so that is looked at too.
+            history.refresh();
             let run = history.find(run_id).map_err(|error| not_found(&error))?;
             self.pass_on(history)?;
             self.printer.data(self.table.flush());
             if !run.is_running() || self.printer.is_closed() {
+                if run.status == "interrupted" {
+                    self.printer
+                        .note("the run was interrupted: its obs is dead");
+                }
                 return Ok(self.finish());
             }
             std::thread::sleep(FOLLOW_EVERY);

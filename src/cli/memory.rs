@@ -6,18 +6,20 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::args::{BreakerChoice, MemoryArgs, RunArgs, StateArgs};
+use super::args::{BreakerChoice, RunArgs, StateArgs};
 use super::error::{CommandError, Kind};
 use super::printer::Printer;
-use super::state::{chain_key, not_found};
+use super::resume;
+use super::state::chain_key;
 use crate::model::sha256_hex;
-use crate::report::short_id;
 use crate::runtime::{FilesPlace, ProvenPlan, Provenance, Reused};
 use crate::skill::Skill;
 use crate::store::{
-    Base, Breaker, ChainKey, ExportError, Guard, Keeper, LogFile, MemoryLog, ResumeError, RunLog,
-    StateLog, Store,
+    Base, Breaker, ChainKey, Guard, Keeper, LogFile, MemoryLog, ResumeLock, RunLog, StateLog, Store,
 };
+
+/// How much of a digest tells one plan from standard input from another.
+const STDIN_DIGITS: usize = 16;
 
 /// What a run remembers, and is remembered by.
 #[derive(Debug)]
@@ -31,6 +33,8 @@ pub(super) struct Memory {
     key: Option<ChainKey>,
     file: Option<LogFile>,
     guards: HashMap<String, Guard>,
+    /// Nobody else goes on with the same run.
+    _claim: Option<ResumeLock>,
 }
 
 /// What is about to run.
@@ -41,6 +45,8 @@ pub(super) struct Subject<'s> {
     pub(super) skills: &'s [Arc<Skill>],
     /// The schemas of its inputs.
     pub(super) input_schemas: &'s Map<String, Value>,
+    /// Where its skills work.
+    pub(super) workspace: &'s Path,
     /// The plan's text.
     pub(super) text: &'s str,
     /// Its file; `-` for standard input.
@@ -57,18 +63,19 @@ impl Memory {
             key: None,
             file: None,
             guards: HashMap::new(),
+            _claim: None,
         }
     }
 
     /// Opens what the flags ask for, and looks up what there is to go on with. Nothing has run yet.
     pub(super) fn of_run(
-        args: &RunArgs,
+        run_args: &RunArgs,
         state: &StateArgs,
         subject: &Subject<'_>,
         base: Option<Base>,
         printer: &Printer,
     ) -> Result<Self, CommandError> {
-        let (log, args) = (args.output.log.as_deref(), &args.memory);
+        let (log, args) = (run_args.output.log.as_deref(), &run_args.memory);
         let file = log.map(LogFile::open).transpose().map_err(|error| {
             CommandError::new(Kind::Io, error).hint("nothing was run; give another `--log`")
         })?;
@@ -80,10 +87,19 @@ impl Memory {
             );
         }
         let mut provenance = provenance(subject)?;
+        let claim = match (&base, &store) {
+            (Some(base), Some(store)) => Some(resume::claim(base, store, args)?),
+            _ => None,
+        };
         let reused = match &base {
-            Some(base) => reused(base, args, subject.plan, &provenance.skills, printer)?,
+            Some(base) => {
+                let reused = resume::reused(base, run_args, state, subject.plan, &provenance)?;
+                resume::say(base, &reused, printer);
+                reused
+            }
             None => Vec::new(),
         };
+        provenance.first_run = base.as_ref().map(|base| base.first_run().to_owned());
         provenance.resumed_from = base.map(|base| base.run_id);
         Ok(Self {
             store,
@@ -92,6 +108,7 @@ impl Memory {
             key: chain_key(),
             file,
             guards: guards(args.circuit_breaker, subject.skills),
+            _claim: claim,
         })
     }
 
@@ -105,18 +122,14 @@ impl Memory {
         RunLog::new(keeper, self.file.take())
     }
 
-    /// Where files between the steps of the run `run_id` go. A resumed run takes over those of the run
+    /// Where files between the steps of the run `run_id` go: those of a resumed run are those of the first
     /// that it goes on with.
     pub(super) fn files_place(&self, run_id: &str) -> FilesPlace {
-        let Some(store) = &self.store else {
-            return FilesPlace::Temporary;
-        };
-        let place = store.files_of(run_id);
-        if let Some(base) = &self.provenance.resumed_from {
-            // There are none where no step wanted any.
-            std::fs::rename(store.files_of(base), &place).ok();
+        let first = self.provenance.first_run.as_deref().unwrap_or(run_id);
+        match &self.store {
+            Some(store) => FilesPlace::Kept(store.files_of(first)),
+            None => FilesPlace::Temporary,
         }
-        FilesPlace::Kept(place)
     }
 
     /// Who says whether a skill may be called in the run `run_id`.
@@ -130,7 +143,8 @@ impl Memory {
     }
 }
 
-fn provenance(subject: &Subject<'_>) -> Result<Provenance, CommandError> {
+/// What exactly is about to run.
+pub(super) fn provenance(subject: &Subject<'_>) -> Result<Provenance, CommandError> {
     // What must not be seen is not kept either: not even as a digest, which a short secret can be guessed
     // from. A resumed run asks for it again.
     let is_hidden = |name: &str| {
@@ -149,87 +163,26 @@ fn provenance(subject: &Subject<'_>) -> Result<Provenance, CommandError> {
         skills.insert(skill.id.to_string(), digest);
     }
     Ok(Provenance {
-        plan: plan_name(subject.file),
+        plan: plan_name(subject.file, subject.text),
+        workspace: subject.workspace.display().to_string(),
         plan_digest: sha256_hex(subject.text.as_bytes()),
         inputs_digest: (!inputs.is_empty()).then(|| sha256_hex(inputs_text.as_bytes())),
         inputs,
         skills,
         resumed_from: None,
+        first_run: None,
     })
 }
 
-/// The name by which the runs of the plan in `file` are found again.
-fn plan_name(file: &Path) -> String {
-    let is_stdin = file == Path::new("-");
-    let absolute = file.canonicalize().ok().filter(|_| !is_stdin);
-    absolute.as_deref().unwrap_or(file).display().to_string()
-}
-
-/// The run that `--resume` means; `None` where it is not asked for.
-pub(super) fn find_base(
-    args: &MemoryArgs,
-    state: &StateArgs,
-    file: &Path,
-) -> Result<Option<Base>, CommandError> {
-    let Some(wanted) = args.resume.as_deref() else {
-        return Ok(None);
-    };
-    let plan = plan_name(file);
-    let name = Some(wanted).filter(|wanted| !wanted.is_empty());
-    let file = name.map(Path::new).filter(|name| name.is_file());
-    let base = match (file, state.directory()?) {
-        (Some(file), _) => Base::from_file(file),
-        (None, None) => {
-            let message = "`--state-dir none` keeps no run to go on with";
-            return Err(CommandError::new(Kind::Usage, message)
-                .hint("`--resume=FILE` takes what `--log` wrote"));
-        }
-        (None, Some(_)) => match state.look()? {
-            Some(history) => Base::from_history(&history, name, &plan),
-            None => Err(ResumeError::NoRun(plan)),
-        },
-    };
-    base.map(Some).map_err(|error| match error {
-        ResumeError::Find(error) => not_found(&error),
-        ResumeError::NoRun(_) => CommandError::new(Kind::Unreadable, error)
-            .hint("run it without `--resume`, or name a run: `obs runs` lists them"),
-        ResumeError::Export(ExportError::Unreadable { .. }) | ResumeError::Unreadable(_) => {
-            CommandError::new(Kind::Unreadable, error)
-        }
-        ResumeError::InProgress(_) | ResumeError::Export(_) | ResumeError::ManyRuns { .. } => {
-            CommandError::new(Kind::Usage, error)
-        }
-    })
-}
-
-fn reused(
-    base: &Base,
-    args: &MemoryArgs,
-    plan: &ProvenPlan,
-    digests: &BTreeMap<String, String>,
-    printer: &Printer,
-) -> Result<Vec<Option<Reused>>, CommandError> {
-    let resumption = base.resume(plan, digests);
-    let run = short_id(&base.run_id);
-    if !resumption.unsafe_steps.is_empty() && !args.allow_changed {
-        let steps: Vec<String> = (resumption.unsafe_steps.iter())
-            .map(|step| format!("`{step}`"))
-            .collect();
-        let message = format!(
-            "{} may have had an effect in run {run} already, would run again, and can't be run twice",
-            steps.join(", ")
-        );
-        return Err(CommandError::new(Kind::Invalid, message).hint(
-            "nothing was run; `--allow-changed` runs them all the same, `idempotent: true` in a \
-             manifest says that its skill is safe to run twice",
-        ));
+/// The name by which the runs of the plan in `file` are found again. What came from standard input is
+/// known by its text alone.
+pub(super) fn plan_name(file: &Path, text: &str) -> String {
+    if file == Path::new("-") {
+        let digest = sha256_hex(text.as_bytes());
+        return format!("- ({})", &digest[..STDIN_DIGITS]);
     }
-    let count = resumption.reused.iter().flatten().count();
-    let steps = plan.steps.len();
-    printer.note(format_args!(
-        "resuming run {run}: {count} of {steps} steps are reused"
-    ));
-    Ok(resumption.reused)
+    let absolute = file.canonicalize().ok();
+    absolute.as_deref().unwrap_or(file).display().to_string()
 }
 
 fn guards(choice: BreakerChoice, skills: &[Arc<Skill>]) -> HashMap<String, Guard> {

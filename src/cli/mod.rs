@@ -20,6 +20,7 @@ mod panic;
 mod parse;
 pub mod printer;
 mod problems;
+mod resume;
 mod roots;
 mod run;
 mod runs;

@@ -8,12 +8,13 @@ use super::execution::{Execution, start_zygote};
 use super::memory::{self, Memory};
 use super::printer::{Printer, Verbosity};
 use super::problems::{self, Finding};
-use super::{Outcome, confine, dry_run, exit_code, inputs, roots};
+use super::{Outcome, confine, dry_run, exit_code, inputs, resume, roots};
 use crate::plan::{self, LoadedPlan, Source, SourceError};
 use crate::report::{Format, JsonDocument, ReportOptions, write_json_document};
 use crate::runtime::prove::{self, Question};
 use crate::runtime::{BaseEnvironment, ProvenPlan};
 use crate::skill::LoadProblem;
+use crate::store::Base;
 
 /// Runs the verb.
 pub(super) fn run(args: RunArgs, state: &StateArgs, printer: &Printer) -> Outcome {
@@ -24,7 +25,8 @@ pub(super) fn run(args: RunArgs, state: &StateArgs, printer: &Printer) -> Outcom
         Ok(source) => plan::load(source),
         Err(error) => return Ok(refuse_unread(&error, &args, printer)),
     };
-    let base = memory::find_base(&args.memory, state, &args.plan)?;
+    let text = &loaded.document.source.text;
+    let base = resume::find(&args.memory, state, &args.plan, text)?;
     let given = inputs::of_run(&args, base.as_ref(), &loaded)?;
     let sandbox = confine::policy(&args.sandbox, &environment);
     let registry = roots::registry(&args.roots, Some(&args.plan))?;
@@ -44,21 +46,17 @@ pub(super) fn run(args: RunArgs, state: &StateArgs, printer: &Printer) -> Outcom
     };
     say_warnings(&loaded, printer);
     check_print(&args, &plan)?;
-    if args.dry_run {
-        return Ok(dry_run::show(
-            &plan,
-            &workspace,
-            args.output.format,
-            printer,
-        ));
-    }
     let subject = memory::Subject {
         plan: &plan,
         skills: &proof.skills,
         input_schemas: &loaded.plan.inputs,
+        workspace: &workspace,
         text: &loaded.document.source.text,
         file: &args.plan,
     };
+    if args.dry_run {
+        return dry_run(&args, state, &subject, base.as_ref(), printer);
+    }
     let memory = Memory::of_run(&args, state, &subject, base, printer)?;
     let problems = warnings(loaded);
     let execution = Execution {
@@ -74,6 +72,33 @@ pub(super) fn run(args: RunArgs, state: &StateArgs, printer: &Printer) -> Outcom
         conduct: args.steps.conduct(),
     };
     execution.execute(zygote, printer)
+}
+
+/// Shows what would run, and what of it would be taken over.
+fn dry_run(
+    args: &RunArgs,
+    state: &StateArgs,
+    subject: &memory::Subject<'_>,
+    base: Option<&Base>,
+    printer: &Printer,
+) -> Outcome {
+    let reused = match base {
+        None => Vec::new(),
+        Some(base) => {
+            let provenance = memory::provenance(subject)?;
+            let reused = resume::reused(base, args, state, subject.plan, &provenance)?;
+            resume::say(base, &reused, printer);
+            reused
+        }
+    };
+    let format = args.output.format;
+    Ok(dry_run::show(
+        subject.plan,
+        &reused,
+        subject.workspace,
+        format,
+        printer,
+    ))
 }
 
 /// The plan's warnings as machines read them. The plan as it was read goes away with this: a long one

@@ -21,7 +21,8 @@ use super::{
     CircuitBreaker, ExecutionContext, ExecutionLogger, LogError, PlanEnd, PlanStart, ProvenPlan,
     ProvenStep, Provenance, Reused, RunControl, RunEnd, RunOutcome, SkillExecutor, UnloggedStep,
 };
-use crate::event::{EventSender, RunEvent, RunStarted, StepHeader};
+use crate::event::{EventSender, RunEvent, RunStarted, StepDetail, StepHeader};
+use crate::model::ExecutionLogRecord;
 
 /// What a run needs beside plan and context.
 #[derive(Debug)]
@@ -85,6 +86,7 @@ pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreake
         schedule: Schedule::of(&plan.flow),
         unlogged: Vec::new(),
         head: String::new(),
+        last_seq: 0,
         decided: None,
         end: None,
     };
@@ -104,6 +106,7 @@ struct Engine<'r, E, L, B> {
     unlogged: Vec<UnloggedStep>,
     /// The hash of the record that was kept last.
     head: String,
+    last_seq: u64,
     /// Why no more steps start, once a step says so.
     decided: Option<String>,
     /// Set as soon as something other than a step's failure has ended the run.
@@ -131,8 +134,9 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
             chain: String::new(),
             hash: String::new(),
         };
-        let logged = run.logger.log_plan_start(start);
-        self.head = self.ground.logged(logged).await?.hash;
+        let logged = run.logger.log_plan_start(start, self.ground.reused());
+        let begun = self.ground.logged(logged).await?;
+        self.head = begun.start.hash;
         run.events.emit(RunEvent::RunStarted(RunStarted {
             run_id: context.run_id.clone(),
             started_at: context.started_at,
@@ -140,6 +144,10 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
             steps: plan.steps.iter().map(header).collect(),
             timeout: plan.timeout.duration,
         }));
+        for record in begun.reused {
+            self.note_head(&record);
+            self.ground.kept(record, StepDetail::default());
+        }
         Ok(())
     }
 
@@ -203,6 +211,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
                 return;
             }
         };
+        self.note_head(&record);
         let step = &self.ground.plan.steps[index];
         let on_failure = self.ground.run.conduct.on_failure;
         if stops_the_plan(record.status, step) && on_failure != OnFailure::KeepGoing {
@@ -216,6 +225,13 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
         }
         self.schedule
             .over(index, record.status, step.continue_on_error);
+    }
+
+    fn note_head(&mut self, record: &ExecutionLogRecord) {
+        if record.seq > self.last_seq {
+            self.last_seq = record.seq;
+            self.head.clone_from(&record.hash);
+        }
     }
 
     /// Ends the steps that run.

@@ -108,11 +108,16 @@ struct Log {
 
 impl ExecutionLogger for Log {
     fn name(&self) -> String {
-        "full.jsonl".to_owned()
+        "the log `full.jsonl`".to_owned()
     }
 
-    async fn log_plan_start(&self, start: PlanStart) -> Result<PlanStart, LogError> {
-        Ok(start)
+    async fn log_plan_start(
+        &self,
+        start: PlanStart,
+        reused: Vec<ExecutionLogRecord>,
+    ) -> Result<Begun, LogError> {
+        let reused = reused.into_iter().map(Arc::new).collect();
+        Ok(Begun { start, reused })
     }
 
     async fn log_step_start(&self, start: StepStart) -> Result<(), LogError> {
@@ -129,7 +134,7 @@ impl ExecutionLogger for Log {
         if self.fails_at == Some(self.records.borrow().len()) {
             let reason = "no space left on device".to_owned();
             return Err(LogError {
-                name: "full.jsonl".to_owned(),
+                name: "the log `full.jsonl`".to_owned(),
                 reason,
             });
         }

@@ -18,11 +18,14 @@ use crate::model::ExecutionLogRecord;
 /// anybody that the step ended: what is acknowledged is durable. Every entry comes back as it was
 /// kept, with its place in the chain where the log has one.
 pub trait ExecutionLogger {
-    /// The log, as the user named it.
+    /// What the log is, and as what the user knows it: ``the log `run.jsonl` ``.
     fn name(&self) -> String;
-    /// A run begins.
-    fn log_plan_start(&self, start: PlanStart)
-    -> impl Future<Output = Result<PlanStart, LogError>>;
+    /// A run begins, with the steps whose results it takes over: all of it is kept, or nothing.
+    fn log_plan_start(
+        &self,
+        start: PlanStart,
+        reused: Vec<ExecutionLogRecord>,
+    ) -> impl Future<Output = Result<Begun, LogError>>;
     /// A step that is not safe to run again is about to start. Once this is acknowledged, a later obs
     /// knows that the step may have had its effect, whatever becomes of this one.
     fn log_step_start(&self, start: StepStart) -> impl Future<Output = Result<(), LogError>>;
@@ -33,6 +36,15 @@ pub trait ExecutionLogger {
     ) -> impl Future<Output = Result<Arc<ExecutionLogRecord>, LogError>>;
     /// A run ended.
     fn log_plan_end(&self, end: PlanEnd) -> impl Future<Output = Result<PlanEnd, LogError>>;
+}
+
+/// What was kept of the beginning of a run.
+#[derive(Debug, Clone)]
+pub struct Begun {
+    /// The header.
+    pub start: PlanStart,
+    /// The records of the steps whose results it takes over.
+    pub reused: Vec<Arc<ExecutionLogRecord>>,
 }
 
 /// The beginning of a run: the header of its chain.
@@ -80,6 +92,9 @@ pub struct Provenance {
     pub plan: String,
     /// SHA-256 of the plan's text.
     pub plan_digest: String,
+    /// Where its skills work.
+    #[serde(default)]
+    pub workspace: String,
     /// SHA-256 of the inputs, where the plan has some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inputs_digest: Option<String>,
@@ -92,6 +107,9 @@ pub struct Provenance {
     /// The run that this one goes on with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resumed_from: Option<String>,
+    /// The first run of those that went on with each other, whose files between steps are all runs'.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_run: Option<String>,
 }
 
 /// The start of a step that is not safe to run again.
@@ -137,9 +155,9 @@ pub struct PlanEnd {
 
 /// A record could not be kept.
 #[derive(Debug, Clone, Error)]
-#[error("can't write the log `{name}`: {reason}")]
+#[error("can't write {name}: {reason}")]
 pub struct LogError {
-    /// The log, as the user named it.
+    /// The log, with what it is and as the user named it.
     pub name: String,
     /// What the system said.
     pub reason: String,

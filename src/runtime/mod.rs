@@ -45,7 +45,7 @@ pub use environment::BaseEnvironment;
 pub use error::RuntimeError;
 pub use executor::{SkillExecutor, StepControl};
 pub use limit::{Limit, LimitSource};
-pub use logger::{ExecutionLogger, LogError, PlanEnd, PlanStart, Provenance, StepStart};
+pub use logger::{Begun, ExecutionLogger, LogError, PlanEnd, PlanStart, Provenance, StepStart};
 pub use native::NativeExecutor;
 pub use outcome::{RunEnd, RunOutcome, UnloggedStep};
 pub use proven::{ProvenPlan, ProvenStep, Retries};

@@ -93,6 +93,14 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
     /// Runs a step, or does not, and keeps its record.
     pub(super) async fn step(&self, index: usize, turn: Turn) -> Over {
         let step = &self.plan.steps[index];
+        if let Some(record) = self.records.borrow()[index].clone() {
+            // Its result was taken over from an earlier run.
+            return Over {
+                index,
+                record: Ok(record),
+                end: None,
+            };
+        }
         if let Turn::Skip(reason) = turn {
             let record = record::skipped(self.context, index, step, &reason);
             return self.not_run(record, None).await;
@@ -105,10 +113,6 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
                 return self.not_run(record, None).await;
             }
         };
-        if let Some(Some(reused)) = self.run.reused.get(index) {
-            let record = record::reused(self.context, index, step, reused, call.shown);
-            return self.not_run(record, None).await;
-        }
         match self.admission(step).await {
             Ok(Admission::Allowed(permit)) => self.run(index, step, call, permit).await,
             Ok(Admission::Refused(refusal)) => {
@@ -152,13 +156,15 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
     ) -> Result<(), LogError> {
         let (breaker, skill) = (self.run.breaker, &step.skill_id);
         match record.status {
-            StepStatus::Canceled | StepStatus::Rejected | StepStatus::Skipped => {
+            StepStatus::Canceled | StepStatus::Skipped => {
                 self.logged(breaker.release(skill, permit)).await
             }
-            StepStatus::Success if record.skill_id == *skill => {
-                self.logged(breaker.record_success(skill, permit)).await
+            _ if record.skill_id != *skill => {
+                self.logged(breaker.record_failure(skill, permit)).await
             }
-            StepStatus::Success | StepStatus::Failed | StepStatus::Timeout => {
+            StepStatus::Rejected => self.logged(breaker.release(skill, permit)).await,
+            StepStatus::Success => self.logged(breaker.record_success(skill, permit)).await,
+            StepStatus::Failed | StepStatus::Timeout => {
                 self.logged(breaker.record_failure(skill, permit)).await
             }
         }
@@ -293,6 +299,12 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
             Ok(record) => record,
             Err(error) => return Err(Unlogged { step: ran, error }),
         };
+        self.kept(Arc::clone(&record), detail);
+        Ok(record)
+    }
+
+    /// A record is in the log: others may know of it now.
+    pub(super) fn kept(&self, record: Arc<ExecutionLogRecord>, detail: StepDetail) {
         self.records.borrow_mut()[record.step_index] = Some(Arc::clone(&record));
         self.context.add_result(StepResult {
             step_name: record.step_name.clone(),
@@ -301,11 +313,28 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
             output: record.output.clone(),
             error: record.error.clone(),
         });
-        self.run.events.emit(RunEvent::StepFinished {
-            record: Arc::clone(&record),
-            detail,
-        });
-        Ok(record)
+        self.run
+            .events
+            .emit(RunEvent::StepFinished { record, detail });
+    }
+
+    /// The records of the steps whose results are taken over, each after those that it refers to.
+    pub(super) fn reused(&self) -> Vec<ExecutionLogRecord> {
+        let mut records: Vec<Option<Arc<ExecutionLogRecord>>> = vec![None; self.plan.steps.len()];
+        let mut all = Vec::new();
+        if self.run.reused.iter().all(Option::is_none) {
+            return all;
+        }
+        for index in self.plan.flow.in_order().into_iter().flatten() {
+            let (step, reused) = (&self.plan.steps[index], self.run.reused.get(index));
+            let call = Call::of_step(step, |index| records[index].clone());
+            if let (Some(Some(reused)), Ok(call)) = (reused, call) {
+                let record = record::reused(self.context, index, step, reused, call.shown);
+                records[index] = Some(Arc::new(record.clone()));
+                all.push(record);
+            }
+        }
+        all
     }
 
     /// Waits for the log, but not for ever: a disk that hangs, or a log that another process keeps

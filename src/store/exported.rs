@@ -22,6 +22,8 @@ pub(super) struct ExportedRun {
     pub(super) records: Vec<String>,
     /// The end's line, without its event.
     pub(super) end: Option<String>,
+    /// Its lines have events, so there was a header and there should be an end.
+    pub(super) has_events: bool,
 }
 
 /// A file that holds runs.
@@ -98,6 +100,7 @@ impl Exported {
         };
         let (event, line) = without_event(line);
         let run = self.run(run_id);
+        run.has_events |= event.is_some();
         match event.as_deref() {
             None | Some(STEP) => run.records.push(line),
             Some(PLAN_START) if run.header.is_none() => run.header = Some(line),

@@ -153,9 +153,15 @@ impl History {
         let Some(database) = Database::open(dir)? else {
             return Ok(None);
         };
+        let history = Self { database };
+        history.refresh();
+        Ok(Some(history))
+    }
+
+    /// Looks once more which runs were interrupted.
+    pub fn refresh(&self) {
         // Where the state can't be written, looking must do.
-        lock::mark_interrupted(&database.connection, &database.dir).ok();
-        Ok(Some(Self { database }))
+        lock::mark_interrupted(&self.database.connection, &self.database.dir).ok();
     }
 
     /// Finds the run that `name` means: `last`, an id, or what only one id begins with.
@@ -244,6 +250,11 @@ impl History {
         let mut query = Query::new("SELECT seq, line FROM records".to_owned());
         query.and("run = ?", filter.run.as_ref().map(|run| run.id));
         query.one_of("status", filter.statuses.iter().map(String::as_str));
+        if !filter.statuses.is_empty() && !filter.statuses.iter().any(|status| status == "success")
+        {
+            // So that the index on what did not succeed is known to do.
+            query.condition("status <> 'success'");
+        }
         if let Some(step) = &filter.step {
             query.and("(step_id = ? OR step_name = ?)", Some(step.clone()));
             query.parameters.push(step.clone().into());
@@ -268,7 +279,7 @@ impl History {
         mut each: impl FnMut(&IndexedRecord, &str),
     ) -> Result<(), StoreError> {
         let mut query = Query::new(
-            "SELECT seq, step_index, step_name, step_id, skill_id, status, line FROM records"
+            "SELECT seq, step_index, step_name, step_id, skill_id, status, ended_ms, line FROM records"
                 .to_owned(),
         );
         query.and("run = ?", Some(run.id));
@@ -281,20 +292,32 @@ impl History {
                 step_id: row.get(3)?,
                 skill_id: row.get(4)?,
                 status: row.get(5)?,
+                ended_ms: row.get(6)?,
             };
-            each(&indexed, row.get_ref(6)?.as_str()?);
+            each(&indexed, row.get_ref(7)?.as_str()?);
             Ok(true)
         })
     }
 
-    /// The steps of `run` that were under way when obs died and must not run twice, by their indices.
-    pub(super) fn under_way(&self, run: &RunRow) -> Result<Vec<usize>, StoreError> {
+    /// The newest run that went on with `run_id`.
+    pub fn resumed_by(&self, run_id: &str) -> Result<Option<String>, StoreError> {
+        let text =
+            format!("SELECT {RUN} FROM runs WHERE resumed_from = ?1 ORDER BY id DESC LIMIT 1");
+        Ok(self.one(&text, run_id)?.map(|run| run.run_id))
+    }
+
+    /// The steps of `run` that were under way when obs died and must not run twice:
+    /// index, id and skill.
+    pub(super) fn under_way(
+        &self,
+        run: &RunRow,
+    ) -> Result<Vec<(usize, String, String)>, StoreError> {
         let mut under_way = Vec::new();
-        let mut query = Query::new("SELECT step_index FROM started".to_owned());
+        let mut query = Query::new("SELECT step_index, step_id, skill_id FROM started".to_owned());
         query.and("run = ?", Some(run.id));
         query.text.push_str(" ORDER BY step_index");
         self.each(&query, |row| {
-            under_way.push(row.get(0)?);
+            under_way.push((row.get(0)?, row.get(1)?, row.get(2)?));
             Ok(true)
         })?;
         Ok(under_way)
@@ -307,28 +330,46 @@ impl History {
         let last = keep.last.unwrap_or_default();
         let meant = "FROM runs WHERE status <> 'running' AND started_ms < ?1
                      AND id NOT IN (SELECT id FROM runs ORDER BY id DESC LIMIT ?2)";
-        let connection = &self.database.connection;
-        let found = || -> rusqlite::Result<Vec<String>> {
-            let text = if is_dry {
-                format!("SELECT run_id {meant}")
-            } else {
-                format!("DELETE {meant} RETURNING run_id")
-            };
-            let mut statement = connection.prepare(&text)?;
-            statement
-                .query_map(params![since, last], |row| row.get(0))?
-                .collect()
+        let found = || -> rusqlite::Result<Vec<(i64, String)>> {
+            let connection = &self.database.connection;
+            let mut statement = connection.prepare(&format!("SELECT id, run_id {meant}"))?;
+            let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+            statement.query_map(params![since, last], row)?.collect()
         };
         let found = found().map_err(|error| self.unreadable(&error))?;
-        if !is_dry && !found.is_empty() {
-            for run_id in &found {
+        if !is_dry {
+            // One by one, so that a run in progress never waits long for its turn.
+            for (id, run_id) in &found {
+                let removed = self
+                    .database
+                    .connection
+                    .execute("DELETE FROM runs WHERE id = ?1", [id]);
+                removed.map_err(|error| self.unreadable(&error))?;
                 std::fs::remove_dir_all(files_of(&self.database.dir, run_id)).ok();
+                lock::forget(&self.database.dir, run_id);
             }
-            let shrunk = connection
-                .execute_batch("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)");
-            shrunk.map_err(|error| self.unreadable(&error))?;
+            // What was removed is removed; giving its room back can wait for the next time.
+            self.shrink().ok();
         }
         Ok(found.len() as u64)
+    }
+
+    /// Gives free room back to the system, a little at a time.
+    fn shrink(&self) -> rusqlite::Result<()> {
+        let connection = &self.database.connection;
+        let free = || connection.query_row("PRAGMA freelist_count", [], |row| row.get::<_, u64>(0));
+        let mut left = free()?;
+        while left > 0 {
+            let mut statement = connection.prepare("PRAGMA incremental_vacuum(1000)")?;
+            let mut rows = statement.query([])?;
+            while rows.next()?.is_some() {}
+            let now = free()?;
+            if now >= left {
+                break;
+            }
+            left = now;
+        }
+        connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
     }
 
     /// The circuits that are not as new.
@@ -372,6 +413,19 @@ impl History {
         found.optional().map_err(|error| self.unreadable(&error))
     }
 
+    /// Looks at the state as it is at one moment.
+    pub(super) fn at_once<T>(
+        &self,
+        look: impl FnOnce(&Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let transaction = self.database.connection.unchecked_transaction();
+        let transaction = transaction.map_err(|error| self.unreadable(&error))?;
+        let outcome = look(self);
+        // Nothing was written.
+        drop(transaction);
+        outcome
+    }
+
     fn each(
         &self,
         query: &Query,
@@ -404,6 +458,7 @@ pub(super) struct IndexedRecord {
     pub(super) step_id: String,
     pub(super) skill_id: String,
     pub(super) status: String,
+    pub(super) ended_ms: i64,
 }
 
 /// A query that grows by its conditions.

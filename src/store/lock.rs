@@ -46,6 +46,41 @@ impl Drop for RunLock {
     }
 }
 
+/// The right to go on with a run. Its file stays, so that whoever comes later locks the same one.
+#[derive(Debug)]
+pub struct ResumeLock {
+    /// Held until the end.
+    _file: File,
+}
+
+impl ResumeLock {
+    /// Takes the right to go on with `run_id`; `None` where another obs has it.
+    pub(super) fn take(state: &Path, run_id: &str) -> io::Result<Option<Self>> {
+        let dir = state.join(DIR);
+        DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(resume_file(state, run_id))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(Self { _file: file })),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+}
+
+fn resume_file(state: &Path, run_id: &str) -> PathBuf {
+    state.join(DIR).join(format!("resume-{run_id}"))
+}
+
+/// Removes what is left of a run that is removed.
+pub(super) fn forget(state: &Path, run_id: &str) {
+    std::fs::remove_file(resume_file(state, run_id)).ok();
+}
+
 /// True where the run's obs lives.
 pub(super) fn is_held(state: &Path, run_id: &str) -> bool {
     File::open(state.join(DIR).join(run_id)).is_ok_and(|file| {

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::append::LineFile;
 use crate::model::{ExecutionLogRecord, json_line};
-use crate::runtime::{ExecutionLogger, LogError, PlanEnd, PlanStart, StepStart};
+use crate::runtime::{Begun, ExecutionLogger, LogError, PlanEnd, PlanStart, StepStart};
 
 /// What a line of the file begins with; the event's name and the entry follow.
 pub(super) const EVENT: &str = "{\"event\":\"";
@@ -40,7 +40,7 @@ struct Write {
 impl LogFile {
     /// Opens or creates the file at `path`.
     pub fn open(path: &Path) -> Result<Self, LogError> {
-        let name = path.display().to_string();
+        let name = format!("the log `{}`", path.display());
         let error = |error: io::Error| LogError {
             name: name.clone(),
             reason: error.to_string(),
@@ -82,6 +82,11 @@ impl LogFile {
 }
 
 impl LogFile {
+    /// Appends a header that has its hash already.
+    pub(super) async fn keep_start(&self, start: &PlanStart) -> Result<(), LogError> {
+        self.write(PLAN_START, start).await
+    }
+
     /// Appends a record that has its place in the chain already.
     pub(super) async fn keep(&self, record: &ExecutionLogRecord) -> Result<(), LogError> {
         self.write(STEP, record).await
@@ -93,9 +98,17 @@ impl ExecutionLogger for LogFile {
         self.name.clone()
     }
 
-    async fn log_plan_start(&self, start: PlanStart) -> Result<PlanStart, LogError> {
-        self.write(PLAN_START, &start).await?;
-        Ok(start)
+    async fn log_plan_start(
+        &self,
+        start: PlanStart,
+        reused: Vec<ExecutionLogRecord>,
+    ) -> Result<Begun, LogError> {
+        self.keep_start(&start).await?;
+        let reused: Vec<_> = reused.into_iter().map(Arc::new).collect();
+        for record in &reused {
+            self.keep(record).await?;
+        }
+        Ok(Begun { start, reused })
     }
 
     /// A file is for reading along and for handing on; it does not replace the state where a step

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::chain::{Chain, ChainKey};
 use crate::model::ExecutionLogRecord;
-use crate::runtime::{ExecutionLogger, LogError, PlanEnd, PlanStart, StepStart};
+use crate::runtime::{Begun, ExecutionLogger, LogError, PlanEnd, PlanStart, StepStart};
 
 /// The log of one run in memory.
 #[derive(Debug)]
@@ -42,10 +42,20 @@ impl ExecutionLogger for MemoryLog {
         "memory".to_owned()
     }
 
-    async fn log_plan_start(&self, mut start: PlanStart) -> Result<PlanStart, LogError> {
+    async fn log_plan_start(
+        &self,
+        mut start: PlanStart,
+        reused: Vec<ExecutionLogRecord>,
+    ) -> Result<Begun, LogError> {
         self.with_chain(|chain| {
-            *chain = Some(Chain::begin(&mut start, self.key.clone())?.0);
-            Ok(start)
+            let (mut begun, _) = Chain::begin(&mut start, self.key.clone())?;
+            let reused = reused.into_iter().map(|mut record| {
+                begun.add(&mut record)?;
+                Ok(Arc::new(record))
+            });
+            let reused = reused.collect::<serde_json::Result<_>>()?;
+            *chain = Some(begun);
+            Ok(Begun { start, reused })
         })
     }
 

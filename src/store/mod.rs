@@ -29,12 +29,13 @@ pub use chain::ChainKey;
 pub use database::StoreError;
 pub use exported::ExportError;
 pub use history::{CircuitRow, FindError, History, Keep, RecordFilter, RunFilter, RunRow};
+pub use lock::ResumeLock;
 pub use log_file::LogFile;
 pub use memory_log::MemoryLog;
-pub use resume::{Base, ResumeError, Resumption};
+pub use resume::{Base, Grounds, ResumeError, Resumption, UnsafeStep};
 pub use run_log::{Keeper, RunLog};
 pub use state_log::StateLog;
 pub use verify::{
     Anchors, Fault, FaultKind, LEAST_HEAD_DIGITS, RunReport, VerifyError, verify_file,
 };
-pub use writer::Store;
+pub use writer::{Store, files_of};

@@ -9,7 +9,7 @@ use super::log_file::LogFile;
 use super::memory_log::MemoryLog;
 use super::state_log::StateLog;
 use crate::model::ExecutionLogRecord;
-use crate::runtime::{ExecutionLogger, LogError, PlanEnd, PlanStart, StepStart};
+use crate::runtime::{Begun, ExecutionLogger, LogError, PlanEnd, PlanStart, StepStart};
 
 /// Where the records of one run go.
 #[derive(Debug)]
@@ -43,15 +43,22 @@ impl ExecutionLogger for RunLog {
         }
     }
 
-    async fn log_plan_start(&self, start: PlanStart) -> Result<PlanStart, LogError> {
-        let start = match &self.keeper {
-            Keeper::State(log) => log.log_plan_start(start).await,
-            Keeper::Memory(log) => log.log_plan_start(start).await,
+    async fn log_plan_start(
+        &self,
+        start: PlanStart,
+        reused: Vec<ExecutionLogRecord>,
+    ) -> Result<Begun, LogError> {
+        let begun = match &self.keeper {
+            Keeper::State(log) => log.log_plan_start(start, reused).await,
+            Keeper::Memory(log) => log.log_plan_start(start, reused).await,
         }?;
-        match &self.file {
-            Some(file) => file.log_plan_start(start).await,
-            None => Ok(start),
+        if let Some(file) = &self.file {
+            file.keep_start(&begun.start).await?;
+            for record in &begun.reused {
+                file.keep(record).await?;
+            }
         }
+        Ok(begun)
     }
 
     async fn log_step_start(&self, start: StepStart) -> Result<(), LogError> {

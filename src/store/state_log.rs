@@ -11,7 +11,7 @@ use super::chain::{Chain, ChainKey};
 use super::lock::RunLock;
 use super::writer::Store;
 use crate::model::ExecutionLogRecord;
-use crate::runtime::{ExecutionLogger, LogError, PlanEnd, PlanStart, StepStart};
+use crate::runtime::{Begun, ExecutionLogger, LogError, PlanEnd, PlanStart, StepStart};
 
 /// What the status of a run is until it has one.
 pub(super) const RUNNING: &str = "running";
@@ -30,6 +30,19 @@ pub struct StateLog {
 struct Kept {
     id: i64,
     chain: Chain,
+}
+
+impl Kept {
+    /// Adds a record to the chain and to the state.
+    fn add(
+        &mut self,
+        connection: &Connection,
+        mut record: ExecutionLogRecord,
+    ) -> rusqlite::Result<Arc<ExecutionLogRecord>> {
+        let line = self.chain.add(&mut record).map_err(not_json)?;
+        insert_record(connection, self, &record, &line)?;
+        Ok(Arc::new(record))
+    }
 }
 
 impl StateLog {
@@ -63,7 +76,11 @@ impl ExecutionLogger for StateLog {
         self.store.name()
     }
 
-    async fn log_plan_start(&self, mut start: PlanStart) -> Result<PlanStart, LogError> {
+    async fn log_plan_start(
+        &self,
+        mut start: PlanStart,
+        reused: Vec<ExecutionLogRecord>,
+    ) -> Result<Begun, LogError> {
         let lock = RunLock::take(self.store.dir(), &start.run_id).map_err(|error| LogError {
             name: self.store.name(),
             reason: error.to_string(),
@@ -73,8 +90,13 @@ impl ExecutionLogger for StateLog {
         let done = self.store.submit(move |connection| {
             let (chain, line) = Chain::begin(&mut start, key).map_err(not_json)?;
             let id = insert_run(connection, &start, &line)?;
-            *run.lock().unwrap_or_else(PoisonError::into_inner) = Some(Kept { id, chain });
-            Ok(start)
+            let mut kept = Kept { id, chain };
+            let reused = reused
+                .into_iter()
+                .map(|record| kept.add(connection, record));
+            let reused = reused.collect::<rusqlite::Result<_>>()?;
+            *run.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
+            Ok(Begun { start, reused })
         });
         done.await
     }
@@ -97,14 +119,10 @@ impl ExecutionLogger for StateLog {
 
     async fn log_step(
         &self,
-        mut record: ExecutionLogRecord,
+        record: ExecutionLogRecord,
     ) -> Result<Arc<ExecutionLogRecord>, LogError> {
-        let insert = move |connection: &Connection, run: &mut Kept| {
-            let line = run.chain.add(&mut record).map_err(not_json)?;
-            insert_record(connection, run, &record, &line)?;
-            Ok(Arc::new(record))
-        };
-        self.with_run(insert).await
+        self.with_run(|connection, run| run.add(connection, record))
+            .await
     }
 
     async fn log_plan_end(&self, mut end: PlanEnd) -> Result<PlanEnd, LogError> {

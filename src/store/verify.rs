@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::chain::{ChainKey, KEYED, PLAIN, hashes};
@@ -13,6 +14,7 @@ use super::database::StoreError;
 use super::exported::{ExportError, Exported, ExportedRun};
 use super::history::{History, IndexedRecord, RunRow};
 use super::state_log::RUNNING;
+use crate::model::sha256_hex;
 use crate::runtime::{PlanEnd, PlanStart};
 
 /// The least digits of a head that tell it from any other.
@@ -98,6 +100,7 @@ struct Placed {
     step_index: usize,
     skill_id: String,
     status: String,
+    timestamp: Timestamp,
     seq: u64,
     prev_hash: String,
     hash: String,
@@ -122,6 +125,10 @@ impl Seen {
 /// Looks at the entries of one run.
 struct Examiner<'a> {
     anchors: &'a Anchors,
+    /// The key that the chain claims to be made with, if that is there.
+    key: Option<&'a ChainKey>,
+    /// Without the key nothing can be said of hashes.
+    is_sealed: bool,
     run_id: String,
     header: Option<PlanStart>,
     seen: Vec<Seen>,
@@ -132,8 +139,17 @@ struct Examiner<'a> {
 impl History {
     /// Examines one run of the state.
     pub fn verify(&self, run: &RunRow, anchors: &Anchors) -> Result<RunReport, StoreError> {
+        self.at_once(|history| {
+            // A run in progress has moved on since it was found.
+            let now = history.run(&run.run_id)?;
+            history.examine(now.as_ref().unwrap_or(run), anchors)
+        })
+    }
+
+    fn examine(&self, run: &RunRow, anchors: &Anchors) -> Result<RunReport, StoreError> {
         let mut examiner = Examiner::new(&run.run_id, anchors);
         examiner.header(&run.header);
+        examiner.columns(run);
         self.indexed_records(run, |indexed, line| {
             if let Some(placed) = examiner.record(line) {
                 examiner.index(indexed, &placed);
@@ -141,7 +157,13 @@ impl History {
         })?;
         match &run.end {
             Some(end) => examiner.end(end, Some(&run.status)),
-            None if run.status == RUNNING || run.status == "interrupted" => {}
+            None if run.status == RUNNING => {}
+            None if run.status == "interrupted" => {
+                if anchors.head.is_none() {
+                    let note = "the run has no end, so records cut from its tail can't be noticed";
+                    examiner.notes.push(note.to_owned());
+                }
+            }
             None => examiner.fault(FaultKind::Cut, None, "the end of the run is missing"),
         }
         examiner.tail(Some((run.records, &run.head)));
@@ -178,8 +200,15 @@ pub fn verify_file(
     Ok(reports)
 }
 
-fn exported_run(run: &ExportedRun, kept: Option<&RunRow>, anchors: &Anchors) -> RunReport {
+pub(super) fn exported_run(
+    run: &ExportedRun,
+    kept: Option<&RunRow>,
+    anchors: &Anchors,
+) -> RunReport {
     let mut examiner = Examiner::new(&run.run_id, anchors);
+    if run.has_events && run.header.is_none() {
+        examiner.fault(FaultKind::Removed, None, "the header of the run is missing");
+    }
     match (&run.header, kept) {
         (Some(header), _) => examiner.header(header),
         (None, Some(kept)) => examiner.header(&kept.header),
@@ -191,10 +220,13 @@ fn exported_run(run: &ExportedRun, kept: Option<&RunRow>, anchors: &Anchors) -> 
     let known_end = run.end.as_ref();
     if let Some(end) = known_end {
         examiner.end(end, None);
-    } else if run.header.is_some() && kept.is_none_or(|kept| kept.end.is_some()) {
+    } else if run.has_events && kept.is_none_or(|kept| kept.end.is_some()) {
         // `--log` writes both, so one without the other was cut, or its obs was.
-        examiner.fault(FaultKind::Cut, None, "the end of the run is missing");
+        let message = "the end of the run is missing: it was cut, or obs was";
+        examiner.fault(FaultKind::Cut, None, message);
     }
+    // A run in progress goes on after the file was read.
+    let kept = kept.filter(|kept| !kept.is_running());
     let kept = kept.map(|kept| (kept.records, kept.head.as_str()));
     if kept.is_none() && known_end.is_none() && anchors.head.is_none() {
         let note = "nothing here says where the run ends, so records cut from its end can't be \
@@ -209,6 +241,8 @@ impl<'a> Examiner<'a> {
     fn new(run_id: &str, anchors: &'a Anchors) -> Self {
         Self {
             anchors,
+            key: anchors.key.as_ref(),
+            is_sealed: false,
             run_id: run_id.to_owned(),
             header: None,
             seen: Vec::new(),
@@ -227,20 +261,22 @@ impl<'a> Examiner<'a> {
 
     /// True where the line's hash is not that of its content.
     fn is_changed(&self, line: &str) -> bool {
-        hashes(line, self.anchors.key.as_ref()).is_none_or(|(want, got)| want != got)
+        !self.is_sealed && hashes(line, self.key).is_none_or(|(want, got)| want != got)
     }
 
     fn header(&mut self, line: &str) {
         let header = serde_json::from_str::<PlanStart>(line).ok();
-        let has_key = self.anchors.key.is_some();
+        let has_key = self.key.is_some();
         match header.as_ref().map(|header| header.chain.as_str()) {
             Some(KEYED) if !has_key => {
                 let message = "the run was recorded with a key: give it as `OBS_CHAIN_KEY`";
                 self.fault(FaultKind::Key, None, message);
+                self.is_sealed = true;
             }
             Some(PLAIN) if has_key => {
                 let message = "the run was recorded without a key, so the key proves nothing";
                 self.fault(FaultKind::Key, None, message);
+                self.key = None;
             }
             _ => {}
         }
@@ -255,6 +291,25 @@ impl<'a> Examiner<'a> {
             );
         }
         self.header = header;
+    }
+
+    /// Holds what runs are listed and resumed by against the header and the end.
+    fn columns(&mut self, run: &RunRow) {
+        let Some(header) = &self.header else { return };
+        let inputs = (run.inputs != "{}").then(|| sha256_hex(run.inputs.as_bytes()));
+        let end = run.end.as_deref();
+        let end = end.and_then(|end| serde_json::from_str::<PlanEnd>(end).ok());
+        let is_same = header.assistant_id == run.assistant_id
+            && header.provenance.plan == run.plan
+            && header.provenance.resumed_from == run.resumed_from
+            && header.provenance.inputs_digest == inputs
+            && header.steps as u64 == run.steps
+            && header.timestamp.as_millisecond() == run.started_at.as_millisecond()
+            && end.is_none_or(|end| run.duration_ms == Some(end.duration_ms));
+        if !is_same {
+            let message = "the run is listed as another than its header and its end say";
+            self.fault(FaultKind::Index, None, message);
+        }
     }
 
     fn record(&mut self, line: &str) -> Option<Placed> {
@@ -284,7 +339,8 @@ impl<'a> Examiner<'a> {
             && indexed.step_name == placed.step_name
             && indexed.step_id == placed.step_id
             && indexed.skill_id == placed.skill_id
-            && indexed.status == placed.status;
+            && indexed.status == placed.status
+            && indexed.ended_ms == placed.timestamp.as_millisecond();
         if !is_same {
             let message = format!(
                 "record {} is looked up as step {} (`{}`, {}), but it is record {} of step {} (`{}`, {})",
@@ -404,7 +460,20 @@ impl<'a> Examiner<'a> {
         self.faults.append(&mut faults);
     }
 
+    /// Where no hash at all is what the key makes, that is one thing to say and not many.
+    fn other_key(&mut self) {
+        let is_changed = |fault: &Fault| fault.kind == FaultKind::Changed;
+        let changed = self.faults.iter().filter(|fault| is_changed(fault)).count();
+        if self.key.is_some() && changed > 1 && self.seen.iter().all(|seen| seen.is_changed) {
+            self.faults.retain(|fault| !is_changed(fault));
+            let message = "no hash is one that this key makes: the run was recorded with another key, \
+                           or all of it was written anew";
+            self.fault(FaultKind::Key, None, message);
+        }
+    }
+
     fn report(mut self) -> RunReport {
+        self.other_key();
         self.places();
         let last = self.seen.iter().max_by_key(|seen| seen.seq);
         let head = match last {

@@ -12,6 +12,9 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::database::{Database, StoreError, unusable, words};
+use super::history::History;
+use super::lock::ResumeLock;
+use super::resume::ResumeError;
 use crate::runtime::LogError;
 
 /// A piece of work: first done, then told what became of its transaction.
@@ -77,6 +80,28 @@ impl Store {
         &self.dir
     }
 
+    /// Takes the right to go on with `run_id`, which nobody else has then. With `may_repeat` others may
+    /// have had it before.
+    ///
+    /// # Errors
+    /// Where another obs has it, or another run has gone on with it already.
+    pub fn claim(&self, run_id: &str, may_repeat: bool) -> Result<ResumeLock, ResumeError> {
+        let taken =
+            ResumeLock::take(&self.dir, run_id).map_err(|error| unusable(&self.dir, &error))?;
+        let lock = taken.ok_or_else(|| ResumeError::BeingResumed(run_id.to_owned()))?;
+        let history = History::open(&self.dir)?;
+        let by = history
+            .map(|history| history.resumed_by(run_id))
+            .transpose()?;
+        match by.flatten().filter(|_| !may_repeat) {
+            None => Ok(lock),
+            Some(by) => Err(ResumeError::AlreadyResumed {
+                run_id: run_id.to_owned(),
+                by,
+            }),
+        }
+    }
+
     /// Where the files between the steps of a run are kept.
     pub fn files_of(&self, run_id: &str) -> PathBuf {
         files_of(&self.dir, run_id)
@@ -84,7 +109,7 @@ impl Store {
 
     /// The state's name in messages.
     pub(super) fn name(&self) -> String {
-        self.dir.join("obs.db").display().to_string()
+        format!("the state in `{}`", self.dir.display())
     }
 
     /// Sends `work` to the thread at once; the future waits for the commit.
@@ -112,15 +137,19 @@ impl Store {
 }
 
 /// Where the files between the steps of a run are, in the state in `dir`.
-pub(super) fn files_of(dir: &Path, run_id: &str) -> PathBuf {
+pub fn files_of(dir: &Path, run_id: &str) -> PathBuf {
     dir.join("files").join(run_id)
 }
 
 fn serve(connection: &mut Connection, waiting: &mpsc::Receiver<Box<dyn Work>>) {
+    // After a failure nothing is kept any more: what follows in a chain would not follow.
+    let mut committed = Ok(());
     while let Ok(first) = waiting.recv() {
         let mut all = vec![first];
         all.extend(waiting.try_iter());
-        let committed = commit(connection, &mut all).map_err(|error| words(&error));
+        if committed.is_ok() {
+            committed = commit(connection, &mut all).map_err(|error| words(&error));
+        }
         for work in all {
             work.acknowledge(&committed);
         }
@@ -163,8 +192,12 @@ mod tests {
             error.to_string().contains("UNIQUE constraint failed"),
             "{error}"
         );
-        let count = store
-            .submit(|c| c.query_row("SELECT count(*) FROM runs", [], |row| row.get::<_, i64>(0)));
+        // After a failure nothing is kept any more, but what was kept is there.
+        let later = store.submit(|connection| insert(connection, "3")).await;
+        assert_eq!(later.unwrap_err().to_string(), error.to_string());
+        let store = Store::open(temp.path()).unwrap();
+        let count = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
+        let count = store.submit(move |c| c.query_row("SELECT count(*) FROM runs", [], count));
         assert_eq!(count.await.unwrap(), 2);
     }
 }

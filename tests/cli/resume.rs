@@ -125,6 +125,7 @@ fn a_log_file_does_where_the_state_is_lost() {
     let log = std::fs::read_to_string(case.path().join("log.jsonl")).unwrap();
     let lines: Vec<&str> = log.lines().collect();
     write(&case, "cut.jsonl", &(lines[..2].join("\n") + "\n"));
+    std::fs::remove_dir_all(case.state()).unwrap();
     let refused = case
         .run(&["run", "plan.yaml", "--resume=cut.jsonl"])
         .expect_code(65);
@@ -378,6 +379,202 @@ fn inputs_are_kept_and_references_resolved_against_what_is_reused() {
     );
     assert_eq!(calls(&case), BTreeMap::from([(3, 1), (5, 4), (6, 3)]));
     case.run(&["verify", "--all"]).expect_code(0);
+}
+
+/// A workspace where step `a` has had its effect and the last step failed.
+fn half_done(plan: &str) -> Case {
+    let case = counted().file("plan.yaml", plan);
+    write(&case, "fails", "9");
+    case.run(&["run", "plan.yaml"]).expect_code(1);
+    write(&case, "fails", "");
+    case
+}
+
+#[test]
+fn a_step_that_was_moved_or_renamed_does_not_run_twice() {
+    let once = "- {name: once, step_id: a, type: skill, arguments: {n: 1}}\n";
+    let other = "- {name: safe, step_id: b, type: skill, arguments: {n: 2}}\n";
+    let last = "- {name: safe, step_id: c, type: skill, arguments: {n: 9}}\n";
+    let new = "- {name: safe, step_id: new, type: skill, arguments: {n: 3}}\n";
+    let renamed = once.replace("step_id: a", "step_id: other");
+    for order in ["sequence", "graph"] {
+        let plan = |steps: &[&str]| {
+            format!(
+                "assistant_id: a\norder: {order}\nsteps:\n{}",
+                steps.concat()
+            )
+        };
+        let before = plan(&[once, other, last]);
+        for (what, steps) in [
+            ("inserted before", vec![new, once, other, last]),
+            ("swapped", vec![other, once, last]),
+            ("removed before", vec![once, last]),
+            ("renamed", vec![renamed.as_str(), other, last]),
+        ] {
+            let case = half_done(&before).file("plan.yaml", plan(&steps));
+            let resumed = case.run(&["run", "plan.yaml", "--resume"]);
+            let ran = calls(&case)[&1];
+            assert_eq!(ran, 1, "{order}, {what}: {}", resumed.whole());
+            assert!(
+                [0, 65].contains(&resumed.code),
+                "{order}, {what}: {}",
+                resumed.whole()
+            );
+            if what == "renamed" {
+                let named = "`other` (it was `a`) may have had an effect";
+                assert!(resumed.stderr().contains(named), "{}", resumed.whole());
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_taken_over_is_kept_before_anything_else_happens() {
+    let plan = format!(
+        "assistant_id: a\nsteps:\n{}{}{}",
+        step("safe", 9),
+        step("once", 1),
+        step("safe", 2)
+    );
+    // The first step fails again, and the run ends before the second one has its turn.
+    let case = counted().file("plan.yaml", &plan);
+    write(&case, "fails", "9");
+    case.run(&["run", "plan.yaml", "--keep-going"])
+        .expect_code(1);
+    case.run(&["run", "plan.yaml", "--resume"]).expect_code(1);
+    case.run(&["run", "plan.yaml", "--resume", "--keep-going"])
+        .expect_code(1);
+    // A log that can't be written ends a run at once.
+    case.run(&["run", "plan.yaml", "--resume", "--log", "/dev/full"])
+        .expect_code(74);
+    write(&case, "fails", "");
+    case.run(&["run", "plan.yaml", "--resume"]).expect_code(0);
+    assert_eq!(calls(&case)[&1], 1);
+    case.run(&["verify", "--all"]).expect_code(0);
+}
+
+#[test]
+fn plans_from_standard_input_are_known_by_their_text() {
+    let plan = |name: &str| {
+        format!("assistant_id: a\nsteps:\n- {{name: {name}, type: skill, arguments: {{n: 1}}}}\n")
+    };
+    let case = counted().stdin(plan("once"));
+    case.run(&["run", "-"]).expect_code(0);
+    case.run(&["run", "-", "--resume"]).expect_code(0);
+    assert_eq!(calls(&case)[&1], 1);
+    let case = case.stdin(plan("safe"));
+    case.run(&["run", "-", "--resume"]).expect_code(66);
+}
+
+#[test]
+fn only_one_obs_goes_on_with_a_run() {
+    let plan = [step("once", 1), step("safe", 9), step("once", 3)].concat();
+    let case = half_done(&format!("assistant_id: a\nsteps:\n{plan}"));
+    let spawn = |_| {
+        case.command(&["run", "plan.yaml", "--resume", "-q"])
+            .spawn()
+            .unwrap()
+    };
+    let mut children: Vec<_> = (0..8).map(spawn).collect();
+    for child in &mut children {
+        child.wait().unwrap();
+    }
+    assert_eq!(calls(&case)[&3], 1);
+    let first = case
+        .run(&["runs", "--format", "jsonl"])
+        .records()
+        .pop()
+        .unwrap();
+    let named = format!("--resume={}", first["run_id"].as_str().unwrap());
+    let refused = case.run(&["run", "plan.yaml", &named]).expect_code(2);
+    assert!(
+        refused.stderr().contains("was gone on with already"),
+        "{}",
+        refused.whole()
+    );
+}
+
+#[test]
+fn another_workspace_and_files_that_are_gone_are_differences() {
+    let case = half_done(&format!(
+        "assistant_id: a\nsteps:\n{}{}",
+        step("once", 1),
+        step("safe", 9)
+    ));
+    let elsewhere = tempfile::tempdir().unwrap();
+    let elsewhere = elsewhere.path().to_str().unwrap();
+    case.run(&["run", "plan.yaml", "--resume", "--workspace", elsewhere])
+        .expect_code(65);
+
+    let files = "permissions: [\"fs.write:$RUN_DIR\"]\nidempotent: true\n";
+    let case = Case::new()
+        .sh_skill("make", "echo made > \"$OBS_RUN_DIR/part\"; echo 1", files)
+        .plan("- {name: make, type: skill}\n");
+    case.run(&["run", "plan.yaml"]).expect_code(0);
+    let again = case.run(&["run", "plan.yaml", "--resume"]).expect_code(0);
+    assert!(
+        again.stderr().contains("0 of 1 steps are reused"),
+        "{}",
+        again.whole()
+    );
+}
+
+#[test]
+fn what_was_changed_is_not_gone_on_with() {
+    let case = counted().plan(&[step("safe", 1), step("safe", 9)].concat());
+    write(&case, "fails", "9");
+    case.run(&["run", "plan.yaml", "--log", "log.jsonl"])
+        .expect_code(1);
+    let log = std::fs::read_to_string(case.path().join("log.jsonl")).unwrap();
+    write(
+        &case,
+        "log.jsonl",
+        &log.replace("\"output\":1", "\"output\":7"),
+    );
+    let refused = case
+        .run(&["run", "plan.yaml", "--resume=log.jsonl"])
+        .expect_code(65);
+    assert!(
+        refused.stderr().contains("record 1 (`s1`) was changed"),
+        "{}",
+        refused.whole()
+    );
+    let database = rusqlite::Connection::open(case.state().join("obs.db")).unwrap();
+    let text = "UPDATE records SET line = replace(line, '\"output\":1', '\"output\":7')";
+    database.execute(text, []).unwrap();
+    case.run(&["run", "plan.yaml", "--resume"]).expect_code(65);
+    // Of several runs in a file the latest of this plan is meant.
+    write(&case, "several.jsonl", "");
+    for _ in 0..2 {
+        case.run(&["run", "plan.yaml", "--log", "several.jsonl"])
+            .expect_code(1);
+    }
+    let resumed = case
+        .run(&["run", "plan.yaml", "--resume=several.jsonl"])
+        .expect_code(1);
+    assert!(
+        resumed.stderr().contains("1 of 2 steps are reused"),
+        "{}",
+        resumed.whole()
+    );
+}
+
+#[test]
+fn a_dry_run_shows_what_would_be_reused() {
+    let case = half_done(&format!(
+        "assistant_id: a\nsteps:\n{}{}",
+        step("once", 1),
+        step("safe", 9)
+    ));
+    let shown = case
+        .run(&["run", "plan.yaml", "--resume", "--dry-run"])
+        .expect_code(0);
+    let text = shown.stdout();
+    assert!(
+        text.starts_with("would run 1 step in ") && text.contains("reused from"),
+        "{text}"
+    );
+    assert_eq!(calls(&case)[&1], 1);
 }
 
 #[test]

@@ -245,6 +245,23 @@ fn follow_shows_records_as_they_come_and_ends_with_the_run() {
 }
 
 #[test]
+fn follow_ends_when_obs_is_dead() {
+    let case = Case::new()
+        .sh_skill("wait", "touch ready; sleep 600", "")
+        .plan("- {name: wait, type: skill}\n");
+    let mut run = case.command(&["run", "plan.yaml", "-q"]).spawn().unwrap();
+    wait_for("the step", || case.path().join("ready").exists());
+    let mut follow = case.command(&["logs", "last", "--follow"]);
+    let follow = follow.stderr(Stdio::piped()).spawn().unwrap();
+    run.kill().unwrap();
+    run.wait().unwrap();
+    let output = follow.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(said, "the run was interrupted: its obs is dead\n");
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_failure_200_times() {
     let case = three();
     for _ in 0..3 {

@@ -191,7 +191,7 @@ const VERIFY_EXAMPLES: &str = "\
 Examples:
   obs verify last
   obs verify run.jsonl --head 5f0c66b2d1a94e37
-  OBS_CHAIN_KEY=… obs verify --all
+  OBS_CHAIN_KEY=… obs verify last
 
 Each record holds the hash of the one before, so a record that was changed, removed or moved shows.
 Against somebody who writes all of it anew only a head kept elsewhere helps, or a key: obs makes the

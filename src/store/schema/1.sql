@@ -22,6 +22,7 @@ CREATE TABLE runs (
 ) STRICT;
 
 CREATE INDEX runs_by_plan ON runs (plan, id);
+CREATE INDEX runs_resumed ON runs (resumed_from) WHERE resumed_from IS NOT NULL;
 CREATE INDEX runs_in_progress ON runs (status) WHERE status = 'running';
 
 -- A record: the line as it was sealed and printed.

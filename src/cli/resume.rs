@@ -1,0 +1,128 @@
+//! `--resume`: the run to go on with, and what is taken over from it.
+
+use std::path::Path;
+
+use super::args::{MemoryArgs, RunArgs, StateArgs};
+use super::error::{CommandError, Kind};
+use super::memory::plan_name;
+use super::printer::Printer;
+use super::state::{chain_key, not_found};
+use crate::report::short_id;
+use crate::runtime::{ProvenPlan, Provenance, Reused};
+use crate::store::{
+    Base, ExportError, Grounds, ResumeError, ResumeLock, Store, UnsafeStep, files_of,
+};
+
+/// The run that `--resume` means; `None` where it is not asked for.
+pub(super) fn find(
+    args: &MemoryArgs,
+    state: &StateArgs,
+    file: &Path,
+    text: &str,
+) -> Result<Option<Base>, CommandError> {
+    let Some(wanted) = args.resume.as_deref() else {
+        return Ok(None);
+    };
+    let plan = plan_name(file, text);
+    let name = Some(wanted).filter(|wanted| !wanted.is_empty());
+    let file = name.map(Path::new).filter(|name| name.is_file());
+    let base = match (file, state.directory()?) {
+        (Some(file), _) => Base::from_file(file, &plan, chain_key()),
+        (None, None) => {
+            let message = "`--state-dir none` keeps no run to go on with";
+            return Err(CommandError::new(Kind::Usage, message)
+                .hint("`--resume=FILE` takes what `--log` wrote"));
+        }
+        (None, Some(_)) => match state.look()? {
+            Some(history) => Base::from_history(&history, name, &plan, chain_key()),
+            None => Err(ResumeError::NoRun(plan)),
+        },
+    };
+    base.map(Some).map_err(refused)
+}
+
+/// Takes the right to go on with `base`.
+pub(super) fn claim(
+    base: &Base,
+    store: &Store,
+    args: &MemoryArgs,
+) -> Result<ResumeLock, CommandError> {
+    let claim = store.claim(&base.run_id, args.allow_changed);
+    claim.map_err(refused)
+}
+
+/// What is taken over from `base`, by the steps' indices.
+///
+/// # Errors
+/// Where a step would run a second time that must not.
+pub(super) fn reused(
+    base: &Base,
+    args: &RunArgs,
+    state: &StateArgs,
+    plan: &ProvenPlan,
+    now: &Provenance,
+) -> Result<Vec<Option<Reused>>, CommandError> {
+    let dir = state.directory()?;
+    let is_kept = dir.is_some_and(|dir| files_of(&dir, base.first_run()).is_dir());
+    let resumption = base.resume(
+        plan,
+        &Grounds {
+            digests: &now.skills,
+            workspace: &now.workspace,
+            // What stands where `--run-dir` says is whoever's who says it.
+            has_files: is_kept || args.place.run_dir.is_some(),
+        },
+    );
+    if resumption.unsafe_steps.is_empty() || args.memory.allow_changed {
+        return Ok(resumption.reused);
+    }
+    let steps: Vec<String> = resumption.unsafe_steps.iter().map(named).collect();
+    let message = format!(
+        "{} may have had an effect in run {} already, would run again, and can't be run twice",
+        steps.join(", "),
+        short_id(&base.run_id)
+    );
+    Err(CommandError::new(Kind::Invalid, message).hint(
+        "nothing was run; `--allow-changed` runs them all the same, `idempotent: true` in a \
+         manifest says that its skill is safe to run twice",
+    ))
+}
+
+/// Says what is taken over.
+pub(super) fn say(base: &Base, reused: &[Option<Reused>], printer: &Printer) {
+    let (count, steps) = (reused.iter().flatten().count(), reused.len());
+    let run = short_id(&base.run_id);
+    printer.note(format_args!(
+        "resuming run {run}: {count} of {steps} steps are reused"
+    ));
+}
+
+fn named(step: &UnsafeStep) -> String {
+    match &step.before {
+        Some(before) => format!("`{}` (it was `{before}`)", step.label),
+        None => format!("`{}`", step.label),
+    }
+}
+
+fn refused(error: ResumeError) -> CommandError {
+    match error {
+        ResumeError::Find(error) => not_found(&error),
+        ResumeError::NoRun(_) => CommandError::new(Kind::Unreadable, error)
+            .hint("run it without `--resume`, or name a run: `obs runs` lists them"),
+        ResumeError::Export(ExportError::Unreadable { .. }) | ResumeError::Unreadable(_) => {
+            CommandError::new(Kind::Unreadable, error)
+        }
+        ResumeError::Faulty { .. } => CommandError::new(Kind::Invalid, error)
+            .hint("nothing was run; `obs verify` says all that is wrong with it"),
+        ResumeError::AlreadyResumed { ref by, .. } => {
+            let hint = format!("`--resume={by}` goes on where that one ended");
+            CommandError::new(Kind::Usage, error).hint(hint)
+        }
+        ResumeError::ManyRuns { .. } => CommandError::new(Kind::Usage, error)
+            .hint("give a file that holds one run, or one of this plan"),
+        ResumeError::InProgress(_)
+        | ResumeError::BeingResumed(_)
+        | ResumeError::NoHeader(_)
+        | ResumeError::Export(_) => CommandError::new(Kind::Usage, error),
+    }
+}

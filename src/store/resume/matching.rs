@@ -1,0 +1,250 @@
+//! Which step of a plan is which step of an earlier run, and what follows from that.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::Base;
+use crate::model::{ExecutionLogRecord, Order, StepStatus};
+use crate::runtime::{Call, ProvenPlan, ProvenStep, Reused};
+
+/// A step of the earlier run.
+#[derive(Debug, Clone)]
+pub(super) struct Before {
+    /// Its place in the plan that ran.
+    pub(super) index: usize,
+    label: String,
+    skill_id: String,
+    /// `None` where it was under way when obs died.
+    record: Option<Arc<ExecutionLogRecord>>,
+}
+
+/// What there is now, to hold an earlier run against.
+#[derive(Debug, Clone, Copy)]
+pub struct Grounds<'g> {
+    /// The digests of the skills' files, by their ids.
+    pub digests: &'g BTreeMap<String, String>,
+    /// Where skills work.
+    pub workspace: &'g str,
+    /// The files that steps of the earlier run left for others are there.
+    pub has_files: bool,
+}
+
+/// What a resumed run takes over.
+#[derive(Debug, Default)]
+pub struct Resumption {
+    /// By the steps' indices.
+    pub reused: Vec<Option<Reused>>,
+    /// Steps that would run although they may have had their effect and are not safe to run again.
+    pub unsafe_steps: Vec<UnsafeStep>,
+}
+
+/// A step that must not run a second time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnsafeStep {
+    /// Its name now.
+    pub label: String,
+    /// Its name in the earlier run, where that was another.
+    pub before: Option<String>,
+}
+
+impl Before {
+    pub(super) fn recorded(record: Arc<ExecutionLogRecord>) -> Self {
+        Self {
+            index: record.step_index,
+            label: record.step_id.clone(),
+            skill_id: record.skill_id.clone(),
+            record: Some(record),
+        }
+    }
+
+    /// A step that has begun and has no record: index, label and skill.
+    pub(super) fn under_way((index, label, skill_id): (usize, String, String)) -> Self {
+        Self {
+            index,
+            label,
+            skill_id,
+            record: None,
+        }
+    }
+
+    fn success(&self) -> Option<&Arc<ExecutionLogRecord>> {
+        let record = self.record.as_ref();
+        record.filter(|record| record.status == StepStatus::Success)
+    }
+
+    fn may_have_had_effect(&self) -> bool {
+        self.record.is_none() || self.success().is_some()
+    }
+}
+
+pub(super) fn resume(base: &Base, plan: &ProvenPlan, grounds: &Grounds<'_>) -> Resumption {
+    let matching = Matching {
+        base,
+        plan,
+        grounds,
+        before: match_steps(&base.steps, &plan.steps),
+    };
+    let steps = plan.steps.len();
+    let mut reused: Vec<Option<Reused>> = vec![None; steps];
+    let mut anew = vec![false; steps];
+    for stage in plan.flow.in_order() {
+        let is_past_difference = plan.flow.order == Order::Sequence && anew.contains(&true);
+        for index in stage {
+            let record_of = |index: usize| {
+                let before = matching.before[index].filter(|_| reused[index].is_some());
+                before.and_then(|before| before.record.clone())
+            };
+            anew[index] = is_past_difference
+                || plan.flow.steps[index].targets().any(|target| anew[target])
+                || matching.differs(index, record_of);
+            reused[index] = matching.result(index).filter(|_| !anew[index]);
+        }
+    }
+    let is_unsafe = |index: &usize| {
+        reused[*index].is_none()
+            && matching.may_have_had_effect(*index)
+            && !plan.steps[*index].is_safe_to_repeat()
+    };
+    let unsafe_steps = (0..steps).filter(is_unsafe).map(|index| {
+        let label = plan.steps[index].label.clone();
+        let before = matching.before[index].map(|before| before.label.clone());
+        UnsafeStep {
+            before: before.filter(|before| *before != label),
+            label,
+        }
+    });
+    Resumption {
+        unsafe_steps: unsafe_steps.collect(),
+        reused,
+    }
+}
+
+/// Finds for each step of the plan the step that it was: the one of the same name, the second of that
+/// name for the second; else one of the same skill that is no longer there by its name.
+fn match_steps<'b>(before: &'b [Before], steps: &[ProvenStep]) -> Vec<Option<&'b Before>> {
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    let mut places: HashMap<(&str, usize), usize> = HashMap::new();
+    for (index, step) in steps.iter().enumerate() {
+        let count = counts.entry(&step.label).or_default();
+        places.insert((&step.label, *count), index);
+        *count += 1;
+    }
+    counts.clear();
+    let mut matched = vec![None; steps.len()];
+    let mut gone: HashMap<&str, Vec<&Before>> = HashMap::new();
+    for before in before {
+        let count = counts.entry(&before.label).or_default();
+        match places.get(&(before.label.as_str(), *count)) {
+            Some(&index) => matched[index] = Some(before),
+            None if before.may_have_had_effect() => {
+                gone.entry(&before.skill_id).or_default().push(before);
+            }
+            None => {}
+        }
+        *count += 1;
+    }
+    for (index, step) in steps.iter().enumerate() {
+        if matched[index].is_some() {
+            continue;
+        }
+        // The fallback may have answered.
+        for call in std::iter::once(step).chain(step.fallback.as_deref()) {
+            if let Some(renamed) = gone.get_mut(call.skill_id.as_str())
+                && !renamed.is_empty()
+            {
+                matched[index] = Some(renamed.remove(0));
+                break;
+            }
+        }
+    }
+    matched
+}
+
+struct Matching<'m> {
+    base: &'m Base,
+    plan: &'m ProvenPlan,
+    grounds: &'m Grounds<'m>,
+    /// By the steps' indices.
+    before: Vec<Option<&'m Before>>,
+}
+
+impl Matching<'_> {
+    /// The step's success, if it had one.
+    fn result(&self, index: usize) -> Option<Reused> {
+        let record = self.before[index]?.success()?;
+        Some(Reused {
+            // The run that made it, however often it was taken over since.
+            run_id: record
+                .reused_from
+                .clone()
+                .unwrap_or_else(|| self.base.run_id.clone()),
+            output: record.output.clone(),
+        })
+    }
+
+    fn may_have_had_effect(&self, index: usize) -> bool {
+        match self.before[index] {
+            Some(before) => before.may_have_had_effect(),
+            None => self.base.is_unended_file && self.can_have_begun(index),
+        }
+    }
+
+    /// True where a step without a record may have begun, as far as the plan says. Where steps were
+    /// moved that can't be told.
+    fn can_have_begun(&self, index: usize) -> bool {
+        let is_done = |stage: &std::ops::Range<usize>| {
+            stage.clone().all(|index| self.before[index].is_some())
+        };
+        let mut steps = self.before.iter().enumerate();
+        // In a sequence only the first stage that is not done can have begun.
+        let first = self.plan.flow.stages.iter().find(|stage| !is_done(stage));
+        first.is_none_or(|stage| stage.contains(&index))
+            || steps.any(|(index, before)| before.is_some_and(|before| before.index != index))
+    }
+
+    /// True where the step is another than the one that ran, or stands elsewhere. One that did not run
+    /// can't differ, but in a graph those that wait for it now do.
+    fn differs(
+        &self,
+        index: usize,
+        record_of: impl Fn(usize) -> Option<Arc<ExecutionLogRecord>>,
+    ) -> bool {
+        let step = &self.plan.steps[index];
+        let is_graph = self.plan.flow.order == Order::Graph;
+        let Some(before) = self.before[index] else {
+            return is_graph;
+        };
+        let Some(record) = &before.record else {
+            return false;
+        };
+        if record.status == StepStatus::Skipped {
+            return false;
+        }
+        let provenance = &self.base.header.provenance;
+        let is_there = is_graph || before.index == index;
+        let has_workspace =
+            step.program.is_none() || provenance.workspace == self.grounds.workspace;
+        let has_files = !step.wants_run_dir || self.grounds.has_files;
+        // A value that is hidden in the record can't be compared, so it counts as another.
+        let has_same_arguments = Call::of_step(step, record_of)
+            .is_ok_and(|call| call.arguments == call.shown && call.shown == record.arguments);
+        let is_same = record.step_name == step.name
+            && record.step_id == step.label
+            && is_there
+            && has_workspace
+            && has_files
+            && self.has_same_skills(step, record)
+            && has_same_arguments;
+        !is_same
+    }
+
+    /// True where the step and its fallback are what they were, and one of them answered.
+    fn has_same_skills(&self, step: &ProvenStep, record: &ExecutionLogRecord) -> bool {
+        let calls = || std::iter::once(step).chain(step.fallback.as_deref());
+        let is_same = |call: &ProvenStep| {
+            let digest = self.grounds.digests.get(&call.skill_id);
+            digest.is_some() && digest == self.base.digest(&call.skill_id)
+        };
+        calls().any(|call| call.skill_id == record.skill_id) && calls().all(is_same)
+    }
+}
