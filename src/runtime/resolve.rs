@@ -23,8 +23,8 @@ use crate::skill::Skill;
 /// The most bytes that references may bring into the arguments of one step: 64 MiB.
 const MAX_BYTES: usize = 64 << 20;
 
-/// The most bytes that are walked for the arguments of one step: 1 GiB.
-const MAX_WALKED_BYTES: usize = 1 << 30;
+/// The most bytes that are walked for the arguments of one step: 256 MiB.
+const MAX_WALKED_BYTES: usize = 256 << 20;
 
 /// How many violations an error tells.
 const MAX_TOLD: usize = 3;

@@ -179,3 +179,19 @@ fn a_hidden_input_goes_only_where_it_stays_hidden() {
         refused.whole()
     );
 }
+
+#[test]
+fn a_part_of_an_input_can_not_be_hidden() {
+    let case = Case::new().file(
+        "plan.yaml",
+        "assistant_id: a\ninputs: {o: {type: object, properties: {pw: {type: string, writeOnly: true}}}}\n\
+         steps: [{name: builtin.now, type: tool}]\n",
+    );
+    let output = case.run(&["validate", "plan.yaml"]).expect_code(65);
+    let problem = "error[hidden_input]: a part of the input `o` is `writeOnly`";
+    assert!(
+        output.stdout().contains(problem) || output.stderr().contains(problem),
+        "{}",
+        output.whole()
+    );
+}

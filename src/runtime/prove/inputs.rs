@@ -21,6 +21,23 @@ pub(super) struct Inputs {
     hidden: Vec<String>,
 }
 
+fn is_hidden(schema: &Value) -> bool {
+    schema.get("writeOnly") == Some(&Value::Bool(true))
+}
+
+/// True where some part of what `schema` is about is hidden. Schemas are as deep as plans may be.
+fn hides_inside(schema: &Value) -> bool {
+    match schema {
+        Value::Object(map) => map
+            .values()
+            .any(|part| is_hidden(part) || hides_inside(part)),
+        Value::Array(list) => list
+            .iter()
+            .any(|part| is_hidden(part) || hides_inside(part)),
+        _ => false,
+    }
+}
+
 impl Inputs {
     /// The inputs of `plan` with what was `given`; `None` where nobody was asked.
     pub(super) fn of(
@@ -42,6 +59,13 @@ impl Inputs {
                     continue;
                 }
             };
+            if !is_hidden(schema) && hides_inside(schema) {
+                let message = format!("a part of the input `{name}` is `writeOnly`");
+                problems.push(
+                    Problem::error("hidden_input", Place::value(&pointer), message)
+                        .help("parts can't be followed to where they go: make the whole input `writeOnly`"),
+                );
+            }
             let default = schema.get("default");
             if let Some(default) = default {
                 let base = format!("{pointer}/default");
@@ -70,7 +94,6 @@ impl Inputs {
                 problems.push_error_with(|| unknown(name, plan));
             }
         }
-        let is_hidden = |schema: &Value| schema.get("writeOnly") == Some(&Value::Bool(true));
         let hidden = plan.inputs.iter().filter(|(_, schema)| is_hidden(schema));
         Self {
             hidden: hidden.map(|(name, _)| name.clone()).collect(),
