@@ -14,7 +14,7 @@ use super::*;
 use crate::event::{self, EventReceiver, RunEvent};
 use crate::model::{
     ErrorCode, ExecutionLogRecord, ExecutionRequest, ExecutionResult, ExecutionStatus, Order,
-    ResourceUsage, SandboxReport, StepStatus, StepType,
+    ResourceUsage, RiskLevel, SandboxReport, StepStatus, StepType,
 };
 use crate::plan::{Flow, StepFlow};
 use crate::process::{RunClock, Stop};
@@ -291,6 +291,7 @@ fn step(skill: &str) -> ProvenStep {
         step_type: StepType::Skill,
         skill_id: skill.to_owned(),
         skill_version: None,
+        risk_level: RiskLevel::Info,
         skill: Arc::new(crate::skill::Builtin::Now.skill().unwrap()),
         arguments: serde_json::Map::new(),
         shown_arguments: serde_json::Map::new(),
