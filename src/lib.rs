@@ -23,7 +23,7 @@
 //!
 //! # Rooms
 //!
-//! Imports go one way: `cli → {report, store} → runtime → {skill, process} → plan → model`.
+//! Imports go one way: `cli → {report, store, policy} → runtime → {skill, process} → plan → model`.
 //! [`event`] and [`model`] import nothing above them.
 //!
 //! The domain (plan, step, request, result, record, breaker) is that of the Go package
@@ -38,6 +38,7 @@ pub mod cli;
 pub mod event;
 pub mod model;
 pub mod plan;
+pub mod policy;
 pub mod process;
 pub mod report;
 pub mod runtime;

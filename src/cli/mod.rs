@@ -18,6 +18,7 @@ mod logs;
 mod memory;
 mod panic;
 mod parse;
+mod policy;
 pub mod printer;
 mod problems;
 mod roots;

@@ -1,5 +1,6 @@
 //! `obs run`: the way of one plan, from its file to an exit code.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::args::{OutputArgs, RunArgs, StateArgs};
@@ -8,8 +9,9 @@ use super::execution::{Execution, start_zygote};
 use super::memory::{self, Memory};
 use super::printer::{Printer, Verbosity};
 use super::problems::{self, Finding};
-use super::{Outcome, confine, dry_run, exit_code, inputs, roots};
+use super::{Outcome, confine, dry_run, exit_code, inputs, policy, roots};
 use crate::plan::{self, LoadedPlan, Source, SourceError};
+use crate::policy::CedarGate;
 use crate::report::{Format, JsonDocument, ReportOptions, write_json_document};
 use crate::runtime::prove::{self, Question};
 use crate::runtime::{BaseEnvironment, ProvenPlan};
@@ -42,16 +44,19 @@ pub(super) fn run(args: RunArgs, state: &StateArgs, printer: &Printer) -> Outcom
     let (Some(plan), false) = (proof.plan, args.strict && !loaded.problems.is_empty()) else {
         return Ok(refuse(&loaded, &proof.not_loaded, &args, printer));
     };
+    let gate = policy::gate(&args.policy, &args.identity, &plan, printer)?;
+    if args.dry_run {
+        return rehearse(
+            &plan,
+            gate.as_ref(),
+            &mut loaded,
+            &workspace,
+            &args,
+            printer,
+        );
+    }
     say_warnings(&loaded, printer);
     check_print(&args, &plan)?;
-    if args.dry_run {
-        return Ok(dry_run::show(
-            &plan,
-            &workspace,
-            args.output.format,
-            printer,
-        ));
-    }
     let subject = memory::Subject {
         plan: &plan,
         skills: &proof.skills,
@@ -59,7 +64,6 @@ pub(super) fn run(args: RunArgs, state: &StateArgs, printer: &Printer) -> Outcom
         file: &args.plan,
     };
     let memory = Memory::of_run(&args, state, &subject, base, printer)?;
-    let problems = warnings(loaded);
     let execution = Execution {
         plan,
         skills: proof.skills,
@@ -68,11 +72,32 @@ pub(super) fn run(args: RunArgs, state: &StateArgs, printer: &Printer) -> Outcom
         run_dir: args.place.run_dir,
         memory,
         identity: args.identity,
-        report: report_options(args.output, problems, printer),
+        gate,
+        report: report_options(args.output, warnings(loaded), printer),
         sandbox,
         conduct: args.steps.conduct(),
     };
     execution.execute(zygote, printer)
+}
+
+/// What would run, or why it would not.
+fn rehearse(
+    plan: &ProvenPlan,
+    gate: Option<&CedarGate>,
+    loaded: &mut LoadedPlan,
+    workspace: &Path,
+    args: &RunArgs,
+    printer: &Printer,
+) -> Outcome {
+    if let Some(gate) = gate {
+        policy::object(gate, plan, loaded);
+        if loaded.problems.has_errors() {
+            return Ok(refuse(loaded, &[], args, printer));
+        }
+    }
+    say_warnings(loaded, printer);
+    check_print(args, plan)?;
+    Ok(dry_run::show(plan, workspace, args.output.format, printer))
 }
 
 /// The plan's warnings as machines read them. The plan as it was read goes away with this: a long one
@@ -158,7 +183,12 @@ fn refuse(
         document: &m.document,
         problems: &m.problems,
     }));
-    refuse_with(&findings, exit_code::INVALID, args, printer);
+    let code = if policy::is_all(&loaded.problems) {
+        exit_code::REJECTED
+    } else {
+        exit_code::INVALID
+    };
+    refuse_with(&findings, code, args, printer);
     let name = &loaded.document.source.name;
     let counts = problems::counts(&findings);
     let strict = if loaded.problems.has_errors() {
@@ -167,7 +197,7 @@ fn refuse(
         " (`--strict`)"
     };
     printer.error(&format!("`{name}` does not run: {counts}{strict}"), None);
-    exit_code::INVALID
+    code
 }
 
 fn refuse_with(findings: &[Finding<'_>], code: u8, args: &RunArgs, printer: &Printer) {
@@ -183,7 +213,11 @@ fn refuse_with(findings: &[Finding<'_>], code: u8, args: &RunArgs, printer: &Pri
         let problems: Vec<_> = findings.iter().flat_map(Finding::machine).collect();
         let document = JsonDocument {
             run_id: None,
-            status: "invalid",
+            status: if code == exit_code::REJECTED {
+                "rejected"
+            } else {
+                "invalid"
+            },
             exit_code: code,
             problems: &problems,
             records: &[],

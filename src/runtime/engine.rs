@@ -6,6 +6,7 @@
 //! waits for what is known to the `schedule`.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -18,8 +19,9 @@ use super::schedule::{Next, Schedule};
 use super::step::{Ground, Over, Turn, Unlogged};
 use super::verdict::{Verdict, reason_of, stops_the_plan};
 use super::{
-    CircuitBreaker, ExecutionContext, ExecutionLogger, LogError, PlanEnd, PlanStart, ProvenPlan,
-    ProvenStep, Provenance, Reused, RunControl, RunEnd, RunOutcome, SkillExecutor, UnloggedStep,
+    CircuitBreaker, ExecutionContext, ExecutionLogger, LogError, PlanEnd, PlanStart, PolicyGate,
+    ProvenPlan, ProvenStep, Provenance, Reused, RunControl, RunEnd, RunOutcome, SkillExecutor,
+    UnloggedStep, judge,
 };
 use crate::event::{EventSender, RunEvent, RunStarted, StepHeader};
 
@@ -34,6 +36,8 @@ pub struct Run<'r, L, B> {
     pub provenance: Provenance,
     /// Results of an earlier run, by the steps' indices. Empty where there is none.
     pub reused: Vec<Option<Reused>>,
+    /// The policies in force; none where everything is permitted.
+    pub gate: Option<&'r dyn PolicyGate>,
     /// Who is told.
     pub events: &'r EventSender,
     /// How steps are run.
@@ -86,11 +90,13 @@ pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreake
         unlogged: Vec::new(),
         head: String::new(),
         decided: None,
+        denied: BTreeMap::new(),
         end: None,
     };
     if let Err(error) = engine.start().await {
         engine.end = Some(RunEnd::LogFailed(error));
     } else {
+        engine.judge();
         engine.steps().await;
         engine.rest().await;
     }
@@ -106,6 +112,8 @@ struct Engine<'r, E, L, B> {
     head: String,
     /// Why no more steps start, once a step says so.
     decided: Option<String>,
+    /// The steps that were denied before the first one started, with the reasons.
+    denied: BTreeMap<usize, String>,
     /// Set as soon as something other than a step's failure has ended the run.
     end: Option<RunEnd>,
 }
@@ -141,6 +149,20 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
             timeout: plan.timeout.duration,
         }));
         Ok(())
+    }
+
+    /// Asks about the whole plan. Where one step is denied, none starts.
+    fn judge(&mut self) {
+        let Ground { plan, run, .. } = self.ground;
+        let Some(gate) = run.gate else { return };
+        let decisions = judge(gate, plan).into_iter().enumerate();
+        self.denied = decisions
+            .filter_map(|(index, decision)| Some((index, decision.denial(&plan.steps[index])?)))
+            .collect();
+        if let Some((first, _)) = self.denied.first_key_value() {
+            self.decided = Some(format!("`{}` is not permitted", plan.steps[*first].label));
+            self.schedule.clear();
+        }
     }
 
     /// Starts what may start, and waits for one of those that run, until there is neither.
@@ -241,7 +263,11 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
                 Some(end) => reason_of(end),
                 None => self.decided.clone().unwrap_or_default(),
             };
-            let over = self.ground.step(index, Turn::Skip(reason)).await;
+            let turn = match self.denied.remove(&index) {
+                Some(denial) => Turn::Deny(denial),
+                None => Turn::Skip(reason),
+            };
+            let over = self.ground.step(index, turn).await;
             self.note(over);
         }
     }

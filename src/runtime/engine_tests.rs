@@ -212,6 +212,7 @@ struct Bench {
     log: Log,
     fuse: Fuse,
     reused: Vec<Option<Reused>>,
+    gate: Option<gates::Fence>,
     fake: Fake,
     clock: RunClock,
     controller: Rc<Controller>,
@@ -244,6 +245,7 @@ impl Bench {
             log: Log::default(),
             fuse: Fuse::default(),
             reused: Vec::new(),
+            gate: None,
             fake: Fake::default(),
             clock: RunClock::new(),
             controller: Rc::new(controller),
@@ -264,6 +266,7 @@ impl Bench {
             breaker: &self.fuse,
             provenance: Provenance::default(),
             reused: self.reused.clone(),
+            gate: self.gate.as_ref().map(|gate| gate as &dyn PolicyGate),
             events: &sender,
             conduct: self.conduct,
         };
@@ -323,6 +326,7 @@ fn statuses(outcome: &RunOutcome) -> Vec<&'static str> {
 }
 
 mod flows;
+mod gates;
 mod properties;
 mod retries;
 

@@ -108,6 +108,24 @@ pub(super) fn skipped(
     }
 }
 
+/// The record of a step that may not be made.
+pub(super) fn denied(
+    context: &ExecutionContext,
+    index: usize,
+    step: &ProvenStep,
+    reason: &str,
+    arguments: Map<String, Value>,
+) -> ExecutionLogRecord {
+    let code = ErrorCode::PolicyRejected;
+    ExecutionLogRecord {
+        arguments,
+        status: StepStatus::Rejected,
+        error: Some(RuntimeError::text(code, reason)),
+        error_code: Some(code),
+        ..blank(context, index, step)
+    }
+}
+
 /// The record of a step whose result an earlier run has.
 pub(super) fn reused(
     context: &ExecutionContext,

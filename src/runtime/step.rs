@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use super::call::Call;
 use super::engine::Run;
+use super::gate::judge_resolved;
 use super::record::{self, Ending};
 use super::repeat::{Answer, Attempts};
 use super::resolve::Unresolved;
@@ -50,6 +51,8 @@ pub(super) enum Turn {
     Run,
     /// It does not run, for this reason.
     Skip(String),
+    /// It may not be made, for this reason.
+    Deny(String),
 }
 
 /// A step that is over.
@@ -93,9 +96,17 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
     /// Runs a step, or does not, and keeps its record.
     pub(super) async fn step(&self, index: usize, turn: Turn) -> Over {
         let step = &self.plan.steps[index];
-        if let Turn::Skip(reason) = turn {
-            let record = record::skipped(self.context, index, step, &reason);
-            return self.not_run(record, None).await;
+        match turn {
+            Turn::Run => {}
+            Turn::Skip(reason) => {
+                let record = record::skipped(self.context, index, step, &reason);
+                return self.not_run(record, None).await;
+            }
+            Turn::Deny(reason) => {
+                let arguments = step.shown_arguments.clone();
+                let record = record::denied(self.context, index, step, &reason, arguments);
+                return self.not_run(record, None).await;
+            }
         }
         let call = match self.call(step) {
             Ok(call) => call,
@@ -107,6 +118,10 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
         };
         if let Some(Some(reused)) = self.run.reused.get(index) {
             let record = record::reused(self.context, index, step, reused, call.shown);
+            return self.not_run(record, None).await;
+        }
+        if let Some(reason) = self.denial(index, &call) {
+            let record = record::denied(self.context, index, step, &reason, call.shown);
             return self.not_run(record, None).await;
         }
         match self.admission(step).await {
@@ -121,6 +136,14 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
             }
             Err(error) => Over::unlogged(index, error),
         }
+    }
+
+    /// Why the step may not be made, now that its arguments are known. One that always were was asked
+    /// about with the whole plan.
+    fn denial(&self, index: usize, call: &Call) -> Option<String> {
+        let step = &self.plan.steps[index];
+        let gate = self.run.gate.filter(|_| step.template.is_some())?;
+        judge_resolved(gate, self.plan, index, &call.arguments).denial(step)
     }
 
     /// A step for which nothing was started.

@@ -21,6 +21,7 @@ mod hostile_plan;
 mod inputs;
 mod large_plans;
 mod log;
+mod policy;
 mod references;
 mod resume;
 mod retries;

@@ -62,6 +62,7 @@ pub(super) fn run(args: SkillRunArgs, printer: &Printer) -> Outcome {
         run_dir: args.place.run_dir,
         memory: Memory::none(),
         identity: IdentityArgs::default(),
+        gate: None,
         report: ReportOptions {
             format: Format::None,
             print: Some(print),
