@@ -14,7 +14,9 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
-pub(super) use self::policy::PolicyArgs;
+pub(super) use self::policy::{
+    PolicyArgs, PolicyCheckArgs, PolicyCommand, PolicySchemaArgs, PolicyTestArgs,
+};
 pub(super) use self::state::{
     BreakerChoice, CircuitsArgs, CircuitsCommand, LogsArgs, MemoryArgs, PruneArgs, RecordFormat,
     RunsArgs, RunsCommand, StateArgs, VerifyArgs,
@@ -107,6 +109,9 @@ pub enum Command {
     /// List, show, check, make and try skills
     #[command(subcommand)]
     Skills(SkillsCommand),
+    /// Try policies: against the skills there are, and against a plan
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// List the runs that are kept, the newest first
     Runs(RunsArgs),
     /// Show the records of runs

@@ -92,6 +92,7 @@ fn dispatch(command: Command, state: &StateArgs, printer: &Printer) -> Outcome {
         Command::Validate(args) => validate::validate(&args, printer),
         Command::Graph(args) => Ok(graph::graph(&args, printer)),
         Command::Skills(command) => skills::skills(command, printer),
+        Command::Policy(command) => policy::policy(command, printer),
         Command::Runs(args) => runs::runs(&args, state, printer),
         Command::Logs(args) => logs::logs(&args, state, printer),
         Command::Verify(args) => verify::verify(&args, state, printer),

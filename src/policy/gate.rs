@@ -61,7 +61,11 @@ impl CedarGate {
         let mut rules = rules.unwrap_or_default();
         for (id, text) in short.policies(has_files) {
             let policy = text.parse().map_err(|error| fault(&error))?;
-            rules.extend(Rule::new(id, &policy));
+            let rule = Rule::new(id, &policy);
+            rules.extend(rule.map(|rule| Rule {
+                is_short_form: true,
+                ..rule
+            }));
         }
         let set = |policies: Vec<_>| PolicySet::from_policies(policies).map_err(|e| fault(&e));
         Ok(Self {

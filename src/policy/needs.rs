@@ -16,6 +16,8 @@ pub struct Rule {
     pub id: String,
     /// Its text.
     pub text: String,
+    /// A flag of the command line has become it.
+    pub is_short_form: bool,
     pub(super) policy: Policy,
     pub(super) needs: Needs,
     /// Permits what the policy speaks of at all: its head, without its conditions.
@@ -43,6 +45,7 @@ impl Rule {
         Some(Self {
             text: policy.to_cedar().unwrap_or_default(),
             scope: Policy::from_json(Some(policy_id.clone()), form).ok()?,
+            is_short_form: false,
             policy: policy.new_id(policy_id),
             id,
             needs,

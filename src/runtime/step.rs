@@ -33,6 +33,10 @@ const LOG_PATIENCE: Duration = Duration::from_secs(30);
 /// The same after a second signal.
 const LOG_PATIENCE_WHEN_FORCED: Duration = Duration::from_secs(2);
 
+/// What to try where a policy said no.
+const WHY: &str =
+    "`obs policy test PLAN` with the same flags shows what the policies say of each step";
+
 /// What the steps of a run share.
 pub(super) struct Ground<'r, E, L, B> {
     pub(super) executor: &'r E,
@@ -105,7 +109,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
             Turn::Deny(reason) => {
                 let arguments = step.shown_arguments.clone();
                 let record = record::denied(self.context, index, step, &reason, arguments);
-                return self.not_run(record, None).await;
+                return self.not_run(record, Some(WHY.to_owned())).await;
             }
         }
         let call = match self.call(step) {
@@ -122,7 +126,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
         }
         if let Some(reason) = self.denial(index, &call) {
             let record = record::denied(self.context, index, step, &reason, call.shown);
-            return self.not_run(record, None).await;
+            return self.not_run(record, Some(WHY.to_owned())).await;
         }
         match self.admission(step).await {
             Ok(Admission::Allowed(permit)) => self.run(index, step, call, permit).await,

@@ -181,3 +181,61 @@ fn a_step_may_only_raise_its_risk() {
     );
     case.run(&["run", "plan.yaml"]).expect_code(65);
 }
+
+#[test]
+fn policies_are_tested_without_running_anything() {
+    let case = counting().plan(
+        "- {name: core/look, type: skill}\n- {name: net/send, type: skill, arguments: {url: \"{{core/look}}\"}}\n- {name: net/send, type: skill, step_id: again, arguments: {url: x}}\n",
+    );
+    let policy = "permit(principal, action, resource);\n@id(\"no-evil\") forbid(principal, action, resource) \
+                  when { context.arguments has url && context.arguments.url == \"evil\" };\n";
+    let case = case.file("ci.cedar", policy);
+    let args = ["policy", "test", "plan.yaml", "--policy", "ci.cedar"];
+    let output = case.run(&args).expect_code(0);
+    assert_eq!(
+        output.stdout(),
+        "#  STEP       SKILL      DECISION   POLICIES\n\
+         0  core/look  core/look  permitted  ci.cedar#1\n\
+         1  net/send   net/send   waits      decided when its references are resolved\n\
+         2  again      net/send   permitted  ci.cedar#1\n"
+    );
+    let flags = ["--deny", "net/*", "--max-risk", "info", "--max-steps", "9"];
+    let output = case.run(&[&args[..3], &flags].concat()).expect_code(77);
+    insta::with_settings!({prepend_module_to_snapshot => false, omit_expression => true}, {
+        insta::assert_snapshot!("the_short_form_as_policies", output.stdout());
+    });
+    let output = case
+        .run(&[&args[..], &["--format", "json", "--deny", "net/*"]].concat())
+        .expect_code(77);
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["steps"][1]["decision"], "forbidden");
+    assert_eq!(document["steps"][1]["policies"][0], "--deny net/*");
+    assert_eq!(document["policies"].as_array().unwrap().len(), 3);
+    case.run(&args[..3]).expect_code(2);
+    assert_eq!(calls(&case), "");
+}
+
+#[test]
+fn policies_are_checked_against_the_skills() {
+    let case = counting()
+        .file("good.cedar", "permit(principal, action == Action::\"core/look\", resource) when { context.arguments has url };\n")
+        .file("bad.cedar", "permit(principal, action == Action::\"core/look\", resource)\n  when { context.arguments has url && context.arguments.url > 3 };\n");
+    let output = case.run(&["policy", "check", "good.cedar"]).expect_code(0);
+    assert!(
+        output.stderr().starts_with("checked 1 policy against "),
+        "{}",
+        output.whole()
+    );
+    let output = case.run(&["policy", "check", "bad.cedar"]).expect_code(65);
+    assert!(
+        output.stdout().contains("bad.cedar:2:39"),
+        "{}",
+        output.whole()
+    );
+    let schema = case.run(&["policy", "schema"]).expect_code(0).stdout();
+    assert!(
+        schema.contains("action \"core/look\" in [Action::\"execute\"]")
+            && schema.contains("{\"url\"?: String}"),
+        "{schema}"
+    );
+}

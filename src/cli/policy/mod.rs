@@ -1,18 +1,57 @@
-//! From the flags about policies to the gate of a run, and what it says of a plan.
+//! From the flags about policies to the gate of a run, and what it says of a plan; `obs policy`.
+
+mod check;
+mod test;
 
 use std::path::Path;
+use std::sync::Arc;
 
-use super::args::{IdentityArgs, PolicyArgs};
+use super::args::{IdentityArgs, PolicyArgs, PolicyCommand, PolicySchemaArgs};
 use super::error::{CommandError, Kind};
 use super::printer::Printer;
 use super::problems::{self, Finding};
+use super::{Outcome, exit_code, roots};
 use crate::model::{Place, Problem, Problems};
 use crate::plan::LoadedPlan;
 use crate::policy::{self, CedarGate, PolicyFile};
 use crate::runtime::{Identity, ProvenPlan, judge};
+use crate::skill::{Registry, Skill};
 
 /// The code of the problem that a policy makes of a step.
 const CODE: &str = "policy_rejected";
+
+/// Runs the verb.
+pub(super) fn policy(command: PolicyCommand, printer: &Printer) -> Outcome {
+    match command {
+        PolicyCommand::Schema(args) => schema(&args, printer),
+        PolicyCommand::Check(args) => check::check(&args, printer),
+        PolicyCommand::Test(args) => test::test(&args, printer),
+    }
+}
+
+fn schema(args: &PolicySchemaArgs, printer: &Printer) -> Outcome {
+    let registry = roots::registry(&args.roots, None)?;
+    let skills = skills(&registry, printer);
+    printer.data(policy::schema_text(skills.iter().map(AsRef::as_ref)));
+    Ok(exit_code::SUCCESS)
+}
+
+/// The skills that can be called, each once.
+fn skills(registry: &Registry, printer: &Printer) -> Vec<Arc<Skill>> {
+    let listing = registry.list();
+    for problem in &listing.problems {
+        printer.warning(&problem.to_string());
+    }
+    let seen = (listing.skills.into_iter()).filter(|listed| listed.hidden_by.is_none());
+    let mut skills = Vec::new();
+    for listed in seen {
+        match listed.outcome {
+            Ok(skill) => skills.push(skill),
+            Err(problem) => printer.warning(&format!("`{}` is left out: {problem}", listed.id)),
+        }
+    }
+    skills
+}
 
 /// The gate that the flags ask for; none where they ask for nothing, so that Cedar is not touched.
 pub(super) fn gate(
@@ -59,7 +98,7 @@ fn read(path: &Path) -> Result<Vec<PolicyFile>, CommandError> {
         } else {
             Kind::Invalid
         };
-        CommandError::new(kind, error).hint("nothing was run; give another `--policy`")
+        CommandError::new(kind, error)
     })
 }
 
