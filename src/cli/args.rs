@@ -196,6 +196,12 @@ pub struct RunArgs {
     /// What may be called at all.
     #[command(flatten)]
     pub policy: PolicyArgs,
+    /// Approve a critical step in advance, by its `step_id` or name; may be given more than once
+    ///
+    /// Others are asked about on the terminal before they start; where there is none, the plan is rejected.
+    #[arg(long, env = "OBS_APPROVE", hide_env_values = true, value_name = "STEP")]
+    #[arg(help_heading = "Policy")]
+    pub approve: Vec<String>,
     /// How long things may take.
     #[command(flatten)]
     pub time: TimeArgs,
@@ -220,6 +226,7 @@ Examples:
   obs run plan.yaml --set count=3             give the plan's input `count`
   obs run plan.yaml --policy ci.cedar         run it where the policies permit every step
   obs run plan.yaml --allow 'core/*' --max-risk info
+  obs run plan.yaml --approve deploy          approve the critical step `deploy` in advance
   obs run plan.yaml --jobs 8 --fail-fast      eight steps at once, until one fails
   obs run plan.yaml --resume                  go on where its last run ended
   obs run plan.yaml --log run.jsonl --progress lines -q

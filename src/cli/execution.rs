@@ -16,9 +16,9 @@ use crate::policy::CedarGate;
 use crate::process::{Launcher, RunClock, Zygote, ignore_file_size_signal};
 use crate::report::{ReportOptions, ReportOutcome, Reporter, ReporterHandle};
 use crate::runtime::{
-    BaseEnvironment, Cause, Controller, ExecutionContext, FilesPlace, NativeExecutor, PolicyGate,
-    ProvenPlan, RunControl, RunDirs, RunOutcome, SandboxPolicy, Signals, SkillExecutor as _,
-    Verdict,
+    Approver, BaseEnvironment, Cause, Controller, ExecutionContext, FilesPlace, NativeExecutor,
+    PolicyGate, ProvenPlan, RunControl, RunDirs, RunOutcome, SandboxPolicy, Signals,
+    SkillExecutor as _, Verdict,
     engine::{self, Conduct},
 };
 use crate::skill::Skill;
@@ -55,6 +55,8 @@ pub(super) struct Execution {
     pub(super) identity: IdentityArgs,
     /// The policies in force.
     pub(super) gate: Option<CedarGate>,
+    /// Who approves what can do real harm.
+    pub(super) approver: Arc<dyn Approver>,
     /// What is shown.
     pub(super) report: ReportOptions,
     /// How skills are confined.
@@ -173,6 +175,7 @@ impl Execution {
             breaker: &breaker,
             provenance: self.memory.provenance.clone(),
             reused: self.memory.reused.clone(),
+            approver: Arc::clone(&self.approver),
             gate: self.gate.as_ref().map(|gate| gate as &dyn PolicyGate),
             events,
             conduct: self.conduct,

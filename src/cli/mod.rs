@@ -1,8 +1,9 @@
 //! The command line: from arguments to an exit code.
 //!
 //! Invariant: the outermost room. Nothing imports it, it alone ends in an exit code, and only
-//! [`printer`] writes to the terminal.
+//! [`printer`] writes to standard output and standard error.
 
+mod approver;
 mod args;
 mod circuits;
 mod confine;

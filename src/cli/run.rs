@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::approver::{self, TerminalApprover};
 use super::args::{OutputArgs, RunArgs, StateArgs};
 use super::error::{CommandError, Kind};
 use super::execution::{Execution, start_zygote};
@@ -56,7 +57,7 @@ pub(super) fn run(args: RunArgs, state: &StateArgs, printer: &Printer) -> Outcom
         );
     }
     say_warnings(&loaded, printer);
-    check_print(&args, &plan)?;
+    check_names(&args, &plan)?;
     let subject = memory::Subject {
         plan: &plan,
         skills: &proof.skills,
@@ -65,6 +66,7 @@ pub(super) fn run(args: RunArgs, state: &StateArgs, printer: &Printer) -> Outcom
     };
     let memory = Memory::of_run(&args, state, &subject, base, printer)?;
     let execution = Execution {
+        approver: Arc::new(TerminalApprover::new(&args)),
         plan,
         skills: proof.skills,
         environment,
@@ -96,7 +98,7 @@ fn rehearse(
         }
     }
     say_warnings(loaded, printer);
-    check_print(args, plan)?;
+    check_names(args, plan)?;
     Ok(dry_run::show(plan, workspace, args.output.format, printer))
 }
 
@@ -126,8 +128,9 @@ fn report_options(
     }
 }
 
-/// `--print` must name a step before anything runs.
-fn check_print(args: &RunArgs, plan: &ProvenPlan) -> Result<(), CommandError> {
+/// `--print` and `--approve` must name steps before anything runs.
+fn check_names(args: &RunArgs, plan: &ProvenPlan) -> Result<(), CommandError> {
+    approver::check_names(&args.approve, plan)?;
     let Some(print) = &args.output.print else {
         return Ok(());
     };

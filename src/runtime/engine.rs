@@ -8,20 +8,23 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
+use super::approval::Asked;
+use super::gate::Denial;
 use super::schedule::{Next, Schedule};
 use super::step::{Ground, Over, Turn, Unlogged};
 use super::verdict::{Verdict, reason_of, stops_the_plan};
 use super::{
-    CircuitBreaker, ExecutionContext, ExecutionLogger, LogError, PlanEnd, PlanStart, PolicyGate,
-    ProvenPlan, ProvenStep, Provenance, Reused, RunControl, RunEnd, RunOutcome, SkillExecutor,
-    UnloggedStep, judge,
+    Approver, CircuitBreaker, ExecutionContext, ExecutionLogger, LogError, PlanEnd, PlanStart,
+    PolicyGate, ProvenPlan, ProvenStep, Provenance, Reused, RunControl, RunEnd, RunOutcome,
+    SkillExecutor, UnloggedStep, judge,
 };
 use crate::event::{EventSender, RunEvent, RunStarted, StepHeader};
 
@@ -38,6 +41,8 @@ pub struct Run<'r, L, B> {
     pub reused: Vec<Option<Reused>>,
     /// The policies in force; none where everything is permitted.
     pub gate: Option<&'r dyn PolicyGate>,
+    /// Who approves what can do real harm.
+    pub approver: Arc<dyn Approver>,
     /// Who is told.
     pub events: &'r EventSender,
     /// How steps are run.
@@ -81,6 +86,8 @@ pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreake
         context,
         run,
         control,
+        approvals: RefCell::default(),
+        asking: Mutex::new(()),
         halt: watch::Sender::new(None),
         records: RefCell::new(vec![None; plan.steps.len()]),
     };
@@ -96,7 +103,7 @@ pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreake
     if let Err(error) = engine.start().await {
         engine.end = Some(RunEnd::LogFailed(error));
     } else {
-        engine.judge();
+        engine.judge().await;
         engine.steps().await;
         engine.rest().await;
     }
@@ -112,8 +119,8 @@ struct Engine<'r, E, L, B> {
     head: String,
     /// Why no more steps start, once a step says so.
     decided: Option<String>,
-    /// The steps that were denied before the first one started, with the reasons.
-    denied: BTreeMap<usize, String>,
+    /// The steps that were denied before the first one started.
+    denied: BTreeMap<usize, Denial>,
     /// Set as soon as something other than a step's failure has ended the run.
     end: Option<RunEnd>,
 }
@@ -151,18 +158,55 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
         Ok(())
     }
 
-    /// Asks about the whole plan. Where one step is denied, none starts.
-    fn judge(&mut self) {
+    /// Asks about the whole plan: policies first, then a person. Where one step is denied, none starts.
+    async fn judge(&mut self) {
         let Ground { plan, run, .. } = self.ground;
-        let Some(gate) = run.gate else { return };
-        let decisions = judge(gate, plan).into_iter().enumerate();
-        self.denied = decisions
-            .filter_map(|(index, decision)| Some((index, decision.denial(&plan.steps[index])?)))
-            .collect();
+        if let Some(gate) = run.gate {
+            let decisions = judge(gate, plan).into_iter().enumerate();
+            self.denied = decisions
+                .filter_map(|(index, decision)| {
+                    let reason = decision.denial(&plan.steps[index])?;
+                    Some((index, Denial::by_policy(reason)))
+                })
+                .collect();
+        }
+        if self.denied.is_empty() {
+            self.approve().await;
+        }
         if let Some((first, _)) = self.denied.first_key_value() {
             self.decided = Some(format!("`{}` is not permitted", plan.steps[*first].label));
             self.schedule.clear();
         }
+    }
+
+    /// Has the steps approved that want it and hold no references; those that do are asked about when
+    /// these are resolved. What can be said without asking anybody, is said of all.
+    async fn approve(&mut self) {
+        let Ground { plan, context, .. } = self.ground;
+        for index in 0..plan.steps.len() {
+            if let Asked::Refused(reason) = self.ground.foresee(index) {
+                self.denied.insert(index, Denial::not_approved(reason));
+            }
+        }
+        let clock = context.clock();
+        let start = clock.now();
+        for (index, step) in plan.steps.iter().enumerate() {
+            if !self.denied.is_empty() || self.end.is_some() {
+                break;
+            }
+            if step.template.is_some() {
+                continue;
+            }
+            match self.ground.approved(index, &step.shown_arguments).await {
+                Asked::Free => {}
+                Asked::Refused(reason) => {
+                    self.denied.insert(index, Denial::not_approved(reason));
+                }
+                Asked::Signal(signal) => self.end = Some(RunEnd::Signal(signal)),
+            }
+        }
+        // Nothing runs meanwhile: a person may take their time.
+        clock.add_suspended(clock.elapsed(start));
     }
 
     /// Starts what may start, and waits for one of those that run, until there is neither.

@@ -125,6 +125,29 @@ impl Decision {
     }
 }
 
+/// What keeps a step from being made, and what to try.
+pub(super) struct Denial {
+    pub(super) reason: String,
+    pub(super) hint: Option<String>,
+}
+
+impl Denial {
+    /// Policies said no.
+    pub(super) fn by_policy(reason: String) -> Self {
+        let hint =
+            "`obs policy test PLAN` with the same flags shows what the policies say of each step";
+        Self {
+            reason,
+            hint: Some(hint.to_owned()),
+        }
+    }
+
+    /// Nobody said yes; the reason tells how to.
+    pub(super) fn not_approved(reason: String) -> Self {
+        Self { reason, hint: None }
+    }
+}
+
 /// Asks about every step of `plan`, before anything runs.
 pub fn judge(gate: &dyn PolicyGate, plan: &ProvenPlan) -> Vec<Decision> {
     let steps = plan.steps.iter().enumerate();

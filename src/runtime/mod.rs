@@ -6,6 +6,7 @@
 //! line: [`prove`] (plan and skills to a [`ProvenPlan`]), [`engine`] (whose turn it is), `step` (one
 //! step's life), an executor (one attempt), [`RunOutcome`] (what happened).
 
+mod approval;
 mod breaker;
 mod call;
 mod confine;
@@ -37,6 +38,7 @@ mod signals;
 mod step;
 mod verdict;
 
+pub use approval::{Approval, ApprovalRequest, ApprovedBy, Approver};
 pub use breaker::{Admission, CircuitBreaker, CircuitState, NoBreaker, Permit, Refusal};
 pub use call::Call;
 pub use confine::SandboxPolicy;

@@ -6,15 +6,17 @@
 //! on one thread and share nothing but the [`Ground`] that they stand on.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
+use super::approval::Asked;
 use super::call::Call;
 use super::engine::Run;
-use super::gate::judge_resolved;
+use super::gate::{Denial, judge_resolved};
 use super::record::{self, Ending};
 use super::repeat::{Answer, Attempts};
 use super::resolve::Unresolved;
@@ -24,7 +26,7 @@ use super::{
     StepStart, UnloggedStep,
 };
 use crate::event::{EndReason, RunEvent, StepDetail};
-use crate::model::{ExecutionLogRecord, StepStatus};
+use crate::model::{ErrorCode, ExecutionLogRecord, StepStatus};
 use crate::process::Stop;
 
 /// How long the log may take for one entry.
@@ -33,10 +35,6 @@ const LOG_PATIENCE: Duration = Duration::from_secs(30);
 /// The same after a second signal.
 const LOG_PATIENCE_WHEN_FORCED: Duration = Duration::from_secs(2);
 
-/// What to try where a policy said no.
-const WHY: &str =
-    "`obs policy test PLAN` with the same flags shows what the policies say of each step";
-
 /// What the steps of a run share.
 pub(super) struct Ground<'r, E, L, B> {
     pub(super) executor: &'r E,
@@ -44,6 +42,10 @@ pub(super) struct Ground<'r, E, L, B> {
     pub(super) context: &'r ExecutionContext,
     pub(super) run: Run<'r, L, B>,
     pub(super) control: RunControl,
+    /// Who approved steps, by their indices.
+    pub(super) approvals: RefCell<BTreeMap<usize, String>>,
+    /// Held while somebody is asked.
+    pub(super) asking: Mutex<()>,
     /// Why the steps that run are to end, once something other than a signal or time says so.
     pub(super) halt: watch::Sender<Option<String>>,
     /// The records of the steps that are over, by the steps' indices.
@@ -55,8 +57,8 @@ pub(super) enum Turn {
     Run,
     /// It does not run, for this reason.
     Skip(String),
-    /// It may not be made, for this reason.
-    Deny(String),
+    /// It may not be made.
+    Deny(Denial),
 }
 
 /// A step that is over.
@@ -106,10 +108,10 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
                 let record = record::skipped(self.context, index, step, &reason);
                 return self.not_run(record, None).await;
             }
-            Turn::Deny(reason) => {
+            Turn::Deny(denial) => {
                 let arguments = step.shown_arguments.clone();
-                let record = record::denied(self.context, index, step, &reason, arguments);
-                return self.not_run(record, Some(WHY.to_owned())).await;
+                let record = record::denied(self.context, index, step, &denial.reason, arguments);
+                return self.not_run(record, denial.hint).await;
             }
         }
         let call = match self.call(step) {
@@ -124,9 +126,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
             let record = record::reused(self.context, index, step, reused, call.shown);
             return self.not_run(record, None).await;
         }
-        if let Some(reason) = self.denial(index, &call) {
-            let record = record::denied(self.context, index, step, &reason, call.shown);
-            return self.not_run(record, Some(WHY.to_owned())).await;
+        if let Some(over) = self.barred(index, &call).await {
+            return over;
         }
         match self.admission(step).await {
             Ok(Admission::Allowed(permit)) => self.run(index, step, call, permit).await,
@@ -142,12 +143,50 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
         }
     }
 
-    /// Why the step may not be made, now that its arguments are known. One that always were was asked
-    /// about with the whole plan.
+    /// What becomes of a step that may not be made, or may not yet be known to be, now that its arguments
+    /// are known: policies first, then a person.
+    async fn barred(&self, index: usize, call: &Call) -> Option<Over> {
+        let denial = match self.denial(index, call) {
+            Some(reason) => Denial::by_policy(reason),
+            None => match self.approved(index, &call.shown).await {
+                Asked::Free => return None,
+                Asked::Refused(reason) => Denial::not_approved(reason),
+                Asked::Signal(signal) => return Some(self.canceled(index, call, signal).await),
+            },
+        };
+        let (step, arguments) = (&self.plan.steps[index], call.shown.clone());
+        let record = record::denied(self.context, index, step, &denial.reason, arguments);
+        Some(self.not_run(record, denial.hint).await)
+    }
+
+    /// Why policies deny the step. One whose arguments always were known was asked about with the plan.
     fn denial(&self, index: usize, call: &Call) -> Option<String> {
         let step = &self.plan.steps[index];
         let gate = self.run.gate.filter(|_| step.template.is_some())?;
         judge_resolved(gate, self.plan, index, &call.arguments).denial(step)
+    }
+
+    /// A step that a signal ended while somebody was asked about it.
+    async fn canceled(&self, index: usize, call: &Call, signal: i32) -> Over {
+        let step = &self.plan.steps[index];
+        let code = ErrorCode::Canceled;
+        let answer = Answer {
+            result: record::not_started(code, String::new()),
+            by: step,
+            is_by_fallback: false,
+            shown: call.shown.clone(),
+            ending: None,
+            before: None,
+        };
+        let finished = record::Finished {
+            ending: Some(Ending::Signal(signal)),
+            ..record::Finished::at_once(answer)
+        };
+        let record = record::finished(self.context, index, finished);
+        Over {
+            end: Some(RunEnd::Signal(signal)),
+            ..self.not_run(record, None).await
+        }
     }
 
     /// A step for which nothing was started.
@@ -216,6 +255,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
             duration: self.context.clock().elapsed(start),
             ending: ended.ending,
             answer,
+            approved_by: self.approvals.borrow().get(&index).cloned(),
         };
         let record = record::finished(self.context, index, finished);
         let kept = match self.tell_breaker(step, permit, &record).await {

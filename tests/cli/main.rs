@@ -8,6 +8,7 @@
 
 mod support;
 
+mod approval;
 mod circuits;
 mod confinement;
 mod endings;
