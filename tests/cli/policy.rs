@@ -239,3 +239,31 @@ fn policies_are_checked_against_the_skills() {
         "{schema}"
     );
 }
+
+#[test]
+fn tenants_share_no_scratch_and_know_who_they_are() {
+    let script = "ls -A \"$TMPDIR\" \"$HOME\" | grep left && exit 1; touch \"$TMPDIR/left\" \"$HOME/left\"\n\
+                  printf '[\"%s\", \"%s\", \"%s\"]' \"$TMPDIR\" \"$OBS_TENANT_ID\" \"$OBS_USER_ID\"";
+    let case = Case::new()
+        .sh_skill("leaves", script, "")
+        .plan("- {name: leaves, type: skill}\n");
+    let run = |tenant: &str, user: &str| {
+        let args = [
+            "run",
+            "plan.yaml",
+            "--format",
+            "jsonl",
+            "--tenant-id",
+            tenant,
+            "--user-id",
+            user,
+        ];
+        let output = case.run(&args).expect_code(0);
+        let record = output.records().remove(0);
+        assert_eq!(record["output"][1], tenant);
+        assert_eq!(record["output"][2], user);
+        record["output"][0].clone()
+    };
+    let (one, other) = (run("acme", "ann"), run("other", "bob"));
+    assert_ne!(one, other);
+}
