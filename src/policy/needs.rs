@@ -89,6 +89,11 @@ fn look(form: &Value, needs: &mut Needs) {
                     "." | "has" => look_at_attribute(key, inner, needs),
                     // A constant, whatever it is made of.
                     "Value" => {}
+                    // Its keys are the policy's own words.
+                    "Record" => {
+                        let fields = inner.as_object().into_iter().flatten();
+                        fields.for_each(|(_, field)| look(field, needs));
+                    }
                     _ => look(inner, needs),
                 }
             }

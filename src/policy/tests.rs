@@ -213,6 +213,9 @@ const REFERENCES: &[Row] = &[
     (GIVEN, "@id(\"f\") forbid(principal, action, resource) when { context.arguments has n && context.arguments.n == 4 };", "", "", Permitted, &["all"]),
     (GIVEN, "@id(\"f\") forbid(principal, action, resource) when { context.arguments_json like \"*3*\" };", "", "", Waits, &[]),
     (GIVEN, "@id(\"f\") forbid(principal, action, resource) when { context == {} };", "", "", Waits, &[]),
+    (GIVEN, "@id(\"f\") forbid(principal, action, resource) when { {Value: context.arguments.url} == {Value: \"x\"} };", "", "", Waits, &[]),
+    (GIVEN, "@id(\"f\") forbid(principal, action, resource) when { [context.arguments].contains({url: \"x\"}) };", "", "", Waits, &[]),
+    (GIVEN, "@id(\"f\") forbid(principal, action, resource) when { if context has arguments then context.step_index == 7 else context.arguments[\"url\"] == \"x\" };", "", "", Waits, &[]),
     // A policy that hangs on what is unknown does not stand in the way of one that doesn't.
     (GIVEN, "@id(\"f\") forbid(principal, action, resource) when { context.arguments.url == \"x\" }; @id(\"g\") forbid(principal, action, resource) when { resource.net };", "", "", Forbidden, &["g"]),
     // It speaks of another skill.
