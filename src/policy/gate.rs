@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use cedar_policy::{
-    AuthorizationError, Authorizer, Context, Decision as CedarDecision, Entities, Entity,
+    AuthorizationError, Authorizer, Context, Decision as CedarDecision, Entities, Entity, Policy,
     PolicySet, Request, RestrictedExpression,
 };
 use serde_json::{Map, Value};
@@ -23,7 +23,6 @@ use crate::runtime::{Decision, Identity, PolicyGate, PolicyQuestion, Ruling};
 pub struct CedarGate {
     rules: Vec<Rule>,
     all: PolicySet,
-    scopes: PolicySet,
     principal: Vec<Entity>,
     identity: Identity,
     authorizer: Authorizer,
@@ -61,16 +60,13 @@ impl CedarGate {
         let mut rules = rules.unwrap_or_default();
         for (id, text) in short.policies(has_files) {
             let policy = text.parse().map_err(|error| fault(&error))?;
-            let rule = Rule::new(id, &policy);
-            rules.extend(rule.map(|rule| Rule {
-                is_short_form: true,
-                ..rule
-            }));
+            let mut rule = Rule::new(id, &policy);
+            rule.is_short_form = true;
+            rules.push(rule);
         }
         let set = |policies: Vec<_>| PolicySet::from_policies(policies).map_err(|e| fault(&e));
         Ok(Self {
             all: set(rules.iter().map(|rule| rule.policy.clone()).collect())?,
-            scopes: set(rules.iter().map(|rule| rule.scope.clone()).collect())?,
             principal: entity::principal(&identity).map_err(GateError)?,
             rules,
             identity,
@@ -85,27 +81,21 @@ impl CedarGate {
 
     fn judge(&self, question: &PolicyQuestion<'_>) -> Result<Decision, String> {
         let (request, entities) = self.request(question)?;
-        let open: Vec<&Rule> = self
-            .rules
-            .iter()
-            .filter(|rule| rule.needs_any(&question.unknown))
-            .collect();
-        if open.is_empty() {
+        if question.unknown.is_empty() {
             return Ok(self.ask(&self.all, &request, &entities).decision(false));
         }
-        let in_scope = self.ask(&self.scopes, &request, &entities).permits;
+        let (hanging, closed): (Vec<&Rule>, Vec<&Rule>) =
+            (self.rules.iter()).partition(|rule| rule.needs_any(&question.unknown));
+        let scopes = set_of(hanging.iter().filter_map(|rule| rule.scope()))?;
+        let in_scope = self.ask(&scopes, &request, &entities).permits;
         let in_scope: BTreeSet<&str> = in_scope.iter().map(String::as_str).collect();
-        let is_open = |rule: &&Rule| open.iter().any(|open| open.id == rule.id);
-        let waits = open.iter().any(|rule| in_scope.contains(&*rule.id));
-        let may_be_permitted =
-            (open.iter()).any(|rule| in_scope.contains(&*rule.id) && !rule.is_forbid());
-        let closed = self.rules.iter().filter(|rule| !is_open(rule));
-        let closed = PolicySet::from_policies(closed.map(|rule| rule.policy.clone()));
-        let closed = closed.map_err(|error| error.to_string())?;
-        let answer = self.ask(&closed, &request, &entities);
-        let decision = answer.decision(may_be_permitted);
+        let speaks = |rule: &&&Rule| rule.scope().is_none() || in_scope.contains(&*rule.id);
+        let open: Vec<&Rule> = hanging.iter().filter(speaks).copied().collect();
+        let may_be_permitted = open.iter().any(|rule| !rule.is_forbid());
+        let closed = set_of(closed.iter().map(|rule| &rule.policy))?;
+        let decision = (self.ask(&closed, &request, &entities)).decision(may_be_permitted);
         Ok(match decision.ruling {
-            Ruling::Permitted if waits => Decision::waits(),
+            Ruling::Permitted if !open.is_empty() => Decision::waits(),
             _ => decision,
         })
     }
@@ -184,6 +174,10 @@ impl Answer {
         }
         Decision::of(Ruling::NotPermitted, Vec::new())
     }
+}
+
+fn set_of<'p>(policies: impl Iterator<Item = &'p Policy>) -> Result<PolicySet, String> {
+    PolicySet::from_policies(policies.cloned()).map_err(|error| error.to_string())
 }
 
 fn json(arguments: &Map<String, Value>) -> String {

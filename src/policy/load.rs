@@ -123,11 +123,7 @@ fn read(source: Source, name: &str, taken: &mut BTreeMap<String, String>) -> Pol
                             .help("give each policy an `@id(\"…\")` of its own"),
                     );
                 }
-                rules.extend(Rule::new(id, policy));
-            }
-            if rules.len() < set.num_of_policies() {
-                let message = "Cedar can't tell the form of a policy";
-                problems.push(Problem::error("policy_form", Place::File, message));
+                rules.push(Rule::new(id, policy));
             }
         }
     }

@@ -5,6 +5,7 @@
 //! partial evaluation is experimental in the release that obs is built with.
 
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 use cedar_policy::{Effect, Policy, PolicyId};
 use serde_json::{Value, json};
@@ -19,9 +20,14 @@ pub struct Rule {
     /// A flag of the command line has become it.
     pub is_short_form: bool,
     pub(super) policy: Policy,
-    pub(super) needs: Needs,
-    /// Permits what the policy speaks of at all: its head, without its conditions.
-    pub(super) scope: Policy,
+    form: OnceLock<Form>,
+}
+
+/// What a policy is made of, looked at only where a step's arguments are not all known.
+#[derive(Debug, Clone)]
+struct Form {
+    /// None where Cedar can't tell the form: then it hangs on everything, and speaks of every step.
+    known: Option<(Needs, Policy)>,
 }
 
 /// The arguments that an answer hangs on.
@@ -34,22 +40,15 @@ pub(super) enum Needs {
 }
 
 impl Rule {
-    /// The rule that `policy` is, under another id; none where Cedar can't tell its form.
-    pub(super) fn new(id: String, policy: &Policy) -> Option<Self> {
-        let policy_id = PolicyId::new(&id);
-        let mut form = policy.to_json().ok()?;
-        let mut needs = Needs::Some(BTreeSet::new());
-        look(form.get("conditions")?, &mut needs);
-        form["conditions"] = json!([]);
-        form["effect"] = json!("permit");
-        Some(Self {
+    /// The rule that `policy` is, under another id.
+    pub(super) fn new(id: String, policy: &Policy) -> Self {
+        Self {
             text: policy.to_cedar().unwrap_or_default(),
-            scope: Policy::from_json(Some(policy_id.clone()), form).ok()?,
             is_short_form: false,
-            policy: policy.new_id(policy_id),
+            policy: policy.new_id(PolicyId::new(&id)),
             id,
-            needs,
-        })
+            form: OnceLock::new(),
+        }
     }
 
     /// True for a policy that forbids.
@@ -59,11 +58,34 @@ impl Rule {
 
     /// True where the answer hangs on an argument of these names.
     pub(super) fn needs_any(&self, unknown: &BTreeSet<String>) -> bool {
-        match &self.needs {
-            Needs::All => !unknown.is_empty(),
-            Needs::Some(names) => !names.is_disjoint(unknown),
+        match self.form().known.as_ref().map(|(needs, _)| needs) {
+            _ if unknown.is_empty() => false,
+            Some(Needs::Some(names)) => !names.is_disjoint(unknown),
+            Some(Needs::All) | None => true,
         }
     }
+
+    /// Permits what the policy speaks of at all: its head, without its conditions. None where that is not
+    /// known.
+    pub(super) fn scope(&self) -> Option<&Policy> {
+        self.form().known.as_ref().map(|(_, scope)| scope)
+    }
+
+    fn form(&self) -> &Form {
+        self.form.get_or_init(|| Form {
+            known: form_of(&self.policy),
+        })
+    }
+}
+
+fn form_of(policy: &Policy) -> Option<(Needs, Policy)> {
+    let mut form = policy.to_json().ok()?;
+    let mut needs = Needs::Some(BTreeSet::new());
+    look(form.get("conditions")?, &mut needs);
+    form["conditions"] = json!([]);
+    form["effect"] = json!("permit");
+    let scope = Policy::from_json(Some(policy.id().clone()), form).ok()?;
+    Some((needs, scope))
 }
 
 impl Needs {
