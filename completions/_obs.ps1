@@ -35,6 +35,7 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
             [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Say everything that is wrong with a plan, and run nothing')
             [CompletionResult]::new('graph', 'graph', [CompletionResultType]::ParameterValue, 'Draw which step of a plan waits for which')
             [CompletionResult]::new('skills', 'skills', [CompletionResultType]::ParameterValue, 'List, show, check, make and try skills')
+            [CompletionResult]::new('policy', 'policy', [CompletionResultType]::ParameterValue, 'Try policies: against the skills there are, and against a plan')
             [CompletionResult]::new('runs', 'runs', [CompletionResultType]::ParameterValue, 'List the runs that are kept, the newest first')
             [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Show the records of runs')
             [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Say whether records are still what they were when they were kept')
@@ -58,6 +59,12 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
             [CompletionResult]::new('--max-memory', '--max-memory', [CompletionResultType]::ParameterName, 'The most memory of each step''s processes together, in MiB; tightens the manifest')
             [CompletionResult]::new('--max-cpu', '--max-cpu', [CompletionResultType]::ParameterName, 'The most CPU time of each step''s processes together; tightens the manifest')
             [CompletionResult]::new('--max-processes', '--max-processes', [CompletionResultType]::ParameterName, 'The most processes of each step at the same time; tightens the manifest and the default of 512')
+            [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'Permit only what the Cedar policies of a file, or of a directory''s `*.cedar` files, permit')
+            [CompletionResult]::new('--allow', '--allow', [CompletionResultType]::ParameterName, 'Permit skills by their ids, `*` for any characters; may be given more than once')
+            [CompletionResult]::new('--deny', '--deny', [CompletionResultType]::ParameterName, 'Forbid skills by their ids, `*` for any characters; may be given more than once')
+            [CompletionResult]::new('--max-steps', '--max-steps', [CompletionResultType]::ParameterName, 'Forbid plans that have more steps')
+            [CompletionResult]::new('--max-risk', '--max-risk', [CompletionResultType]::ParameterName, 'Forbid steps of a higher risk: info, sensitive, clinical, critical')
+            [CompletionResult]::new('--approve', '--approve', [CompletionResultType]::ParameterName, 'Approve a critical step in advance, by its `step_id` or name; may be given more than once')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Bound on the whole run: replaces the default of 10m, caps the plan''s own')
             [CompletionResult]::new('--step-timeout', '--step-timeout', [CompletionResultType]::ParameterName, 'Bound on each step: replaces the default of 120s, caps what plan and manifest say')
             [CompletionResult]::new('--grace', '--grace', [CompletionResultType]::ParameterName, 'Time between SIGTERM and SIGKILL for skills that don''t say [default: 5s]')
@@ -96,6 +103,16 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
             [CompletionResult]::new('--set', '--set', [CompletionResultType]::ParameterName, 'Set an input of the plan; may be given more than once')
             [CompletionResult]::new('--inputs', '--inputs', [CompletionResultType]::ParameterName, 'Read inputs of the plan from a JSON or YAML file; `-` reads standard input')
             [CompletionResult]::new('--max-plan-size', '--max-plan-size', [CompletionResultType]::ParameterName, 'The largest plan that is read, in bytes')
+            [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'Permit only what the Cedar policies of a file, or of a directory''s `*.cedar` files, permit')
+            [CompletionResult]::new('--allow', '--allow', [CompletionResultType]::ParameterName, 'Permit skills by their ids, `*` for any characters; may be given more than once')
+            [CompletionResult]::new('--deny', '--deny', [CompletionResultType]::ParameterName, 'Forbid skills by their ids, `*` for any characters; may be given more than once')
+            [CompletionResult]::new('--max-steps', '--max-steps', [CompletionResultType]::ParameterName, 'Forbid plans that have more steps')
+            [CompletionResult]::new('--max-risk', '--max-risk', [CompletionResultType]::ParameterName, 'Forbid steps of a higher risk: info, sensitive, clinical, critical')
+            [CompletionResult]::new('--request-id', '--request-id', [CompletionResultType]::ParameterName, 'Your own id for the run [default: obs''s run id]')
+            [CompletionResult]::new('--assistant-id', '--assistant-id', [CompletionResultType]::ParameterName, 'The assistant that wrote the plan [default: the plan''s `assistant_id`]')
+            [CompletionResult]::new('--session-id', '--session-id', [CompletionResultType]::ParameterName, 'The session that the run belongs to')
+            [CompletionResult]::new('--tenant-id', '--tenant-id', [CompletionResultType]::ParameterName, 'The tenant')
+            [CompletionResult]::new('--user-id', '--user-id', [CompletionResultType]::ParameterName, 'The user')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected')
             [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]')
             [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Take warnings as errors')
@@ -236,6 +253,91 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
             break
         }
         'obs;skills;help;help' {
+            break
+        }
+        'obs;policy' {
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('schema', 'schema', [CompletionResultType]::ParameterValue, 'Print what policies can speak of, as a Cedar schema of the skills there are')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check policies: their syntax, and whether they speak of what there is')
+            [CompletionResult]::new('test', 'test', [CompletionResultType]::ParameterValue, 'Show what policies say of each step of a plan, and run nothing')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'obs;policy;schema' {
+            [CompletionResult]::new('--skills', '--skills', [CompletionResultType]::ParameterName, 'Look for skills below DIR first; may be given more than once')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'obs;policy;check' {
+            [CompletionResult]::new('--skills', '--skills', [CompletionResultType]::ParameterName, 'Look for skills below DIR first; may be given more than once')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How problems are shown')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'obs;policy;test' {
+            [CompletionResult]::new('--skills', '--skills', [CompletionResultType]::ParameterName, 'Look for skills below DIR first; may be given more than once')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How decisions are shown')
+            [CompletionResult]::new('--max-plan-size', '--max-plan-size', [CompletionResultType]::ParameterName, 'The largest plan that is read, in bytes')
+            [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'Permit only what the Cedar policies of a file, or of a directory''s `*.cedar` files, permit')
+            [CompletionResult]::new('--allow', '--allow', [CompletionResultType]::ParameterName, 'Permit skills by their ids, `*` for any characters; may be given more than once')
+            [CompletionResult]::new('--deny', '--deny', [CompletionResultType]::ParameterName, 'Forbid skills by their ids, `*` for any characters; may be given more than once')
+            [CompletionResult]::new('--max-steps', '--max-steps', [CompletionResultType]::ParameterName, 'Forbid plans that have more steps')
+            [CompletionResult]::new('--max-risk', '--max-risk', [CompletionResultType]::ParameterName, 'Forbid steps of a higher risk: info, sensitive, clinical, critical')
+            [CompletionResult]::new('--set', '--set', [CompletionResultType]::ParameterName, 'Set an input of the plan; may be given more than once')
+            [CompletionResult]::new('--inputs', '--inputs', [CompletionResultType]::ParameterName, 'Read inputs of the plan from a JSON or YAML file; `-` reads standard input')
+            [CompletionResult]::new('--request-id', '--request-id', [CompletionResultType]::ParameterName, 'Your own id for the run [default: obs''s run id]')
+            [CompletionResult]::new('--assistant-id', '--assistant-id', [CompletionResultType]::ParameterName, 'The assistant that wrote the plan [default: the plan''s `assistant_id`]')
+            [CompletionResult]::new('--session-id', '--session-id', [CompletionResultType]::ParameterName, 'The session that the run belongs to')
+            [CompletionResult]::new('--tenant-id', '--tenant-id', [CompletionResultType]::ParameterName, 'The tenant')
+            [CompletionResult]::new('--user-id', '--user-id', [CompletionResultType]::ParameterName, 'The user')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'obs;policy;help' {
+            [CompletionResult]::new('schema', 'schema', [CompletionResultType]::ParameterValue, 'Print what policies can speak of, as a Cedar schema of the skills there are')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check policies: their syntax, and whether they speak of what there is')
+            [CompletionResult]::new('test', 'test', [CompletionResultType]::ParameterValue, 'Show what policies say of each step of a plan, and run nothing')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'obs;policy;help;schema' {
+            break
+        }
+        'obs;policy;help;check' {
+            break
+        }
+        'obs;policy;help;test' {
+            break
+        }
+        'obs;policy;help;help' {
             break
         }
         'obs;runs' {
@@ -391,6 +493,7 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
             [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Say everything that is wrong with a plan, and run nothing')
             [CompletionResult]::new('graph', 'graph', [CompletionResultType]::ParameterValue, 'Draw which step of a plan waits for which')
             [CompletionResult]::new('skills', 'skills', [CompletionResultType]::ParameterValue, 'List, show, check, make and try skills')
+            [CompletionResult]::new('policy', 'policy', [CompletionResultType]::ParameterValue, 'Try policies: against the skills there are, and against a plan')
             [CompletionResult]::new('runs', 'runs', [CompletionResultType]::ParameterValue, 'List the runs that are kept, the newest first')
             [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Show the records of runs')
             [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Say whether records are still what they were when they were kept')
@@ -431,6 +534,21 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
             break
         }
         'obs;help;skills;run' {
+            break
+        }
+        'obs;help;policy' {
+            [CompletionResult]::new('schema', 'schema', [CompletionResultType]::ParameterValue, 'Print what policies can speak of, as a Cedar schema of the skills there are')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check policies: their syntax, and whether they speak of what there is')
+            [CompletionResult]::new('test', 'test', [CompletionResultType]::ParameterValue, 'Show what policies say of each step of a plan, and run nothing')
+            break
+        }
+        'obs;help;policy;schema' {
+            break
+        }
+        'obs;help;policy;check' {
+            break
+        }
+        'obs;help;policy;test' {
             break
         }
         'obs;help;runs' {

@@ -32,6 +32,7 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand validate 'Say everything that is wrong with a plan, and run nothing'
             cand graph 'Draw which step of a plan waits for which'
             cand skills 'List, show, check, make and try skills'
+            cand policy 'Try policies: against the skills there are, and against a plan'
             cand runs 'List the runs that are kept, the newest first'
             cand logs 'Show the records of runs'
             cand verify 'Say whether records are still what they were when they were kept'
@@ -54,6 +55,12 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand --max-memory 'The most memory of each step''s processes together, in MiB; tightens the manifest'
             cand --max-cpu 'The most CPU time of each step''s processes together; tightens the manifest'
             cand --max-processes 'The most processes of each step at the same time; tightens the manifest and the default of 512'
+            cand --policy 'Permit only what the Cedar policies of a file, or of a directory''s `*.cedar` files, permit'
+            cand --allow 'Permit skills by their ids, `*` for any characters; may be given more than once'
+            cand --deny 'Forbid skills by their ids, `*` for any characters; may be given more than once'
+            cand --max-steps 'Forbid plans that have more steps'
+            cand --max-risk 'Forbid steps of a higher risk: info, sensitive, clinical, critical'
+            cand --approve 'Approve a critical step in advance, by its `step_id` or name; may be given more than once'
             cand --timeout 'Bound on the whole run: replaces the default of 10m, caps the plan''s own'
             cand --step-timeout 'Bound on each step: replaces the default of 120s, caps what plan and manifest say'
             cand --grace 'Time between SIGTERM and SIGKILL for skills that don''t say [default: 5s]'
@@ -91,6 +98,16 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand --set 'Set an input of the plan; may be given more than once'
             cand --inputs 'Read inputs of the plan from a JSON or YAML file; `-` reads standard input'
             cand --max-plan-size 'The largest plan that is read, in bytes'
+            cand --policy 'Permit only what the Cedar policies of a file, or of a directory''s `*.cedar` files, permit'
+            cand --allow 'Permit skills by their ids, `*` for any characters; may be given more than once'
+            cand --deny 'Forbid skills by their ids, `*` for any characters; may be given more than once'
+            cand --max-steps 'Forbid plans that have more steps'
+            cand --max-risk 'Forbid steps of a higher risk: info, sensitive, clinical, critical'
+            cand --request-id 'Your own id for the run [default: obs''s run id]'
+            cand --assistant-id 'The assistant that wrote the plan [default: the plan''s `assistant_id`]'
+            cand --session-id 'The session that the run belongs to'
+            cand --tenant-id 'The tenant'
+            cand --user-id 'The user'
             cand --color 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected'
             cand --state-dir 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]'
             cand --strict 'Take warnings as errors'
@@ -217,6 +234,82 @@ set edit:completion:arg-completer[obs] = {|@words|
         &'obs;skills;help;run'= {
         }
         &'obs;skills;help;help'= {
+        }
+        &'obs;policy'= {
+            cand --color 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected'
+            cand --state-dir 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]'
+            cand -q 'Be silent on success; failures are always told'
+            cand --quiet 'Be silent on success; failures are always told'
+            cand -v 'Tell more: CPU and memory of each step'
+            cand --verbose 'Tell more: CPU and memory of each step'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand schema 'Print what policies can speak of, as a Cedar schema of the skills there are'
+            cand check 'Check policies: their syntax, and whether they speak of what there is'
+            cand test 'Show what policies say of each step of a plan, and run nothing'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'obs;policy;schema'= {
+            cand --skills 'Look for skills below DIR first; may be given more than once'
+            cand --color 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected'
+            cand --state-dir 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]'
+            cand -q 'Be silent on success; failures are always told'
+            cand --quiet 'Be silent on success; failures are always told'
+            cand -v 'Tell more: CPU and memory of each step'
+            cand --verbose 'Tell more: CPU and memory of each step'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'obs;policy;check'= {
+            cand --skills 'Look for skills below DIR first; may be given more than once'
+            cand --format 'How problems are shown'
+            cand --color 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected'
+            cand --state-dir 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]'
+            cand -q 'Be silent on success; failures are always told'
+            cand --quiet 'Be silent on success; failures are always told'
+            cand -v 'Tell more: CPU and memory of each step'
+            cand --verbose 'Tell more: CPU and memory of each step'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'obs;policy;test'= {
+            cand --skills 'Look for skills below DIR first; may be given more than once'
+            cand --format 'How decisions are shown'
+            cand --max-plan-size 'The largest plan that is read, in bytes'
+            cand --policy 'Permit only what the Cedar policies of a file, or of a directory''s `*.cedar` files, permit'
+            cand --allow 'Permit skills by their ids, `*` for any characters; may be given more than once'
+            cand --deny 'Forbid skills by their ids, `*` for any characters; may be given more than once'
+            cand --max-steps 'Forbid plans that have more steps'
+            cand --max-risk 'Forbid steps of a higher risk: info, sensitive, clinical, critical'
+            cand --set 'Set an input of the plan; may be given more than once'
+            cand --inputs 'Read inputs of the plan from a JSON or YAML file; `-` reads standard input'
+            cand --request-id 'Your own id for the run [default: obs''s run id]'
+            cand --assistant-id 'The assistant that wrote the plan [default: the plan''s `assistant_id`]'
+            cand --session-id 'The session that the run belongs to'
+            cand --tenant-id 'The tenant'
+            cand --user-id 'The user'
+            cand --color 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected'
+            cand --state-dir 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]'
+            cand -q 'Be silent on success; failures are always told'
+            cand --quiet 'Be silent on success; failures are always told'
+            cand -v 'Tell more: CPU and memory of each step'
+            cand --verbose 'Tell more: CPU and memory of each step'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'obs;policy;help'= {
+            cand schema 'Print what policies can speak of, as a Cedar schema of the skills there are'
+            cand check 'Check policies: their syntax, and whether they speak of what there is'
+            cand test 'Show what policies say of each step of a plan, and run nothing'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'obs;policy;help;schema'= {
+        }
+        &'obs;policy;help;check'= {
+        }
+        &'obs;policy;help;test'= {
+        }
+        &'obs;policy;help;help'= {
         }
         &'obs;runs'= {
             cand --status 'Only runs with this status; may be given more than once'
@@ -356,6 +449,7 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand validate 'Say everything that is wrong with a plan, and run nothing'
             cand graph 'Draw which step of a plan waits for which'
             cand skills 'List, show, check, make and try skills'
+            cand policy 'Try policies: against the skills there are, and against a plan'
             cand runs 'List the runs that are kept, the newest first'
             cand logs 'Show the records of runs'
             cand verify 'Say whether records are still what they were when they were kept'
@@ -387,6 +481,17 @@ set edit:completion:arg-completer[obs] = {|@words|
         &'obs;help;skills;new'= {
         }
         &'obs;help;skills;run'= {
+        }
+        &'obs;help;policy'= {
+            cand schema 'Print what policies can speak of, as a Cedar schema of the skills there are'
+            cand check 'Check policies: their syntax, and whether they speak of what there is'
+            cand test 'Show what policies say of each step of a plan, and run nothing'
+        }
+        &'obs;help;policy;schema'= {
+        }
+        &'obs;help;policy;check'= {
+        }
+        &'obs;help;policy;test'= {
         }
         &'obs;help;runs'= {
             cand prune 'Remove old runs with their records; what any of the flags keeps stays'

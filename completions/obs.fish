@@ -36,6 +36,7 @@ complete -c obs -n "__fish_obs_needs_command" -f -a "run" -d 'Prove a plan and r
 complete -c obs -n "__fish_obs_needs_command" -f -a "validate" -d 'Say everything that is wrong with a plan, and run nothing'
 complete -c obs -n "__fish_obs_needs_command" -f -a "graph" -d 'Draw which step of a plan waits for which'
 complete -c obs -n "__fish_obs_needs_command" -f -a "skills" -d 'List, show, check, make and try skills'
+complete -c obs -n "__fish_obs_needs_command" -f -a "policy" -d 'Try policies: against the skills there are, and against a plan'
 complete -c obs -n "__fish_obs_needs_command" -f -a "runs" -d 'List the runs that are kept, the newest first'
 complete -c obs -n "__fish_obs_needs_command" -f -a "logs" -d 'Show the records of runs'
 complete -c obs -n "__fish_obs_needs_command" -f -a "verify" -d 'Say whether records are still what they were when they were kept'
@@ -59,6 +60,15 @@ off\t'Confine nothing'"
 complete -c obs -n "__fish_obs_using_subcommand run" -l max-memory -d 'The most memory of each step\'s processes together, in MiB; tightens the manifest' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l max-cpu -d 'The most CPU time of each step\'s processes together; tightens the manifest' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l max-processes -d 'The most processes of each step at the same time; tightens the manifest and the default of 512' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l policy -d 'Permit only what the Cedar policies of a file, or of a directory\'s `*.cedar` files, permit' -r -F
+complete -c obs -n "__fish_obs_using_subcommand run" -l allow -d 'Permit skills by their ids, `*` for any characters; may be given more than once' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l deny -d 'Forbid skills by their ids, `*` for any characters; may be given more than once' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l max-steps -d 'Forbid plans that have more steps' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l max-risk -d 'Forbid steps of a higher risk: info, sensitive, clinical, critical' -r -f -a "info\t''
+sensitive\t''
+clinical\t''
+critical\t''"
+complete -c obs -n "__fish_obs_using_subcommand run" -l approve -d 'Approve a critical step in advance, by its `step_id` or name; may be given more than once' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l timeout -d 'Bound on the whole run: replaces the default of 10m, caps the plan\'s own' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l step-timeout -d 'Bound on each step: replaces the default of 120s, caps what plan and manifest say' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l grace -d 'Time between SIGTERM and SIGKILL for skills that don\'t say [default: 5s]' -r
@@ -101,6 +111,19 @@ complete -c obs -n "__fish_obs_using_subcommand validate" -l workspace -d 'The d
 complete -c obs -n "__fish_obs_using_subcommand validate" -l set -d 'Set an input of the plan; may be given more than once' -r
 complete -c obs -n "__fish_obs_using_subcommand validate" -l inputs -d 'Read inputs of the plan from a JSON or YAML file; `-` reads standard input' -r -F
 complete -c obs -n "__fish_obs_using_subcommand validate" -l max-plan-size -d 'The largest plan that is read, in bytes' -r
+complete -c obs -n "__fish_obs_using_subcommand validate" -l policy -d 'Permit only what the Cedar policies of a file, or of a directory\'s `*.cedar` files, permit' -r -F
+complete -c obs -n "__fish_obs_using_subcommand validate" -l allow -d 'Permit skills by their ids, `*` for any characters; may be given more than once' -r
+complete -c obs -n "__fish_obs_using_subcommand validate" -l deny -d 'Forbid skills by their ids, `*` for any characters; may be given more than once' -r
+complete -c obs -n "__fish_obs_using_subcommand validate" -l max-steps -d 'Forbid plans that have more steps' -r
+complete -c obs -n "__fish_obs_using_subcommand validate" -l max-risk -d 'Forbid steps of a higher risk: info, sensitive, clinical, critical' -r -f -a "info\t''
+sensitive\t''
+clinical\t''
+critical\t''"
+complete -c obs -n "__fish_obs_using_subcommand validate" -l request-id -d 'Your own id for the run [default: obs\'s run id]' -r
+complete -c obs -n "__fish_obs_using_subcommand validate" -l assistant-id -d 'The assistant that wrote the plan [default: the plan\'s `assistant_id`]' -r
+complete -c obs -n "__fish_obs_using_subcommand validate" -l session-id -d 'The session that the run belongs to' -r
+complete -c obs -n "__fish_obs_using_subcommand validate" -l tenant-id -d 'The tenant' -r
+complete -c obs -n "__fish_obs_using_subcommand validate" -l user-id -d 'The user' -r
 complete -c obs -n "__fish_obs_using_subcommand validate" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
@@ -199,6 +222,66 @@ complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcomma
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from help" -f -a "new" -d 'Write a manifest from a command'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from help" -f -a "run" -d 'Run one skill, with the same checks as a plan\'s step'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c obs -n "__fish_obs_using_subcommand policy; and not __fish_seen_subcommand_from schema check test help" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+always\t'Everywhere'
+never\t'Nowhere'"
+complete -c obs -n "__fish_obs_using_subcommand policy; and not __fish_seen_subcommand_from schema check test help" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand policy; and not __fish_seen_subcommand_from schema check test help" -s q -l quiet -d 'Be silent on success; failures are always told'
+complete -c obs -n "__fish_obs_using_subcommand policy; and not __fish_seen_subcommand_from schema check test help" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand policy; and not __fish_seen_subcommand_from schema check test help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c obs -n "__fish_obs_using_subcommand policy; and not __fish_seen_subcommand_from schema check test help" -f -a "schema" -d 'Print what policies can speak of, as a Cedar schema of the skills there are'
+complete -c obs -n "__fish_obs_using_subcommand policy; and not __fish_seen_subcommand_from schema check test help" -f -a "check" -d 'Check policies: their syntax, and whether they speak of what there is'
+complete -c obs -n "__fish_obs_using_subcommand policy; and not __fish_seen_subcommand_from schema check test help" -f -a "test" -d 'Show what policies say of each step of a plan, and run nothing'
+complete -c obs -n "__fish_obs_using_subcommand policy; and not __fish_seen_subcommand_from schema check test help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from schema" -l skills -d 'Look for skills below DIR first; may be given more than once' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from schema" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+always\t'Everywhere'
+never\t'Nowhere'"
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from schema" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from schema" -s q -l quiet -d 'Be silent on success; failures are always told'
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from schema" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from schema" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from check" -l skills -d 'Look for skills below DIR first; may be given more than once' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from check" -l format -d 'How problems are shown' -r -f -a "text\t'Snippets for people'
+json\t'One JSON array, enough for a model to repair its plan'
+github\t'GitHub workflow commands'"
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from check" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+always\t'Everywhere'
+never\t'Nowhere'"
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from check" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Be silent on success; failures are always told'
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l skills -d 'Look for skills below DIR first; may be given more than once' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l format -d 'How decisions are shown' -r -f -a "table\t'A table'
+json\t'JSON'"
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l max-plan-size -d 'The largest plan that is read, in bytes' -r
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l policy -d 'Permit only what the Cedar policies of a file, or of a directory\'s `*.cedar` files, permit' -r -F
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l allow -d 'Permit skills by their ids, `*` for any characters; may be given more than once' -r
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l deny -d 'Forbid skills by their ids, `*` for any characters; may be given more than once' -r
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l max-steps -d 'Forbid plans that have more steps' -r
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l max-risk -d 'Forbid steps of a higher risk: info, sensitive, clinical, critical' -r -f -a "info\t''
+sensitive\t''
+clinical\t''
+critical\t''"
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l set -d 'Set an input of the plan; may be given more than once' -r
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l inputs -d 'Read inputs of the plan from a JSON or YAML file; `-` reads standard input' -r -F
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l request-id -d 'Your own id for the run [default: obs\'s run id]' -r
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l assistant-id -d 'The assistant that wrote the plan [default: the plan\'s `assistant_id`]' -r
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l session-id -d 'The session that the run belongs to' -r
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l tenant-id -d 'The tenant' -r
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l user-id -d 'The user' -r
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+always\t'Everywhere'
+never\t'Nowhere'"
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Be silent on success; failures are always told'
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "schema" -d 'Print what policies can speak of, as a Cedar schema of the skills there are'
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "check" -d 'Check policies: their syntax, and whether they speak of what there is'
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "test" -d 'Show what policies say of each step of a plan, and run nothing'
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -l status -d 'Only runs with this status; may be given more than once' -r -f -a "running\t''
 success\t''
 failed\t''
@@ -307,22 +390,26 @@ complete -c obs -n "__fish_obs_using_subcommand man" -l state-dir -d 'Where runs
 complete -c obs -n "__fish_obs_using_subcommand man" -s q -l quiet -d 'Be silent on success; failures are always told'
 complete -c obs -n "__fish_obs_using_subcommand man" -s v -l verbose -d 'Tell more: CPU and memory of each step'
 complete -c obs -n "__fish_obs_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills runs logs verify circuits doctor completions man help" -f -a "run" -d 'Prove a plan and run it'
-complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills runs logs verify circuits doctor completions man help" -f -a "validate" -d 'Say everything that is wrong with a plan, and run nothing'
-complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills runs logs verify circuits doctor completions man help" -f -a "graph" -d 'Draw which step of a plan waits for which'
-complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills runs logs verify circuits doctor completions man help" -f -a "skills" -d 'List, show, check, make and try skills'
-complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills runs logs verify circuits doctor completions man help" -f -a "runs" -d 'List the runs that are kept, the newest first'
-complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills runs logs verify circuits doctor completions man help" -f -a "logs" -d 'Show the records of runs'
-complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills runs logs verify circuits doctor completions man help" -f -a "verify" -d 'Say whether records are still what they were when they were kept'
-complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills runs logs verify circuits doctor completions man help" -f -a "circuits" -d 'List the skills that keep failing, and call them again'
-complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills runs logs verify circuits doctor completions man help" -f -a "doctor" -d 'Show what this machine can enforce, found by trying'
-complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills runs logs verify circuits doctor completions man help" -f -a "completions" -d 'Print the completion script for a shell'
-complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills runs logs verify circuits doctor completions man help" -f -a "man" -d 'Print the manual page'
-complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills runs logs verify circuits doctor completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "run" -d 'Prove a plan and run it'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "validate" -d 'Say everything that is wrong with a plan, and run nothing'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "graph" -d 'Draw which step of a plan waits for which'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "skills" -d 'List, show, check, make and try skills'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "policy" -d 'Try policies: against the skills there are, and against a plan'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "runs" -d 'List the runs that are kept, the newest first'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "logs" -d 'Show the records of runs'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "verify" -d 'Say whether records are still what they were when they were kept'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "circuits" -d 'List the skills that keep failing, and call them again'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "doctor" -d 'Show what this machine can enforce, found by trying'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "completions" -d 'Print the completion script for a shell'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "man" -d 'Print the manual page'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from skills" -f -a "list" -d 'List all skills with their descriptions'
 complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from skills" -f -a "show" -d 'Show one skill: what it takes, gives, runs and may do'
 complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from skills" -f -a "check" -d 'Check the manifests of skills'
 complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from skills" -f -a "new" -d 'Write a manifest from a command'
 complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from skills" -f -a "run" -d 'Run one skill, with the same checks as a plan\'s step'
+complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "schema" -d 'Print what policies can speak of, as a Cedar schema of the skills there are'
+complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "check" -d 'Check policies: their syntax, and whether they speak of what there is'
+complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "test" -d 'Show what policies say of each step of a plan, and run nothing'
 complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from runs" -f -a "prune" -d 'Remove old runs with their records; what any of the flags keeps stays'
 complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from circuits" -f -a "reset" -d 'Close the circuit of a skill, so that it is called again'

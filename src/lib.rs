@@ -12,8 +12,10 @@
 //!    [`plan::Flow`] says which step waits for which, and where one uses what another gives.
 //! 3. [`skill::Registry`] finds the skills, [`runtime::prove`] proves the plan against them:
 //!    programs, arguments, inputs, references, environment, time. Until here nothing has run.
-//! 4. [`runtime::engine`] starts each step when its turn has come. A step's life owns time and
-//!    signals: references become values, and each attempt goes to a [`runtime::SkillExecutor`].
+//! 4. [`runtime::engine`] asks a [`policy`], where one is in force, about the whole plan, and a person
+//!    about what is critical. Then it starts each step when its turn has come. A step's life owns time
+//!    and signals: references become values, are asked about once more, and each attempt goes to a
+//!    [`runtime::SkillExecutor`].
 //! 5. [`runtime::NativeExecutor`] expands the skill's command and asks the [`process::Launcher`] for
 //!    a process tree of its own, fed, read, capped and ended whole.
 //! 6. The outcome becomes an [`model::ExecutionLogRecord`]. It is in the log ([`store`]) before
@@ -23,7 +25,7 @@
 //!
 //! # Rooms
 //!
-//! Imports go one way: `cli → {report, store} → runtime → {skill, process} → plan → model`.
+//! Imports go one way: `cli → {report, store, policy} → runtime → {skill, process} → plan → model`.
 //! [`event`] and [`model`] import nothing above them.
 //!
 //! The domain (plan, step, request, result, record, breaker) is that of the Go package
@@ -38,6 +40,7 @@ pub mod cli;
 pub mod event;
 pub mod model;
 pub mod plan;
+pub mod policy;
 pub mod process;
 pub mod report;
 pub mod runtime;

@@ -4,6 +4,7 @@
 //! given as `OBS_<FLAG>`; [`parse`](super::parse) says how the two go together.
 
 mod flow;
+mod policy;
 mod state;
 
 use std::path::PathBuf;
@@ -14,6 +15,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 pub(super) use self::flow::{GraphArgs, GraphFormat, InputArgs, OrderArgs};
+pub(super) use self::policy::{
+    PolicyArgs, PolicyCheckArgs, PolicyCommand, PolicySchemaArgs, PolicyTestArgs,
+};
 pub(super) use self::state::{
     BreakerChoice, CircuitsArgs, CircuitsCommand, LogsArgs, MemoryArgs, PruneArgs, RecordFormat,
     RunsArgs, RunsCommand, StateArgs, VerifyArgs,
@@ -63,7 +67,7 @@ Examples:
 Exit codes:
   0 success   1 a step failed   2 usage   65 plan invalid   66 file unreadable
   69 a skill can't be started   70 a fault in obs   71 over a limit   74 log not writable
-  75 a circuit is open   124 timeout   129, 130, 143 ended by SIGHUP, SIGINT, SIGTERM";
+  75 a circuit is open   77 a policy said no   124 timeout   129, 130, 143 ended by SIGHUP, SIGINT, SIGTERM";
 
 /// Flags that every verb knows.
 #[derive(Debug, Clone, Args)]
@@ -107,6 +111,9 @@ pub enum Command {
     /// List, show, check, make and try skills
     #[command(subcommand)]
     Skills(SkillsCommand),
+    /// Try policies: against the skills there are, and against a plan
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// List the runs that are kept, the newest first
     Runs(RunsArgs),
     /// Show the records of runs
@@ -188,6 +195,15 @@ pub struct RunArgs {
     /// What skills may touch and consume.
     #[command(flatten)]
     pub sandbox: SandboxArgs,
+    /// What may be called at all.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
+    /// Approve a critical step in advance, by its `step_id` or name; may be given more than once
+    ///
+    /// Others are asked about on the terminal before they start; where there is none, the plan is rejected.
+    #[arg(long, env = "OBS_APPROVE", hide_env_values = true, value_name = "STEP")]
+    #[arg(help_heading = "Policy")]
+    pub approve: Vec<String>,
     /// How long things may take.
     #[command(flatten)]
     pub time: TimeArgs,
@@ -210,6 +226,9 @@ Examples:
   obs run plan.yaml --print report.markdown > report.md
   obs run plan.yaml --timeout 5m --step-timeout 30s --keep-going
   obs run plan.yaml --set count=3             give the plan's input `count`
+  obs run plan.yaml --policy ci.cedar         run it where the policies permit every step
+  obs run plan.yaml --allow 'core/*' --max-risk info
+  obs run plan.yaml --approve deploy          approve the critical step `deploy` in advance
   obs run plan.yaml --jobs 8 --fail-fast      eight steps at once, until one fails
   obs run plan.yaml --resume                  go on where its last run ended
   obs run plan.yaml --log run.jsonl --progress lines -q
@@ -434,6 +453,12 @@ pub struct ValidateArgs {
     /// The largest plan that is read, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MAX_BYTES)]
     pub max_plan_size: u64,
+    /// What may be called at all.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
+    /// Who would ask.
+    #[command(flatten)]
+    pub identity: IdentityArgs,
 }
 
 const VALIDATE_EXAMPLES: &str = "\
@@ -443,7 +468,8 @@ Examples:
   obs validate plan.json --format json | jq '.[].fix'
   obs validate plan.yaml --format github      marks lines in a pull request
 
-Exits 0 when every plan may run, 65 when one may not, 66 when one can't be read.";
+Exits 0 when every plan may run, 65 when one is wrong, 66 when one can't be read, 77 when a policy
+rejects one.";
 
 /// How problems are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -102,6 +102,9 @@ fn step_text(text: &mut String, index: usize, step: &ProvenStep) {
         let between = format_duration(initial_backoff) + " to " + &format_duration(max_backoff);
         line("retry", &format!("{times}, after {between}"));
     }
+    if step.wants_approval() {
+        line("approval", "wanted before it starts: it is critical");
+    }
     if let Some(fallback) = &step.fallback {
         line("fallback", &fallback.skill_id);
     }

@@ -9,15 +9,16 @@ use super::error::{CommandError, Kind};
 use super::exit_code;
 use super::memory::Memory;
 use super::printer::Printer;
-use super::{Outcome, confine, panic};
+use super::{Outcome, confine, panic, policy};
 use crate::event::{self, EventSender, RunEvent, RunStatus, RunSummary};
 use crate::model::signal_name;
+use crate::policy::CedarGate;
 use crate::process::{Launcher, RunClock, Zygote, affordable_steps, ignore_file_size_signal};
 use crate::report::{ReportOptions, ReportOutcome, Reporter, ReporterHandle};
 use crate::runtime::{
-    BaseEnvironment, Cause, Controller, ExecutionContext, FilesPlace, Identity, NativeExecutor,
-    ProvenPlan, RunControl, RunDirs, RunOutcome, SandboxPolicy, Signals, SkillExecutor as _,
-    Verdict,
+    Approver, BaseEnvironment, Cause, Controller, ExecutionContext, FilesPlace, NativeExecutor,
+    PolicyGate, ProvenPlan, RunControl, RunDirs, RunOutcome, SandboxPolicy, Signals,
+    SkillExecutor as _, Verdict,
     engine::{self, Conduct},
 };
 use crate::skill::Skill;
@@ -52,6 +53,10 @@ pub(super) struct Execution {
     pub(super) memory: Memory,
     /// Who asks.
     pub(super) identity: IdentityArgs,
+    /// The policies in force.
+    pub(super) gate: Option<CedarGate>,
+    /// Who approves what can do real harm.
+    pub(super) approver: Arc<dyn Approver>,
     /// What is shown.
     pub(super) report: ReportOptions,
     /// How skills are confined.
@@ -158,7 +163,7 @@ impl Execution {
             executor.load_skill(Arc::clone(skill));
         }
         let context = ExecutionContext::new(
-            self.identity(run_id),
+            policy::identity(&self.identity, &self.plan.assistant_id, run_id),
             run_id.clone(),
             self.plan.timeout.duration,
             launcher.clock().clone(),
@@ -170,6 +175,8 @@ impl Execution {
             breaker: &breaker,
             provenance: self.memory.provenance.clone(),
             reused: self.memory.reused.clone(),
+            approver: Arc::clone(&self.approver),
+            gate: self.gate.as_ref().map(|gate| gate as &dyn PolicyGate),
             events,
             conduct: Conduct {
                 jobs: affordable_steps(self.conduct.jobs),
@@ -183,24 +190,6 @@ impl Execution {
         let verdict = Verdict::of(&outcome.end, &outcome.records, &self.plan.steps);
         dirs.finish(verdict.status == RunStatus::Success);
         outcome
-    }
-
-    fn identity(&self, run_id: &str) -> Identity {
-        let flags = &self.identity;
-        let or_empty = |flag: &Option<String>| flag.clone().unwrap_or_default();
-        Identity {
-            request_id: flags
-                .request_id
-                .clone()
-                .unwrap_or_else(|| run_id.to_owned()),
-            assistant_id: flags
-                .assistant_id
-                .clone()
-                .unwrap_or_else(|| self.plan.assistant_id.clone()),
-            session_id: or_empty(&flags.session_id),
-            tenant_id: or_empty(&flags.tenant_id),
-            user_id: or_empty(&flags.user_id),
-        }
     }
 }
 

@@ -1,8 +1,9 @@
 //! The command line: from arguments to an exit code.
 //!
 //! Invariant: the outermost room. Nothing imports it, it alone ends in an exit code, and only
-//! [`printer`] writes to the terminal.
+//! [`printer`] writes to standard output and standard error.
 
+mod approver;
 mod args;
 mod circuits;
 mod confine;
@@ -18,6 +19,7 @@ mod logs;
 mod memory;
 mod panic;
 mod parse;
+mod policy;
 pub mod printer;
 mod problems;
 mod resume;
@@ -92,6 +94,7 @@ fn dispatch(command: Command, state: &StateArgs, printer: &Printer) -> Outcome {
         Command::Validate(args) => validate::validate(&args, printer),
         Command::Graph(args) => Ok(graph::graph(&args, printer)),
         Command::Skills(command) => skills::skills(command, printer),
+        Command::Policy(command) => policy::policy(command, printer),
         Command::Runs(args) => runs::runs(&args, state, printer),
         Command::Logs(args) => logs::logs(&args, state, printer),
         Command::Verify(args) => verify::verify(&args, state, printer),

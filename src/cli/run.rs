@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use super::approver::{self, TerminalApprover};
 use super::args::{OutputArgs, RunArgs, StateArgs};
 use super::error::{CommandError, Kind};
 use super::execution::{Execution, start_zygote};
 use super::memory::{self, Memory};
 use super::printer::{Printer, Verbosity};
 use super::problems::{self, Finding};
-use super::{Outcome, confine, dry_run, exit_code, inputs, resume, roots};
+use super::{Outcome, confine, dry_run, exit_code, inputs, policy, resume, roots};
 use crate::plan::{self, LoadedPlan, Source, SourceError};
+use crate::policy::CedarGate;
 use crate::report::{Format, JsonDocument, ReportOptions, write_json_document};
 use crate::runtime::prove::{self, Question};
 use crate::runtime::{BaseEnvironment, ProvenPlan};
@@ -44,8 +46,12 @@ pub(super) fn run(args: RunArgs, state: &StateArgs, printer: &Printer) -> Outcom
     let (Some(plan), false) = (proof.plan, args.strict && !loaded.problems.is_empty()) else {
         return Ok(refuse(&loaded, &proof.not_loaded, &args, printer));
     };
+    let gate = policy::gate(&args.policy, &args.identity, &plan, printer)?;
+    if args.dry_run && is_denied(gate.as_ref(), &plan, &mut loaded) {
+        return Ok(refuse(&loaded, &[], &args, printer));
+    }
     say_warnings(&loaded, printer);
-    check_print(&args, &plan)?;
+    check_names(&args, &plan)?;
     let subject = memory::Subject {
         plan: &plan,
         skills: &proof.skills,
@@ -55,11 +61,11 @@ pub(super) fn run(args: RunArgs, state: &StateArgs, printer: &Printer) -> Outcom
         file: &args.plan,
     };
     if args.dry_run {
-        return dry_run(&args, state, &subject, base.as_ref(), printer);
+        return rehearse(&args, state, &subject, base.as_ref(), printer);
     }
     let memory = Memory::of_run(&args, state, &subject, base, printer)?;
-    let problems = warnings(loaded);
     let execution = Execution {
+        approver: Arc::new(TerminalApprover::new(&args)),
         plan,
         skills: proof.skills,
         environment,
@@ -67,15 +73,24 @@ pub(super) fn run(args: RunArgs, state: &StateArgs, printer: &Printer) -> Outcom
         run_dir: args.place.run_dir,
         memory,
         identity: args.identity,
-        report: report_options(args.output, problems, printer),
+        gate,
+        report: report_options(args.output, warnings(loaded), printer),
         sandbox,
         conduct: args.steps.conduct(),
     };
     execution.execute(zygote, printer)
 }
 
+/// True where policies are against the plan; then its problems say so.
+fn is_denied(gate: Option<&CedarGate>, plan: &ProvenPlan, loaded: &mut LoadedPlan) -> bool {
+    gate.is_some_and(|gate| {
+        policy::object(gate, plan, loaded);
+        loaded.problems.has_errors()
+    })
+}
+
 /// Shows what would run, and what of it would be taken over.
-fn dry_run(
+fn rehearse(
     args: &RunArgs,
     state: &StateArgs,
     subject: &memory::Subject<'_>,
@@ -127,8 +142,9 @@ fn report_options(
     }
 }
 
-/// `--print` must name a step before anything runs.
-fn check_print(args: &RunArgs, plan: &ProvenPlan) -> Result<(), CommandError> {
+/// `--print` and `--approve` must name steps before anything runs.
+fn check_names(args: &RunArgs, plan: &ProvenPlan) -> Result<(), CommandError> {
+    approver::check_names(&args.approve, plan)?;
     let Some(print) = &args.output.print else {
         return Ok(());
     };
@@ -184,7 +200,12 @@ fn refuse(
         document: &m.document,
         problems: &m.problems,
     }));
-    refuse_with(&findings, exit_code::INVALID, args, printer);
+    let code = if policy::is_all(&loaded.problems) {
+        exit_code::REJECTED
+    } else {
+        exit_code::INVALID
+    };
+    refuse_with(&findings, code, args, printer);
     let name = &loaded.document.source.name;
     let counts = problems::counts(&findings);
     let strict = if loaded.problems.has_errors() {
@@ -193,7 +214,7 @@ fn refuse(
         " (`--strict`)"
     };
     printer.error(&format!("`{name}` does not run: {counts}{strict}"), None);
-    exit_code::INVALID
+    code
 }
 
 fn refuse_with(findings: &[Finding<'_>], code: u8, args: &RunArgs, printer: &Printer) {
@@ -209,7 +230,11 @@ fn refuse_with(findings: &[Finding<'_>], code: u8, args: &RunArgs, printer: &Pri
         let problems: Vec<_> = findings.iter().flat_map(Finding::machine).collect();
         let document = JsonDocument {
             run_id: None,
-            status: "invalid",
+            status: if code == exit_code::REJECTED {
+                "rejected"
+            } else {
+                "invalid"
+            },
             exit_code: code,
             problems: &problems,
             records: &[],

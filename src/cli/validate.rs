@@ -6,7 +6,7 @@ use super::args::{ProblemFormat, ValidateArgs};
 use super::error::CommandError;
 use super::printer::{Printer, Verbosity};
 use super::problems::{self, Finding};
-use super::{Outcome, confine, exit_code, inputs, roots};
+use super::{Outcome, confine, exit_code, inputs, policy, roots};
 use crate::model::{Escaped, Severity};
 use crate::plan::{self, LoadedPlan, Source, SourceError};
 use crate::runtime::BaseEnvironment;
@@ -28,7 +28,7 @@ pub(super) fn validate(args: &ValidateArgs, printer: &Printer) -> Outcome {
     let checked: Vec<Checked> = args
         .plans
         .iter()
-        .map(|path| check(path, args, &workspace, &environment))
+        .map(|path| check(path, args, &workspace, &environment, printer))
         .collect::<Result<_, _>>()?;
     // A file that can't be read says more than one that is wrong.
     let code = checked
@@ -68,6 +68,7 @@ fn check(
     args: &ValidateArgs,
     workspace: &Path,
     environment: &BaseEnvironment,
+    printer: &Printer,
 ) -> Result<Checked, CommandError> {
     Ok(match Source::read(path, args.max_plan_size) {
         Err(error) => Checked::Unread(error),
@@ -87,6 +88,11 @@ fn check(
                 inputs: given.as_ref(),
             };
             let proof = prove::prove(&mut loaded, &question);
+            if let Some(plan) = &proof.plan
+                && let Some(gate) = policy::gate(&args.policy, &args.identity, plan, printer)?
+            {
+                policy::object(&gate, plan, &mut loaded);
+            }
             Checked::Read {
                 loaded: Box::new(loaded),
                 proof: Box::new(proof),
@@ -121,7 +127,9 @@ impl Checked {
                     .problems
                     .iter()
                     .any(|problem| fails(problem.severity));
-                if own || proof.plan.is_none() {
+                if policy::is_all(&loaded.problems) {
+                    exit_code::REJECTED
+                } else if own || proof.plan.is_none() {
                     exit_code::INVALID
                 } else {
                     exit_code::SUCCESS

@@ -13,6 +13,7 @@ mod problem;
 mod record;
 mod request;
 mod result;
+mod risk;
 mod signal;
 mod strict_json;
 mod usage;
@@ -28,6 +29,7 @@ pub use record::{
 };
 pub use request::ExecutionRequest;
 pub use result::{ExecutionResult, ExecutionStatus};
+pub use risk::RiskLevel;
 pub use signal::signal_name;
 pub use strict_json::{StrictJsonError, json_error_offset, strict_json};
 pub use usage::ResourceUsage;

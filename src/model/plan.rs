@@ -6,6 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::RiskLevel;
+
 /// A sequence of steps to achieve a goal.
 ///
 /// From the seed's `ExecutionPlan`. `crate::plan::load` makes one from a file, with the place of
@@ -76,6 +78,8 @@ pub struct ExecutionStep {
     pub continue_on_error: bool,
     /// JSON Schema that the output must satisfy.
     pub output_schema: Option<Value>,
+    /// How much harm the step can do, where that is more than its skill says of itself.
+    pub risk_level: Option<RiskLevel>,
     /// What a person would expect to see.
     pub expected_output: Option<String>,
     /// Names and `step_id`s of steps that must be over before this one; only in a graph.

@@ -84,6 +84,13 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// True where it stops the plan.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
 /// Problems as they are found, bounded: a hostile file can't make obs hold a million of them.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Problems {

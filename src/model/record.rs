@@ -55,6 +55,9 @@ pub struct ExecutionLogRecord {
     pub started_at: Timestamp,
     /// How often the skill was started.
     pub attempts: u32,
+    /// Who approved the step, where it wanted that: a person, and how they were asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved_by: Option<String>,
     /// The run whose result this is, where the step was not run again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reused_from: Option<String>,

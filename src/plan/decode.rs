@@ -260,18 +260,6 @@ impl<'d> Fields<'d> {
         Place::key(format!("{}/{}", self.node.pointer, escape_token(key)))
     }
 
-    /// Reports a key of the format that this version does not act on, so that it is never silently
-    /// ignored.
-    pub fn unsupported(&mut self, problems: &mut Problems, key: &'static str) {
-        if self.get(key).is_some() {
-            let message = format!("`{key}` is not supported by this version of obs");
-            problems.push(
-                Problem::error("unsupported", self.place_of_key(key), message)
-                    .help("remove it; obs refuses what it can't do rather than ignore it"),
-            );
-        }
-    }
-
     /// Reports every key that nobody asked for. Keys that begin with `x-` are free.
     pub fn finish(self, problems: &mut Problems) {
         for key in self.map.keys() {

@@ -25,7 +25,7 @@ impl Document {
     pub fn parse(source: Source) -> (Self, Problems) {
         if source.text.trim().is_empty() {
             let problem = empty_file("the file is empty");
-            return (Self::without_data(source), problem.into());
+            return (Self::of_text(source), problem.into());
         }
         let (parsed, problems) = match source.language {
             Language::Json => json::parse(&source.text),
@@ -42,13 +42,14 @@ impl Document {
             ),
             None if problems.is_empty() => {
                 let problem = empty_file("the file holds no data");
-                (Self::without_data(source), problem.into())
+                (Self::of_text(source), problem.into())
             }
-            None => (Self::without_data(source), problems),
+            None => (Self::of_text(source), problems),
         }
     }
 
-    fn without_data(source: Source) -> Self {
+    /// A text that is no data: only its places count.
+    pub fn of_text(source: Source) -> Self {
         Self {
             source,
             value: Value::Null,

@@ -10,7 +10,7 @@ use super::flow::Flow;
 use super::source::Source;
 use super::{mistaken, retry, validate};
 use crate::model::{
-    ExecutionPlan, ExecutionStep, Order, Place, Problem, Problems, SkillRef, StepType,
+    ExecutionPlan, ExecutionStep, Order, Place, Problem, Problems, RiskLevel, SkillRef, StepType,
 };
 
 /// The words of `order`.
@@ -188,7 +188,9 @@ fn step(index: usize, node: &Node<'_>, problems: &mut Problems) -> ExecutionStep
         .get("retry")
         .and_then(|node| retry::retry(&node, problems))
         .map(Box::new);
-    fields.unsupported(problems, "risk_level");
+    step.risk_level = fields
+        .get("risk_level")
+        .and_then(|node| node.choice(problems, &RiskLevel::WORDS));
     fields.finish(problems);
     step
 }

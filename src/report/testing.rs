@@ -133,6 +133,7 @@ pub(crate) fn record(index: usize, name: &str) -> ExecutionLogRecord {
         skill_version: None,
         started_at: Timestamp::from_second(1_700_000_000).unwrap(),
         attempts: 1,
+        approved_by: None,
         reused_from: None,
         arguments: serde_json::Map::new(),
         error_code: None,

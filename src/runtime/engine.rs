@@ -6,20 +6,25 @@
 //! waits for what is known to the `schedule`.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
+use super::approval::Asked;
+use super::gate::Denial;
 use super::schedule::{Next, Schedule};
 use super::step::{Ground, Over, Turn, Unlogged};
 use super::verdict::{Verdict, reason_of, stops_the_plan};
 use super::{
-    CircuitBreaker, ExecutionContext, ExecutionLogger, LogError, PlanEnd, PlanStart, ProvenPlan,
-    ProvenStep, Provenance, Reused, RunControl, RunEnd, RunOutcome, SkillExecutor, UnloggedStep,
+    Approver, CircuitBreaker, ExecutionContext, ExecutionLogger, LogError, PlanEnd, PlanStart,
+    PolicyGate, ProvenPlan, ProvenStep, Provenance, Reused, RunControl, RunEnd, RunOutcome,
+    SkillExecutor, UnloggedStep, judge,
 };
 use crate::event::{EventSender, RunEvent, RunStarted, StepDetail, StepHeader};
 use crate::model::ExecutionLogRecord;
@@ -35,6 +40,10 @@ pub struct Run<'r, L, B> {
     pub provenance: Provenance,
     /// Results of an earlier run, by the steps' indices. Empty where there is none.
     pub reused: Vec<Option<Reused>>,
+    /// The policies in force; none where everything is permitted.
+    pub gate: Option<&'r dyn PolicyGate>,
+    /// Who approves what can do real harm.
+    pub approver: Arc<dyn Approver>,
     /// Who is told.
     pub events: &'r EventSender,
     /// How steps are run.
@@ -78,6 +87,8 @@ pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreake
         context,
         run,
         control,
+        approvals: RefCell::default(),
+        asking: Mutex::new(()),
         halt: watch::Sender::new(None),
         records: RefCell::new(vec![None; plan.steps.len()]),
     };
@@ -88,11 +99,13 @@ pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreake
         head: String::new(),
         last_seq: 0,
         decided: None,
+        denied: BTreeMap::new(),
         end: None,
     };
     if let Err(error) = engine.start().await {
         engine.end = Some(RunEnd::LogFailed(error));
     } else {
+        engine.judge().await;
         engine.steps().await;
         engine.rest().await;
     }
@@ -109,6 +122,8 @@ struct Engine<'r, E, L, B> {
     last_seq: u64,
     /// Why no more steps start, once a step says so.
     decided: Option<String>,
+    /// The steps that were denied before the first one started.
+    denied: BTreeMap<usize, Denial>,
     /// Set as soon as something other than a step's failure has ended the run.
     end: Option<RunEnd>,
 }
@@ -149,6 +164,60 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
             self.ground.kept(record, StepDetail::default());
         }
         Ok(())
+    }
+
+    /// Asks about the whole plan: policies first, then a person. Where one step is denied, none starts. A
+    /// step whose result is taken over does not start, so nobody is asked about it.
+    async fn judge(&mut self) {
+        let Ground { plan, run, .. } = self.ground;
+        if let Some(gate) = run.gate {
+            let decisions = judge(gate, plan).into_iter().enumerate();
+            self.denied = decisions
+                .filter(|(index, _)| !self.ground.is_over(*index))
+                .filter_map(|(index, decision)| {
+                    let reason = decision.denial(&plan.steps[index])?;
+                    Some((index, Denial::by_policy(reason)))
+                })
+                .collect();
+        }
+        if self.denied.is_empty() {
+            self.approve().await;
+        }
+        if let Some((first, _)) = self.denied.first_key_value() {
+            self.decided = Some(format!("`{}` is not permitted", plan.steps[*first].label));
+            self.schedule.clear();
+        }
+    }
+
+    /// Has the steps approved that want it and hold no references; those that do are asked about when
+    /// these are resolved. What can be said without asking anybody, is said of all.
+    async fn approve(&mut self) {
+        let Ground { plan, context, .. } = self.ground;
+        let to_run = |index: &usize| !self.ground.is_over(*index);
+        for index in (0..plan.steps.len()).filter(to_run) {
+            if let Asked::Refused(reason) = self.ground.foresee(index) {
+                self.denied.insert(index, Denial::not_approved(reason));
+            }
+        }
+        let clock = context.clock();
+        let start = clock.now();
+        for (index, step) in plan.steps.iter().enumerate() {
+            if !self.denied.is_empty() || self.end.is_some() {
+                break;
+            }
+            if step.template.is_some() || self.ground.is_over(index) {
+                continue;
+            }
+            match self.ground.approved(index, &step.shown_arguments).await {
+                Asked::Free => {}
+                Asked::Refused(reason) => {
+                    self.denied.insert(index, Denial::not_approved(reason));
+                }
+                Asked::Signal(signal) => self.end = Some(RunEnd::Signal(signal)),
+            }
+        }
+        // Nothing runs meanwhile: a person may take their time.
+        clock.add_suspended(clock.elapsed(start));
     }
 
     /// Starts what may start, and waits for one of those that run, until there is neither.
@@ -257,7 +326,11 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
                 Some(end) => reason_of(end),
                 None => self.decided.clone().unwrap_or_default(),
             };
-            let over = self.ground.step(index, Turn::Skip(reason)).await;
+            let turn = match self.denied.remove(&index) {
+                Some(denial) => Turn::Deny(denial),
+                None => Turn::Skip(reason),
+            };
+            let over = self.ground.step(index, turn).await;
             self.note(over);
         }
     }

@@ -14,7 +14,7 @@ use super::*;
 use crate::event::{self, EventReceiver, RunEvent};
 use crate::model::{
     ErrorCode, ExecutionLogRecord, ExecutionRequest, ExecutionResult, ExecutionStatus, Order,
-    StepStatus, StepType,
+    RiskLevel, StepStatus, StepType,
 };
 use crate::plan::{Flow, StepFlow};
 use crate::process::{RunClock, Stop};
@@ -204,6 +204,8 @@ struct Bench {
     log: Log,
     fuse: Fuse,
     reused: Vec<Option<Reused>>,
+    gate: Option<gates::Fence>,
+    approver: Arc<dyn Approver>,
     fake: Fake,
     clock: RunClock,
     controller: Rc<Controller>,
@@ -236,6 +238,8 @@ impl Bench {
             log: Log::default(),
             fuse: Fuse::default(),
             reused: Vec::new(),
+            gate: None,
+            approver: Arc::new(ApprovedBy("test".to_owned())),
             fake: Fake::default(),
             clock: RunClock::new(),
             controller: Rc::new(controller),
@@ -256,6 +260,8 @@ impl Bench {
             breaker: &self.fuse,
             provenance: Provenance::default(),
             reused: self.reused.clone(),
+            approver: Arc::clone(&self.approver),
+            gate: self.gate.as_ref().map(|gate| gate as &dyn PolicyGate),
             events: &sender,
             conduct: self.conduct,
         };
@@ -283,6 +289,7 @@ fn step(skill: &str) -> ProvenStep {
         step_type: StepType::Skill,
         skill_id: skill.to_owned(),
         skill_version: None,
+        risk_level: RiskLevel::Info,
         skill: Arc::new(crate::skill::Builtin::Now.skill().unwrap()),
         arguments: serde_json::Map::new(),
         shown_arguments: serde_json::Map::new(),
@@ -314,6 +321,7 @@ fn statuses(outcome: &RunOutcome) -> Vec<&'static str> {
 }
 
 mod flows;
+mod gates;
 mod properties;
 mod retries;
 

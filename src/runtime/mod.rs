@@ -6,6 +6,7 @@
 //! line: [`prove`] (plan and skills to a [`ProvenPlan`]), [`engine`] (whose turn it is), `step` (one
 //! step's life), an executor (one attempt), [`RunOutcome`] (what happened).
 
+mod approval;
 mod breaker;
 mod call;
 mod confine;
@@ -18,6 +19,7 @@ mod environment;
 mod error;
 mod events_line;
 mod executor;
+mod gate;
 mod hidden;
 mod interpret;
 mod limit;
@@ -36,6 +38,7 @@ mod signals;
 mod step;
 mod verdict;
 
+pub use approval::{Approval, ApprovalRequest, ApprovedBy, Approver};
 pub use breaker::{Admission, CircuitBreaker, CircuitState, NoBreaker, Permit, Refusal};
 pub use call::Call;
 pub use confine::SandboxPolicy;
@@ -44,6 +47,7 @@ pub use control::{Controller, RunControl, SignalState};
 pub use environment::BaseEnvironment;
 pub use error::RuntimeError;
 pub use executor::{SkillExecutor, StepControl};
+pub use gate::{Decision, PolicyGate, PolicyQuestion, Ruling, judge};
 pub use limit::{Limit, LimitSource};
 pub use logger::{Begun, ExecutionLogger, LogError, PlanEnd, PlanStart, Provenance, StepStart};
 pub use native::NativeExecutor;

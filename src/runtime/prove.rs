@@ -20,7 +20,7 @@ use super::environment::BaseEnvironment;
 use super::hidden::shown_arguments;
 use super::native::wants_run_dir;
 use super::{Limit, LimitSource, ProvenPlan, ProvenStep, Retries};
-use crate::model::{ExecutionStep, Place, Problem, Problems, format_duration};
+use crate::model::{ExecutionStep, Place, Problem, Problems, RiskLevel, format_duration};
 use crate::plan::{LoadedPlan, Template};
 use crate::skill::{LoadProblem, Native, Permission, Places, Program, Registry, Schema, Skill};
 
@@ -203,6 +203,7 @@ impl Prover<'_> {
         let skill = self.skill(call, problems)?;
         check_type(&skill, call, problems);
         check_version(&skill, call, problems);
+        let risk_level = risk_level(&skill, call, problems);
         let timeout = self.step_limit(&skill, step, pointer, problems);
         let template = template.map(|template| inputs.fill(template, &skill, pointer, problems));
         let arguments = Arguments::of(step, template, &skill);
@@ -220,6 +221,7 @@ impl Prover<'_> {
             step_type: step.step_type,
             skill_id: skill.id.to_string(),
             skill_version: skill.manifest.version.clone(),
+            risk_level,
             arguments: arguments.known,
             shown_arguments,
             template: arguments.template,
@@ -501,6 +503,33 @@ fn check_version(skill: &Skill, call: &Call<'_>, problems: &mut Problems) {
             .expected(wanted)
             .got(has),
     );
+}
+
+/// The step's risk, which is its skill's or more.
+fn risk_level(skill: &Skill, call: &Call<'_>, problems: &mut Problems) -> RiskLevel {
+    let of_skill = skill.manifest.risk_level;
+    let Some(own) = call.step.risk_level else {
+        return of_skill;
+    };
+    if own < of_skill && !call.is_fallback {
+        let message = format!(
+            "the step says `risk_level: {}`, but `{}` is `{}`",
+            own.as_str(),
+            skill.id,
+            of_skill.as_str()
+        );
+        problems.push(
+            Problem::error(
+                "risk_level",
+                Place::value(format!("{}/risk_level", call.pointer)),
+                message,
+            )
+            .help("a step may only raise what its skill says of itself; leave `risk_level` out")
+            .expected(of_skill.as_str())
+            .got(own.as_str()),
+        );
+    }
+    own.max(of_skill)
 }
 
 fn compile_output_schema(

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::Limit;
-use crate::model::StepType;
+use crate::model::{RiskLevel, StepType};
 use crate::plan::{Flow, Template};
 use crate::skill::{Schema, Skill};
 
@@ -63,6 +63,8 @@ pub struct ProvenStep {
     pub skill_version: Option<String>,
     /// The skill itself: what its arguments and its output must be.
     pub skill: Arc<Skill>,
+    /// How much harm it can do: what its skill says of itself, or more where the step says so.
+    pub risk_level: RiskLevel,
     /// The arguments, where they are known; as the plan has them where they hold references.
     pub arguments: Map<String, Value>,
     /// The arguments as records and screens may show them: `writeOnly` values as `"***"`.

@@ -32,6 +32,7 @@ pub(super) struct Finished<'p> {
     pub(super) duration: Duration,
     pub(super) answer: Answer<'p>,
     pub(super) ending: Option<Ending>,
+    pub(super) approved_by: Option<String>,
 }
 
 impl<'p> Finished<'p> {
@@ -42,6 +43,7 @@ impl<'p> Finished<'p> {
             duration: Duration::ZERO,
             answer,
             ending: None,
+            approved_by: None,
         }
     }
 }
@@ -57,6 +59,7 @@ pub(super) fn finished(
         duration,
         answer,
         ending,
+        approved_by,
     } = finished;
     let Answer {
         result,
@@ -82,6 +85,7 @@ pub(super) fn finished(
         timestamp: Timestamp::now(),
         started_at,
         attempts: result.attempts,
+        approved_by,
         error_code,
         exit_code: result.exit_code,
         signal: result.signal,
@@ -104,6 +108,24 @@ pub(super) fn skipped(
     ExecutionLogRecord {
         error: Some(format!("skipped: {reason}")),
         error_code: Some(ErrorCode::Skipped),
+        ..blank(context, index, step)
+    }
+}
+
+/// The record of a step that may not be made.
+pub(super) fn denied(
+    context: &ExecutionContext,
+    index: usize,
+    step: &ProvenStep,
+    reason: &str,
+    arguments: Map<String, Value>,
+) -> ExecutionLogRecord {
+    let code = ErrorCode::PolicyRejected;
+    ExecutionLogRecord {
+        arguments,
+        status: StepStatus::Rejected,
+        error: Some(RuntimeError::text(code, reason)),
+        error_code: Some(code),
         ..blank(context, index, step)
     }
 }
@@ -253,6 +275,7 @@ fn blank(context: &ExecutionContext, index: usize, step: &ProvenStep) -> Executi
         skill_version: step.skill_version.clone(),
         started_at: now,
         attempts: 0,
+        approved_by: None,
         reused_from: None,
         arguments: step.shown_arguments.clone(),
         error_code: None,

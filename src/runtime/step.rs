@@ -6,14 +6,17 @@
 //! on one thread and share nothing but the [`Ground`] that they stand on.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
+use super::approval::Asked;
 use super::call::Call;
 use super::engine::Run;
+use super::gate::{Denial, judge_resolved};
 use super::record::{self, Ending};
 use super::repeat::{Answer, Attempts};
 use super::resolve::Unresolved;
@@ -23,7 +26,7 @@ use super::{
     StepStart, UnloggedStep,
 };
 use crate::event::{EndReason, RunEvent, StepDetail};
-use crate::model::{ExecutionLogRecord, StepStatus};
+use crate::model::{ErrorCode, ExecutionLogRecord, StepStatus};
 use crate::process::Stop;
 
 /// How long the log may take for one entry.
@@ -39,6 +42,10 @@ pub(super) struct Ground<'r, E, L, B> {
     pub(super) context: &'r ExecutionContext,
     pub(super) run: Run<'r, L, B>,
     pub(super) control: RunControl,
+    /// Who approved steps, by their indices.
+    pub(super) approvals: RefCell<BTreeMap<usize, String>>,
+    /// Held while somebody is asked.
+    pub(super) asking: Mutex<()>,
     /// Why the steps that run are to end, once something other than a signal or time says so.
     pub(super) halt: watch::Sender<Option<String>>,
     /// The records of the steps that are over, by the steps' indices.
@@ -50,6 +57,8 @@ pub(super) enum Turn {
     Run,
     /// It does not run, for this reason.
     Skip(String),
+    /// It may not be made.
+    Deny(Denial),
 }
 
 /// A step that is over.
@@ -101,9 +110,17 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
                 end: None,
             };
         }
-        if let Turn::Skip(reason) = turn {
-            let record = record::skipped(self.context, index, step, &reason);
-            return self.not_run(record, None).await;
+        match turn {
+            Turn::Run => {}
+            Turn::Skip(reason) => {
+                let record = record::skipped(self.context, index, step, &reason);
+                return self.not_run(record, None).await;
+            }
+            Turn::Deny(denial) => {
+                let arguments = step.shown_arguments.clone();
+                let record = record::denied(self.context, index, step, &denial.reason, arguments);
+                return self.not_run(record, denial.hint).await;
+            }
         }
         let call = match self.call(step) {
             Ok(call) => call,
@@ -113,6 +130,9 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
                 return self.not_run(record, None).await;
             }
         };
+        if let Some(over) = self.barred(index, &call).await {
+            return over;
+        }
         match self.admission(step).await {
             Ok(Admission::Allowed(permit)) => self.run(index, step, call, permit).await,
             Ok(Admission::Refused(refusal)) => {
@@ -124,6 +144,52 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
                 self.not_run(record, Some(hint)).await
             }
             Err(error) => Over::unlogged(index, error),
+        }
+    }
+
+    /// What becomes of a step that may not be made, or may not yet be known to be, now that its arguments
+    /// are known: policies first, then a person.
+    async fn barred(&self, index: usize, call: &Call) -> Option<Over> {
+        let denial = match self.denial(index, call) {
+            Some(reason) => Denial::by_policy(reason),
+            None => match self.approved(index, &call.shown).await {
+                Asked::Free => return None,
+                Asked::Refused(reason) => Denial::not_approved(reason),
+                Asked::Signal(signal) => return Some(self.canceled(index, call, signal).await),
+            },
+        };
+        let (step, arguments) = (&self.plan.steps[index], call.shown.clone());
+        let record = record::denied(self.context, index, step, &denial.reason, arguments);
+        Some(self.not_run(record, denial.hint).await)
+    }
+
+    /// Why policies deny the step. One whose arguments always were known was asked about with the plan.
+    fn denial(&self, index: usize, call: &Call) -> Option<String> {
+        let step = &self.plan.steps[index];
+        let gate = self.run.gate.filter(|_| step.template.is_some())?;
+        judge_resolved(gate, self.plan, index, &call.arguments).denial(step)
+    }
+
+    /// A step that a signal ended while somebody was asked about it.
+    async fn canceled(&self, index: usize, call: &Call, signal: i32) -> Over {
+        let step = &self.plan.steps[index];
+        let code = ErrorCode::Canceled;
+        let answer = Answer {
+            result: record::not_started(code, String::new()),
+            by: step,
+            is_by_fallback: false,
+            shown: call.shown.clone(),
+            ending: None,
+            before: None,
+        };
+        let finished = record::Finished {
+            ending: Some(Ending::Signal(signal)),
+            ..record::Finished::at_once(answer)
+        };
+        let record = record::finished(self.context, index, finished);
+        Over {
+            end: Some(RunEnd::Signal(signal)),
+            ..self.not_run(record, None).await
         }
     }
 
@@ -195,6 +261,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
             duration: self.context.clock().elapsed(start),
             ending: ended.ending,
             answer,
+            approved_by: self.approvals.borrow().get(&index).cloned(),
         };
         let record = record::finished(self.context, index, finished);
         let kept = match self.tell_breaker(step, permit, &record).await {
@@ -301,6 +368,11 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
         };
         self.kept(Arc::clone(&record), detail);
         Ok(record)
+    }
+
+    /// True where the step has its record.
+    pub(super) fn is_over(&self, index: usize) -> bool {
+        self.records.borrow()[index].is_some()
     }
 
     /// A record is in the log: others may know of it now.

@@ -37,7 +37,7 @@ pub use command::{
 pub use id::{MAX_ID_BYTES, SkillId, SkillIdError};
 pub use manifest::{
     BreakerSettings, Execution, FrontMatter, LoadedManifest, MANIFEST_NAMES, MAX_MANIFEST_BYTES,
-    Manifest, OutputFormat, Resources, RiskLevel, load,
+    Manifest, OutputFormat, Resources, load,
 };
 pub use permission::{
     EnvName, EnvNames, GrantPath, GrantPlaces, PathBase, Permission, PermissionError,

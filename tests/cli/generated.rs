@@ -61,6 +61,9 @@ fn every_verb_teaches_with_an_example() {
         &["skills", "check"],
         &["skills", "new"],
         &["skills", "run"],
+        &["policy", "schema"],
+        &["policy", "check"],
+        &["policy", "test"],
         &["completions"],
         &["man"],
     ] {

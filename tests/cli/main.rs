@@ -8,6 +8,7 @@
 
 mod support;
 
+mod approval;
 mod circuits;
 mod confinement;
 mod endings;
@@ -21,6 +22,7 @@ mod hostile_plan;
 mod inputs;
 mod large_plans;
 mod log;
+mod policy;
 mod references;
 mod resume;
 mod retries;

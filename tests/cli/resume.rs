@@ -605,3 +605,20 @@ fn a_hidden_input_is_not_kept_and_is_asked_for_again() {
     case.run(&["run", "plan.yaml", "--resume", "--set", "token=canary-4711"])
         .expect_code(0);
 }
+
+#[test]
+fn a_policy_is_not_asked_about_what_is_taken_over_and_still_rejects_the_rest() {
+    let case = half_done(&format!(
+        "assistant_id: a\nsteps:\n{}{}",
+        step("once", 1),
+        step("safe", 9)
+    ));
+    let denied = case
+        .run(&["run", "plan.yaml", "--resume", "--deny", "safe"])
+        .expect_code(77);
+    assert!(!denied.stderr().contains("ok:"), "{}", denied.whole());
+    case.run(&["run", "plan.yaml", "--resume", "--deny", "once"])
+        .expect_code(0);
+    assert_eq!(calls(&case)[&1], 1);
+    case.run(&["verify", "--all"]).expect_code(0);
+}

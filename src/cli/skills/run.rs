@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
@@ -16,9 +17,9 @@ use crate::cli::printer::Printer;
 use crate::cli::{Outcome, confine, inputs, roots};
 use crate::plan::{self, LoadedPlan, Source};
 use crate::report::{Format, PrintRef, Progress, ReportOptions};
-use crate::runtime::BaseEnvironment;
 use crate::runtime::engine::{Conduct, OnFailure};
 use crate::runtime::prove::{self, Question};
+use crate::runtime::{ApprovedBy, BaseEnvironment};
 use crate::skill::Skill;
 
 /// Runs the skill.
@@ -62,6 +63,9 @@ pub(super) fn run(args: SkillRunArgs, printer: &Printer) -> Outcome {
         run_dir: args.place.run_dir,
         memory: Memory::none(),
         identity: IdentityArgs::default(),
+        gate: None,
+        // Who names a skill and its arguments by hand, has approved them.
+        approver: Arc::new(ApprovedBy("obs skills run".to_owned())),
         report: ReportOptions {
             format: Format::None,
             print: Some(print),

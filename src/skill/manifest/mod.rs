@@ -17,7 +17,7 @@ pub(super) use skill_md::MAX_FRONT_MATTER_BYTES;
 use super::command::{CommandTemplate, Stdin};
 use super::id::SkillId;
 use super::permission::Permission;
-use crate::model::StepType;
+use crate::model::{RiskLevel, StepType};
 
 /// The names that a manifest can have, in the order in which they are looked for.
 pub const MANIFEST_NAMES: [&str; 3] = ["manifest.yaml", "manifest.yml", "manifest.json"];
@@ -133,40 +133,6 @@ pub struct Resources {
     pub max_processes: Option<u64>,
     /// Bytes on standard output.
     pub max_output_bytes: Option<u64>,
-}
-
-/// How much harm a skill can do.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum RiskLevel {
-    /// It only looks.
-    #[default]
-    Info,
-    /// It touches what should stay private.
-    Sensitive,
-    /// It touches people's health.
-    Clinical,
-    /// It wants a person's approval.
-    Critical,
-}
-
-impl RiskLevel {
-    /// The words of plan and manifest.
-    pub const WORDS: [(&'static str, Self); 4] = [
-        ("info", Self::Info),
-        ("sensitive", Self::Sensitive),
-        ("clinical", Self::Clinical),
-        ("critical", Self::Critical),
-    ];
-
-    /// The level as plan and manifest spell it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Sensitive => "sensitive",
-            Self::Clinical => "clinical",
-            Self::Critical => "critical",
-        }
-    }
 }
 
 impl OutputFormat {

@@ -2,10 +2,8 @@
 
 use serde_json::Value;
 
-use super::{
-    BreakerSettings, Execution, FrontMatter, Manifest, OutputFormat, Resources, RiskLevel,
-};
-use crate::model::{Place, Problem, Problems, StepType};
+use super::{BreakerSettings, Execution, FrontMatter, Manifest, OutputFormat, Resources};
+use crate::model::{Place, Problem, Problems, RiskLevel, StepType};
 use crate::plan::decode::{Fields, Node};
 use crate::plan::{Document, Source};
 use crate::skill::command::{Reading, Stdin, read_command, read_stdin};

@@ -1,0 +1,167 @@
+//! `obs policy test`: what policies say of each step, and nothing runs.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use crate::cli::args::{ListFormat, PolicyTestArgs};
+use crate::cli::error::{CommandError, Kind};
+use crate::cli::printer::Printer;
+use crate::cli::problems::Finding;
+use crate::cli::{Outcome, confine, exit_code, inputs, roots};
+use crate::model::{Escaped, EscapedLines, json_pretty};
+use crate::plan::{self, Source};
+use crate::policy::{CedarGate, Rule};
+use crate::runtime::prove::{self, Question, TimeFlags};
+use crate::runtime::{BaseEnvironment, Decision, ProvenPlan, Ruling, judge};
+
+/// Shows the decision about every step.
+pub(super) fn test(args: &PolicyTestArgs, printer: &Printer) -> Outcome {
+    let plan = proven(args, printer)?;
+    let Some(gate) = super::gate(&args.policy, &args.identity, &plan, printer)? else {
+        let message = "there is no policy to test";
+        return Err(CommandError::new(Kind::Usage, message)
+            .hint("give some with `--policy FILE`, `--allow GLOB` or `--deny GLOB`"));
+    };
+    let decisions = judge(&gate, &plan);
+    match args.format {
+        ListFormat::Table => printer.data(table(&plan, &decisions, &gate)),
+        ListFormat::Json => {
+            // Values made of text and numbers always have a JSON form.
+            let text = json_pretty(&document(&plan, &decisions, &gate)).unwrap_or_default();
+            printer.data_line(text);
+        }
+    }
+    let is_denied = decisions.iter().any(|decision| decision.ruling.is_denial());
+    Ok(if is_denied {
+        exit_code::REJECTED
+    } else {
+        exit_code::SUCCESS
+    })
+}
+
+/// The plan, proven; what is wrong with it is said.
+fn proven(args: &PolicyTestArgs, printer: &Printer) -> Result<ProvenPlan, CommandError> {
+    let source = Source::read(&args.plan, args.max_plan_size).map_err(|error| {
+        let kind = if error.is_unreadable() {
+            Kind::Unreadable
+        } else {
+            Kind::Invalid
+        };
+        CommandError::new(kind, error)
+    })?;
+    let mut loaded = plan::load(source);
+    let environment = BaseEnvironment::of_this_process();
+    let given = inputs::of_plan(&args.inputs, &args.plan, &loaded)?;
+    let question = Question {
+        registry: &roots::registry(&args.roots, Some(&args.plan))?,
+        workspace: &roots::workspace(None)?,
+        environment: &environment,
+        limits: TimeFlags::default(),
+        sandbox: &confine::default_policy(&environment),
+        retry_unsafe: false,
+        inputs: given.as_ref(),
+    };
+    let proof = prove::prove(&mut loaded, &question);
+    proof.plan.ok_or_else(|| {
+        let (document, problems) = (&loaded.document, &loaded.problems);
+        let text = Finding::Read { document, problems }.text(printer.stderr_has_color());
+        printer.say(text.trim_end_matches('\n'));
+        printer.say("");
+        CommandError::new(
+            Kind::Invalid,
+            "the plan is not valid, so there is nothing to decide",
+        )
+        .hint("`obs validate` shows everything that is wrong with it")
+    })
+}
+
+fn word(ruling: Ruling) -> &'static str {
+    match ruling {
+        Ruling::Permitted => "permitted",
+        Ruling::Waits => "waits",
+        Ruling::NotPermitted => "not permitted",
+        Ruling::Forbidden => "forbidden",
+        Ruling::Erred => "error",
+    }
+}
+
+/// What stands beside a ruling.
+fn detail(decision: &Decision) -> String {
+    let fallback = decision.fallback.as_ref();
+    let fallback = fallback.map_or_else(String::new, |skill| format!("fallback {skill}: "));
+    let said = match decision.ruling {
+        Ruling::Waits => "decided when its references are resolved".to_owned(),
+        Ruling::Erred => {
+            let errors = decision.errors.iter();
+            let errors = errors.map(|(id, reason)| format!("{id}: {reason}"));
+            errors.collect::<Vec<_>>().join("; ")
+        }
+        Ruling::Permitted | Ruling::NotPermitted | Ruling::Forbidden => {
+            decision.policies.join(", ")
+        }
+    };
+    fallback + &said
+}
+
+fn table(plan: &ProvenPlan, decisions: &[Decision], gate: &CedarGate) -> String {
+    let rows: Vec<[String; 5]> = (plan.steps.iter().zip(decisions).enumerate())
+        .map(|(index, (step, decision))| {
+            [
+                index.to_string(),
+                Escaped(&step.label).to_string(),
+                Escaped(&step.skill_id).to_string(),
+                word(decision.ruling).to_owned(),
+                Escaped(&detail(decision)).to_string(),
+            ]
+        })
+        .collect();
+    let header = ["#", "STEP", "SKILL", "DECISION", "POLICIES"].map(str::to_owned);
+    let width = |column: usize| {
+        let all = std::iter::once(&header).chain(&rows);
+        all.map(|row| row[column].chars().count())
+            .max()
+            .unwrap_or_default()
+    };
+    let widths = [0, 1, 2, 3].map(width);
+    let mut text = String::new();
+    for row in std::iter::once(&header).chain(&rows) {
+        let mut line = String::new();
+        // Writing to a String can't fail.
+        for (cell, width) in row.iter().zip(widths) {
+            write!(line, "{cell:<width$}  ").ok();
+        }
+        line.push_str(&row[4]);
+        writeln!(text, "{}", line.trim_end()).ok();
+    }
+    for rule in gate.rules().iter().filter(|rule| rule.is_short_form) {
+        write!(text, "\n{}\n", EscapedLines(&rule.text)).ok();
+    }
+    text
+}
+
+fn document(plan: &ProvenPlan, decisions: &[Decision], gate: &CedarGate) -> Value {
+    let steps = plan.steps.iter().zip(decisions).enumerate();
+    let steps = steps.map(|(index, (step, decision))| {
+        let errors = decision.errors.iter();
+        let errors = errors.map(|(id, reason)| json!({"policy": id, "error": reason}));
+        json!({
+            "step_index": index,
+            "step_id": step.label,
+            "skill_id": step.skill_id,
+            "risk_level": step.risk_level.as_str(),
+            "decision": word(decision.ruling),
+            "policies": decision.policies,
+            "errors": errors.collect::<Vec<_>>(),
+            "fallback": decision.fallback,
+        })
+    });
+    let policy = |rule: &Rule| {
+        let effect = if rule.is_forbid() { "forbid" } else { "permit" };
+        json!({"id": rule.id, "effect": effect, "text": rule.text})
+    };
+    json!({
+        "steps": steps.collect::<Vec<_>>(),
+        "policies": gate.rules().iter().map(policy).collect::<Vec<_>>(),
+    })
+}

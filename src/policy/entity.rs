@@ -1,0 +1,129 @@
+//! Who asks, and for what, as Cedar's entities.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::str::FromStr as _;
+
+use cedar_policy::{Entities, Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpression};
+
+use super::schema::resource_type;
+use super::value::texts;
+use crate::runtime::{Identity, ProvenStep};
+use crate::skill::{GrantPath, Permission};
+
+/// Who asks where nobody says.
+const LOCAL_USER: &str = "local";
+const DEFAULT_TENANT: &str = "default";
+
+/// The user, in the tenant.
+pub(super) fn principal(identity: &Identity) -> Result<Vec<Entity>, String> {
+    let or = |text: &str, default: &str| match text {
+        "" => default.to_owned(),
+        text => text.to_owned(),
+    };
+    let tenant = uid("Tenant", &or(&identity.tenant_id, DEFAULT_TENANT))?;
+    let user = uid("User", &or(&identity.user_id, LOCAL_USER))?;
+    Ok(vec![
+        Entity::new_no_attrs(user, HashSet::from([tenant.clone()])),
+        Entity::new_no_attrs(tenant, HashSet::new()),
+    ])
+}
+
+/// The action that `step` is, and the skill that it calls.
+pub(super) fn call(step: &ProvenStep) -> Result<[Entity; 2], String> {
+    let all = uid("Action", "execute")?;
+    let action = Entity::new_no_attrs(uid("Action", &step.skill_id)?, HashSet::from([all]));
+    let resource = uid(resource_type(step.step_type), &step.skill_id)?;
+    let resource = Entity::new(resource, attributes(step), HashSet::new());
+    Ok([action, resource.map_err(|error| error.to_string())?])
+}
+
+/// All of them together.
+pub(super) fn together(entities: Vec<Entity>) -> Result<Entities, String> {
+    Entities::from_entities(entities, None).map_err(|error| error.to_string())
+}
+
+fn uid(kind: &str, id: &str) -> Result<EntityUid, String> {
+    let kind = EntityTypeName::from_str(kind).map_err(|error| error.to_string())?;
+    Ok(EntityUid::from_type_name_and_id(kind, EntityId::new(id)))
+}
+
+fn attributes(step: &ProvenStep) -> HashMap<String, RestrictedExpression> {
+    let permissions = &step.skill.manifest.permissions;
+    let paths = |wanted: fn(&Permission) -> Option<&GrantPath>| {
+        texts(
+            permissions
+                .iter()
+                .filter_map(wanted)
+                .map(ToString::to_string),
+        )
+    };
+    let names = |is_wanted: bool| {
+        let names = permissions.iter().filter_map(Permission::env);
+        let names = names.filter(|(_, is_secret)| *is_secret == is_wanted);
+        texts(names.map(|(name, _)| name.name.clone()))
+    };
+    let has_net = permissions.iter().any(|permission| {
+        matches!(
+            permission,
+            Permission::Net | Permission::NetTcp(_) | Permission::NetDns
+        )
+    });
+    let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
+    let namespace = step
+        .skill_id
+        .rsplit_once('/')
+        .map_or("", |(above, _)| above);
+    let mut attributes = HashMap::from([
+        ("id".to_owned(), text(&step.skill_id)),
+        ("namespace".to_owned(), text(namespace)),
+        ("risk_level".to_owned(), text(step.risk_level.as_str())),
+        ("permissions".to_owned(), texts(step.permissions.clone())),
+        ("net".to_owned(), RestrictedExpression::new_bool(has_net)),
+        ("fs_read".to_owned(), paths(read_path)),
+        ("fs_exec".to_owned(), paths(exec_path)),
+        ("fs_write".to_owned(), paths(write_path)),
+        ("fs_write_within".to_owned(), texts(within(permissions))),
+        ("env".to_owned(), names(false)),
+        ("secrets".to_owned(), names(true)),
+    ]);
+    if let Some(version) = &step.skill_version {
+        attributes.insert("version".to_owned(), text(version));
+    }
+    attributes
+}
+
+fn read_path(permission: &Permission) -> Option<&GrantPath> {
+    match permission {
+        Permission::FsRead(path) => Some(path),
+        _ => None,
+    }
+}
+
+fn exec_path(permission: &Permission) -> Option<&GrantPath> {
+    match permission {
+        Permission::FsExec(path) => Some(path),
+        _ => None,
+    }
+}
+
+fn write_path(permission: &Permission) -> Option<&GrantPath> {
+    match permission {
+        Permission::FsWrite(path) => Some(path),
+        _ => None,
+    }
+}
+
+/// The directories that hold all of what may be written. Cedar can't ask something of each member of a
+/// set, but whether `out` is one of these.
+fn within(permissions: &[Permission]) -> BTreeSet<String> {
+    let above = |path: &GrantPath| {
+        let above = path.rest.ancestors().map(|rest| GrantPath {
+            base: path.base,
+            rest: rest.to_owned(),
+        });
+        above.map(|path| path.to_string()).collect::<BTreeSet<_>>()
+    };
+    let all = permissions.iter().filter_map(write_path).map(above);
+    all.reduce(|one, other| one.intersection(&other).cloned().collect())
+        .unwrap_or_default()
+}

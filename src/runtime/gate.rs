@@ -1,0 +1,220 @@
+//! Who says whether a step may be made: policies.
+//!
+//! Invariant: a denied step is never started, and where one is denied before the run, no step is.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+use super::{ProvenPlan, ProvenStep};
+use crate::plan::Template;
+
+/// Says whether a step may be made.
+///
+/// Asked about the whole plan before anything runs, and about a step with references once more, right
+/// before it starts.
+pub trait PolicyGate: fmt::Debug {
+    /// The decision about one call.
+    fn decide(&self, question: &PolicyQuestion<'_>) -> Decision;
+}
+
+/// A call that somebody wants to make.
+#[derive(Debug)]
+pub struct PolicyQuestion<'q> {
+    /// The call: a step, or its fallback.
+    pub step: &'q ProvenStep,
+    /// The step's place in the plan, from 0.
+    pub index: usize,
+    /// How many steps the plan has.
+    pub steps: usize,
+    /// The arguments that are known.
+    pub arguments: &'q Map<String, Value>,
+    /// The names of those that other steps are still to give, in whole or in part.
+    pub unknown: BTreeSet<String>,
+}
+
+/// What the policies say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// Their ruling.
+    pub ruling: Ruling,
+    /// The ids of the policies that decided.
+    pub policies: Vec<String>,
+    /// What could not be evaluated: the policies' ids, with the reason.
+    pub errors: Vec<(String, String)>,
+    /// The skill of the call that was decided about, where it is not the step's own.
+    pub fallback: Option<String>,
+}
+
+/// A ruling in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ruling {
+    /// It may be made.
+    Permitted,
+    /// It hangs on what other steps are still to give.
+    Waits,
+    /// No policy permits it.
+    NotPermitted,
+    /// A policy forbids it.
+    Forbidden,
+    /// A policy could not be evaluated.
+    Erred,
+}
+
+impl Ruling {
+    /// True where the step may not be made.
+    pub fn is_denial(self) -> bool {
+        self >= Self::NotPermitted
+    }
+}
+
+impl Decision {
+    /// A ruling of these policies.
+    pub fn of(ruling: Ruling, policies: Vec<String>) -> Self {
+        Self {
+            ruling,
+            policies,
+            errors: Vec::new(),
+            fallback: None,
+        }
+    }
+
+    /// To be asked again.
+    pub fn waits() -> Self {
+        Self::of(Ruling::Waits, Vec::new())
+    }
+
+    /// Policies that could not be evaluated.
+    pub fn erred(errors: Vec<(String, String)>) -> Self {
+        Self {
+            policies: errors.iter().map(|(id, _)| id.clone()).collect(),
+            errors,
+            ..Self::of(Ruling::Erred, Vec::new())
+        }
+    }
+
+    /// A question that could not even be put.
+    pub fn unanswerable(reason: String) -> Self {
+        Self::erred(vec![("the question".to_owned(), reason)])
+    }
+
+    /// Why `step` may not be made, in words; none where it may, or may still.
+    pub fn denial(&self, step: &ProvenStep) -> Option<String> {
+        let skill = match &self.fallback {
+            Some(skill) => format!("the fallback `{skill}`"),
+            None => format!("`{}`", step.skill_id),
+        };
+        let ids: Vec<String> = self.policies.iter().map(|id| format!("`{id}`")).collect();
+        Some(match self.ruling {
+            Ruling::Permitted | Ruling::Waits => return None,
+            Ruling::NotPermitted => format!("no policy permits {skill}"),
+            Ruling::Forbidden if ids.len() > 1 => format!("{} forbid {skill}", ids.join(", ")),
+            Ruling::Forbidden => format!("{} forbids {skill}", ids.concat()),
+            Ruling::Erred => {
+                let errors = self.errors.iter();
+                let errors =
+                    errors.map(|(id, reason)| format!("`{id}` can't be evaluated: {reason}"));
+                format!(
+                    "{skill} is not permitted: {}",
+                    errors.collect::<Vec<_>>().join("; ")
+                )
+            }
+        })
+    }
+}
+
+/// What keeps a step from being made, and what to try.
+pub(super) struct Denial {
+    pub(super) reason: String,
+    pub(super) hint: Option<String>,
+}
+
+impl Denial {
+    /// Policies said no.
+    pub(super) fn by_policy(reason: String) -> Self {
+        let hint =
+            "`obs policy test PLAN` with the same flags shows what the policies say of each step";
+        Self {
+            reason,
+            hint: Some(hint.to_owned()),
+        }
+    }
+
+    /// Nobody said yes; the reason tells how to.
+    pub(super) fn not_approved(reason: String) -> Self {
+        Self { reason, hint: None }
+    }
+}
+
+/// Asks about every step of `plan`, before anything runs.
+pub fn judge(gate: &dyn PolicyGate, plan: &ProvenPlan) -> Vec<Decision> {
+    let steps = plan.steps.iter().enumerate();
+    steps
+        .map(|(index, step)| {
+            let question = |step: &ProvenStep| {
+                let (arguments, unknown) = known_of(step);
+                gate.decide(&PolicyQuestion {
+                    step,
+                    index,
+                    steps: plan.steps.len(),
+                    arguments: &arguments,
+                    unknown,
+                })
+            };
+            heavier(step, question)
+        })
+        .collect()
+}
+
+/// Asks about one step, whose arguments are known by now.
+pub(super) fn judge_resolved(
+    gate: &dyn PolicyGate,
+    plan: &ProvenPlan,
+    index: usize,
+    arguments: &Map<String, Value>,
+) -> Decision {
+    heavier(&plan.steps[index], |step| {
+        gate.decide(&PolicyQuestion {
+            step,
+            index,
+            steps: plan.steps.len(),
+            arguments,
+            unknown: BTreeSet::new(),
+        })
+    })
+}
+
+/// The ruling about a step and its fallback: the heavier one.
+fn heavier(step: &ProvenStep, decide: impl Fn(&ProvenStep) -> Decision) -> Decision {
+    let own = decide(step);
+    let Some(fallback) = step.fallback.as_deref() else {
+        return own;
+    };
+    let mut other = decide(fallback);
+    if other.ruling <= own.ruling {
+        return own;
+    }
+    other.fallback = Some(fallback.skill_id.clone());
+    other
+}
+
+/// The arguments that are known, and the names of those that hold references.
+fn known_of(step: &ProvenStep) -> (Cow<'_, Map<String, Value>>, BTreeSet<String>) {
+    let Some(Template::Map(entries)) = &step.template else {
+        return (Cow::Borrowed(&step.arguments), BTreeSet::new());
+    };
+    let (mut known, mut unknown) = (Map::new(), BTreeSet::new());
+    for (name, template) in entries {
+        match template {
+            Template::Fixed(value) => {
+                known.insert(name.clone(), value.clone());
+            }
+            _ => {
+                unknown.insert(name.clone());
+            }
+        }
+    }
+    (Cow::Owned(known), unknown)
+}

@@ -1,0 +1,269 @@
+//! Policies before and during a run: what is denied never starts.
+
+use crate::support::{Case, Output};
+
+/// Skills that count their calls; `gives` gives what its plan wants to hear.
+fn counting() -> Case {
+    let schema = "input_schema: {type: object, properties: {url: {type: string}}}\n";
+    Case::new()
+        .sh_skill("core/look", "echo look >> calls; echo '\"evil\"'", schema)
+        .sh_skill("net/send", "echo send >> calls; echo 1", schema)
+}
+
+fn calls(case: &Case) -> String {
+    std::fs::read_to_string(case.path().join("calls")).unwrap_or_default()
+}
+
+fn statuses(output: &Output) -> Vec<String> {
+    let records = output.records();
+    let word = |record: &serde_json::Value| record["status"].as_str().unwrap().to_owned();
+    records.iter().map(word).collect()
+}
+
+/// Nine looks and, in their midst, one that sends.
+fn ten_steps() -> String {
+    let steps = (0..10).map(|at| {
+        let name = if at == 6 { "net/send" } else { "core/look" };
+        format!("- {{name: {name}, type: skill, step_id: s{at}}}\n")
+    });
+    steps.collect()
+}
+
+#[test]
+fn one_denied_step_of_ten_and_nothing_is_executed() {
+    let policy = "@id(\"no-net\") forbid(principal, action, resource) when { resource.namespace == \"net\" };\n\
+                  permit(principal, action, resource);\n";
+    let case = counting().plan(&ten_steps()).file("ci.cedar", policy);
+    for flags in [
+        &["--policy", "ci.cedar"][..],
+        &["--deny", "net/*"],
+        &["--allow", "core/*"],
+    ] {
+        let args = ["run", "plan.yaml", "--format", "jsonl", "--keep-going"];
+        let output = case.run(&[&args[..], flags].concat()).expect_code(77);
+        let mut want = ["skipped"; 10];
+        want[6] = "rejected";
+        assert_eq!(statuses(&output), want);
+        assert_eq!(calls(&case), "", "{flags:?}");
+        let record = &output.records()[6];
+        assert_eq!(record["error_code"], "policy_rejected");
+        let error = record["error"].as_str().unwrap();
+        assert!(
+            error.starts_with("runtime: policy rejected execution: "),
+            "{error}"
+        );
+    }
+    let kept = case
+        .run(&["logs", "last", "--format", "jsonl"])
+        .expect_code(0);
+    assert_eq!(kept.records().len(), 10);
+    case.run(&["verify", "--all"]).expect_code(0);
+    // Without a policy all is permitted.
+    case.run(&["run", "plan.yaml"]).expect_code(0);
+    assert_eq!(calls(&case).lines().count(), 10);
+}
+
+#[test]
+fn what_a_step_gives_is_asked_about_right_before_it_is_used() {
+    let policy = "permit(principal, action, resource);\n@id(\"no-evil\") forbid(principal, action, resource) \
+                  when { context.arguments has url && context.arguments.url == \"evil\" };\n";
+    let case = counting()
+        .file("ci.cedar", policy)
+        .plan(
+            "- {name: core/look, type: skill}\n- {name: net/send, type: skill, arguments: {url: \"{{core/look}}\"}}\n",
+        )
+        .env("OBS_POLICY", "ci.cedar");
+    let output = case
+        .run(&["run", "plan.yaml", "--format", "jsonl"])
+        .expect_code(77);
+    assert_eq!(statuses(&output), ["success", "rejected"]);
+    assert_eq!(output.records()[1]["arguments"]["url"], "evil");
+    assert!(
+        output.stderr().contains("`no-evil` forbids `net/send`"),
+        "{}",
+        output.whole()
+    );
+    assert_eq!(calls(&case), "look\n");
+    case.run(&["validate", "plan.yaml"]).expect_code(0);
+    case.run(&["run", "plan.yaml", "--dry-run"]).expect_code(0);
+}
+
+#[test]
+fn a_plan_is_refused_by_validate_and_dry_run_too() {
+    let case = counting().plan(&ten_steps());
+    for args in [
+        &[
+            "validate",
+            "plan.yaml",
+            "--deny",
+            "net/*",
+            "--format",
+            "json",
+        ][..],
+        &[
+            "run",
+            "plan.yaml",
+            "--deny",
+            "net/*",
+            "--dry-run",
+            "--format",
+            "json",
+        ],
+    ] {
+        let output = case.run(args).expect_code(77);
+        assert!(
+            output.stdout().contains("\"policy_rejected\""),
+            "{}",
+            output.whole()
+        );
+    }
+    // Who asks is part of the question.
+    let case = case.file(
+        "ci.cedar",
+        "permit(principal in Tenant::\"acme\", action, resource);\npermit(principal == User::\"ann\", action, resource);\n",
+    );
+    for (flags, code) in [
+        (&[][..], 77),
+        (&["--tenant-id", "acme"], 0),
+        (&["--user-id", "ann"], 0),
+        (&["--user-id", "bob"], 77),
+    ] {
+        for verb in ["validate", "run"] {
+            let args = [&[verb, "plan.yaml", "--policy", "ci.cedar"], flags].concat();
+            case.run(&args).expect_code(code);
+        }
+    }
+}
+
+#[test]
+fn policies_that_are_wrong_run_nothing() {
+    let case = counting().plan("- {name: core/look, type: skill}\n");
+    let case = case
+        .file(
+            "syntax.cedar",
+            "permit(principal, action, resource) when { 1 == };\n",
+        )
+        .file(
+            "one/a.cedar",
+            "@id(\"a\") permit(principal, action, resource);\n",
+        )
+        .file(
+            "one/b.cedar",
+            "forbid(principal, action, resource) when { context.absent };\n",
+        )
+        .file("none/readme.txt", "");
+    for (policy, code, says) in [
+        ("syntax.cedar", 65, "syntax.cedar:1:49"),
+        ("absent.cedar", 66, "absent.cedar"),
+        ("none", 66, "`none` holds no `*.cedar` file"),
+        ("one", 77, "`b.cedar#1` can't be evaluated"),
+    ] {
+        let output = case
+            .run(&["run", "plan.yaml", "--policy", policy])
+            .expect_code(code);
+        assert!(output.stderr().contains(says), "{}", output.whole());
+    }
+    assert_eq!(calls(&case), "");
+}
+
+#[test]
+fn a_step_may_only_raise_its_risk() {
+    let case = Case::new()
+        .sh_skill("risky", "echo 1", "risk_level: clinical\n")
+        .plan("- {name: risky, type: skill, risk_level: info}\n");
+    let output = case.run(&["validate", "plan.yaml"]).expect_code(65);
+    assert!(
+        output
+            .stdout()
+            .contains("the step says `risk_level: info`, but `risky` is `clinical`"),
+        "{}",
+        output.whole()
+    );
+    case.run(&["run", "plan.yaml"]).expect_code(65);
+}
+
+#[test]
+fn policies_are_tested_without_running_anything() {
+    let case = counting().plan(
+        "- {name: core/look, type: skill}\n- {name: net/send, type: skill, arguments: {url: \"{{core/look}}\"}}\n- {name: net/send, type: skill, step_id: again, arguments: {url: x}}\n",
+    );
+    let policy = "permit(principal, action, resource);\n@id(\"no-evil\") forbid(principal, action, resource) \
+                  when { context.arguments has url && context.arguments.url == \"evil\" };\n";
+    let case = case.file("ci.cedar", policy);
+    let args = ["policy", "test", "plan.yaml", "--policy", "ci.cedar"];
+    let output = case.run(&args).expect_code(0);
+    assert_eq!(
+        output.stdout(),
+        "#  STEP       SKILL      DECISION   POLICIES\n\
+         0  core/look  core/look  permitted  ci.cedar#1\n\
+         1  net/send   net/send   waits      decided when its references are resolved\n\
+         2  again      net/send   permitted  ci.cedar#1\n"
+    );
+    let flags = ["--deny", "net/*", "--max-risk", "info", "--max-steps", "9"];
+    let output = case.run(&[&args[..3], &flags].concat()).expect_code(77);
+    insta::with_settings!({prepend_module_to_snapshot => false, omit_expression => true}, {
+        insta::assert_snapshot!("the_short_form_as_policies", output.stdout());
+    });
+    let output = case
+        .run(&[&args[..], &["--format", "json", "--deny", "net/*"]].concat())
+        .expect_code(77);
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["steps"][1]["decision"], "forbidden");
+    assert_eq!(document["steps"][1]["policies"][0], "--deny net/*");
+    assert_eq!(document["policies"].as_array().unwrap().len(), 3);
+    case.run(&args[..3]).expect_code(2);
+    assert_eq!(calls(&case), "");
+}
+
+#[test]
+fn policies_are_checked_against_the_skills() {
+    let case = counting()
+        .file("good.cedar", "permit(principal, action == Action::\"core/look\", resource) when { context.arguments has url };\n")
+        .file("bad.cedar", "permit(principal, action == Action::\"core/look\", resource)\n  when { context.arguments has url && context.arguments.url > 3 };\n");
+    let output = case.run(&["policy", "check", "good.cedar"]).expect_code(0);
+    assert!(
+        output.stderr().starts_with("checked 1 policy against "),
+        "{}",
+        output.whole()
+    );
+    let output = case.run(&["policy", "check", "bad.cedar"]).expect_code(65);
+    assert!(
+        output.stdout().contains("bad.cedar:2:39"),
+        "{}",
+        output.whole()
+    );
+    let schema = case.run(&["policy", "schema"]).expect_code(0).stdout();
+    assert!(
+        schema.contains("action \"core/look\" in [Action::\"execute\"]")
+            && schema.contains("{\"url\"?: String}"),
+        "{schema}"
+    );
+}
+
+#[test]
+fn tenants_share_no_scratch_and_know_who_they_are() {
+    let script = "ls -A \"$TMPDIR\" \"$HOME\" | grep left && exit 1; touch \"$TMPDIR/left\" \"$HOME/left\"\n\
+                  printf '[\"%s\", \"%s\", \"%s\"]' \"$TMPDIR\" \"$OBS_TENANT_ID\" \"$OBS_USER_ID\"";
+    let case = Case::new()
+        .sh_skill("leaves", script, "")
+        .plan("- {name: leaves, type: skill}\n");
+    let run = |tenant: &str, user: &str| {
+        let args = [
+            "run",
+            "plan.yaml",
+            "--format",
+            "jsonl",
+            "--tenant-id",
+            tenant,
+            "--user-id",
+            user,
+        ];
+        let output = case.run(&args).expect_code(0);
+        let record = output.records().remove(0);
+        assert_eq!(record["output"][1], tenant);
+        assert_eq!(record["output"][2], user);
+        record["output"][0].clone()
+    };
+    let (one, other) = (run("acme", "ann"), run("other", "bob"));
+    assert_ne!(one, other);
+}
