@@ -1,7 +1,7 @@
 //! Steps that run side by side, and what one means for the others.
 
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use rustix::process::Signal;
 
@@ -47,11 +47,10 @@ fn few_open_files_mean_fewer_steps_at_once_and_no_failure() {
         .plan(&concat((0..30).map(step)));
     // Where the limit may be raised it is, and where it may not, obs makes do.
     for limit in ["-Sn 100", "-n 100"] {
-        let obs = case.command(&["run", "plan.yaml", "--jobs", "30", "--format", "jsonl"]);
-        let mut command = Command::new("sh");
-        command.args(["-c", &format!("ulimit {limit} && exec \"$0\" \"$@\"")]);
-        command.arg(obs.get_program()).args(obs.get_args());
-        let output = command.current_dir(case.path()).output().unwrap();
+        let script = format!("ulimit {limit} && exec \"$0\" \"$@\"");
+        let args = ["run", "plan.yaml", "--jobs", "30", "--format", "jsonl"];
+        let mut command = case.command_under(&["sh", "-c", &script], &args);
+        let output = command.output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(0), "{limit}: {stderr}");
     }
