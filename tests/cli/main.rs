@@ -20,6 +20,7 @@ mod graph;
 mod hostile_output;
 mod hostile_plan;
 mod inputs;
+mod kills;
 mod large_plans;
 mod log;
 mod policy;

@@ -1,16 +1,13 @@
 //! Going on with a run: what succeeded is not run again, whatever became of obs.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
-use std::process::Stdio;
-use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::support::{Case, wait_for};
 
 /// A skill that appends its argument to `calls`, and fails for the argument in the file `fails`.
-fn counted() -> Case {
+pub(crate) fn counted() -> Case {
     let script = "read -r line; n=${line#*:}; n=${n%\\}}; echo $n >> calls; \
                   test \"$(cat fails 2>/dev/null)\" = \"$n\" && exit 1; echo $n";
     Case::new()
@@ -19,11 +16,11 @@ fn counted() -> Case {
 }
 
 /// A step that calls `skill` with `n`.
-fn step(skill: &str, n: usize) -> String {
+pub(crate) fn step(skill: &str, n: usize) -> String {
     format!("- {{name: {skill}, step_id: s{n}, type: skill, arguments: {{n: {n}}}}}\n")
 }
 
-fn calls(case: &Case) -> BTreeMap<usize, usize> {
+pub(crate) fn calls(case: &Case) -> BTreeMap<usize, usize> {
     let text = std::fs::read_to_string(case.path().join("calls")).unwrap_or_default();
     let mut calls = BTreeMap::new();
     for line in text.lines() {
@@ -182,153 +179,6 @@ fn a_run_in_progress_is_not_resumed() {
     );
     write(&case, "go", "");
     assert!(child.wait().unwrap().success());
-}
-
-/// How many times obs is killed; `OBS_TEST_KILLS` says otherwise.
-fn kills() -> u32 {
-    let given = std::env::var("OBS_TEST_KILLS").ok();
-    given.and_then(|given| given.parse().ok()).unwrap_or(40)
-}
-
-/// Pseudo-random numbers that a failure can be repeated with.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        // Knuth's multiplier; the high bits are the good ones.
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % bound
-    }
-}
-
-const STEPS: usize = 50;
-
-/// The skill of step `n`: every other one must not run twice.
-fn skill_of(n: usize) -> &'static str {
-    if n.is_multiple_of(2) { "safe" } else { "once" }
-}
-
-/// Runs the plan, kills obs after `after`, and gives what it had printed.
-fn run_and_kill(case: &Case, after: Duration) -> String {
-    let mut command = case.command(&[
-        "run",
-        "plan.yaml",
-        "--format",
-        "jsonl",
-        "--progress",
-        "none",
-    ]);
-    let mut child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    std::thread::sleep(after);
-    child.kill().unwrap();
-    child.wait().unwrap();
-    let mut printed = String::new();
-    child
-        .stdout
-        .take()
-        .unwrap()
-        .read_to_string(&mut printed)
-        .unwrap();
-    printed
-}
-
-/// The database is one, by its own check.
-fn check_integrity(case: &Case, what: &str) {
-    let path = case.state().join("obs.db");
-    if !path.exists() {
-        return;
-    }
-    let database = rusqlite::Connection::open(path).unwrap();
-    let verdict = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);
-    let verdict = database.query_row("PRAGMA integrity_check", [], verdict);
-    assert_eq!(verdict.unwrap(), "ok", "{what}");
-}
-
-/// Every record that was printed is kept, and what is kept is whole. Gives how many steps succeeded;
-/// `None` where the run had not even begun.
-fn check_kept(case: &Case, printed: &str, what: &str) -> Option<usize> {
-    let kept = case
-        .run(&["logs", "--format", "jsonl"])
-        .expect_code(0)
-        .stdout();
-    for line in printed
-        .split_inclusive('\n')
-        .filter(|line| line.ends_with('\n'))
-    {
-        assert!(kept.contains(line), "{what}: printed and not kept: {line}");
-    }
-    case.run(&["verify", "--all"]).expect_code(0);
-    check_integrity(case, what);
-    let runs = case.run(&["runs", "--format", "jsonl"]).records();
-    let succeeded = kept.lines().count();
-    // Killed between its last record and its end it is interrupted too.
-    if succeeded < STEPS {
-        assert_eq!(runs.first()?["status"], "interrupted", "{what}");
-    }
-    Some(succeeded)
-}
-
-/// Goes on to the end. True where that was refused at first.
-fn go_on(case: &Case, succeeded: usize, what: &str) -> bool {
-    let before = calls(case);
-    let resumed = case.run(&["run", "plan.yaml", "--resume", "-q"]);
-    let is_refused = resumed.code == 65;
-    if is_refused {
-        // The step under way is one that must not run twice.
-        let name = format!("`s{succeeded}` may have had an effect");
-        assert!(
-            resumed.stderr().contains(&name),
-            "{what}: {}",
-            resumed.whole()
-        );
-        assert_eq!(skill_of(succeeded), "once", "{what}");
-        assert_eq!(calls(case), before, "{what}");
-        let allowed = ["run", "plan.yaml", "--resume", "--allow-changed", "-q"];
-        case.run(&allowed).expect_code(0);
-    } else {
-        resumed.expect_code(0);
-    }
-    is_refused
-}
-
-#[test]
-fn killed_at_any_moment_nothing_printed_is_lost_and_nothing_done_is_done_again() {
-    let steps: Vec<String> = (0..STEPS).map(|n| step(skill_of(n), n)).collect();
-    let seed = u64::from(std::process::id());
-    let mut random = Random(seed);
-    let (mut cut_short, mut refused) = (0, 0);
-    for round in 0..kills() {
-        let what = format!("seed {seed}, round {round}");
-        let case = counted().plan(&steps.concat());
-        let printed = run_and_kill(&case, Duration::from_micros(random.below(500_000)));
-        let Some(succeeded) = check_kept(&case, &printed, &what) else {
-            continue;
-        };
-        cut_short += u32::from(succeeded < STEPS);
-        refused += u32::from(go_on(&case, succeeded, &what));
-        let after = calls(&case);
-        for n in 0..STEPS {
-            let most = if n == succeeded { 2 } else { 1 };
-            let count = after.get(&n).copied().unwrap_or_default();
-            assert!(
-                (1..=most).contains(&count),
-                "{what}: step {n} of {succeeded} ran {count} times"
-            );
-        }
-        case.run(&["verify", "--all"]).expect_code(0);
-    }
-    assert!(cut_short > 0, "seed {seed}: no run was cut short");
-    let kills = kills();
-    let line =
-        format!("killed {kills} times (seed {seed}): {cut_short} cut short, {refused} refused\n");
-    std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes()).unwrap();
 }
 
 #[test]
