@@ -110,7 +110,7 @@ pub struct StepHeader {
     /// The step's `step_id`, or its name where it has none.
     pub label: String,
     /// The skill it calls.
-    pub skill_id: String,
+    pub skill_id: Arc<str>,
     /// Skill or tool.
     pub step_type: StepType,
 }
@@ -121,7 +121,7 @@ pub struct StepDetail {
     /// The resolved argument vector; empty where no process was meant.
     pub command: Vec<String>,
     /// What the skill was confined to, in lines for people.
-    pub confinement: Vec<String>,
+    pub confinement: Arc<[String]>,
     /// Where the skill ran.
     pub working_directory: Option<PathBuf>,
     /// Something to try.

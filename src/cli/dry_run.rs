@@ -82,7 +82,7 @@ fn step_text(text: &mut String, index: usize, step: &ProvenStep) {
         line("program", &program.display().to_string());
     }
     line("timeout", &step.timeout.to_string());
-    for confined_to in &step.confinement {
+    for confined_to in step.confinement.iter() {
         let (label, value) = confined_to
             .split_once(": ")
             .unwrap_or(("confined", confined_to));

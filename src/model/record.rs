@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -32,7 +33,7 @@ pub struct ExecutionLogRecord {
     pub status: StepStatus,
     /// The output; null is left out.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub output: Option<Box<RawValue>>,
+    pub output: Option<Arc<RawValue>>,
     /// What went wrong, in one line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -47,7 +48,7 @@ pub struct ExecutionLogRecord {
     /// The step's place in the plan, from 0.
     pub step_index: usize,
     /// The skill that answered.
-    pub skill_id: String,
+    pub skill_id: Arc<str>,
     /// That skill's version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skill_version: Option<String>,
@@ -62,7 +63,7 @@ pub struct ExecutionLogRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reused_from: Option<String>,
     /// The arguments as the skill got them.
-    pub arguments: Map<String, Value>,
+    pub arguments: Arc<Map<String, Value>>,
     /// The kind of failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_code: Option<ErrorCode>,

@@ -1,6 +1,7 @@
 //! What an executor gives back.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -31,7 +32,7 @@ pub enum ExecutionStatus {
 #[derive(Debug, Clone)]
 pub struct ExecutionResult {
     /// The skill's output: one JSON value as compact text. `None` is JSON null.
-    pub output: Option<Box<RawValue>>,
+    pub output: Option<Arc<RawValue>>,
     /// What went wrong, in one line; empty on success.
     pub error: String,
     /// How it ended.

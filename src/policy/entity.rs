@@ -77,7 +77,7 @@ fn attributes(step: &ProvenStep) -> HashMap<String, RestrictedExpression> {
         ("id".to_owned(), text(&step.skill_id)),
         ("namespace".to_owned(), text(namespace)),
         ("risk_level".to_owned(), text(step.risk_level.as_str())),
-        ("permissions".to_owned(), texts(step.permissions.clone())),
+        ("permissions".to_owned(), texts(step.permissions.to_vec())),
         ("net".to_owned(), RestrictedExpression::new_bool(has_net)),
         ("fs_read".to_owned(), paths(read_path)),
         ("fs_exec".to_owned(), paths(exec_path)),

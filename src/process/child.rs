@@ -11,8 +11,9 @@
     reason = "clone with shared memory, and the raw calls of the child between clone and exec"
 )]
 
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
-use std::io;
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::fs::File;
+use std::io::{self, Write as _};
 use std::os::fd::RawFd;
 use std::ptr;
 use std::sync::atomic::{AtomicI32, AtomicU8, Ordering};
@@ -48,8 +49,43 @@ pub(super) struct StartFailure {
 pub(super) struct Spawner {
     /// The child's stack; 16-byte elements because that is the alignment of a stack.
     stack: Vec<u128>,
-    /// What the child writes to its `oom_score_adj`.
-    oom_score: CString,
+    oom_score: OomScore,
+}
+
+/// Makes the kernel choose a skill before obs when memory runs out. A child is born with its parent's score,
+/// so the parent has the child's for as long as it makes one: a child that had to find its own in `/proc`
+/// would take longer for that than for all else. Not being able to is no reason not to start it.
+struct OomScore {
+    file: Option<File>,
+    own: String,
+    of_skills: String,
+}
+
+impl OomScore {
+    fn new() -> Self {
+        let path = "/proc/self/oom_score_adj";
+        let own = std::fs::read_to_string(path).unwrap_or_default();
+        let own = own.trim().parse::<i32>().unwrap_or(0);
+        Self {
+            file: File::options().write(true).open(path).ok(),
+            own: own.to_string(),
+            of_skills: own.saturating_add(500).min(1000).to_string(),
+        }
+    }
+
+    fn raise(&self) {
+        self.write(&self.of_skills);
+    }
+
+    fn lower(&self) {
+        self.write(&self.own);
+    }
+
+    fn write(&self, score: &str) {
+        if let Some(mut file) = self.file.as_ref() {
+            file.write_all(score.as_bytes()).ok();
+        }
+    }
 }
 
 /// What the child reads, and where it writes.
@@ -60,8 +96,6 @@ struct Shared<'a> {
     env: *const *const c_char,
     stdio: [RawFd; 4],
     armor: &'a Armor<'a>,
-    oom_score: *const c_char,
-    oom_score_len: usize,
     parent: libc::pid_t,
     failed_stage: AtomicU8,
     failed_errno: AtomicI32,
@@ -69,13 +103,9 @@ struct Shared<'a> {
 
 impl Spawner {
     pub(super) fn new() -> Self {
-        // Raised, never lowered: that needs no privilege.
-        let own = std::fs::read_to_string("/proc/self/oom_score_adj").unwrap_or_default();
-        let score = own.trim().parse::<i32>().unwrap_or(0).saturating_add(500);
         Self {
             stack: vec![0; STACK_BYTES / size_of::<u128>()],
-            // Digits hold no NUL; the default is the empty text, which the kernel refuses.
-            oom_score: CString::new(score.min(1000).to_string()).unwrap_or_default(),
+            oom_score: OomScore::new(),
         }
     }
 
@@ -90,13 +120,12 @@ impl Spawner {
             env: env.as_ptr(),
             stdio: image.stdio,
             armor: image.armor,
-            oom_score: self.oom_score.as_ptr(),
-            oom_score_len: self.oom_score.as_bytes().len(),
             parent: getpid().as_raw_pid(),
             failed_stage: AtomicU8::new(0),
             failed_errno: AtomicI32::new(0),
         };
         let stack_top = self.stack.as_mut_ptr_range().end;
+        self.oom_score.raise();
         // SAFETY: the stack is aligned, large enough and lives on; `shared` and all that it points
         // to outlive the child's use of them, because CLONE_VFORK holds this thread until the child
         // has executed its program or is gone.
@@ -108,11 +137,11 @@ impl Spawner {
                 (&raw const shared).cast_mut().cast(),
             )
         };
+        let errno = io::Error::last_os_error().raw_os_error().unwrap_or(0);
+        self.oom_score.lower();
         let Some(pid) = Pid::from_raw(pid.max(0)) else {
-            return Err(StartFailure {
-                stage: StartStage::Clone,
-                errno: io::Error::last_os_error().raw_os_error().unwrap_or(0),
-            });
+            let stage = StartStage::Clone;
+            return Err(StartFailure { stage, errno });
         };
         match StartStage::from_wire(shared.failed_stage.load(Ordering::Relaxed)) {
             None => Ok(pid),
@@ -169,7 +198,6 @@ fn prepare_and_exec(shared: &Shared<'_>) -> StartStage {
             return StartStage::Session;
         }
     }
-    raise_oom_score(shared);
     // SAFETY: no pointers; the descriptors are above 9, so none is overwritten before its turn.
     unsafe {
         for (target, source) in (0..).zip(shared.stdio) {
@@ -197,27 +225,10 @@ fn prepare_and_exec(shared: &Shared<'_>) -> StartStage {
             return StartStage::Session;
         }
     }
-    if !shared.armor.put_on_filter() {
-        return StartStage::Confinement;
-    }
     // SAFETY: all pointers were made by `spawn` from NUL-terminated texts and NULL-terminated tables
     // that are alive.
     unsafe {
         libc::execve(shared.program, shared.argv, shared.env);
     }
     StartStage::Exec
-}
-
-/// Makes the kernel choose a skill before obs when memory runs out. Not being able to is no reason
-/// not to start it.
-fn raise_oom_score(shared: &Shared<'_>) {
-    // SAFETY: the path is a literal, the text and its length were made by `spawn`.
-    unsafe {
-        let path = c"/proc/self/oom_score_adj".as_ptr();
-        let fd = libc::open(path, libc::O_WRONLY | libc::O_CLOEXEC);
-        if fd >= 0 {
-            libc::write(fd, shared.oom_score.cast(), shared.oom_score_len);
-            libc::close(fd);
-        }
-    }
 }

@@ -6,6 +6,7 @@
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::explain::explain;
@@ -33,7 +34,7 @@ pub struct ProcessSpec {
     /// Time between SIGTERM and SIGKILL.
     pub grace: Duration,
     /// What it may touch; `None` confines nothing.
-    pub confinement: Option<Confinement>,
+    pub confinement: Option<Arc<Confinement>>,
     /// What its tree may consume.
     pub limits: Limits,
     /// Values that are taken out of all that it writes.

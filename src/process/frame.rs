@@ -31,6 +31,15 @@ pub(super) fn put_i32(out: &mut Vec<u8>, number: i32) {
     out.extend(number.to_le_bytes());
 }
 
+/// Bytes of any kind, written by `part`.
+pub(super) fn put_bytes(out: &mut Vec<u8>, part: impl FnOnce(&mut Vec<u8>)) {
+    let at = out.len();
+    put_u32(out, 0);
+    part(out);
+    let length = u32::try_from(out.len() - at - size_of::<u32>()).unwrap_or(u32::MAX);
+    out[at..at + size_of::<u32>()].copy_from_slice(&length.to_le_bytes());
+}
+
 /// One text, made of parts.
 pub(super) fn put_text(out: &mut Vec<u8>, parts: &[&OsStr]) {
     for part in parts {
@@ -56,6 +65,14 @@ impl<'a> Reader<'a> {
             kind,
             rest: &frame[HEADER..],
         })
+    }
+
+    /// Takes apart what [`Reader::bytes`] gave.
+    pub(super) fn of_part(part: &'a [u8]) -> Self {
+        Self {
+            kind: 0,
+            rest: part,
+        }
     }
 
     fn take<const N: usize>(&mut self) -> io::Result<[u8; N]> {
@@ -89,6 +106,13 @@ impl<'a> Reader<'a> {
         let text = CStr::from_bytes_until_nul(self.rest).map_err(|_| malformed())?;
         self.rest = &self.rest[text.to_bytes_with_nul().len()..];
         Ok(text)
+    }
+
+    pub(super) fn bytes(&mut self) -> io::Result<&'a [u8]> {
+        let length = usize::try_from(self.u32()?).map_err(|_| malformed())?;
+        let (bytes, rest) = self.rest.split_at_checked(length).ok_or_else(malformed)?;
+        self.rest = rest;
+        Ok(bytes)
     }
 
     pub(super) fn texts(&mut self) -> io::Result<Vec<&'a CStr>> {

@@ -16,7 +16,7 @@ use super::clock::RunClock;
 use super::exit::{ProcessError, ProcessEvent, ProcessExit, ProcessSpec, Stop};
 use super::nursery::Nursery;
 use super::run::{Run, unsendable};
-use super::sandbox::Enforceable;
+use super::sandbox::{Confinement, Enforceable};
 use super::slot::{Lease, Order, Slot};
 use super::streams::Streams;
 use super::wire::{self, Command, Report};
@@ -112,7 +112,8 @@ impl Launcher {
         let frame = wire::encode_start(&spec).map_err(|error| unsendable(&spec, error))?;
         let (streams, fds) =
             Streams::open(spec.stdin.take(), spec.max_output_bytes, &spec.secrets)?;
-        let (mut lease, listed) = self.lease(frame, fds).await?;
+        let confinement = spec.confinement.clone();
+        let (mut lease, listed) = self.lease(frame, fds, confinement).await?;
         let run = Run::new(&spec, &self.clock, self.leeway, streams, on_event);
         let outcome = run.follow(&mut lease, &mut stop).await;
         drop(listed);
@@ -127,7 +128,7 @@ impl Launcher {
     /// # Errors
     /// Where no supervisor can be had.
     pub async fn probe(&self) -> Result<Enforceable, ProcessError> {
-        let (mut lease, listed) = self.lease(wire::encode_probe(), Vec::new()).await?;
+        let (mut lease, listed) = self.lease(wire::encode_probe(), Vec::new(), None).await?;
         let report = lease.report().await;
         drop(listed);
         let Some(Report::Probed(trial)) = report else {
@@ -181,8 +182,9 @@ impl Launcher {
         &self,
         frame: Vec<u8>,
         fds: Vec<OwnedFd>,
+        confinement: Option<Arc<Confinement>>,
     ) -> Result<(Lease, Listed<'_>), ProcessError> {
-        let slot = if let Some(slot) = self.living_slot() {
+        let slot = if let Some(slot) = self.living_slot(confinement.as_ref()) {
             slot
         } else {
             let (pid, socket) = self.nursery.supervisor().await?;
@@ -191,7 +193,7 @@ impl Launcher {
         // Once more, for the time that making a supervisor took. From here to the entry in the list
         // nothing else runs: a stop comes before this start or finds it in the list.
         self.resumed().await;
-        let lease = slot.lease(frame, fds);
+        let lease = slot.lease(frame, fds, confinement);
         let mut busy = self.busy();
         let key = busy.next;
         busy.next += 1;
@@ -204,10 +206,18 @@ impl Launcher {
         Ok((lease, listed))
     }
 
-    fn living_slot(&self) -> Option<Slot> {
+    /// The free supervisor that suits best; of several that do, the one that ran last.
+    fn living_slot(&self, wanted: Option<&Arc<Confinement>>) -> Option<Slot> {
         let mut idle = self.idle();
         // Those that have died in the meantime are dropped on the way.
-        std::iter::from_fn(|| idle.pop()).find(Slot::is_alive)
+        std::iter::from_fn(|| {
+            let fits = idle.iter().enumerate();
+            let (_, best) = fits
+                .filter_map(|(at, slot)| Some((slot.fit(wanted)?, at)))
+                .max()?;
+            Some(idle.remove(best))
+        })
+        .find(Slot::is_alive)
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Slot>> {

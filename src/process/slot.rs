@@ -17,6 +17,7 @@ use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
 
 use super::nursery::Nursery;
+use super::sandbox::Confinement;
 use super::wire::{self, Command, Inbox, Report};
 
 /// What a supervisor's task is to do.
@@ -34,11 +35,24 @@ pub(super) enum Order {
     Ask(Command, oneshot::Sender<()>),
 }
 
+/// How well a supervisor suits a step, the best last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Fit {
+    /// It wears no filter, so it can serve any.
+    Fresh,
+    /// It wears the step's filter.
+    Filter,
+    /// It has the step's rules as well.
+    Same,
+}
+
 /// A supervisor. Dropping this closes its socket, upon which it ends what it runs, and itself.
 #[derive(Debug)]
 pub(super) struct Slot {
     orders: mpsc::UnboundedSender<Order>,
     socket: Arc<UnixStream>,
+    /// That of the last step. Its filter is the supervisor's own from then on, and its rules are at hand.
+    confinement: Option<Arc<Confinement>>,
 }
 
 impl Slot {
@@ -54,7 +68,24 @@ impl Slot {
             acknowledged: VecDeque::new(),
         };
         tokio::spawn(serve(line, pid, nursery));
-        Ok(Self { orders, socket })
+        Ok(Self {
+            orders,
+            socket,
+            confinement: None,
+        })
+    }
+
+    /// How well the supervisor suits a step; none where it wears another filter than the step's.
+    pub(super) fn fit(&self, wanted: Option<&Arc<Confinement>>) -> Option<Fit> {
+        let Some(last) = &self.confinement else {
+            return Some(Fit::Fresh);
+        };
+        let wanted = wanted?;
+        if Arc::ptr_eq(last, wanted) {
+            return Some(Fit::Same);
+        }
+        let filter = |confinement: &Confinement| confinement.network.without_ports();
+        (filter(last) == filter(wanted)).then_some(Fit::Filter)
     }
 
     /// False if the supervisor is known to be dead. Between steps it never says anything, so there
@@ -67,7 +98,15 @@ impl Slot {
     }
 
     /// Starts a step.
-    pub(super) fn lease(self, frame: Vec<u8>, fds: Vec<OwnedFd>) -> Lease {
+    pub(super) fn lease(
+        mut self,
+        frame: Vec<u8>,
+        fds: Vec<OwnedFd>,
+        confinement: Option<Arc<Confinement>>,
+    ) -> Lease {
+        if confinement.is_some() {
+            self.confinement = confinement;
+        }
         let (sender, reports) = mpsc::unbounded_channel();
         let lease = Lease {
             slot: Some(self),

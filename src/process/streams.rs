@@ -91,7 +91,7 @@ impl Streams {
             errors: HeadTail::default(),
             lines: EventLines::default(),
             redactors: Redactors::new(secrets),
-            chunk: vec![0; CHUNK],
+            chunk: Vec::with_capacity(CHUNK),
         };
         Ok((streams, theirs))
     }
@@ -127,13 +127,14 @@ impl Streams {
             return Fits::Whole;
         };
         let mut chunk = std::mem::take(&mut self.chunk);
-        let fits = match receiver.try_read(&mut chunk) {
+        chunk.clear();
+        let fits = match receiver.try_read_buf(&mut chunk) {
             Err(error) if is_transient(&error) => Fits::Whole,
             Ok(0) | Err(_) => {
                 *pipe = None;
                 Fits::Whole
             }
-            Ok(length) => self.keep(stream, &chunk[..length], on_event),
+            Ok(_) => self.keep(stream, &chunk, on_event),
         };
         self.chunk = chunk;
         fits
@@ -205,13 +206,16 @@ impl Streams {
             };
             let mut drained = 0;
             while drained < MAX_DRAIN {
-                let read = rustix::io::retry_on_intr(|| rustix::io::read(&pipe, &mut chunk[..]));
+                chunk.clear();
+                let read = rustix::io::retry_on_intr(|| {
+                    rustix::io::read(&pipe, rustix::buffer::spare_capacity(&mut chunk))
+                });
                 let length = read.unwrap_or(0);
                 if length == 0 {
                     break;
                 }
                 drained += length;
-                if self.keep(stream, &chunk[..length], on_event) == Fits::OverCap {
+                if self.keep(stream, &chunk, on_event) == Fits::OverCap {
                     fits = Fits::OverCap;
                     break;
                 }

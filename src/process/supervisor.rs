@@ -26,6 +26,10 @@ use super::wire::{self, Command, Inbox, Report, Request, Start};
 /// How long a supervisor waits before it kills what is still there once more.
 const KILL_AGAIN: Duration = Duration::from_millis(20);
 
+/// How long it is not said that a step has started: most say by then that they have ended, and obs is
+/// woken once and not twice.
+const START_MAY_WAIT: Duration = Duration::from_millis(5);
+
 /// So many are reaped before anything else is looked at: a tree that forks and exits as fast as it
 /// can would keep a supervisor from all its other work.
 const REAP_AT_ONCE: usize = 256;
@@ -44,6 +48,7 @@ pub(super) fn live(socket: OwnedFd, witness: Witness, scoped: bool) -> io::Resul
         workshop: Workshop::new(),
         inbox: Inbox::default(),
         reports: Vec::new(),
+        start_waits: false,
         step: None,
         unreaped: false,
         socket,
@@ -62,6 +67,8 @@ struct Supervisor {
     inbox: Inbox,
     /// Frames to be sent with the next write.
     reports: Vec<u8>,
+    /// The start of a step is among them and may wait for what comes next.
+    start_waits: bool,
     step: Option<Step>,
     /// There may be more to reap.
     unreaped: bool,
@@ -111,6 +118,11 @@ impl Supervisor {
                 Some(step) => step.patience(),
                 None => None,
             };
+            let patience = if std::mem::take(&mut self.start_waits) {
+                Some(patience.map_or(START_MAY_WAIT, |patience| patience.min(START_MAY_WAIT)))
+            } else {
+                patience
+            };
             let ready = wait::either(&self.socket, &self.signals, patience)?;
             if ready.signals || self.unreaped {
                 sys::drain(&self.signals);
@@ -130,7 +142,9 @@ impl Supervisor {
             if self.step.as_ref().is_some_and(|step| step.killing) {
                 self.domain.signal_tree(Signal::KILL);
             }
-            self.send_reports()?;
+            if !self.start_waits {
+                self.send_reports()?;
+            }
         }
     }
 
@@ -191,6 +205,7 @@ impl Supervisor {
                     breach: None,
                     breached: None,
                 });
+                self.start_waits = true;
                 Report::Started {
                     pid: leader.as_raw_pid(),
                     applied,
@@ -202,8 +217,7 @@ impl Supervisor {
             },
         };
         report.encode(&mut self.reports);
-        // Now, not together with the next report: the caller shows that the step runs.
-        self.send_reports()
+        Ok(())
     }
 
     fn spawn(
@@ -214,7 +228,7 @@ impl Supervisor {
     ) -> Result<(Pid, Applied), StartFailure> {
         let suit = self
             .workshop
-            .prepare(start.confinement.as_ref(), &start.limits)
+            .prepare(start.sealed, &start.limits)
             .map_err(|error| StartFailure {
                 stage: StartStage::Confinement,
                 errno: error.raw_os_error().unwrap_or(libc::EIO),

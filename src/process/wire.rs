@@ -20,13 +20,11 @@ use rustix::net::{
 
 use super::exit::{ProcessSpec, StartStage};
 use super::frame::{
-    HEADER, Reader, frame, malformed, micros, put_breach, put_i32, put_limits, put_text, put_u32,
-    take_breach, take_limits,
+    HEADER, Reader, frame, malformed, micros, put_breach, put_bytes, put_i32, put_limits, put_text,
+    put_u32, take_breach, take_limits,
 };
 use super::limits::{LimitBreach, Limits};
-use super::sandbox::{
-    Applied, Confinement, Layer, Layers, Trial, put_confinement, take_confinement,
-};
+use super::sandbox::{Applied, Layer, Layers, Trial, seal};
 use super::usage::TreeUsage;
 
 /// No frame is longer. `execve` takes 6 MiB at the very most, and 2 MiB by default.
@@ -71,10 +69,6 @@ impl Command {
 }
 
 /// A frame from obs, read.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one at a time, on the stack, and mostly the large one"
-)]
 pub(super) enum Request<'a> {
     Start(Start<'a>),
     Command(Command),
@@ -90,7 +84,8 @@ pub(super) struct Start<'a> {
     pub(super) cwd: &'a CStr,
     pub(super) argv: Vec<&'a CStr>,
     pub(super) env: Vec<&'a CStr>,
-    pub(super) confinement: Option<Confinement>,
+    /// The confinement, sealed; none where nothing is confined.
+    pub(super) sealed: Option<&'a [u8]>,
     pub(super) limits: Limits,
 }
 
@@ -114,7 +109,7 @@ impl<'a> Request<'a> {
             cwd: reader.text()?,
             argv: reader.texts()?,
             env: reader.texts()?,
-            confinement: take_confinement(&mut reader)?,
+            sealed: Some(reader.bytes()?).filter(|sealed| !sealed.is_empty()),
             limits: take_limits(&mut reader)?,
         }))
     }
@@ -134,7 +129,11 @@ pub(super) fn encode_start(spec: &ProcessSpec) -> io::Result<Vec<u8>> {
         for (name, value) in &spec.env {
             put_text(out, &[name, OsStr::new("="), value]);
         }
-        put_confinement(out, spec.confinement.as_ref());
+        put_bytes(out, |out| {
+            if let Some(confinement) = &spec.confinement {
+                seal(out, confinement);
+            }
+        });
         put_limits(out, &spec.limits);
     });
     check_texts(spec)?;

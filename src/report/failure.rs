@@ -84,7 +84,7 @@ impl Report {
 
     fn confinement(&mut self, record: &ExecutionLogRecord, detail: &StepDetail) {
         let sandbox = &record.sandbox;
-        for line in &detail.confinement {
+        for line in detail.confinement.iter() {
             let (name, value) = line.split_once(": ").unwrap_or(("confined to", line));
             self.field(name, value);
         }
@@ -133,7 +133,7 @@ impl Report {
 fn skill_words(record: &ExecutionLogRecord) -> String {
     match &record.skill_version {
         Some(version) => format!("{} {version}", record.skill_id),
-        None => record.skill_id.clone(),
+        None => record.skill_id.to_string(),
     }
 }
 

@@ -76,7 +76,7 @@ impl StepTable {
             (None, Some(output)) => output_line(output),
             (None, None) => String::new(),
         };
-        let skill = Some(&record.skill_id).filter(|skill| **skill != record.step_id);
+        let skill = Some(&*record.skill_id).filter(|skill| *skill != record.step_id);
         let detail = match &record.reused_from {
             Some(run_id) => format!("reused from {} · {detail}", short_id(run_id)),
             None => detail,

@@ -129,13 +129,13 @@ pub(crate) fn record(index: usize, name: &str) -> ExecutionLogRecord {
         run_id: RUN_ID.to_owned(),
         step_id: name.to_owned(),
         step_index: index,
-        skill_id: name.to_owned(),
+        skill_id: name.into(),
         skill_version: None,
         started_at: Timestamp::from_second(1_700_000_000).unwrap(),
         attempts: 1,
         approved_by: None,
         reused_from: None,
-        arguments: serde_json::Map::new(),
+        arguments: Arc::default(),
         error_code: None,
         exit_code: None,
         signal: None,
@@ -155,7 +155,7 @@ pub(crate) fn record(index: usize, name: &str) -> ExecutionLogRecord {
 }
 
 pub(super) fn with_output(mut record: ExecutionLogRecord, json: &str) -> ExecutionLogRecord {
-    record.output = Some(RawValue::from_string(json.to_owned()).unwrap());
+    record.output = Some(RawValue::from_string(json.to_owned()).unwrap().into());
     record
 }
 
@@ -168,7 +168,7 @@ pub(super) fn failed(index: usize, name: &str) -> ExecutionLogRecord {
         exit_code: Some(2),
         attempts: 3,
         duration_ms: 4_000,
-        skill_id: "core/build".to_owned(),
+        skill_id: "core/build".into(),
         skill_version: Some("1.2.0".to_owned()),
         stdout: Some(Excerpt::default()),
         stderr: Some(Excerpt::whole(
@@ -195,7 +195,9 @@ pub(super) fn detail() -> StepDetail {
         command: ["cargo", "build", "--message", "it's fine"]
             .map(str::to_owned)
             .to_vec(),
-        confinement: vec!["read: system, data".to_owned(), "network: net".to_owned()],
+        confinement: ["read: system, data", "network: net"]
+            .map(str::to_owned)
+            .into(),
         working_directory: Some(PathBuf::from("/srv/work")),
         hint: Some("raise `resources.max_memory_mb`".to_owned()),
     }
@@ -289,7 +291,7 @@ impl Script {
 pub(crate) fn started(labels: &[&str]) -> RunEvent {
     let header = |label: &&str| StepHeader {
         label: (*label).to_owned(),
-        skill_id: (*label).to_owned(),
+        skill_id: (*label).into(),
         step_type: StepType::Skill,
     };
     RunEvent::RunStarted(RunStarted {

@@ -4,6 +4,7 @@
 //! that its skill will get, or in advance and by name. Who that was is in the step's record.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -42,9 +43,9 @@ pub struct ApprovalRequest {
     /// The step's `step_id`, else its name.
     pub label: String,
     /// The skill that it calls.
-    pub skill_id: String,
+    pub skill_id: Arc<str>,
     /// The skill that is called when that one fails.
-    pub fallback: Option<String>,
+    pub fallback: Option<Arc<str>>,
     /// How much harm it can do.
     pub risk_level: RiskLevel,
     /// What its skills may do.
@@ -121,18 +122,14 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
         }
         let step = &self.plan.steps[index];
         let fallback = step.fallback.as_deref();
-        let mut permissions = step.permissions.clone();
-        permissions.extend(
-            fallback
-                .into_iter()
-                .flat_map(|step| step.permissions.clone()),
-        );
+        let calls = std::iter::once(step).chain(fallback);
+        let permissions = calls.flat_map(|call| call.permissions.iter().cloned());
         let request = ApprovalRequest {
             label: step.label.clone(),
             skill_id: step.skill_id.clone(),
             fallback: fallback.map(|step| step.skill_id.clone()),
             risk_level: step.highest_risk(),
-            permissions,
+            permissions: permissions.collect(),
             arguments: arguments.clone(),
         };
         // One question at a time.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::ProvenStep;
-use super::hidden::shown_arguments;
+use super::hidden::shown_or_same;
 use super::resolve::{self, Unresolved};
 use crate::model::ExecutionLogRecord;
 
@@ -13,11 +13,11 @@ use crate::model::ExecutionLogRecord;
 #[derive(Debug)]
 pub struct Call {
     /// The arguments.
-    pub arguments: Map<String, Value>,
+    pub arguments: Arc<Map<String, Value>>,
     /// The arguments as one JSON object in compact text.
     pub(super) input: Vec<u8>,
     /// The arguments as they may be shown.
-    pub shown: Map<String, Value>,
+    pub shown: Arc<Map<String, Value>>,
 }
 
 impl Call {
@@ -29,24 +29,27 @@ impl Call {
     ) -> Result<Self, Unresolved> {
         match &step.template {
             None => Ok(Self::new(
-                step.arguments.clone(),
-                step.shown_arguments.clone(),
+                Arc::clone(&step.arguments),
+                Arc::clone(&step.shown_arguments),
             )),
-            Some(template) => Self::of(step, resolve::resolve(template, record_of)?),
+            Some(template) => Self::of(step, Arc::new(resolve::resolve(template, record_of)?)),
         }
     }
 
     /// A call with arguments that were not known before the run.
-    pub(super) fn of(step: &ProvenStep, arguments: Map<String, Value>) -> Result<Self, Unresolved> {
+    pub(super) fn of(
+        step: &ProvenStep,
+        arguments: Arc<Map<String, Value>>,
+    ) -> Result<Self, Unresolved> {
         resolve::check(&step.skill, &arguments)?;
         let schema = step.skill.manifest.input_schema.as_ref();
-        let shown = shown_arguments(schema, &arguments);
+        let shown = shown_or_same(schema, &arguments);
         Ok(Self::new(arguments, shown))
     }
 
-    fn new(arguments: Map<String, Value>, shown: Map<String, Value>) -> Self {
+    fn new(arguments: Arc<Map<String, Value>>, shown: Arc<Map<String, Value>>) -> Self {
         // Made of text and numbers, a mapping always has a JSON form.
-        let input = serde_json::to_vec(&arguments).unwrap_or_default();
+        let input = serde_json::to_vec(&*arguments).unwrap_or_default();
         Self {
             arguments,
             input,

@@ -369,9 +369,8 @@ fn grant_of(
         PathBase::SkillDir | PathBase::Home | PathBase::Root => None,
     };
     Some(Grant {
-        path: path.resolve(places)?,
-        access,
         beneath,
+        ..Grant::new(path.resolve(places)?, access)
     })
 }
 

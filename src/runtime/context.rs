@@ -1,6 +1,6 @@
 //! The request-scoped state of one run.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
@@ -52,7 +52,7 @@ pub struct StepResult {
     /// How it ended.
     pub status: StepStatus,
     /// Its output as compact JSON.
-    pub output: Option<Box<RawValue>>,
+    pub output: Option<Arc<RawValue>>,
     /// What went wrong.
     pub error: Option<String>,
 }

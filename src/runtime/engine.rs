@@ -5,7 +5,7 @@
 //! and when the plan is over; what happens to a step meanwhile is `step`'s, and what
 //! waits for what is known to the `schedule`.
 
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -90,11 +90,12 @@ pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreake
         approvals: RefCell::default(),
         asking: Mutex::new(()),
         halt: watch::Sender::new(None),
+        schedule: RefCell::new(Schedule::of(&plan.flow)),
+        begun: RefCell::default(),
         records: RefCell::new(vec![None; plan.steps.len()]),
     };
     let mut engine = Engine {
         ground: &ground,
-        schedule: Schedule::of(&plan.flow),
         unlogged: Vec::new(),
         head: String::new(),
         last_seq: 0,
@@ -114,7 +115,6 @@ pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreake
 
 struct Engine<'r, E, L, B> {
     ground: &'r Ground<'r, E, L, B>,
-    schedule: Schedule,
     /// The steps that ran although their records could not be kept.
     unlogged: Vec<UnloggedStep>,
     /// The hash of the record that was kept last.
@@ -185,7 +185,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
         }
         if let Some((first, _)) = self.denied.first_key_value() {
             self.decided = Some(format!("`{}` is not permitted", plan.steps[*first].label));
-            self.schedule.clear();
+            self.schedule().clear();
         }
     }
 
@@ -242,7 +242,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
         if self.end.is_some() {
             return None;
         }
-        Some(match self.schedule.next()? {
+        let next = self.schedule().next()?;
+        Some(match next {
             Next::Start(index) => (index, Turn::Run),
             Next::Skip { step, because_of } => (step, Turn::Skip(self.no_success(because_of))),
         })
@@ -250,7 +251,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
 
     /// What has come between the steps ends the run where there are steps left to run.
     fn look_at_signals_and_time(&mut self) {
-        if self.end.is_some() || !self.schedule.has_rest() {
+        if self.end.is_some() || !self.schedule().has_rest() {
             return;
         }
         let Ground {
@@ -285,14 +286,14 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
         let on_failure = self.ground.run.conduct.on_failure;
         if stops_the_plan(record.status, step) && on_failure != OnFailure::KeepGoing {
             let reason = self.no_success(index);
-            self.schedule.close();
+            self.schedule().close();
             if on_failure == OnFailure::Cancel {
                 self.halt(reason.clone());
-                self.schedule.clear();
+                self.schedule().clear();
             }
             self.decided.get_or_insert(reason);
         }
-        self.schedule
+        self.schedule()
             .over(index, record.status, step.continue_on_error);
     }
 
@@ -312,13 +313,18 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
         });
     }
 
+    fn schedule(&self) -> RefMut<'_, Schedule> {
+        self.ground.schedule.borrow_mut()
+    }
+
     fn no_success(&self, index: usize) -> String {
         format!("`{}` did not succeed", self.ground.plan.steps[index].label)
     }
 
     /// Records the steps that have not had their turn as skipped.
     async fn rest(&mut self) {
-        for index in self.schedule.rest() {
+        let rest = self.schedule().rest();
+        for index in rest {
             if matches!(self.end, Some(RunEnd::LogFailed(_))) {
                 return;
             }

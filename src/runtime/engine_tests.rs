@@ -130,6 +130,7 @@ impl ExecutionLogger for Log {
     async fn log_step(
         &self,
         record: ExecutionLogRecord,
+        next: Option<StepStart>,
     ) -> Result<Arc<ExecutionLogRecord>, LogError> {
         if self.fails_at == Some(self.records.borrow().len()) {
             let reason = "no space left on device".to_owned();
@@ -142,6 +143,9 @@ impl ExecutionLogger for Log {
         self.said
             .borrow_mut()
             .push(format!("end {}", record.step_id));
+        if let Some(next) = next {
+            self.log_step_start(next).await?;
+        }
         self.records.borrow_mut().push(Arc::clone(&record));
         Ok(record)
     }
@@ -287,12 +291,12 @@ fn step(skill: &str) -> ProvenStep {
         name: skill.to_owned(),
         label: skill.to_owned(),
         step_type: StepType::Skill,
-        skill_id: skill.to_owned(),
+        skill_id: skill.into(),
         skill_version: None,
         risk_level: RiskLevel::Info,
         skill: Arc::new(crate::skill::Builtin::Now.skill().unwrap()),
-        arguments: serde_json::Map::new(),
-        shown_arguments: serde_json::Map::new(),
+        arguments: Arc::default(),
+        shown_arguments: Arc::default(),
         template: None,
         retry: Retries::default(),
         fallback: None,
@@ -307,8 +311,8 @@ fn step(skill: &str) -> ProvenStep {
         program: None,
         command: Vec::new(),
         wants_run_dir: false,
-        permissions: Vec::new(),
-        confinement: Vec::new(),
+        permissions: Arc::default(),
+        confinement: Arc::default(),
     }
 }
 
@@ -456,7 +460,7 @@ async fn nothing_is_told_before_it_is_in_the_log() {
 #[tokio::test(start_paused = true)]
 async fn hidden_arguments_stay_hidden_in_the_record() {
     let mut bench = Bench::new(&["ok"]);
-    let object = |value: serde_json::Value| value.as_object().unwrap().clone();
+    let object = |value: serde_json::Value| Arc::new(value.as_object().unwrap().clone());
     bench.plan.steps[0].arguments = object(serde_json::json!({"user": "a", "password": "p"}));
     bench.plan.steps[0].shown_arguments =
         object(serde_json::json!({"user": "a", "password": "***"}));
@@ -517,7 +521,7 @@ async fn a_step_that_is_reused_does_not_run_and_has_its_record() {
     let output = serde_json::value::RawValue::from_string("[1]".to_owned()).unwrap();
     bench.reused = vec![Some(Reused {
         run_id: "earlier".to_owned(),
-        output: Some(output),
+        output: Some(output.into()),
     })];
     let (outcome, _) = bench.run().await;
     assert_eq!(statuses(&outcome), ["success", "success"]);

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -45,7 +46,7 @@ pub struct Decision {
     /// What could not be evaluated: the policies' ids, with the reason.
     pub errors: Vec<(String, String)>,
     /// The skill of the call that was decided about, where it is not the step's own.
-    pub fallback: Option<String>,
+    pub fallback: Option<Arc<str>>,
 }
 
 /// A ruling in one word.

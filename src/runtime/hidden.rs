@@ -3,6 +3,8 @@
 //! Invariant: a value that the skill's `input_schema` marks as `writeOnly`, in whatever way it leads
 //! there (`properties`, `items`, `$ref`, `allOf`, …), is shown as `"***"` only.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 /// What is shown in the place of a hidden value.
@@ -24,6 +26,19 @@ pub(super) fn shown_arguments(
         Value::Object(map) => map,
         // The root itself is hidden: then nothing can be shown.
         _ => Map::new(),
+    }
+}
+
+/// The same for arguments that many hold: where nothing is hidden, these are the same object.
+pub(super) fn shown_or_same(
+    schema: Option<&Value>,
+    arguments: &Arc<Map<String, Value>>,
+) -> Arc<Map<String, Value>> {
+    let shown = shown_arguments(schema, arguments);
+    if shown == **arguments {
+        Arc::clone(arguments)
+    } else {
+        Arc::new(shown)
     }
 }
 

@@ -1,5 +1,7 @@
 //! From a process's end to a result: what counts as success, and what the output is.
 
+use std::sync::Arc;
+
 use serde_json::value::RawValue;
 
 use super::RuntimeError;
@@ -78,7 +80,7 @@ pub(super) fn interpret(
     }
 }
 
-type Judged = Result<Option<Box<RawValue>>, (ErrorCode, String)>;
+type Judged = Result<Option<Arc<RawValue>>, (ErrorCode, String)>;
 
 fn judge(skill: &Skill, execution: &Execution, exit: &ProcessExit) -> Judged {
     if exit.output_limit_exceeded {
@@ -116,7 +118,7 @@ fn output(
     skill: &Skill,
     format: OutputFormat,
     stdout: &[u8],
-) -> Result<Option<Box<RawValue>>, String> {
+) -> Result<Option<Arc<RawValue>>, String> {
     let output = match format {
         OutputFormat::Json => {
             strict_json(stdout).map_err(|error| format!("the output is not JSON: {error}"))?
@@ -132,7 +134,7 @@ fn output(
         let value = serde_json::from_str(json).map_err(|error| error.to_string())?;
         skill.check_output(&value)?;
     }
-    Ok(output)
+    Ok(output.map(Arc::from))
 }
 
 fn text(stdout: &[u8]) -> Result<&str, String> {

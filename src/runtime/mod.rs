@@ -28,6 +28,7 @@ mod native;
 mod outcome;
 pub mod prove;
 mod proven;
+mod recent;
 mod record;
 mod repeat;
 mod resolve;

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::confine::{SandboxPolicy, StepGround, layer_names};
@@ -17,6 +18,7 @@ use super::environment::{BaseEnvironment, Directories};
 use super::events_line::{EventLine, read_event_line};
 use super::hidden::shown_arguments;
 use super::interpret::{Told, interpret, max_output_bytes};
+use super::recent::RecentConfinements;
 use super::scratch::{RunDirs, Scratch};
 use super::{RuntimeError, SkillExecutor, StepControl};
 use crate::event::{EventSender, RunEvent};
@@ -34,6 +36,7 @@ pub struct NativeExecutor<'r> {
     policy: SandboxPolicy,
     stream: bool,
     skills: RefCell<HashMap<String, Loaded>>,
+    confinements: RecentConfinements,
 }
 
 /// A skill that is ready to be executed.
@@ -87,7 +90,6 @@ impl<'r> NativeExecutor<'r> {
         policy: SandboxPolicy,
         stream: bool,
     ) -> Self {
-        let skills = RefCell::default();
         Self {
             launcher,
             environment,
@@ -95,7 +97,8 @@ impl<'r> NativeExecutor<'r> {
             dirs,
             policy,
             stream,
-            skills,
+            skills: RefCell::default(),
+            confinements: RecentConfinements::default(),
         }
     }
 
@@ -112,6 +115,9 @@ impl<'r> NativeExecutor<'r> {
     /// The program as it is now, right before it is executed. An earlier step may have put another one
     /// in its place; that one was never proven.
     fn same_program(&self, native: &Native, before: Option<&Program>) -> Result<Program, NotRun> {
+        if let Some(before) = before.filter(|before| before.is_untouched_binary()) {
+            return Ok(before.clone());
+        }
         let now = self.find_program(native)?;
         if before == Some(&now) {
             return Ok(now);
@@ -156,7 +162,7 @@ impl<'r> NativeExecutor<'r> {
         let spec = match prepared {
             Ok(spec) => spec,
             Err(not_run) => {
-                scratch.remove().await;
+                self.dirs.take_back(scratch).await;
                 return Err(not_run);
             }
         };
@@ -170,7 +176,7 @@ impl<'r> NativeExecutor<'r> {
             .launcher
             .run(spec, control.stop.clone(), |event| listener.hear(&event))
             .await;
-        scratch.remove().await;
+        self.dirs.take_back(scratch).await;
         let mut told = Told {
             command,
             tokens_used: listener.tokens_used,
@@ -238,7 +244,9 @@ impl<'r> NativeExecutor<'r> {
             stdin: execution.stdin.stdin_bytes(arguments),
             max_output_bytes: max_output_bytes(skill),
             grace: control.grace,
-            confinement: self.policy.confinement(skill, native, &ground),
+            confinement: self.confinements.get(&request.skill_id, scratch, || {
+                self.policy.confinement(skill, native, &ground)
+            }),
             limits: self.policy.limits(skill),
             secrets: self.environment.secrets(skill),
         })
@@ -379,7 +387,7 @@ async fn in_process(builtin: Builtin, arguments: Map<String, Value>) -> Executio
     };
     match output {
         Ok(output) => ExecutionResult {
-            output: Some(output).filter(|raw| raw.get() != "null"),
+            output: Some(Arc::from(output)).filter(|raw: &Arc<RawValue>| raw.get() != "null"),
             status: ExecutionStatus::Success,
             error_code: None,
             ..ExecutionResult::failure(ErrorCode::SkillFailed)

@@ -3,26 +3,27 @@
 //! Invariant: nothing is started here, and all problems are found in one go. A [`ProvenPlan`] comes
 //! out only where there is no error.
 
+mod facts;
 mod inputs;
 mod references;
 mod retry;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use self::facts::{Facts, SkillFacts};
 use self::inputs::Inputs;
 use self::references::{Arguments, Outputs};
 use super::confine::{Hidden, SandboxPolicy};
 use super::environment::BaseEnvironment;
-use super::hidden::shown_arguments;
-use super::native::wants_run_dir;
+use super::hidden::{shown_arguments, shown_or_same};
 use super::{Limit, LimitSource, ProvenPlan, ProvenStep, Retries};
 use crate::model::{ExecutionStep, Place, Problem, Problems, RiskLevel, format_duration};
 use crate::plan::{LoadedPlan, Template};
-use crate::skill::{LoadProblem, Native, Permission, Places, Program, Registry, Schema, Skill};
+use crate::skill::{LoadProblem, Permission, Places, Registry, Schema, Skill};
 
 /// What a plan is proven against.
 #[derive(Debug)]
@@ -74,6 +75,7 @@ pub fn prove(loaded: &mut LoadedPlan, question: &Question<'_>) -> Proof {
         question,
         outputs: Outputs::of(loaded, question.registry, question.inputs),
         skills: Vec::new(),
+        facts: Facts::default(),
         not_loaded: Vec::new(),
     };
     let mut problems = Problems::default();
@@ -151,6 +153,7 @@ struct Prover<'q> {
     question: &'q Question<'q>,
     outputs: Outputs,
     skills: Vec<Arc<Skill>>,
+    facts: Facts,
     not_loaded: Vec<Arc<LoadProblem>>,
 }
 
@@ -213,16 +216,19 @@ impl Prover<'_> {
         self.check_environment(&skill, &call.names_at, problems);
         let schema = skill.manifest.input_schema.as_ref();
         let in_command = shown_arguments(schema, &arguments.in_command(&skill));
-        let shown_arguments = shown_arguments(schema, &arguments.known);
-        let (program, command) = self.command(&skill, &call.names_at, &in_command, problems);
+        let known = Arc::new(arguments.known);
+        let shown_arguments = shown_or_same(schema, &known);
+        let facts = self.facts.of(&skill, self.question);
+        let program = check_program(&skill, &facts, &call.names_at, problems);
+        let command = self.shown_command(&skill, &in_command);
         Some(ProvenStep {
             name: step.name.clone(),
             label: step.id_or_name().to_owned(),
             step_type: step.step_type,
-            skill_id: skill.id.to_string(),
+            skill_id: Arc::clone(&facts.id),
             skill_version: skill.manifest.version.clone(),
             risk_level,
-            arguments: arguments.known,
+            arguments: known,
             shown_arguments,
             template: arguments.template,
             timeout,
@@ -234,14 +240,9 @@ impl Prover<'_> {
             output_schema,
             program,
             command,
-            wants_run_dir: wants_run_dir(&skill),
-            permissions: skill
-                .manifest
-                .permissions
-                .iter()
-                .map(ToString::to_string)
-                .collect(),
-            confinement: self.question.sandbox.told(&skill, self.question.workspace),
+            wants_run_dir: facts.wants_run_dir,
+            permissions: Arc::clone(&facts.permissions),
+            confinement: Arc::clone(&facts.confinement),
             skill,
         })
     }
@@ -267,7 +268,7 @@ impl Prover<'_> {
     }
 
     fn remember(&mut self, skill: &Arc<Skill>, place: &Place, problems: &mut Problems) {
-        if self.skills.iter().any(|known| known.id == skill.id) {
+        if !self.facts.is_new(skill) {
             return;
         }
         self.skills.push(Arc::clone(skill));
@@ -356,27 +357,6 @@ impl Prover<'_> {
             .unwrap_or(DEFAULT_GRACE)
     }
 
-    /// A program that its own confinement would hide can't run; never is another one taken instead.
-    fn check_hidden(
-        &self,
-        skill: &Skill,
-        native: &Native,
-        program: &Program,
-        place: &Place,
-        problems: &mut Problems,
-    ) {
-        let sandbox = self.question.sandbox;
-        let hidden = sandbox.hidden_program(skill, native, self.question.workspace, program);
-        if let Some(Hidden { file, permission }) = hidden {
-            let message = format!("`{}` may not execute `{}`", skill.id, file.display());
-            problems.push(
-                Problem::error("hidden_program", place.clone(), message).help(format!(
-                    "add `{permission}` to the `permissions` of its manifest"
-                )),
-            );
-        }
-    }
-
     /// What the manifest asks of the environment must be there.
     fn check_environment(&self, skill: &Skill, place: &Place, problems: &mut Problems) {
         for (name, _) in skill
@@ -400,43 +380,46 @@ impl Prover<'_> {
         }
     }
 
-    /// The program must be there. The command comes out as it may be shown.
-    fn command(
-        &self,
-        skill: &Skill,
-        place: &Place,
-        shown_arguments: &Map<String, Value>,
-        problems: &mut Problems,
-    ) -> (Option<PathBuf>, Vec<String>) {
+    /// The command for the eye. What keeps arguments out of it was told of with the other problems of the
+    /// arguments.
+    fn shown_command(&self, skill: &Skill, shown: &Map<String, Value>) -> Vec<String> {
         let Some(native) = skill.native() else {
-            return (None, Vec::new());
-        };
-        let program =
-            native.resolve_program(self.question.workspace, self.question.environment.path());
-        let program = match program {
-            Ok(program) => {
-                self.check_hidden(skill, native, &program, place, problems);
-                Some(program.path)
-            }
-            Err(error) => {
-                let message = format!("`{}` can't run: {}", skill.id, error.message);
-                problems.push(Problem::error("program", place.clone(), message).help(error.help));
-                None
-            }
+            return Vec::new();
         };
         let places = Places {
             skill_dir: &native.dir,
             workspace: self.question.workspace,
         };
-        // For the eye only. What keeps arguments out of the command was told of with the other
-        // problems of the arguments.
-        let words = native
-            .execution
-            .command
-            .expand(shown_arguments, &places)
-            .unwrap_or_default();
+        let words = native.execution.command.expand(shown, &places);
+        let words = words.unwrap_or_default();
         let words = words.iter().map(|word| word.to_string_lossy().into_owned());
-        (program, words.collect())
+        words.collect()
+    }
+}
+
+/// The program must be there, and its own confinement must not hide it: never is another one taken instead.
+fn check_program(
+    skill: &Skill,
+    facts: &SkillFacts,
+    place: &Place,
+    problems: &mut Problems,
+) -> Option<Arc<Path>> {
+    if let Some(Hidden { file, permission }) = &facts.hidden {
+        let message = format!("`{}` may not execute `{}`", skill.id, file.display());
+        problems.push(
+            Problem::error("hidden_program", place.clone(), message).help(format!(
+                "add `{permission}` to the `permissions` of its manifest"
+            )),
+        );
+    }
+    match facts.program.as_ref()? {
+        Ok(program) => Some(Arc::clone(program)),
+        Err(error) => {
+            let message = format!("`{}` can't run: {}", skill.id, error.message);
+            let problem = Problem::error("program", place.clone(), message);
+            problems.push(problem.help(error.help.clone()));
+            None
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! A plan of which everything is known that can be known before it runs.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,7 +58,7 @@ pub struct ProvenStep {
     /// Skill or tool.
     pub step_type: StepType,
     /// The skill that it calls.
-    pub skill_id: String,
+    pub skill_id: Arc<str>,
     /// The skill's version.
     pub skill_version: Option<String>,
     /// The skill itself: what its arguments and its output must be.
@@ -66,9 +66,9 @@ pub struct ProvenStep {
     /// How much harm it can do: what its skill says of itself, or more where the step says so.
     pub risk_level: RiskLevel,
     /// The arguments, where they are known; as the plan has them where they hold references.
-    pub arguments: Map<String, Value>,
+    pub arguments: Arc<Map<String, Value>>,
     /// The arguments as records and screens may show them: `writeOnly` values as `"***"`.
-    pub shown_arguments: Map<String, Value>,
+    pub shown_arguments: Arc<Map<String, Value>>,
     /// The arguments with their references, where they hold some.
     pub template: Option<Template>,
     /// Bound on the step.
@@ -86,13 +86,13 @@ pub struct ProvenStep {
     /// What the plan itself demands of the output.
     pub output_schema: Option<Schema>,
     /// The program that will be started; `None` for a built-in.
-    pub program: Option<PathBuf>,
+    pub program: Option<Arc<Path>>,
     /// The argument vector, for `--dry-run`; empty for a built-in.
     pub command: Vec<String>,
     /// The manifest asks for the directory of files between steps.
     pub wants_run_dir: bool,
     /// The manifest's permissions.
-    pub permissions: Vec<String>,
+    pub permissions: Arc<[String]>,
     /// What the step is confined to, in lines for people.
-    pub confinement: Vec<String>,
+    pub confinement: Arc<[String]>,
 }

@@ -3,6 +3,7 @@
 //! Invariant: the one place where a record is made. Who ended a step decides its status: a skill that
 //! exits 0 because of a SIGTERM that obs sent has not succeeded.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -118,7 +119,7 @@ pub(super) fn denied(
     index: usize,
     step: &ProvenStep,
     reason: &str,
-    arguments: Map<String, Value>,
+    arguments: Arc<Map<String, Value>>,
 ) -> ExecutionLogRecord {
     let code = ErrorCode::PolicyRejected;
     ExecutionLogRecord {
@@ -136,7 +137,7 @@ pub(super) fn reused(
     index: usize,
     step: &ProvenStep,
     reused: &Reused,
-    arguments: Map<String, Value>,
+    arguments: Arc<Map<String, Value>>,
 ) -> ExecutionLogRecord {
     ExecutionLogRecord {
         arguments,
@@ -153,7 +154,7 @@ pub(super) fn refused(
     index: usize,
     step: &ProvenStep,
     refusal: &Refusal,
-    arguments: Map<String, Value>,
+    arguments: Arc<Map<String, Value>>,
 ) -> ExecutionLogRecord {
     let Refusal {
         state,

@@ -3,6 +3,7 @@
 //! Invariant: only a failure is repeated, only where the skill is safe to run again or has not run at
 //! all, and only until somebody ends the step. The step's time spans all attempts and waits.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -10,7 +11,7 @@ use tokio::sync::watch;
 
 use super::call::Call;
 use super::context::deadline_in;
-use super::hidden::shown_arguments;
+use super::hidden::shown_or_same;
 use super::record::{self, Ending};
 use super::step::Ground;
 use super::{
@@ -30,7 +31,7 @@ pub(super) struct Answer<'p> {
     pub(super) by: &'p ProvenStep,
     pub(super) is_by_fallback: bool,
     /// Its arguments as they may be shown.
-    pub(super) shown: Map<String, Value>,
+    pub(super) shown: Arc<Map<String, Value>>,
     /// Set where the call's own limit ended it.
     pub(super) ending: Option<Ending>,
     /// How the attempt before it had failed.
@@ -152,7 +153,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         let (mut result, ending) = self.within_own_time(fallback, &call).await;
         // What the step's own skill hides stays hidden when another one gets it.
         let own = self.step.skill.manifest.input_schema.as_ref();
-        let shown = shown_arguments(own, &call.shown);
+        let shown = shown_or_same(own, &call.shown);
         if shown != call.shown {
             result.command.clear();
         }
@@ -187,7 +188,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         let run_left = context.timeout.saturating_sub(context.elapsed());
         let time = by.timeout.duration.min(self.time_left());
         let request = ExecutionRequest {
-            skill_id: by.skill_id.clone(),
+            skill_id: by.skill_id.to_string(),
             input: call.input.clone(),
             timeout: time,
             tenant_id: context.identity.tenant_id.clone(),

@@ -1,5 +1,7 @@
 //! Results of an earlier run that need not be made again.
 
+use std::sync::Arc;
+
 use serde_json::value::RawValue;
 
 /// The success of a step in an earlier run, which stands for the step in this one.
@@ -8,5 +10,5 @@ pub struct Reused {
     /// The run that it is from.
     pub run_id: String,
     /// The output; `None` is JSON null.
-    pub output: Option<Box<RawValue>>,
+    pub output: Option<Arc<RawValue>>,
 }

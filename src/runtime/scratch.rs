@@ -2,13 +2,15 @@
 //!
 //! Invariant: all of them lie in one private directory per run (mode 0700, a name that can't be
 //! guessed), which is locked while obs lives. It is gone when the run is over, whatever the steps left
-//! in it; that of an obs that was killed is found by its free lock and removed by the next one.
+//! in it; that of an obs that was killed is found by its free lock and removed by the next one. A step's
+//! own directory serves for the next step once it is as if it were new: empty, and nobody else's. (Rules
+//! that grant it serve again with it, see `process::sandbox`.)
 
 use std::fs::{File, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rustix::fs::{FlockOperation, flock};
 use tempfile::TempDir;
@@ -27,6 +29,8 @@ pub struct RunDirs {
     place: FilesPlace,
     root: OnceLock<Root>,
     files: OnceLock<PathBuf>,
+    /// Steps' directories that no step has at the moment.
+    free: Mutex<Vec<Scratch>>,
 }
 
 /// Where the files go that one step leaves for another.
@@ -51,7 +55,11 @@ struct Root {
 
 /// A step's own directory: its HOME and TMPDIR.
 #[derive(Debug)]
-pub(super) struct Scratch(PathBuf);
+pub(super) struct Scratch {
+    path: PathBuf,
+    /// Device, inode, owner and mode.
+    identity: (u64, u64, u32, u32),
+}
 
 impl RunDirs {
     /// The directories of a run; `place` is where files between steps go.
@@ -60,6 +68,7 @@ impl RunDirs {
             place,
             root: OnceLock::new(),
             files: OnceLock::new(),
+            free: Mutex::default(),
         }
     }
 
@@ -93,13 +102,34 @@ impl RunDirs {
         Ok(())
     }
 
-    /// A new directory for one step.
+    /// A directory for one step, empty.
     pub(super) fn scratch(&self) -> io::Result<Scratch> {
+        if let Some(free) = self.free().pop() {
+            return Ok(free);
+        }
         let dir = tempfile::Builder::new()
             .prefix("step-")
             .tempdir_in(self.root()?)?;
         std::fs::set_permissions(dir.path(), Permissions::from_mode(0o700))?;
-        Ok(Scratch(dir.keep()))
+        let identity = identity(dir.path())?;
+        let path = dir.keep();
+        Ok(Scratch { path, identity })
+    }
+
+    /// Takes back what a step no longer needs. A tree that a skill filled may take a while, so this is off
+    /// the runtime's thread; most leave nothing.
+    pub(super) async fn take_back(&self, scratch: Scratch) {
+        if scratch.is_as_new() {
+            return self.free().push(scratch);
+        }
+        let cleaned = tokio::task::spawn_blocking(move || scratch.clean());
+        if let Ok(Some(scratch)) = cleaned.await {
+            self.free().push(scratch);
+        }
+    }
+
+    fn free(&self) -> MutexGuard<'_, Vec<Scratch>> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The directory for files between steps, which exists then.
@@ -155,19 +185,45 @@ impl RunDirs {
 
 impl Scratch {
     pub(super) fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
-    /// Removes it. A tree that a skill filled may take a while, so this is off the runtime's thread;
-    /// an empty one is removed at once.
-    pub(super) async fn remove(self) {
-        if std::fs::remove_dir(&self.0).is_ok() {
-            return;
-        }
-        tokio::task::spawn_blocking(move || remove_tree(&self.0))
-            .await
-            .ok();
+    fn is_as_new(&self) -> bool {
+        identity(&self.path).is_ok_and(|identity| identity == self.identity)
+            && std::fs::read_dir(&self.path).is_ok_and(|mut entries| entries.next().is_none())
     }
+
+    /// Empties it. None, and nothing is there any more, where that does not make it as it was.
+    fn clean(self) -> Option<Self> {
+        if std::fs::symlink_metadata(&self.path).is_ok_and(|metadata| metadata.is_dir()) {
+            make_writable(&self.path);
+            for entry in std::fs::read_dir(&self.path)
+                .into_iter()
+                .flatten()
+                .flatten()
+            {
+                let path = entry.path();
+                std::fs::remove_file(&path)
+                    .or_else(|_| std::fs::remove_dir_all(&path))
+                    .ok();
+            }
+        }
+        if self.is_as_new() {
+            return Some(self);
+        }
+        remove_tree(&self.path);
+        None
+    }
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64, u32, u32)> {
+    let metadata = std::fs::symlink_metadata(path)?;
+    Ok((
+        metadata.dev(),
+        metadata.ino(),
+        metadata.uid(),
+        metadata.mode(),
+    ))
 }
 
 /// Removes the directories of this user's runs whose obs is dead.
@@ -183,9 +239,8 @@ fn sweep(temp: &Path) {
 /// to be used.
 fn is_abandoned(root: &Path) -> bool {
     let own = rustix::process::geteuid().as_raw();
-    let is_own_dir = std::fs::symlink_metadata(root).is_ok_and(|metadata| {
-        metadata.is_dir() && std::os::unix::fs::MetadataExt::uid(&metadata) == own
-    });
+    let is_own_dir = std::fs::symlink_metadata(root)
+        .is_ok_and(|metadata| metadata.is_dir() && metadata.uid() == own);
     is_own_dir
         && File::open(root.join(LOCK))
             .is_ok_and(|lock| flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok())
@@ -214,20 +269,43 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_scratch_directory_is_private_and_goes_away() {
+    async fn a_scratch_directory_is_private_empty_and_goes_away() {
         let dirs = RunDirs::new(FilesPlace::Temporary);
         let scratch = dirs.scratch().unwrap();
         let path = scratch.path().to_owned();
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        let other = dirs.scratch().unwrap();
+        assert_ne!(other.path(), path, "two steps at once");
+        // Left empty or not, the next step finds nothing in it.
         let locked = path.join("locked");
         std::fs::create_dir(&locked).unwrap();
         std::fs::write(locked.join("file"), "x").unwrap();
+        std::os::unix::fs::symlink("/", path.join("link")).unwrap();
         std::fs::set_permissions(&locked, Permissions::from_mode(0o500)).unwrap();
-        scratch.remove().await;
-        assert!(!path.exists());
+        std::fs::set_permissions(&path, Permissions::from_mode(0o1500)).unwrap();
+        dirs.take_back(scratch).await;
+        let next = dirs.scratch().unwrap();
+        assert_eq!(next.path().read_dir().unwrap().count(), 0);
+        let mode = next.path().metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o7777, 0o700);
         let root = dirs.root().unwrap().to_owned();
         dirs.finish(true);
         assert!(!root.exists());
+    }
+
+    #[tokio::test]
+    async fn a_scratch_directory_that_was_replaced_is_not_used_again() {
+        let dirs = RunDirs::new(FilesPlace::Temporary);
+        let elsewhere = tempfile::tempdir().unwrap();
+        std::fs::write(elsewhere.path().join("kept"), "x").unwrap();
+        let scratch = dirs.scratch().unwrap();
+        let path = scratch.path().to_owned();
+        std::fs::remove_dir(&path).unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), &path).unwrap();
+        dirs.take_back(scratch).await;
+        assert!(elsewhere.path().join("kept").exists());
+        assert_ne!(dirs.scratch().unwrap().path(), path);
+        dirs.finish(true);
     }
 
     #[test]

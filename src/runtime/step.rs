@@ -6,7 +6,7 @@
 //! on one thread and share nothing but the [`Ground`] that they stand on.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use super::gate::{Denial, judge_resolved};
 use super::record::{self, Ending};
 use super::repeat::{Answer, Attempts};
 use super::resolve::Unresolved;
+use super::schedule::Schedule;
 use super::{
     Admission, CircuitBreaker, ExecutionContext, ExecutionLogger, LogError, Permit, ProvenPlan,
     ProvenStep, RunControl, RunEnd, RuntimeError, SignalState, SkillExecutor, StepResult,
@@ -48,6 +49,10 @@ pub(super) struct Ground<'r, E, L, B> {
     pub(super) asking: Mutex<()>,
     /// Why the steps that run are to end, once something other than a signal or time says so.
     pub(super) halt: watch::Sender<Option<String>>,
+    /// Which step may start.
+    pub(super) schedule: RefCell<Schedule>,
+    /// The steps whose start is in the log before their turn has come.
+    pub(super) begun: RefCell<BTreeSet<usize>>,
     /// The records of the steps that are over, by the steps' indices.
     pub(super) records: RefCell<Vec<Option<Arc<ExecutionLogRecord>>>>,
 }
@@ -243,9 +248,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
             index,
             timeout: step.timeout.duration,
         });
-        if !step.is_safe_to_repeat()
-            && let Err(error) = self.say_started(index, step, started_at).await
-        {
+        let is_known = step.is_safe_to_repeat() || self.begun.borrow_mut().remove(&index);
+        if !is_known && let Err(error) = self.say_started(index).await {
             return Over::unlogged(index, error);
         }
         let (mut answer, ended) = self.watched(index, step, call).await;
@@ -279,19 +283,35 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
     }
 
     /// What must not run twice is known to have begun before it does.
-    async fn say_started(
-        &self,
-        step_index: usize,
-        step: &ProvenStep,
-        timestamp: Timestamp,
-    ) -> Result<(), LogError> {
-        let start = StepStart {
+    async fn say_started(&self, index: usize) -> Result<(), LogError> {
+        let logged = self.run.logger.log_step_start(self.start_of(index));
+        self.logged(logged).await
+    }
+
+    fn start_of(&self, step_index: usize) -> StepStart {
+        let step = &self.plan.steps[step_index];
+        StepStart {
             step_index,
             step_id: step.label.clone(),
-            skill_id: step.skill_id.clone(),
-            timestamp,
-        };
-        self.logged(self.run.logger.log_step_start(start)).await
+            skill_id: step.skill_id.to_string(),
+            timestamp: Timestamp::now(),
+        }
+    }
+
+    /// The start of the step that comes next, where that has to be known before: kept together with the
+    /// record of the step that is over, it costs no transaction of its own. If the run ends before that
+    /// step's turn, its record takes the start back; if obs dies, the step counts as one that may have
+    /// begun, as it would an instant later.
+    fn next_start(&self, over: &ExecutionLogRecord) -> Option<StepStart> {
+        if over.status != StepStatus::Success || self.control.state() != SignalState::None {
+            return None;
+        }
+        let next = self.schedule.borrow().after(over.step_index)?;
+        let is_plain = !self.plan.steps[next].is_safe_to_repeat()
+            && self.run.gate.is_none()
+            && !self.awaits_approval(next)
+            && !self.is_over(next);
+        (is_plain && self.begun.borrow_mut().insert(next)).then(|| self.start_of(next))
     }
 
     fn call(&self, step: &ProvenStep) -> Result<Call, Unresolved> {
@@ -361,7 +381,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
         detail: StepDetail,
     ) -> Result<Arc<ExecutionLogRecord>, Unlogged> {
         let ran = UnloggedStep::of(&record);
-        let logged = self.run.logger.log_step(record);
+        let next = self.next_start(&record);
+        let logged = self.run.logger.log_step(record, next);
         let record = match self.logged(logged).await {
             Ok(record) => record,
             Err(error) => return Err(Unlogged { step: ran, error }),

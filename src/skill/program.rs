@@ -43,6 +43,15 @@ pub struct Program {
     pub interpreters: Vec<Interpreter>,
 }
 
+impl Program {
+    /// True where it is a binary, and still the one that was found. Of a script more has to be looked at:
+    /// what its `#!` line leads to.
+    pub fn is_untouched_binary(&self) -> bool {
+        self.interpreters.is_empty()
+            && FileIdentity::of(&self.path).is_ok_and(|now| now == self.identity)
+    }
+}
+
 /// A program that runs a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interpreter {

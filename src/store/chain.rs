@@ -161,7 +161,11 @@ mod tests {
         let (mut chain, _) = Chain::begin(&mut testing::start("run-1"), None).unwrap();
         let mut record = testing::record(0, "success");
         let text = r#"{"a":1,"hash":"00"}"#.to_owned();
-        record.output = Some(serde_json::value::RawValue::from_string(text).unwrap());
+        record.output = Some(
+            serde_json::value::RawValue::from_string(text)
+                .unwrap()
+                .into(),
+        );
         let line = chain.add(&mut record).unwrap();
         let (want, got) = hashes(&line, None).unwrap();
         assert_eq!(want, got);

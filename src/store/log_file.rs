@@ -120,6 +120,7 @@ impl ExecutionLogger for LogFile {
     async fn log_step(
         &self,
         record: ExecutionLogRecord,
+        _: Option<StepStart>,
     ) -> Result<Arc<ExecutionLogRecord>, LogError> {
         self.keep(&record).await?;
         Ok(Arc::new(record))

@@ -66,6 +66,7 @@ impl ExecutionLogger for MemoryLog {
     async fn log_step(
         &self,
         mut record: ExecutionLogRecord,
+        _: Option<StepStart>,
     ) -> Result<Arc<ExecutionLogRecord>, LogError> {
         self.with_chain(|chain| {
             if let Some(chain) = chain {

@@ -71,10 +71,11 @@ impl ExecutionLogger for RunLog {
     async fn log_step(
         &self,
         record: ExecutionLogRecord,
+        next: Option<StepStart>,
     ) -> Result<Arc<ExecutionLogRecord>, LogError> {
         let record = match &self.keeper {
-            Keeper::State(log) => log.log_step(record).await,
-            Keeper::Memory(log) => log.log_step(record).await,
+            Keeper::State(log) => log.log_step(record, next).await,
+            Keeper::Memory(log) => log.log_step(record, next).await,
         }?;
         if let Some(file) = &self.file {
             file.keep(&record).await?;

@@ -102,27 +102,23 @@ impl ExecutionLogger for StateLog {
     }
 
     async fn log_step_start(&self, start: StepStart) -> Result<(), LogError> {
-        let insert = move |connection: &Connection, run: &mut Kept| {
-            let text = "INSERT INTO started (run, step_index, step_id, skill_id, started_ms)
-                        VALUES (?1, ?2, ?3, ?4, ?5)";
-            connection.prepare_cached(text)?.execute(params![
-                run.id,
-                start.step_index,
-                start.step_id,
-                start.skill_id,
-                start.timestamp.as_millisecond(),
-            ])?;
-            Ok(())
-        };
-        self.with_run(insert).await
+        self.with_run(move |connection, run| insert_start(connection, run, &start))
+            .await
     }
 
     async fn log_step(
         &self,
         record: ExecutionLogRecord,
+        next: Option<StepStart>,
     ) -> Result<Arc<ExecutionLogRecord>, LogError> {
-        self.with_run(|connection, run| run.add(connection, record))
-            .await
+        let keep = move |connection: &Connection, run: &mut Kept| {
+            let record = run.add(connection, record)?;
+            if let Some(next) = &next {
+                insert_start(connection, run, next)?;
+            }
+            Ok(record)
+        };
+        self.with_run(keep).await
     }
 
     async fn log_plan_end(&self, mut end: PlanEnd) -> Result<PlanEnd, LogError> {
@@ -166,6 +162,19 @@ fn insert_run(connection: &Connection, start: &PlanStart, line: &str) -> rusqlit
         ],
     )?;
     Ok(connection.last_insert_rowid())
+}
+
+fn insert_start(connection: &Connection, run: &Kept, start: &StepStart) -> rusqlite::Result<()> {
+    let text = "INSERT INTO started (run, step_index, step_id, skill_id, started_ms)
+                VALUES (?1, ?2, ?3, ?4, ?5)";
+    connection.prepare_cached(text)?.execute(params![
+        run.id,
+        start.step_index,
+        start.step_id,
+        start.skill_id,
+        start.timestamp.as_millisecond(),
+    ])?;
+    Ok(())
 }
 
 fn insert_record(

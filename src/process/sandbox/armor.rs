@@ -3,6 +3,11 @@
 //! Invariant: the workshop allocates, opens and compiles; the armor is a handful of numbers and one
 //! pointer, and putting it on is system calls only. What could be put on is told through a shared
 //! atomic. A layer that is required and refused ends the start.
+//!
+//! The filter is not part of the armor: the supervisor wears it itself, once and for ever, and all that
+//! it starts has it from birth. Installing it anew for each step cost a fifth of a step: the kernel
+//! compiles it and tries each system call on it. A supervisor therefore serves confinements of one
+//! filter, and refuses any other.
 
 #![expect(
     unsafe_code,
@@ -14,24 +19,31 @@ use std::marker::PhantomData;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use seccompiler::sock_filter;
-
 use super::super::limits::{Limits, Rlimit};
-use super::capabilities;
-use super::{Confinement, Layer, Layers, Network, Strictness, landlock, seccomp};
+use super::rules::{Page, RuleBook};
+use super::{Layer, Layers, Network, Strictness, capabilities, landlock, seccomp};
 
 /// Makes armors. Belongs to one supervisor.
 pub(in crate::process) struct Workshop {
     abi: i32,
-    /// The last filter that was made: steps of a run often want the same.
-    filter: Option<(Network, Vec<sock_filter>)>,
+    book: RuleBook,
+    filter: Filter,
+}
+
+/// What the process of a workshop wears.
+enum Filter {
+    /// Nothing yet.
+    None,
+    /// The filter for these sockets.
+    Worn(Network),
+    /// Nothing, and the workshop is not to change that.
+    NotOurs,
 }
 
 /// All that an armor points to, for one start.
 pub(in crate::process) struct Suit<'a> {
-    rules: Option<OwnedFd>,
+    rules: Option<&'a OwnedFd>,
     rule_layers: Layers,
-    filter: &'a [sock_filter],
     filter_layers: Layers,
     required: Layers,
     wanted: Layers,
@@ -41,30 +53,44 @@ pub(in crate::process) struct Suit<'a> {
 
 impl Workshop {
     pub(in crate::process) fn new() -> Self {
-        Self::for_abi(landlock::abi())
+        Self::for_abi(landlock::abi(), Filter::None)
     }
 
-    /// Like [`Workshop::new`], on a kernel with at most version `abi` of Landlock.
-    pub(in crate::process) fn for_abi(abi: i32) -> Self {
-        Self { abi, filter: None }
+    /// One that leaves the filter to its caller.
+    pub(in crate::process) fn without_filter() -> Self {
+        Self::for_abi(landlock::abi(), Filter::NotOurs)
     }
 
-    /// Prepares a start. Without a confinement only limits are put on.
+    /// Like [`Workshop::without_filter`], on a kernel with at most version `abi` of Landlock.
+    #[cfg(test)]
+    pub(in crate::process) fn of_abi(abi: i32) -> Self {
+        Self::for_abi(abi, Filter::NotOurs)
+    }
+
+    fn for_abi(abi: i32, filter: Filter) -> Self {
+        let book = RuleBook::new(abi);
+        Self { abi, book, filter }
+    }
+
+    /// Prepares a start with what `seal` has made of a confinement. Without one only limits are put on.
     ///
     /// # Errors
-    /// `ENOSYS` where a required layer does not exist.
+    /// `ENOSYS` where a required layer does not exist; `EBUSY` where this process wears the filter of
+    /// another confinement.
     pub(in crate::process) fn prepare(
         &mut self,
-        confinement: Option<&Confinement>,
+        sealed: Option<&[u8]>,
         limits: &Limits,
     ) -> io::Result<Suit<'_>> {
-        let rlimits = limits.rlimits(confinement.is_some());
-        let Some(confinement) = confinement else {
+        let rlimits = limits.rlimits(sealed.is_some());
+        let Some(sealed) = sealed else {
+            if let Filter::Worn(_) = self.filter {
+                return Err(io::Error::from_raw_os_error(libc::EBUSY));
+            }
             return Ok(Suit {
                 rules: None,
                 // The supervisor's own rules for skills take their place.
                 rule_layers: Layers::of(&[Layer::Signals]),
-                filter: &[],
                 filter_layers: Layers::default(),
                 required: Layers::default(),
                 wanted: Layers::default(),
@@ -73,17 +99,11 @@ impl Workshop {
             });
         };
         let rule_layers = landlock::layers(self.abi);
-        let rules = match self.abi {
-            0 => None,
-            abi => Some(landlock::rules(confinement, abi)?),
-        };
         let denies_truncate = !rule_layers.contains(Layer::Truncate);
-        let mut filter_layers = Layers::of(&[Layer::Seccomp]);
-        if denies_truncate {
-            filter_layers.insert(Layer::Truncate);
-        }
-        let required = match confinement.strictness {
-            Strictness::Require => confinement.required(),
+        let page = self.book.open(sealed)?;
+        let filter_layers = self.filter.wear(page, denies_truncate)?;
+        let required = match page.strictness {
+            Strictness::Require => page.required,
             Strictness::BestEffort => Layers::default(),
         };
         let possible = rule_layers.and(filter_layers).and(given());
@@ -91,28 +111,41 @@ impl Workshop {
             return Err(io::Error::from_raw_os_error(libc::ENOSYS));
         }
         Ok(Suit {
-            rules,
+            rules: page.rules.as_ref(),
             rule_layers,
-            filter: self.filter(&confinement.network, denies_truncate)?,
             filter_layers,
             required,
-            wanted: confinement.wanted(),
+            wanted: page.wanted,
             confined: true,
             rlimits,
         })
     }
+}
 
-    fn filter(&mut self, network: &Network, denies_truncate: bool) -> io::Result<&[sock_filter]> {
-        let fresh = match self.filter.take() {
-            // Whether it denies truncate is the same in all that one supervisor makes.
-            Some((known, filter)) if known == *network => (known, filter),
-            _ => {
-                let filter =
-                    seccomp::program(network, denies_truncate).map_err(io::Error::other)?;
-                (network.clone(), filter)
+impl Filter {
+    /// Puts the filter on that the page wants, with what else all children are to be born with, and gives the
+    /// layers that it is. Where it is refused,
+    /// none; whether that will do is the caller's to say.
+    fn wear(&mut self, page: &Page, denies_truncate: bool) -> io::Result<Layers> {
+        let wanted = page.network.without_ports();
+        match self {
+            Self::Worn(worn) if *worn != wanted => {
+                return Err(io::Error::from_raw_os_error(libc::EBUSY));
             }
-        };
-        Ok(&self.filter.insert(fresh).1)
+            Self::Worn(_) | Self::NotOurs => {}
+            Self::None => {
+                capabilities::give_up_for_children();
+                if seccomp::put_on(&wanted, denies_truncate).is_err() {
+                    return Ok(Layers::default());
+                }
+                *self = Self::Worn(wanted);
+            }
+        }
+        let mut layers = Layers::of(&[Layer::Seccomp]);
+        if denies_truncate {
+            layers.insert(Layer::Truncate);
+        }
+        Ok(layers)
     }
 }
 
@@ -124,20 +157,14 @@ fn given() -> Layers {
 impl Suit<'_> {
     /// The armor, with `fallback` for rules where the confinement has none.
     pub(in crate::process) fn armor<'a>(&'a self, fallback: Option<&'a OwnedFd>) -> Armor<'a> {
-        let rules = self.rules.as_ref().or(fallback);
+        let rules = self.rules.or(fallback);
         Armor {
             rules: rules.map_or(-1, AsRawFd::as_raw_fd),
             rule_layers: self.rule_layers.to_bits(),
-            filter: libc::sock_fprog {
-                // The layouts are the kernel's, both of them.
-                len: u16::try_from(self.filter.len()).unwrap_or(0),
-                filter: self.filter.as_ptr().cast_mut().cast(),
-            },
-            filter_layers: self.filter_layers.to_bits(),
             required: self.required.to_bits(),
             confined: self.confined,
             rlimits: &self.rlimits,
-            applied: AtomicU16::new(0),
+            applied: AtomicU16::new(self.filter_layers.to_bits()),
             lives: PhantomData,
         }
     }
@@ -151,13 +178,11 @@ impl Suit<'_> {
 pub(in crate::process) struct Armor<'a> {
     rules: RawFd,
     rule_layers: u16,
-    filter: libc::sock_fprog,
-    filter_layers: u16,
     required: u16,
     confined: bool,
     rlimits: &'a [Rlimit],
     applied: AtomicU16,
-    lives: PhantomData<&'a [sock_filter]>,
+    lives: PhantomData<&'a OwnedFd>,
 }
 
 impl Armor<'_> {
@@ -166,7 +191,7 @@ impl Armor<'_> {
         Layers::from_bits(self.applied.load(Ordering::Relaxed))
     }
 
-    /// In the child: everything but the filter. False, with errno, if the start must fail.
+    /// In the child: puts it on. False, with errno, if the start must fail.
     pub(in crate::process) fn put_on(&self) -> bool {
         for limit in self.rlimits {
             // Refused where the caller's own hard limit is lower, which is as good.
@@ -194,22 +219,6 @@ impl Armor<'_> {
             return true;
         }
         self.confined && self.required & self.rule_layers == 0
-    }
-
-    /// In the child, right before exec: the filter. False, with errno, if the start must fail.
-    pub(in crate::process) fn put_on_filter(&self) -> bool {
-        if self.filter.len == 0 {
-            return true;
-        }
-        let (mode, flags) = (libc::SECCOMP_SET_MODE_FILTER, 0);
-        // SAFETY: the program that the kernel reads was made by the workshop and is alive.
-        let result =
-            unsafe { libc::syscall(libc::SYS_seccomp, mode, flags, &raw const self.filter) };
-        if result == 0 {
-            self.add(self.filter_layers);
-            return true;
-        }
-        self.required & self.filter_layers == 0
     }
 
     fn add(&self, bits: u16) {

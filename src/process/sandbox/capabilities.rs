@@ -3,7 +3,9 @@
 //! Invariant: afterwards the process has no capability in any set, and no exec gives it one: the
 //! bounding set is empty where it may be emptied, root's id is an id like any other (`SECBIT_NOROOT`,
 //! locked), and `no_new_privs`, which the supervisor has set, covers the case that both were
-//! refused. Runs between clone and exec: system calls, no allocation, no panic.
+//! refused. What is inherited and takes nothing from the supervisor itself (the bounding set, the secure bits)
+//! it gives up once, for all that it starts: forty system calls that a child need not make. The rest runs
+//! between clone and exec: a system call, no allocation, no panic.
 
 #![expect(unsafe_code, reason = "capset and prctl, between clone and exec")]
 
@@ -34,8 +36,8 @@ struct Sets {
     inheritable: u32,
 }
 
-/// Drops everything. False, with errno, if the process still has capabilities.
-pub(super) fn drop_all() -> bool {
+/// Sees to it that no exec gives this process's children a capability.
+pub(super) fn give_up_for_children() {
     // Best effort, all three: whoever may not do this has nothing to lose by exec.
     // SAFETY: no pointers.
     unsafe {
@@ -53,6 +55,10 @@ pub(super) fn drop_all() -> bool {
         }
         libc::prctl(libc::PR_SET_SECUREBITS, SECUREBITS, 0, 0, 0);
     }
+}
+
+/// Drops everything. False, with errno, if the process still has capabilities.
+pub(super) fn drop_all() -> bool {
     let header = Header {
         version: VERSION,
         pid: 0,

@@ -11,11 +11,12 @@ use std::path::{Path, PathBuf};
 use super::super::frame::{Reader, malformed, put_text, put_u32};
 use super::{Access, Confinement, Grant, Network, Strictness};
 
-/// Appends `confinement` to a frame.
-pub(in crate::process) fn put_confinement(out: &mut Vec<u8>, confinement: Option<&Confinement>) {
-    let Some(confinement) = confinement else {
-        return out.push(0);
-    };
+/// Set in the byte of a grant's access.
+const OF_SYSTEM: u8 = 0x80;
+
+/// Appends what [`unseal`] makes the confinement from. The same confinement is the same bytes, by which a
+/// supervisor knows it again.
+pub(in crate::process) fn seal(out: &mut Vec<u8>, confinement: &Confinement) {
     out.push(match confinement.strictness {
         Strictness::Require => 1,
         Strictness::BestEffort => 2,
@@ -39,7 +40,7 @@ pub(in crate::process) fn put_confinement(out: &mut Vec<u8>, confinement: Option
             Access::ReadWrite => 2,
             Access::ReadWriteExec => 3,
         };
-        out.push(access);
+        out.push(access | if grant.of_system { OF_SYSTEM } else { 0 });
         put_text(out, &[grant.path.as_os_str()]);
         // No path is empty.
         let base = grant.beneath.as_deref().unwrap_or(Path::new(""));
@@ -47,12 +48,10 @@ pub(in crate::process) fn put_confinement(out: &mut Vec<u8>, confinement: Option
     }
 }
 
-/// Reads what [`put_confinement`] has written.
-pub(in crate::process) fn take_confinement(
-    reader: &mut Reader<'_>,
-) -> io::Result<Option<Confinement>> {
+/// Reads what [`seal`] has written.
+pub(super) fn unseal(sealed: &[u8]) -> io::Result<Confinement> {
+    let reader = &mut Reader::of_part(sealed);
     let strictness = match reader.byte()? {
-        0 => return Ok(None),
         1 => Strictness::Require,
         2 => Strictness::BestEffort,
         _ => return Err(malformed()),
@@ -71,15 +70,16 @@ pub(in crate::process) fn take_confinement(
     let grants = (0..reader.u32()?)
         .map(|_| take_grant(reader))
         .collect::<io::Result<_>>()?;
-    Ok(Some(Confinement {
+    Ok(Confinement {
         grants,
         network,
         strictness,
-    }))
+    })
 }
 
 fn take_grant(reader: &mut Reader<'_>) -> io::Result<Grant> {
-    let access = match reader.byte()? {
+    let byte = reader.byte()?;
+    let access = match byte & !OF_SYSTEM {
         0 => Access::Read,
         1 => Access::ReadExec,
         2 => Access::ReadWrite,
@@ -95,5 +95,6 @@ fn take_grant(reader: &mut Reader<'_>) -> io::Result<Grant> {
         path,
         access,
         beneath: Some(base).filter(|base| !base.as_os_str().is_empty()),
+        of_system: byte & OF_SYSTEM != 0,
     })
 }

@@ -131,7 +131,7 @@ pub struct DefaultGrants {
 pub fn default_grants(ground: &Ground<'_>, network: &Network) -> DefaultGrants {
     let mut grants = Vec::with_capacity(96);
     let mut add = |paths: &[&str], access| {
-        grants.extend(paths.iter().map(|path| Grant::new(path, access)));
+        grants.extend(paths.iter().map(|path| Grant::of_system(path, access)));
     };
     add(&SYSTEM, Access::ReadExec);
     add(&ETC, Access::Read);
@@ -168,7 +168,7 @@ fn versioned() -> Vec<Grant> {
             ETC_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
                 && entry.file_type().is_ok_and(|kind| kind.is_dir())
         })
-        .map(|entry| Grant::new(entry.path(), Access::Read))
+        .map(|entry| Grant::of_system(entry.path(), Access::Read))
         .collect()
 }
 

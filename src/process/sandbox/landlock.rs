@@ -42,18 +42,57 @@ pub(super) fn layers(abi: i32) -> Layers {
     layers
 }
 
-/// Makes the rules of `confinement` for a kernel of version `abi`, which is not 0.
-pub(super) fn rules(confinement: &Confinement, abi: i32) -> io::Result<OwnedFd> {
+/// What a granted path led to when rules were made; none where it could not be reached, and for what belongs
+/// to the system.
+pub(super) type Footing = Option<File>;
+
+/// A file that is held open, so that its number is nobody else's.
+pub(super) struct File {
+    held: OwnedFd,
+    id: (u64, u64),
+    is_directory: bool,
+}
+
+impl File {
+    fn look(held: OwnedFd) -> io::Result<Self> {
+        let stat = fstat(&held)?;
+        Ok(Self {
+            held,
+            id: (stat.st_dev, stat.st_ino),
+            is_directory: FileType::from_raw_mode(stat.st_mode) == FileType::Directory,
+        })
+    }
+}
+
+/// Makes the rules of `confinement` for a kernel of version `abi`, which is not 0. With them comes what
+/// each grant stands on.
+pub(super) fn rules(confinement: &Confinement, abi: i32) -> io::Result<(OwnedFd, Vec<Footing>)> {
     let abi = ABI::from(abi);
-    let ruleset = handled(confinement, abi)
+    let mut ruleset = handled(confinement, abi)
         .and_then(Ruleset::create)
         .map_err(other)?;
-    let ruleset = confinement
-        .grants
-        .iter()
-        .try_fold(ruleset, |ruleset, grant| grant_path(ruleset, grant, abi))?;
+    let mut footings = Vec::with_capacity(confinement.grants.len());
+    for grant in &confinement.grants {
+        let footing = reach(grant)?.map(File::look).transpose()?;
+        if let Some(file) = &footing {
+            ruleset = grant_file(ruleset, file, grant.access, abi)?;
+        }
+        // Not kept open for longer than needed: there are many of them.
+        footings.push(footing.filter(|_| !grant.of_system));
+    }
     let ruleset = grant_ports(ruleset, &confinement.network, abi).map_err(other)?;
-    Option::<OwnedFd>::from(ruleset).ok_or_else(|| io::Error::from_raw_os_error(libc::ENOSYS))
+    let rules = Option::<OwnedFd>::from(ruleset);
+    let rules = rules.ok_or_else(|| io::Error::from_raw_os_error(libc::ENOSYS))?;
+    Ok((rules, footings))
+}
+
+/// True if the granted path still leads to what it led to.
+pub(super) fn stands(grant: &Grant, footing: &Footing) -> bool {
+    match (reach(grant), footing) {
+        (Ok(None), None) => true,
+        (Ok(Some(now)), Some(then)) => File::look(now).is_ok_and(|now| now.id == then.id),
+        _ => false,
+    }
 }
 
 /// Everything that is denied unless granted.
@@ -71,16 +110,18 @@ fn handled(confinement: &Confinement, abi: ABI) -> Result<Ruleset, RulesetError>
     Ok(ruleset)
 }
 
-fn grant_path(ruleset: RulesetCreated, grant: &Grant, abi: ABI) -> io::Result<RulesetCreated> {
-    let Some(fd) = reach(grant)? else {
-        return Ok(ruleset);
-    };
-    let mut rights = rights(grant.access, abi);
-    if FileType::from_raw_mode(fstat(&fd)?.st_mode) != FileType::Directory {
+fn grant_file(
+    ruleset: RulesetCreated,
+    file: &File,
+    access: Access,
+    abi: ABI,
+) -> io::Result<RulesetCreated> {
+    let mut rights = rights(access, abi);
+    if !file.is_directory {
         rights &= AccessFs::from_file(abi);
     }
     ruleset
-        .add_rule(PathBeneath::new(fd, rights))
+        .add_rule(PathBeneath::new(&file.held, rights))
         .map_err(other)
 }
 

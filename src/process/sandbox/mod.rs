@@ -21,9 +21,9 @@
 //! processes; where datagrams go with `dns`; memory that nobody has mapped (`memfd`, tmpfs) is not
 //! counted; the number of files that are written.
 //!
-//! The order in the child is: limits, capabilities, Landlock, seccomp. Capabilities go first, so that
-//! the domain is entered by a process that is nobody special; the filter goes last, because it
-//! denies what the steps before it need. The ideas: codex's linux-sandbox (Landlock and seccomp without
+//! The supervisor wears the filter, so its children are born with it (`armor`). The order in the child is:
+//! limits, capabilities, Landlock. Capabilities go first, so that the domain is entered by a process that
+//! is nobody special. The ideas: codex's linux-sandbox (Landlock and seccomp without
 //! root, sockets by family), systemd's filter groups (`@mount`, `@keyring`, `@module`, …) and
 //! `RestrictSUIDSGID`, Chromium's and Docker's `ENOSYS` for `clone3`, bazel's linux-sandbox (grants as
 //! a list of paths).
@@ -35,6 +35,7 @@ mod grants;
 mod landlock;
 mod layer;
 mod probe;
+mod rules;
 mod seccomp;
 mod trial;
 
@@ -45,7 +46,7 @@ pub use layer::{Applied, Layer, Layers};
 pub use probe::{Enforceable, LayerStatus};
 
 pub(super) use armor::{Armor, Workshop};
-pub(super) use frame::{put_confinement, take_confinement};
+pub(super) use frame::seal;
 pub(super) use trial::{Trial, try_layers};
 
 /// What a process may touch. Everything else is denied.
@@ -78,6 +79,9 @@ pub struct Grant {
     /// The path must be inside of this directory also after all links on the way have been followed,
     /// else it is not granted. For paths that another skill may have replaced by a link.
     pub beneath: Option<PathBuf>,
+    /// The path belongs to the system: nothing that a skill does replaces what is there. Rules that are
+    /// used for several steps need not look at it each time.
+    pub of_system: bool,
 }
 
 /// What may be done to a granted path.
@@ -119,6 +123,15 @@ impl Grant {
             path,
             access,
             beneath,
+            of_system: false,
+        }
+    }
+
+    /// A grant for a path of the system.
+    fn of_system(path: impl Into<PathBuf>, access: Access) -> Self {
+        Self {
+            of_system: true,
+            ..Self::new(path, access)
         }
     }
 }
@@ -127,6 +140,17 @@ impl Network {
     /// True where TCP is allowed to some ports only.
     fn has_tcp_rules(&self) -> bool {
         matches!(self, Self::Some { .. })
+    }
+
+    /// What the filter sees of it: families and types. Ports are for Landlock.
+    pub(super) fn without_ports(&self) -> Self {
+        match self {
+            Self::Some { dns, .. } => Self::Some {
+                tcp: Vec::new(),
+                dns: *dns,
+            },
+            other => other.clone(),
+        }
     }
 }
 

@@ -12,6 +12,7 @@
 //! compared all 64 bits of TIOCSTI could be got around (CVE-2019-10063).
 
 use std::collections::BTreeMap;
+use std::io;
 
 use libc::c_long;
 use seccompiler::{
@@ -141,8 +142,17 @@ const CLONE_NEWTIME: i32 = 0x80;
 /// Pushes what looks like typed text into a terminal (`TIOCSTI`, and the console's `TIOCLINUX`).
 const TYPES_FOR_THE_USER: [i32; 2] = [0x5412, 0x541C];
 
-/// Makes the filter. `denies_truncate` for kernels whose Landlock does not.
-pub(super) fn program(network: &Network, denies_truncate: bool) -> Result<BpfProgram, String> {
+/// Puts the filter on this thread, for ever, and on all that it starts from now on. `denies_truncate` for
+/// kernels whose Landlock does not.
+pub(super) fn put_on(network: &Network, denies_truncate: bool) -> io::Result<()> {
+    let program = program(network, denies_truncate).map_err(io::Error::other)?;
+    seccompiler::apply_filter(&program).map_err(|error| match error {
+        seccompiler::Error::Prctl(error) | seccompiler::Error::Seccomp(error) => error,
+        other => io::Error::other(other),
+    })
+}
+
+fn program(network: &Network, denies_truncate: bool) -> Result<BpfProgram, String> {
     let mut rules = Rules::default();
     for number in DENIED {
         rules.deny(*number);

@@ -1,13 +1,13 @@
 //! Finding out what the kernel enforces, by trying it.
 //!
-//! Invariant: every attempt is made in a forked child of a supervisor, so nothing here changes obs
-//! or a supervisor; and it counts only if its effect was seen: something that would succeed
+//! Invariant: what changes a process is tried in a forked child of a supervisor, so nothing here changes
+//! obs or a supervisor; and it counts only if its effect was seen: something that would succeed
 //! otherwise is refused. Whether a kernel's version says that it should be is not asked. Only for
 //! `truncate` and `device-ioctl` there is nothing harmless to try: they count if their rules were
 //! accepted.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 
 use rustix::fs::{Mode, OFlags, open};
@@ -15,13 +15,16 @@ use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, Ipv4Addr, SocketAddrUnix, SocketAddrV4, SocketType, bind, connect, socket,
 };
+use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{child_subreaper, getpid, getppid, test_kill_process, waitpid};
 use rustix::thread::no_new_privs;
 
 use super::super::census;
 use super::super::limits::Limits;
 use super::super::sys::{self, Forked};
-use super::{Access, Confinement, Grant, Layer, Network, Strictness, Workshop, landlock};
+use super::{
+    Access, Confinement, Grant, Layer, Network, Strictness, Workshop, landlock, seal, seccomp,
+};
 
 /// What became of each layer, in the order of [`Layer::ALL`]: 0, or the errno that it failed with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,76 +38,111 @@ pub(super) const NO_EFFECT: i32 = libc::EBADE;
 
 /// Tries every layer. `tree_end` is what the guard of the supervisor's domain says.
 pub(in crate::process) fn try_layers(tree_end: bool) -> Trial {
-    Trial {
-        abi: landlock::abi(),
-        errnos: Layer::ALL
-            .map(|layer| try_layer(layer, tree_end).map_or_else(|error| errno(&error), |()| 0)),
-    }
+    let mut errnos = try_in_child().unwrap_or_else(|error| [errno(&error); Layer::ALL.len()]);
+    let mut tell = |layer, outcome| errnos[place(layer)] = errno_of(outcome);
+    tell(Layer::NoNewPrivileges, no_new_privs().map_err(Into::into));
+    let subreaper = child_subreaper().map(|own| own.is_some());
+    tell(Layer::Subreaper, subreaper.map_err(Into::into));
+    tell(Layer::Limits, Ok(census::is_possible()));
+    tell(Layer::TreeEnd, Ok(tree_end));
+    let abi = landlock::abi();
+    Trial { abi, errnos }
 }
 
-fn try_layer(layer: Layer, tree_end: bool) -> io::Result<()> {
-    let seen = |effect: bool| if effect { Ok(()) } else { Err(no_effect()) };
-    match layer {
-        Layer::NoNewPrivileges => seen(no_new_privs()?),
-        Layer::Subreaper => seen(child_subreaper()?.is_some()),
-        Layer::Limits => seen(census::is_possible()),
-        Layer::TreeEnd => seen(tree_end),
-        Layer::Capabilities => in_child(|| confined(&Network::None, layer, has_no_capability)),
-        Layer::Files => {
-            in_child(|| confined(&Network::None, layer, || is_refused(look_into_usr())))
-        }
-        Layer::Truncate | Layer::DeviceControl => {
-            in_child(|| confined(&Network::None, layer, || true))
-        }
-        Layer::Tcp => {
-            let network = Network::Some {
-                tcp: Vec::new(),
-                dns: false,
-            };
-            in_child(|| confined(&network, layer, || is_refused(connect_to_myself())))
-        }
-        Layer::Signals => in_child(|| {
-            confined(&Network::None, layer, || {
-                getppid().is_some_and(|parent| is_refused(test_kill_process(parent)))
+/// Tries what changes a process for ever, all of it in one child.
+fn try_in_child() -> io::Result<[i32; Layer::ALL.len()]> {
+    // Outside of the child's domain.
+    let listener = abstract_socket();
+    let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
+    let child = match sys::fork()? {
+        Forked::Child => sys::live_forked(|| {
+            let mut told = File::from(writer);
+            try_confined(&listener, |layer, outcome| {
+                let errno = errno_of(outcome).to_le_bytes();
+                // A parent that is gone asks for nothing.
+                drop(told.write_all(&[&[layer as u8][..], &errno].concat()));
             })
         }),
-        Layer::AbstractSockets => {
-            let (_listener, address) = abstract_socket()?;
-            in_child(|| {
-                // Made before the filter, which is another layer.
-                let client = socket(AddressFamily::UNIX, SocketType::DGRAM, None)?;
-                confined(&Network::None, layer, || {
-                    is_refused(connect(&client, &address))
-                })
-            })
+        Forked::Parent(child) => child,
+    };
+    drop(writer);
+    let mut told = Vec::new();
+    File::from(reader).read_to_end(&mut told)?;
+    let status =
+        rustix::io::retry_on_intr(|| waitpid(Some(child), rustix::process::WaitOptions::empty()))?;
+    let status = status.and_then(|(_, status)| status.exit_status());
+    // What it did not come to failed with what ended it.
+    let mut errnos = [status.filter(|errno| *errno != 0).unwrap_or(NO_EFFECT); Layer::ALL.len()];
+    for one in told.chunks_exact(1 + size_of::<i32>()) {
+        if let [layer, errno @ ..] = one
+            && let Some(known) = errnos.get_mut(usize::from(*layer))
+            && let Ok(errno) = errno.try_into()
+        {
+            *known = i32::from_le_bytes(errno);
         }
-        Layer::Seccomp => in_child(|| {
-            confined(&Network::None, layer, || {
-                is_refused(socket(AddressFamily::UNIX, SocketType::STREAM, None).map(drop))
-            })
-        }),
     }
+    Ok(errnos)
 }
 
-/// In a child: puts everything on up to `layer`, and looks for its effect.
-fn confined(network: &Network, layer: Layer, effect: impl FnOnce() -> bool) -> io::Result<()> {
+/// In the child: puts everything on, and looks for the effect of each layer.
+fn try_confined(
+    listener: &io::Result<(OwnedFd, SocketAddrUnix)>,
+    mut tell: impl FnMut(Layer, io::Result<bool>),
+) -> io::Result<()> {
     let confinement = Confinement {
         grants: vec![Grant::new("/proc", Access::Read)],
-        network: network.clone(),
+        // With rules for TCP, which `None` leaves to the filter.
+        network: Network::Some {
+            tcp: Vec::new(),
+            dns: false,
+        },
         strictness: Strictness::BestEffort,
     };
-    let mut workshop = Workshop::new();
-    let suit = workshop.prepare(Some(&confinement), &Limits::NONE)?;
+    // Made before the filter, which is another layer.
+    let client = socket(AddressFamily::UNIX, SocketType::DGRAM, None)?;
+    let mut sealed = Vec::new();
+    seal(&mut sealed, &confinement);
+    let mut workshop = Workshop::without_filter();
+    let suit = workshop.prepare(Some(&sealed), &Limits::NONE)?;
     let armor = suit.armor(None);
-    let needs_filter = matches!(layer, Layer::Seccomp | Layer::Truncate);
-    if !armor.put_on() || (needs_filter && !armor.put_on_filter()) {
+    if !armor.put_on() {
         return Err(io::Error::last_os_error());
     }
-    if !armor.applied().contains(layer) {
+    let applied = armor.applied();
+    let mut look = |layer, effect: &dyn Fn() -> bool| {
         // Not known to this kernel, or refused by it.
-        return Err(io::Error::from_raw_os_error(libc::ENOSYS));
+        let unknown = || io::Error::from_raw_os_error(libc::ENOSYS);
+        tell(
+            layer,
+            applied.contains(layer).then(effect).ok_or_else(unknown),
+        );
+    };
+    look(Layer::Capabilities, &has_no_capability);
+    look(Layer::Files, &|| is_refused(look_into_usr()));
+    look(Layer::DeviceControl, &|| true);
+    look(Layer::Tcp, &|| is_refused(connect_to_myself()));
+    look(Layer::Signals, &|| {
+        getppid().is_some_and(|parent| is_refused(test_kill_process(parent)))
+    });
+    let has_truncate = landlock::layers(landlock::abi()).contains(Layer::Truncate);
+    if has_truncate {
+        look(Layer::Truncate, &|| true);
     }
-    if effect() { Ok(()) } else { Err(no_effect()) }
+    match listener {
+        Ok((_, address)) => look(Layer::AbstractSockets, &|| {
+            is_refused(connect(&client, address))
+        }),
+        Err(error) => tell(Layer::AbstractSockets, Err(again(error))),
+    }
+    let filter = seccomp::put_on(&confinement.network, !has_truncate);
+    if !has_truncate {
+        tell(
+            Layer::Truncate,
+            filter.as_ref().map(|()| true).map_err(again),
+        );
+    }
+    tell(Layer::Seccomp, filter.map(|()| is_refused(unix_stream())));
+    Ok(())
 }
 
 fn is_refused(outcome: rustix::io::Result<()>) -> bool {
@@ -113,6 +151,10 @@ fn is_refused(outcome: rustix::io::Result<()>) -> bool {
 
 fn look_into_usr() -> rustix::io::Result<()> {
     open("/usr", OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()).map(drop)
+}
+
+fn unix_stream() -> rustix::io::Result<()> {
+    socket(AddressFamily::UNIX, SocketType::STREAM, None).map(drop)
 }
 
 fn connect_to_myself() -> rustix::io::Result<()> {
@@ -144,23 +186,21 @@ fn has_no_capability() -> bool {
     sets.all(|set| set.is_some_and(|set| set.bytes().all(|digit| digit == b'0')))
 }
 
-/// Runs `attempt` in a forked child of this single-threaded process.
-fn in_child(attempt: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-    let child = match sys::fork()? {
-        Forked::Child => sys::live_forked(attempt),
-        Forked::Parent(child) => child,
-    };
-    let status =
-        rustix::io::retry_on_intr(|| waitpid(Some(child), rustix::process::WaitOptions::empty()))?;
-    match status.and_then(|(_, status)| status.exit_status()) {
-        Some(0) => Ok(()),
-        Some(errno) => Err(io::Error::from_raw_os_error(errno)),
-        None => Err(no_effect()),
+/// The place of a layer in [`Layer::ALL`], which has them in the order of their declaration.
+fn place(layer: Layer) -> usize {
+    layer as usize
+}
+
+fn errno_of(outcome: io::Result<bool>) -> i32 {
+    match outcome {
+        Ok(true) => 0,
+        Ok(false) => NO_EFFECT,
+        Err(error) => errno(&error),
     }
 }
 
-fn no_effect() -> io::Error {
-    io::Error::from_raw_os_error(NO_EFFECT)
+fn again(error: &io::Error) -> io::Error {
+    io::Error::from_raw_os_error(errno(error))
 }
 
 fn errno(error: &io::Error) -> i32 {

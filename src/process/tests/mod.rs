@@ -20,6 +20,7 @@ use std::fs;
 use std::io::{Read, Seek, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 

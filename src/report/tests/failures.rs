@@ -56,7 +56,7 @@ fn a_report_is_bounded_whatever_the_skill_wrote() {
     let huge = "x".repeat(10 << 20);
     let record = ExecutionLogRecord {
         step_id: huge.clone(),
-        skill_id: huge.clone(),
+        skill_id: huge.clone().into(),
         error: Some(huge.clone()),
         stdout: Some(Excerpt::whole(huge.clone())),
         stderr: Some(Excerpt::whole("\u{1b}\n".repeat(5 << 20))),
@@ -64,7 +64,7 @@ fn a_report_is_bounded_whatever_the_skill_wrote() {
     };
     let detail = StepDetail {
         command: vec![huge; 3],
-        confinement: vec!["\u{202e}".repeat(1 << 20)],
+        confinement: ["\u{202e}".repeat(1 << 20)].into(),
         ..detail()
     };
     let report = failure::render(&record, &detail, false);

@@ -26,14 +26,15 @@ fn hostile_failure(index: usize) -> ExecutionLogRecord {
     };
     let mut record = ExecutionLogRecord {
         error: Some(HOSTILE.to_owned()),
-        skill_id: HOSTILE.to_owned(),
+        skill_id: HOSTILE.into(),
         skill_version: Some(HOSTILE.to_owned()),
         step_name: HOSTILE.to_owned(),
         stdout: Some(excerpt),
         stderr: Some(Excerpt::whole(HOSTILE)),
         ..failed(index, HOSTILE)
     };
-    record.arguments.insert(HOSTILE.to_owned(), HOSTILE.into());
+    let arguments = [(HOSTILE.to_owned(), HOSTILE.into())];
+    record.arguments = Arc::new(arguments.into_iter().collect());
     record.sandbox.enforced = vec![HOSTILE.to_owned()];
     record.sandbox.missing = vec![HOSTILE.to_owned()];
     record
@@ -59,7 +60,7 @@ fn hostile_run(options: ReportOptions, memory: &Arc<Memory>) {
                 "nul\0".to_owned(),
                 "::error::".to_owned(),
             ],
-            confinement: vec![HOSTILE.to_owned()],
+            confinement: [HOSTILE.to_owned()].into(),
             working_directory: Some(PathBuf::from(HOSTILE)),
             hint: Some(HOSTILE.to_owned()),
         },

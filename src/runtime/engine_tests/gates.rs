@@ -12,7 +12,7 @@ pub(super) struct Fence {
 
 impl PolicyGate for Fence {
     fn decide(&self, question: &PolicyQuestion<'_>) -> Decision {
-        let ruling = if self.denied.contains(&question.step.skill_id.as_str()) {
+        let ruling = if self.denied.contains(&&*question.step.skill_id) {
             Ruling::Forbidden
         } else {
             Ruling::Permitted

@@ -78,7 +78,7 @@ async fn the_fallback_comes_after_the_last_attempt_and_the_record_says_who_answe
     let (outcome, _) = bench.run().await;
     let record = &outcome.records[0];
     assert_eq!(statuses(&outcome), ["success"]);
-    assert_eq!((record.attempts, record.skill_id.as_str()), (4, "ok-2"));
+    assert_eq!((record.attempts, &*record.skill_id), (4, "ok-2"));
     assert_eq!(
         *bench.fake.started.borrow(),
         ["fail-1", "fail-1", "fail-1", "ok-2"]
@@ -86,7 +86,7 @@ async fn the_fallback_comes_after_the_last_attempt_and_the_record_says_who_answe
 
     let (outcome, _) = with_fallback(retried("fail-1", 0), "fail-2").run().await;
     let record = &outcome.records[0];
-    assert_eq!((record.attempts, record.skill_id.as_str()), (2, "fail-2"));
+    assert_eq!((record.attempts, &*record.skill_id), (2, "fail-2"));
     assert_eq!(
         error(&outcome),
         "exit code 2; before that, `fail-1` had failed: exit code 2"

@@ -52,7 +52,7 @@ impl Before {
         Self {
             index: record.step_index,
             label: record.step_id.clone(),
-            skill_id: record.skill_id.clone(),
+            skill_id: record.skill_id.to_string(),
             record: Some(record),
         }
     }
@@ -149,7 +149,7 @@ fn match_steps<'b>(before: &'b [Before], steps: &[ProvenStep]) -> Vec<Option<&'b
         }
         // The fallback may have answered.
         for call in std::iter::once(step).chain(step.fallback.as_deref()) {
-            if let Some(renamed) = gone.get_mut(call.skill_id.as_str())
+            if let Some(renamed) = gone.get_mut(&*call.skill_id)
                 && !renamed.is_empty()
             {
                 matched[index] = Some(renamed.remove(0));
@@ -242,7 +242,7 @@ impl Matching<'_> {
     fn has_same_skills(&self, step: &ProvenStep, record: &ExecutionLogRecord) -> bool {
         let calls = || std::iter::once(step).chain(step.fallback.as_deref());
         let is_same = |call: &ProvenStep| {
-            let digest = self.grounds.digests.get(&call.skill_id);
+            let digest = self.grounds.digests.get(&*call.skill_id);
             digest.is_some() && digest == self.base.digest(&call.skill_id)
         };
         calls().any(|call| call.skill_id == record.skill_id) && calls().all(is_same)

@@ -86,7 +86,7 @@ isolated! {
         room(async |launcher| {
             let best = |argv: &[&str]| {
                 let mut spec = arena.probe(argv, Network::None);
-                spec.confinement.as_mut().unwrap().strictness = Strictness::BestEffort;
+                Arc::make_mut(spec.confinement.as_mut().unwrap()).strictness = Strictness::BestEffort;
                 spec
             };
             let exit = simply(launcher, best(&["read", &arena.text("home/notes")])).await.unwrap();
@@ -103,7 +103,7 @@ isolated! {
             // Trees end all the same.
             let limits = Limits { processes: Some(32), ..Limits::NONE };
             let mut bomb = arena.hog(&["bomb", "300"], limits);
-            bomb.confinement.as_mut().unwrap().strictness = Strictness::BestEffort;
+            Arc::make_mut(bomb.confinement.as_mut().unwrap()).strictness = Strictness::BestEffort;
             let mark = marked(&mut bomb);
             let exit = simply(launcher, bomb).await.unwrap();
             assert_eq!(exit.limit_breach.map(|breach| breach.limit), Some(Limit::Processes));
@@ -155,17 +155,22 @@ isolated! {
 
 isolated! {
     fn older_landlock_is_used_as_far_as_it_goes() {
-        use crate::process::sandbox::Workshop;
+        use crate::process::sandbox::{Workshop, seal};
         let Some(arena) = Arena::new() else { return };
         let confinement = |network| Confinement { strictness: Strictness::BestEffort, ..arena.confinement(network) };
         let probed = sys::landlock_abi().unwrap_or(0);
         for abi in 1..=probed.min(7) {
-            let mut workshop = Workshop::for_abi(abi);
-            let full = workshop.prepare(Some(&confinement(Network::Full)), &Limits::NONE);
+            let mut workshop = Workshop::of_abi(abi);
+            let sealed = |confinement: &Confinement| {
+                let mut out = Vec::new();
+                seal(&mut out, confinement);
+                out
+            };
+            let full = workshop.prepare(Some(&sealed(&confinement(Network::Full))), &Limits::NONE);
             assert!(full.is_ok(), "{abi}");
             let tcp = Network::Some { tcp: vec![443], dns: true };
             let strict = Confinement { strictness: Strictness::Require, ..confinement(tcp) };
-            let outcome = workshop.prepare(Some(&strict), &Limits::NONE).map(drop);
+            let outcome = workshop.prepare(Some(&sealed(&strict)), &Limits::NONE).map(drop);
             assert_eq!(outcome.is_ok(), abi >= 4, "{abi}: {outcome:?}");
         }
     }

@@ -112,7 +112,7 @@ impl Arena {
         all.extend(argv);
         let mut spec = program(path.to_str().unwrap(), &all);
         spec.cwd = self.path("workspace");
-        spec.confinement = Some(self.confinement(network));
+        spec.confinement = Some(Arc::new(self.confinement(network)));
         for name in ["HOME", "TMPDIR"] {
             spec.env.push((name.into(), self.path("scratch").into()));
         }
