@@ -11,6 +11,7 @@ mod circuit;
 mod database;
 mod exported;
 mod history;
+mod homing;
 mod lock;
 mod log_file;
 mod memory_log;

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use super::database::{Database, StoreError, unusable, words};
 use super::history::History;
+use super::homing::Homing;
 use super::lock::ResumeLock;
 use super::resume::ResumeError;
 use crate::runtime::LogError;
@@ -70,7 +71,10 @@ impl Store {
         let (work, waiting) = mpsc::channel();
         Builder::new()
             .name("obs-store".to_owned())
-            .spawn(move || serve(&mut connection, &waiting))
+            .spawn({
+                let homing = Homing::new(dir.clone());
+                move || serve(&mut connection, &waiting, homing)
+            })
             .map_err(|error| unusable(&dir, &error))?;
         Ok(Self { dir, work })
     }
@@ -141,7 +145,7 @@ pub fn files_of(dir: &Path, run_id: &str) -> PathBuf {
     dir.join("files").join(run_id)
 }
 
-fn serve(connection: &mut Connection, waiting: &mpsc::Receiver<Box<dyn Work>>) {
+fn serve(connection: &mut Connection, waiting: &mpsc::Receiver<Box<dyn Work>>, mut homing: Homing) {
     // After a failure nothing is kept any more: what follows in a chain would not follow.
     let mut committed = Ok(());
     while let Ok(first) = waiting.recv() {
@@ -153,6 +157,7 @@ fn serve(connection: &mut Connection, waiting: &mpsc::Receiver<Box<dyn Work>>) {
         for work in all {
             work.acknowledge(&committed);
         }
+        homing.committed();
     }
 }
 

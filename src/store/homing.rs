@@ -1,0 +1,62 @@
+//! Bringing into the file what the log ahead of it holds, while a run goes on.
+//!
+//! Invariant: no commit waits for it: it has a thread and a connection of its own, and takes only what it can have
+//! without anybody's leave. SQLite does the same inside of a commit once the log has a thousand pages, and then
+//! waits for the disk, for a tenth of a step's time on average; what was brought home before costs it
+//! nothing any more. So the log stays short, which whoever opens the state first has to read.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::thread::Builder;
+
+use super::database::Database;
+
+/// After so many commits, each of some five pages.
+const COMMITS: u32 = 80;
+
+/// Counts commits, and has the log brought home now and then.
+pub(super) struct Homing {
+    dir: PathBuf,
+    commits: u32,
+    thread: Option<SyncSender<()>>,
+}
+
+impl Homing {
+    /// For the state in `dir`. Short runs never come to the point where a thread is started.
+    pub(super) fn new(dir: PathBuf) -> Self {
+        let (commits, thread) = (0, None);
+        Self {
+            dir,
+            commits,
+            thread,
+        }
+    }
+
+    /// A transaction is over.
+    pub(super) fn committed(&mut self) {
+        self.commits += 1;
+        if self.commits.is_multiple_of(COMMITS) {
+            let thread = self.thread.get_or_insert_with(|| start(self.dir.clone()));
+            // Where it is still at it, it takes in what has come since.
+            thread.try_send(()).ok();
+        }
+    }
+}
+
+fn start(dir: PathBuf) -> SyncSender<()> {
+    let (sender, asked) = mpsc::sync_channel(1);
+    let thread = Builder::new().name("obs-home".to_owned());
+    // Without it, commits do its work.
+    thread.spawn(move || bring_home(&dir, &asked)).ok();
+    sender
+}
+
+fn bring_home(dir: &Path, asked: &Receiver<()>) {
+    let Ok(Some(database)) = Database::open(dir) else {
+        return;
+    };
+    for () in asked {
+        let passive = "PRAGMA wal_checkpoint(PASSIVE)";
+        database.connection.query_row(passive, [], |_| Ok(())).ok();
+    }
+}
