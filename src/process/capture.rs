@@ -125,7 +125,7 @@ pub(super) enum Fits {
 
 /// Cuts the events stream into lines.
 #[derive(Debug, Default)]
-pub(super) struct EventLines {
+pub struct EventLines {
     line: Vec<u8>,
     /// The line that is being read is too long already.
     skipping: bool,
@@ -134,7 +134,7 @@ pub(super) struct EventLines {
 
 impl EventLines {
     /// Hands every line that ends in `bytes` to `on_line`. Blank lines are no events and no faults.
-    pub(super) fn push(&mut self, bytes: &[u8], mut on_line: impl FnMut(&str)) {
+    pub fn push(&mut self, bytes: &[u8], mut on_line: impl FnMut(&str)) {
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
             let (text, ended) = match part.split_last() {
                 Some((b'\n', text)) => (text, true),
@@ -153,8 +153,8 @@ impl EventLines {
         }
     }
 
-    /// The end of the stream ends the last line.
-    pub(super) fn finish(&mut self, mut on_line: impl FnMut(&str)) -> u64 {
+    /// The end of the stream ends the last line. Gives how many lines were dropped.
+    pub fn finish(&mut self, mut on_line: impl FnMut(&str)) -> u64 {
         self.end_line(&mut on_line);
         self.dropped
     }

@@ -50,7 +50,7 @@ mod zygote;
 #[cfg(test)]
 mod tests;
 
-pub use capture::MAX_EVENT_LINE;
+pub use capture::{EventLines, MAX_EVENT_LINE};
 pub use clock::{Moment, RunClock};
 pub use descriptors::affordable_steps;
 pub use exit::{

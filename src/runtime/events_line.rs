@@ -4,20 +4,20 @@ use serde::Deserialize;
 
 /// One line, with what obs understands of it.
 #[derive(Debug, Default, PartialEq, Deserialize)]
-pub(super) struct EventLine {
+pub struct EventLine {
     /// From 0 to 1.
     #[serde(default)]
-    pub(super) progress: Option<f64>,
+    pub progress: Option<f64>,
     /// The skill's own words.
     #[serde(default)]
-    pub(super) message: Option<String>,
+    pub message: Option<String>,
     /// To be added up.
     #[serde(default)]
-    pub(super) tokens_used: u64,
+    pub tokens_used: u64,
 }
 
 /// Reads a line; `None` where it is no such object. Keys that obs does not know are free.
-pub(super) fn read_event_line(line: &str) -> Option<EventLine> {
+pub fn read_event_line(line: &str) -> Option<EventLine> {
     // Serde would read a list as a struct too.
     if !line.trim_start().starts_with('{') {
         return None;

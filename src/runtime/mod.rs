@@ -47,6 +47,7 @@ pub use context::{ExecutionContext, Identity, StepResult};
 pub use control::{Controller, RunControl, SignalState};
 pub use environment::BaseEnvironment;
 pub use error::RuntimeError;
+pub use events_line::{EventLine, read_event_line};
 pub use executor::{SkillExecutor, StepControl};
 pub use gate::{Decision, PolicyGate, PolicyQuestion, Ruling, judge};
 pub use limit::{Limit, LimitSource};

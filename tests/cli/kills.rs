@@ -5,26 +5,12 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use crate::resume::{calls, counted, step};
-use crate::support::Case;
+use crate::support::random::Random;
+use crate::support::{Case, number_from, say};
 
 /// How many times obs is killed; `OBS_TEST_KILLS` says otherwise.
-fn kills() -> u32 {
-    let given = std::env::var("OBS_TEST_KILLS").ok();
-    given.and_then(|given| given.parse().ok()).unwrap_or(40)
-}
-
-/// Pseudo-random numbers that a failure can be repeated with.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        // Knuth's multiplier; the high bits are the good ones.
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % bound
-    }
+fn kills() -> u64 {
+    number_from("OBS_TEST_KILLS").unwrap_or(40)
 }
 
 const STEPS: usize = 50;
@@ -125,7 +111,7 @@ fn go_on(case: &Case, succeeded: usize, what: &str) -> bool {
 fn killed_at_any_moment_nothing_printed_is_lost_and_nothing_done_is_done_again() {
     let steps: Vec<String> = (0..STEPS).map(|n| step(skill_of(n), n)).collect();
     let seed = u64::from(std::process::id());
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let (mut cut_short, mut refused) = (0, 0);
     for round in 0..kills() {
         let what = format!("seed {seed}, round {round}");
@@ -151,5 +137,5 @@ fn killed_at_any_moment_nothing_printed_is_lost_and_nothing_done_is_done_again()
     let kills = kills();
     let line =
         format!("killed {kills} times (seed {seed}): {cut_short} cut short, {refused} refused\n");
-    std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes()).unwrap();
+    say(&line);
 }

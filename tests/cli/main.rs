@@ -31,6 +31,7 @@ mod run;
 mod skills;
 mod state;
 mod terminals;
+mod torture;
 mod validate;
 mod variables;
 mod wrong_plans;

@@ -1,6 +1,7 @@
 //! A directory with plans and skills, and obs run in it.
 
 pub(crate) mod processes;
+pub(crate) mod random;
 pub(crate) mod terminal;
 
 use std::fs;
@@ -52,10 +53,18 @@ pub(crate) fn confines(test: &str) -> bool {
     confines
 }
 
-/// Past the test runner's own capture.
 fn skip(test: &str, needs: &str) {
-    let line = format!("skipped: {test} (needs {needs})\n");
+    say(&format!("skipped: {test} (needs {needs})\n"));
+}
+
+/// Past the test runner's own capture.
+pub(crate) fn say(line: &str) {
     std::io::stderr().write_all(line.as_bytes()).unwrap();
+}
+
+/// What the environment says of how much a test is to do.
+pub(crate) fn number_from(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
 }
 
 /// Found by trying, once.
