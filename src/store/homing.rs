@@ -60,3 +60,34 @@ fn bring_home(dir: &Path, asked: &Receiver<()>) {
         database.connection.query_row(passive, [], |_| Ok(())).ok();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::super::writer::Store;
+    use super::*;
+
+    #[tokio::test]
+    async fn what_many_commits_have_written_is_brought_home() {
+        let temp = tempfile::tempdir().unwrap();
+        let store = Store::open(temp.path()).unwrap();
+        let file = temp.path().join("obs.db");
+        let size = || file.metadata().unwrap().len();
+        let before = size();
+        // Fewer pages than make SQLite do it by itself.
+        for n in 0..2 * COMMITS {
+            let insert = move |connection: &rusqlite::Connection| {
+                let text = "INSERT INTO runs (run_id, assistant_id, plan, steps, started_ms, status, head, header)
+                            VALUES (?1, '', '', 0, 0, 'success', '', hex(randomblob(500)))";
+                connection.execute(text, [n])
+            };
+            store.submit(insert).await.unwrap();
+        }
+        let since = Instant::now();
+        while size() == before {
+            assert!(since.elapsed().as_secs() < 30, "nothing was brought home");
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    }
+}

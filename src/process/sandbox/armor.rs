@@ -124,8 +124,7 @@ impl Workshop {
 
 impl Filter {
     /// Puts the filter on that the page wants, with what else all children are to be born with, and gives the
-    /// layers that it is. Where it is refused,
-    /// none; whether that will do is the caller's to say.
+    /// layers that it is. Where it is refused, none; whether that will do is the caller's to say.
     fn wear(&mut self, page: &Page, denies_truncate: bool) -> io::Result<Layers> {
         let wanted = page.network.without_ports();
         match self {
