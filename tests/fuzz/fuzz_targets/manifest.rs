@@ -1,0 +1,21 @@
+// Any bytes as a manifest, with the rest of them as its SKILL.md.
+#![no_main]
+
+#[path = "bound.rs"]
+mod bound;
+
+use libfuzzer_sys::fuzz_target;
+use obs::plan::Source;
+use obs::skill::{self, FrontMatter};
+
+fuzz_target!(|parts: (&[u8], &[u8])| {
+    let (manifest, skill_md) = parts;
+    bound::bounded(|| {
+        for name in ["manifest.yaml", "manifest.json"] {
+            if let Ok(source) = Source::from_bytes(name.to_owned(), manifest.to_vec()) {
+                let loaded = skill::load(source, || FrontMatter::read(skill_md));
+                bound::tell(&loaded.problems, &loaded.document);
+            }
+        }
+    });
+});
