@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rustix::net::{RecvFlags, Shutdown, recv, shutdown};
 use rustix::process::Pid;
@@ -19,6 +20,11 @@ use tokio::sync::{mpsc, oneshot};
 use super::nursery::Nursery;
 use super::sandbox::Confinement;
 use super::wire::{self, Command, Inbox, Report};
+
+/// Descriptors on their way count for all processes of a user together, against the limit of files of the one that
+/// sends. Where that is low and others send too, it passes as soon as they arrive.
+const CROWD_PATIENCE: Duration = Duration::from_secs(10);
+const CROWD_PAUSE: Duration = Duration::from_millis(1);
 
 /// What a supervisor's task is to do.
 #[derive(Debug)]
@@ -197,6 +203,10 @@ async fn serve(mut line: Line, pid: Pid, nursery: Arc<Nursery>) {
     // Only now are the reports dropped: the step learns of the death when it is over.
 }
 
+fn is_crowded(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ETOOMANYREFS)
+}
+
 impl Line {
     async fn converse(&mut self) -> Ended {
         loop {
@@ -243,16 +253,20 @@ impl Line {
     }
 
     async fn send(&self, frame: &[u8], fds: &[std::os::fd::BorrowedFd<'_>]) -> io::Result<()> {
-        let mut sent = 0;
+        let (mut sent, began) = (0, Instant::now());
         while sent < frame.len() {
             // Descriptors go with the first byte, and only once.
             let fds = if sent == 0 { fds } else { &[] };
-            sent += self
-                .socket
-                .async_io(Interest::WRITABLE, || {
-                    wire::send(&self.socket, &frame[sent..], fds)
-                })
-                .await?;
+            let part = self.socket.async_io(Interest::WRITABLE, || {
+                wire::send(&self.socket, &frame[sent..], fds)
+            });
+            match part.await {
+                Ok(length) => sent += length,
+                Err(error) if is_crowded(&error) && began.elapsed() < CROWD_PATIENCE => {
+                    tokio::time::sleep(CROWD_PAUSE).await;
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }
