@@ -14,7 +14,11 @@ fuzz_target!(|pieces: Vec<&[u8]>| {
         let mut tokens = 0_u64;
         let mut take = |line: &str| {
             if let Some(event) = read_event_line(line) {
-                assert!(event.progress.is_none_or(|progress| (0.0..=1.0).contains(&progress)));
+                assert!(
+                    event
+                        .progress
+                        .is_none_or(|progress| (0.0..=1.0).contains(&progress))
+                );
                 tokens = tokens.saturating_add(event.tokens_used);
             }
         };

@@ -3,6 +3,8 @@
 
 #[path = "bound.rs"]
 mod bound;
+#[path = "tell.rs"]
+mod tell;
 
 use libfuzzer_sys::fuzz_target;
 use obs::plan::Source;
@@ -14,7 +16,7 @@ fuzz_target!(|parts: (&[u8], &[u8])| {
         for name in ["manifest.yaml", "manifest.json"] {
             if let Ok(source) = Source::from_bytes(name.to_owned(), manifest.to_vec()) {
                 let loaded = skill::load(source, || FrontMatter::read(skill_md));
-                bound::tell(&loaded.problems, &loaded.document);
+                tell::tell(&loaded.problems, &loaded.document);
             }
         }
     });

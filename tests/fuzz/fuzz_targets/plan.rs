@@ -3,6 +3,8 @@
 
 #[path = "bound.rs"]
 mod bound;
+#[path = "tell.rs"]
+mod tell;
 
 use std::path::Path;
 
@@ -37,7 +39,7 @@ fuzz_target!(|bytes: &[u8]| {
             };
             let proof = prove(&mut loaded, &question);
             assert!(proof.plan.is_none() || !loaded.problems.has_errors());
-            bound::tell(&loaded.problems, &loaded.document);
+            tell::tell(&loaded.problems, &loaded.document);
         }
     });
 });

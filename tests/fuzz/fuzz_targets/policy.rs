@@ -3,6 +3,8 @@
 
 #[path = "bound.rs"]
 mod bound;
+#[path = "tell.rs"]
+mod tell;
 
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -22,10 +24,14 @@ fuzz_target!(|bytes: &[u8]| {
             return;
         };
         for file in &files {
-            bound::tell(&file.problems, &file.document);
+            tell::tell(&file.problems, &file.document);
         }
         let rules = files.into_iter().flat_map(|file| file.rules).collect();
         // Two of one id are refused.
-        drop(CedarGate::new(Some(rules), &ShortForm::default(), Identity::default()));
+        drop(CedarGate::new(
+            Some(rules),
+            &ShortForm::default(),
+            Identity::default(),
+        ));
     });
 });
