@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
+use obs::mailbox::Haste;
 use obs::model::{ExecutionLogRecord, SandboxMode};
 use obs::plan::{self, Source};
 use obs::policy::{CedarGate, ShortForm};
@@ -141,7 +142,7 @@ fn keep_a_record(bencher: Bencher<'_, '_>) {
     let record = record(0, &format!("\"{}\"", "x".repeat(200)));
     bencher.bench_local(|| {
         runtime
-            .block_on(log.log_step(record.clone(), None))
+            .block_on(log.log_step(record.clone(), None, Haste::Now))
             .unwrap()
     });
 }

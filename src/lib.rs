@@ -26,7 +26,7 @@
 //! # Rooms
 //!
 //! Imports go one way: `cli → {report, store, policy} → runtime → {skill, process} → plan → model`.
-//! [`event`] and [`model`] import nothing above them.
+//! [`event`] and [`model`] import nothing above them, [`mailbox`] nothing at all.
 //!
 //! The domain (plan, step, request, result, record, breaker) is that of the Go package
 //! `openbotstack-core/execution`; its types and traits are here under the same names.
@@ -38,6 +38,7 @@ compile_error!(
 
 pub mod cli;
 pub mod event;
+pub mod mailbox;
 pub mod model;
 pub mod plan;
 pub mod policy;

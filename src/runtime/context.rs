@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
-use crate::model::StepStatus;
+use crate::model::{ExecutionLogRecord, StepStatus};
 use crate::process::{Moment, RunClock};
 
 /// Who asked for a run. Empty texts mean that nobody said.
@@ -39,7 +39,8 @@ pub struct ExecutionContext {
     pub timeout: Duration,
     clock: RunClock,
     start: Moment,
-    results: Mutex<Vec<StepResult>>,
+    /// The records that the results are a view of: a long run has many.
+    ended: Mutex<Vec<Arc<ExecutionLogRecord>>>,
 }
 
 /// The outcome of one step, as later steps may see it.
@@ -57,6 +58,18 @@ pub struct StepResult {
     pub error: Option<String>,
 }
 
+impl StepResult {
+    fn of(record: &ExecutionLogRecord) -> Self {
+        Self {
+            step_name: record.step_name.clone(),
+            step_id: record.step_id.clone(),
+            status: record.status,
+            output: record.output.clone(),
+            error: record.error.clone(),
+        }
+    }
+}
+
 impl ExecutionContext {
     /// A context whose time begins now.
     pub fn new(identity: Identity, run_id: String, timeout: Duration, clock: RunClock) -> Self {
@@ -68,18 +81,21 @@ impl ExecutionContext {
             timeout,
             clock,
             start,
-            results: Mutex::default(),
+            ended: Mutex::default(),
         }
     }
 
-    /// Adds a step's result.
-    pub fn add_result(&self, result: StepResult) {
-        self.lock().push(result);
+    /// Adds a step's result, which its record holds.
+    pub fn add_result(&self, record: Arc<ExecutionLogRecord>) {
+        self.lock().push(record);
     }
 
     /// A copy of all results so far, in the order in which the steps ended.
     pub fn results(&self) -> Vec<StepResult> {
-        self.lock().clone()
+        self.lock()
+            .iter()
+            .map(|record| StepResult::of(record))
+            .collect()
     }
 
     /// The clock of the run.
@@ -102,9 +118,9 @@ impl ExecutionContext {
         deadline_in(self.timeout.saturating_sub(self.elapsed()))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<StepResult>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<ExecutionLogRecord>>> {
         // A panic while pushing leaves the list whole.
-        self.results.lock().unwrap_or_else(PoisonError::into_inner)
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -129,23 +145,24 @@ mod tests {
             RunClock::new(),
         );
         let before = context.results();
+        let record = r#"{"request_id":"","assistant_id":"","step_name":"one","step_type":"skill","status":"success",
+            "output":1,"duration_ms":0,"timestamp":"2026-11-24T08:00:00Z","run_id":"","step_id":"1","step_index":0,
+            "skill_id":"s","started_at":"2026-11-24T08:00:00Z","attempts":1,"arguments":{},"sandbox":{"mode":"none"},
+            "resource_usage":{"cpu_time_ms":0,"memory_mb":0,"tokens_used":0},"schema_version":1}"#;
+        let record: Arc<ExecutionLogRecord> = Arc::new(serde_json::from_str(record).unwrap());
         std::thread::scope(|scope| {
-            for thread in 0..8 {
-                let context = &context;
+            for _ in 0..8 {
+                let (context, record) = (&context, &record);
                 scope.spawn(move || {
-                    for step in 0..100 {
-                        context.add_result(StepResult {
-                            step_name: format!("{thread}/{step}"),
-                            step_id: String::new(),
-                            status: StepStatus::Success,
-                            output: None,
-                            error: None,
-                        });
+                    for _ in 0..100 {
+                        context.add_result(Arc::clone(record));
                     }
                 });
             }
         });
         assert!(before.is_empty());
-        assert_eq!(context.results().len(), 800);
+        let results = context.results();
+        assert_eq!(results.len(), 800);
+        assert_eq!((&*results[0].step_name, &*results[0].step_id), ("one", "1"));
     }
 }

@@ -5,21 +5,21 @@
 //! and when the plan is over; what happens to a step meanwhile is `step`'s, and what
 //! waits for what is known to the `schedule`.
 
-use std::cell::{RefCell, RefMut};
+use std::cell::{Cell, RefCell, RefMut};
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
 use jiff::Timestamp;
 use tokio::sync::{Mutex, watch};
 
 use super::approval::Asked;
 use super::gate::Denial;
 use super::schedule::{Next, Schedule};
-use super::step::{Ground, Over, Turn, Unlogged};
+use super::step::{Ground, Over, Played, Turn, Unlogged};
 use super::verdict::{Verdict, reason_of, stops_the_plan};
 use super::{
     Approver, CircuitBreaker, ExecutionContext, ExecutionLogger, LogError, PlanEnd, PlanStart,
@@ -93,6 +93,7 @@ pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreake
         schedule: RefCell::new(Schedule::of(&plan.flow)),
         begun: RefCell::default(),
         records: RefCell::new(vec![None; plan.steps.len()]),
+        unsettled: Cell::default(),
     };
     let mut engine = Engine {
         ground: &ground,
@@ -161,7 +162,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
         }));
         for record in begun.reused {
             self.note_head(&record);
-            self.ground.kept(record, StepDetail::default());
+            let event = self.ground.kept(record, StepDetail::default());
+            run.events.emit(event);
         }
         Ok(())
     }
@@ -220,19 +222,33 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
         clock.add_suspended(clock.elapsed(start));
     }
 
-    /// Starts what may start, and waits for one of those that run, until there is neither.
+    /// Starts what may start, and waits for one of those that run or whose records are being kept, until
+    /// there is none of them.
     async fn steps(&mut self) {
         let jobs = self.ground.run.conduct.jobs.get();
-        let mut running = FuturesUnordered::new();
+        let (mut running, mut settling) = (FuturesUnordered::new(), FuturesUnordered::new());
         loop {
+            // A record is on its way to the log before the next step starts, which does not where the log
+            // has failed.
+            while let Some(Some(over)) = settling.next().now_or_never() {
+                self.note(over);
+            }
             while running.len() < jobs
                 && let Some((index, turn)) = self.next()
             {
                 running.push(self.ground.step(index, turn));
             }
-            match running.next().await {
-                Some(over) => self.note(over),
-                None => return,
+            tokio::select! {
+                biased;
+                Some(over) = settling.next() => self.note(over),
+                Some(played) = running.next() => match played {
+                    Played::Over(over) => self.take_in(over),
+                    Played::Made(made) => {
+                        self.go_on(&made.record);
+                        settling.push(self.ground.settle(*made));
+                    }
+                },
+                else => return,
             }
         }
     }
@@ -267,24 +283,20 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
         }
     }
 
-    /// Takes in that a step is over.
-    fn note(&mut self, over: Over) {
-        let Over { index, record, end } = over;
-        self.end = heavier(self.end.take(), end);
-        let record = match record {
-            Ok(record) => record,
-            Err(Unlogged { step, error }) => {
-                self.unlogged.extend(step);
-                let end = RunEnd::LogFailed(error);
-                self.halt(reason_of(&end));
-                self.end = heavier(self.end.take(), Some(end));
-                return;
-            }
-        };
-        self.note_head(&record);
+    /// A step is over, and the plan goes on.
+    fn take_in(&mut self, over: Over) {
+        if let Ok(record) = &over.record {
+            self.go_on(record);
+        }
+        self.note(over);
+    }
+
+    /// Lets those have their turn that waited for the step of `record`.
+    fn go_on(&mut self, record: &ExecutionLogRecord) {
+        let (index, status) = (record.step_index, record.status);
         let step = &self.ground.plan.steps[index];
         let on_failure = self.ground.run.conduct.on_failure;
-        if stops_the_plan(record.status, step) && on_failure != OnFailure::KeepGoing {
+        if stops_the_plan(status, step) && on_failure != OnFailure::KeepGoing {
             let reason = self.no_success(index);
             self.schedule().close();
             if on_failure == OnFailure::Cancel {
@@ -293,8 +305,23 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
             }
             self.decided.get_or_insert(reason);
         }
-        self.schedule()
-            .over(index, record.status, step.continue_on_error);
+        let is_tolerated = step.continue_on_error;
+        self.schedule().over(index, status, is_tolerated);
+    }
+
+    /// Takes in that a step has its record, or can't have one.
+    fn note(&mut self, over: Over) {
+        let Over { record, end, .. } = over;
+        self.end = heavier(self.end.take(), end);
+        match record {
+            Ok(record) => self.note_head(&record),
+            Err(Unlogged { step, error }) => {
+                self.unlogged.extend(step);
+                let end = RunEnd::LogFailed(error);
+                self.halt(reason_of(&end));
+                self.end = heavier(self.end.take(), Some(end));
+            }
+        }
     }
 
     fn note_head(&mut self, record: &ExecutionLogRecord) {
@@ -336,8 +363,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
                 Some(denial) => Turn::Deny(denial),
                 None => Turn::Skip(reason),
             };
-            let over = self.ground.step(index, turn).await;
-            self.note(over);
+            let over = self.ground.over(index, turn).await;
+            self.take_in(over);
         }
     }
 

@@ -12,6 +12,7 @@ use tokio::time::sleep;
 use super::engine::{Conduct, OnFailure};
 use super::*;
 use crate::event::{self, EventReceiver, RunEvent};
+use crate::mailbox::Haste;
 use crate::model::{
     ErrorCode, ExecutionLogRecord, ExecutionRequest, ExecutionResult, ExecutionStatus, Order,
     RiskLevel, StepStatus, StepType,
@@ -104,6 +105,8 @@ struct Log {
     /// Starts and ends of steps, in order.
     said: RefCell<Vec<String>>,
     fails_at: Option<usize>,
+    /// How long it takes for a record.
+    takes: Duration,
 }
 
 impl ExecutionLogger for Log {
@@ -131,7 +134,11 @@ impl ExecutionLogger for Log {
         &self,
         record: ExecutionLogRecord,
         next: Option<StepStart>,
+        _: Haste,
     ) -> Result<Arc<ExecutionLogRecord>, LogError> {
+        if !self.takes.is_zero() {
+            sleep(self.takes).await;
+        }
         if self.fails_at == Some(self.records.borrow().len()) {
             let reason = "no space left on device".to_owned();
             return Err(LogError {
@@ -328,6 +335,7 @@ mod flows;
 mod gates;
 mod properties;
 mod retries;
+mod settling;
 
 #[tokio::test(start_paused = true)]
 async fn stops_at_the_first_failure_and_records_the_rest_as_skipped() {

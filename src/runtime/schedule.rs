@@ -74,6 +74,10 @@ impl Schedule {
         };
         schedule.nodes.resize_with(steps, Node::default);
         for (before, after) in flow.stages.iter().zip(flow.stages.iter().skip(1)) {
+            if before.len() == 1 && after.len() == 1 {
+                schedule.link(before.start, after.start, Need::Over);
+                continue;
+            }
             // One joint instead of a wait for each pair.
             let joint = schedule.nodes.len();
             schedule.nodes.push(Node::default());

@@ -2,10 +2,11 @@
 //!
 //! Invariant: a straight line. One `select!` owns a step that runs, as in cargo-nextest's
 //! `runner/unix.rs`: its own time, the run's time, signals, and the end of the plan by another step.
-//! A step's record is in the log before anybody is told that the step ended. Steps run side by side
-//! on one thread and share nothing but the [`Ground`] that they stand on.
+//! A step's record is in the log before anybody is told that the step ended; only a step that is safe to
+//! run again may start meanwhile. Steps run side by side on one thread and share nothing but the
+//! [`Ground`] that they stand on.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,10 +24,11 @@ use super::resolve::Unresolved;
 use super::schedule::Schedule;
 use super::{
     Admission, CircuitBreaker, ExecutionContext, ExecutionLogger, LogError, Permit, ProvenPlan,
-    ProvenStep, RunControl, RunEnd, RuntimeError, SignalState, SkillExecutor, StepResult,
-    StepStart, UnloggedStep,
+    ProvenStep, RunControl, RunEnd, RuntimeError, SignalState, SkillExecutor, StepStart,
+    UnloggedStep,
 };
-use crate::event::{EndReason, RunEvent, StepDetail};
+use crate::event::{EndReason, EventPlace, RunEvent, StepDetail};
+use crate::mailbox::Haste;
 use crate::model::{ErrorCode, ExecutionLogRecord, StepStatus};
 use crate::process::Stop;
 
@@ -35,6 +37,10 @@ const LOG_PATIENCE: Duration = Duration::from_secs(30);
 
 /// The same after a second signal.
 const LOG_PATIENCE_WHEN_FORCED: Duration = Duration::from_secs(2);
+
+/// How many records may be on their way to the log while the plan goes on: a log that hangs holds it, and
+/// one that is slow gets them together.
+pub(super) const MOST_UNSETTLED: usize = 8;
 
 /// What the steps of a run share.
 pub(super) struct Ground<'r, E, L, B> {
@@ -55,6 +61,8 @@ pub(super) struct Ground<'r, E, L, B> {
     pub(super) begun: RefCell<BTreeSet<usize>>,
     /// The records of the steps that are over, by the steps' indices.
     pub(super) records: RefCell<Vec<Option<Arc<ExecutionLogRecord>>>>,
+    /// How many records are being kept while the plan goes on.
+    pub(super) unsettled: Cell<usize>,
 }
 
 /// What is to become of a step.
@@ -64,6 +72,27 @@ pub(super) enum Turn {
     Skip(String),
     /// It may not be made.
     Deny(Denial),
+}
+
+/// How far a step has come.
+pub(super) enum Played {
+    /// It has ended, and the plan goes on while its record is being kept.
+    Made(Box<Made>),
+    /// It is over.
+    Over(Over),
+}
+
+/// A step that has ended, and what is to be kept of it.
+pub(super) struct Made {
+    pub(super) record: ExecutionLogRecord,
+    detail: StepDetail,
+    /// The start of the step that comes next, which is kept with it.
+    next: Option<StepStart>,
+    /// The plan may go on before all that is kept.
+    may_wait: bool,
+    /// Where its end is told among what happens meanwhile.
+    place: EventPlace,
+    end: Option<RunEnd>,
 }
 
 /// A step that is over.
@@ -80,6 +109,12 @@ pub(super) struct Unlogged {
     /// The step, where it ran.
     pub(super) step: Option<UnloggedStep>,
     pub(super) error: LogError,
+}
+
+impl From<Over> for Played {
+    fn from(over: Over) -> Self {
+        Self::Over(over)
+    }
 }
 
 impl Over {
@@ -105,38 +140,50 @@ struct Ended {
 
 impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B> {
     /// Runs a step, or does not, and keeps its record.
-    pub(super) async fn step(&self, index: usize, turn: Turn) -> Over {
+    pub(super) async fn over(&self, index: usize, turn: Turn) -> Over {
+        match self.step(index, turn).await {
+            Played::Made(made) => self.settle(*made).await,
+            Played::Over(over) => over,
+        }
+    }
+
+    /// Runs a step, or does not. Its record is kept, or handed on to be kept while the plan goes on.
+    pub(super) async fn step(&self, index: usize, turn: Turn) -> Played {
         let step = &self.plan.steps[index];
         if let Some(record) = self.records.borrow()[index].clone() {
             // Its result was taken over from an earlier run.
-            return Over {
+            return Played::Over(Over {
                 index,
                 record: Ok(record),
                 end: None,
-            };
+            });
         }
         match turn {
-            Turn::Run => {}
+            Turn::Run => self.turn(index, step).await,
             Turn::Skip(reason) => {
                 let record = record::skipped(self.context, index, step, &reason);
-                return self.not_run(record, None).await;
+                self.not_run(record, None).await.into()
             }
             Turn::Deny(denial) => {
                 let arguments = step.shown_arguments.clone();
                 let record = record::denied(self.context, index, step, &denial.reason, arguments);
-                return self.not_run(record, denial.hint).await;
+                self.not_run(record, denial.hint).await.into()
             }
         }
+    }
+
+    /// A step whose turn it is: what it asks for, whether it may, and whether its skill is let through.
+    async fn turn(&self, index: usize, step: &ProvenStep) -> Played {
         let call = match self.call(step) {
             Ok(call) => call,
             Err(unresolved) => {
                 let finished = record::Finished::at_once(unanswered(step, &unresolved));
                 let record = record::finished(self.context, index, finished);
-                return self.not_run(record, None).await;
+                return self.not_run(record, None).await.into();
             }
         };
         if let Some(over) = self.barred(index, &call).await {
-            return over;
+            return over.into();
         }
         match self.admission(step).await {
             Ok(Admission::Allowed(permit)) => self.run(index, step, call, permit).await,
@@ -146,9 +193,9 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
                 let hint = format!(
                     "`obs circuits reset {skill}` closes it now, `--circuit-breaker=off` passes it by"
                 );
-                self.not_run(record, Some(hint)).await
+                self.not_run(record, Some(hint)).await.into()
             }
-            Err(error) => Over::unlogged(index, error),
+            Err(error) => Over::unlogged(index, error).into(),
         }
     }
 
@@ -192,10 +239,9 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
             ..record::Finished::at_once(answer)
         };
         let record = record::finished(self.context, index, finished);
-        Over {
-            end: Some(RunEnd::Signal(signal)),
-            ..self.not_run(record, None).await
-        }
+        let end = Some(RunEnd::Signal(signal));
+        self.keep(self.made(record, StepDetail::default(), end))
+            .await
     }
 
     /// A step for which nothing was started.
@@ -204,11 +250,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
             hint,
             ..StepDetail::default()
         };
-        Over {
-            index: record.step_index,
-            record: self.keep(record, detail).await,
-            end: None,
-        }
+        self.keep(self.made(record, detail, None)).await
     }
 
     async fn admission(&self, step: &ProvenStep) -> Result<Admission, LogError> {
@@ -241,7 +283,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
         }
     }
 
-    async fn run(&self, index: usize, step: &ProvenStep, call: Call, permit: Permit) -> Over {
+    async fn run(&self, index: usize, step: &ProvenStep, call: Call, permit: Permit) -> Played {
         let started_at = Timestamp::now();
         let start = self.context.clock().now();
         self.run.events.emit(RunEvent::StepStarted {
@@ -250,7 +292,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
         });
         let is_known = step.is_safe_to_repeat() || self.begun.borrow_mut().remove(&index);
         if !is_known && let Err(error) = self.say_started(index).await {
-            return Over::unlogged(index, error);
+            return Over::unlogged(index, error).into();
         }
         let (mut answer, ended) = self.watched(index, step, call).await;
         let (result, by) = (&mut answer.result, answer.by);
@@ -268,18 +310,20 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
             approved_by: self.approvals.borrow().get(&index).cloned(),
         };
         let record = record::finished(self.context, index, finished);
-        let kept = match self.tell_breaker(step, permit, &record).await {
-            Ok(()) => self.keep(record, detail).await,
-            Err(error) => Err(Unlogged {
-                step: UnloggedStep::of(&record),
-                error,
-            }),
-        };
-        Over {
-            index,
-            record: kept,
-            end: ended.end,
+        if let Err(error) = self.tell_breaker(step, permit, &record).await {
+            let step = UnloggedStep::of(&record);
+            let record = Err(Unlogged { step, error });
+            let end = ended.end;
+            return Over { index, record, end }.into();
         }
+        let made = self.made(record, detail, ended.end);
+        if made.may_wait {
+            // What comes after it may take its result, which is as final as its record.
+            self.records.borrow_mut()[index] = Some(Arc::new(made.record.clone()));
+            self.unsettled.update(|steps| steps + 1);
+            return Played::Made(Box::new(made));
+        }
+        self.keep(made).await.into()
     }
 
     /// What must not run twice is known to have begun before it does.
@@ -298,20 +342,25 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
         }
     }
 
-    /// The start of the step that comes next, where that has to be known before: kept together with the
-    /// record of the step that is over, it costs no transaction of its own. If the run ends before that
-    /// step's turn, its record takes the start back; if obs dies, the step counts as one that may have
-    /// begun, as it would an instant later.
-    fn next_start(&self, over: &ExecutionLogRecord) -> Option<StepStart> {
+    /// The step that comes next, where one does after `over`.
+    fn next_after(&self, over: &ExecutionLogRecord) -> Option<usize> {
         if over.status != StepStatus::Success || self.control.state() != SignalState::None {
             return None;
         }
-        let next = self.schedule.borrow().after(over.step_index)?;
+        self.schedule.borrow().after(over.step_index)
+    }
+
+    /// The start of `next`, where that has to be known before: kept together with the record of the step
+    /// that is over, it costs no transaction of its own. If the run ends before that step's turn, its
+    /// record takes the start back; if obs dies, the step counts as one that may have begun, as it would
+    /// an instant later.
+    fn next_start(&self, next: usize) -> Option<StepStart> {
         let is_plain = !self.plan.steps[next].is_safe_to_repeat()
             && self.run.gate.is_none()
             && !self.awaits_approval(next)
-            && !self.is_over(next);
-        (is_plain && self.begun.borrow_mut().insert(next)).then(|| self.start_of(next))
+            && !self.is_over(next)
+            && !self.begun.borrow().contains(&next);
+        is_plain.then(|| self.start_of(next))
     }
 
     fn call(&self, step: &ProvenStep) -> Result<Call, Unresolved> {
@@ -374,21 +423,56 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
         }
     }
 
+    fn made(&self, record: ExecutionLogRecord, detail: StepDetail, end: Option<RunEnd>) -> Made {
+        let after = self.next_after(&record);
+        let next = after.and_then(|next| self.next_start(next));
+        // What comes next may run again if obs dies before both are known, and nobody is asked about it.
+        let may_wait = next.is_none()
+            && after.is_some_and(|next| !self.awaits_approval(next))
+            && self.unsettled.get() < MOST_UNSETTLED;
+        Made {
+            place: self.run.events.place(),
+            record,
+            detail,
+            next,
+            may_wait,
+            end,
+        }
+    }
+
+    /// Keeps the record of a step that the plan has gone on without.
+    pub(super) async fn settle(&self, made: Made) -> Over {
+        let over = self.keep(made).await;
+        self.unsettled.update(|steps| steps - 1);
+        if over.record.is_err() {
+            self.records.borrow_mut()[over.index] = None;
+        }
+        over
+    }
+
     /// The log first, then everybody else.
-    async fn keep(
-        &self,
-        record: ExecutionLogRecord,
-        detail: StepDetail,
-    ) -> Result<Arc<ExecutionLogRecord>, Unlogged> {
-        let ran = UnloggedStep::of(&record);
-        let next = self.next_start(&record);
-        let logged = self.run.logger.log_step(record, next);
+    async fn keep(&self, made: Made) -> Over {
+        let Made {
+            record,
+            detail,
+            next,
+            may_wait,
+            place,
+            end,
+        } = made;
+        let (index, ran) = (record.step_index, UnloggedStep::of(&record));
+        let begun = next.as_ref().map(|next| next.step_index);
+        let haste = if may_wait { Haste::Soon } else { Haste::Now };
+        let logged = self.run.logger.log_step(record, next, haste);
         let record = match self.logged(logged).await {
-            Ok(record) => record,
-            Err(error) => return Err(Unlogged { step: ran, error }),
+            Ok(record) => {
+                self.begun.borrow_mut().extend(begun);
+                place.tell(self.kept(Arc::clone(&record), detail));
+                Ok(record)
+            }
+            Err(error) => Err(Unlogged { step: ran, error }),
         };
-        self.kept(Arc::clone(&record), detail);
-        Ok(record)
+        Over { index, record, end }
     }
 
     /// True where the step has its record.
@@ -396,19 +480,11 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
         self.records.borrow()[index].is_some()
     }
 
-    /// A record is in the log: others may know of it now.
-    pub(super) fn kept(&self, record: Arc<ExecutionLogRecord>, detail: StepDetail) {
+    /// A record is in the log: others may know of it now, by the event.
+    pub(super) fn kept(&self, record: Arc<ExecutionLogRecord>, detail: StepDetail) -> RunEvent {
         self.records.borrow_mut()[record.step_index] = Some(Arc::clone(&record));
-        self.context.add_result(StepResult {
-            step_name: record.step_name.clone(),
-            step_id: record.step_id.clone(),
-            status: record.status,
-            output: record.output.clone(),
-            error: record.error.clone(),
-        });
-        self.run
-            .events
-            .emit(RunEvent::StepFinished { record, detail });
+        self.context.add_result(Arc::clone(&record));
+        RunEvent::StepFinished { record, detail }
     }
 
     /// The records of the steps whose results are taken over, each after those that it refers to.

@@ -13,6 +13,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::circuit::{Circuit, Probe};
 use super::lock;
 use super::writer::Store;
+use crate::mailbox::Haste;
 use crate::runtime::{Admission, CircuitBreaker, CircuitState, LogError, Permit};
 use crate::skill::BreakerSettings;
 
@@ -94,7 +95,7 @@ impl Breaker {
                     skill_dir: guard.skill_dir.clone(),
                 };
                 let dir = store.dir().to_owned();
-                let moved = store.submit(move |connection| {
+                let moved = move |connection: &Connection| {
                     let mut circuit = read(connection, &key)?;
                     if circuit.probe.is_some() && lock::mark_interrupted(connection, &dir)? > 0 {
                         // Whoever held it is dead.
@@ -106,8 +107,8 @@ impl Breaker {
                         write(connection, &key, &circuit)?;
                     }
                     Ok(value)
-                });
-                moved.await.map(Some)
+                };
+                store.submit(moved, Haste::Now).await.map(Some)
             }
         }
     }

@@ -67,6 +67,7 @@ mod tests {
 
     use super::super::writer::Store;
     use super::*;
+    use crate::mailbox::Haste;
 
     #[tokio::test]
     async fn what_many_commits_have_written_is_brought_home() {
@@ -82,7 +83,7 @@ mod tests {
                             VALUES (?1, '', '', 0, 0, 'success', '', hex(randomblob(500)))";
                 connection.execute(text, [n])
             };
-            store.submit(insert).await.unwrap();
+            store.submit(insert, Haste::Now).await.unwrap();
         }
         let since = Instant::now();
         while size() == before {

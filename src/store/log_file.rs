@@ -12,6 +12,7 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 
 use super::append::LineFile;
+use crate::mailbox::Haste;
 use crate::model::{ExecutionLogRecord, json_line};
 use crate::runtime::{Begun, ExecutionLogger, LogError, PlanEnd, PlanStart, StepStart};
 
@@ -121,6 +122,7 @@ impl ExecutionLogger for LogFile {
         &self,
         record: ExecutionLogRecord,
         _: Option<StepStart>,
+        _: Haste,
     ) -> Result<Arc<ExecutionLogRecord>, LogError> {
         self.keep(&record).await?;
         Ok(Arc::new(record))

@@ -6,6 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::chain::{Chain, ChainKey};
+use crate::mailbox::Haste;
 use crate::model::ExecutionLogRecord;
 use crate::runtime::{Begun, ExecutionLogger, LogError, PlanEnd, PlanStart, StepStart};
 
@@ -67,6 +68,7 @@ impl ExecutionLogger for MemoryLog {
         &self,
         mut record: ExecutionLogRecord,
         _: Option<StepStart>,
+        _: Haste,
     ) -> Result<Arc<ExecutionLogRecord>, LogError> {
         self.with_chain(|chain| {
             if let Some(chain) = chain {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::log_file::LogFile;
 use super::memory_log::MemoryLog;
 use super::state_log::StateLog;
+use crate::mailbox::Haste;
 use crate::model::ExecutionLogRecord;
 use crate::runtime::{Begun, ExecutionLogger, LogError, PlanEnd, PlanStart, StepStart};
 
@@ -72,10 +73,11 @@ impl ExecutionLogger for RunLog {
         &self,
         record: ExecutionLogRecord,
         next: Option<StepStart>,
+        haste: Haste,
     ) -> Result<Arc<ExecutionLogRecord>, LogError> {
         let record = match &self.keeper {
-            Keeper::State(log) => log.log_step(record, next).await,
-            Keeper::Memory(log) => log.log_step(record, next).await,
+            Keeper::State(log) => log.log_step(record, next, haste).await,
+            Keeper::Memory(log) => log.log_step(record, next, haste).await,
         }?;
         if let Some(file) = &self.file {
             file.keep(&record).await?;

@@ -10,6 +10,7 @@ use rusqlite::{Connection, params};
 use super::chain::{Chain, ChainKey};
 use super::lock::RunLock;
 use super::writer::Store;
+use crate::mailbox::Haste;
 use crate::model::ExecutionLogRecord;
 use crate::runtime::{Begun, ExecutionLogger, LogError, PlanEnd, PlanStart, StepStart};
 
@@ -60,14 +61,15 @@ impl StateLog {
     async fn with_run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection, &mut Kept) -> rusqlite::Result<T> + Send + 'static,
+        haste: Haste,
     ) -> Result<T, LogError> {
         let run = Arc::clone(&self.run);
-        let done = self.store.submit(move |connection| {
+        let work = move |connection: &Connection| {
             let mut run = run.lock().unwrap_or_else(PoisonError::into_inner);
             let run = run.as_mut().ok_or(rusqlite::Error::QueryReturnedNoRows)?;
             work(connection, run)
-        });
-        done.await
+        };
+        self.store.submit(work, haste).await
     }
 }
 
@@ -87,7 +89,7 @@ impl ExecutionLogger for StateLog {
         })?;
         self.lock.get_or_init(|| lock);
         let (run, key) = (Arc::clone(&self.run), self.key.clone());
-        let done = self.store.submit(move |connection| {
+        let begin = move |connection: &Connection| {
             let (chain, line) = Chain::begin(&mut start, key).map_err(not_json)?;
             let id = insert_run(connection, &start, &line)?;
             let mut kept = Kept { id, chain };
@@ -97,19 +99,21 @@ impl ExecutionLogger for StateLog {
             let reused = reused.collect::<rusqlite::Result<_>>()?;
             *run.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
             Ok(Begun { start, reused })
-        });
-        done.await
+        };
+        self.store.submit(begin, Haste::Now).await
     }
 
     async fn log_step_start(&self, start: StepStart) -> Result<(), LogError> {
-        self.with_run(move |connection, run| insert_start(connection, run, &start))
-            .await
+        let insert =
+            move |connection: &Connection, run: &mut Kept| insert_start(connection, run, &start);
+        self.with_run(insert, Haste::Now).await
     }
 
     async fn log_step(
         &self,
         record: ExecutionLogRecord,
         next: Option<StepStart>,
+        haste: Haste,
     ) -> Result<Arc<ExecutionLogRecord>, LogError> {
         let keep = move |connection: &Connection, run: &mut Kept| {
             let record = run.add(connection, record)?;
@@ -118,7 +122,7 @@ impl ExecutionLogger for StateLog {
             }
             Ok(record)
         };
-        self.with_run(keep).await
+        self.with_run(keep, haste).await
     }
 
     async fn log_plan_end(&self, mut end: PlanEnd) -> Result<PlanEnd, LogError> {
@@ -138,7 +142,7 @@ impl ExecutionLogger for StateLog {
             )?;
             Ok(end)
         };
-        self.with_run(update).await
+        self.with_run(update, Haste::Now).await
     }
 }
 
@@ -165,7 +169,8 @@ fn insert_run(connection: &Connection, start: &PlanStart, line: &str) -> rusqlit
 }
 
 fn insert_start(connection: &Connection, run: &Kept, start: &StepStart) -> rusqlite::Result<()> {
-    let text = "INSERT INTO started (run, step_index, step_id, skill_id, started_ms)
+    // Another step's record may have brought it already.
+    let text = "INSERT OR IGNORE INTO started (run, step_index, step_id, skill_id, started_ms)
                 VALUES (?1, ?2, ?3, ?4, ?5)";
     connection.prepare_cached(text)?.execute(params![
         run.id,

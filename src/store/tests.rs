@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use super::database::Database;
 use super::testing::{end, record, start};
 use super::*;
+use crate::mailbox::Haste;
 use crate::model::json_line;
 use crate::runtime::ExecutionLogger;
 
@@ -33,7 +34,7 @@ impl Kept {
             let status = if index == 4 { "failed" } else { "success" };
             let mut record = record(index, status);
             RUN.clone_into(&mut record.run_id);
-            log.log_step(record, None).await.unwrap();
+            log.log_step(record, None, Haste::Now).await.unwrap();
         }
         log.log_plan_end(end(RUN)).await.unwrap();
         Self { temp, run: RUN }
@@ -279,7 +280,7 @@ async fn rewritten(key: Option<&str>) -> Vec<String> {
         let mut record = record(index, "success");
         RUN.clone_into(&mut record.run_id);
         record.duration_ms = 1;
-        log.log_step(record, None).await.unwrap();
+        log.log_step(record, None, Haste::Now).await.unwrap();
     }
     log.log_plan_end(end(RUN)).await.unwrap();
     let text = std::fs::read_to_string(path).unwrap();

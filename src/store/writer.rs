@@ -4,9 +4,10 @@
 //! transaction and acknowledges it after the commit, never before. If anything in a transaction fails,
 //! all of it does: what can't be kept must not look kept.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
 use std::thread::Builder;
+use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
@@ -16,7 +17,11 @@ use super::history::History;
 use super::homing::Homing;
 use super::lock::ResumeLock;
 use super::resume::ResumeError;
+use crate::mailbox::{Haste, Receiver, Sender, mailbox};
 use crate::runtime::LogError;
+
+/// How long work that nobody waits for may wait for other work, to share its transaction.
+const COMMIT_DELAY: Duration = Duration::from_millis(2);
 
 /// A piece of work: first done, then told what became of its transaction.
 trait Work: Send {
@@ -55,7 +60,7 @@ where
 #[derive(Debug)]
 pub struct Store {
     dir: PathBuf,
-    work: mpsc::Sender<Box<dyn Work>>,
+    work: Sender<Box<dyn Work>>,
 }
 
 impl Store {
@@ -68,7 +73,7 @@ impl Store {
         } = Database::create(dir)?;
         super::lock::mark_interrupted(&connection, &dir)
             .map_err(|error| unusable(&dir, &words(&error)))?;
-        let (work, waiting) = mpsc::channel();
+        let (work, waiting) = mailbox(COMMIT_DELAY);
         Builder::new()
             .name("obs-store".to_owned())
             .spawn({
@@ -120,6 +125,7 @@ impl Store {
     pub(super) fn submit<T, F>(
         &self,
         work: F,
+        haste: Haste,
     ) -> impl Future<Output = Result<T, LogError>> + use<T, F>
     where
         T: Send + 'static,
@@ -128,7 +134,7 @@ impl Store {
         let (done, acknowledged) = oneshot::channel();
         let name = self.name();
         let (work, value) = (Some(work), None);
-        let sent = self.work.send(Box::new(Job { work, value, done }));
+        let sent = self.work.send(Box::new(Job { work, value, done }), haste);
         async move {
             let outcome = match sent {
                 Ok(()) => acknowledged.await.ok(),
@@ -145,12 +151,14 @@ pub fn files_of(dir: &Path, run_id: &str) -> PathBuf {
     dir.join("files").join(run_id)
 }
 
-fn serve(connection: &mut Connection, waiting: &mpsc::Receiver<Box<dyn Work>>, mut homing: Homing) {
+fn serve(connection: &mut Connection, waiting: &Receiver<Box<dyn Work>>, mut homing: Homing) {
     // After a failure nothing is kept any more: what follows in a chain would not follow.
     let mut committed = Ok(());
-    while let Ok(first) = waiting.recv() {
-        let mut all = vec![first];
-        all.extend(waiting.try_iter());
+    loop {
+        let mut all = waiting.recv();
+        if all.is_empty() {
+            return;
+        }
         if committed.is_ok() {
             committed = commit(connection, &mut all).map_err(|error| words(&error));
         }
@@ -161,7 +169,7 @@ fn serve(connection: &mut Connection, waiting: &mpsc::Receiver<Box<dyn Work>>, m
     }
 }
 
-fn commit(connection: &mut Connection, all: &mut [Box<dyn Work>]) -> rusqlite::Result<()> {
+fn commit(connection: &mut Connection, all: &mut VecDeque<Box<dyn Work>>) -> rusqlite::Result<()> {
     // Dropping it rolls it back.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for work in all {
@@ -185,12 +193,12 @@ mod tests {
     async fn what_waits_is_committed_together_and_fails_together() {
         let temp = tempfile::tempdir().unwrap();
         let store = Store::open(temp.path()).unwrap();
-        let one = store.submit(|connection| insert(connection, "1"));
-        let two = store.submit(|connection| insert(connection, "2"));
+        let one = store.submit(|connection| insert(connection, "1"), Haste::Soon);
+        let two = store.submit(|connection| insert(connection, "2"), Haste::Now);
         one.await.unwrap();
         two.await.unwrap();
         let error = store
-            .submit(|connection| insert(connection, "1"))
+            .submit(|connection| insert(connection, "1"), Haste::Now)
             .await
             .unwrap_err();
         assert!(
@@ -198,11 +206,13 @@ mod tests {
             "{error}"
         );
         // After a failure nothing is kept any more, but what was kept is there.
-        let later = store.submit(|connection| insert(connection, "3")).await;
+        let later = store.submit(|connection| insert(connection, "3"), Haste::Now);
+        let later = later.await;
         assert_eq!(later.unwrap_err().to_string(), error.to_string());
         let store = Store::open(temp.path()).unwrap();
         let count = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
-        let count = store.submit(move |c| c.query_row("SELECT count(*) FROM runs", [], count));
+        let query = move |c: &Connection| c.query_row("SELECT count(*) FROM runs", [], count);
+        let count = store.submit(query, Haste::Now);
         assert_eq!(count.await.unwrap(), 2);
     }
 }

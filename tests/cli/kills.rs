@@ -124,7 +124,9 @@ fn killed_at_any_moment_nothing_printed_is_lost_and_nothing_done_is_done_again()
         refused += u32::from(go_on(&case, succeeded, &what));
         let after = calls(&case);
         for n in 0..STEPS {
-            let most = if n == succeeded { 2 } else { 1 };
+            // What is safe to run again may have started before the log knew of the step before it.
+            let was_under_way = n == succeeded || (n > succeeded && skill_of(n) != "once");
+            let most = if was_under_way { 2 } else { 1 };
             let count = after.get(&n).copied().unwrap_or_default();
             assert!(
                 (1..=most).contains(&count),
