@@ -33,6 +33,7 @@ mod launcher;
 mod limits;
 mod nursery;
 mod own_signals;
+mod pipe;
 mod redact;
 mod run;
 mod sandbox;

@@ -146,6 +146,10 @@ impl<'a, F: FnMut(ProcessEvent<'_>)> Run<'a, F> {
         match report.ok_or(ProcessError::SupervisorDied)? {
             Report::Started { pid, applied } => {
                 self.state.applied = applied;
+                // This is told together with the end, unless the skill runs for a while.
+                if !lease.has_reports() {
+                    self.streams.watch()?;
+                }
                 (self.on_event)(ProcessEvent::Started { pid });
             }
             Report::StartFailed { stage, errno } => {

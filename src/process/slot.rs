@@ -148,6 +148,11 @@ impl Lease {
         self.reports.recv().await
     }
 
+    /// True where the supervisor has said more than was asked for yet.
+    pub(super) fn has_reports(&self) -> bool {
+        !self.reports.is_empty()
+    }
+
     pub(super) fn tell(&self, command: Command) {
         self.order(Order::Tell(command));
     }

@@ -10,14 +10,17 @@ use std::os::fd::OwnedFd;
 
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::pipe::{PipeFlags, pipe_with};
-use tokio::net::unix::pipe::{Receiver, Sender};
+use tokio::net::unix::pipe::Sender;
 
 use super::capture::{EventLines, Fits, HeadTail, Output};
 use super::exit::ProcessEvent;
+use super::pipe::{Pipe, read_now};
 use super::redact::{Redactor, Secrets};
 
-/// As much as a pipe holds by default.
+/// As much as a pipe holds by default, which is what is read of one at once after it has given as much as most
+/// skills ever write.
 const CHUNK: usize = 64 * 1024;
+const FIRST_CHUNK: usize = 4096;
 
 /// After a tree has ended, what its pipes hold is finite; only a process outside of it, to which it
 /// has passed one, can write more. That much is read of such a stream and no more.
@@ -36,12 +39,12 @@ pub(super) enum Stream {
 #[derive(Debug)]
 pub(super) struct Streams {
     stdin: Option<Feed>,
-    stdout: Option<Receiver>,
-    stderr: Option<Receiver>,
-    events: Option<Receiver>,
+    stdout: Option<Pipe>,
+    stderr: Option<Pipe>,
+    events: Option<Pipe>,
     /// Standard output after it has gone over its cap: not read any more, and not closed either,
     /// because the tree is to die of SIGKILL and not of a broken pipe.
-    overfull: Option<Receiver>,
+    overfull: Option<Pipe>,
     pub(super) output: Output,
     pub(super) errors: HeadTail,
     pub(super) lines: EventLines,
@@ -74,14 +77,13 @@ impl Streams {
                 Feed::begin(writer, bytes)?
             }
         };
-        let mut output = || -> io::Result<Option<Receiver>> {
-            let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
+        let mut output = || -> io::Result<Option<Pipe>> {
+            let (pipe, writer) = Pipe::open()?;
             theirs.push(writer);
-            fcntl_setfl(&reader, OFlags::NONBLOCK)?;
-            Receiver::from_owned_fd_unchecked(reader).map(Some)
+            Ok(Some(pipe))
         };
         let (stdout, stderr, events) = (output()?, output()?, output()?);
-        let streams = Self {
+        let mut streams = Self {
             stdin,
             stdout,
             stderr,
@@ -91,9 +93,21 @@ impl Streams {
             errors: HeadTail::default(),
             lines: EventLines::default(),
             redactors: Redactors::new(secrets),
-            chunk: Vec::with_capacity(CHUNK),
+            chunk: Vec::with_capacity(FIRST_CHUNK),
         };
+        if streams.stdin.is_some() {
+            // It will not have read all of its input and ended before anybody looks.
+            streams.watch()?;
+        }
         Ok((streams, theirs))
+    }
+
+    /// Has what the skill writes watched. Before this nothing is read, but by [`drain`](Self::drain).
+    pub(super) fn watch(&mut self) -> io::Result<()> {
+        for pipe in [&mut self.stdout, &mut self.stderr, &mut self.events] {
+            *pipe = pipe.take().map(Pipe::watched).transpose()?;
+        }
+        Ok(())
     }
 
     /// Waits until one of the streams can be read or written. Keeps nothing when dropped.
@@ -123,12 +137,12 @@ impl Streams {
             Stream::Stderr => &mut self.stderr,
             Stream::Events => &mut self.events,
         };
-        let Some(receiver) = pipe else {
+        let Some(open) = pipe else {
             return Fits::Whole;
         };
         let mut chunk = std::mem::take(&mut self.chunk);
-        chunk.clear();
-        let fits = match receiver.try_read_buf(&mut chunk) {
+        make_room(&mut chunk);
+        let fits = match open.read(&mut chunk) {
             Err(error) if is_transient(&error) => Fits::Whole,
             Ok(0) | Err(_) => {
                 *pipe = None;
@@ -200,17 +214,13 @@ impl Streams {
             (Stream::Events, self.events.take()),
         ];
         for (stream, pipe) in pipes {
-            // Not through tokio, which reads only when it has heard that there is something.
-            let Some(pipe) = pipe.and_then(|pipe| pipe.into_nonblocking_fd().ok()) else {
+            let Some(pipe) = pipe.and_then(|pipe| pipe.into_fd().ok()) else {
                 continue;
             };
             let mut drained = 0;
             while drained < MAX_DRAIN {
-                chunk.clear();
-                let read = rustix::io::retry_on_intr(|| {
-                    rustix::io::read(&pipe, rustix::buffer::spare_capacity(&mut chunk))
-                });
-                let length = read.unwrap_or(0);
+                make_room(&mut chunk);
+                let length = read_now(&pipe, &mut chunk).unwrap_or(0);
                 if length == 0 {
                     break;
                 }
@@ -292,6 +302,14 @@ impl Feed {
     }
 }
 
+/// Empties `chunk`, and makes it larger where it was filled.
+fn make_room(chunk: &mut Vec<u8>) {
+    if chunk.len() == chunk.capacity() {
+        chunk.reserve(CHUNK);
+    }
+    chunk.clear();
+}
+
 fn is_transient(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -299,14 +317,14 @@ fn is_transient(error: &io::Error) -> bool {
     )
 }
 
-/// An error is found again, and dealt with, by the read that follows.
-async fn readable(pipe: Option<&Receiver>) {
+async fn readable(pipe: Option<&Pipe>) {
     match pipe {
-        Some(pipe) => drop(pipe.readable().await),
+        Some(pipe) => pipe.readable().await,
         None => pending().await,
     }
 }
 
+/// An error is found again, and dealt with, by the write that follows.
 async fn writable(feed: Option<&Feed>) {
     match feed {
         Some(feed) => drop(feed.pipe.writable().await),
