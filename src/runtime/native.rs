@@ -162,7 +162,7 @@ impl<'r> NativeExecutor<'r> {
         let spec = match prepared {
             Ok(spec) => spec,
             Err(not_run) => {
-                self.dirs.take_back(scratch).await;
+                self.dirs.take_back(scratch);
                 return Err(not_run);
             }
         };
@@ -172,11 +172,16 @@ impl<'r> NativeExecutor<'r> {
         };
         let command = shown_command(skill, native, arguments, &places);
         let mut listener = Listener::new(&control, self.stream);
-        let outcome = self
+        let run = self
             .launcher
-            .run(spec, control.stop.clone(), |event| listener.hear(&event))
-            .await;
-        self.dirs.take_back(scratch).await;
+            .run(spec, control.stop.clone(), |event| listener.hear(&event));
+        let beside = async {
+            // The step's start goes out first.
+            tokio::task::yield_now().await;
+            self.dirs.renew().await;
+        };
+        let (outcome, ()) = tokio::join!(run, beside);
+        self.dirs.take_back(scratch);
         let mut told = Told {
             command,
             tokens_used: listener.tokens_used,

@@ -29,8 +29,10 @@ pub struct RunDirs {
     place: FilesPlace,
     root: OnceLock<Root>,
     files: OnceLock<PathBuf>,
-    /// Steps' directories that no step has at the moment.
+    /// Steps' directories that no step has at the moment and that are as new.
     free: Mutex<Vec<Scratch>>,
+    /// Those that nobody has looked at since a step had them.
+    used: Mutex<Vec<Scratch>>,
 }
 
 /// Where the files go that one step leaves for another.
@@ -69,6 +71,7 @@ impl RunDirs {
             root: OnceLock::new(),
             files: OnceLock::new(),
             free: Mutex::default(),
+            used: Mutex::default(),
         }
     }
 
@@ -104,7 +107,7 @@ impl RunDirs {
 
     /// A directory for one step, empty.
     pub(super) fn scratch(&self) -> io::Result<Scratch> {
-        if let Some(free) = self.free().pop() {
+        if let Some(free) = held(&self.free).pop() {
             return Ok(free);
         }
         let dir = tempfile::Builder::new()
@@ -116,20 +119,28 @@ impl RunDirs {
         Ok(Scratch { path, identity })
     }
 
-    /// Takes back what a step no longer needs. A tree that a skill filled may take a while, so this is off
-    /// the runtime's thread; most leave nothing.
-    pub(super) async fn take_back(&self, scratch: Scratch) {
-        if scratch.is_as_new() {
-            return self.free().push(scratch);
-        }
-        let cleaned = tokio::task::spawn_blocking(move || scratch.clean());
-        if let Ok(Some(scratch)) = cleaned.await {
-            self.free().push(scratch);
-        }
+    /// Takes back what a step no longer needs.
+    pub(super) fn take_back(&self, scratch: Scratch) {
+        held(&self.used).push(scratch);
     }
 
-    fn free(&self) -> MutexGuard<'_, Vec<Scratch>> {
-        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Makes what was taken back as new, for those to come: the work for a step that has just started, so that
+    /// no step waits for it, and none is ahead of it by more than one. A tree that a skill filled may take a
+    /// while, so this is off the runtime's thread; most leave nothing.
+    pub(super) async fn renew(&self) {
+        loop {
+            let Some(scratch) = held(&self.used).pop() else {
+                return;
+            };
+            if scratch.is_as_new() {
+                held(&self.free).push(scratch);
+                continue;
+            }
+            let cleaned = tokio::task::spawn_blocking(move || scratch.clean());
+            if let Ok(Some(scratch)) = cleaned.await {
+                held(&self.free).push(scratch);
+            }
+        }
     }
 
     /// The directory for files between steps, which exists then.
@@ -216,6 +227,10 @@ impl Scratch {
     }
 }
 
+fn held(directories: &Mutex<Vec<Scratch>>) -> MutexGuard<'_, Vec<Scratch>> {
+    directories.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn identity(path: &Path) -> io::Result<(u64, u64, u32, u32)> {
     let metadata = std::fs::symlink_metadata(path)?;
     Ok((
@@ -283,7 +298,8 @@ mod tests {
         std::os::unix::fs::symlink("/", path.join("link")).unwrap();
         std::fs::set_permissions(&locked, Permissions::from_mode(0o500)).unwrap();
         std::fs::set_permissions(&path, Permissions::from_mode(0o1500)).unwrap();
-        dirs.take_back(scratch).await;
+        dirs.take_back(scratch);
+        dirs.renew().await;
         let next = dirs.scratch().unwrap();
         assert_eq!(next.path().read_dir().unwrap().count(), 0);
         let mode = next.path().metadata().unwrap().permissions().mode();
@@ -302,7 +318,8 @@ mod tests {
         let path = scratch.path().to_owned();
         std::fs::remove_dir(&path).unwrap();
         std::os::unix::fs::symlink(elsewhere.path(), &path).unwrap();
-        dirs.take_back(scratch).await;
+        dirs.take_back(scratch);
+        dirs.renew().await;
         assert!(elsewhere.path().join("kept").exists());
         assert_ne!(dirs.scratch().unwrap().path(), path);
         dirs.finish(true);

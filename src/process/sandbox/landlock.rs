@@ -88,11 +88,39 @@ pub(super) fn rules(confinement: &Confinement, abi: i32) -> io::Result<(OwnedFd,
 
 /// True if the granted path still leads to what it led to.
 pub(super) fn stands(grant: &Grant, footing: &Footing) -> bool {
-    match (reach(grant), footing) {
+    match (found(grant), footing) {
         (Ok(None), None) => true,
-        (Ok(Some(now)), Some(then)) => File::look(now).is_ok_and(|now| now.id == then.id),
+        (Ok(Some(now)), Some(then)) => now == then.id,
         _ => false,
     }
+}
+
+/// The number of the file that a granted path leads to. `None` as for [`reach`].
+fn found(grant: &Grant) -> io::Result<Option<(u64, u64)>> {
+    if grant.beneath.is_some() {
+        let file = reach(grant)?.map(File::look).transpose()?;
+        return Ok(file.map(|file| file.id));
+    }
+    // One call instead of three. That it must not lead through magic links counts where rules are made: they
+    // hold the file itself.
+    match rustix::fs::stat(&grant.path) {
+        Ok(stat) => Ok(Some((stat.st_dev, stat.st_ino))),
+        Err(errno) if is_not_there(errno) => Ok(None),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// True where a path leads nowhere, or not where it may.
+fn is_not_there(errno: Errno) -> bool {
+    matches!(
+        errno,
+        Errno::NOENT
+            | Errno::NOTDIR
+            | Errno::ACCESS
+            | Errno::LOOP
+            | Errno::XDEV
+            | Errno::NAMETOOLONG
+    )
 }
 
 /// Everything that is denied unless granted.
@@ -145,14 +173,7 @@ fn reach(grant: &Grant) -> io::Result<Option<OwnedFd>> {
     };
     match opened {
         Ok(fd) => Ok(Some(fd)),
-        Err(
-            Errno::NOENT
-            | Errno::NOTDIR
-            | Errno::ACCESS
-            | Errno::LOOP
-            | Errno::XDEV
-            | Errno::NAMETOOLONG,
-        ) => Ok(None),
+        Err(errno) if is_not_there(errno) => Ok(None),
         Err(errno) => Err(errno.into()),
     }
 }
