@@ -29,6 +29,8 @@ const BASH_LOOP: &str =
 pub(crate) enum Skill {
     /// The static echo child.
     Echo,
+    /// The same as a skill that obs must not call twice.
+    EchoOnce,
     /// `/bin/cat`.
     Cat,
 }
@@ -43,6 +45,7 @@ impl Skill {
     fn name(self) -> &'static str {
         match self {
             Self::Echo => "echo",
+            Self::EchoOnce => "echo-once",
             Self::Cat => "cat",
         }
     }
@@ -58,9 +61,13 @@ impl Arena {
         };
         arena.compile("echo", include_str!("echo.c"), "-static");
         arena.compile("spawn_loop", include_str!("spawn_loop.c"), "-pthread");
-        for skill in [Skill::Echo, Skill::Cat] {
+        for (skill, more) in [
+            (Skill::Echo, "idempotent: true\n"),
+            (Skill::EchoOnce, ""),
+            (Skill::Cat, "idempotent: true\n"),
+        ] {
             let program = arena.program_of(skill);
-            arena.skill(skill.name(), program.to_str().unwrap(), "");
+            arena.skill(skill.name(), program.to_str().unwrap(), more);
         }
         arena.write("input.json", &arguments().to_string());
         fs::create_dir(arena.path("out")).unwrap();
@@ -97,7 +104,7 @@ impl Arena {
 
     fn program_of(&self, skill: Skill) -> PathBuf {
         match skill {
-            Skill::Echo => self.path("echo"),
+            Skill::Echo | Skill::EchoOnce => self.path("echo"),
             Skill::Cat => "/bin/cat".into(),
         }
     }

@@ -44,6 +44,9 @@ fn steps(rounds: &Rounds, arena: &Arena) {
         vec![
             arena.c_loop(echo, STEPS, 1),
             arena.obs(echo, STEPS, 1),
+            arena
+                .obs(Skill::EchoOnce, STEPS, 1)
+                .named("obs, not idempotent"),
             arena.make(echo, STEPS, 1),
             arena.ninja(echo, STEPS, 1),
             arena.just(echo, STEPS),
