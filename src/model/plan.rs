@@ -1,6 +1,7 @@
 //! The plan: a list of steps that call skills.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -63,7 +64,7 @@ pub struct ExecutionStep {
     /// Whether a skill or a tool is called.
     pub step_type: StepType,
     /// The arguments; absent or null in the file gives an empty object.
-    pub arguments: Map<String, Value>,
+    pub arguments: Arc<Map<String, Value>>,
     /// `{{…}}` in the arguments is plain text: `references: false`.
     pub has_plain_arguments: bool,
     /// A unique name for the step.
@@ -109,9 +110,8 @@ impl ExecutionStep {
     /// The arguments as one JSON object in compact text: the seed's `ArgumentsJSON`. No arguments
     /// give `{}`.
     pub fn arguments_json(&self) -> Vec<u8> {
-        Value::Object(self.arguments.clone())
-            .to_string()
-            .into_bytes()
+        // Made of text and numbers, a mapping always has a JSON form.
+        serde_json::to_vec(&*self.arguments).unwrap_or_default()
     }
 }
 

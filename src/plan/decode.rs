@@ -11,6 +11,9 @@ use serde_json::{Map, Value, json};
 use super::nearest::nearest;
 use crate::model::{Place, Problem, Problems, parse_duration};
 
+/// A mapping of so many entries is small.
+const SMALL: usize = 8;
+
 const DURATION_HELP: &str = "write a number above zero with a unit: `500ms`, `30s`, `1m30s`, `2h`";
 
 /// A node of a document with its pointer.
@@ -244,10 +247,18 @@ impl<'d> Fields<'d> {
     /// The entry under `key`, if it is there and not null.
     pub fn get(&mut self, key: &'static str) -> Option<Node<'d>> {
         self.known.push(key);
-        self.map
-            .get(key)
+        self.find(key)
             .filter(|value| !value.is_null())
             .map(|value| self.node.entry(key, value))
+    }
+
+    /// The value under `key`. Most mappings are so small that looking at each key is quicker than hashing one.
+    fn find(&self, key: &str) -> Option<&'d Value> {
+        if self.map.len() > SMALL {
+            return self.map.get(key);
+        }
+        let is_meant = |(name, _): &(&String, _)| *name == key;
+        self.map.iter().find(is_meant).map(|(_, value)| value)
     }
 
     /// True where the mapping has the key, null included. Does not make it known.

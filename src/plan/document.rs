@@ -1,6 +1,7 @@
 //! A parsed file: value, text and places, the same for JSON and YAML.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
@@ -17,6 +18,8 @@ pub struct Document {
     /// Its data; null for an empty file or one that is no document.
     pub value: Value,
     spans: Spans,
+    /// Data and places as they were made once more, after they had been laid aside.
+    again: Option<Box<OnceLock<(Value, Spans)>>>,
 }
 
 impl Document {
@@ -27,16 +30,14 @@ impl Document {
             let problem = empty_file("the file is empty");
             return (Self::of_text(source), problem.into());
         }
-        let (parsed, problems) = match source.language {
-            Language::Json => json::parse(&source.text),
-            Language::Yaml => yaml::parse(&source.text),
-        };
+        let (parsed, problems) = parse(&source);
         match parsed {
             Some((value, spans)) => (
                 Self {
                     source,
                     value,
                     spans,
+                    again: None,
                 },
                 problems,
             ),
@@ -54,13 +55,35 @@ impl Document {
             source,
             value: Value::Null,
             spans: Spans::default(),
+            again: None,
         }
+    }
+
+    /// Lays data and places aside, once what they say is known elsewhere: together they are several times as
+    /// large as the text. The places are made again where a message wants one.
+    pub(super) fn lay_aside(&mut self) {
+        self.value = Value::Null;
+        self.spans = Spans::default();
+        self.again = Some(Box::default());
+    }
+
+    /// Data and places.
+    fn tree(&self) -> (&Value, &Spans) {
+        let Some(again) = &self.again else {
+            return (&self.value, &self.spans);
+        };
+        // What could be read once can be read twice.
+        let (value, spans) = again.get_or_init(|| parse(&self.source).0.unwrap_or_default());
+        (value, spans)
     }
 
     /// The bytes of the text that `place` names.
     pub fn bytes_of(&self, place: &Place) -> Range<usize> {
         let bytes = match place {
-            Place::Node(pointer, part) => self.spans.find(&self.value, pointer, *part),
+            Place::Node(pointer, part) => {
+                let (value, spans) = self.tree();
+                spans.find(value, pointer, *part)
+            }
             Place::Bytes(bytes) => bytes.clone(),
             Place::File => 0..0,
         };
@@ -107,6 +130,13 @@ impl Document {
             _ => true,
         });
         kept.sort_by_cached_key(|problem| self.bytes_of(&problem.place).start);
+    }
+}
+
+fn parse(source: &Source) -> (Option<(Value, Spans)>, Problems) {
+    match source.language {
+        Language::Json => json::parse(&source.text),
+        Language::Yaml => yaml::parse(&source.text),
     }
 }
 

@@ -3,7 +3,7 @@
 //! Invariant: `serde_json` decides what is JSON; the scan that follows only looks for places,
 //! duplicate keys and numbers that overflow, in text that is already known to be good.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 use std::ops::Range;
 
 use serde_json::Value;
@@ -118,6 +118,18 @@ pub(super) fn too_deep(place: Place) -> Problem {
     .help("write it flatter, or put deep data into a file and pass its path")
 }
 
+/// The name that a key in good text stands for.
+fn name_of<'t>(text: &'t str, key: &Range<usize>) -> Cow<'t, str> {
+    let quoted = &text[key.clone()];
+    match quoted
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+    {
+        Some(plain) if !plain.contains('\\') => Cow::Borrowed(plain),
+        _ => Cow::Owned(serde_json::from_str(quoted).unwrap_or_default()),
+    }
+}
+
 struct Scan<'t> {
     text: &'t str,
     at: usize,
@@ -138,30 +150,47 @@ impl Scan<'_> {
     fn object(&mut self) -> Spans {
         let start = self.at;
         let mut children = Vec::new();
-        let mut seen: HashMap<String, Range<usize>> = HashMap::new();
+        let mut names = Vec::new();
         self.at += 1;
         while self.next_item(b'}') {
             let key = self.string();
-            let name = serde_json::from_str::<String>(&self.text[key.clone()]).unwrap_or_default();
+            let name = name_of(self.text, &key);
             if is_reserved_key(&name) {
                 self.problems.push(reserved_key(&name, key.clone()));
             }
-            if let Some(first) = seen.get(&name) {
-                self.problems
-                    .push(duplicate_key(self.text, &name, key.clone(), first));
-            } else {
-                seen.insert(name, key.clone());
-            }
+            names.push((name, key.clone()));
             self.skip_space();
             self.at += 1; // the colon
             let mut child = self.value();
             child.key = Some(narrow(&key));
             children.push(child);
         }
+        self.refuse_twins(names);
         Spans {
             value: narrow(&(start..self.at)),
             key: None,
-            children,
+            children: children.into(),
+        }
+    }
+
+    /// Adds a problem for each key that stands in one mapping before.
+    fn refuse_twins(&mut self, mut names: Vec<(Cow<'_, str>, Range<usize>)>) {
+        // Stable: of equal names, the first comes first.
+        names.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let mut twins = Vec::new();
+        for same in names.chunk_by(|(one, _), (other, _)| one == other) {
+            let [(name, first), others @ ..] = same else {
+                continue;
+            };
+            let problem = |(_, key): &(_, Range<usize>)| {
+                let problem = duplicate_key(self.text, name, key.clone(), first);
+                (key.start, problem)
+            };
+            twins.extend(others.iter().map(problem));
+        }
+        twins.sort_by_key(|(at, _)| *at);
+        for (_, problem) in twins {
+            self.problems.push(problem);
         }
     }
 
@@ -175,7 +204,7 @@ impl Scan<'_> {
         Spans {
             value: narrow(&(start..self.at)),
             key: None,
-            children,
+            children: children.into(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! From a document to a plan: typed conversion that collects all problems.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -22,7 +23,7 @@ const ORDERS: [(&str, Order); 2] = [("sequence", Order::Sequence), ("graph", Ord
 pub struct LoadedPlan {
     /// The plan. Parts with problems hold defaults.
     pub plan: ExecutionPlan,
-    /// The text and the places.
+    /// The text and the places. Its data are laid aside where they could be read without a problem.
     pub document: Document,
     /// Which step waits for which.
     pub flow: Flow,
@@ -32,7 +33,7 @@ pub struct LoadedPlan {
 
 /// Reads `source` as a plan and checks all that can be checked without its skills.
 pub fn load(source: Source) -> LoadedPlan {
-    let (document, mut problems) = Document::parse(source);
+    let (mut document, mut problems) = Document::parse(source);
     if let Some(problem) = mistaken::mistaken(&document) {
         return LoadedPlan {
             plan: ExecutionPlan::default(),
@@ -43,15 +44,19 @@ pub fn load(source: Source) -> LoadedPlan {
     }
     mistaken::hint_at_yaml(&document, &mut problems);
     // Where the text is no data there is nothing more to say about it.
-    let plan = if document.value.is_null() && !problems.is_empty() {
-        ExecutionPlan::default()
+    let mut plan = if document.value.is_null() && !problems.is_empty() {
+        None
     } else {
-        let plan = plan(&Node::root(&document.value), &mut problems);
-        if let Some(plan) = &plan {
-            validate::check(plan, &mut problems);
-        }
-        plan.unwrap_or_default()
+        plan(&Node::root(&document.value), &mut problems)
     };
+    if let Some(plan) = &mut plan {
+        give_arguments(plan, &mut document.value, problems.is_empty());
+        validate::check(plan, &mut problems);
+    }
+    if problems.is_empty() {
+        document.lay_aside();
+    }
+    let plan = plan.unwrap_or_default();
     let flow = Flow::bind(&plan, &mut problems);
     locate_steps(problems.kept_mut());
     document.tidy(&mut problems);
@@ -60,6 +65,21 @@ pub fn load(source: Source) -> LoadedPlan {
         document,
         flow,
         problems,
+    }
+}
+
+/// Gives the steps their arguments, which are most of a plan: taken out of `data` where these are not needed
+/// any more.
+fn give_arguments(plan: &mut ExecutionPlan, data: &mut Value, may_take: bool) {
+    let data = data.get_mut("steps").and_then(Value::as_array_mut);
+    for (step, data) in plan.steps.iter_mut().zip(data.into_iter().flatten()) {
+        if let Some(Value::Object(arguments)) = data.get_mut("arguments") {
+            step.arguments = Arc::new(if may_take {
+                std::mem::take(arguments)
+            } else {
+                arguments.clone()
+            });
+        }
     }
 }
 
@@ -173,8 +193,9 @@ fn step(index: usize, node: &Node<'_>, problems: &mut Problems) -> ExecutionStep
         .get("references")
         .and_then(|node| node.boolean(problems))
         == Some(false);
+    // They are given to it later.
     if let Some(arguments) = fields.get("arguments") {
-        step.arguments = arguments.object(problems).cloned().unwrap_or_default();
+        arguments.object(problems);
     }
     step.depends_on = names(fields.get("depends_on"), problems);
     step.parallel_group = fields

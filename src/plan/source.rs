@@ -127,7 +127,13 @@ impl Source {
         }
         let name = path.display().to_string();
         match open_regular(path) {
-            Ok(Opened::Regular(file)) => Self::from_reader(name, file, max_bytes),
+            Ok(Opened::Regular(file)) => {
+                let length = file.metadata().map_or(0, |metadata| metadata.len());
+                // One more, so that the end is found without more room.
+                let expected = length.min(max_bytes).saturating_add(1);
+                let expected = usize::try_from(expected).unwrap_or_default();
+                Self::read_from(name, file, expected, max_bytes)
+            }
             Ok(Opened::Other(kind)) => Err(SourceError::NotRegular { name, kind }),
             Err(source) => Err(SourceError::Unreadable { name, source }),
         }
@@ -140,7 +146,17 @@ impl Source {
         reader: impl Read,
         max_bytes: u64,
     ) -> Result<Self, SourceError> {
-        let mut bytes = Vec::new();
+        Self::read_from(name, reader, 0, max_bytes)
+    }
+
+    /// The same where it is known about how many bytes there are.
+    fn read_from(
+        name: String,
+        reader: impl Read,
+        expected: usize,
+        max_bytes: u64,
+    ) -> Result<Self, SourceError> {
+        let mut bytes = Vec::with_capacity(expected);
         let outcome = reader
             .take(max_bytes.saturating_add(1))
             .read_to_end(&mut bytes);

@@ -14,7 +14,7 @@ pub(super) struct Spans {
     /// Bytes of the key, where the node is the value of a mapping entry.
     pub(super) key: Option<Range<u32>>,
     /// The children: elements of a list, values of a mapping.
-    pub(super) children: Vec<Spans>,
+    pub(super) children: Box<[Spans]>,
 }
 
 impl Spans {

@@ -312,7 +312,7 @@ impl<'t> Builder<'t> {
         let spans = Spans {
             value: narrow(&(frame.start..frame.start + written)),
             key: None,
-            children: frame.children,
+            children: frame.children.into(),
         };
         let value = match frame.items {
             Items::List(list) => Value::Array(list),

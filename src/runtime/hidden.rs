@@ -3,6 +3,7 @@
 //! Invariant: a value that the skill's `input_schema` marks as `writeOnly`, in whatever way it leads
 //! there (`properties`, `items`, `$ref`, `allOf`, …), is shown as `"***"` only.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -14,19 +15,20 @@ const MASK: &str = "***";
 const MAX_DEPTH: usize = 64;
 
 /// `arguments` without their hidden values.
-pub(super) fn shown_arguments(
+pub(super) fn shown_arguments<'a>(
     schema: Option<&Value>,
-    arguments: &Map<String, Value>,
-) -> Map<String, Value> {
+    arguments: &'a Map<String, Value>,
+) -> Cow<'a, Map<String, Value>> {
+    let Some(schema) = schema.filter(|schema| speaks_of_hiding(schema)) else {
+        return Cow::Borrowed(arguments);
+    };
     let mut shown = Value::Object(arguments.clone());
-    if let Some(schema) = schema {
-        hide(schema, schema, &mut shown, 0);
-    }
-    match shown {
+    hide(schema, schema, &mut shown, 0);
+    Cow::Owned(match shown {
         Value::Object(map) => map,
         // The root itself is hidden: then nothing can be shown.
         _ => Map::new(),
-    }
+    })
 }
 
 /// The same for arguments that many hold: where nothing is hidden, these are the same object.
@@ -34,11 +36,18 @@ pub(super) fn shown_or_same(
     schema: Option<&Value>,
     arguments: &Arc<Map<String, Value>>,
 ) -> Arc<Map<String, Value>> {
-    let shown = shown_arguments(schema, arguments);
-    if shown == **arguments {
-        Arc::clone(arguments)
-    } else {
-        Arc::new(shown)
+    match shown_arguments(schema, arguments) {
+        Cow::Owned(shown) if shown != **arguments => Arc::new(shown),
+        _ => Arc::clone(arguments),
+    }
+}
+
+/// True where some part of `schema` may hide something. Schemas are as deep as plans may be.
+fn speaks_of_hiding(schema: &Value) -> bool {
+    match schema {
+        Value::Object(map) => map.contains_key("writeOnly") || map.values().any(speaks_of_hiding),
+        Value::Array(list) => list.iter().any(speaks_of_hiding),
+        _ => false,
     }
 }
 
@@ -168,7 +177,7 @@ mod tests {
             "f": [1, "s"], "g": {"any": "s"}, "h": {"a": "s"}, "i": "s", "j": {"k": "s"}, "l": {"any": "s"}, "m": ["s"], "open": "o"});
         let shown = shown_arguments(Some(&schema), arguments.as_object().unwrap());
         assert_eq!(
-            Value::Object(shown),
+            Value::Object(shown.into_owned()),
             json!({"a": "***", "b": "***", "c": ["***", "***"], "d": {"e": "***", "i": 1},
                 "f": [1, "***"], "g": {"any": "***"}, "h": {"a": "***"}, "i": "***", "j": {"k": "***"}, "l": {"any": "***"}, "m": ["***"],
                 "open": "o"})

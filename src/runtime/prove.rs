@@ -19,7 +19,7 @@ use self::inputs::Inputs;
 use self::references::{Arguments, Outputs};
 use super::confine::{Hidden, SandboxPolicy};
 use super::environment::BaseEnvironment;
-use super::hidden::{shown_arguments, shown_or_same};
+use super::hidden::shown_or_same;
 use super::{Limit, LimitSource, ProvenPlan, ProvenStep, Retries};
 use crate::model::{ExecutionStep, Place, Problem, Problems, RiskLevel, format_duration};
 use crate::plan::{LoadedPlan, Template};
@@ -81,6 +81,9 @@ pub fn prove(loaded: &mut LoadedPlan, question: &Question<'_>) -> Proof {
     let mut problems = Problems::default();
     let inputs = Inputs::of(&loaded.plan, question.inputs, &mut problems);
     let mut steps = Vec::new();
+    if !loaded.problems.has_errors() {
+        steps.reserve_exact(loaded.plan.steps.len());
+    }
     for (index, step) in loaded.plan.steps.iter().enumerate() {
         let before = problems.len();
         let template = loaded.flow.steps.get_mut(index);
@@ -215,8 +218,8 @@ impl Prover<'_> {
         let output_schema = compile_output_schema(step, pointer, problems);
         self.check_environment(&skill, &call.names_at, problems);
         let schema = skill.manifest.input_schema.as_ref();
-        let in_command = shown_arguments(schema, &arguments.in_command(&skill));
-        let known = Arc::new(arguments.known);
+        let in_command = shown_or_same(schema, &arguments.in_command(&skill));
+        let known = arguments.known;
         let shown_arguments = shown_or_same(schema, &known);
         let facts = self.facts.of(&skill, self.question);
         let program = check_program(&skill, &facts, &call.names_at, problems);

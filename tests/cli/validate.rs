@@ -100,7 +100,7 @@ fn broken_as_json() -> String {
 fn broken_value() -> Value {
     let path = project_root().join("plans/broken.yaml");
     let source = obs::plan::Source::read(&path, 1 << 20).unwrap();
-    obs::plan::load(source).document.value
+    obs::plan::Document::parse(source).0.value
 }
 
 /// The example's skills under a plan of its own.

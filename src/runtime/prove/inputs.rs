@@ -134,7 +134,7 @@ impl Inputs {
         let schema = skill.manifest.input_schema.as_ref();
         let shown = arguments
             .as_object()
-            .map(|map| shown_arguments(schema, map));
+            .map(|map| shown_arguments(schema, map).into_owned());
         let shown = Value::Object(shown.unwrap_or_default());
         template.references("", &mut |reference, below, _| {
             let is_hidden = match (reference.origin, reference.path.first()) {

@@ -5,6 +5,7 @@
 //! wrong beside its references.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
@@ -20,20 +21,20 @@ const MAX_FIELDS: usize = 12;
 /// The arguments of one step.
 pub(super) struct Arguments {
     /// As the plan has them, with what reads like a reference but is none made plain.
-    pub(super) known: Map<String, Value>,
+    pub(super) known: Arc<Map<String, Value>>,
     /// With their references, where they hold some.
     pub(super) template: Option<Template>,
     /// With something in the place of each reference.
-    stand_ins: Map<String, Value>,
+    stand_ins: Arc<Map<String, Value>>,
     unknown: Unknown,
 }
 
 impl Arguments {
     pub(super) fn of(step: &ExecutionStep, template: Option<Template>, skill: &Skill) -> Self {
         let template = match template {
-            Some(Template::Fixed(Value::Object(known))) => return Self::known(known),
+            Some(Template::Fixed(Value::Object(known))) => return Self::known(Arc::new(known)),
             Some(template) => template,
-            None => return Self::known(step.arguments.clone()),
+            None => return Self::known(Arc::clone(&step.arguments)),
         };
         let mut pointers = Vec::new();
         template.references("", &mut |_, pointer, _| {
@@ -46,16 +47,16 @@ impl Arguments {
             Value::Array(Vec::new())
         });
         Self {
-            known: step.arguments.clone(),
+            known: Arc::clone(&step.arguments),
             template: Some(template),
-            stand_ins,
+            stand_ins: Arc::new(stand_ins),
             unknown: Unknown::at(pointers),
         }
     }
 
-    fn known(known: Map<String, Value>) -> Self {
+    fn known(known: Arc<Map<String, Value>>) -> Self {
         Self {
-            stand_ins: known.clone(),
+            stand_ins: Arc::clone(&known),
             known,
             template: None,
             unknown: Unknown::default(),
@@ -74,12 +75,13 @@ impl Arguments {
     }
 
     /// As they are shown in the command, where a reference stands for what is not known yet.
-    pub(super) fn in_command(&self, skill: &Skill) -> Map<String, Value> {
+    pub(super) fn in_command(&self, skill: &Skill) -> Arc<Map<String, Value>> {
         let Some(template) = &self.template else {
-            return self.known.clone();
+            return Arc::clone(&self.known);
         };
         let shown = template.with_stand_ins(&mut |reference, _| Value::from(reference.shown()));
-        spread_for(skill, template, as_map(shown), |shown| json!([shown]))
+        let shown = spread_for(skill, template, as_map(shown), |shown| json!([shown]));
+        Arc::new(shown)
     }
 }
 
@@ -191,7 +193,7 @@ impl Outputs {
             return;
         };
         let base = format!("{pointer}/arguments");
-        let as_written = Value::Object(arguments.known.clone());
+        let as_written = Value::Object((*arguments.known).clone());
         template.references("", &mut |reference, below, is_whole| {
             let (schemas, path) = self.source(reference);
             let spot = Spot {
