@@ -22,6 +22,7 @@ mod executor;
 mod gate;
 mod hidden;
 mod interpret;
+mod keep;
 mod limit;
 mod logger;
 mod native;

@@ -63,7 +63,7 @@ async fn a_log_that_hangs_holds_the_plan() {
         sleep(Duration::from_secs(15)).await;
         // So many are ahead of the log, and one whose record waits in their stead.
         let started = bench.fake.started.borrow().len();
-        assert_eq!(started, step::MOST_UNSETTLED + 1);
+        assert_eq!(started, keep::MOST_UNSETTLED + 1);
     });
     assert_eq!(statuses(&outcome), ["success"; 12]);
 }
