@@ -12,6 +12,7 @@ use super::problems::{self, Finding};
 use super::{Outcome, confine, dry_run, exit_code, inputs, policy, resume, roots};
 use crate::plan::{self, LoadedPlan, Source, SourceError};
 use crate::policy::CedarGate;
+use crate::process::give_back_memory;
 use crate::report::{Format, JsonDocument, ReportOptions, write_json_document};
 use crate::runtime::prove::{self, Question};
 use crate::runtime::{BaseEnvironment, ProvenPlan};
@@ -78,6 +79,7 @@ pub(super) fn run(args: RunArgs, state: &StateArgs, printer: &Printer) -> Outcom
         sandbox,
         conduct: args.steps.conduct(),
     };
+    give_back_memory();
     execution.execute(zygote, printer)
 }
 

@@ -32,6 +32,7 @@ mod frame;
 mod launcher;
 mod limits;
 mod nursery;
+mod own_memory;
 mod own_signals;
 mod pipe;
 mod redact;
@@ -59,6 +60,7 @@ pub use exit::{
 };
 pub use launcher::Launcher;
 pub use limits::{Limit, LimitBreach, Limits};
+pub use own_memory::give_back_memory;
 pub use own_signals::ignore_file_size_signal;
 pub use redact::Secrets;
 pub use sandbox::{
