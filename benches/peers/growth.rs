@@ -13,7 +13,7 @@ use crate::contender::Contender;
 use crate::rounds::Rounds;
 
 /// Steps that make obs large, each with so much output.
-const LARGE_STEPS: usize = 25;
+const LARGE_STEPS: usize = 50;
 const LARGE_MIB: usize = 10;
 const STEPS: usize = 1000;
 

@@ -26,7 +26,7 @@ const LOG_PATIENCE_WHEN_FORCED: Duration = Duration::from_secs(2);
 
 /// How many records may be on their way to the log while the plan goes on: a log that hangs holds it, and
 /// one that is slow gets them together.
-pub(super) const MOST_UNSETTLED: usize = 8;
+pub(super) const MOST_UNSETTLED: usize = 16;
 
 /// A step that has ended, and what is to be kept of it.
 pub(super) struct Made {

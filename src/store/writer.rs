@@ -21,7 +21,10 @@ use crate::mailbox::{Haste, Receiver, Sender, mailbox};
 use crate::runtime::LogError;
 
 /// How long work that nobody waits for may wait for other work, to share its transaction.
-const COMMIT_DELAY: Duration = Duration::from_millis(2);
+const COMMIT_DELAY: Duration = Duration::from_millis(5);
+
+/// What the writer keeps of the database, in KiB: it only ever needs the ends of its tables.
+const CACHE_KIB: i64 = 256;
 
 /// A piece of work: first done, then told what became of its transaction.
 trait Work: Send {
@@ -71,8 +74,12 @@ impl Store {
             mut connection,
             dir,
         } = Database::create(dir)?;
-        super::lock::mark_interrupted(&connection, &dir)
-            .map_err(|error| unusable(&dir, &words(&error)))?;
+        let wrong = |error: rusqlite::Error| unusable(&dir, &words(&error));
+        super::lock::mark_interrupted(&connection, &dir).map_err(wrong)?;
+        // Negative: in KiB and not in pages.
+        connection
+            .pragma_update(None, "cache_size", -CACHE_KIB)
+            .map_err(wrong)?;
         let (work, waiting) = mailbox(COMMIT_DELAY);
         Builder::new()
             .name("obs-store".to_owned())

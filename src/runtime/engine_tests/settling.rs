@@ -58,12 +58,12 @@ async fn a_log_that_fails_ends_what_was_started_meanwhile() {
 
 #[tokio::test(start_paused = true)]
 async fn a_log_that_hangs_holds_the_plan() {
-    let bench = slow(&["ok"; 12], 25);
+    let bench = slow(&["ok"; 20], 25);
     let ((outcome, _), ()) = tokio::join!(bench.run(), async {
-        sleep(Duration::from_secs(15)).await;
+        sleep(Duration::from_secs(20)).await;
         // So many are ahead of the log, and one whose record waits in their stead.
         let started = bench.fake.started.borrow().len();
         assert_eq!(started, keep::MOST_UNSETTLED + 1);
     });
-    assert_eq!(statuses(&outcome), ["success"; 12]);
+    assert_eq!(statuses(&outcome), ["success"; 20]);
 }
