@@ -49,11 +49,13 @@ pub fn load(source: Source) -> LoadedPlan {
     } else {
         plan(&Node::root(&document.value), &mut problems)
     };
+    let is_read = problems.is_empty();
     if let Some(plan) = &mut plan {
-        give_arguments(plan, &mut document.value, problems.is_empty());
+        give_arguments(plan, &mut document.value, is_read);
         validate::check(plan, &mut problems);
     }
-    if problems.is_empty() {
+    if is_read {
+        // Whatever is found from here on: the arguments are not among the data any more.
         document.lay_aside();
     }
     let plan = plan.unwrap_or_default();
@@ -328,5 +330,28 @@ fn step_timeout(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Dura
     match timeout {
         Some(node) => node.duration(problems),
         None => from_ms.map(|timeout| timeout.min(crate::model::MAX_DURATION)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_in_the_arguments_has_its_place_whatever_else_is_wrong() {
+        let step = r#"{"name": "a", "type": "tool", "arguments": {"x": "{{nope}}"}}"#;
+        let told_by_the_check = format!(r#"{{"assistant_id": "", "steps": [{step}]}}"#);
+        let told_when_read = format!(r#"{{"assistant_id": 1, "steps": [{step}]}}"#);
+        let told_alone = format!(r#"{{"assistant_id": "a", "steps": [{step}]}}"#);
+        for (text, others) in [(told_by_the_check, 1), (told_when_read, 1), (told_alone, 0)] {
+            let source = Source::from_bytes("plan.json".to_owned(), text.clone().into_bytes());
+            let loaded = load(source.unwrap());
+            let places = loaded.problems.iter();
+            let places = places.map(|problem| &text[loaded.document.bytes_of(&problem.place)]);
+            let places: Vec<_> = places.collect();
+            let in_arguments = places.iter().filter(|place| **place == r#""{{nope}}""#);
+            assert_eq!(in_arguments.count(), 1, "{places:?}");
+            assert!(places.len() > others, "{text}");
+        }
     }
 }

@@ -1,6 +1,9 @@
 //! The memory that obs itself has no use for any more.
 
-#![expect(unsafe_code, reason = "only the C library knows what is free")]
+#![cfg_attr(
+    target_env = "gnu",
+    expect(unsafe_code, reason = "only the C library knows what is free")
+)]
 
 /// Gives memory that was freed back to the system. What proves a long plan leaves tens of MiB behind in small
 /// pieces, which the run would carry along.
