@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Mutex;
+
 use super::log_file::LogFile;
 use super::memory_log::MemoryLog;
 use super::state_log::StateLog;
@@ -17,6 +19,8 @@ use crate::runtime::{Begun, ExecutionLogger, LogError, PlanEnd, PlanStart, StepS
 pub struct RunLog {
     keeper: Keeper,
     file: Option<LogFile>,
+    /// Whose line is next.
+    line_turn: Mutex<()>,
 }
 
 /// Who gives records their place in the chain.
@@ -31,7 +35,11 @@ pub enum Keeper {
 impl RunLog {
     /// Keeps with `keeper` first, then in `file`.
     pub fn new(keeper: Keeper, file: Option<LogFile>) -> Self {
-        Self { keeper, file }
+        Self {
+            keeper,
+            file,
+            line_turn: Mutex::default(),
+        }
     }
 }
 
@@ -75,13 +83,20 @@ impl ExecutionLogger for RunLog {
         next: Option<StepStart>,
         haste: Haste,
     ) -> Result<Arc<ExecutionLogRecord>, LogError> {
-        let record = match &self.keeper {
-            Keeper::State(log) => log.log_step(record, next, haste).await,
-            Keeper::Memory(log) => log.log_step(record, next, haste).await,
-        }?;
-        if let Some(file) = &self.file {
-            file.keep(&record).await?;
-        }
+        let kept = async {
+            match &self.keeper {
+                Keeper::State(log) => log.log_step(record, next, haste).await,
+                Keeper::Memory(log) => log.log_step(record, next, haste).await,
+            }
+        };
+        let Some(file) = &self.file else {
+            return kept.await;
+        };
+        // Both queue up at once and are served in the order in which they came: lines follow each other as
+        // records do in the chain, whoever hears of its commit first.
+        let (record, _turn) = tokio::join!(kept, self.line_turn.lock());
+        let record = record?;
+        file.keep(&record).await?;
         Ok(record)
     }
 

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
+
 use tempfile::TempDir;
 
 use super::database::Database;
@@ -443,4 +445,35 @@ async fn a_run_whose_obs_is_dead_is_interrupted_and_one_that_lives_is_not() {
     assert_eq!(status(), "running");
     drop(log);
     assert_eq!(status(), "interrupted");
+}
+
+#[tokio::test]
+async fn lines_follow_each_other_as_in_the_chain_whoever_is_served_first() {
+    let temp = TempDir::new().unwrap();
+    let store = Arc::new(Store::open(&temp.path().join("state")).unwrap());
+    let path = temp.path().join("log.jsonl");
+    let keeper = Keeper::State(StateLog::new(store, None));
+    let log = RunLog::new(keeper, Some(LogFile::open(&path).unwrap()));
+    log.log_plan_start(start(RUN), Vec::new()).await.unwrap();
+    let keep = |index, haste| {
+        let mut record = record(index, "success");
+        RUN.clone_into(&mut record.run_id);
+        Box::pin(log.log_step(record, None, haste))
+    };
+    let (mut first, mut second) = (keep(0, Haste::Soon), keep(1, Haste::Now));
+    // Both are on their way; then only the second one is looked at, for longer than its commit takes.
+    assert!((&mut first).now_or_never().is_none());
+    assert!((&mut second).now_or_never().is_none());
+    for _ in 0..50 {
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        assert!((&mut second).now_or_never().is_none());
+    }
+    first.await.unwrap();
+    second.await.unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    let steps = text
+        .lines()
+        .filter(|line| line.contains("\"event\":\"step\""));
+    let seqs: Vec<_> = steps.map(|line| line.contains("\"seq\":1,")).collect();
+    assert_eq!(seqs, [true, false], "{text}");
 }
