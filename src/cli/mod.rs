@@ -34,8 +34,6 @@ mod verify;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
-
 use crate::model::EscapedLines;
 pub use args::Cli;
 use args::{Command, GlobalArgs, StateArgs};
@@ -65,11 +63,7 @@ fn read_arguments(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, 
         Err(error) => error,
     };
     let printer = Printer::new(ColorChoice::Auto, Verbosity::Normal);
-    let is_help = matches!(
-        error.kind(),
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-    );
-    if is_help {
+    if parse::is_help(&error) {
         printer.data(error.render().to_string());
         return Err(finish(Ok(exit_code::SUCCESS), &printer));
     }
@@ -90,7 +84,7 @@ fn printer_of(global: &GlobalArgs) -> Printer {
 
 fn dispatch(command: Command, state: &StateArgs, printer: &Printer) -> Outcome {
     match command {
-        Command::Run(args) => run::run(*args, state, printer),
+        Command::Run(args) => run::run(&args, state, printer),
         Command::Validate(args) => validate::validate(&args, printer),
         Command::Graph(args) => Ok(graph::graph(&args, printer)),
         Command::Skills(command) => skills::skills(command, printer),

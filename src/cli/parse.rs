@@ -1,8 +1,9 @@
 //! From arguments and environment to the command line's values.
 //!
-//! Invariant: what was typed wins over what the environment says. The arguments are read twice: alone
-//! first, so that a mistake in them is told as such, then with the variables, so that what goes wrong
-//! there and only there comes from a variable, which is named.
+//! Invariant: what was typed wins over what the environment says. Where arguments and variables can't
+//! stand together, they are read twice: the arguments alone first, so that a mistake in them is told as
+//! such, then with the variables, so that what goes wrong there and only there comes from a variable,
+//! which is named.
 
 use std::ffi::{OsStr, OsString};
 
@@ -29,13 +30,47 @@ const OFF: [&str; 6] = ["0", "n", "no", "f", "false", "off"];
 /// Reads the command line.
 pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let [_, only] = &*arguments
+        && (only == "--version" || only == "-V")
+    {
+        version_alone().try_get_matches_from_mut(&arguments)?;
+    }
+    match Cli::command().try_get_matches_from(&arguments) {
+        Ok(matches) if !is_a_variable_empty() => Cli::from_arg_matches(&matches),
+        Err(error) if is_help(&error) => Err(error),
+        Ok(_) | Err(_) => parse_apart(&arguments),
+    }
+}
+
+/// The command without anything but its version. That of all verbs and flags takes as long to make as a
+/// process takes to start.
+fn version_alone() -> Command {
+    Command::new(env!("CARGO_PKG_NAME")).version(env!("CARGO_PKG_VERSION"))
+}
+
+/// True where what clap wants to print is no error.
+pub(super) fn is_help(error: &clap::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    )
+}
+
+/// True where a variable of obs is set and empty: then it counts as not set.
+fn is_a_variable_empty() -> bool {
+    let is_ours = |name: &OsStr| name.as_encoded_bytes().starts_with(b"OBS_");
+    std::env::vars_os().any(|(name, value)| value.is_empty() && is_ours(&name))
+}
+
+/// Reads the arguments without the variables, then with those of them that count.
+fn parse_apart(arguments: &[OsString]) -> Result<Cli, clap::Error> {
     let with_variables = without_env(Cli::command(), &says_nothing);
-    let typed = without_env(Cli::command(), &|_| true).try_get_matches_from(&arguments);
+    let typed = without_env(Cli::command(), &|_| true).try_get_matches_from(arguments);
     let typed = match typed {
         Ok(typed) => typed,
-        // Help tells of the variables too.
+        // A message may tell of the variables too.
         Err(error) => {
-            return Err(match Cli::command().try_get_matches_from(&arguments) {
+            return Err(match Cli::command().try_get_matches_from(arguments) {
                 Err(other) if other.kind() == error.kind() => other,
                 _ => error,
             });
@@ -53,7 +88,7 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli
     }
     let is_silenced = |arg: &Arg| silenced.contains(&arg.get_id().as_str());
     let command = without_env(with_variables, &is_silenced);
-    let parsed = command.clone().try_get_matches_from(&arguments);
+    let parsed = command.clone().try_get_matches_from(arguments);
     parsed
         .and_then(|matches| Cli::from_arg_matches(&matches))
         .map_err(|error| name_variable(error, &command))
@@ -138,4 +173,26 @@ fn variable_of(command: &Command, long: &str) -> Option<String> {
             .get_subcommands()
             .find_map(|verb| variable_of(verb, long))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_the_same_however_it_is_asked_for() {
+        let said = |arguments: &[&str]| {
+            let arguments = arguments.iter().map(OsString::from);
+            parse(arguments).unwrap_err().render().to_string()
+        };
+        let whole = Cli::command().try_get_matches_from(["obs", "--version"]);
+        let whole = whole.unwrap_err().render().to_string();
+        for arguments in [
+            &["obs", "--version"][..],
+            &["obs", "-V"],
+            &["obs", "-q", "--version"],
+        ] {
+            assert_eq!(said(arguments), whole, "{arguments:?}");
+        }
+    }
 }
