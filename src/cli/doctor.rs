@@ -24,7 +24,7 @@ pub(super) fn doctor(format: ListFormat, printer: &Printer) -> Outcome {
         .map_err(|error| CommandError::with_source(Kind::Fault, "can't start tokio", &error))?;
     let enforceable = runtime.block_on(async {
         let launcher = Launcher::new(zygote, RunClock::new())
-            .map_err(|error| unavailable("can't use the helper process", &error))?;
+            .map_err(|error| unavailable("can't start the helper process", &error))?;
         let probed = launcher.probe().await;
         probed.map_err(|error| unavailable("can't try what can be enforced", &error))
     })?;

@@ -1,10 +1,11 @@
 //! Running a proven plan: the one place where executor, engine, signals, log and report meet.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::args::IdentityArgs;
+use super::args::{IdentityArgs, Sandbox, SandboxArgs};
 use super::error::{CommandError, Kind};
 use super::exit_code;
 use super::memory::Memory;
@@ -17,8 +18,8 @@ use crate::process::{Launcher, RunClock, Zygote, affordable_steps, ignore_file_s
 use crate::report::{ReportOptions, ReportOutcome, Reporter, ReporterHandle};
 use crate::runtime::{
     Approver, BaseEnvironment, Cause, Controller, ExecutionContext, FilesPlace, NativeExecutor,
-    PolicyGate, ProvenPlan, RunControl, RunDirs, RunOutcome, SandboxPolicy, Signals,
-    SkillExecutor as _, Verdict,
+    PolicyGate, ProvenPlan, RunDirs, RunOutcome, SandboxPolicy, Signals, SkillExecutor as _,
+    Verdict,
     engine::{self, Conduct},
 };
 use crate::skill::Skill;
@@ -27,13 +28,19 @@ use crate::skill::Skill;
 const STUCK_REPORT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Starts the zygote. The first thing that a verb does which runs skills, while this process is small
-/// and single-threaded: see `process`. What obs ignores from then on, skills don't.
-pub(super) fn start_zygote() -> Result<Zygote, CommandError> {
-    let zygote = Zygote::start().map_err(|error| {
-        CommandError::with_source(Kind::Unavailable, "can't start the helper process", &error)
-    })?;
+/// and single-threaded: see `process`. What obs ignores from then on, skills don't. What this machine can
+/// enforce is found out while the plan is proven.
+pub(super) fn start_zygote(sandbox: &SandboxArgs) -> Result<Zygote, CommandError> {
+    let mut zygote = Zygote::start().map_err(|error| no_helper(&error))?;
+    if sandbox.sandbox != Sandbox::Off {
+        zygote.probe_ahead();
+    }
     ignore_file_size_signal();
     Ok(zygote)
+}
+
+fn no_helper(error: &io::Error) -> CommandError {
+    CommandError::with_source(Kind::Unavailable, "can't start the helper process", error)
 }
 
 /// A plan that is proven, and everything to run it with.
@@ -49,8 +56,6 @@ pub(super) struct Execution {
     pub(super) workspace: PathBuf,
     /// `--run-dir`.
     pub(super) run_dir: Option<PathBuf>,
-    /// What it remembers and is remembered by.
-    pub(super) memory: Memory,
     /// Who asks.
     pub(super) identity: IdentityArgs,
     /// The policies in force.
@@ -68,21 +73,39 @@ pub(super) struct Execution {
 /// What lies ready before the first step.
 struct Ready {
     launcher: Launcher,
-    signals: Signals,
     dirs: RunDirs,
     run_id: String,
 }
 
 impl Execution {
-    /// Runs the plan to its end and gives the exit code.
-    pub(super) fn execute(mut self, zygote: Zygote, printer: &Printer) -> Outcome {
+    /// Runs the plan to its end and gives the exit code. What the run remembers, and is remembered by, is
+    /// opened by `open_memory` while the helper processes make ready.
+    pub(super) fn execute(
+        self,
+        zygote: Zygote,
+        open_memory: impl FnOnce(&Self) -> Result<Memory, CommandError>,
+        printer: &Printer,
+    ) -> Outcome {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| CommandError::with_source(Kind::Fault, "can't start tokio", &error))?;
-        let mut ready = {
+        let ready = {
             let _inside = runtime.enter();
             self.make_ready(zygote)?
+        };
+        let executor = self.executor(&ready);
+        if let Some(first) = self.plan.steps.first() {
+            executor.prepare_ahead(&first.skill_id);
+        }
+        let mut memory = open_memory(&self)?;
+        self.settle(&ready, &memory)?;
+        // Not before: who can't wait for a state that is in use, ends obs.
+        let mut signals = {
+            let _inside = runtime.enter();
+            Signals::listen().map_err(|error| {
+                CommandError::with_source(Kind::Fault, "can't prepare the run", &error)
+            })?
         };
         let skills = self.skills.iter().map(AsRef::as_ref);
         runtime.block_on(confine::assure(
@@ -97,15 +120,17 @@ impl Execution {
             Reporter::spawn(self.report.clone(), receiver, printer.streams()).map_err(|error| {
                 CommandError::with_source(Kind::Fault, "can't start the reporter", &error)
             })?;
-        let (controller, control) = Controller::new();
-        let outcome = runtime.block_on(self.drive(&mut ready, &events, &controller, control));
+        let run = self.drive(&ready, &executor, &mut memory, &mut signals, &events);
+        let (outcome, was_forced) = runtime.block_on(run);
+        // They go while the last word is said.
+        ready.launcher.dismiss();
         let verdict = Verdict::of(&outcome.end, &outcome.records, &self.plan.steps);
         let code = exit_code::of(verdict.cause);
-        let is_kept = self.memory.store.is_some();
+        let is_kept = memory.store.is_some();
         let summary = summary(ready.run_id.clone(), &verdict, code, &outcome, is_kept);
         events.emit(RunEvent::RunFinished(summary));
         drop(events);
-        let last_word = finish_report(reporter, &mut ready.signals, controller.was_forced());
+        let last_word = finish_report(reporter, &mut signals, was_forced);
         let code = match runtime.block_on(last_word) {
             Some(exit_code::FAULT) => exit_code::FAULT,
             Some(other) if code == exit_code::SUCCESS => other,
@@ -117,64 +142,73 @@ impl Execution {
         Ok(code)
     }
 
-    /// Everything that can go wrong before the first step, does so here.
+    /// Everything that can go wrong with the helpers and with what steps have to themselves, does so here.
     fn make_ready(&self, zygote: Zygote) -> Result<Ready, CommandError> {
-        let fault = |error| CommandError::with_source(Kind::Fault, "can't prepare the run", &error);
-        let launcher = Launcher::new(zygote, RunClock::new()).map_err(fault)?;
-        let signals = Signals::listen().map_err(fault)?;
-        let run_id = uuid::Uuid::now_v7().to_string();
-        let dirs = RunDirs::new(match &self.run_dir {
-            Some(given) => FilesPlace::Given(given.clone()),
-            None => self.memory.files_place(&run_id),
-        });
-        dirs.prepare(&self.plan)
-            .map_err(|(message, hint)| CommandError::new(Kind::Unavailable, message).hint(hint))?;
+        let launcher = Launcher::new(zygote, RunClock::new());
+        let launcher = launcher.map_err(|error| no_helper(&error))?;
+        let dirs = RunDirs::default();
+        dirs.prepare(&self.plan).map_err(no_directory)?;
         Ok(Ready {
             launcher,
-            signals,
             dirs,
-            run_id,
+            run_id: uuid::Uuid::now_v7().to_string(),
         })
     }
 
-    /// The tokio side: one executor, one engine, and the signals beside them.
-    async fn drive(
-        &mut self,
-        ready: &mut Ready,
-        events: &EventSender,
-        controller: &Controller,
-        control: RunControl,
-    ) -> RunOutcome {
-        let Ready {
-            launcher,
-            signals,
-            dirs,
-            run_id,
-        } = ready;
+    /// The executor, with all skills of the plan.
+    fn executor<'r>(&self, ready: &'r Ready) -> NativeExecutor<'r> {
         let executor = NativeExecutor::new(
-            launcher,
+            &ready.launcher,
             self.environment.clone(),
             self.workspace.clone(),
-            dirs,
+            &ready.dirs,
             self.sandbox.clone(),
             self.report.stream,
         );
         for skill in &self.skills {
             executor.load_skill(Arc::clone(skill));
         }
+        executor
+    }
+
+    /// Makes the directory for files between steps.
+    fn settle(&self, ready: &Ready, memory: &Memory) -> Result<(), CommandError> {
+        let place = match &self.run_dir {
+            Some(given) => FilesPlace::Given(given.clone()),
+            None => memory.files_place(&ready.run_id),
+        };
+        let settled = ready.dirs.settle(place, &self.plan);
+        settled.map_err(no_directory)
+    }
+
+    /// The tokio side: one executor, one engine, and the signals beside them. Says too whether somebody
+    /// forced the end.
+    async fn drive(
+        &self,
+        ready: &Ready,
+        executor: &NativeExecutor<'_>,
+        memory: &mut Memory,
+        signals: &mut Signals,
+        events: &EventSender,
+    ) -> (RunOutcome, bool) {
+        let Ready {
+            launcher,
+            dirs,
+            run_id,
+        } = ready;
         let context = ExecutionContext::new(
             policy::identity(&self.identity, &self.plan.assistant_id, run_id),
             run_id.clone(),
             self.plan.timeout.duration,
             launcher.clock().clone(),
         );
-        let log = self.memory.log();
-        let breaker = self.memory.breaker(&context.identity.tenant_id, run_id);
+        let log = memory.log();
+        let breaker = memory.breaker(&context.identity.tenant_id, run_id);
         let run = engine::Run {
             logger: &log,
             breaker: &breaker,
-            provenance: self.memory.provenance.clone(),
-            reused: self.memory.reused.clone(),
+            provenance: memory.provenance.clone(),
+            reused: memory.reused.clone(),
             approver: Arc::clone(&self.approver),
             gate: self.gate.as_ref().map(|gate| gate as &dyn PolicyGate),
             events,
@@ -183,14 +217,19 @@ impl Execution {
                 ..self.conduct
             },
         };
+        let (controller, control) = Controller::new();
         let outcome = tokio::select! {
             outcome = executor.execute_plan(&self.plan, &context, run, control) => outcome,
-            never = signals.pass_on(controller, launcher, events) => match never {},
+            never = signals.pass_on(&controller, launcher, events) => match never {},
         };
         let verdict = Verdict::of(&outcome.end, &outcome.records, &self.plan.steps);
         dirs.finish(verdict.status == RunStatus::Success);
-        outcome
+        (outcome, controller.was_forced())
     }
+}
+
+fn no_directory((message, hint): (String, &'static str)) -> CommandError {
+    CommandError::new(Kind::Unavailable, message).hint(hint)
 }
 
 /// The last word on a run.

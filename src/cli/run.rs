@@ -1,5 +1,6 @@
 //! `obs run`: the way of one plan, from its file to an exit code.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::approver::{self, TerminalApprover};
@@ -16,21 +17,24 @@ use crate::process::give_back_memory;
 use crate::report::{Format, JsonDocument, ReportOptions, write_json_document};
 use crate::runtime::prove::{self, Question};
 use crate::runtime::{BaseEnvironment, ProvenPlan};
-use crate::skill::LoadProblem;
+use crate::skill::{LoadProblem, Skill};
 use crate::store::Base;
 
+/// What it took to prove a plan of this length, in bytes, is worth giving back. Less is soon used again.
+const LONG_PLAN_BYTES: usize = 64 * 1024;
+
 /// Runs the verb.
-pub(super) fn run(args: RunArgs, state: &StateArgs, printer: &Printer) -> Outcome {
-    let zygote = start_zygote()?;
+pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> Outcome {
+    let zygote = start_zygote(&args.sandbox)?;
     let environment = BaseEnvironment::of_this_process();
     let workspace = roots::workspace(args.place.workspace.as_deref())?;
     let mut loaded = match Source::read(&args.plan, args.max_plan_size) {
         Ok(source) => plan::load(source),
-        Err(error) => return Ok(refuse_unread(&error, &args, printer)),
+        Err(error) => return Ok(refuse_unread(&error, args, printer)),
     };
     let text = &loaded.document.source.text;
     let base = resume::find(&args.memory, state, &args.plan, text)?;
-    let given = inputs::of_run(&args, base.as_ref(), &loaded)?;
+    let given = inputs::of_run(args, base.as_ref(), &loaded)?;
     let sandbox = confine::policy(&args.sandbox, &environment);
     let registry = roots::registry(&args.roots, Some(&args.plan))?;
     let question = Question {
@@ -43,44 +47,80 @@ pub(super) fn run(args: RunArgs, state: &StateArgs, printer: &Printer) -> Outcom
         inputs: Some(&given),
     };
     let proof = prove::prove(&mut loaded, &question);
-    drop_told_assistant(&mut loaded, &args);
+    drop_told_assistant(&mut loaded, args);
     let (Some(plan), false) = (proof.plan, args.strict && !loaded.problems.is_empty()) else {
-        return Ok(refuse(&loaded, &proof.not_loaded, &args, printer));
+        return Ok(refuse(&loaded, &proof.not_loaded, args, printer));
     };
     let gate = policy::gate(&args.policy, &args.identity, &plan, printer)?;
     if args.dry_run && is_denied(gate.as_ref(), &plan, &mut loaded) {
-        return Ok(refuse(&loaded, &[], &args, printer));
+        return Ok(refuse(&loaded, &[], args, printer));
     }
     say_warnings(&loaded, printer);
-    check_names(&args, &plan)?;
-    let subject = memory::Subject {
-        plan: &plan,
-        skills: &proof.skills,
-        input_schemas: &loaded.plan.inputs,
-        workspace: &workspace,
-        text: &loaded.document.source.text,
-        file: &args.plan,
-    };
+    check_names(args, &plan)?;
     if args.dry_run {
-        return rehearse(&args, state, &subject, base.as_ref(), printer);
+        let subject = subject(&plan, &proof.skills, &loaded, &workspace, args);
+        return rehearse(args, state, &subject, base.as_ref(), printer);
     }
-    let memory = Memory::of_run(&args, state, &subject, base, printer)?;
     let execution = Execution {
-        approver: Arc::new(TerminalApprover::new(&args)),
+        approver: Arc::new(TerminalApprover::new(args)),
         plan,
         skills: proof.skills,
         environment,
         workspace,
-        run_dir: args.place.run_dir,
-        memory,
-        identity: args.identity,
+        run_dir: args.place.run_dir.clone(),
+        identity: args.identity.clone(),
         gate,
-        report: report_options(args.output, warnings(loaded), printer),
+        report: report_options(args.output.clone(), warnings(&loaded), printer),
         sandbox,
         conduct: args.steps.conduct(),
     };
-    give_back_memory();
-    execution.execute(zygote, printer)
+    let open_memory =
+        |execution: &Execution| open_memory(execution, loaded, args, state, base, printer);
+    execution.execute(zygote, open_memory, printer)
+}
+
+/// Opens what the run remembers. The plan as it was read goes away with this: a long one takes as much memory
+/// as all that its run needs.
+fn open_memory(
+    execution: &Execution,
+    loaded: LoadedPlan,
+    args: &RunArgs,
+    state: &StateArgs,
+    base: Option<Base>,
+    printer: &Printer,
+) -> Result<Memory, CommandError> {
+    let Execution {
+        plan,
+        skills,
+        workspace,
+        ..
+    } = execution;
+    let subject = subject(plan, skills, &loaded, workspace, args);
+    let memory = Memory::of_run(args, state, &subject, base, printer)?;
+    let is_long = loaded.document.source.text.len() >= LONG_PLAN_BYTES;
+    drop(loaded);
+    if is_long {
+        give_back_memory();
+    }
+    Ok(memory)
+}
+
+/// What is about to run, as memory knows it.
+fn subject<'s>(
+    plan: &'s ProvenPlan,
+    skills: &'s [Arc<Skill>],
+    loaded: &'s LoadedPlan,
+    workspace: &'s Path,
+    args: &'s RunArgs,
+) -> memory::Subject<'s> {
+    memory::Subject {
+        plan,
+        skills,
+        input_schemas: &loaded.plan.inputs,
+        workspace,
+        text: &loaded.document.source.text,
+        file: &args.plan,
+    }
 }
 
 /// True where policies are against the plan; then its problems say so.
@@ -118,13 +158,11 @@ fn rehearse(
     ))
 }
 
-/// The plan's warnings as machines read them. The plan as it was read goes away with this: a long one
-/// takes as much memory as all that its run needs.
-fn warnings(loaded: LoadedPlan) -> Vec<serde_json::Value> {
+/// The plan's warnings as machines read them.
+fn warnings(loaded: &LoadedPlan) -> Vec<serde_json::Value> {
     let LoadedPlan {
         document, problems, ..
     } = loaded;
-    let (document, problems) = (&document, &problems);
     Finding::Read { document, problems }.machine()
 }
 

@@ -35,6 +35,8 @@ pub struct Launcher {
     nursery: Arc<Nursery>,
     clock: RunClock,
     leeway: Duration,
+    /// The first supervisor, where it has been asked for a trial ahead of time.
+    probing: Mutex<Option<Lease>>,
     idle: Mutex<Vec<Slot>>,
     busy: Mutex<Busy>,
     suspended: watch::Sender<bool>,
@@ -62,7 +64,7 @@ impl Drop for Listed<'_> {
 impl Drop for Launcher {
     fn drop(&mut self) {
         // No step can be running: it would borrow this.
-        self.idle().clear();
+        self.dismiss();
         self.nursery.close();
     }
 }
@@ -79,11 +81,21 @@ impl Launcher {
         clock: RunClock,
         leeway: Duration,
     ) -> io::Result<Self> {
+        let is_probing = zygote.is_probing;
+        let (nursery, pid, socket) = Nursery::new(zygote)?;
+        let nursery = Arc::new(nursery);
+        let (mut probing, mut idle) = (None, Vec::new());
+        if is_probing {
+            probing = Some(Slot::at_work(pid, socket, Arc::clone(&nursery))?);
+        } else {
+            idle.push(Slot::new(pid, socket, Arc::clone(&nursery))?);
+        }
         Ok(Self {
-            nursery: Arc::new(Nursery::new(zygote)?),
+            nursery,
             clock,
             leeway,
-            idle: Mutex::default(),
+            probing: Mutex::new(probing),
+            idle: Mutex::new(idle),
             busy: Mutex::default(),
             suspended: watch::Sender::new(false),
         })
@@ -128,7 +140,14 @@ impl Launcher {
     /// # Errors
     /// Where no supervisor can be had.
     pub async fn probe(&self) -> Result<Enforceable, ProcessError> {
-        let (mut lease, listed) = self.lease(wire::encode_probe(), Vec::new(), None).await?;
+        let ahead = self.probing().take();
+        let (mut lease, listed) = if let Some(lease) = ahead {
+            (lease, None)
+        } else {
+            let frame = wire::encode_probe();
+            let (lease, listed) = self.lease(frame, Vec::new(), None).await?;
+            (lease, Some(listed))
+        };
         let report = lease.report().await;
         drop(listed);
         let Some(Report::Probed(trial)) = report else {
@@ -136,6 +155,22 @@ impl Launcher {
         };
         self.idle().extend(lease.finish());
         Ok(Enforceable::from_trial(trial))
+    }
+
+    /// Has the first supervisor make ready for a step with `confinement`, while obs does other work. To be
+    /// called before anything is run.
+    pub fn prepare_ahead(&self, confinement: &Arc<Confinement>) {
+        if let Some(lease) = &mut *self.probing() {
+            lease.prepare(confinement);
+        }
+    }
+
+    /// Lets the helper processes end, for a run that starts no more. That they are gone is waited for when
+    /// this is dropped.
+    pub fn dismiss(&self) {
+        drop(self.probing().take());
+        self.idle().clear();
+        self.nursery.dismiss();
     }
 
     /// Stops every running tree and returns when that is done. Until [`Launcher::resume`], none
@@ -222,6 +257,10 @@ impl Launcher {
 
     fn idle(&self) -> MutexGuard<'_, Vec<Slot>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn probing(&self) -> MutexGuard<'_, Option<Lease>> {
+        self.probing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn busy(&self) -> MutexGuard<'_, Busy> {

@@ -10,26 +10,20 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustix::net::{
-    AddressFamily, RecvFlags, Shutdown, SocketFlags, SocketType, recv, shutdown, socketpair,
-};
+use rustix::net::{RecvFlags, Shutdown, SocketType, recv, shutdown};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, getpid, pidfd_open, waitpid};
 use tokio::io::Interest;
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
 
 use super::exit::ProcessError;
-use super::zygote::{Ask, Zygote, split};
+use super::zygote::{ASK_PATIENCE, Ask, FIRST_TAG, Zygote, pair_of_sockets, split, supervisor_of};
 use super::{wait, walk, wire};
 
 /// A sweep that has not come to an end by then is given up: what is left hangs in the kernel.
 const SWEEP_ROUNDS: u32 = 500;
 const SWEEP_AGAIN: Duration = Duration::from_millis(20);
 const CLEAN_LOOKS: u8 = 2;
-
-/// A zygote that has not answered by then (somebody stopped it, or what it is to end hangs in the
-/// kernel) is as good as dead.
-const ASK_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Helpers that take longer to go, go alone.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
@@ -49,37 +43,36 @@ pub(super) struct Nursery {
 }
 
 impl Nursery {
-    /// Takes the zygote over. Called inside a tokio runtime.
-    pub(super) fn new(zygote: Zygote) -> io::Result<Self> {
+    /// Takes the zygote over, with its first supervisor: its pid and obs's end of its socket. Called
+    /// inside a tokio runtime.
+    ///
+    /// # Errors
+    /// Why one of the two did not start.
+    pub(super) fn new(zygote: Zygote) -> io::Result<(Self, Pid, OwnedFd)> {
+        let first = zygote.first_supervisor()?;
+        rustix::io::ioctl_fionbio(&zygote.first, true)?;
         rustix::io::ioctl_fionbio(&zygote.socket, true)?;
         // tokio only watches the descriptor; that it carries messages and no stream is ours to know.
         let socket = Arc::new(UnixStream::from_std(zygote.socket.into())?);
         let (questions, asked) = mpsc::unbounded_channel();
         tokio::spawn(converse(Arc::clone(&socket), asked));
-        Ok(Self {
+        let nursery = Self {
             questions,
             socket,
             zygote: zygote.pid,
             inherited: zygote.inherited,
-            supervisors: Mutex::default(),
-        })
+            supervisors: Mutex::new(HashSet::from([first])),
+        };
+        Ok((nursery, first, zygote.first))
     }
 
     /// Makes a supervisor; returns its pid and obs's end of its socket.
     pub(super) async fn supervisor(&self) -> Result<(Pid, OwnedFd), ProcessError> {
-        let (ours, theirs) = socketpair(
-            AddressFamily::UNIX,
-            SocketType::STREAM,
-            SocketFlags::CLOEXEC,
-            None,
-        )
-        .map_err(io::Error::from)?;
+        let (ours, theirs) = pair_of_sockets(SocketType::STREAM).map_err(io::Error::from)?;
         // Only obs's end: the two ends are two open files, and the supervisor's stays blocking.
         rustix::io::ioctl_fionbio(&ours, true).map_err(io::Error::from)?;
         let answer = self.ask(Ask::Supervisor, Some(theirs)).await;
-        let answer = answer.ok_or(ProcessError::ZygoteDied)?;
-        let pid = Pid::from_raw(answer.max(0))
-            .ok_or_else(|| io::Error::from_raw_os_error(answer.saturating_neg()))?;
+        let pid = supervisor_of(answer.ok_or(ProcessError::ZygoteDied)?)?;
         self.known().insert(pid);
         Ok((pid, ours))
     }
@@ -102,10 +95,15 @@ impl Nursery {
         self.known().remove(&pid);
     }
 
-    /// Tells the zygote that obs needs it no more, waits until it and all supervisors are gone, and
-    /// reaps it: in a container nobody else may.
-    pub(super) fn close(&self) {
+    /// Tells the zygote that obs needs it no more.
+    pub(super) fn dismiss(&self) {
         shutdown(&self.socket, Shutdown::Both).ok();
+    }
+
+    /// Waits until the zygote, which is dismissed, and all supervisors are gone, and reaps it: in a
+    /// container nobody else may.
+    pub(super) fn close(&self) {
+        self.dismiss();
         let Ok(pidfd) = pidfd_open(self.zygote, PidfdFlags::empty()) else {
             return;
         };
@@ -173,7 +171,7 @@ fn reaped(pid: Pid) -> bool {
 /// an answer are dropped then, which tells their askers.
 async fn converse(socket: Arc<UnixStream>, mut asked: mpsc::UnboundedReceiver<Question>) {
     let mut open: HashMap<u32, oneshot::Sender<i32>> = HashMap::new();
-    let mut next_tag = 0_u32;
+    let mut next_tag = FIRST_TAG;
     loop {
         tokio::select! {
             question = asked.recv() => {

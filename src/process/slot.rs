@@ -64,13 +64,30 @@ pub(super) struct Slot {
 impl Slot {
     /// Takes a new supervisor into service.
     pub(super) fn new(pid: Pid, socket: OwnedFd, nursery: Arc<Nursery>) -> io::Result<Self> {
+        Self::with_reports(pid, socket, nursery, None)
+    }
+
+    /// Takes a new supervisor into service that has been given its first work already.
+    pub(super) fn at_work(pid: Pid, socket: OwnedFd, nursery: Arc<Nursery>) -> io::Result<Lease> {
+        let (sender, reports) = mpsc::unbounded_channel();
+        let slot = Self::with_reports(pid, socket, nursery, Some(sender))?;
+        let slot = Some(slot);
+        Ok(Lease { slot, reports })
+    }
+
+    fn with_reports(
+        pid: Pid,
+        socket: OwnedFd,
+        nursery: Arc<Nursery>,
+        reports: Option<mpsc::UnboundedSender<Report>>,
+    ) -> io::Result<Self> {
         let socket = Arc::new(UnixStream::from_std(socket.into())?);
         let (orders, received) = mpsc::unbounded_channel();
         let line = Line {
             socket: Arc::clone(&socket),
             orders: received,
             inbox: Inbox::default(),
-            reports: None,
+            reports,
             acknowledged: VecDeque::new(),
         };
         tokio::spawn(serve(line, pid, nursery));
@@ -101,6 +118,19 @@ impl Slot {
         !self.orders.is_closed()
             && recv(&self.socket, &mut [0; 1], flags)
                 .is_err_and(|errno| errno == rustix::io::Errno::AGAIN)
+    }
+
+    /// Has the supervisor make ready for a step with `confinement`, while obs does other work. Only before its
+    /// first step.
+    pub(super) fn prepare(&mut self, confinement: &Arc<Confinement>) {
+        let frame = wire::encode_prepare(confinement);
+        match wire::send(&self.socket, &frame, &[]) {
+            Ok(sent) if sent == frame.len() => self.confinement = Some(Arc::clone(confinement)),
+            // Nothing was said, so the step says it all.
+            Err(_) => {}
+            // Half a frame: nothing that follows would make sense.
+            Ok(_) => drop(shutdown(&self.socket, Shutdown::Both)),
+        }
     }
 
     /// Starts a step.
@@ -160,6 +190,13 @@ impl Lease {
     /// Where to send orders that are not the step's own.
     pub(super) fn orders(&self) -> Option<mpsc::UnboundedSender<Order>> {
         self.slot.as_ref().map(|slot| slot.orders.clone())
+    }
+
+    /// Like [`Slot::prepare`].
+    pub(super) fn prepare(&mut self, confinement: &Arc<Confinement>) {
+        if let Some(slot) = &mut self.slot {
+            slot.prepare(confinement);
+        }
     }
 
     /// Gives the supervisor back after its last report.

@@ -24,7 +24,7 @@ use super::frame::{
     put_u32, take_breach, take_limits,
 };
 use super::limits::{LimitBreach, Limits};
-use super::sandbox::{Applied, Layer, Layers, Trial, seal};
+use super::sandbox::{Applied, Confinement, Layer, Layers, Trial, seal};
 use super::usage::TreeUsage;
 
 /// No frame is longer. `execve` takes 6 MiB at the very most, and 2 MiB by default.
@@ -50,6 +50,7 @@ pub(super) enum Command {
 
 const KIND_START: u8 = 1;
 const KIND_PROBE: u8 = 6;
+const KIND_PREPARE: u8 = 7;
 
 impl Command {
     const ALL: [Self; 4] = [Self::Terminate, Self::Kill, Self::Stop, Self::Continue];
@@ -74,6 +75,8 @@ pub(super) enum Request<'a> {
     Command(Command),
     /// Find out what can be enforced.
     Probe,
+    /// Have what this confinement, sealed, takes at hand: a step that wants it is about to come.
+    Prepare(&'a [u8]),
 }
 
 /// What to start.
@@ -95,6 +98,9 @@ impl<'a> Request<'a> {
         let mut reader = Reader::new(frame)?;
         if reader.kind == KIND_PROBE {
             return Ok(Self::Probe);
+        }
+        if reader.kind == KIND_PREPARE {
+            return Ok(Self::Prepare(reader.bytes()?));
         }
         if reader.kind != KIND_START {
             let command = Command::ALL
@@ -146,6 +152,13 @@ pub(super) fn encode_start(spec: &ProcessSpec) -> io::Result<Vec<u8>> {
 /// Writes the frame that asks for a trial of everything.
 pub(super) fn encode_probe() -> Vec<u8> {
     frame(KIND_PROBE, |_| {})
+}
+
+/// Writes the frame that announces a confinement.
+pub(super) fn encode_prepare(confinement: &Confinement) -> Vec<u8> {
+    frame(KIND_PREPARE, |out| {
+        put_bytes(out, |out| seal(out, confinement));
+    })
 }
 
 /// A NUL inside a text would silently cut it.

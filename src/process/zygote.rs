@@ -4,15 +4,17 @@
 //! supervisor is small and sound however large and threaded obs has become. It holds no descriptor
 //! of obs but its socket. Every child of it is a supervisor or was orphaned by one that died; the
 //! latter are ended. It is gone when obs and all its supervisors are. The idea is Android's zygote
-//! and Chromium's.
+//! and Chromium's. Its first supervisor is asked for with it, so that all of that happens while obs reads
+//! a plan and not after.
 
 use std::collections::HashSet;
 use std::io;
 use std::io::IoSliceMut;
 use std::mem::MaybeUninit;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
+use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, SocketFlags,
     SocketType, recv, recvmsg, send, socketpair,
@@ -25,7 +27,7 @@ use rustix::thread::set_name;
 use super::supervisor;
 use super::sys::{self, Forked, Waited};
 use super::tree::Witness;
-use super::{wait, walk};
+use super::{wait, walk, wire};
 
 /// How long the zygote waits between two looks for orphans.
 const SWEEP_AGAIN: Duration = Duration::from_millis(10);
@@ -33,6 +35,13 @@ const SWEEP_AGAIN: Duration = Duration::from_millis(10);
 /// After so many looks in a row that found nothing, nothing is left: a single look may miss a
 /// process that was forked while its parent died.
 const CLEAN_LOOKS: u8 = 2;
+
+/// A zygote that has not answered by then (somebody stopped it, or what it is to end hangs in the
+/// kernel) is as good as dead.
+pub(super) const ASK_PATIENCE: Duration = Duration::from_secs(30);
+
+/// The tag of the first question; the others count on from it.
+pub(super) const FIRST_TAG: u32 = 0;
 
 /// What the zygote is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,11 +90,15 @@ pub struct Zygote {
     /// Children that this process had before (a shell that became obs may have left some): never
     /// ours to touch.
     pub(super) inherited: HashSet<Pid>,
+    /// obs's end of the first supervisor's socket.
+    pub(super) first: OwnedFd,
+    /// The first supervisor has been asked for a trial.
+    pub(super) is_probing: bool,
 }
 
 impl Zygote {
     /// Forks the zygote. To be called first thing in `main`: while there is one thread, before
-    /// anything large is read and before an async runtime exists.
+    /// anything large is read and before an async runtime exists. That it lives is not waited for.
     pub fn start() -> io::Result<Self> {
         Self::start_with(true)
     }
@@ -95,12 +108,8 @@ impl Zygote {
     pub(super) fn start_with(scoped: bool) -> io::Result<Self> {
         let obs = getpid();
         let inherited = walk::own_children().into_iter().collect();
-        let (ours, theirs) = socketpair(
-            AddressFamily::UNIX,
-            SocketType::SEQPACKET,
-            SocketFlags::CLOEXEC,
-            None,
-        )?;
+        let (ours, theirs) = pair_of_sockets(SocketType::SEQPACKET)?;
+        let (first, its) = pair_of_sockets(SocketType::STREAM)?;
         let pid = match sys::fork()? {
             Forked::Child => sys::live_forked(|| live(theirs, obs, scoped)),
             Forked::Parent(pid) => pid,
@@ -108,17 +117,53 @@ impl Zygote {
         drop(theirs);
         // If the zygote is killed, what it had adopted comes here instead of going to init.
         set_child_subreaper(Some(obs))?;
-        let (_, hello) =
-            rustix::io::retry_on_intr(|| recv(&ours, &mut [0; 1], RecvFlags::empty()))?;
-        if hello == 0 {
-            return Err(why_it_ended(pid));
-        }
+        let question = Ask::Supervisor.encode(FIRST_TAG);
+        // One that died already is told of where its answer is waited for.
+        wire::send(&ours, &question, &[its.as_fd()]).ok();
         Ok(Self {
             socket: ours,
             pid,
             inherited,
+            first,
+            is_probing: false,
         })
     }
+
+    /// Has the first supervisor try what this machine can enforce, while obs does other work.
+    /// [`Launcher::probe`](super::Launcher::probe) gives what came of it.
+    pub fn probe_ahead(&mut self) {
+        self.is_probing = wire::send(&self.first, &wire::encode_probe(), &[]).is_ok();
+    }
+
+    /// Waits until the first supervisor lives.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(super) fn first_supervisor(&self) -> io::Result<Pid> {
+        if !wait::one(&self.socket, Some(ASK_PATIENCE))? {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        let mut answer = [0; 8];
+        let received =
+            rustix::io::retry_on_intr(|| recv(&self.socket, &mut answer, RecvFlags::empty()));
+        match received {
+            // It may not even have read the question.
+            Ok((_, 0)) | Err(Errno::CONNRESET) => Err(why_it_ended(self.pid)),
+            Ok(_) => supervisor_of(split(answer).1),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+}
+
+/// Two ends that no program inherits.
+pub(super) fn pair_of_sockets(kind: SocketType) -> rustix::io::Result<(OwnedFd, OwnedFd)> {
+    socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)
+}
+
+/// What an answer to [`Ask::Supervisor`] says.
+pub(super) fn supervisor_of(answer: i32) -> io::Result<Pid> {
+    Pid::from_raw(answer.max(0))
+        .ok_or_else(|| io::Error::from_raw_os_error(answer.saturating_neg()))
 }
 
 /// The errno that a zygote which never got to work exited with.
@@ -157,7 +202,6 @@ fn live(socket: OwnedFd, obs: Pid, scoped: bool) -> io::Result<()> {
         looks: 0,
         obs_gone: false,
     };
-    send(&nest.socket, b"!", SendFlags::NOSIGNAL)?;
     nest.serve()
 }
 

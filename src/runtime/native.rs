@@ -102,6 +102,34 @@ impl<'r> NativeExecutor<'r> {
         }
     }
 
+    /// Has what the first call of a loaded skill needs made ready by a helper process, while obs does other
+    /// work. What can't be made ready is made when the call comes.
+    pub fn prepare_ahead(&self, skill_id: &str) {
+        let Some(loaded) = self.loaded(skill_id) else {
+            return;
+        };
+        let skill = &*loaded.skill;
+        // Where the directory between steps is, is not known yet.
+        let Some(native) = skill.native().filter(|_| !wants_run_dir(skill)) else {
+            return;
+        };
+        let Ok(scratch) = self.dirs.scratch() else {
+            return;
+        };
+        let ground = StepGround {
+            workspace: &self.workspace,
+            scratch: scratch.path(),
+            run_dir: None,
+        };
+        let confinement = self.confinements.get(skill_id, scratch.path(), || {
+            self.policy.confinement(skill, native, &ground)
+        });
+        if let Some(confinement) = confinement {
+            self.launcher.prepare_ahead(&confinement);
+        }
+        self.dirs.put_back(scratch);
+    }
+
     fn loaded(&self, id: &str) -> Option<Loaded> {
         self.skills.borrow().get(id).cloned()
     }

@@ -24,9 +24,9 @@ const PREFIX: &str = "obs-run-";
 const LOCK: &str = "lock";
 
 /// The directories of one run.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct RunDirs {
-    place: FilesPlace,
+    place: OnceLock<FilesPlace>,
     root: OnceLock<Root>,
     files: OnceLock<PathBuf>,
     /// Steps' directories that no step has at the moment and that are as new.
@@ -64,18 +64,7 @@ pub(super) struct Scratch {
 }
 
 impl RunDirs {
-    /// The directories of a run; `place` is where files between steps go.
-    pub fn new(place: FilesPlace) -> Self {
-        Self {
-            place,
-            root: OnceLock::new(),
-            files: OnceLock::new(),
-            free: Mutex::default(),
-            used: Mutex::default(),
-        }
-    }
-
-    /// Makes before the run what its steps need, and removes what a killed obs left behind.
+    /// Makes before the run what its steps have to themselves, and removes what a killed obs left behind.
     ///
     /// # Errors
     /// A sentence that names the directory, with the way out.
@@ -85,24 +74,38 @@ impl RunDirs {
         }
         let temp = std::env::temp_dir();
         sweep(&temp);
-        if let Err(error) = self.root() {
+        self.root().map(drop).map_err(|error| {
             // The error names the path once more, in its own way.
             let reason = error.to_string();
             let reason = reason.split(" at path ").next().unwrap_or_default();
             let message = format!("can't make a directory in `{}`: {reason}", temp.display());
-            return Err((message, "give another one with `TMPDIR`"));
+            (message, "give another one with `TMPDIR`")
+        })
+    }
+
+    /// Says where files between steps go, and makes the place where a step of the plan wants it.
+    ///
+    /// # Errors
+    /// A sentence that names the directory, with the way out.
+    pub fn settle(
+        &self,
+        place: FilesPlace,
+        plan: &ProvenPlan,
+    ) -> Result<(), (String, &'static str)> {
+        let place = self.place.get_or_init(|| place);
+        if !plan.steps.iter().any(|step| step.wants_run_dir) {
+            return Ok(());
         }
-        let is_wanted = plan.steps.iter().any(|step| step.wants_run_dir);
-        if is_wanted && let Err(error) = self.files() {
-            let place = match &self.place {
+        self.files().map(drop).map_err(|error| {
+            let temp = std::env::temp_dir();
+            let place = match place {
                 FilesPlace::Given(path) | FilesPlace::Kept(path) => path,
                 FilesPlace::Temporary => &temp,
             };
             let place = place.display();
             let message = format!("can't use `{place}` as the run's directory: {error}");
-            return Err((message, "give another one with `--run-dir`"));
-        }
-        Ok(())
+            (message, "give another one with `--run-dir`")
+        })
     }
 
     /// A directory for one step, empty.
@@ -117,6 +120,11 @@ impl RunDirs {
         let identity = identity(dir.path())?;
         let path = dir.keep();
         Ok(Scratch { path, identity })
+    }
+
+    /// Takes back what no step has had yet.
+    pub(super) fn put_back(&self, scratch: Scratch) {
+        held(&self.free).push(scratch);
     }
 
     /// Takes back what a step no longer needs.
@@ -148,12 +156,13 @@ impl RunDirs {
         if let Some(path) = self.files.get() {
             return Ok(path);
         }
-        let path = match &self.place {
-            FilesPlace::Given(path) | FilesPlace::Kept(path) => path.clone(),
-            FilesPlace::Temporary => self.root()?.join("files"),
+        let place = self.place.get();
+        let path = match place {
+            Some(FilesPlace::Given(path) | FilesPlace::Kept(path)) => path.clone(),
+            Some(FilesPlace::Temporary) | None => self.root()?.join("files"),
         };
         let mut private = std::fs::DirBuilder::new();
-        if !matches!(self.place, FilesPlace::Given(_)) {
+        if !matches!(place, Some(FilesPlace::Given(_))) {
             private.mode(0o700);
         }
         private.recursive(true).create(&path)?;
@@ -164,7 +173,7 @@ impl RunDirs {
     /// Ends their life. A directory that was given stays, and so does one that a resumed run would
     /// need.
     pub fn finish(&self, is_success: bool) {
-        if let (FilesPlace::Kept(path), true) = (&self.place, is_success) {
+        if let (Some(FilesPlace::Kept(path)), true) = (self.place.get(), is_success) {
             remove_tree(path);
         }
         if let Some(root) = self.root.get() {
@@ -285,7 +294,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_scratch_directory_is_private_empty_and_goes_away() {
-        let dirs = RunDirs::new(FilesPlace::Temporary);
+        let dirs = RunDirs::default();
         let scratch = dirs.scratch().unwrap();
         let path = scratch.path().to_owned();
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o700);
@@ -311,7 +320,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_scratch_directory_that_was_replaced_is_not_used_again() {
-        let dirs = RunDirs::new(FilesPlace::Temporary);
+        let dirs = RunDirs::default();
         let elsewhere = tempfile::tempdir().unwrap();
         std::fs::write(elsewhere.path().join("kept"), "x").unwrap();
         let scratch = dirs.scratch().unwrap();
@@ -325,21 +334,28 @@ mod tests {
         dirs.finish(true);
     }
 
+    fn placed(place: FilesPlace) -> RunDirs {
+        RunDirs {
+            place: place.into(),
+            ..RunDirs::default()
+        }
+    }
+
     #[test]
     fn files_between_steps_go_away_unless_their_place_was_given() {
-        let fresh = RunDirs::new(FilesPlace::Temporary);
+        let fresh = RunDirs::default();
         let path = fresh.files().unwrap().to_owned();
         std::fs::write(path.join("part"), "x").unwrap();
         fresh.finish(false);
         assert!(!path.exists());
 
         let parent = tempfile::tempdir().unwrap();
-        let given = RunDirs::new(FilesPlace::Given(parent.path().join("a/b")));
+        let given = placed(FilesPlace::Given(parent.path().join("a/b")));
         given.files().unwrap();
         given.finish(true);
         assert!(parent.path().join("a/b").is_dir());
 
-        let kept = RunDirs::new(FilesPlace::Kept(parent.path().join("c/d")));
+        let kept = placed(FilesPlace::Kept(parent.path().join("c/d")));
         let path = kept.files().unwrap().to_owned();
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o700);
         kept.finish(false);
@@ -354,7 +370,7 @@ mod tests {
             std::thread::spawn(|| {
                 for _ in 0..50 {
                     sweep(&std::env::temp_dir());
-                    let dirs = RunDirs::new(FilesPlace::Temporary);
+                    let dirs = RunDirs::default();
                     let files = dirs.files().unwrap().to_owned();
                     sweep(&std::env::temp_dir());
                     assert!(files.is_dir());

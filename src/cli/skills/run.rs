@@ -24,7 +24,7 @@ use crate::skill::Skill;
 
 /// Runs the skill.
 pub(super) fn run(args: SkillRunArgs, printer: &Printer) -> Outcome {
-    let zygote = start_zygote()?;
+    let zygote = start_zygote(&args.sandbox)?;
     let (registry, skill) = super::find(&args.skill, &args.roots)?;
     let properties = skill.manifest.input_schema.as_ref();
     let properties = properties.and_then(|schema| schema.get("properties"));
@@ -61,7 +61,6 @@ pub(super) fn run(args: SkillRunArgs, printer: &Printer) -> Outcome {
         environment,
         workspace,
         run_dir: args.place.run_dir,
-        memory: Memory::none(),
         identity: IdentityArgs::default(),
         gate: None,
         // Who names a skill and its arguments by hand, has approved them.
@@ -82,7 +81,7 @@ pub(super) fn run(args: SkillRunArgs, printer: &Printer) -> Outcome {
             retry_unsafe: false,
         },
     };
-    execution.execute(zygote, printer)
+    execution.execute(zygote, |_| Ok(Memory::none()), printer)
 }
 
 /// All problems in one sentence: the plan that they are in was made here, so its places say nothing.

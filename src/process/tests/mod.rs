@@ -121,7 +121,11 @@ pub(super) fn room_without_scopes(scenario: impl AsyncFnOnce(&Launcher)) {
 
 /// Like [`room`], with another leeway for survivors.
 pub(super) fn room_with(scoped: bool, leeway: Duration, scenario: impl AsyncFnOnce(&Launcher)) {
-    let zygote = Zygote::start_with(scoped).unwrap();
+    room_of(Zygote::start_with(scoped).unwrap(), leeway, scenario);
+}
+
+/// Like [`room`], with helpers that are there already.
+pub(super) fn room_of(zygote: Zygote, leeway: Duration, scenario: impl AsyncFnOnce(&Launcher)) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

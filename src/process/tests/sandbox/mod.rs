@@ -5,6 +5,7 @@
 //! where an ordinary process of this user or kernel can't do it either, the test says so and the
 //! confined one is tried all the same.
 
+mod ahead;
 mod hogs;
 mod layers;
 mod matrix;

@@ -1,0 +1,89 @@
+//! What the helpers do before they are asked to run anything.
+
+use super::*;
+
+/// The supervisor of a step that says so.
+async fn supervisor(launcher: &Launcher, mut spec: ProcessSpec) -> String {
+    spec.program = "/bin/sh".into();
+    spec.argv = ["sh", "-c", "echo $PPID"].map(Into::into).to_vec();
+    said(&simply(launcher, spec).await.unwrap())
+}
+
+isolated! {
+    fn the_first_supervisor_is_there_and_serves_the_first_step() {
+        let zygote = Zygote::start().unwrap();
+        let first = zygote.pid;
+        room_of(zygote, SHORT_LEEWAY, async |launcher| {
+            let by = supervisor(launcher, script("")).await;
+            let pid = by.parse().ok().and_then(Pid::from_raw).unwrap();
+            assert_eq!(state(pid).1, Some(first));
+            assert_eq!(supervisor(launcher, script("")).await, by);
+        });
+    }
+}
+
+isolated! {
+    fn a_trial_ahead_of_time_says_what_a_later_one_says() {
+        let mut zygote = Zygote::start().unwrap();
+        zygote.probe_ahead();
+        room_of(zygote, SHORT_LEEWAY, async |launcher| {
+            let ahead = launcher.probe().await.unwrap();
+            assert_eq!(ahead, launcher.probe().await.unwrap());
+            assert_eq!(simply(launcher, script("exit 3")).await.unwrap().leader, LeaderExit::Code(3));
+        });
+    }
+}
+
+isolated! {
+    fn what_was_made_ready_serves_its_own_kind_of_step_and_no_other() {
+        let Some(arena) = Arena::new() else { return };
+        let mut zygote = Zygote::start().unwrap();
+        zygote.probe_ahead();
+        room_of(zygote, SHORT_LEEWAY, async |launcher| {
+            let offline = arena.probe(&[], Network::None);
+            launcher.prepare_ahead(offline.confinement.as_ref().unwrap());
+            launcher.probe().await.unwrap();
+            // It wears the filter of the one, which can't be taken off for the other.
+            let online = supervisor(launcher, arena.probe(&[], Network::Full)).await;
+            let ready = supervisor(launcher, offline.clone()).await;
+            assert_ne!(ready, online);
+            assert_eq!(supervisor(launcher, offline.clone()).await, ready);
+            if !is_enforceable(launcher, offline.confinement.as_ref().unwrap()).await {
+                return;
+            }
+            let secret = arena.text("outside/secret");
+            let exit = simply(launcher, arena.probe(&["read", &secret], Network::None)).await.unwrap();
+            assert!(said(&exit).starts_with("denied: "), "{exit:?}");
+        });
+    }
+}
+
+isolated! {
+    fn helpers_that_are_not_needed_go_before_they_are_waited_for() {
+        let mut zygote = Zygote::start().unwrap();
+        zygote.probe_ahead();
+        let pid = zygote.pid;
+        room_of(zygote, SHORT_LEEWAY, async |launcher| {
+            launcher.dismiss();
+            until("the zygote has ended", || state(pid).0 == 'Z').await;
+        });
+        assert_eq!(state(pid).1, None, "nobody has reaped it");
+    }
+}
+
+isolated! {
+    fn a_zygote_that_is_killed_at_once_is_told() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        // It may answer before, which is no failure.
+        let error = loop {
+            assert!(Instant::now() < deadline, "it always answered before");
+            let zygote = Zygote::start().unwrap();
+            kill(zygote.pid);
+            if let Err(error) = runtime.block_on(async { Launcher::new(zygote, RunClock::new()) }) {
+                break error;
+            }
+        };
+        assert_eq!(error.to_string(), "the helper process `obs-zygote` was killed");
+    }
+}
