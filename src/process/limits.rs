@@ -134,6 +134,8 @@ pub(super) struct Watch {
     last: u64,
     /// The last look has found too much memory.
     suspected: bool,
+    /// Tasks of the whole machine when the tree was last known to be small.
+    tasks: u16,
 }
 
 impl Watch {
@@ -143,6 +145,8 @@ impl Watch {
     const SOON: Duration = Duration::from_millis(10);
     /// A tree with so many more processes than before is one that grows.
     const MANY: u64 = 4;
+    /// A tree of fewer processes is counted before it has become much larger.
+    const CROWD: u64 = 32;
 
     pub(super) fn new(limits: Limits) -> Self {
         let next = (!limits.is_none()).then(|| Instant::now() + Self::SOON);
@@ -151,6 +155,7 @@ impl Watch {
             next,
             last: 0,
             suspected: false,
+            tasks: tasks(),
         }
     }
 
@@ -160,11 +165,34 @@ impl Watch {
             .map(|next| next.saturating_duration_since(Instant::now()))
     }
 
-    /// Looks, if it is time. `reaped` is the CPU time of those who are no more.
-    pub(super) fn look(&mut self, reaped: Duration) -> Option<LimitBreach> {
-        if self.next.is_none_or(|next| Instant::now() < next) {
-            return None;
+    /// True where it is time to look.
+    pub(super) fn is_due(&self) -> bool {
+        self.next.is_some_and(|next| Instant::now() >= next)
+    }
+
+    /// True where the machine has so many tasks more than before that the tree may be a fork bomb. It is a single
+    /// cheap look, where counting a tree takes long enough for a bomb to become ten times as large.
+    pub(super) fn is_crowded(&mut self) -> bool {
+        let Some(processes) = self.limits.processes else {
+            return false;
+        };
+        let now = tasks();
+        // The kernel's number has 16 bits.
+        let more = u64::from(
+            now.wrapping_sub(self.tasks)
+                .cast_signed()
+                .max(0)
+                .unsigned_abs(),
+        );
+        let is_crowded = more > processes.max(Self::CROWD);
+        if is_crowded {
+            self.tasks = now;
         }
+        is_crowded
+    }
+
+    /// Looks. `reaped` is the CPU time of those who are no more.
+    pub(super) fn look(&mut self, reaped: Duration) -> Option<LimitBreach> {
         // Whoever is over the limit anyway need not be counted to the end.
         let enough = self.limits.processes.unwrap_or(u64::MAX).saturating_add(1);
         let census = Census::take(enough);
@@ -220,6 +248,11 @@ impl Watch {
             _ => None,
         }
     }
+}
+
+/// Processes and threads of the whole machine, modulo 2^16.
+fn tasks() -> u16 {
+    rustix::system::sysinfo().procs
 }
 
 fn over(limit: Limit, allowed: Option<u64>, measured: u64) -> Option<LimitBreach> {

@@ -41,6 +41,8 @@ pub(super) fn live(socket: OwnedFd, witness: Witness, scoped: bool) -> io::Resul
     set_child_subreaper(Some(getpid()))?;
     set_name(c"obs-super")?;
     set_no_new_privs(true)?;
+    // A tree that forks as fast as it can must not keep its supervisor from ending it.
+    sys::ask_for_short_slices();
     let mut supervisor = Supervisor {
         signals: sys::child_signals()?,
         domain: Domain::enter(witness, scoped),
@@ -85,6 +87,8 @@ struct Step {
     breach: Option<LimitBreach>,
     /// When the breach was seen.
     breached: Option<Instant>,
+    /// obs wants the tree to stand still.
+    suspended: bool,
 }
 
 impl Step {
@@ -97,14 +101,22 @@ impl Step {
         }
     }
 
-    /// Ends the tree if it is over a limit.
-    fn look(&mut self) {
-        if !self.killing
-            && let Some(breach) = self.watch.look(self.usage.cpu)
-        {
+    /// Ends the tree if it is over a limit. One that may be a fork bomb stands still while it is counted: else
+    /// it is larger by far when it is to be ended, and keeps this process from its work.
+    fn look(&mut self, domain: &Domain) {
+        if self.killing || !self.watch.is_due() {
+            return;
+        }
+        let stops = self.watch.is_crowded() && !self.suspended;
+        if stops {
+            domain.signal_tree(Signal::STOP);
+        }
+        if let Some(breach) = self.watch.look(self.usage.cpu) {
             self.breach = Some(breach);
             self.breached = Some(Instant::now());
             self.killing = true;
+        } else if stops {
+            domain.signal_tree(Signal::CONT);
         }
     }
 }
@@ -129,7 +141,7 @@ impl Supervisor {
                 self.reap();
             }
             if let Some(step) = &mut self.step {
-                step.look();
+                step.look(&self.domain);
             }
             if ready.socket {
                 if !self.inbox.receive(self.socket.as_fd())? {
@@ -175,8 +187,14 @@ impl Supervisor {
                 }
                 // The signal itself is sent, again and again, by the loop.
                 Command::Kill => step.killing = true,
-                Command::Stop => self.domain.signal_tree(Signal::STOP),
-                Command::Continue => self.domain.signal_tree(Signal::CONT),
+                Command::Stop => {
+                    step.suspended = true;
+                    self.domain.signal_tree(Signal::STOP);
+                }
+                Command::Continue => {
+                    step.suspended = false;
+                    self.domain.signal_tree(Signal::CONT);
+                }
             }
         }
         if matches!(command, Command::Stop | Command::Continue) {
@@ -209,6 +227,7 @@ impl Supervisor {
                     watch: Watch::new(limits),
                     breach: None,
                     breached: None,
+                    suspended: false,
                 });
                 self.start_waits = true;
                 Report::Started {

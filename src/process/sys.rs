@@ -212,6 +212,39 @@ pub(super) fn rlimit(resource: libc::__rlimit_resource_t) -> Option<libc::rlimit
     (result == 0).then_some(limit)
 }
 
+/// Lets this process run soon after it wakes, for a short while, whatever else wants to; what it forks is
+/// scheduled as ever. Since Linux 6.12, where the scheduler takes requests for a length of slices; of the
+/// others nothing is asked. True where the kernel took it.
+pub(super) fn ask_for_short_slices() -> bool {
+    /// The shortest there is, in nanoseconds.
+    const SLICE: u64 = 100_000;
+    // SAFETY: sched_getscheduler and getpriority take no pointers.
+    let (policy, nice) = unsafe {
+        (
+            libc::sched_getscheduler(0),
+            libc::getpriority(libc::PRIO_PROCESS, 0),
+        )
+    };
+    // Somebody has chosen otherwise, which the fork would undo.
+    if policy != libc::SCHED_OTHER || nice < 0 {
+        return false;
+    }
+    let wanted = libc::sched_attr {
+        // With no more fields than the first kernel had that knew the call.
+        size: 48,
+        sched_policy: policy.cast_unsigned(),
+        sched_flags: u64::from(libc::SCHED_FLAG_RESET_ON_FORK.unsigned_abs()),
+        sched_nice: nice,
+        sched_priority: 0,
+        sched_runtime: SLICE,
+        sched_deadline: 0,
+        sched_period: 0,
+    };
+    // SAFETY: the kernel reads `size` bytes of a live value, and 0 is this process.
+    let result = unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const wanted, 0) };
+    result == 0
+}
+
 /// The raw number of an owned descriptor, for tables that a child reads.
 pub(super) fn raw(fd: &OwnedFd) -> RawFd {
     fd.as_raw_fd()

@@ -50,6 +50,36 @@ isolated! {
 }
 
 isolated! {
+    fn a_tree_that_stood_still_because_the_machine_got_crowded_goes_on() {
+        let temp = tempfile::tempdir().unwrap();
+        let (up, went_on) = (temp.path().join("up"), temp.path().join("went-on"));
+        let text = format!(
+            "trap 'touch {}' CONT; touch {}; until [ -e {} ]; do sleep 0.01; done; echo done",
+            went_on.display(), up.display(), went_on.display(),
+        );
+        room(async |launcher| {
+            let mut spec = script(&text);
+            spec.limits = processes(8);
+            let mut crowd = Vec::new();
+            let exit = with(launcher, spec, async |_| {
+                until("it is up", || up.exists()).await;
+                for _ in 0..64 {
+                    crowd.push(std::process::Command::new("sleep").arg("1000").spawn().unwrap());
+                }
+                until("it was stopped and went on", || went_on.exists()).await;
+            })
+            .await;
+            for mut other in crowd {
+                other.kill().unwrap();
+                other.wait().unwrap();
+            }
+            let exit = exit.unwrap();
+            assert_eq!((said(&exit), exit.limit_breach), ("done".to_owned(), None));
+        });
+    }
+}
+
+isolated! {
     fn twenty_memory_hogs_are_ended() {
         let Some(arena) = Arena::new() else { return };
         room(async |launcher| {
