@@ -4,12 +4,16 @@
 //! the nearest key that somebody did. Plans and manifests are both read through this room, so that
 //! their mistakes read alike.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 use super::nearest::nearest;
 use crate::model::{Place, Problem, Problems, parse_duration};
+
+/// The mapping with the most keys has about as many.
+const EXPECTED_KEYS: usize = 24;
 
 /// A mapping of so many entries is small.
 const SMALL: usize = 8;
@@ -36,9 +40,10 @@ impl<'d> Node<'d> {
 
     /// The entry under `key`, which must be one.
     fn entry(&self, key: &str, value: &'d Value) -> Self {
+        let token = escape_token(key);
         Self {
             value,
-            pointer: format!("{}/{}", self.pointer, escape_token(key)),
+            pointer: [&self.pointer, "/", &*token].concat(),
         }
     }
 
@@ -60,7 +65,7 @@ impl<'d> Node<'d> {
                 node: self.clone(),
                 map,
                 what,
-                known: Vec::new(),
+                known: Vec::with_capacity(EXPECTED_KEYS),
             }),
             other => {
                 let message = format!("{what} must be a mapping, found {}", kind_of(other));
@@ -301,8 +306,12 @@ impl<'d> Fields<'d> {
 }
 
 /// A pointer token with its two special characters escaped.
-pub fn escape_token(token: &str) -> String {
-    token.replace('~', "~0").replace('/', "~1")
+pub fn escape_token(token: &str) -> Cow<'_, str> {
+    if token.contains(['~', '/']) {
+        Cow::Owned(token.replace('~', "~0").replace('/', "~1"))
+    } else {
+        Cow::Borrowed(token)
+    }
 }
 
 /// `a`, `b` and `c`, each in backticks.
