@@ -6,7 +6,7 @@
 //! that what is committed survives the death of obs at once and that of the machine up to the last
 //! sync; no checkpoint on close, so that a short run does not pay for the long ones.
 
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -147,21 +147,27 @@ fn make(dir: &Path) -> Result<(), String> {
     // Closing it brings all of it into the one file.
     let closed = connection.close().map_err(|(_, error)| error);
     made.and(closed).map_err(|error| words(&error))?;
+    // Before it has its name, so that a machine that dies does not leave half of it there.
+    let whole = File::open(&path).and_then(|file| file.sync_all());
+    whole.map_err(told)?;
     match std::fs::hard_link(&path, dir.join(FILE)) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(told(error)),
         _ => Ok(()),
     }
 }
 
-/// What a file keeps for good.
+/// What a file keeps for good. Nobody else knows it yet, so it needs no journal and no sync before it is whole:
+/// with them, each statement waited for the disk.
 fn found(connection: &Connection) -> rusqlite::Result<()> {
+    let mode = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);
+    connection.query_row("PRAGMA journal_mode = OFF", [], mode)?;
+    connection.pragma_update(None, "synchronous", "OFF")?;
     // Room that pruning frees goes back to the system. Only a new file can be told so.
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     for migration in MIGRATIONS {
         connection.execute_batch(migration)?;
     }
     connection.pragma_update(None, "user_version", MIGRATIONS.len())?;
-    let mode = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);
     connection
         .query_row("PRAGMA journal_mode = WAL", [], mode)
         .map(drop)
