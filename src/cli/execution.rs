@@ -277,7 +277,7 @@ async fn finish_report(
         tokio::time::sleep(STUCK_REPORT_PATIENCE).await;
     };
     let outcome = tokio::select! {
-        outcome = tokio::task::spawn_blocking(move || reporter.finish()) => outcome.ok()?,
+        outcome = reporter.finish() => outcome,
         () = impatience => return None,
     };
     let ReportOutcome {

@@ -5,6 +5,7 @@
 //! document, and for the one record that `--print` wants.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
@@ -12,6 +13,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tokio::sync::oneshot;
 
 use super::json::{JsonDocument, write_json_document, write_value};
 use super::print_ref::{PrintRef, PrintRefError};
@@ -41,10 +43,13 @@ impl Reporter {
         receiver: EventReceiver,
         streams: Arc<dyn Streams>,
     ) -> io::Result<ReporterHandle> {
-        let thread = Builder::new()
-            .name("report".to_owned())
-            .spawn(move || consume(Report::new(options, streams, Instant::now()), &receiver))?;
-        Ok(ReporterHandle { thread })
+        let (at_work, ended) = oneshot::channel();
+        let thread = Builder::new().name("report".to_owned()).spawn(move || {
+            // Dropped when everything is written, or in a panic.
+            let _at_work: oneshot::Sender<Infallible> = at_work;
+            consume(Report::new(options, streams, Instant::now()), &receiver)
+        })?;
+        Ok(ReporterHandle { thread, ended })
     }
 }
 
@@ -52,17 +57,14 @@ impl Reporter {
 #[derive(Debug)]
 pub struct ReporterHandle {
     thread: JoinHandle<ReportOutcome>,
+    ended: oneshot::Receiver<Infallible>,
 }
 
 impl ReporterHandle {
-    /// True once everything is written. A reader of stdout that does not read can delay that for
-    /// ever.
-    pub fn is_finished(&self) -> bool {
-        self.thread.is_finished()
-    }
-
-    /// Waits until everything is written. The sender must have sent `RunFinished` or be gone.
-    pub fn finish(self) -> ReportOutcome {
+    /// Waits until everything is written, which a reader of stdout that does not read can delay for ever.
+    /// The sender must have sent `RunFinished` or be gone.
+    pub async fn finish(self) -> ReportOutcome {
+        self.ended.await.ok();
         self.thread.join().unwrap_or_else(|_| ReportOutcome {
             panicked: true,
             ..ReportOutcome::default()

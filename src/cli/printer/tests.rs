@@ -43,8 +43,8 @@ fn a_reader_that_went_away_is_no_error() {
     assert!(printer.stdout_error().is_none());
 }
 
-#[test]
-fn a_report_goes_on_when_its_reader_went_away() {
+#[tokio::test]
+async fn a_report_goes_on_when_its_reader_went_away() {
     let (stdout_reader, stdout) = pipe();
     drop(stdout_reader);
     let (mut stderr_reader, stderr) = pipe();
@@ -63,7 +63,7 @@ fn a_report_goes_on_when_its_reader_went_away() {
         });
     }
     sender.emit(RunEvent::RunFinished(summary(RunStatus::Success, 0, None)));
-    assert_eq!(handle.finish().summary.unwrap().exit_code, 0);
+    assert_eq!(handle.finish().await.summary.unwrap().exit_code, 0);
     assert!(printer.is_closed() && printer.stdout_error().is_none());
     drop(printer);
     let mut said = String::new();

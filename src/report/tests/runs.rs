@@ -317,8 +317,8 @@ fn events_out_of_order_and_out_of_range_do_no_harm() {
     }
 }
 
-#[test]
-fn the_thread_ends_with_the_run_or_with_its_sender() {
+#[tokio::test]
+async fn the_thread_ends_with_the_run_or_with_its_sender() {
     for finished in [true, false] {
         let memory = off_terminal();
         let streams: Arc<dyn Streams> = Arc::<Memory>::clone(&memory);
@@ -334,7 +334,7 @@ fn the_thread_ends_with_the_run_or_with_its_sender() {
         } else {
             drop(sender);
         }
-        let outcome = handle.finish();
+        let outcome = handle.finish().await;
         assert_eq!(outcome.summary.is_some(), finished);
         assert!(memory.stdout().contains("fetch"));
     }
