@@ -144,10 +144,10 @@ impl Execution {
 
     /// Everything that can go wrong with the helpers and with what steps have to themselves, does so here.
     fn make_ready(&self, zygote: Zygote) -> Result<Ready, CommandError> {
-        let launcher = Launcher::new(zygote, RunClock::new());
-        let launcher = launcher.map_err(|error| no_helper(&error))?;
         let dirs = RunDirs::default();
         dirs.prepare(&self.plan).map_err(no_directory)?;
+        let launcher = Launcher::new(zygote, RunClock::new());
+        let launcher = launcher.map_err(|error| no_helper(&error))?;
         Ok(Ready {
             launcher,
             dirs,

@@ -10,9 +10,10 @@ use std::ffi::{OsStr, OsString};
 use clap::builder::{Resettable, StyledStr};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory as _, FromArgMatches as _};
+use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory as _, FromArgMatches as _, Parser};
 
 use super::Cli;
+use super::args::{self, GlobalArgs, RunArgs, StateArgs};
 
 /// A typed flag silences the variable of one that it can't stand beside. `OBS_DRY_RUN` is no such
 /// variable: who set it wants nothing to run.
@@ -35,11 +36,37 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli
     {
         version_alone().try_get_matches_from_mut(&arguments)?;
     }
-    match Cli::command().try_get_matches_from(&arguments) {
-        Ok(matches) if !is_a_variable_empty() => Cli::from_arg_matches(&matches),
-        Err(error) if is_help(&error) => Err(error),
-        Ok(_) | Err(_) => parse_apart(&arguments),
+    if is_a_variable_empty() {
+        return parse_apart(&arguments);
     }
+    // What this verb alone can't read is for all of them to tell of.
+    if let [_, alone @ ..] = &*arguments
+        && alone.first().is_some_and(|verb| verb == "run")
+        && let Ok(RunAlone { global, state, run }) = RunAlone::try_parse_from(alone)
+    {
+        let command = args::Command::Run(Box::new(run));
+        return Ok(Cli {
+            global,
+            state,
+            command,
+        });
+    }
+    match Cli::command().try_get_matches_from(&arguments) {
+        Ok(matches) => Cli::from_arg_matches(&matches),
+        Err(error) if is_help(&error) => Err(error),
+        Err(_) => parse_apart(&arguments),
+    }
+}
+
+/// `obs run` without the other verbs, most of whose flags are its own.
+#[derive(Debug, Parser)]
+struct RunAlone {
+    #[command(flatten)]
+    global: GlobalArgs,
+    #[command(flatten)]
+    state: StateArgs,
+    #[command(flatten)]
+    run: RunArgs,
 }
 
 /// The command without anything but its version. That of all verbs and flags takes as long to make as a
@@ -193,6 +220,45 @@ mod tests {
             &["obs", "-q", "--version"],
         ] {
             assert_eq!(said(arguments), whole, "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn a_verb_alone_is_read_as_one_among_all() {
+        let read = |arguments: &[&str]| match parse(arguments.iter().map(OsString::from)) {
+            Ok(cli) => format!("{cli:?}"),
+            Err(error) => error.render().to_string(),
+        };
+        let whole = |arguments: &[&str]| {
+            let matches = Cli::command().try_get_matches_from(arguments);
+            match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
+                Ok(cli) => format!("{cli:?}"),
+                Err(error) => error.render().to_string(),
+            }
+        };
+        for arguments in [
+            &["obs", "run", "plan.yaml"][..],
+            &[
+                "obs",
+                "run",
+                "-q",
+                "--jobs",
+                "8",
+                "--set",
+                "a=1",
+                "plan.yaml",
+                "--state-dir",
+                "none",
+            ],
+            &["obs", "run", "--", "-"],
+            &["obs", "run", "help"],
+            &["obs", "run", "--version"],
+            &["obs", "run", "--help"],
+            &["obs", "run", "--nope", "plan.yaml"],
+            &["obs", "run"],
+            &["obs", "run", "plan.yaml", "other.yaml"],
+        ] {
+            assert_eq!(read(arguments), whole(arguments), "{arguments:?}");
         }
     }
 }
