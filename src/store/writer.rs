@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::database::{Database, StoreError, unusable, words};
 use super::history::History;
-use super::homing::Homing;
+use super::homing::{Homing, PAGES_OF_SHORT, leave_to_commits};
 use super::lock::ResumeLock;
 use super::resume::ResumeError;
 use crate::mailbox::{Haste, Receiver, Sender, mailbox};
@@ -79,6 +79,7 @@ impl Store {
         // Negative: in KiB and not in pages.
         connection
             .pragma_update(None, "cache_size", -CACHE_KIB)
+            .and_then(|()| leave_to_commits(&connection, PAGES_OF_SHORT))
             .map_err(wrong)?;
         let (work, waiting) = mailbox(COMMIT_DELAY);
         Builder::new()
@@ -172,7 +173,7 @@ fn serve(connection: &mut Connection, waiting: &Receiver<Box<dyn Work>>, mut hom
         for work in all {
             work.acknowledge(&committed);
         }
-        homing.committed();
+        homing.committed(connection);
     }
 }
 
