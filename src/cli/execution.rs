@@ -29,10 +29,10 @@ const STUCK_REPORT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Starts the zygote. The first thing that a verb does which runs skills, while this process is small
 /// and single-threaded: see `process`. What obs ignores from then on, skills don't. What this machine can
-/// enforce is found out while the plan is proven.
-pub(super) fn start_zygote(sandbox: &SandboxArgs) -> Result<Zygote, CommandError> {
+/// enforce is found out while the plan is proven, where that will be asked.
+pub(super) fn start_zygote(sandbox: &SandboxArgs, will_run: bool) -> Result<Zygote, CommandError> {
     let mut zygote = Zygote::start().map_err(|error| no_helper(&error))?;
-    if sandbox.sandbox != Sandbox::Off {
+    if will_run && sandbox.sandbox != Sandbox::Off {
         zygote.probe_ahead();
     }
     ignore_file_size_signal();
@@ -77,22 +77,37 @@ struct Ready {
     run_id: String,
 }
 
+impl Ready {
+    /// Takes the helper processes into service. Called inside a tokio runtime.
+    fn new(zygote: Zygote, dirs: RunDirs) -> Result<Self, CommandError> {
+        let launcher = Launcher::new(zygote, RunClock::new());
+        Ok(Self {
+            launcher: launcher.map_err(|error| no_helper(&error))?,
+            dirs,
+            run_id: uuid::Uuid::now_v7().to_string(),
+        })
+    }
+}
+
 impl Execution {
     /// Runs the plan to its end and gives the exit code. What the run remembers, and is remembered by, is
     /// opened by `open_memory` while the helper processes make ready.
     pub(super) fn execute(
         self,
-        zygote: Zygote,
+        mut zygote: Zygote,
         open_memory: impl FnOnce(&Self) -> Result<Memory, CommandError>,
         printer: &Printer,
     ) -> Outcome {
+        let dirs = RunDirs::default();
+        dirs.prepare(&self.plan).map_err(no_directory)?;
+        zygote.wait().map_err(|error| no_helper(&error))?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| CommandError::with_source(Kind::Fault, "can't start tokio", &error))?;
         let ready = {
             let _inside = runtime.enter();
-            self.make_ready(zygote)?
+            Ready::new(zygote, dirs)?
         };
         let executor = self.executor(&ready);
         if let Some(first) = self.plan.steps.first() {
@@ -100,7 +115,8 @@ impl Execution {
         }
         let mut memory = open_memory(&self)?;
         self.settle(&ready, &memory)?;
-        // Not before: who can't wait for a state that is in use, ends obs.
+        // Not before: who can't wait for a state that is in use, ends obs. (A directory of its steps that is left
+        // behind by that is found by the next obs.)
         let mut signals = {
             let _inside = runtime.enter();
             Signals::listen().map_err(|error| {
@@ -137,22 +153,10 @@ impl Execution {
             _ => code,
         };
         drop(ready);
-        // A reporter that is stuck in a write is left behind.
+        // What is at work on threads of its own (a built-in tool, a reporter that is stuck in a write) is left
+        // behind.
         runtime.shutdown_background();
         Ok(code)
-    }
-
-    /// Everything that can go wrong with the helpers and with what steps have to themselves, does so here.
-    fn make_ready(&self, zygote: Zygote) -> Result<Ready, CommandError> {
-        let dirs = RunDirs::default();
-        dirs.prepare(&self.plan).map_err(no_directory)?;
-        let launcher = Launcher::new(zygote, RunClock::new());
-        let launcher = launcher.map_err(|error| no_helper(&error))?;
-        Ok(Ready {
-            launcher,
-            dirs,
-            run_id: uuid::Uuid::now_v7().to_string(),
-        })
     }
 
     /// The executor, with all skills of the plan.

@@ -25,7 +25,7 @@ const LONG_PLAN_BYTES: usize = 64 * 1024;
 
 /// Runs the verb.
 pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> Outcome {
-    let zygote = start_zygote(&args.sandbox)?;
+    let zygote = start_zygote(&args.sandbox, !args.dry_run)?;
     let environment = BaseEnvironment::of_this_process();
     let workspace = roots::workspace(args.place.workspace.as_deref())?;
     let mut loaded = match Source::read(&args.plan, args.max_plan_size) {

@@ -171,21 +171,17 @@ impl Watch {
     }
 
     /// True where the machine has so many tasks more than before that the tree may be a fork bomb. It is a single
-    /// cheap look, where counting a tree takes long enough for a bomb to become ten times as large.
+    /// cheap look, where counting a tree takes long enough for a bomb to become ten times as large. Others'
+    /// tasks and the tree's threads count too, so it may well be none.
     pub(super) fn is_crowded(&mut self) -> bool {
         let Some(processes) = self.limits.processes else {
             return false;
         };
         let now = tasks();
-        // The kernel's number has 16 bits.
-        let more = u64::from(
-            now.wrapping_sub(self.tasks)
-                .cast_signed()
-                .max(0)
-                .unsigned_abs(),
-        );
-        let is_crowded = more > processes.max(Self::CROWD);
-        if is_crowded {
+        // The kernel's number has 16 bits. Where there are fewer, more will be counted from there.
+        let more = now.wrapping_sub(self.tasks).cast_signed();
+        let is_crowded = u64::try_from(more).is_ok_and(|more| more > processes.max(Self::CROWD));
+        if is_crowded || more < 0 {
             self.tasks = now;
         }
         is_crowded

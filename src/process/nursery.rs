@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -40,6 +41,8 @@ pub(super) struct Nursery {
     inherited: HashSet<Pid>,
     /// Supervisors that are not known to be dead.
     supervisors: Mutex<HashSet<Pid>>,
+    /// No step runs any more, so none can have left anybody.
+    dismissed: AtomicBool,
 }
 
 impl Nursery {
@@ -48,8 +51,8 @@ impl Nursery {
     ///
     /// # Errors
     /// Why one of the two did not start.
-    pub(super) fn new(zygote: Zygote) -> io::Result<(Self, Pid, OwnedFd)> {
-        let first = zygote.first_supervisor()?;
+    pub(super) fn new(mut zygote: Zygote) -> io::Result<(Self, Pid, OwnedFd)> {
+        let first = zygote.wait_for_first()?;
         rustix::io::ioctl_fionbio(&zygote.first, true)?;
         rustix::io::ioctl_fionbio(&zygote.socket, true)?;
         // tokio only watches the descriptor; that it carries messages and no stream is ours to know.
@@ -62,6 +65,7 @@ impl Nursery {
             zygote: zygote.pid,
             inherited: zygote.inherited,
             supervisors: Mutex::new(HashSet::from([first])),
+            dismissed: AtomicBool::new(false),
         };
         Ok((nursery, first, zygote.first))
     }
@@ -79,6 +83,9 @@ impl Nursery {
 
     /// Returns when the supervisor `pid`, whose socket has ended, and all it has orphaned are gone.
     pub(super) async fn swept(self: &Arc<Self>, pid: Pid) {
+        if self.dismissed.load(Ordering::Relaxed) {
+            return;
+        }
         let answer = self.ask(Ask::Swept(pid.as_raw_pid()), None).await;
         if answer.is_none() {
             let nursery = Arc::clone(self);
@@ -97,6 +104,7 @@ impl Nursery {
 
     /// Tells the zygote that obs needs it no more.
     pub(super) fn dismiss(&self) {
+        self.dismissed.store(true, Ordering::Relaxed);
         shutdown(&self.socket, Shutdown::Both).ok();
     }
 

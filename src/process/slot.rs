@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::net::{RecvFlags, Shutdown, recv, shutdown};
 use rustix::process::Pid;
@@ -21,10 +21,8 @@ use super::nursery::Nursery;
 use super::sandbox::Confinement;
 use super::wire::{self, Command, Inbox, Report};
 
-/// Descriptors on their way count for all processes of a user together, against the limit of files of the one that
-/// sends. Where that is low and others send too, it passes as soon as they arrive.
-const CROWD_PATIENCE: Duration = Duration::from_secs(10);
-const CROWD_PAUSE: Duration = Duration::from_millis(1);
+/// The most that is sent ahead of a step, in bytes: what a socket takes at once.
+const MAX_AHEAD: usize = 32 * 1024;
 
 /// What a supervisor's task is to do.
 #[derive(Debug)]
@@ -57,7 +55,7 @@ pub(super) enum Fit {
 pub(super) struct Slot {
     orders: mpsc::UnboundedSender<Order>,
     socket: Arc<UnixStream>,
-    /// That of the last step. Its filter is the supervisor's own from then on, and its rules are at hand.
+    /// That of the last step, or of the one that it is ready for. Its filter is the supervisor's own from then on, and its rules are at hand.
     confinement: Option<Arc<Confinement>>,
 }
 
@@ -124,6 +122,9 @@ impl Slot {
     /// first step.
     pub(super) fn prepare(&mut self, confinement: &Arc<Confinement>) {
         let frame = wire::encode_prepare(confinement);
+        if frame.len() > MAX_AHEAD {
+            return;
+        }
         match wire::send(&self.socket, &frame, &[]) {
             Ok(sent) if sent == frame.len() => self.confinement = Some(Arc::clone(confinement)),
             // Nothing was said, so the step says it all.
@@ -245,10 +246,6 @@ async fn serve(mut line: Line, pid: Pid, nursery: Arc<Nursery>) {
     // Only now are the reports dropped: the step learns of the death when it is over.
 }
 
-fn is_crowded(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(libc::ETOOMANYREFS)
-}
-
 impl Line {
     async fn converse(&mut self) -> Ended {
         loop {
@@ -304,8 +301,10 @@ impl Line {
             });
             match part.await {
                 Ok(length) => sent += length,
-                Err(error) if is_crowded(&error) && began.elapsed() < CROWD_PATIENCE => {
-                    tokio::time::sleep(CROWD_PAUSE).await;
+                Err(error)
+                    if wire::is_crowded(&error) && began.elapsed() < wire::CROWD_PATIENCE =>
+                {
+                    tokio::time::sleep(wire::CROWD_PAUSE).await;
                 }
                 Err(error) => return Err(error),
             }

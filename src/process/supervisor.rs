@@ -169,6 +169,8 @@ impl Supervisor {
             }
             Request::Probe => self.probe(),
             Request::Prepare(sealed) => {
+                // A path may hang. What has been found out is not to wait for it.
+                self.send_reports()?;
                 // What is wrong with it is told to the step that wants it.
                 self.workshop.prepare(Some(sealed), &Limits::NONE).ok();
                 Ok(())

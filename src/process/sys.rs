@@ -5,7 +5,7 @@
 
 #![expect(
     unsafe_code,
-    reason = "fork, wait4, signalfd, sigaction, close_range and kill(-1) have no safe wrapper"
+    reason = "fork, wait4, signalfd, sigaction, close_range, kill(-1) and sched_setattr have no safe wrapper"
 )]
 
 use std::io;
@@ -214,8 +214,8 @@ pub(super) fn rlimit(resource: libc::__rlimit_resource_t) -> Option<libc::rlimit
 
 /// Lets this process run soon after it wakes, for a short while, whatever else wants to; what it forks is
 /// scheduled as ever. Since Linux 6.12, where the scheduler takes requests for a length of slices; of the
-/// others nothing is asked. True where the kernel took it.
-pub(super) fn ask_for_short_slices() -> bool {
+/// others nothing is asked.
+pub(super) fn ask_for_short_slices() {
     /// The shortest there is, in nanoseconds.
     const SLICE: u64 = 100_000;
     // SAFETY: sched_getscheduler and getpriority take no pointers.
@@ -227,7 +227,7 @@ pub(super) fn ask_for_short_slices() -> bool {
     };
     // Somebody has chosen otherwise, which the fork would undo.
     if policy != libc::SCHED_OTHER || nice < 0 {
-        return false;
+        return;
     }
     let wanted = libc::sched_attr {
         // With no more fields than the first kernel had that knew the call.
@@ -241,8 +241,7 @@ pub(super) fn ask_for_short_slices() -> bool {
         sched_period: 0,
     };
     // SAFETY: the kernel reads `size` bytes of a live value, and 0 is this process.
-    let result = unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const wanted, 0) };
-    result == 0
+    unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const wanted, 0) };
 }
 
 /// The raw number of an owned descriptor, for tables that a child reads.

@@ -35,6 +35,11 @@ const MAX_FDS: usize = 4;
 
 const READ_SIZE: usize = 16 * 1024;
 
+/// Descriptors on their way count for all processes of a user together, against the limit of files of the one that
+/// sends. Where that is low and others send too, it passes as soon as they arrive.
+pub(super) const CROWD_PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const CROWD_PAUSE: Duration = Duration::from_millis(1);
+
 /// What obs orders without further data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Command {
@@ -364,4 +369,9 @@ pub(super) fn send(socket: impl AsFd, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> i
         )
     })?;
     Ok(sent)
+}
+
+/// True where so many descriptors are on their way that no more can be sent now.
+pub(super) fn is_crowded(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ETOOMANYREFS)
 }

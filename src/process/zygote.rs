@@ -12,7 +12,7 @@ use std::io;
 use std::io::IoSliceMut;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::net::{
@@ -92,6 +92,8 @@ pub struct Zygote {
     pub(super) inherited: HashSet<Pid>,
     /// obs's end of the first supervisor's socket.
     pub(super) first: OwnedFd,
+    /// The first supervisor, once it is known to live.
+    pub(super) first_pid: Option<Pid>,
     /// The first supervisor has been asked for a trial.
     pub(super) is_probing: bool,
 }
@@ -117,14 +119,13 @@ impl Zygote {
         drop(theirs);
         // If the zygote is killed, what it had adopted comes here instead of going to init.
         set_child_subreaper(Some(obs))?;
-        let question = Ask::Supervisor.encode(FIRST_TAG);
-        // One that died already is told of where its answer is waited for.
-        wire::send(&ours, &question, &[its.as_fd()]).ok();
+        ask_for_first(&ours, &its)?;
         Ok(Self {
             socket: ours,
             pid,
             inherited,
             first,
+            first_pid: None,
             is_probing: false,
         })
     }
@@ -139,7 +140,25 @@ impl Zygote {
     ///
     /// # Errors
     /// Why there is none.
-    pub(super) fn first_supervisor(&self) -> io::Result<Pid> {
+    pub(super) fn wait_for_first(&mut self) -> io::Result<Pid> {
+        if let Some(pid) = self.first_pid {
+            return Ok(pid);
+        }
+        let pid = self.first_answer()?;
+        self.first_pid = Some(pid);
+        Ok(pid)
+    }
+
+    /// Waits until the helper processes live. A launcher does so too, but needs a runtime first, which fails in
+    /// its own way where little is left to fail with.
+    ///
+    /// # Errors
+    /// Why they do not.
+    pub fn wait(&mut self) -> io::Result<()> {
+        self.wait_for_first().map(drop)
+    }
+
+    fn first_answer(&self) -> io::Result<Pid> {
         if !wait::one(&self.socket, Some(ASK_PATIENCE))? {
             return Err(io::ErrorKind::TimedOut.into());
         }
@@ -151,6 +170,24 @@ impl Zygote {
             Ok((_, 0)) | Err(Errno::CONNRESET) => Err(why_it_ended(self.pid)),
             Ok(_) => supervisor_of(split(answer).1),
             Err(errno) => Err(errno.into()),
+        }
+    }
+}
+
+/// Asks for the first supervisor, which gets `its` end of its socket.
+fn ask_for_first(zygote: &OwnedFd, its: &OwnedFd) -> io::Result<()> {
+    let question = Ask::Supervisor.encode(FIRST_TAG);
+    let began = Instant::now();
+    loop {
+        match wire::send(zygote, &question, &[its.as_fd()]) {
+            Err(error) if wire::is_crowded(&error) && began.elapsed() < wire::CROWD_PATIENCE => {
+                std::thread::sleep(wire::CROWD_PAUSE);
+            }
+            // It has died, of which is told where its answer is waited for.
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EPIPE | libc::ECONNRESET)) => {
+                return Ok(());
+            }
+            outcome => return outcome.map(drop),
         }
     }
 }
@@ -329,7 +366,11 @@ impl Nest {
                 self.waiting.push((tag, pid));
                 self.looks = CLEAN_LOOKS;
             }
-            ((_, Ask::Supervisor), None) => {}
+            // The descriptor got lost on its way: there was no room for it here.
+            ((tag, Ask::Supervisor), None) => {
+                let answer = pair(tag, -libc::EMFILE);
+                send(&self.socket, &answer, SendFlags::NOSIGNAL).ok();
+            }
         }
     }
 }

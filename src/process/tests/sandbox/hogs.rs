@@ -63,10 +63,15 @@ isolated! {
             let mut crowd = Vec::new();
             let exit = with(launcher, spec, async |_| {
                 until("it is up", || up.exists()).await;
-                for _ in 0..64 {
-                    crowd.push(std::process::Command::new("sleep").arg("1000").spawn().unwrap());
-                }
-                until("it was stopped and went on", || went_on.exists()).await;
+                // Others' processes may end meanwhile.
+                until("it was stopped and went on", || {
+                    if crowd.len() < 1000 {
+                        let other = std::process::Command::new("sleep").arg("1000").spawn();
+                        crowd.push(other.unwrap());
+                    }
+                    went_on.exists()
+                })
+                .await;
             })
             .await;
             for mut other in crowd {
