@@ -7,7 +7,7 @@ use super::args::{Sandbox, SandboxArgs};
 use super::error::{CommandError, Kind};
 use super::printer::Printer;
 use crate::model::SandboxMode;
-use crate::process::Launcher;
+use crate::process::{Launcher, ProcessError};
 use crate::runtime::{BaseEnvironment, SandboxPolicy};
 use crate::skill::Skill;
 
@@ -59,9 +59,8 @@ pub(super) async fn assure<'s>(
              permissions such as `fs.read:.` or another `--workspace` do",
         );
     }
-    let enforceable = launcher.probe().await.map_err(|error| {
-        CommandError::with_source(Kind::Unavailable, "can't try what can be enforced", &error)
-    })?;
+    let probed = launcher.probe().await;
+    let enforceable = probed.map_err(|error| no_trial(&error))?;
     let mut missing: Vec<String> = native
         .iter()
         .flat_map(|skill| enforceable.missing(&policy.needs(skill)))
@@ -79,4 +78,9 @@ pub(super) async fn assure<'s>(
     let message = format!("this machine can't confine the plan's skills: {missing}");
     Err(CommandError::new(Kind::Unavailable, message)
         .hint("nothing was run; `--sandbox best-effort` runs with what can be enforced"))
+}
+
+/// Says that what this machine can enforce is not known.
+pub(super) fn no_trial(error: &ProcessError) -> CommandError {
+    CommandError::with_source(Kind::Unavailable, "can't try what can be enforced", error)
 }

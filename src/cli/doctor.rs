@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use serde_json::json;
 
 use super::args::ListFormat;
+use super::confine::no_trial;
 use super::error::{CommandError, Kind};
+use super::execution::no_helper;
 use super::printer::Printer;
 use super::{Outcome, exit_code};
 use crate::model::json_pretty;
@@ -13,20 +15,14 @@ use crate::process::{Enforceable, Launcher, RunClock, Zygote};
 
 /// Tries every layer and prints what came of it.
 pub(super) fn doctor(format: ListFormat, printer: &Printer) -> Outcome {
-    let unavailable = |what: &str, error: &dyn std::error::Error| {
-        CommandError::with_source(Kind::Unavailable, what, error)
-    };
-    let zygote =
-        Zygote::start().map_err(|error| unavailable("can't start the helper process", &error))?;
+    let zygote = Zygote::start().map_err(|error| no_helper(&error))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| CommandError::with_source(Kind::Fault, "can't start tokio", &error))?;
     let enforceable = runtime.block_on(async {
-        let launcher = Launcher::new(zygote, RunClock::new())
-            .map_err(|error| unavailable("can't start the helper process", &error))?;
-        let probed = launcher.probe().await;
-        probed.map_err(|error| unavailable("can't try what can be enforced", &error))
+        let launcher = Launcher::new(zygote, RunClock::new()).map_err(|error| no_helper(&error))?;
+        launcher.probe().await.map_err(|error| no_trial(&error))
     })?;
     match format {
         ListFormat::Table => printer.data(table(&enforceable)),

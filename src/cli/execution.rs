@@ -29,17 +29,18 @@ const STUCK_REPORT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Starts the zygote. The first thing that a verb does which runs skills, while this process is small
 /// and single-threaded: see `process`. What obs ignores from then on, skills don't. What this machine can
-/// enforce is found out while the plan is proven, where that will be asked.
-pub(super) fn start_zygote(sandbox: &SandboxArgs, will_run: bool) -> Result<Zygote, CommandError> {
+/// enforce is found out while the plan is proven.
+pub(super) fn start_zygote(sandbox: &SandboxArgs) -> Result<Zygote, CommandError> {
     let mut zygote = Zygote::start().map_err(|error| no_helper(&error))?;
-    if will_run && sandbox.sandbox != Sandbox::Off {
+    if sandbox.sandbox != Sandbox::Off {
         zygote.probe_ahead();
     }
     ignore_file_size_signal();
     Ok(zygote)
 }
 
-fn no_helper(error: &io::Error) -> CommandError {
+/// Says that no helper process can be had.
+pub(super) fn no_helper(error: &io::Error) -> CommandError {
     CommandError::with_source(Kind::Unavailable, "can't start the helper process", error)
 }
 

@@ -25,7 +25,9 @@ const LONG_PLAN_BYTES: usize = 64 * 1024;
 
 /// Runs the verb.
 pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> Outcome {
-    let zygote = start_zygote(&args.sandbox, !args.dry_run)?;
+    // A rehearsal starts nothing.
+    let zygote = (!args.dry_run).then(|| start_zygote(&args.sandbox));
+    let zygote = zygote.transpose()?;
     let environment = BaseEnvironment::of_this_process();
     let workspace = roots::workspace(args.place.workspace.as_deref())?;
     let mut loaded = match Source::read(&args.plan, args.max_plan_size) {
@@ -57,10 +59,10 @@ pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> Outco
     }
     say_warnings(&loaded, printer);
     check_names(args, &plan)?;
-    if args.dry_run {
+    let Some(zygote) = zygote else {
         let subject = subject(&plan, &proof.skills, &loaded, &workspace, args);
         return rehearse(args, state, &subject, base.as_ref(), printer);
-    }
+    };
     let execution = Execution {
         approver: Arc::new(TerminalApprover::new(args)),
         plan,

@@ -61,7 +61,7 @@ pub(super) fn validate(args: &ValidateArgs, printer: &Printer) -> Outcome {
         }
     }
     drop(findings);
-    // A long plan is a million small pieces, and the process is about to give all of them back at once.
+    // A long plan is very many small pieces, and the process is about to give all of them back at once.
     std::mem::forget(checked);
     Ok(code)
 }

@@ -52,7 +52,7 @@ impl Nursery {
     /// # Errors
     /// Why one of the two did not start.
     pub(super) fn new(mut zygote: Zygote) -> io::Result<(Self, Pid, OwnedFd)> {
-        let first = zygote.wait_for_first()?;
+        let first = zygote.wait()?;
         rustix::io::ioctl_fionbio(&zygote.first, true)?;
         rustix::io::ioctl_fionbio(&zygote.socket, true)?;
         // tokio only watches the descriptor; that it carries messages and no stream is ours to know.
@@ -111,7 +111,6 @@ impl Nursery {
     /// Waits until the zygote, which is dismissed, and all supervisors are gone, and reaps it: in a
     /// container nobody else may.
     pub(super) fn close(&self) {
-        self.dismiss();
         let Ok(pidfd) = pidfd_open(self.zygote, PidfdFlags::empty()) else {
             return;
         };

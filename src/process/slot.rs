@@ -55,7 +55,8 @@ pub(super) enum Fit {
 pub(super) struct Slot {
     orders: mpsc::UnboundedSender<Order>,
     socket: Arc<UnixStream>,
-    /// That of the last step, or of the one that it is ready for. Its filter is the supervisor's own from then on, and its rules are at hand.
+    /// That of the last step, or of the one that it is ready for. Its filter is the supervisor's own from then
+    /// on, and its rules are at hand.
     confinement: Option<Arc<Confinement>>,
 }
 

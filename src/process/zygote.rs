@@ -136,26 +136,18 @@ impl Zygote {
         self.is_probing = wire::send(&self.first, &wire::encode_probe(), &[]).is_ok();
     }
 
-    /// Waits until the first supervisor lives.
+    /// Waits until the first supervisor lives, and gives its pid. A launcher does so too, but needs a runtime
+    /// first, which fails in its own way where little is left to fail with.
     ///
     /// # Errors
     /// Why there is none.
-    pub(super) fn wait_for_first(&mut self) -> io::Result<Pid> {
+    pub fn wait(&mut self) -> io::Result<Pid> {
         if let Some(pid) = self.first_pid {
             return Ok(pid);
         }
         let pid = self.first_answer()?;
         self.first_pid = Some(pid);
         Ok(pid)
-    }
-
-    /// Waits until the helper processes live. A launcher does so too, but needs a runtime first, which fails in
-    /// its own way where little is left to fail with.
-    ///
-    /// # Errors
-    /// Why they do not.
-    pub fn wait(&mut self) -> io::Result<()> {
-        self.wait_for_first().map(drop)
     }
 
     fn first_answer(&self) -> io::Result<Pid> {

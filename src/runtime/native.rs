@@ -23,7 +23,7 @@ use super::scratch::{RunDirs, Scratch};
 use super::{RuntimeError, SkillExecutor, StepControl};
 use crate::event::{EventSender, RunEvent};
 use crate::model::{ErrorCode, ExecutionRequest, ExecutionResult, ExecutionStatus, SandboxReport};
-use crate::process::{Launcher, ProcessError, ProcessEvent, ProcessExit, ProcessSpec};
+use crate::process::{Confinement, Launcher, ProcessError, ProcessEvent, ProcessExit, ProcessSpec};
 use crate::skill::{Body, Builtin, Native, PathBase, Permission, Places, Program, Skill};
 
 /// Runs skills natively.
@@ -121,13 +121,22 @@ impl<'r> NativeExecutor<'r> {
             scratch: scratch.path(),
             run_dir: None,
         };
-        let confinement = self.confinements.get(skill_id, scratch.path(), || {
-            self.policy.confinement(skill, native, &ground)
-        });
-        if let Some(confinement) = confinement {
+        if let Some(confinement) = self.confinement(skill, native, &ground) {
             self.launcher.prepare_ahead(&confinement);
         }
         self.dirs.put_back(scratch);
+    }
+
+    /// The very same object for all steps of a skill that share a directory, as long as it is fresh.
+    fn confinement(
+        &self,
+        skill: &Skill,
+        native: &Native,
+        ground: &StepGround<'_>,
+    ) -> Option<Arc<Confinement>> {
+        let make = || self.policy.confinement(skill, native, ground);
+        self.confinements
+            .get(skill.id.as_str(), ground.scratch, make)
     }
 
     fn loaded(&self, id: &str) -> Option<Loaded> {
@@ -277,9 +286,7 @@ impl<'r> NativeExecutor<'r> {
             stdin: execution.stdin.stdin_bytes(arguments),
             max_output_bytes: max_output_bytes(skill),
             grace: control.grace,
-            confinement: self.confinements.get(&request.skill_id, scratch, || {
-                self.policy.confinement(skill, native, &ground)
-            }),
+            confinement: self.confinement(skill, native, &ground),
             limits: self.policy.limits(skill),
             secrets: self.environment.secrets(skill),
         })

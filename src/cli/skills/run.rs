@@ -24,7 +24,7 @@ use crate::skill::Skill;
 
 /// Runs the skill.
 pub(super) fn run(args: SkillRunArgs, printer: &Printer) -> Outcome {
-    let zygote = start_zygote(&args.sandbox, true)?;
+    let zygote = start_zygote(&args.sandbox)?;
     let (registry, skill) = super::find(&args.skill, &args.roots)?;
     let properties = skill.manifest.input_schema.as_ref();
     let properties = properties.and_then(|schema| schema.get("properties"));

@@ -36,6 +36,7 @@ isolated! {
     fn a_trial_ahead_of_time_says_what_a_later_one_says() {
         let mut zygote = Zygote::start().unwrap();
         zygote.probe_ahead();
+        assert!(zygote.is_probing);
         room_of(zygote, SHORT_LEEWAY, async |launcher| {
             let ahead = launcher.probe().await.unwrap();
             assert_eq!(ahead, launcher.probe().await.unwrap());
