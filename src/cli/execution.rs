@@ -31,10 +31,13 @@ const STUCK_REPORT_PATIENCE: Duration = Duration::from_secs(2);
 /// and single-threaded: see `process`. What obs ignores from then on, skills don't. What this machine can
 /// enforce is found out while the plan is proven.
 pub(super) fn start_zygote(sandbox: &SandboxArgs) -> Result<Zygote, CommandError> {
-    let mut zygote = Zygote::start().map_err(|error| no_helper(&error))?;
-    if sandbox.sandbox != Sandbox::Off {
+    let zygote = if sandbox.sandbox == Sandbox::Off {
+        Zygote::start_unconfined().map_err(|error| no_helper(&error))?
+    } else {
+        let mut zygote = Zygote::start().map_err(|error| no_helper(&error))?;
         zygote.probe_ahead();
-    }
+        zygote
+    };
     ignore_file_size_signal();
     Ok(zygote)
 }

@@ -18,7 +18,7 @@ use super::exit::StartStage;
 use super::limits::{LimitBreach, Limits, Watch};
 use super::sandbox::{Applied, Workshop, try_layers};
 use super::sys::{self, Waited};
-use super::tree::{Domain, Witness};
+use super::tree::{Domain, DomainRules, Witness};
 use super::usage::TreeUsage;
 use super::wait;
 use super::wire::{self, Command, Inbox, Report, Request, Start};
@@ -36,7 +36,7 @@ const REAP_AT_ONCE: usize = 256;
 
 /// The life of a supervisor, right after its fork. Returns when obs's end of `socket` is closed and
 /// no process is left.
-pub(super) fn live(socket: OwnedFd, witness: Witness, scoped: bool) -> io::Result<()> {
+pub(super) fn live(socket: OwnedFd, witness: Witness, rules: DomainRules) -> io::Result<()> {
     let socket = sys::keep_only(socket)?;
     set_child_subreaper(Some(getpid()))?;
     set_name(c"obs-super")?;
@@ -45,7 +45,7 @@ pub(super) fn live(socket: OwnedFd, witness: Witness, scoped: bool) -> io::Resul
     sys::ask_for_short_slices();
     let mut supervisor = Supervisor {
         signals: sys::child_signals()?,
-        domain: Domain::enter(witness, scoped),
+        domain: Domain::enter(witness, rules),
         spawner: Spawner::new(),
         workshop: Workshop::new(),
         inbox: Inbox::default(),

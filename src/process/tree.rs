@@ -9,7 +9,8 @@
 use std::os::fd::OwnedFd;
 
 use landlock::{
-    CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, Scope,
+    AccessFs, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreated,
+    RulesetCreatedAttr, Scope,
 };
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, getpid, getppid, test_kill_process};
@@ -26,6 +27,22 @@ pub(super) struct Witness {
     pub(super) obs: Pid,
 }
 
+/// What the domain of a supervisor restricts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DomainRules {
+    /// There is no domain, as on a kernel without signal scopes.
+    #[cfg(test)]
+    None,
+    /// Signals to the outside. For `--sandbox off`: a domain that handles any access to files also denies mounts.
+    Signals,
+    /// The same, and it can hold domains that grant `Refer`.
+    ///
+    /// A layer that does not handle `Refer` denies it to every layer inside that restricts files: renames and
+    /// links between two directories would fail with EXDEV in every confined skill. So this layer grants it on
+    /// `/`; the layers inside still decide.
+    SignalsAndRefer,
+}
+
 /// What this process knows about the reach of its signals.
 #[derive(Debug)]
 pub(super) struct Domain {
@@ -37,11 +54,11 @@ pub(super) struct Domain {
 }
 
 impl Domain {
-    /// Enters a domain of its own, where the kernel has such domains and `wanted` is true.
-    pub(super) fn enter(witness: Witness, wanted: bool) -> Self {
-        let entered = wanted && rules().is_some_and(|rules| rules.restrict_self().is_ok());
+    /// Enters a domain of its own, if the kernel has such domains.
+    pub(super) fn enter(witness: Witness, wanted: DomainRules) -> Self {
+        let entered = ruleset(wanted).is_some_and(|rules| rules.restrict_self().is_ok());
         let skill_rules = if entered {
-            rules().and_then(Option::<OwnedFd>::from)
+            ruleset(wanted).and_then(Option::<OwnedFd>::from)
         } else {
             None
         };
@@ -104,15 +121,22 @@ impl Domain {
     }
 }
 
-/// Rules that forbid nothing but signals to the outside. None where the kernel has no such thing
-/// (before ABI 6).
-fn rules() -> Option<RulesetCreated> {
+/// The rules of a domain that scopes signals. None if the kernel has no such scope (before ABI 6).
+fn ruleset(wanted: DomainRules) -> Option<RulesetCreated> {
     let rules = Ruleset::default()
         .set_compatibility(CompatLevel::HardRequirement)
         .scope(Scope::Signal)
-        .ok()?
-        .create()
         .ok()?;
+    let rules = match wanted {
+        #[cfg(test)]
+        DomainRules::None => return None,
+        DomainRules::Signals => rules.create().ok()?,
+        DomainRules::SignalsAndRefer => {
+            let everywhere = PathBeneath::new(PathFd::new("/").ok()?, AccessFs::Refer);
+            let rules = rules.handle_access(AccessFs::Refer).ok()?;
+            rules.create().ok()?.add_rule(everywhere).ok()?
+        }
+    };
     // A signal to everybody is refused by everybody outside: no news for the audit log (ABI 7).
     rules
         .set_compatibility(CompatLevel::BestEffort)

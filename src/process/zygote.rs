@@ -26,7 +26,7 @@ use rustix::thread::set_name;
 
 use super::supervisor;
 use super::sys::{self, Forked, Waited};
-use super::tree::Witness;
+use super::tree::{DomainRules, Witness};
 use super::{wait, walk, wire};
 
 /// How long the zygote waits between two looks for orphans.
@@ -102,18 +102,22 @@ impl Zygote {
     /// Forks the zygote. To be called first thing in `main`: while there is one thread, before
     /// anything large is read and before an async runtime exists. That it lives is not waited for.
     pub fn start() -> io::Result<Self> {
-        Self::start_with(true)
+        Self::start_with(DomainRules::SignalsAndRefer)
     }
 
-    /// Like [`Zygote::start`]; with `scoped` false its supervisors act as on a kernel without
-    /// signal scopes.
-    pub(super) fn start_with(scoped: bool) -> io::Result<Self> {
+    /// Like [`Zygote::start`], for skills that are not confined: they may mount.
+    pub fn start_unconfined() -> io::Result<Self> {
+        Self::start_with(DomainRules::Signals)
+    }
+
+    /// Like [`Zygote::start`]; its supervisors enter a domain with these rules.
+    pub(super) fn start_with(rules: DomainRules) -> io::Result<Self> {
         let obs = getpid();
         let inherited = walk::own_children().into_iter().collect();
         let (ours, theirs) = pair_of_sockets(SocketType::SEQPACKET)?;
         let (first, its) = pair_of_sockets(SocketType::STREAM)?;
         let pid = match sys::fork()? {
-            Forked::Child => sys::live_forked(|| live(theirs, obs, scoped)),
+            Forked::Child => sys::live_forked(|| live(theirs, obs, rules)),
             Forked::Parent(pid) => pid,
         };
         drop(theirs);
@@ -207,7 +211,7 @@ fn why_it_ended(pid: Pid) -> io::Error {
 }
 
 /// The life of the zygote, right after its fork.
-fn live(socket: OwnedFd, obs: Pid, scoped: bool) -> io::Result<()> {
+fn live(socket: OwnedFd, obs: Pid, rules: DomainRules) -> io::Result<()> {
     sys::block_all_signals()?;
     sys::reset_signal_actions();
     // obs's hook may touch its terminal; a helper has none.
@@ -225,7 +229,7 @@ fn live(socket: OwnedFd, obs: Pid, scoped: bool) -> io::Result<()> {
             zygote: getpid(),
             obs,
         },
-        scoped,
+        rules,
         supervisors: HashSet::new(),
         waiting: Vec::new(),
         looks: 0,
@@ -238,7 +242,7 @@ struct Nest {
     socket: OwnedFd,
     signals: OwnedFd,
     witness: Witness,
-    scoped: bool,
+    rules: DomainRules,
     supervisors: HashSet<Pid>,
     /// Tags of those who want to know that a supervisor and its orphans are gone.
     waiting: Vec<(u32, i32)>,
@@ -343,8 +347,8 @@ impl Nest {
             ((tag, Ask::Supervisor), Some(fd)) => {
                 let value = match sys::fork() {
                     Ok(Forked::Child) => {
-                        let (witness, scoped) = (self.witness, self.scoped);
-                        sys::live_forked(|| supervisor::live(fd, witness, scoped))
+                        let (witness, rules) = (self.witness, self.rules);
+                        sys::live_forked(|| supervisor::live(fd, witness, rules))
                     }
                     Ok(Forked::Parent(pid)) => {
                         self.supervisors.insert(pid);

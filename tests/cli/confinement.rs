@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::support::processes::marked;
-use crate::support::{Case, confines, has, wait_for};
+use crate::support::{Case, confines, has, skip, wait_for};
 
 /// A skill that runs `script` with the given permissions.
 fn skill(script: &str, more: &str) -> Case {
@@ -62,6 +62,48 @@ fn permissions_widen_it_and_off_opens_it() {
         "{}",
         output.whole()
     );
+}
+
+#[test]
+fn files_move_and_are_linked_between_directories_that_a_skill_may_write() {
+    let script = "for base in \"$TMPDIR\" out \"$OBS_RUN_DIR\"; do (cd \"$base\" && mkdir a b && echo 1 > a/x && \
+                  ln a/x b/linked && mv a/x b/moved && mkdir a/d && mv a/d b/d && cat b/linked b/moved) || exit 1; done";
+    let permissions = "permissions: [\"fs.write:out\", \"fs.write:$RUN_DIR\"]\n";
+    for sandbox in ["require", "best-effort", "off"] {
+        if sandbox == "require"
+            && !confines(
+                "confinement::files_move_and_are_linked_between_directories_that_a_skill_may_write",
+            )
+        {
+            continue;
+        }
+        let case = skill(script, permissions);
+        let output = case
+            .run(&["run", "plan.yaml", "--sandbox", sandbox, "--print", "probe"])
+            .expect_code(0);
+        assert_eq!(output.stdout(), "1\n1\n1\n1\n1\n1\n", "{sandbox}");
+    }
+}
+
+#[test]
+fn without_a_sandbox_a_skill_of_root_may_mount() {
+    let test = "confinement::without_a_sandbox_a_skill_of_root_may_mount";
+    if !has("unshare", test) || !has("mount", test) {
+        return;
+    }
+    let mount = "mkdir m && unshare --mount sh -c 'mount -t tmpfs none m && touch m/x && ls m'";
+    let may = std::process::Command::new("unshare")
+        .args(["--mount", "true"])
+        .status();
+    if !may.is_ok_and(|status| status.success()) {
+        skip(test, "the right to mount");
+        return;
+    }
+    let case = skill(mount, "");
+    let output = case
+        .run(&["run", "plan.yaml", "--sandbox", "off", "--print", "probe"])
+        .expect_code(0);
+    assert_eq!(output.stdout(), "x\n");
 }
 
 #[test]

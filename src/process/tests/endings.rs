@@ -42,8 +42,8 @@ isolated! {
 
 isolated! {
     fn sigterm_lets_a_tree_tidy_up() {
-        for scoped in [true, false] {
-            room_with(scoped, SHORT_LEEWAY, async |launcher| {
+        for rules in [DomainRules::SignalsAndRefer, DomainRules::None] {
+            room_with(rules, SHORT_LEEWAY, async |launcher| {
                 let text = "trap 'echo bye; exit 3' TERM; echo ready; while :; do sleep 0.05; done";
                 let mut spec = script(text);
                 spec.grace = PATIENCE;
@@ -97,7 +97,7 @@ isolated! {
 
 isolated! {
     fn what_ends_by_itself_right_after_its_leader_is_left_alone() {
-        room_with(true, PATIENCE, async |launcher| {
+        room_with(DomainRules::SignalsAndRefer, PATIENCE, async |launcher| {
             let exit = simply(launcher, script("( sleep 0.1; echo late ) & echo early")).await.unwrap();
             assert_eq!(exit.stdout, b"early\nlate\n");
             assert!(!exit.survivors_ended);

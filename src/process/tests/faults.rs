@@ -1,7 +1,7 @@
 //! Whoever is killed on the way, nothing stays.
 
 use super::super::sys::{self, Forked};
-use super::super::tree::{Domain, Witness};
+use super::super::tree::{Domain, DomainRules, Witness};
 use super::*;
 use rustix::process::{WaitOptions, getpid, waitpid};
 
@@ -192,21 +192,21 @@ fn has_signal_scopes() -> bool {
         zygote: getpid(),
         obs: getpid(),
     };
-    forked(|| Domain::enter(here, true).guard()) == Some(0)
+    forked(|| Domain::enter(here, DomainRules::Signals).guard()) == Some(0)
 }
 
 isolated! {
     fn the_guard_refuses_outside_of_a_domain() {
         let here = Witness { zygote: getpid(), obs: getpid() };
         assert_eq!(forked(|| Domain::pretend(here).guard()), Some(1));
-        assert_eq!(forked(|| Domain::enter(here, false).guard()), Some(1));
+        assert_eq!(forked(|| Domain::enter(here, DomainRules::None).guard()), Some(1));
         // This machine's CI has signal scopes; where there are none, the guard always refuses.
         if has_signal_scopes() {
             let stranger = Pid::INIT;
             let elsewhere = Witness { zygote: stranger, obs: stranger };
-            assert_eq!(forked(|| Domain::enter(elsewhere, true).guard()), Some(1));
+            assert_eq!(forked(|| Domain::enter(elsewhere, DomainRules::Signals).guard()), Some(1));
             let obs_only = Witness { zygote: stranger, ..here };
-            assert_eq!(forked(|| Domain::enter(obs_only, true).guard()), Some(0));
+            assert_eq!(forked(|| Domain::enter(obs_only, DomainRules::Signals).guard()), Some(0));
         }
     }
 }

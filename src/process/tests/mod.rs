@@ -27,6 +27,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::watch;
 
+use super::tree::DomainRules;
 use super::*;
 
 /// The test that this process is to run; set in processes that tests start.
@@ -111,17 +112,21 @@ fn ended(child: &mut Child, patience: Duration) -> Option<std::process::ExitStat
 
 /// Runs `scenario` with a launcher as obs makes it.
 pub(super) fn room(scenario: impl AsyncFnOnce(&Launcher)) {
-    room_with(true, SHORT_LEEWAY, scenario);
+    room_with(DomainRules::SignalsAndRefer, SHORT_LEEWAY, scenario);
 }
 
 /// Like [`room`], as on a kernel without signal scopes.
 pub(super) fn room_without_scopes(scenario: impl AsyncFnOnce(&Launcher)) {
-    room_with(false, SHORT_LEEWAY, scenario);
+    room_with(DomainRules::None, SHORT_LEEWAY, scenario);
 }
 
 /// Like [`room`], with another leeway for survivors.
-pub(super) fn room_with(scoped: bool, leeway: Duration, scenario: impl AsyncFnOnce(&Launcher)) {
-    room_of(Zygote::start_with(scoped).unwrap(), leeway, scenario);
+pub(super) fn room_with(
+    rules: DomainRules,
+    leeway: Duration,
+    scenario: impl AsyncFnOnce(&Launcher),
+) {
+    room_of(Zygote::start_with(rules).unwrap(), leeway, scenario);
 }
 
 /// Like [`room`], with helpers that are there already.

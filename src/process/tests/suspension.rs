@@ -8,8 +8,8 @@ fn states(mark: &str) -> Vec<char> {
 
 isolated! {
     fn trees_stop_and_go_on() {
-        for scoped in [true, false] {
-            room_with(scoped, SHORT_LEEWAY, async |launcher| {
+        for rules in [DomainRules::Signals, DomainRules::None] {
+            room_with(rules, SHORT_LEEWAY, async |launcher| {
                 let mut spec = script(STUBBORN);
                 let mark = marked(&mut spec);
                 let exit = with(launcher, spec, async |stop| {
@@ -30,8 +30,8 @@ isolated! {
 
 isolated! {
     fn a_stopped_tree_acts_on_sigterm() {
-        for scoped in [true, false] {
-            room_with(scoped, SHORT_LEEWAY, async |launcher| {
+        for rules in [DomainRules::Signals, DomainRules::None] {
+            room_with(rules, SHORT_LEEWAY, async |launcher| {
                 let mut spec = script("trap 'exit 3' TERM; while :; do sleep 0.05; done");
                 spec.grace = PATIENCE;
                 let mark = marked(&mut spec);

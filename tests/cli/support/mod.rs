@@ -53,7 +53,8 @@ pub(crate) fn confines(test: &str) -> bool {
     confines
 }
 
-fn skip(test: &str, needs: &str) {
+/// Says by name what is skipped.
+pub(crate) fn skip(test: &str, needs: &str) {
     say(&format!("skipped: {test} (needs {needs})\n"));
 }
 

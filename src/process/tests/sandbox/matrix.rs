@@ -72,6 +72,38 @@ fn attempts(arena: &Arena, ports: [u16; 2]) -> Vec<(&'static str, Vec<String>, E
             Denied,
         ),
         (
+            "rename into another directory of one grant",
+            own(&["rename", &path("scratch/moved"), &path("scratch/dir/moved")]),
+            Allowed,
+        ),
+        (
+            "hard link into another directory of one grant",
+            own(&[
+                "link",
+                &path("scratch/original"),
+                &path("scratch/dir/linked"),
+            ]),
+            Allowed,
+        ),
+        (
+            "hard link to where a file could be written",
+            own(&[
+                "link",
+                &path("workspace/source"),
+                &path("scratch/dir/source"),
+            ]),
+            Denied,
+        ),
+        (
+            "rename a file that may only be read",
+            own(&[
+                "rename",
+                &path("workspace/source"),
+                &path("scratch/dir/source"),
+            ]),
+            Denied,
+        ),
+        (
             "symlink out",
             own(&[
                 "symlink-make",
@@ -286,13 +318,18 @@ fn restore(arena: &Arena) {
         "scratch/set-id",
         "workspace/out/new",
         "scratch/new",
+        "scratch/dir/moved",
+        "scratch/dir/linked",
+        "scratch/dir/source",
     ];
     for name in remove {
         fs::remove_file(arena.path(name)).ok();
     }
     fs::remove_dir(arena.path("outside/made")).ok();
     for name in [
+        "workspace/source",
         "scratch/mine",
+        "scratch/moved",
         "outside/victim",
         "outside/unlink",
         "outside/mode",

@@ -39,7 +39,7 @@ impl Arena {
         for directory in [
             "workspace/out",
             "skill",
-            "scratch",
+            "scratch/dir",
             "outside/dir",
             "home/.ssh",
             "state",
@@ -58,6 +58,8 @@ impl Arena {
             "workspace/source",
             "workspace/out/mine",
             "scratch/mine",
+            "scratch/moved",
+            "scratch/original",
             "scratch/mine2",
         ] {
             fs::write(real.join(file), "canary\n").unwrap();
