@@ -37,6 +37,13 @@ pub(super) fn call(step: &ProvenStep) -> Result<[Entity; 2], String> {
     Ok([action, resource.map_err(|error| error.to_string())?])
 }
 
+/// The id without its last part. Dots separate the parts of an id without a slash; in one with a slash
+/// they belong to its parts, so that a skill below `deploy/` never leaves `deploy` by its name.
+fn namespace(id: &str) -> &str {
+    let parts = id.rsplit_once('/').or_else(|| id.rsplit_once('.'));
+    parts.map_or("", |(above, _)| above)
+}
+
 /// All of them together.
 pub(super) fn together(entities: Vec<Entity>) -> Result<Entities, String> {
     Entities::from_entities(entities, None).map_err(|error| error.to_string())
@@ -69,10 +76,7 @@ fn attributes(step: &ProvenStep) -> HashMap<String, RestrictedExpression> {
         )
     });
     let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
-    let namespace = step
-        .skill_id
-        .rsplit_once('/')
-        .map_or("", |(above, _)| above);
+    let namespace = namespace(&step.skill_id);
     let mut attributes = HashMap::from([
         ("id".to_owned(), text(&step.skill_id)),
         ("namespace".to_owned(), text(namespace)),
@@ -126,4 +130,24 @@ fn within(permissions: &[Permission]) -> BTreeSet<String> {
     let all = permissions.iter().filter_map(write_path).map(above);
     all.reduce(|one, other| one.intersection(&other).cloned().collect())
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::namespace;
+
+    #[test]
+    fn the_namespace_is_the_id_without_its_last_part() {
+        for (id, want) in [
+            ("core/fetch", "core"),
+            ("a/b/c", "a/b"),
+            ("mcp.his.query", "mcp.his"),
+            ("builtin.now", "builtin"),
+            ("deploy/push.v2", "deploy"),
+            ("v1.2/push", "v1.2"),
+            ("plain", ""),
+        ] {
+            assert_eq!(namespace(id), want, "{id}");
+        }
+    }
 }

@@ -1,8 +1,9 @@
 //! The gate: a step, an identity and policies to a decision.
 //!
 //! Invariant: what is not known yet never permits and never denies. A step whose arguments hold
-//! references is denied early only where the policies that look at nothing unknown do so by themselves;
-//! it is permitted early only where no other policy speaks of it.
+//! references is denied early only if the policies that look at nothing unknown do so by themselves;
+//! it is permitted early only if no other policy applies to it. A policy that looks at an argument that
+//! Cedar can't express is an error, which denies: it never decides as if the argument were absent.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -81,19 +82,35 @@ impl CedarGate {
 
     fn judge(&self, question: &PolicyQuestion<'_>) -> Result<Decision, String> {
         let (request, entities) = self.request(question)?;
-        if question.unknown.is_empty() {
+        let arguments = question.arguments;
+        let is_exact = value::find_inexpressible_entry(arguments).is_none();
+        if is_exact && question.unknown.is_empty() {
             return Ok(self.ask(&self.all, &request, &entities).decision(false));
         }
-        let (hanging, closed): (Vec<&Rule>, Vec<&Rule>) =
-            (self.rules.iter()).partition(|rule| rule.needs_any(&question.unknown));
-        let scopes = set_of(hanging.iter().filter_map(|rule| rule.scope()))?;
-        let in_scope = self.ask(&scopes, &request, &entities).permits;
-        let in_scope: BTreeSet<&str> = in_scope.iter().map(String::as_str).collect();
-        let speaks = |rule: &&&Rule| rule.scope().is_none() || in_scope.contains(&*rule.id);
-        let open: Vec<&Rule> = hanging.iter().filter(speaks).copied().collect();
-        let may_be_permitted = open.iter().any(|rule| !rule.is_forbid());
-        let closed = set_of(closed.iter().map(|rule| &rule.policy))?;
-        let decision = (self.ask(&closed, &request, &entities)).decision(may_be_permitted);
+        let looks_at = |rule: &Rule| rule.find_inexpressible(arguments).filter(|_| !is_exact);
+        let (partial, complete): (Vec<&Rule>, Vec<&Rule>) = self
+            .rules
+            .iter()
+            .partition(|rule| rule.needs_any(&question.unknown) || looks_at(rule).is_some());
+        let guards = set_of(partial.iter().filter_map(|rule| rule.guard()))?;
+        let guards = self.ask(&guards, &request, &entities);
+        let passed: BTreeSet<&str> = guards.permits.iter().map(String::as_str).collect();
+        let (mut errors, mut open) = (guards.errors, Vec::new());
+        for rule in partial {
+            if rule.guard().is_none() || passed.contains(&*rule.id) {
+                match looks_at(rule) {
+                    Some(inexpressible) => {
+                        errors.push((rule.id.clone(), inexpressible.to_string()));
+                    }
+                    None => open.push(rule),
+                }
+            }
+        }
+        let complete = set_of(complete.iter().map(|rule| &rule.policy))?;
+        let mut answer = self.ask(&complete, &request, &entities);
+        answer.errors.extend(errors);
+        answer.errors.sort();
+        let decision = answer.decision(open.iter().any(|rule| !rule.is_forbid()));
         Ok(match decision.ruling {
             Ruling::Permitted if !open.is_empty() => Decision::waits(),
             _ => decision,
@@ -145,7 +162,7 @@ impl CedarGate {
             ("step_index".to_owned(), number(question.index)),
             ("plan_steps".to_owned(), number(question.steps)),
         ];
-        // Where something is not known yet, who looks at the text is not asked.
+        // While an argument is unknown, no policy that looks at the text is evaluated.
         pairs.push(("arguments_json".to_owned(), text(&json(question.arguments))));
         Context::from_pairs(pairs).map_err(|error| error.to_string())
     }

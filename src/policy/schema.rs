@@ -1,8 +1,8 @@
 //! The installed skills as a Cedar schema.
 //!
-//! Invariant: what the schema says is required is there whenever a policy is asked. An argument of a type
-//! that Cedar does not have is left out, and an integer may be left out at run time, because it may be
-//! too big: it is optional, so that the validator makes a policy ask `has` first.
+//! Invariant: what the schema says is required is there whenever a policy is evaluated. A policy that
+//! looks at an argument that Cedar can't express is not evaluated, but an error; so a number is a Long
+//! here. An argument whose type may be one of several, or null, has no type here.
 
 use std::fmt::Write as _;
 
@@ -20,7 +20,9 @@ entity Tenant;
 entity User in [Tenant];
 
 // What is called, with what its manifest asks for. `risk_level` is the step's where that is higher.
-// `fs_write_within` holds every directory that all of `fs_write` lies in.
+// `fs_write_within` holds every directory that all of `fs_write` lies in. `namespace` is the id up to its last
+// `/`, or up to its last `.` if it has no `/`. A number that is no Long (a fraction, one beyond 64 bits) and a
+// null make a policy that looks at them an error, which denies.
 entity Skill, Tool = {
   id: String,
   namespace: String,
@@ -48,8 +50,8 @@ pub fn schema_text<'s>(skills: impl IntoIterator<Item = &'s Skill>) -> String {
         let arguments = skill.manifest.input_schema.as_ref();
         let arguments = arguments
             .and_then(|schema| type_of(schema, 0))
-            .filter(|typed| typed.name.starts_with('{'))
-            .map_or_else(|| "{}".to_owned(), |typed| typed.name);
+            .filter(|kind| kind.starts_with('{'))
+            .unwrap_or_else(|| "{}".to_owned());
         // Writing to a String can't fail.
         write!(
             text,
@@ -72,37 +74,20 @@ pub(super) fn resource_type(kind: StepType) -> &'static str {
     }
 }
 
-/// A type of Cedar, and whether every value that the JSON Schema accepts can be told in it.
-struct Typed {
-    name: String,
-    is_sure: bool,
-}
-
-fn type_of(schema: &Value, depth: usize) -> Option<Typed> {
+/// The type of Cedar for what the JSON Schema accepts.
+fn type_of(schema: &Value, depth: usize) -> Option<String> {
     if depth >= MAX_DEPTH {
         return None;
     }
-    let sure = |name: &str| {
-        Some(Typed {
-            name: name.to_owned(),
-            is_sure: true,
-        })
-    };
     match schema.get("type")?.as_str()? {
-        "string" => sure("String"),
-        "boolean" => sure("Bool"),
-        "integer" => Some(Typed {
-            name: "Long".to_owned(),
-            is_sure: false,
-        }),
+        "string" => Some("String".to_owned()),
+        "boolean" => Some("Bool".to_owned()),
+        "integer" | "number" => Some("Long".to_owned()),
         "array" if schema.get("prefixItems").is_none() => {
             let item = type_of(schema.get("items")?, depth + 1)?;
-            Some(Typed {
-                name: format!("Set<{}>", item.name),
-                is_sure: item.is_sure,
-            })
+            Some(format!("Set<{item}>"))
         }
-        "object" => sure(&record(schema, depth)),
+        "object" => Some(record(schema, depth)),
         _ => None,
     }
 }
@@ -116,13 +101,9 @@ fn record(schema: &Value, depth: usize) -> String {
         .into_iter()
         .flatten()
         .filter_map(|(name, schema)| {
-            let typed = type_of(schema, depth + 1)?;
-            let mark = if typed.is_sure && is_required(name) {
-                ""
-            } else {
-                "?"
-            };
-            Some(format!("{}{mark}: {}", quoted(name), typed.name))
+            let kind = type_of(schema, depth + 1)?;
+            let mark = if is_required(name) { "" } else { "?" };
+            Some(format!("{}{mark}: {kind}", quoted(name)))
         });
     format!("{{{}}}", fields.collect::<Vec<_>>().join(", "))
 }

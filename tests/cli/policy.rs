@@ -215,6 +215,141 @@ fn policies_are_tested_without_running_anything() {
     assert_eq!(calls(&case), "");
 }
 
+/// A skill with arguments of any type, and the example of plans/README.md with one more policy.
+fn paying() -> Case {
+    let readme = include_str!("../../plans/README.md");
+    let example = readme.split("```cedar\n").nth(1).unwrap();
+    let example = example.split("```").next().unwrap();
+    let more = "permit (principal, action, resource);\n@id(\"not to prod\") forbid (principal, action, resource) \
+                when { context.arguments has hosts && context.arguments.hosts.contains(\"prod\") };\n";
+    Case::new()
+        .sh_skill("shop/pay", "echo pay >> calls; echo 1", "")
+        .sh_skill("shop/gives", "cat \"$OBS_WORKSPACE/given\"", "")
+        .file("limit.cedar", format!("{more}{example}"))
+}
+
+/// Arguments of `shop/pay`, and what is said against them.
+const PAYMENTS: [(&str, &str); 15] = [
+    ("amount: 999.0", ""),
+    ("amount: 1e3", ""),
+    ("amount: 1, hosts: [dev]", ""),
+    // Nothing looks at it.
+    (
+        "amount: 1, note: null, weight: 0.5, more: {hosts: [null]}",
+        "",
+    ),
+    ("amount: 1001", "`at most 1000` forbids"),
+    ("amount: 5000.0", "`at most 1000` forbids"),
+    ("amount: 5e3", "`at most 1000` forbids"),
+    (
+        "amount: 5000.5",
+        "the argument `amount`, which is a number with a fractional part",
+    ),
+    (
+        "amount: 99999999999999999999",
+        "the argument `amount`, which is an integer beyond 64 bits",
+    ),
+    (
+        "amount: 1e300",
+        "the argument `amount`, which is an integer beyond 64 bits",
+    ),
+    ("amount: null", "the argument `amount`, which is null"),
+    (
+        "amount: [null]",
+        "the argument `amount`, which is a list that contains null",
+    ),
+    ("amount: 1, hosts: [prod]", "`not to prod` forbids"),
+    (
+        "amount: 1, hosts: [prod, null]",
+        "`not to prod` can't be evaluated",
+    ),
+    (
+        "amount: 1, hosts: [prod, {a: 0.5}]",
+        "the argument `hosts`, which is a list that contains",
+    ),
+];
+
+#[test]
+fn a_value_that_cedar_does_not_have_never_passes_a_limit() {
+    for (arguments, says) in PAYMENTS {
+        let fixed = format!("- {{name: shop/pay, type: skill, arguments: {{{arguments}}}}}\n");
+        let case = paying().plan(&fixed);
+        let (run, test) = if says.is_empty() { (0, 0) } else { (77, 77) };
+        let args = ["run", "plan.yaml", "--policy", "limit.cedar"];
+        let output = case.run(&args).expect_code(run);
+        assert!(
+            output.stderr().contains(says),
+            "{arguments}: {}",
+            output.whole()
+        );
+        assert_eq!(
+            calls(&case).lines().count(),
+            usize::from(says.is_empty()),
+            "{arguments}"
+        );
+        let args = ["policy", "test", "plan.yaml", "--policy", "limit.cedar"];
+        let output = case.run(&args).expect_code(test);
+        let shown = says.split('`').nth(1).unwrap_or("permitted");
+        assert!(
+            output.stdout().contains(shown),
+            "{arguments}: {}",
+            output.whole()
+        );
+    }
+}
+
+#[test]
+fn a_value_that_another_step_gives_is_held_against_the_same_limits() {
+    for (given, code) in [
+        ("{\"amount\": 999.0}", 0),
+        ("{\"amount\": 5e3}", 77),
+        ("{\"amount\": 999.5}", 77),
+        ("{\"amount\": 1e400}", 77),
+        ("{\"amount\": -99999999999999999999}", 77),
+        ("{\"amount\": [1, null]}", 77),
+    ] {
+        let case = paying().file("given", given).plan(
+            "- {name: shop/gives, type: skill}\n- {name: shop/pay, type: skill, arguments: {amount: \"{{shop/gives.amount}}\"}}\n",
+        );
+        let output = case
+            .run(&[
+                "run",
+                "plan.yaml",
+                "--policy",
+                "limit.cedar",
+                "--format",
+                "jsonl",
+            ])
+            .expect_code(code);
+        let last = if code == 0 { "success" } else { "rejected" };
+        assert_eq!(statuses(&output), ["success", last], "{given}");
+        assert_eq!(
+            calls(&case).lines().count(),
+            usize::from(code == 0),
+            "{given}"
+        );
+    }
+}
+
+#[test]
+fn a_dotted_id_has_a_namespace() {
+    let case = Case::new()
+        .sh_skill("mcp.his.query", "echo 1", "")
+        .plan("- {name: mcp.his.query, type: skill}\n")
+        .file(
+            "his.cedar",
+            "permit (principal, action, resource) when { resource.namespace == \"mcp.his\" };\n",
+        )
+        .file(
+            "mcp.cedar",
+            "permit (principal, action, resource) when { resource.namespace == \"mcp\" };\n",
+        );
+    for (policy, code) in [("his.cedar", 0), ("mcp.cedar", 77)] {
+        case.run(&["run", "plan.yaml", "--policy", policy])
+            .expect_code(code);
+    }
+}
+
 #[test]
 fn policies_are_checked_against_the_skills() {
     let case = counting()
