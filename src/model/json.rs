@@ -1,7 +1,7 @@
 //! JSON text as obs prints it: one line or indented, and always safe to look at.
 //!
-//! Invariant: a control or format character of a string leaves as `\uXXXX`, so that a record can be
-//! shown on a terminal, and so does the second `#` of `##[`, which a GitHub runner takes for a command
+//! Invariant: a character that can't be seen or that moves others leaves as `\uXXXX`, so that a record can
+//! be shown on a terminal, and so does the second `#` of `##[`, which a GitHub runner takes for a command
 //! wherever it stands in a line. Read back, it is the same value.
 
 use std::io::{self, Write};
@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Serializer;
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 
-use super::escaped::is_unsafe;
+use super::escaped::Sight;
 
 /// True for a key that `serde_json` keeps for itself: a mapping with it would be read as something
 /// else, so no text of a stranger may hold one.
@@ -86,11 +86,11 @@ fn write_safe<W: ?Sized + Write>(writer: &mut W, fragment: &str) -> io::Result<(
     if fragment.as_bytes().iter().all(is_plain) {
         return writer.write_all(fragment.as_bytes());
     }
-    let mut written = 0;
+    let (mut written, mut sight) = (0, Sight::default());
     for (at, c) in fragment.char_indices() {
         let begins_command =
             c == '#' && fragment[..at].ends_with('#') && fragment[at..].starts_with("#[");
-        if !begins_command && !is_unsafe(c) {
+        if !sight.misleads(c) && !begins_command {
             continue;
         }
         writer.write_all(&fragment.as_bytes()[written..at])?;
