@@ -246,7 +246,7 @@ mod tests {
         let argv = ["sh", "-c", "git log {{since}}"];
         assert_eq!(
             text(&argv).unwrap_err().message,
-            "`{{since}}` stands in code that `sh` runs"
+            "`{{since}}` is in code that `sh` runs"
         );
         assert!(text(&[]).is_err());
         assert!(text(&["x", "{{a}}", "{{a...}}"]).is_err());

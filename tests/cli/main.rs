@@ -9,6 +9,7 @@
 mod support;
 
 mod approval;
+mod arguments;
 mod circuits;
 mod confinement;
 mod endings;

@@ -46,15 +46,15 @@ pub(in crate::skill) fn read_command(
         {
             elements.push(group(node, reading, problems, &mut places));
         } else if let Some(template) = template(node, index == 0, reading, problems) {
-            places.push((node.place(), template.clone()));
+            places.push(node.place());
             elements.push(Element::One(template));
         }
     }
-    code::refuse_arguments_in_code(&places, problems);
-    let literal_bytes: usize = places
-        .iter()
-        .map(|(_, template)| template.literal_bytes())
-        .sum();
+    let surroundings = code::Surroundings {
+        allow_leading_dash: reading.allow_leading_dash,
+    };
+    code::refuse_arguments_in_code(&elements, &places, surroundings, problems);
+    let literal_bytes: usize = elements.iter().map(Element::literal_bytes).sum();
     if literal_bytes > MAX_COMMAND_BYTES / 2 {
         problems.push(
             Problem::error("command", node.place(), "the command is too long")
@@ -204,7 +204,7 @@ fn group(
     node: &Node<'_>,
     reading: Reading<'_>,
     problems: &mut Problems,
-    places: &mut Vec<(Place, Template)>,
+    places: &mut Vec<Place>,
 ) -> Element {
     let mut templates = Vec::new();
     for node in node.list(problems).unwrap_or_default() {
@@ -214,7 +214,7 @@ fn group(
                     .help("lists nest once: each is dropped or kept as a whole"),
             );
         } else if let Some(template) = template(&node, false, reading, problems) {
-            places.push((node.place(), template.clone()));
+            places.push(node.place());
             templates.push(template);
         }
     }
@@ -283,9 +283,16 @@ fn not_text(node: &Node<'_>) -> Problem {
     }
 }
 
-impl Template {
+impl Element {
     fn literal_bytes(&self) -> usize {
-        self.before.len() + self.after.len() + 9
+        let templates = match self {
+            Self::One(template) => std::slice::from_ref(template),
+            Self::Group(templates) => templates,
+        };
+        let bytes = templates
+            .iter()
+            .map(|template| template.before.len() + template.after.len() + 9);
+        bytes.sum()
     }
 }
 

@@ -1,0 +1,44 @@
+//! Finds arguments in places of a command where a program expects code.
+//!
+//! Invariant: a value never stands where a program expects code, the name of a program, or an option
+//! that names code. Which places these are, the list in [`programs`] says; every word of a command is
+//! checked, also behind programs that start other programs (`timeout 5 env -S 'sh -c' …`). A nested
+//! list that may be dropped and a list that is spread are checked in each form that they can take.
+
+mod options;
+mod programs;
+mod reader;
+mod words;
+
+use crate::model::{Place, Problem, Problems};
+
+use super::Element;
+
+/// What the check needs to know of the rest of the manifest.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Surroundings {
+    /// A value may begin with `-`.
+    pub(super) allow_leading_dash: bool,
+}
+
+/// Reports every argument that is in the place of code. `places` are those of all templates, in order.
+pub(super) fn refuse_arguments_in_code(
+    elements: &[Element],
+    places: &[Place],
+    surroundings: Surroundings,
+    problems: &mut Problems,
+) {
+    let mut found = reader::Found::default();
+    for words in words::variants(elements) {
+        reader::read_command(&words, surroundings, &mut found);
+    }
+    for (index, fault) in found {
+        problems.push(
+            Problem::error("argument_in_code", places[index].clone(), fault.message)
+                .help(fault.help),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,457 @@
+//! Reads a command word by word, as the programs of the list do.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::Surroundings;
+use super::options::{Kind, OptionUse, Value, has_prefixes, is_option, kind_of};
+use super::programs::{self, Operands, PROGRAMS, Program};
+use super::words::Word;
+
+/// The most programs that may start one another.
+const MAX_DEPTH: usize = 32;
+
+/// The most words behind a program that is not listed at which the check looks for an interpreter.
+const MAX_GUESSES: usize = 32;
+
+/// What is wrong, by the index of the word.
+pub(super) type Found = BTreeMap<usize, Fault>;
+
+/// A value in a place where it can become code.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) message: String,
+    pub(super) help: String,
+}
+
+/// Adds what is wrong with a command to `found`.
+pub(super) fn read_command(words: &[Word], surroundings: Surroundings, found: &mut Found) {
+    let mut reader = Reader {
+        surroundings,
+        found,
+        is_guess: false,
+    };
+    reader.command(words, None, 0);
+}
+
+struct Reader<'f> {
+    surroundings: Surroundings,
+    found: &'f mut Found,
+    /// The program before is not listed: only what is certainly code counts.
+    is_guess: bool,
+}
+
+/// A program in a command, and how far its words are read.
+struct Call<'w> {
+    program: &'static Program,
+    name: &'w str,
+    words: &'w [Word],
+    depth: usize,
+    /// How many operands came already.
+    operands: usize,
+    /// An option gave the code to run.
+    has_main: bool,
+    has_mode: bool,
+    is_after_options: bool,
+}
+
+/// Whether words are left to read.
+enum Rest {
+    From(usize),
+    Done,
+}
+
+impl Reader<'_> {
+    /// Reads a program and its words. `starter` is the program that starts it.
+    fn command(&mut self, words: &[Word], starter: Option<&str>, depth: usize) {
+        let Some((first, rest)) = words.split_first() else {
+            return;
+        };
+        if let (Some(_), Some(starter)) = (&first.argument, starter) {
+            return self.refuse_program(first, starter, "starts");
+        }
+        if depth > MAX_DEPTH {
+            let message = format!("more than {MAX_DEPTH} programs start one another");
+            let help = "put them into a script beside the manifest".to_owned();
+            self.found
+                .entry(first.index)
+                .or_insert(Fault { message, help });
+            return;
+        }
+        let name = base_name(&first.before);
+        match programs::find(PROGRAMS, name) {
+            Some(program) => self.call(program, name, rest, depth),
+            None if programs::is_plain(name) => {}
+            None => self.guess(rest, depth),
+        }
+    }
+
+    /// Looks for an interpreter among the words of a program that is not listed: it may start one.
+    fn guess(&mut self, words: &[Word], depth: usize) {
+        let was_guess = std::mem::replace(&mut self.is_guess, true);
+        let interpreters = words.iter().enumerate().filter_map(|(at, word)| {
+            let name = base_name(word.literal()?);
+            let program = programs::find(PROGRAMS, name)?;
+            let is_interpreter = matches!(program.operands, Operands::Shell | Operands::Script);
+            is_interpreter.then_some((at, name, program))
+        });
+        for (at, name, program) in interpreters.take(MAX_GUESSES) {
+            self.call(program, name, &words[at + 1..], depth + 1);
+        }
+        self.is_guess = was_guess;
+    }
+
+    fn call(&mut self, program: &'static Program, name: &str, words: &[Word], depth: usize) {
+        if let Operands::Shell = program.operands {
+            return self.shell(program, name, words);
+        }
+        let mut call = Call {
+            program,
+            name,
+            words,
+            depth,
+            operands: 0,
+            has_main: false,
+            has_mode: false,
+            is_after_options: false,
+        };
+        let mut at = match program.operands {
+            Operands::Bundle => self.bundle(&call),
+            _ => 0,
+        };
+        while let Some(word) = words.get(at) {
+            let rest = if !call.is_after_options && word.is("--") {
+                call.is_after_options = !matches!(program.operands, Operands::Login(_));
+                Rest::From(at + 1)
+            } else if !call.is_after_options && is_option(program, word) {
+                self.option(&mut call, at)
+            } else {
+                self.may_be_option(&call, word);
+                self.operand(&mut call, at)
+            };
+            match rest {
+                Rest::From(next) => at = next,
+                Rest::Done => break,
+            }
+        }
+    }
+
+    /// `tar cIf PROGRAM FILE`: each letter takes its value from the words that follow.
+    fn bundle(&mut self, call: &Call<'_>) -> usize {
+        let first = call.words.first().and_then(Word::literal);
+        let Some(letters) = first.filter(|text| !text.starts_with('-')) else {
+            return 0;
+        };
+        let mut next = 1;
+        for letter in letters.chars() {
+            let Some(kind) = kind_of(call.program, &format!("-{letter}")) else {
+                continue;
+            };
+            let value = call.words.get(next).filter(|word| word.argument.is_some());
+            if let Some(word) = value.filter(|_| kind == Kind::Code) {
+                self.refuse_code(word, call.program, call.name);
+            }
+            next += 1;
+        }
+        next
+    }
+
+    /// A value that begins a word is an option, if it begins like one.
+    fn may_be_option(&mut self, call: &Call<'_>, word: &Word) {
+        let program = call.program;
+        let can_be = (self.surroundings.allow_leading_dash && program.has_code_options())
+            || has_prefixes(program);
+        if word.begins_with_argument() && can_be && !call.is_after_options {
+            self.refuse_option(word, call.name);
+        }
+    }
+
+    fn option(&mut self, call: &mut Call<'_>, at: usize) -> Rest {
+        let (program, words) = (call.program, call.words);
+        if let (Operands::Exec, Some(text)) = (program.operands, words[at].literal())
+            && program.code.split_whitespace().any(|name| name == text)
+        {
+            let is_end = |word: &Word| word.is(";") || word.is("+");
+            let inner = &words[at + 1..];
+            let end = inner.iter().position(is_end).unwrap_or(inner.len());
+            self.command(&inner[..end], Some(call.name), call.depth + 1);
+            return Rest::From(at + 1 + end);
+        }
+        let option = OptionUse::read(program, &words[at]);
+        call.has_mode |= option.is_mode;
+        let (value, text, next) = match option.value {
+            Value::None => (None, "", at + 1),
+            Value::Here(text) => (Some(&words[at]), text, at + 1),
+            Value::Next => {
+                let value = words.get(at + 1);
+                (value, value.map_or("", |word| word.before.as_str()), at + 2)
+            }
+        };
+        match option.kind {
+            Kind::Unclear if program.has_code_options() => {
+                self.refuse_option(&words[at], call.name);
+            }
+            Kind::Unclear | Kind::Data | Kind::Flag => {}
+            Kind::Pair => self.pair(call, value, text),
+            Kind::Main | Kind::Code | Kind::Last => {
+                call.has_main |= option.kind != Kind::Code;
+                if let Some(word) = value.filter(|word| word.argument.is_some()) {
+                    self.refuse_code(word, program, call.name);
+                } else if let (Operands::Environment, Some(word)) = (program.operands, value) {
+                    return self.split(call, word, text, next);
+                }
+            }
+        }
+        if option.kind == Kind::Last {
+            // `python -m timeit CODE`
+            if let Some(module) = programs::find(PROGRAMS, text) {
+                let words = words.get(next..).unwrap_or_default();
+                self.call(module, text, words, call.depth + 1);
+            }
+            return Rest::Done;
+        }
+        Rest::From(next)
+    }
+
+    /// `env -S 'A=1 sh -c'`: the text becomes words of `env`, before those that follow.
+    fn split(&mut self, call: &Call<'_>, word: &Word, text: &str, next: usize) -> Rest {
+        if call.depth >= MAX_DEPTH {
+            return Rest::From(next);
+        }
+        let parts = shlex::split(text)
+            .unwrap_or_else(|| text.split_whitespace().map(str::to_owned).collect());
+        let parts = parts.into_iter().map(|before| Word {
+            index: word.index,
+            before,
+            argument: None,
+            after: String::new(),
+        });
+        let rest = call.words.get(next..).unwrap_or_default();
+        let words: Vec<Word> = parts.chain(rest.iter().cloned()).collect();
+        self.call(call.program, call.name, &words, call.depth + 1);
+        Rest::Done
+    }
+
+    /// `git -c KEY=VALUE`, `docker -e NAME=VALUE`.
+    fn pair(&mut self, call: &Call<'_>, word: Option<&Word>, text: &str) {
+        let Some(word) = word.filter(|word| word.argument.is_some()) else {
+            return;
+        };
+        let safe = call.program.safe_keys;
+        match text.split_once(['=', ' ']) {
+            Some((key, _)) if safe.is_empty() => self.assignment(word, key),
+            Some((key, _)) if safe.split_whitespace().any(|safe| safe == key) => {}
+            Some((key, _)) => self.refuse_setting(word, key, &format!("`{}`", call.name)),
+            None => self.refuse_option(word, call.name),
+        }
+    }
+
+    fn assignment(&mut self, word: &Word, variable: &str) {
+        if programs::is_code_variable(variable) {
+            self.refuse_setting(word, variable, "a program");
+        }
+    }
+
+    fn operand(&mut self, call: &mut Call<'_>, at: usize) -> Rest {
+        let (word, name) = (&call.words[at], call.name);
+        let count = call.operands;
+        call.operands += 1;
+        let has_argument = word.argument.is_some();
+        match call.program.operands {
+            Operands::Code(from) if has_argument && count >= from => {
+                self.refuse_code(word, call.program, name);
+            }
+            Operands::First if has_argument && count == 0 && !call.has_main => {
+                self.refuse_code(word, call.program, name);
+            }
+            Operands::Script => return self.script(call, at),
+            Operands::Subcommand(_) if call.has_main => return Rest::Done,
+            Operands::Subcommand(programs) => {
+                if has_argument {
+                    self.refuse_program(word, name, "runs");
+                } else if let Some(program) = programs::find(programs, &word.before) {
+                    let name = format!("{name} {}", word.before);
+                    self.call(program, &name, &call.words[at + 1..], call.depth + 1);
+                }
+                return Rest::Done;
+            }
+            Operands::Command(from) if count >= from => return self.nested(call, at),
+            Operands::Container => {
+                if word.begins_with_argument() {
+                    self.refuse_program(word, name, "runs");
+                }
+                return self.nested(call, at + 1);
+            }
+            Operands::Login(_) if call.has_mode => return self.nested(call, at),
+            Operands::Login(from) if has_argument && count >= from => {
+                self.refuse_program(word, name, "runs");
+            }
+            Operands::Environment => return self.environment(call, at),
+            Operands::Joined(from) if count >= from => return self.joined(call, at),
+            _ => {}
+        }
+        Rest::From(at + 1)
+    }
+
+    /// The words from `from` on are a program with its own words.
+    fn nested(&mut self, call: &Call<'_>, from: usize) -> Rest {
+        let words = call.words.get(from..).unwrap_or_default();
+        self.command(words, Some(call.name), call.depth + 1);
+        Rest::Done
+    }
+
+    fn environment(&mut self, call: &Call<'_>, at: usize) -> Rest {
+        let word = &call.words[at];
+        match word.before.split_once('=') {
+            Some((variable, _)) => {
+                if word.argument.is_some() {
+                    self.assignment(word, variable);
+                }
+                Rest::From(at + 1)
+            }
+            None if word.is("-") => Rest::From(at + 1),
+            None => self.nested(call, at),
+        }
+    }
+
+    /// The first operand is a file of code, unless an option gave the code; the others belong to it.
+    fn script(&mut self, call: &Call<'_>, at: usize) -> Rest {
+        let mut files = &call.words[at..];
+        if !call.has_main {
+            if files[0].argument.is_some() {
+                self.refuse_program(&files[0], call.name, "runs");
+            }
+            files = &files[1..];
+        }
+        // `perl -n` opens `id|` as a command.
+        let is_whole_end = |word: &&Word| word.before.is_empty() || word.after.is_empty();
+        let files = files.iter().filter(|word| word.argument.is_some());
+        for word in files.filter(is_whole_end).filter(|_| call.has_mode) {
+            self.refuse_code(word, call.program, call.name);
+        }
+        Rest::Done
+    }
+
+    /// The words from `at` on become one text for a shell, up to the inputs of `parallel`.
+    fn joined(&mut self, call: &Call<'_>, at: usize) -> Rest {
+        if call.has_mode {
+            return self.nested(call, at);
+        }
+        let is_separator = |word: &Word| {
+            let text = word.literal().unwrap_or_default();
+            text.starts_with(":::")
+                && text
+                    .trim_start_matches(':')
+                    .trim_start_matches('+')
+                    .is_empty()
+        };
+        let words = &call.words[at..];
+        let inputs = words.iter().position(is_separator);
+        // Inputs without a command are commands.
+        let code = match inputs {
+            Some(from) if from > 0 => &words[..from],
+            _ => words,
+        };
+        for word in code.iter().filter(|word| word.argument.is_some()) {
+            self.refuse_code(word, call.program, call.name);
+        }
+        Rest::Done
+    }
+
+    /// A shell takes options also after `-c`; its code is the first word behind them.
+    fn shell(&mut self, program: &Program, name: &str, words: &[Word]) {
+        let (mut takes_code, mut reads_input, mut at) = (false, false, 0);
+        while let Some(word) = words.get(at) {
+            let text = word.before.as_str();
+            let is_end = word.is("--") || word.is("-");
+            let is_option = text.starts_with(['-', '+']) && !is_end;
+            if !is_option {
+                let operand = words.get(at + usize::from(is_end));
+                let code = operand.filter(|word| word.argument.is_some());
+                match code {
+                    Some(word) if takes_code => self.refuse_code(word, program, name),
+                    Some(word) if !reads_input => self.refuse_program(word, name, "runs"),
+                    _ => {}
+                }
+                break;
+            }
+            let option = OptionUse::read(program, word);
+            let letters = text.trim_start_matches(['-', '+']);
+            let is_short = !text.starts_with("--");
+            takes_code |= is_short && letters.contains('c');
+            reads_input |= is_short && letters.contains('s');
+            takes_code |= option.kind == Kind::Code && option.value == Value::Next;
+            if word.argument.is_some() {
+                self.refuse_option(word, name);
+            }
+            let takes_next = option.kind == Kind::Data && option.value == Value::Next
+                || is_short && letters.contains(['o', 'O']);
+            if takes_next {
+                at += 1;
+                if let Some(word) = words.get(at).filter(|word| word.argument.is_some()) {
+                    // Another shell may read it as the code.
+                    self.refuse_code(word, program, name);
+                }
+            }
+            if option.kind == Kind::Code && matches!(option.value, Value::Here(_)) && !is_short {
+                break; // `fish --command=CODE`
+            }
+            at += 1;
+        }
+    }
+
+    fn refuse_code(&mut self, word: &Word, program: &Program, name: &str) {
+        let argument = braces(word);
+        let message = format!("`{argument}` is in code that `{name}` runs");
+        let example = program.example.replace("{{x}}", &argument);
+        let help = if example.is_empty() {
+            "write the code in the manifest, or in a script beside it that reads the value"
+                .to_owned()
+        } else if example.starts_with('[') {
+            format!("pass the value as an argument of its own: {example}")
+        } else {
+            example
+        };
+        self.found
+            .entry(word.index)
+            .or_insert(Fault { message, help });
+    }
+
+    fn refuse_program(&mut self, word: &Word, name: &str, verb: &str) {
+        let argument = braces(word);
+        let message = format!("`{argument}` names a program or script that `{name}` {verb}");
+        let help = "name it in the manifest: which program runs is known before the run".to_owned();
+        self.refuse(word, message, help);
+    }
+
+    fn refuse_option(&mut self, word: &Word, name: &str) {
+        let argument = braces(word);
+        let message = format!("`{argument}` can become an option of `{name}` that runs code");
+        let help = "write the option in the manifest, or put `--` before the value".to_owned();
+        self.refuse(word, message, help);
+    }
+
+    fn refuse_setting(&mut self, word: &Word, key: &str, name: &str) {
+        let argument = braces(word);
+        let message = format!("`{argument}` is the value of `{key}`, which {name} can run as code");
+        let help = "write the value in the manifest".to_owned();
+        self.refuse(word, message, help);
+    }
+
+    fn refuse(&mut self, word: &Word, message: String, help: String) {
+        if !self.is_guess {
+            self.found
+                .entry(word.index)
+                .or_insert(Fault { message, help });
+        }
+    }
+}
+
+fn braces(word: &Word) -> String {
+    format!("{{{{{}}}}}", word.argument.as_deref().unwrap_or_default())
+}
+
+fn base_name(path: &str) -> &str {
+    let name = Path::new(path).file_name();
+    name.and_then(|name| name.to_str()).unwrap_or_default()
+}

@@ -1,0 +1,150 @@
+//! The words that a command can consist of, for some arguments or others.
+
+use crate::skill::command::{Element, Start, Template};
+
+/// The most forms of one command that are checked one by one.
+const MAX_VARIANTS: usize = 243;
+
+/// The most words of a command whose combinations are checked.
+const MAX_COMBINED_WORDS: usize = 500;
+
+/// A word as the manifest gives it.
+#[derive(Debug, Clone)]
+pub(super) struct Word {
+    /// Which template of the command it is.
+    pub(super) index: usize,
+    pub(super) before: String,
+    /// The argument that it contains.
+    pub(super) argument: Option<String>,
+    pub(super) after: String,
+}
+
+impl Word {
+    /// True for a word that no argument changes and that is this text.
+    pub(super) fn is(&self, text: &str) -> bool {
+        self.argument.is_none() && self.before == text
+    }
+
+    /// The text of a word that no argument changes.
+    pub(super) fn literal(&self) -> Option<&str> {
+        self.argument.is_none().then_some(self.before.as_str())
+    }
+
+    /// True if an argument decides how the word begins.
+    pub(super) fn begins_with_argument(&self) -> bool {
+        self.argument.is_some() && self.before.is_empty()
+    }
+
+    fn of(index: usize, template: &Template) -> Self {
+        let mut before = template.before.clone();
+        if template.start != Start::Text && before.is_empty() {
+            // An absolute path.
+            "/".clone_into(&mut before);
+        }
+        Self {
+            index,
+            before,
+            argument: template.slot.as_ref().map(|slot| slot.name.clone()),
+            after: template.after.clone(),
+        }
+    }
+}
+
+/// A part of a command: the words, and how often they can be there.
+struct Part {
+    words: Vec<(Word, bool)>,
+    counts: &'static [usize],
+}
+
+/// The forms that the command can take: a nested list is there or not, a list is spread to none, one or
+/// two words. If these are too many combinations, then each part alone takes all of its forms.
+pub(super) fn variants(elements: &[Element]) -> Vec<Vec<Word>> {
+    let parts = parts(elements);
+    let combinations = parts.iter().try_fold(1_usize, |product, part| {
+        product.checked_mul(part.counts.len())
+    });
+    let words: usize = parts.iter().map(|part| part.words.len()).sum();
+    let is_small = combinations.is_some_and(|count| count <= MAX_VARIANTS);
+    let choices = if is_small && words <= MAX_COMBINED_WORDS {
+        all_choices(&parts)
+    } else {
+        some_choices(&parts, words)
+    };
+    let variants = choices.iter().map(|choice| {
+        let parts = parts.iter().zip(choice);
+        parts
+            .flat_map(|(part, count)| part.expand(*count))
+            .collect()
+    });
+    variants.collect()
+}
+
+fn parts(elements: &[Element]) -> Vec<Part> {
+    let mut index = 0;
+    let mut words_of = |templates: &[Template]| {
+        let words = templates.iter().map(|template| {
+            index += 1;
+            let is_spread = template.slot.as_ref().is_some_and(|slot| slot.is_spread);
+            (Word::of(index - 1, template), is_spread)
+        });
+        words.collect::<Vec<_>>()
+    };
+    let parts = elements.iter().map(|element| {
+        let (words, can_be_absent) = match element {
+            Element::One(template) => (words_of(std::slice::from_ref(template)), false),
+            Element::Group(templates) => (words_of(templates), true),
+        };
+        let is_spread = words.iter().any(|(_, is_spread)| *is_spread);
+        let counts: &[usize] = match (is_spread, can_be_absent) {
+            (true, _) => &[0, 1, 2],
+            (false, true) => &[0, 1],
+            (false, false) => &[1],
+        };
+        Part { words, counts }
+    });
+    parts.collect()
+}
+
+impl Part {
+    fn expand(&self, count: usize) -> impl Iterator<Item = Word> + '_ {
+        let words = self.words.iter().filter(move |_| count > 0);
+        words.flat_map(move |(word, is_spread)| {
+            let count = if *is_spread { count } else { 1 };
+            std::iter::repeat_n(word.clone(), count)
+        })
+    }
+
+    fn most(&self) -> usize {
+        self.counts.last().copied().unwrap_or_default()
+    }
+}
+
+fn all_choices(parts: &[Part]) -> Vec<Vec<usize>> {
+    let mut choices = vec![Vec::new()];
+    for part in parts {
+        let longer = choices.iter().flat_map(|choice| {
+            let counts = part.counts.iter();
+            counts.map(|count| [&choice[..], &[*count]].concat())
+        });
+        choices = longer.collect();
+    }
+    choices
+}
+
+/// All parts at their least and at their most; and each at the other end than the others.
+fn some_choices(parts: &[Part], words: usize) -> Vec<Vec<usize>> {
+    let least: Vec<usize> = parts.iter().map(|part| part.counts[0]).collect();
+    let most: Vec<usize> = parts.iter().map(Part::most).collect();
+    let varying: Vec<usize> = (0..parts.len())
+        .filter(|at| parts[*at].counts.len() > 1)
+        .collect();
+    let mut choices = vec![least.clone(), most.clone()];
+    let how_many = MAX_VARIANTS * MAX_COMBINED_WORDS / words.max(1) / 2;
+    for at in varying.into_iter().take(how_many) {
+        let (mut one_more, mut one_less) = (least.clone(), most.clone());
+        one_more[at] = most[at];
+        one_less[at] = least[at];
+        choices.extend([one_more, one_less]);
+    }
+    choices
+}
