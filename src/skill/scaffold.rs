@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use serde_json::Value;
 use thiserror::Error;
 
-use super::command::{Reading, read_command};
+use super::command::{Reading, Stdin, read_command};
 use super::id::SkillId;
 use super::manifest::{self, FrontMatter, MANIFEST_NAMES};
 use crate::model::{Problem, Problems, Severity};
@@ -36,6 +36,7 @@ pub fn manifest_text(id: &SkillId, argv: &[String]) -> Result<String, ScaffoldEr
     let reading = Reading {
         input_schema: None,
         allow_leading_dash: false,
+        stdin: &Stdin::None,
     };
     let mut problems = Problems::default();
     let command = read_command(&Node::root(&value), reading, &mut problems);

@@ -158,3 +158,22 @@ fn an_option_that_a_value_can_become_is_refused_if_it_runs_code() {
         case.run(&["run", "plan.yaml"]).expect_code(code);
     }
 }
+
+#[test]
+fn standard_input_with_arguments_is_no_code() {
+    for (command, x) in [
+        ("[sh]", "touch ran"),
+        (r#"[xargs, -I, R, sh, -c, "echo R"]"#, "$(touch ran)"),
+        ("[xargs, sh, -c]", "touch\\ ran"),
+    ] {
+        for stdin in ["\"{{x}}\"", "arguments"] {
+            let case = calling(command, x);
+            let path = case.path().join("skills/it/manifest.yaml");
+            let manifest = std::fs::read_to_string(&path).unwrap();
+            let manifest = manifest.replace("stdin: none", &format!("stdin: {stdin}"));
+            std::fs::write(&path, manifest).unwrap();
+            case.run(&["run", "plan.yaml"]).expect_code(65);
+            assert!(!case.path().join("ran").exists(), "{command}");
+        }
+    }
+}

@@ -16,6 +16,7 @@ use crate::plan::nearest;
 pub(in crate::skill) struct Reading<'m> {
     pub(in crate::skill) input_schema: Option<&'m Value>,
     pub(in crate::skill) allow_leading_dash: bool,
+    pub(in crate::skill) stdin: &'m Stdin,
 }
 
 /// Reads `execution.command`. None where it has an error.
@@ -52,6 +53,7 @@ pub(in crate::skill) fn read_command(
     }
     let surroundings = code::Surroundings {
         allow_leading_dash: reading.allow_leading_dash,
+        stdin: reading.stdin,
     };
     code::refuse_arguments_in_code(&elements, &places, surroundings, problems);
     let literal_bytes: usize = elements.iter().map(Element::literal_bytes).sum();

@@ -10,6 +10,7 @@ fn read(command: &Value, schema: Option<&Value>) -> (Option<CommandTemplate>, Ve
     let reading = Reading {
         input_schema: schema,
         allow_leading_dash: false,
+        stdin: &Stdin::None,
     };
     let template = read_command(&Node::root(command), reading, &mut problems);
     let told = problems.iter().map(|problem| match &problem.help {
@@ -214,6 +215,7 @@ fn stdin_is_one_word_or_one_argument() {
         let reading = Reading {
             input_schema: Some(&schema),
             allow_leading_dash: false,
+            stdin: &Stdin::None,
         };
         let stdin = read_stdin(&Node::root(&value), reading, &mut problems);
         let told = problems

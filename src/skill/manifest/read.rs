@@ -73,6 +73,7 @@ fn manifest(
     let reading = Reading {
         input_schema: manifest.input_schema.as_ref(),
         allow_leading_dash: flag(&mut fields, "allow_leading_dash", problems),
+        stdin: &Stdin::None,
     };
     let execution = if let Some(node) = fields.get("execution") {
         execution(&node, reading, problems)
@@ -257,6 +258,10 @@ fn execution(node: &Node<'_>, reading: Reading<'_>, problems: &mut Problems) -> 
     let stdin = match fields.get("stdin") {
         Some(node) => read_stdin(&node, reading, problems),
         None => Some(Stdin::default()),
+    };
+    let reading = Reading {
+        stdin: stdin.as_ref().unwrap_or(&Stdin::None),
+        ..reading
     };
     let output = fields
         .get("output")

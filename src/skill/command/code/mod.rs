@@ -12,20 +12,22 @@ mod words;
 
 use crate::model::{Place, Problem, Problems};
 
-use super::Element;
+use super::{Element, Stdin};
 
 /// What the check needs to know of the rest of the manifest.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Surroundings {
+pub(super) struct Surroundings<'m> {
     /// A value may begin with `-`.
     pub(super) allow_leading_dash: bool,
+    /// What standard input holds.
+    pub(super) stdin: &'m Stdin,
 }
 
 /// Reports every argument that is in the place of code. `places` are those of all templates, in order.
 pub(super) fn refuse_arguments_in_code(
     elements: &[Element],
     places: &[Place],
-    surroundings: Surroundings,
+    surroundings: Surroundings<'_>,
     problems: &mut Problems,
 ) {
     let mut found = reader::Found::default();

@@ -28,6 +28,8 @@ pub(super) struct Program {
     pub(super) safe_keys: &'static str,
     /// Flags that change what operands are: `perl -n` opens them by a shell, `watch -x` starts them.
     pub(super) mode_flags: &'static str,
+    /// Without code in its words, it reads code from standard input.
+    pub(super) reads_code: bool,
     /// Long options may not be abbreviated.
     pub(super) is_exact: bool,
     pub(super) operands: Operands,
@@ -78,6 +80,7 @@ const fn program(names: &'static str, operands: Operands) -> Program {
         pairs: "",
         safe_keys: "",
         mode_flags: "",
+        reads_code: false,
         is_exact: false,
         operands,
         example: "",
@@ -118,6 +121,11 @@ impl Program {
 
     const fn mode_flags(mut self, flags: &'static str) -> Self {
         self.mode_flags = flags;
+        self
+    }
+
+    const fn reads_code(mut self) -> Self {
+        self.reads_code = true;
         self
     }
 
@@ -196,16 +204,16 @@ const SQL: &str =
 #[rustfmt::skip]
 pub(super) const PROGRAMS: &[Program] = &[
     // Interpreters.
-    program("sh bash dash ash zsh ksh mksh yash rbash fish csh tcsh nu elvish xonsh osh", Shell)
+    program("sh bash dash ash zsh ksh mksh yash rbash fish csh tcsh nu elvish xonsh osh", Shell).reads_code()
         .code("-c --command --commands").values("-o -O --rcfile --init-file").example(SH),
     program("pwsh powershell", Script)
         .last("-c -Command -e -ec -en -enc -EncodedCommand -f -File").code("-ConfigurationFile -PSConsoleFile")
         .values("-ExecutionPolicy -ep -ex -WorkingDirectory -wd -OutputFormat -InputFormat -Version -WindowStyle")
         .example(r#"[pwsh, ./run.ps1, "{{x}}"]"#),
-    program("python pypy ipython", Script).last("-c -m").code("-W -X").values("--check-hash-based-pycs").example(PYTHON),
+    program("python pypy ipython", Script).reads_code().last("-c -m").code("-W -X").values("--check-hash-based-pycs").example(PYTHON),
     program("timeit", Code(0)).code("-s --setup").values("-n -r -u --number --repeat --unit").example(PYTHON),
     program("cProfile profile trace pdb coverage doctest runpy", Script).last("-m").code("-c --command").values("-o -s").example(PYTHON),
-    program("node nodejs tsx ts-node", Script).exact()
+    program("node nodejs tsx ts-node", Script).reads_code().exact()
         .main("-e -p --eval --print --run").code("-r --require --import --loader --experimental-loader --env-file --env-file-if-exists \
                --test-reporter --experimental-config-file --snapshot-blob --build-snapshot \
                --build-snapshot-config --openssl-config --experimental-default-config-file --test-global-setup")
@@ -222,53 +230,53 @@ pub(super) const PROGRAMS: &[Program] = &[
         program("eval", First),
     ])).exact().main("-e -p --eval --print").code("-r --preload --require --import -c --config --env-file").values("--cwd")
         .example(r#"[bun, -e, '… process.argv[1]', "{{x}}"]"#),
-    program("perl", Script).main("-e -E").code("-M -m -I -F").attached("-i -V -x -C -D").mode_flags("-n -p")
+    program("perl", Script).reads_code().main("-e -E").code("-M -m -I -F").attached("-i -V -x -C -D").mode_flags("-n -p")
         .example(r#"[perl, -e, '… $ARGV[0]', "{{x}}"]"#),
-    program("raku perl6", Script).main("-e").code("-M -I").mode_flags("-n -p"),
-    program("ruby jruby rake irb", Script).main("-e --execute --execute-print").code("-r -I --require --rakefile --rakelibdir -R").values("-C -E --encoding --external-encoding --internal-encoding")
+    program("raku perl6", Script).reads_code().main("-e").code("-M -I").mode_flags("-n -p"),
+    program("ruby jruby rake irb", Script).reads_code().main("-e --execute --execute-print").code("-r -I --require --rakefile --rakelibdir -R").values("-C -E --encoding --external-encoding --internal-encoding")
         .attached("-i -x -K -W -F -T").example(r#"[ruby, -e, '… ARGV[0]', "{{x}}"]"#),
-    program("php php-cgi", Script)
+    program("php php-cgi", Script).reads_code()
         .main("-r -B -R -E -F -f --run --process-begin --process-code --process-end --process-file --file")
         .code("-d -z -c --define --zend-extension --php-ini")
         .values("-S -t --server --docroot").example(r#"[php, -r, '… $argv[1]', --, "{{x}}"]"#),
-    program("lua luajit luau", Script).main("-e").code("-l -j -b").example(r#"[lua, -e, '… arg[1]', "{{x}}"]"#),
+    program("lua luajit luau", Script).reads_code().main("-e").code("-l -j -b").example(r#"[lua, -e, '… arg[1]', "{{x}}"]"#),
     program("Rscript R r littler", Script).main("-e -f --file").code("--default-packages").example(r#"[Rscript, -e, '… commandArgs(TRUE)[1]', "{{x}}"]"#),
-    program("julia", Script).main("-e -E --eval --print").code("-L -J --load --sysimage").attached("--project").values("-t -p -C -O -g --threads --procs")
+    program("julia", Script).reads_code().main("-e -E --eval --print").code("-L -J --load --sysimage").attached("--project").values("-t -p -C -O -g --threads --procs")
         .example(r#"[julia, -e, '… ARGS[1]', "{{x}}"]"#),
     program("elixir iex erl escript", Script)
         .main("-e -eval --eval --rpc-eval").code("-r -S -pa -pz -pr --require -s -run -config -boot --erl --dot-iex")
         .example(r#"[elixir, -e, '… System.argv()', "{{x}}"]"#),
-    program("osascript", Script).main("-e").values("-l -s"),
+    program("osascript", Script).reads_code().main("-e").values("-l -s"),
     program("groovy scala kotlin jshell jrunscript ghc runghc ghci swift octave matlab", Script)
         .main("-e -r -batch -f --eval").code("-x -i").values("-l -D -cp -classpath --class-path"),
-    program("guile racket sbcl clisp ecl clojure clj bb csi", Script)
+    program("guile racket sbcl clisp ecl clojure clj bb csi", Script).reads_code()
         .main("-e -c -s -x --eval --script").code("-l -L -M -X -A -i -r -t --load --init --main --require -Sdeps"),
-    program("tclsh wish expect", Script).main("-c -f -b").example(r#"[expect, ./run.exp, "{{x}}"]"#),
+    program("tclsh wish expect", Script).reads_code().main("-c -f -b").example(r#"[expect, ./run.exp, "{{x}}"]"#),
     program("java", Script)
         .last("-jar -m --module").code("-cp -classpath --class-path -p --module-path --add-modules -javaagent -agentlib -agentpath -Xbootclasspath -XX @"),
     program("awk gawk mawk nawk goawk", First).main("-e -f -E --source --file --exec").code("-i -l -W --include --load")
         .values("-F -v --assign --field-separator").example(AWK),
     program("sed gsed", First).main("-e -f --expression --file").values("-l --line-length").attached("-i --in-place").example(SED),
     program("m4", Code(0)).code("-D -I -R --define --include --reload-state").values("-U --undefine"),
-    program("bc", Code(0)), // Its operands are files of code.
-    program("dc", Code(0)).code("-e -f --expression --file"),
-    program("gnuplot gs maxima gp xslate", Script).main("-e -c -f --batch-string -r"),
+    program("bc", Code(0)).reads_code(), // Its operands are files of code.
+    program("dc", Code(0)).reads_code().code("-e -f --expression --file"),
+    program("gnuplot gs maxima gp xslate", Script).reads_code().main("-e -c -f --batch-string -r"),
     // Databases.
-    program("sqlite3 sqlite", Code(1)).code("-cmd -init").values("-separator -newline -nullvalue -mmap -vfs -maxsize -heap").example(SQL),
-    program("duckdb", Code(1)).main("-c -s -f").code("-cmd -init").values("-separator -newline -nullvalue").example(SQL),
-    program("psql", Data).main("-c -f --command --file").code("-o -L --output --log-file").values("-d -h -p -U -F -P -R -T -v")
+    program("sqlite3 sqlite", Code(1)).reads_code().code("-cmd -init").values("-separator -newline -nullvalue -mmap -vfs -maxsize -heap").example(SQL),
+    program("duckdb", Code(1)).reads_code().main("-c -s -f").code("-cmd -init").values("-separator -newline -nullvalue").example(SQL),
+    program("psql", Data).reads_code().main("-c -f --command --file").code("-o -L --output --log-file").values("-d -h -p -U -F -P -R -T -v")
         .example(r#"[psql, -v, "x={{x}}", -f, ./query.sql] with `:'x'` in the file"#),
-    program("mysql mariadb", Data)
+    program("mysql mariadb", Data).reads_code()
         .main("-e --execute").code("--init-command --pager --tee --defaults-file --defaults-extra-file --plugin-dir")
         .values("-u -h -P -D -S").attached("-p").example(SQL),
-    program("mongosh mongo redis-cli cqlsh clickhouse-client sqlplus osql sqlcmd", Code(1))
+    program("mongosh mongo redis-cli cqlsh clickhouse-client sqlplus osql sqlcmd", Code(1)).reads_code()
         .main("--eval -e -f -c -q -Q -i --execute --file --query").values("-h -p -u -n -a -d --host --port --user").example(SQL),
     // Editors, pagers, debuggers.
     program("vim vi nvim view ex gvim vimdiff rvim", Data).code("-c -S -s -u -U -l -t --cmd --startuptime +").values("-T -w -W -r"),
     program("less more most", Data).code("-k -K -o -p --lesskey-file --lesskey-src +"),
     program("emacs emacsclient", Data)
         .code("--eval -eval --execute -l --load -load -f --funcall -funcall --script -scriptload -e -a --alternate-editor -L --directory"),
-    program("ed red", Code(0)).values("-p --prompt"), // `!command` is a file name.
+    program("ed red", Code(0)).reads_code().values("-p --prompt"), // `!command` is a file name.
     program("gdb lldb", Script)
         .code("-ex -x -ix -iex -eval-command --eval-command -command --command -init-command --init-command -o -s -O -S \
                -interpreter -data-directory --exec -se")
@@ -356,10 +364,10 @@ pub(super) const PROGRAMS: &[Program] = &[
     program("fd fdfind", Exec).code("-x -X --exec --exec-batch"),
     program("entr", Command(0)).code("-s"),
     program("watch", Joined(0)).mode_flags("-x --exec").values("-n -q --interval --equexit").example(SH),
-    program("parallel sem", Joined(0))
+    program("parallel sem", Joined(0)).reads_code()
         .code("-S --sshlogin --ssh --rpl --tmux --profile -J --sshloginfile --parset").values("-j -N -n -L -P -a -I -d --jobs --max-args --arg-file --colsep --delay --timeout")
         .example(r#"[parallel, COMMAND, ":::", "{{x...}}"]"#),
-    program("ssh mosh autossh", Joined(1)).code("-F -I -S --ssh --client --server")
+    program("ssh mosh autossh", Joined(1)).reads_code().code("-F -I -S --ssh --client --server")
         .pairs("-o", "ConnectTimeout Port User HostName ServerAliveInterval ServerAliveCountMax StrictHostKeyChecking BatchMode LogLevel")
         .values("-b -c -D -E -e -i -J -L -l -m -O -p -P -Q -R -W -w -B")
         .example("send the value on standard input: a shell of the other machine reads all words"),

@@ -7,12 +7,16 @@ use super::Surroundings;
 use super::options::{Kind, OptionUse, Value, has_prefixes, is_option, kind_of};
 use super::programs::{self, Operands, PROGRAMS, Program};
 use super::words::Word;
+use crate::skill::command::Stdin;
 
 /// The most programs that may start one another.
 const MAX_DEPTH: usize = 32;
 
 /// The most words behind a program that is not listed at which the check looks for an interpreter.
 const MAX_GUESSES: usize = 32;
+
+/// Flags with which an interpreter runs no code.
+const INFORMATIVE: &[&str] = &["--version", "--help", "-V", "-v", "-h", "--list", "-l"];
 
 /// What is wrong, by the index of the word.
 pub(super) type Found = BTreeMap<usize, Fault>;
@@ -25,9 +29,16 @@ pub(super) struct Fault {
 }
 
 /// Adds what is wrong with a command to `found`.
-pub(super) fn read_command(words: &[Word], surroundings: Surroundings, found: &mut Found) {
+pub(super) fn read_command(words: &[Word], surroundings: Surroundings<'_>, found: &mut Found) {
+    let input = match surroundings.stdin {
+        Stdin::None => None,
+        Stdin::Arguments => Some("standard input".to_owned()),
+        Stdin::Argument(name) => Some(format!("{{{{{name}}}}}")),
+    };
     let mut reader = Reader {
-        surroundings,
+        allow_leading_dash: surroundings.allow_leading_dash,
+        input,
+        program: 0,
         found,
         is_guess: false,
     };
@@ -35,13 +46,21 @@ pub(super) fn read_command(words: &[Word], surroundings: Surroundings, found: &m
 }
 
 struct Reader<'f> {
-    surroundings: Surroundings,
+    allow_leading_dash: bool,
+    /// What standard input holds, if not nothing.
+    input: Option<String>,
+    /// The word of the program that is read.
+    program: usize,
     found: &'f mut Found,
     /// The program before is not listed: only what is certainly code counts.
     is_guess: bool,
 }
 
-/// A program in a command, and how far its words are read.
+/// A program in a command, and what its words said so far.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own that one word or another sets"
+)]
 struct Call<'w> {
     program: &'static Program,
     name: &'w str,
@@ -53,6 +72,10 @@ struct Call<'w> {
     has_main: bool,
     has_mode: bool,
     is_after_options: bool,
+    /// It says something about itself and runs nothing, or has its code in a file.
+    is_fed: bool,
+    /// `xargs -I`: what standard input takes the place of.
+    mark: Option<String>,
 }
 
 /// Whether words are left to read.
@@ -79,6 +102,7 @@ impl Reader<'_> {
             return;
         }
         let name = base_name(&first.before);
+        self.program = first.index;
         match programs::find(PROGRAMS, name) {
             Some(program) => self.call(program, name, rest, depth),
             None if programs::is_plain(name) => {}
@@ -114,6 +138,8 @@ impl Reader<'_> {
             has_main: false,
             has_mode: false,
             is_after_options: false,
+            is_fed: false,
+            mark: None,
         };
         let mut at = match program.operands {
             Operands::Bundle => self.bundle(&call),
@@ -133,6 +159,15 @@ impl Reader<'_> {
                 Rest::From(next) => at = next,
                 Rest::Done => break,
             }
+        }
+        let words_with_code = match program.operands {
+            Operands::Code(from) | Operands::Joined(from) => from + 1,
+            Operands::Data => usize::MAX,
+            _ => 1,
+        };
+        let has_code = call.has_main || call.operands >= words_with_code;
+        if program.reads_code && !has_code && !call.is_fed {
+            self.refuse_input(name);
         }
     }
 
@@ -159,8 +194,8 @@ impl Reader<'_> {
     /// A value that begins a word is an option, if it begins like one.
     fn may_be_option(&mut self, call: &Call<'_>, word: &Word) {
         let program = call.program;
-        let can_be = (self.surroundings.allow_leading_dash && program.has_code_options())
-            || has_prefixes(program);
+        let can_be =
+            (self.allow_leading_dash && program.has_code_options()) || has_prefixes(program);
         if word.begins_with_argument() && can_be && !call.is_after_options {
             self.refuse_option(word, call.name);
         }
@@ -179,6 +214,15 @@ impl Reader<'_> {
         }
         let option = OptionUse::read(program, &words[at]);
         call.has_mode |= option.is_mode;
+        if is_xargs(call) {
+            match option.name.as_str() {
+                "-a" | "--arg-file" => call.is_fed = true,
+                "-I" | "-i" | "--replace" => {
+                    call.mark = Some(mark(&option.value, words.get(at + 1)));
+                }
+                _ => {}
+            }
+        }
         let (value, text, next) = match option.value {
             Value::None => (None, "", at + 1),
             Value::Here(text) => (Some(&words[at]), text, at + 1),
@@ -191,7 +235,8 @@ impl Reader<'_> {
             Kind::Unclear if program.has_code_options() => {
                 self.refuse_option(&words[at], call.name);
             }
-            Kind::Unclear | Kind::Data | Kind::Flag => {}
+            Kind::Flag => call.is_fed |= INFORMATIVE.contains(&option.name.as_str()),
+            Kind::Unclear | Kind::Data => {}
             Kind::Pair => self.pair(call, value, text),
             Kind::Main | Kind::Code | Kind::Last => {
                 call.has_main |= option.kind != Kind::Code;
@@ -296,7 +341,26 @@ impl Reader<'_> {
     /// The words from `from` on are a program with its own words.
     fn nested(&mut self, call: &Call<'_>, from: usize) -> Rest {
         let words = call.words.get(from..).unwrap_or_default();
-        self.command(words, Some(call.name), call.depth + 1);
+        let input = self
+            .input
+            .clone()
+            .filter(|_| is_xargs(call) && !call.is_fed);
+        let Some(input) = input else {
+            self.command(words, Some(call.name), call.depth + 1);
+            return Rest::Done;
+        };
+        let mut words = words.to_vec();
+        match (&call.mark, words.last()) {
+            (Some(mark), _) => words = words.iter().map(|word| word.filled(mark, &input)).collect(),
+            (None, Some(last)) => words.push(Word {
+                index: last.index,
+                before: String::new(),
+                argument: Some(input),
+                after: String::new(),
+            }),
+            (None, None) => {}
+        }
+        self.command(&words, Some(call.name), call.depth + 1);
         Rest::Done
     }
 
@@ -320,6 +384,9 @@ impl Reader<'_> {
         if !call.has_main {
             if files[0].argument.is_some() {
                 self.refuse_program(&files[0], call.name, "runs");
+            }
+            if is_standard_input(&files[0]) && call.program.reads_code {
+                self.refuse_input(call.name);
             }
             files = &files[1..];
         }
@@ -361,6 +428,7 @@ impl Reader<'_> {
     /// A shell takes options also after `-c`; its code is the first word behind them.
     fn shell(&mut self, program: &Program, name: &str, words: &[Word]) {
         let (mut takes_code, mut reads_input, mut at) = (false, false, 0);
+        let mut has_code = false;
         while let Some(word) = words.get(at) {
             let text = word.before.as_str();
             let is_end = word.is("--") || word.is("-");
@@ -373,8 +441,11 @@ impl Reader<'_> {
                     Some(word) if !reads_input => self.refuse_program(word, name, "runs"),
                     _ => {}
                 }
+                let is_file = operand.is_some_and(|word| !is_standard_input(word));
+                has_code = takes_code || (!reads_input && is_file);
                 break;
             }
+            has_code |= INFORMATIVE.contains(&text);
             let option = OptionUse::read(program, word);
             let letters = text.trim_start_matches(['-', '+']);
             let is_short = !text.starts_with("--");
@@ -394,9 +465,13 @@ impl Reader<'_> {
                 }
             }
             if option.kind == Kind::Code && matches!(option.value, Value::Here(_)) && !is_short {
+                has_code = true;
                 break; // `fish --command=CODE`
             }
             at += 1;
+        }
+        if !has_code && !takes_code {
+            self.refuse_input(name);
         }
     }
 
@@ -438,6 +513,22 @@ impl Reader<'_> {
         self.refuse(word, message, help);
     }
 
+    fn refuse_input(&mut self, name: &str) {
+        let Some(input) = self.input.as_ref().filter(|_| !self.is_guess) else {
+            return;
+        };
+        let holds = if input.starts_with('{') {
+            format!("`{input}`")
+        } else {
+            "the arguments".to_owned()
+        };
+        let message = format!("`{name}` reads its code from standard input, which holds {holds}");
+        let help = "name a script in the command, or write `stdin: none`".to_owned();
+        self.found
+            .entry(self.program)
+            .or_insert(Fault { message, help });
+    }
+
     fn refuse(&mut self, word: &Word, message: String, help: String) {
         if !self.is_guess {
             self.found
@@ -448,7 +539,27 @@ impl Reader<'_> {
 }
 
 fn braces(word: &Word) -> String {
-    format!("{{{{{}}}}}", word.argument.as_deref().unwrap_or_default())
+    word.argument.clone().unwrap_or_default()
+}
+
+fn is_standard_input(word: &Word) -> bool {
+    ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"]
+        .iter()
+        .any(|name| word.is(name))
+}
+
+fn is_xargs(call: &Call<'_>) -> bool {
+    call.name.ends_with("xargs")
+}
+
+/// What `xargs -I MARK` replaces.
+fn mark(value: &Value<'_>, next: Option<&Word>) -> String {
+    let mark = match value {
+        Value::Here(text) => text,
+        Value::Next => next.map_or("", |word| word.before.as_str()),
+        Value::None => "",
+    };
+    if mark.is_empty() { "{}" } else { mark }.to_owned()
 }
 
 fn base_name(path: &str) -> &str {

@@ -4,10 +4,10 @@ use serde_json::json;
 
 use crate::model::Problems;
 use crate::plan::decode::Node;
-use crate::skill::command::{Reading, read_command};
+use crate::skill::command::{Reading, Stdin, read_command};
 
 /// What is wrong with a command, whose words are separated as a shell does it. Brackets are nested lists.
-fn problems(line: &str, allow_leading_dash: bool) -> Problems {
+fn problems(line: &str, allow_leading_dash: bool, stdin: &Stdin) -> Problems {
     let mut elements = Vec::new();
     let mut group: Option<Vec<String>> = None;
     for word in shlex::split(line).unwrap_or_else(|| panic!("{line}")) {
@@ -26,6 +26,7 @@ fn problems(line: &str, allow_leading_dash: bool) -> Problems {
     let reading = Reading {
         input_schema: None,
         allow_leading_dash,
+        stdin,
     };
     let template = read_command(&Node::root(&command), reading, &mut problems);
     assert_eq!(template.is_none(), !problems.is_empty(), "{line}");
@@ -39,7 +40,7 @@ fn problems(line: &str, allow_leading_dash: bool) -> Problems {
 }
 
 fn told(line: &str, allow_leading_dash: bool) -> Vec<String> {
-    let problems = problems(line, allow_leading_dash);
+    let problems = problems(line, allow_leading_dash, &Stdin::None);
     problems
         .iter()
         .map(|problem| problem.message.clone())
@@ -510,7 +511,7 @@ fn faults_are_explained() {
     let told: Vec<String> = lines
         .iter()
         .map(|line| {
-            let problems = problems(line, false);
+            let problems = problems(line, false, &Stdin::None);
             let problem = problems.iter().next().unwrap();
             let help = problem.help.as_deref().unwrap_or_default();
             format!("{line}\n    {}; {help}", problem.message)
@@ -532,4 +533,62 @@ fn a_long_command_is_read() {
     assert!(told(&format!("unknown {words}"), false).is_empty());
     let words = "env -S 'nice' ".repeat(5_000);
     assert!(!told(&format!("{words}{{{{x}}}}"), false).is_empty());
+}
+
+#[test]
+fn code_on_standard_input_is_none_of_the_arguments() {
+    for (line, is_refused) in [
+        ("sh", true),
+        ("sh -s {{x}}", true),
+        ("bash -eu -", true),
+        ("sh /dev/stdin", true),
+        ("env A=1 timeout 5 bash", true),
+        ("python3", true),
+        ("python3.12 - {{x}}", true),
+        ("node", true),
+        ("perl -w", true),
+        ("ruby -", true),
+        ("php", true),
+        ("sqlite3 a.db", true),
+        ("psql -h db", true),
+        ("mysql -u me db", true),
+        ("ssh -p 22 host", true),
+        ("parallel -j 2", true),
+        ("xargs", false),
+        ("xargs -n 1", false),
+        ("xargs sh -c", true),
+        ("xargs -n 1 timeout 5", true),
+        ("xargs python3", true),
+        ("xargs -I R sh -c 'echo R'", true),
+        ("xargs -I{} perl -e 'print q({})'", true),
+        ("xargs -I {} {} a", true),
+        ("xargs -i sh -c 'echo {}'", true),
+        ("xargs --replace=R env A=1 sh -c 'echo R'", true),
+        ("xargs -a list -I R sh -c 'echo R'", false),
+        ("xargs sh -c 'echo \"$@\"' sh", false),
+        ("xargs -I R echo R", false),
+        ("xargs rm --", false),
+        ("sh ./run.sh", false),
+        ("sh -c 'cat'", false),
+        ("bash --version", false),
+        ("python3 -c 1", false),
+        ("python3 -m json.tool", false),
+        ("python3 ./main.py", false),
+        ("python3 -V", false),
+        ("node ./main.js -", false),
+        ("node --version", false),
+        ("perl -pe s/a/b/", false),
+        ("sqlite3 a.db 'select 1'", false),
+        ("psql -f a.sql", false),
+        ("ssh host uptime", false),
+        ("parallel gzip", false),
+        ("jq .", false),
+        ("./run.sh sh", false),
+    ] {
+        for stdin in [Stdin::Arguments, Stdin::Argument("x".to_owned())] {
+            let problems = problems(line, false, &stdin);
+            assert_eq!(!problems.is_empty(), is_refused, "{line}: {problems:?}");
+        }
+        assert!(told(line, false).is_empty(), "{line}");
+    }
 }

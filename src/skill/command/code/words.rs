@@ -14,7 +14,7 @@ pub(super) struct Word {
     /// Which template of the command it is.
     pub(super) index: usize,
     pub(super) before: String,
-    /// The argument that it contains.
+    /// What it contains besides its text, as a message shows it: an argument, or standard input.
     pub(super) argument: Option<String>,
     pub(super) after: String,
 }
@@ -35,6 +35,19 @@ impl Word {
         self.argument.is_some() && self.before.is_empty()
     }
 
+    /// What a program puts in the place of `mark`, or behind all words.
+    pub(super) fn filled(&self, mark: &str, value: &str) -> Self {
+        match self.before.split_once(mark) {
+            Some((before, after)) if self.argument.is_none() => Self {
+                index: self.index,
+                before: before.to_owned(),
+                argument: Some(value.to_owned()),
+                after: after.to_owned(),
+            },
+            _ => self.clone(),
+        }
+    }
+
     fn of(index: usize, template: &Template) -> Self {
         let mut before = template.before.clone();
         if template.start != Start::Text && before.is_empty() {
@@ -44,7 +57,10 @@ impl Word {
         Self {
             index,
             before,
-            argument: template.slot.as_ref().map(|slot| slot.name.clone()),
+            argument: template
+                .slot
+                .as_ref()
+                .map(|slot| format!("{{{{{}}}}}", slot.name)),
             after: template.after.clone(),
         }
     }
