@@ -13,10 +13,11 @@ use landlock::{
     ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, PathBeneath,
     Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, Scope,
 };
-use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, open, openat2};
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, open};
 use rustix::io::Errno;
 
 use super::super::sys;
+use super::openat2::openat2;
 use super::{Access, Confinement, Grant, Layer, Layers, Network};
 
 /// The version of Landlock here; 0 where there is none, or it is switched off.
@@ -157,17 +158,12 @@ fn grant_file(
 fn reach(grant: &Grant) -> io::Result<Option<OwnedFd>> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     let opened = match &grant.beneath {
-        None => openat2(
-            CWD,
-            &grant.path,
-            flags,
-            Mode::empty(),
-            ResolveFlags::NO_MAGICLINKS,
-        )
-        .or_else(|errno| match errno {
-            // Older than Landlock's own demands, or hidden by a filter.
-            Errno::NOSYS | Errno::PERM => open(&grant.path, flags, Mode::empty()),
-            _ => Err(errno),
+        None => openat2(CWD, &grant.path, flags, ResolveFlags::NO_MAGICLINKS).or_else(|errno| {
+            match errno {
+                // Older than Landlock's own demands, or hidden by a filter.
+                Errno::NOSYS | Errno::PERM => open(&grant.path, flags, Mode::empty()),
+                _ => Err(errno),
+            }
         }),
         Some(base) => beneath(base, &grant.path, flags),
     };
@@ -185,7 +181,7 @@ fn beneath(base: &Path, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
     if rest.as_os_str().is_empty() {
         return Ok(base);
     }
-    openat2(base, rest, flags, Mode::empty(), resolve)
+    openat2(base, rest, flags, resolve)
 }
 
 fn rights(access: Access, abi: ABI) -> BitFlags<AccessFs> {

@@ -11,15 +11,21 @@
 //! |---|---|
 //! | capabilities | what root could do to rules, mounts, other people's files |
 //! | Landlock | files by path, TCP ports, abstract sockets and signals to the outside |
-//! | seccomp | sockets by family and type, and interfaces with a large attack surface |
+//! | seccomp | sockets by family and type, other processes by id, set-ID files, interfaces with a large attack surface |
 //! | `no_new_privs` | setuid programs |
 //! | rlimits | a backstop for what the supervisor counts (`limits`) |
 //!
-//! Known gaps, which no layer covers: mode, times and owner's group of a file outside can be changed
-//! by who owns it (`chmod`, `utimensat`, `chgrp`; Landlock has no such right, and a filter can't see
-//! paths); that a file exists, and its size, can be learned (`stat`); the command lines of other
-//! processes; where datagrams go with `dns`; memory that nobody has mapped (`memfd`, tmpfs) is not
-//! counted; the number of files that are written.
+//! Known gaps, which no layer covers:
+//!
+//! - The owner of a file outside can change its mode, times and group (`chmod`, `utimensat`, `chgrp`):
+//!   Landlock has no such right, and a filter can't read paths.
+//! - A skill can learn that a file exists, its size and its attributes (`stat`, `getxattr`), and the command
+//!   lines of other processes.
+//! - With `dns`, datagrams may go to any address.
+//! - Memory that no process has mapped (`memfd`, tmpfs) and the number of files are not counted.
+//!
+//! And these are denied more widely than necessary, because a filter can't tell the cases apart: watches
+//! on files (`inotify`), and the priority and affinity of a thread by its id, also if it is the caller's.
 //!
 //! The supervisor wears the filter, so its children are born with it (`armor`). The order in the child is:
 //! limits, capabilities, Landlock. Capabilities go first, so that the domain is entered by a process that
@@ -34,6 +40,7 @@ mod frame;
 mod grants;
 mod landlock;
 mod layer;
+mod openat2;
 mod probe;
 mod rules;
 mod seccomp;

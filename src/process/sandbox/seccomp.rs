@@ -4,9 +4,9 @@
 //! and everything on the list is there because it leads out of the other layers (sockets that
 //! Landlock does not see, rings that run system calls of their own, namespaces, mounts, other
 //! processes' memory) or opens a large part of the kernel to a process that has no use for it.
-//! Numbers of other architectures can't be judged by such a list and end the process; x32 numbers,
-//! which are the same calls once more, do not exist for it, and neither does `clone3`, whose flags a
-//! filter can't see (glibc and others then use `clone`).
+//! A system call of another architecture ends the process: the list has no numbers for it. The x32 calls,
+//! which are the same calls with other numbers, and those of [`UNSUPPORTED`] fail as on a system that lacks
+//! them, because programs have a fallback for that.
 //!
 //! Arguments are compared as the kernel reads them: 32 bits where it takes an `int`. A filter that
 //! compared all 64 bits of TIOCSTI could be got around (CVE-2019-10063).
@@ -21,6 +21,7 @@ use seccompiler::{
 };
 
 use super::Network;
+use super::openat2;
 
 #[cfg(target_arch = "x86_64")]
 const ARCH: (TargetArch, u32) = (TargetArch::x86_64, 0xC000_003E);
@@ -37,6 +38,7 @@ const SYS_OPEN_TREE_ATTR: c_long = 467;
 const SYS_FCHMODAT2: c_long = 452;
 const SYS_SETXATTRAT: c_long = 463;
 const SYS_REMOVEXATTRAT: c_long = 466;
+const SYS_FILE_SETATTR: c_long = 469;
 #[cfg(target_arch = "x86_64")]
 const SYS_KEXEC_FILE_LOAD: c_long = 320;
 #[cfg(target_arch = "aarch64")]
@@ -90,15 +92,10 @@ const DENIED: &[c_long] = &[
     libc::SYS_msgctl,
     libc::SYS_mq_open,
     libc::SYS_mq_unlink,
-    // Attributes of files, which Landlock does not restrict either. Copying programs live without.
-    libc::SYS_setxattr,
-    libc::SYS_lsetxattr,
-    libc::SYS_fsetxattr,
-    SYS_SETXATTRAT,
-    libc::SYS_removexattr,
-    libc::SYS_lremovexattr,
-    libc::SYS_fremovexattr,
-    SYS_REMOVEXATTRAT,
+    // Attributes of files by path, which Landlock does not check.
+    SYS_FILE_SETATTR,
+    // Events of files: Landlock does not check the path that is watched. Allowed to everybody since 5.13.
+    libc::SYS_fanotify_init,
     // Programs and memory inside the kernel.
     libc::SYS_bpf,
     libc::SYS_perf_event_open,
@@ -125,6 +122,33 @@ const DENIED: &[c_long] = &[
     libc::SYS_iopl,
     #[cfg(target_arch = "x86_64")]
     libc::SYS_ioperm,
+];
+
+/// Fail with the error of a system that lacks them, whatever their arguments are.
+///
+/// - `clone3`: its flags are behind a pointer. glibc, musl, Go and Rust use `clone` instead.
+/// - `inotify_init`: a watch takes a path that Landlock does not check, so it shows the names of files in any
+///   directory of the user, as they appear, and each access to them. `tail -f`, glib, Gradle, TypeScript and
+///   watchfiles poll instead; `fs.watch` of Node.js and `WatchService` of Java report an error.
+/// - `setxattr`: extended attributes by path, which Landlock does not check either. `cp -a`, `install` and
+///   `tar` set the access list of each file that they make. They set its mode instead if the file system
+///   has no such attributes, and fail on any other error.
+///
+/// `openat2` fails with ENOSYS for skills only ([`openat2`]): its mode is behind a pointer. No libc calls it
+/// by itself; gnulib (tar, coreutils), cap-std, libpathrs and systemd resolve the path with `openat` instead.
+const UNSUPPORTED: &[(c_long, i32)] = &[
+    (libc::SYS_clone3, libc::ENOSYS),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_inotify_init, libc::ENOSYS),
+    (libc::SYS_inotify_init1, libc::ENOSYS),
+    (libc::SYS_setxattr, libc::ENOTSUP),
+    (libc::SYS_lsetxattr, libc::ENOTSUP),
+    (libc::SYS_fsetxattr, libc::ENOTSUP),
+    (SYS_SETXATTRAT, libc::ENOTSUP),
+    (libc::SYS_removexattr, libc::ENOTSUP),
+    (libc::SYS_lremovexattr, libc::ENOTSUP),
+    (libc::SYS_fremovexattr, libc::ENOTSUP),
+    (SYS_REMOVEXATTRAT, libc::ENOTSUP),
 ];
 
 /// Namespaces; the last one exists for `unshare` only, where it is no signal number.
@@ -169,6 +193,7 @@ fn program(network: &Network, denies_truncate: bool) -> Result<BpfProgram, Strin
         rules.deny_if(libc::SYS_ioctl, vec![is(1, request)]);
     }
     deny_set_id(&mut rules);
+    deny_by_read_only_descriptor(&mut rules);
     deny_others(&mut rules);
     deny_sockets(&mut rules, network);
     let filter = SeccompFilter::new(
@@ -182,34 +207,124 @@ fn program(network: &Network, denies_truncate: bool) -> Result<BpfProgram, Strin
         .try_into()
         .map_err(|error: seccompiler::BackendError| error.to_string())?;
     // Jumps are relative, so that one program can be put behind another.
-    Ok(prologue().into_iter().chain(filter).collect())
+    let mut program = prologue();
+    program.extend(filter);
+    Ok(program)
 }
 
-/// Nobody gets a program from a skill that runs as whoever owns it (systemd's `RestrictSUIDSGID`).
+/// No skill makes a program that runs as the owner of its file (systemd's `RestrictSUIDSGID`).
+///
+/// `mkdir` is not in the list: the kernel drops both bits from its mode (`vfs_prepare_mode`). A directory
+/// made in a set-group-ID directory still inherits that bit, which gives new files a group and no program
+/// any rights.
 fn deny_set_id(rules: &mut Rules) {
     let modes = [
         #[cfg(target_arch = "x86_64")]
         (libc::SYS_chmod, 1),
         #[cfg(target_arch = "x86_64")]
         (libc::SYS_mknod, 1),
+        #[cfg(target_arch = "x86_64")]
+        (libc::SYS_creat, 1),
         (libc::SYS_fchmod, 1),
         (libc::SYS_fchmodat, 2),
         (SYS_FCHMODAT2, 2),
         (libc::SYS_mknodat, 2),
     ];
-    for (number, argument) in modes {
-        for bit in [libc::S_ISUID, libc::S_ISGID] {
-            rules.deny_if(number, vec![has(argument, bit.cast_signed())]);
+    // The kernel reads the mode only if one of these flags is set. Without them, callers leave it undefined.
+    let opens = [
+        #[cfg(target_arch = "x86_64")]
+        (libc::SYS_open, 1, 2),
+        (libc::SYS_openat, 2, 3),
+    ];
+    for bit in [libc::S_ISUID, libc::S_ISGID].map(u32::cast_signed) {
+        for (number, mode) in modes {
+            rules.deny_if(number, vec![has(mode, bit)]);
+        }
+        for (number, flags, mode) in opens {
+            for creates in [libc::O_CREAT, TMPFILE] {
+                rules.deny_if(number, vec![has(flags, creates), has(mode, bit)]);
+            }
         }
     }
 }
 
-/// What takes another process's id and only asks whether the user is the same: with a limit on CPU
-/// time, anybody can be ended. Landlock sees signals and no limits.
+/// The bit of `O_TMPFILE` that is not `O_DIRECTORY`.
+const TMPFILE: i32 = 0o20_000_000;
+
+/// Calls that act on a file through a descriptor which may be read-only, so that a grant to read would be
+/// enough for them. Landlock checks `ioctl` for devices only.
+fn deny_by_read_only_descriptor(rules: &mut Rules) {
+    for (kind, allowed) in FILE_SYSTEM_IOCTLS {
+        let mut denied = vec![masked(1, IOCTL_TYPE, kind << 8)];
+        denied.extend(
+            allowed
+                .iter()
+                .map(|request| is_not(1, request.cast_signed())),
+        );
+        rules.deny_if(libc::SYS_ioctl, denied);
+    }
+    rules.deny_if(libc::SYS_ioctl, vec![masked(1, XFS_WRITES.0, XFS_WRITES.1)]);
+    for request in SET_FILE_ATTRIBUTES {
+        rules.deny_if(libc::SYS_ioctl, vec![is(1, request)]);
+    }
+    // Whoever opens the file next waits until the lease is given up, for as long as 45 s.
+    rules.deny_if(libc::SYS_fcntl, vec![is(1, libc::F_SETLEASE)]);
+    rules.deny_if(libc::SYS_fcntl, vec![is(1, F_SETDELEG)]);
+}
+
+/// The part of an ioctl's number that says to whom it belongs.
+const IOCTL_TYPE: u32 = 0xFF00;
+
+/// Types of ioctls on files, with the requests of each that are allowed. These only read (`GETFLAGS`,
+/// `FIEMAP`; `GETFSLABEL`), or write only through a descriptor for writing (`FICLONE`, `FICLONERANGE`,
+/// `FIDEDUPERANGE`: copies that share blocks). The others change attributes (`SETFLAGS`), make a file
+/// read-only for good (`ENABLE_VERITY`), encrypt a directory, or create subvolumes.
+const FILE_SYSTEM_IOCTLS: [(u32, &[u32]); 4] = [
+    // All file systems and ext4: 'f'.
+    (0x66, &[0x8008_6601, 0xC020_660B]),
+    // All file systems and btrfs.
+    (0x94, &[0x4004_9409, 0x4020_940D, 0xC018_9436, 0x8100_9431]),
+    // f2fs.
+    (0xF5, &[]),
+    // bcachefs.
+    (0xBC, &[]),
+];
+
+/// Mask and value of the ioctls of type 'X' that only write: XFS, and `FSSETXATTR` of all file systems.
+const XFS_WRITES: (u32, u32) = (0xC000_FF00, 0x4000_5800);
+
+/// `FS_IOC_SETVERSION` and `FAT_IOCTL_SET_ATTRIBUTES`.
+const SET_FILE_ATTRIBUTES: [i32; 2] = [0x4008_7602, 0x4004_7211];
+
+/// A lease on a directory too (Linux 6.19).
+const F_SETDELEG: i32 = 1040;
+
+/// Calls that take the id of another process and check only that it has the same user: a limit on CPU time
+/// ends it, the policy `SCHED_IDLE` or one CPU for all slows it down for good. Landlock checks signals and
+/// nothing of this kind.
+///
+/// A thread may change itself as 0, but not by its own id, because a filter can't know whose an id is:
+/// `pthread_setaffinity_np`, `pthread_setschedparam` and `setpriority(PRIO_PROCESS, gettid())` fail. A
+/// process group is that of the caller, if it is 0, and lies in the caller's session, which is the skill's.
 fn deny_others(rules: &mut Rules) {
     rules.deny_if(libc::SYS_prlimit64, vec![is_not(0, 0), is_given(2)]);
-    rules.deny_if(libc::SYS_setpriority, vec![is(0, PRIO_USER)]);
-    rules.deny_if(libc::SYS_ioprio_set, vec![is(0, IOPRIO_WHO_USER)]);
+    for number in [
+        libc::SYS_sched_setparam,
+        libc::SYS_sched_setscheduler,
+        libc::SYS_sched_setattr,
+        libc::SYS_sched_setaffinity,
+        libc::SYS_migrate_pages,
+        libc::SYS_move_pages,
+    ] {
+        rules.deny_if(number, vec![is_not(0, 0)]);
+    }
+    for (number, user) in [
+        (libc::SYS_setpriority, PRIO_USER),
+        (libc::SYS_ioprio_set, IOPRIO_WHO_USER),
+    ] {
+        rules.deny_if(number, vec![is(0, user)]);
+        rules.deny_if(number, vec![is_not(1, 0)]);
+    }
 }
 
 const PRIO_USER: i32 = 2;
@@ -311,26 +426,44 @@ fn with_flags(types: &[i32]) -> Vec<i32> {
         .collect()
 }
 
-/// Answers for numbers that the list can't judge; goes on into what follows with all others.
-fn prologue() -> [sock_filter; 8] {
-    let nosys = libc::SECCOMP_RET_ERRNO | libc::ENOSYS.unsigned_abs();
-    let clone3 = u32::try_from(libc::SYS_clone3).unwrap_or(u32::MAX);
-    [
+/// Answers the calls that the list can't decide about. All others continue to what follows.
+fn prologue() -> BpfProgram {
+    let fail = |errno: i32| answer(libc::SECCOMP_RET_ERRNO | errno.unsigned_abs());
+    let mut program = vec![
         load(OFFSET_ARCH),
         jump(libc::BPF_JEQ, ARCH.1, 1, 0),
         answer(libc::SECCOMP_RET_KILL_PROCESS),
         load(OFFSET_NUMBER),
-        jump(libc::BPF_JGE, X32, 1, 0),
-        jump(libc::BPF_JEQ, clone3, 0, 1),
-        answer(nosys),
-        // Something to land on, so that the jump above does not depend on what follows.
-        load(OFFSET_NUMBER),
-    ]
+        jump(libc::BPF_JGE, X32, 0, 1),
+        fail(libc::ENOSYS),
+    ];
+    for (number, errno) in UNSUPPORTED {
+        program.extend([jump(libc::BPF_JEQ, narrow(*number), 0, 1), fail(*errno)]);
+    }
+    // The words of the key, in the order in which both architectures have them in memory.
+    let words = openat2::key().map(|half| [half & 0xFFFF_FFFF, half >> 32]);
+    let mut for_openat2 = Vec::new();
+    for (offset, word) in (OFFSET_FIFTH..).step_by(4).zip(words.into_iter().flatten()) {
+        let word = u32::try_from(word).unwrap_or_default();
+        let compare = jump(libc::BPF_JEQ, word, 1, 0);
+        for_openat2.extend([load(offset), compare, fail(libc::ENOSYS)]);
+    }
+    for_openat2.push(answer(libc::SECCOMP_RET_ALLOW));
+    let length = u8::try_from(for_openat2.len()).unwrap_or_default();
+    program.push(jump(libc::BPF_JEQ, narrow(libc::SYS_openat2), 0, length));
+    program.extend(for_openat2);
+    program
+}
+
+/// All numbers are below [`X32`].
+fn narrow(number: c_long) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 /// `struct seccomp_data`.
 const OFFSET_NUMBER: u32 = 0;
 const OFFSET_ARCH: u32 = 4;
+const OFFSET_FIFTH: u32 = 16 + 4 * 8;
 
 fn load(offset: u32) -> sock_filter {
     statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, offset)
@@ -371,9 +504,13 @@ fn is_given(argument: u8) -> Condition {
 }
 
 fn has(argument: u8, bit: i32) -> Condition {
-    let mask = u64::from(bit.cast_unsigned());
-    let operator = SeccompCmpOp::MaskedEq(mask);
-    (argument, SeccompCmpArgLen::Dword, operator, bit)
+    masked(argument, bit.cast_unsigned(), bit.cast_unsigned())
+}
+
+fn masked(argument: u8, mask: u32, value: u32) -> Condition {
+    let operator = SeccompCmpOp::MaskedEq(u64::from(mask));
+    let value = value.cast_signed();
+    (argument, SeccompCmpArgLen::Dword, operator, value)
 }
 
 fn none_of(argument: u8, values: &[i32]) -> Vec<Condition> {

@@ -8,7 +8,7 @@ use rustix::process::{getpid, getuid};
 
 /// What is expected of a confined process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Expected {
+pub(super) enum Expected {
     Denied,
     /// It ends with SIGSYS.
     Killed,
@@ -325,7 +325,9 @@ fn restore(arena: &Arena) {
     for name in remove {
         fs::remove_file(arena.path(name)).ok();
     }
-    fs::remove_dir(arena.path("outside/made")).ok();
+    for name in ["outside/made", "scratch/made"] {
+        fs::remove_dir(arena.path(name)).ok();
+    }
     for name in [
         "workspace/source",
         "scratch/mine",
@@ -359,27 +361,42 @@ isolated! {
             if !is_enforceable(launcher, &arena.confinement(Network::None)).await {
                 return;
             }
-            let mut wrong = Vec::new();
-            for (title, argv, expected) in &attempts {
-                let plain = plainly(&arena, argv);
-                restore(&arena);
-                let words: Vec<_> = argv.iter().map(String::as_str).collect();
-                let exit = simply(launcher, arena.probe(&words, Network::None)).await.unwrap();
-                restore(&arena);
-                let confined = said(&exit);
-                let right = match expected {
-                    Denied => confined.starts_with("denied: "),
-                    Killed => exit.leader == LeaderExit::Signal(libc::SIGSYS),
-                    Gap | Allowed => confined == "out",
-                };
-                if plain != "out" {
-                    skip(&format!("unconfined `{title}`: {plain}"));
-                }
-                if !right {
-                    wrong.push(format!("{title}: expected {expected:?}: {confined} {:?}", exit.leader));
-                }
-            }
-            assert!(wrong.is_empty(), "{wrong:#?}");
+            expect(launcher, &arena, &[Network::None], &attempts).await;
         });
     }
+}
+
+/// Makes each attempt without confinement, and confined with each of the networks.
+pub(super) async fn expect(
+    launcher: &Launcher,
+    arena: &Arena,
+    networks: &[Network],
+    attempts: &[(&str, Vec<String>, Expected)],
+) {
+    let mut wrong = Vec::new();
+    for (title, argv, expected) in attempts {
+        let plain = plainly(arena, argv);
+        restore(arena);
+        if plain != "out" {
+            skip(&format!("unconfined `{title}`: {plain}"));
+        }
+        let words: Vec<_> = argv.iter().map(String::as_str).collect();
+        for network in networks {
+            let spec = arena.probe(&words, network.clone());
+            let exit = simply(launcher, spec).await.unwrap();
+            restore(arena);
+            let (confined, leader) = (said(&exit), exit.leader);
+            let right = match expected {
+                Denied => confined.starts_with("denied: "),
+                Killed => leader == LeaderExit::Signal(libc::SIGSYS),
+                Gap | Allowed => confined == "out",
+            };
+            if !right {
+                wrong.push(format!(
+                    "{title} {argv:?} {network:?}: expected {expected:?}: {confined} {leader:?}"
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }

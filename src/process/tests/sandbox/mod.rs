@@ -11,6 +11,7 @@ mod layers;
 mod matrix;
 mod network;
 mod programs;
+mod side_effects;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

@@ -5,12 +5,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
+#include <stdint.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/mman.h>
@@ -83,6 +85,63 @@ static int one_fd(const char *path) {
     return n > 0;
 }
 
+/* A file by this descriptor would run as its owner. */
+static int is_set_id(int fd) {
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0) return 0;
+    errno = EPERM;
+    return (st.st_mode & 06000) != 0;
+}
+
+/* Opens with the given bits in the mode. */
+static int opened(const char *how, const char *path, int mode) {
+    uint64_t how2[3] = { O_CREAT | O_RDWR, mode, 0 };
+#ifdef SYS_open
+    if (!strcmp(how, "open")) return syscall(SYS_open, path, O_CREAT | O_RDWR, mode);
+    if (!strcmp(how, "creat")) return syscall(SYS_creat, path, mode);
+#endif
+    if (!strcmp(how, "openat")) return syscall(SYS_openat, AT_FDCWD, path, O_CREAT | O_RDWR, mode);
+    if (!strcmp(how, "high")) /* The kernel ignores the upper half of both. */
+        return syscall(SYS_openat, AT_FDCWD, path, 1ul << 40 | O_CREAT | O_RDWR, 1ul << 40 | mode);
+    if (!strcmp(how, "tmpfile")) return syscall(SYS_openat, AT_FDCWD, path, O_TMPFILE | O_RDWR, mode);
+    if (!strcmp(how, "openat2")) return syscall(SYS_openat2, AT_FDCWD, path, how2, sizeof how2);
+    if (!strcmp(how, "openat2-key"))
+        return syscall(SYS_openat2, AT_FDCWD, path, how2, sizeof how2, -1ul, -1ul);
+    /* Without a flag that creates, the mode is what happens to be in the register. */
+    if (!strcmp(how, "existing")) return syscall(SYS_openat, AT_FDCWD, path, O_RDONLY, mode);
+    return -1;
+}
+
+/* Something that a file system does through a descriptor that is open for reading. Its own errors do
+   not count: the request came through. */
+static int requested(const char *path, const char *number) {
+    char buffer[8192] = { 0 };
+    int fd = open(path, O_RDONLY);
+    return fd >= 0 && (ioctl(fd, strtoul(number, 0, 16), buffer) >= 0 || errno != EPERM);
+}
+
+/* Gives the process what it has already. */
+static int schedules(const char *how, pid_t pid) {
+    struct sched_param param = { 0 };
+    unsigned attr[16] = { 64 };
+    cpu_set_t set;
+    int status[1] = { 0 };
+    void *page[1] = { 0 };
+#define HOW(text) if (!strcmp(how, text))
+    HOW("scheduler") return sched_setscheduler(pid, SCHED_OTHER, &param) == 0;
+    HOW("param") return sched_setparam(pid, &param) == 0;
+    HOW("affinity") return sched_getaffinity(pid, sizeof set, &set) == 0 && sched_setaffinity(pid, sizeof set, &set) == 0;
+    HOW("attr") return syscall(SYS_sched_getattr, pid, attr, sizeof attr, 0) == 0 && syscall(SYS_sched_setattr, pid, attr, 0) == 0;
+    HOW("nice") return setpriority(PRIO_PROCESS, pid, getpriority(PRIO_PROCESS, pid)) == 0;
+    HOW("nice-group") return setpriority(PRIO_PGRP, pid ? getpgid(pid) : 0, getpriority(PRIO_PROCESS, pid)) == 0;
+    HOW("nice-user") return setpriority(PRIO_USER, pid ? getuid() : 0, getpriority(PRIO_PROCESS, 0)) == 0;
+    HOW("io") return syscall(SYS_ioprio_set, 1, pid, syscall(SYS_ioprio_get, 1, pid)) == 0;
+    HOW("io-group") return syscall(SYS_ioprio_set, 2, pid ? getpgid(pid) : 0, 0) == 0;
+    HOW("io-user") return syscall(SYS_ioprio_set, 3, pid ? getuid() : 0, 0) == 0;
+    HOW("pages") return syscall(SYS_move_pages, pid, 1, page, 0, status, 0) == 0;
+    return 0;
+}
+
 int main(int argc, char **argv) {
     const char *name = argc > 1 ? argv[1] : "", *a = argc > 2 ? argv[2] : "";
     const char *b = argc > 3 ? argv[3] : "";
@@ -108,6 +167,44 @@ int main(int argc, char **argv) {
         return out(fd >= 0 && (chmod(a, 04755) == 0 || fchmod(fd, 04755) == 0 ||
             fchmodat(AT_FDCWD, a, 02755, 0) == 0));
     }
+    IS("set-id-open") return out(is_set_id(opened(b, a, 06755)));
+    IS("set-user-id-open") return out(is_set_id(opened(b, a, 04755)));
+    IS("set-group-id-open") return out(is_set_id(opened(b, a, 02755)));
+    IS("open") return out(opened(b, a, strtol(argc > 4 ? argv[4] : "0", 0, 8)) >= 0);
+    IS("set-id-mkdir") return out(mkdir(a, 06755) == 0 && is_set_id(open(a, O_RDONLY)));
+    IS("set-id-mknod") return out(mknod(a, S_IFREG | 06755, 0) == 0);
+    IS("set-id-fchmodat2") return out(syscall(452, AT_FDCWD, a, 04755, 0) == 0);
+    IS("ioctl") return out(requested(a, b));
+    IS("set-flags") {
+        int fd = open(a, O_RDONLY), flags;
+        if (ioctl(fd, 0x80086601, &flags) < 0) return 2;
+        flags ^= 0x40; /* nodump */
+        return out(ioctl(fd, 0x40086602, &flags) == 0);
+    }
+    IS("file-setattr") {
+        uint64_t attributes[3] = { 0 };
+        if (syscall(468, AT_FDCWD, a, attributes, sizeof attributes, 0) < 0) return 2;
+        attributes[0] ^= 0x80;
+        return out(syscall(469, AT_FDCWD, a, attributes, sizeof attributes, 0) == 0);
+    }
+    IS("inotify") {
+        int fd = inotify_init1(0);
+        return out(fd >= 0 && inotify_add_watch(fd, a, IN_ALL_EVENTS) >= 0);
+    }
+#ifdef SYS_inotify_init
+    IS("inotify-old") {
+        int fd = syscall(SYS_inotify_init);
+        return out(fd >= 0 && inotify_add_watch(fd, a, IN_ALL_EVENTS) >= 0);
+    }
+#endif
+    IS("fanotify") {
+        int fd = syscall(SYS_fanotify_init, 0x200, 0);
+        return out(fd >= 0 && syscall(SYS_fanotify_mark, fd, 1, 2ul, AT_FDCWD, a) == 0);
+    }
+    IS("lease") return out(fcntl(open(a, O_RDONLY), F_SETLEASE, F_RDLCK) == 0);
+    IS("schedule") return out(schedules(b, pid ? pid : getppid()));
+    IS("schedule-own") return out(schedules(b, 0));
+    IS("schedule-own-id") return out(schedules(b, getpid()));
     IS("exec") {
         execl(a, a, b, (char *)0);
         return out(0);
