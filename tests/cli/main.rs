@@ -25,6 +25,7 @@ mod kills;
 mod large_plans;
 mod log;
 mod policy;
+mod programs;
 mod references;
 mod resume;
 mod retries;

@@ -4,6 +4,7 @@ pub(crate) mod processes;
 pub(crate) mod random;
 pub(crate) mod terminal;
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -35,7 +36,11 @@ pub(crate) fn obs_binary() -> PathBuf {
 
 /// True where `program` is in PATH; says by name what is skipped where it is not.
 pub(crate) fn has(program: &str, test: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
+    has_in(std::env::var_os("PATH").unwrap_or_default(), program, test)
+}
+
+/// The same for the directories of `path`.
+pub(crate) fn has_in(path: impl AsRef<OsStr>, program: &str, test: &str) -> bool {
     let found = std::env::split_paths(&path).any(|dir| dir.join(program).is_file());
     if !found {
         skip(test, &format!("`{program}`"));
