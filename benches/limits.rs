@@ -69,6 +69,7 @@ async fn measure(launcher: &Launcher, hog: &Path, argv: [&str; 2], limits: Limit
             grace: Duration::from_secs(5),
             confinement: None,
             limits,
+            written: Vec::new(),
             secrets: Secrets::default(),
         };
         let (_sender, stop) = tokio::sync::watch::channel(Stop::Run);

@@ -60,6 +60,7 @@ off\t'Confine nothing'"
 complete -c obs -n "__fish_obs_using_subcommand run" -l max-memory -d 'The most memory of each step\'s processes together, in MiB; tightens the manifest' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l max-cpu -d 'The most CPU time of each step\'s processes together; tightens the manifest' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l max-processes -d 'The most processes of each step at the same time; tightens the manifest and the default of 512' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l max-disk -d 'How much each step may write to its scratch directory and `$RUN_DIR`, in MiB; tightens the manifest' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l policy -d 'Permit only what the Cedar policies of a file, or of a directory\'s `*.cedar` files, permit' -r -F
 complete -c obs -n "__fish_obs_using_subcommand run" -l allow -d 'Permit skills by their ids, `*` for any characters; may be given more than once' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l deny -d 'Forbid skills by their ids, `*` for any characters; may be given more than once' -r
@@ -206,6 +207,7 @@ off\t'Confine nothing'"
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l max-memory -d 'The most memory of each step\'s processes together, in MiB; tightens the manifest' -r
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l max-cpu -d 'The most CPU time of each step\'s processes together; tightens the manifest' -r
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l max-processes -d 'The most processes of each step at the same time; tightens the manifest and the default of 512' -r
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l max-disk -d 'How much each step may write to its scratch directory and `$RUN_DIR`, in MiB; tightens the manifest' -r
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l timeout -d 'Bound on the whole run: replaces the default of 10m, caps the plan\'s own' -r
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l step-timeout -d 'Bound on each step: replaces the default of 120s, caps what plan and manifest say' -r
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l grace -d 'Time between SIGTERM and SIGKILL for skills that don\'t say [default: 5s]' -r

@@ -294,6 +294,10 @@ pub struct SandboxArgs {
     )]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     pub max_processes: Option<u64>,
+    /// How much each step may write to its scratch directory and `$RUN_DIR`, in MiB; tightens the manifest
+    #[arg(long, env = "OBS_MAX_DISK", hide_env_values = true, value_name = "MIB")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_disk: Option<u64>,
 }
 
 /// How strictly skills are confined.

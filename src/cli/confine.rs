@@ -22,6 +22,7 @@ pub(super) fn policy(args: &SandboxArgs, environment: &BaseEnvironment) -> Sandb
         max_memory_mb: args.max_memory,
         max_cpu: args.max_cpu,
         max_processes: args.max_processes,
+        max_disk_mb: args.max_disk,
         ..default_policy(environment)
     }
 }
@@ -33,6 +34,7 @@ pub(super) fn default_policy(environment: &BaseEnvironment) -> SandboxPolicy {
         max_memory_mb: None,
         max_cpu: None,
         max_processes: None,
+        max_disk_mb: None,
         home: environment.get("HOME").map(PathBuf::from),
     }
 }

@@ -70,6 +70,7 @@ fn proven(steps: &str) -> ProvenPlan {
         max_memory_mb: None,
         max_cpu: None,
         max_processes: None,
+        max_disk_mb: None,
         home: None,
     };
     let question = Question {

@@ -45,6 +45,16 @@ pub(super) struct StartFailure {
     pub(super) errno: i32,
 }
 
+impl StartFailure {
+    /// What the step is limited by could not be made ready.
+    pub(super) fn confinement(error: &io::Error) -> Self {
+        Self {
+            stage: StartStage::Confinement,
+            errno: error.raw_os_error().unwrap_or(libc::EIO),
+        }
+    }
+}
+
 /// Starts skills, one after the other.
 pub(super) struct Spawner {
     /// The child's stack; 16-byte elements because that is the alignment of a stack.

@@ -37,6 +37,8 @@ pub struct ProcessSpec {
     pub confinement: Option<Arc<Confinement>>,
     /// What its tree may consume.
     pub limits: Limits,
+    /// The directories that [`Limits::disk`] is about: absolute paths.
+    pub written: Vec<PathBuf>,
     /// Values that are taken out of all that it writes.
     pub secrets: Secrets,
 }

@@ -125,7 +125,14 @@ const UNLIMITED: u64 = u64::MAX;
 
 pub(super) fn put_limits(out: &mut Vec<u8>, limits: &Limits) {
     let cpu = limits.cpu.map(micros);
-    for limit in [limits.memory, cpu, limits.processes, limits.file_size] {
+    let Limits {
+        memory,
+        processes,
+        file_size,
+        disk,
+        ..
+    } = *limits;
+    for limit in [memory, cpu, processes, file_size, disk] {
         out.extend(limit.unwrap_or(UNLIMITED).to_le_bytes());
     }
 }
@@ -137,6 +144,7 @@ pub(super) fn take_limits(reader: &mut Reader<'_>) -> io::Result<Limits> {
         cpu: limit()?.map(Duration::from_micros),
         processes: limit()?,
         file_size: limit()?,
+        disk: limit()?,
     })
 }
 
@@ -145,12 +153,14 @@ pub(super) fn micros(time: Duration) -> u64 {
 }
 
 /// Their numbers in a frame, from 1 on.
-const LIMITS: [Limit; 5] = [
+const LIMITS: [Limit; 7] = [
     Limit::Memory,
     Limit::Cpu,
     Limit::Processes,
     Limit::Threads,
     Limit::FileSize,
+    Limit::Disk,
+    Limit::DirectoryDepth,
 ];
 
 pub(super) fn put_breach(out: &mut Vec<u8>, breach: Option<LimitBreach>) {

@@ -10,11 +10,12 @@
 //! cheap and errs on no skill's side. A sum over the limit may count shared pages more than once, so
 //! then the proportional sizes decide, if two looks in a row agree. Pages that nobody has mapped (in a `memfd`, on a tmpfs) are not
 //! seen. CPU time is that of the living, of those that they have waited for, and of those that the
-//! supervisor has reaped.
+//! supervisor has reaped. What the step writes to its own directories is measured there ([`DiskWatch`]).
 
 use std::time::{Duration, Instant};
 
 use super::census::Census;
+use super::disk::DiskWatch;
 
 /// What a tree of processes may consume.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub struct Limits {
     pub processes: Option<u64>,
     /// The size of any file that is written, in bytes.
     pub file_size: Option<u64>,
+    /// By how much the directories that the process specification names may grow, in bytes.
+    pub disk: Option<u64>,
 }
 
 impl Default for Limits {
@@ -51,6 +54,10 @@ pub enum Limit {
     Threads,
     /// In bytes.
     FileSize,
+    /// In bytes.
+    Disk,
+    /// A number of directories, one in the other.
+    DirectoryDepth,
 }
 
 /// A tree was ended because it went over a limit.
@@ -84,6 +91,7 @@ impl Limits {
         cpu: None,
         processes: None,
         file_size: None,
+        disk: None,
     };
 
     /// The kernel's limits for every process of a tree.
@@ -110,10 +118,6 @@ impl Limits {
         }
         rlimits
     }
-
-    fn is_none(&self) -> bool {
-        self.memory.is_none() && self.cpu.is_none() && self.processes.is_none()
-    }
 }
 
 /// Not above what this process has itself: only root may raise that.
@@ -136,6 +140,8 @@ pub(super) struct Watch {
     suspected: bool,
     /// Tasks of the whole machine when the tree was last known to be small.
     tasks: u16,
+    /// Only with a limit on what is written.
+    disk: Option<DiskWatch>,
 }
 
 impl Watch {
@@ -148,14 +154,16 @@ impl Watch {
     /// A tree of fewer processes is counted before it has become much larger.
     const CROWD: u64 = 32;
 
-    pub(super) fn new(limits: Limits) -> Self {
-        let next = (!limits.is_none()).then(|| Instant::now() + Self::SOON);
+    pub(super) fn new(limits: Limits, disk: Option<DiskWatch>) -> Self {
+        let is_limited = limits.memory.is_some() || limits.cpu.is_some() || disk.is_some();
+        let is_limited = is_limited || limits.processes.is_some();
         Self {
             limits,
-            next,
+            next: is_limited.then(|| Instant::now() + Self::SOON),
             last: 0,
             suspected: false,
             tasks: tasks(),
+            disk,
         }
     }
 
@@ -194,12 +202,18 @@ impl Watch {
         let census = Census::take(enough);
         let breach = self
             .counted(&census, reaped)
-            .or_else(|| self.memory(&census));
+            .or_else(|| self.memory(&census))
+            .or_else(|| self.disk.as_mut()?.look());
         let hurry = self.is_halfway(&census) || census.processes() >= self.last + Self::MANY;
         self.last = census.processes();
         let pause = if hurry { Self::SOON } else { Self::INTERVAL };
         self.next = Some(Instant::now() + pause);
         breach
+    }
+
+    /// Measures what a tree that has ended has left, unless it was ended for a breach already.
+    pub(super) fn conclude(&mut self, breach: Option<LimitBreach>) -> Option<LimitBreach> {
+        breach.or_else(|| self.disk.as_mut()?.last())
     }
 
     /// What is over a limit as soon as it is seen.

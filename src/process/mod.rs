@@ -26,6 +26,7 @@ mod census;
 mod child;
 mod clock;
 mod descriptors;
+mod disk;
 mod exit;
 mod explain;
 mod frame;
@@ -40,6 +41,7 @@ mod run;
 mod sandbox;
 mod slot;
 mod streams;
+mod subdirectory;
 mod supervisor;
 mod sys;
 mod tree;
@@ -67,5 +69,6 @@ pub use sandbox::{
     Access, Applied, Confinement, DefaultGrants, Enforceable, Grant, Ground, Layer, LayerStatus,
     Layers, Network, Strictness, default_grants,
 };
+pub(crate) use subdirectory::{OwnerGets, grant_all, open_directory, open_subdirectory};
 pub use usage::TreeUsage;
 pub use zygote::Zygote;

@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, getpid, set_child_subreaper};
 use rustix::thread::{set_name, set_no_new_privs};
 
 use super::child::{Image, Spawner, StartFailure};
-use super::exit::StartStage;
+use super::disk::DiskWatch;
 use super::limits::{LimitBreach, Limits, Watch};
 use super::sandbox::{Applied, Workshop, try_layers};
 use super::sys::{self, Waited};
@@ -219,14 +219,21 @@ impl Supervisor {
             self.inbox.next_fd()?,
         ];
         let limits = start.limits;
-        let report = match self.spawn(start, stdin.as_ref(), &streams) {
-            Ok((leader, applied)) => {
+        let disk = limits
+            .disk
+            .map(|allowed| DiskWatch::new(&start.directories, allowed))
+            .transpose()
+            .map_err(|error| StartFailure::confinement(&error));
+        let started =
+            disk.and_then(|disk| Ok((self.spawn(start, stdin.as_ref(), &streams)?, disk)));
+        let report = match started {
+            Ok(((leader, applied), disk)) => {
                 self.step = Some(Step {
                     leader,
                     leader_status: None,
                     usage: TreeUsage::default(),
                     killing: false,
-                    watch: Watch::new(limits),
+                    watch: Watch::new(limits, disk),
                     breach: None,
                     breached: None,
                     suspended: false,
@@ -255,10 +262,7 @@ impl Supervisor {
         let suit = self
             .workshop
             .prepare(start.sealed, &start.limits)
-            .map_err(|error| StartFailure {
-                stage: StartStage::Confinement,
-                errno: error.raw_os_error().unwrap_or(libc::EIO),
-            })?;
+            .map_err(|error| StartFailure::confinement(&error))?;
         let armor = suit.armor(self.domain.skill_rules());
         let leader = self.spawner.spawn(&Image {
             program: start.program,
@@ -316,7 +320,7 @@ impl Supervisor {
                 Waited::Childless => break true,
             }
         };
-        let Some(step) = &self.step else { return };
+        let Some(step) = &mut self.step else { return };
         if leader_ended && let Some(status) = step.leader_status {
             Report::LeaderExited {
                 status,
@@ -326,9 +330,10 @@ impl Supervisor {
         }
         if childless {
             let breach_to_end = step.breached.map_or(Duration::ZERO, |at| at.elapsed());
+            let breach = step.watch.conclude(step.breach);
             Report::TreeEnded {
                 usage: step.usage,
-                breach: step.breach,
+                breach,
                 breach_to_end,
             }
             .encode(&mut self.reports);

@@ -95,6 +95,8 @@ pub(super) struct Start<'a> {
     /// The confinement, sealed; none where nothing is confined.
     pub(super) sealed: Option<&'a [u8]>,
     pub(super) limits: Limits,
+    /// The directories that the limit on the disk is about.
+    pub(super) directories: Vec<&'a CStr>,
 }
 
 impl<'a> Request<'a> {
@@ -122,6 +124,7 @@ impl<'a> Request<'a> {
             env: reader.texts()?,
             sealed: Some(reader.bytes()?).filter(|sealed| !sealed.is_empty()),
             limits: take_limits(&mut reader)?,
+            directories: reader.texts()?,
         }))
     }
 }
@@ -146,6 +149,10 @@ pub(super) fn encode_start(spec: &ProcessSpec) -> io::Result<Vec<u8>> {
             }
         });
         put_limits(out, &spec.limits);
+        put_u32(out, spec.written.len());
+        for directory in &spec.written {
+            put_text(out, &[directory.as_os_str()]);
+        }
     });
     check_texts(spec)?;
     if frame.len() > MAX_FRAME {
@@ -177,7 +184,8 @@ fn check_texts(spec: &ProcessSpec) -> io::Result<()> {
     let mut texts = [spec.program.as_os_str(), spec.cwd.as_os_str()]
         .into_iter()
         .chain(spec.argv.iter().chain(environment).map(AsRef::as_ref))
-        .chain(grants.flatten().map(|path| path.as_os_str()));
+        .chain(grants.flatten().map(|path| path.as_os_str()))
+        .chain(spec.written.iter().map(|path| path.as_os_str()));
     if texts.any(|text| text.as_bytes().contains(&0)) {
         let message = "an argument, a variable or a path contains a NUL byte";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, message));

@@ -25,6 +25,8 @@ pub struct SandboxPolicy {
     pub max_cpu: Option<Duration>,
     /// `--max-processes`.
     pub max_processes: Option<u64>,
+    /// `--max-disk`, in mebibytes.
+    pub max_disk_mb: Option<u64>,
     /// The user's home directory, for `~`.
     pub home: Option<PathBuf>,
 }
@@ -109,6 +111,8 @@ impl SandboxPolicy {
                 self.max_processes,
             ),
             file_size: defaults.file_size,
+            disk: tighter(of_skill.max_disk_mb, self.max_disk_mb)
+                .map(|mb| mb.saturating_mul(1 << 20)),
         }
     }
 
@@ -320,6 +324,8 @@ pub(super) fn breach_text(breach: &LimitBreach) -> String {
         Limit::Processes => ("processes", measured.to_string(), allowed.to_string()),
         Limit::Threads => ("threads", measured.to_string(), allowed.to_string()),
         Limit::FileSize => ("file size", mib(measured), mib(allowed)),
+        Limit::Disk => ("disk usage", mib(measured), mib(allowed)),
+        Limit::DirectoryDepth => ("directory depth", measured.to_string(), allowed.to_string()),
     };
     format!("{what} of {measured}, over the limit of {allowed}")
 }

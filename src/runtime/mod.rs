@@ -31,6 +31,7 @@ pub mod prove;
 mod proven;
 mod recent;
 mod record;
+mod remove_tree;
 mod repeat;
 mod resolve;
 mod reuse;
@@ -56,6 +57,7 @@ pub use logger::{Begun, ExecutionLogger, LogError, PlanEnd, PlanStart, Provenanc
 pub use native::NativeExecutor;
 pub use outcome::{RunEnd, RunOutcome, UnloggedStep};
 pub use proven::{ProvenPlan, ProvenStep, Retries};
+pub(crate) use remove_tree::remove_tree;
 pub use resolve::Unresolved;
 pub use reuse::Reused;
 pub use scratch::{FilesPlace, RunDirs};

@@ -6,7 +6,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -23,7 +23,9 @@ use super::scratch::{RunDirs, Scratch};
 use super::{RuntimeError, SkillExecutor, StepControl};
 use crate::event::{EventSender, RunEvent};
 use crate::model::{ErrorCode, ExecutionRequest, ExecutionResult, ExecutionStatus, SandboxReport};
-use crate::process::{Confinement, Launcher, ProcessError, ProcessEvent, ProcessExit, ProcessSpec};
+use crate::process::{
+    Confinement, Launcher, Limits, ProcessError, ProcessEvent, ProcessExit, ProcessSpec,
+};
 use crate::skill::{Body, Builtin, Native, PathBase, Permission, Places, Program, Skill};
 
 /// Runs skills natively.
@@ -276,6 +278,7 @@ impl<'r> NativeExecutor<'r> {
             workspace,
             run_dir,
         };
+        let limits = self.policy.limits(skill);
         Ok(ProcessSpec {
             program: program.path,
             argv,
@@ -287,10 +290,28 @@ impl<'r> NativeExecutor<'r> {
             max_output_bytes: max_output_bytes(skill),
             grace: control.grace,
             confinement: self.confinement(skill, native, &ground),
-            limits: self.policy.limits(skill),
+            written: written_directories(skill, &limits, &ground),
+            limits,
             secrets: self.environment.secrets(skill),
         })
     }
+}
+
+/// The directories of a step whose growth is limited.
+fn written_directories(skill: &Skill, limits: &Limits, ground: &StepGround<'_>) -> Vec<PathBuf> {
+    if limits.disk.is_none() {
+        return Vec::new();
+    }
+    let mut permissions = skill.manifest.permissions.iter();
+    let writes_run_dir = permissions.any(|permission| {
+        matches!(permission, Permission::FsWrite(path) if path.base == PathBase::RunDir)
+    });
+    let run_dir = ground.run_dir.filter(|_| writes_run_dir);
+    [Some(ground.scratch), run_dir]
+        .into_iter()
+        .flatten()
+        .map(Path::to_owned)
+        .collect()
 }
 
 fn no_directory(error: impl std::fmt::Display) -> NotRun {

@@ -6,22 +6,28 @@
 //! own directory serves for the next step once it is as if it were new: empty, and nobody else's. (Rules
 //! that grant it serve again with it, see `process::sandbox`.)
 
+use std::ffi::{CStr, OsStr};
 use std::fs::{File, Permissions};
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use rustix::fs::{FlockOperation, flock};
-use tempfile::TempDir;
 
 use super::ProvenPlan;
+use super::remove_tree::{empty_directory, remove_tree};
 
 /// What the names of these directories begin with.
 const PREFIX: &str = "obs-run-";
 
 /// The file that an obs that lives keeps locked.
-const LOCK: &str = "lock";
+const LOCK: &CStr = c"lock";
+
+/// Within this time an obs that makes a directory has made the lock in it.
+const LOCK_TIMEOUT: Duration = Duration::from_hours(1);
 
 /// The directories of one run.
 #[derive(Debug, Default)]
@@ -50,7 +56,7 @@ pub enum FilesPlace {
 /// The run's own directory.
 #[derive(Debug)]
 struct Root {
-    dir: TempDir,
+    dir: PathBuf,
     /// Held until the end.
     _lock: File,
 }
@@ -174,16 +180,16 @@ impl RunDirs {
     /// need.
     pub fn finish(&self, is_success: bool) {
         if let (Some(FilesPlace::Kept(path)), true) = (self.place.get(), is_success) {
-            remove_tree(path);
+            remove_tree(path, None).ok();
         }
         if let Some(root) = self.root.get() {
-            remove_tree(root.dir.path());
+            root.remove();
         }
     }
 
     fn root(&self) -> io::Result<&Path> {
         if let Some(root) = self.root.get() {
-            return Ok(root.dir.path());
+            return Ok(&root.dir);
         }
         let mode = Permissions::from_mode(0o700);
         let dir = tempfile::Builder::new()
@@ -194,12 +200,22 @@ impl RunDirs {
         let unnamed = dir.path().join("lock.new");
         let lock = File::create(&unnamed)?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
-        std::fs::rename(unnamed, dir.path().join(LOCK))?;
-        Ok(self
-            .root
-            .get_or_init(|| Root { dir, _lock: lock })
-            .dir
-            .path())
+        std::fs::rename(unnamed, dir.path().join(lock_name()))?;
+        let dir = dir.keep();
+        Ok(&self.root.get_or_init(|| Root { dir, _lock: lock }).dir)
+    }
+}
+
+impl Root {
+    /// Removes it. What could not be removed is left with the lock, for the sweep of another obs.
+    fn remove(&self) {
+        remove_tree(&self.dir, Some(LOCK)).ok();
+    }
+}
+
+impl Drop for Root {
+    fn drop(&mut self) {
+        self.remove();
     }
 }
 
@@ -215,25 +231,17 @@ impl Scratch {
 
     /// Empties it. None, and nothing is there any more, where that does not make it as it was.
     fn clean(self) -> Option<Self> {
-        if std::fs::symlink_metadata(&self.path).is_ok_and(|metadata| metadata.is_dir()) {
-            make_writable(&self.path);
-            for entry in std::fs::read_dir(&self.path)
-                .into_iter()
-                .flatten()
-                .flatten()
-            {
-                let path = entry.path();
-                std::fs::remove_file(&path)
-                    .or_else(|_| std::fs::remove_dir_all(&path))
-                    .ok();
-            }
-        }
+        empty_directory(&self.path).ok();
         if self.is_as_new() {
             return Some(self);
         }
-        remove_tree(&self.path);
+        remove_tree(&self.path, None).ok();
         None
     }
+}
+
+fn lock_name() -> &'static OsStr {
+    OsStr::from_bytes(LOCK.to_bytes())
 }
 
 fn held(directories: &Mutex<Vec<Scratch>>) -> MutexGuard<'_, Vec<Scratch>> {
@@ -253,10 +261,24 @@ fn identity(path: &Path) -> io::Result<(u64, u64, u32, u32)> {
 /// Removes the directories of this user's runs whose obs is dead.
 fn sweep(temp: &Path) {
     for entry in std::fs::read_dir(temp).into_iter().flatten().flatten() {
-        if entry.file_name().to_string_lossy().starts_with(PREFIX) && is_abandoned(&entry.path()) {
-            remove_tree(&entry.path());
+        let is_run = entry.file_name().to_string_lossy().starts_with(PREFIX);
+        if is_run && (is_abandoned(&entry.path()) || is_forgotten(&entry.path())) {
+            remove_tree(&entry.path(), Some(LOCK)).ok();
         }
     }
+}
+
+/// True if there has been no lock for an hour: the obs that made it was killed before it made the lock, or after it had
+/// removed it.
+fn is_forgotten(root: &Path) -> bool {
+    let own = rustix::process::geteuid().as_raw();
+    let is_old = |changed: SystemTime| changed.elapsed().is_ok_and(|age| age > LOCK_TIMEOUT);
+    let is_missing = |path: &Path| {
+        std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    };
+    std::fs::symlink_metadata(root).is_ok_and(|metadata| {
+        metadata.is_dir() && metadata.uid() == own && metadata.modified().is_ok_and(is_old)
+    }) && is_missing(&root.join(lock_name()))
 }
 
 /// True where the lock is there and nobody holds it. A directory whose lock is not there yet is about
@@ -266,26 +288,8 @@ fn is_abandoned(root: &Path) -> bool {
     let is_own_dir = std::fs::symlink_metadata(root)
         .is_ok_and(|metadata| metadata.is_dir() && metadata.uid() == own);
     is_own_dir
-        && File::open(root.join(LOCK))
+        && File::open(root.join(lock_name()))
             .is_ok_and(|lock| flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok())
-}
-
-/// Removes a tree even where a skill took its own permissions away.
-fn remove_tree(path: &Path) {
-    if std::fs::remove_dir_all(path).is_ok() {
-        return;
-    }
-    make_writable(path);
-    std::fs::remove_dir_all(path).ok();
-}
-
-fn make_writable(dir: &Path) {
-    std::fs::set_permissions(dir, Permissions::from_mode(0o700)).ok();
-    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            make_writable(&entry.path());
-        }
-    }
 }
 
 #[cfg(test)]
@@ -389,12 +393,16 @@ mod tests {
         let make = |name: &str, lock: bool| {
             let dir = temp.path().join(name);
             std::fs::create_dir(&dir).unwrap();
-            lock.then(|| File::create(dir.join(LOCK)).unwrap())
+            lock.then(|| File::create(dir.join(lock_name())).unwrap())
         };
         let held = make("obs-run-alive", true).unwrap();
         flock(&held, FlockOperation::NonBlockingLockExclusive).unwrap();
         drop(make("obs-run-dead", true));
         make("obs-run-new", false);
+        make("obs-run-forgotten", false);
+        let old = SystemTime::now() - 2 * LOCK_TIMEOUT;
+        let forgotten = File::open(temp.path().join("obs-run-forgotten")).unwrap();
+        forgotten.set_modified(old).unwrap();
         drop(make("other", true));
         sweep(temp.path());
         let mut left: Vec<_> = std::fs::read_dir(temp.path())

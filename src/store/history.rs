@@ -15,7 +15,7 @@ use super::database::{Database, StoreError, unusable, words};
 use super::lock;
 use super::state_log::RUNNING;
 use super::writer::files_of;
-use crate::runtime::CircuitState;
+use crate::runtime::{CircuitState, remove_tree};
 
 /// The state, open for looking things up.
 #[derive(Debug)]
@@ -345,7 +345,7 @@ impl History {
                     .connection
                     .execute("DELETE FROM runs WHERE id = ?1", [id]);
                 removed.map_err(|error| self.unreadable(&error))?;
-                std::fs::remove_dir_all(files_of(&self.database.dir, run_id)).ok();
+                remove_tree(&files_of(&self.database.dir, run_id), None).ok();
                 lock::forget(&self.database.dir, run_id);
             }
             // What was removed is removed; giving its room back can wait for the next time.

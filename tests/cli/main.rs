@@ -23,6 +23,7 @@ mod hostile_plan;
 mod inputs;
 mod kills;
 mod large_plans;
+mod limits;
 mod log;
 mod policy;
 mod programs;

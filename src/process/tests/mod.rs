@@ -162,6 +162,7 @@ pub(super) fn program(path: &str, argv: &[&str]) -> ProcessSpec {
         grace: Duration::from_secs(5),
         confinement: None,
         limits: Limits::NONE,
+        written: Vec::new(),
         secrets: crate::process::Secrets::default(),
     }
 }

@@ -131,6 +131,8 @@ pub struct Resources {
     pub max_cpu_ms: Option<u64>,
     /// Processes and threads of the whole tree.
     pub max_processes: Option<u64>,
+    /// By how much the scratch directory and `$RUN_DIR` may grow.
+    pub max_disk_mb: Option<u64>,
     /// Bytes on standard output.
     pub max_output_bytes: Option<u64>,
 }

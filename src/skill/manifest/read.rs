@@ -242,6 +242,7 @@ fn resources(node: &Node<'_>, problems: &mut Problems) -> Option<Resources> {
         max_memory_mb: limit("max_memory_mb"),
         max_cpu_ms: limit("max_cpu_ms"),
         max_processes: limit("max_processes"),
+        max_disk_mb: limit("max_disk_mb"),
         max_output_bytes: limit("max_output_bytes"),
     };
     fields.finish(problems);

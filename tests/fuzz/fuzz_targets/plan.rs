@@ -32,6 +32,7 @@ fuzz_target!(|bytes: &[u8]| {
                     max_memory_mb: None,
                     max_cpu: None,
                     max_processes: None,
+                    max_disk_mb: None,
                     home: None,
                 },
                 retry_unsafe: false,

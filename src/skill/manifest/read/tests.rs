@@ -35,7 +35,7 @@ output_schema: true
 permissions: [net, "fs.read:data", "secret:API_TOKEN"]
 timeout: 30s
 grace: 5s
-resources: {max_memory_mb: 256, max_cpu_ms: 10000, max_processes: 512, max_output_bytes: 10485760}
+resources: {max_memory_mb: 256, max_cpu_ms: 10000, max_processes: 512, max_output_bytes: 10485760, max_disk_mb: 100}
 idempotent: true
 risk_level: clinical
 allow_leading_dash: true
@@ -59,6 +59,7 @@ fn every_key_is_read() {
     assert_eq!(manifest.timeout, Some(Duration::from_secs(30)));
     assert_eq!(manifest.grace, Some(Duration::from_secs(5)));
     assert_eq!(manifest.resources.max_output_bytes, Some(10_485_760));
+    assert_eq!(manifest.resources.max_disk_mb, Some(100));
     assert!(manifest.is_idempotent);
     assert_eq!(manifest.risk_level, RiskLevel::Clinical);
     let execution = loaded.execution.unwrap();

@@ -1,0 +1,301 @@
+//! What the files in a step's directories occupy, measured while the step changes them.
+//!
+//! Invariant: a measurement uses one descriptor and a bounded amount of memory, however deep or wide the tree is. It
+//! follows no link, stays on the file system and never reads a directory outside the roots: a parent that is
+//! not the one it came from ends the measurement. It can be interrupted after every entry, so that it takes a
+//! twentieth of the time at most. A file with several links counts with a part of its size for each of them, which
+//! needs no list of files that were seen.
+
+use std::ffi::CStr;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{
+    AtFlags, FileType, Mode, OFlags, RawDir, SeekFrom, Stat, fstat, openat, seek, statat,
+};
+
+use super::limits::{Limit, LimitBreach};
+use super::subdirectory::{OwnerGets, open_directory, open_subdirectory};
+
+/// How long one look may take. The next one comes when twenty times as long has passed.
+const SLICE: Duration = Duration::from_millis(2);
+const PAUSE_FACTOR: u32 = 20;
+
+/// How long the last measurement may take, when the step has ended.
+const LAST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// No directory of a step that is limited is deeper: each level takes memory.
+const MAX_DEPTH: usize = 32 * 1024;
+
+/// Small, because it is read anew after each subdirectory.
+const BUFFER_BYTES: usize = 4 * 1024;
+
+/// The unit of `st_blocks`.
+const BLOCK_BYTES: u64 = 512;
+
+/// Looks at a step's directories now and then.
+pub(super) struct DiskWatch {
+    roots: Vec<OwnedFd>,
+    allowed: u64,
+    /// What was there before the step.
+    before: u64,
+    measurement: Measurement,
+    /// The measurement before this one has found too much.
+    suspected: bool,
+    next: Instant,
+}
+
+impl DiskWatch {
+    /// Measures what is in `directories` before the step.
+    pub(super) fn new(directories: &[&CStr], allowed: u64) -> io::Result<Self> {
+        let roots = directories
+            .iter()
+            .map(|path| open_directory(path, OwnerGets::Nothing))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut measurement = Measurement::new(OwnerGets::Nothing);
+        measurement.advance(&roots, None);
+        Ok(Self {
+            roots,
+            allowed,
+            before: measurement.bytes,
+            measurement: Measurement::new(OwnerGets::Nothing),
+            suspected: false,
+            next: Instant::now(),
+        })
+    }
+
+    /// Goes on measuring. Files that are renamed meanwhile may count twice, so that two measurements have to agree.
+    pub(super) fn look(&mut self) -> Option<LimitBreach> {
+        let begun = Instant::now();
+        if begun < self.next {
+            return None;
+        }
+        let progress = self.measurement.advance(&self.roots, Some(begun + SLICE));
+        self.next = Instant::now() + begun.elapsed() * PAUSE_FACTOR;
+        let breach = self.breach(progress);
+        if progress == Progress::Paused && breach.is_none() {
+            return None;
+        }
+        self.measurement = Measurement::new(OwnerGets::Nothing);
+        let confirmed = self.suspected;
+        // What was disturbed says nothing about the one before.
+        if progress != Progress::Disturbed || breach.is_some() {
+            self.suspected = breach.is_some();
+        }
+        breach.filter(|_| confirmed)
+    }
+
+    /// Measures what the step has left. Nobody changes it any more.
+    pub(super) fn last(&mut self) -> Option<LimitBreach> {
+        let mut measurement = Measurement::new(OwnerGets::Read);
+        let progress = measurement.advance(&self.roots, Some(Instant::now() + LAST_TIMEOUT));
+        self.measurement = measurement;
+        self.breach(progress)
+    }
+
+    fn breach(&self, progress: Progress) -> Option<LimitBreach> {
+        if progress == Progress::TooDeep {
+            return Some(LimitBreach {
+                limit: Limit::DirectoryDepth,
+                allowed: MAX_DEPTH as u64,
+                measured: MAX_DEPTH as u64 + 1,
+            });
+        }
+        let measured = self.measurement.bytes.saturating_sub(self.before);
+        (measured > self.allowed).then_some(LimitBreach {
+            limit: Limit::Disk,
+            allowed: self.allowed,
+            measured,
+        })
+    }
+}
+
+/// How far a measurement has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Complete,
+    /// Its time was over.
+    Paused,
+    /// A directory was moved while it was measured.
+    Disturbed,
+    TooDeep,
+}
+
+/// A walk through trees that can be interrupted.
+struct Measurement {
+    owner_gets: OwnerGets,
+    /// Allocated bytes of all that was seen.
+    bytes: u64,
+    /// Roots that are not complete yet start at this one.
+    root: usize,
+    current: Option<Directory>,
+    /// Those above the current one.
+    above: Vec<Position>,
+}
+
+/// A directory that is open.
+struct Directory {
+    fd: OwnedFd,
+    position: Position,
+}
+
+/// How far a directory has been read.
+struct Position {
+    device: u64,
+    inode: u64,
+    /// Where the next entry is.
+    offset: u64,
+}
+
+impl Measurement {
+    fn new(owner_gets: OwnerGets) -> Self {
+        Self {
+            owner_gets,
+            bytes: 0,
+            root: 0,
+            current: None,
+            above: Vec::new(),
+        }
+    }
+
+    /// Goes on until all is measured or the time is over.
+    fn advance(&mut self, roots: &[OwnedFd], deadline: Option<Instant>) -> Progress {
+        loop {
+            let Some(directory) = &mut self.current else {
+                let Some(root) = roots.get(self.root) else {
+                    return Progress::Complete;
+                };
+                match Directory::again(root) {
+                    Ok((directory, stat)) => {
+                        self.bytes += allocated(&stat);
+                        self.current = Some(directory);
+                    }
+                    Err(_) => self.root += 1,
+                }
+                continue;
+            };
+            match directory.next_child(&mut self.bytes, self.owner_gets, deadline) {
+                Next::Child(child) => {
+                    if self.above.len() >= MAX_DEPTH {
+                        return Progress::TooDeep;
+                    }
+                    let parent = std::mem::replace(directory, child);
+                    self.above.push(parent.position);
+                    if is_over(deadline) {
+                        return Progress::Paused;
+                    }
+                }
+                Next::Paused => return Progress::Paused,
+                Next::End => {
+                    if let Some(position) = self.above.pop() {
+                        let Some(parent) = directory.parent(position) else {
+                            return Progress::Disturbed;
+                        };
+                        *directory = parent;
+                    } else {
+                        self.current = None;
+                        self.root += 1;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What a directory has next.
+enum Next {
+    Child(Directory),
+    Paused,
+    End,
+}
+
+impl Directory {
+    fn new(fd: OwnedFd, stat: &Stat) -> Self {
+        let position = Position {
+            device: stat.st_dev,
+            inode: stat.st_ino,
+            offset: 0,
+        };
+        Self { fd, position }
+    }
+
+    /// A root, with a reading position of its own.
+    fn again(root: &OwnedFd) -> rustix::io::Result<(Self, Stat)> {
+        let fd = openat(root, c".", flags(), Mode::empty())?;
+        let stat = fstat(&fd)?;
+        Ok((Self::new(fd, &stat), stat))
+    }
+
+    /// The directory above, if it is the one with `position`.
+    fn parent(&self, position: Position) -> Option<Self> {
+        let fd = openat(&self.fd, c"..", flags(), Mode::empty()).ok()?;
+        let stat = fstat(&fd).ok()?;
+        let is_same = (stat.st_dev, stat.st_ino) == (position.device, position.inode);
+        is_same.then_some(Self { fd, position })
+    }
+
+    /// Adds the entries up to the next subdirectory.
+    fn next_child(
+        &mut self,
+        bytes: &mut u64,
+        owner_gets: OwnerGets,
+        deadline: Option<Instant>,
+    ) -> Next {
+        let mut buffer = [MaybeUninit::uninit(); BUFFER_BYTES];
+        if seek(&self.fd, SeekFrom::Start(self.position.offset)).is_err() {
+            return Next::End;
+        }
+        let mut entries = RawDir::new(&self.fd, &mut buffer);
+        while let Some(Ok(entry)) = entries.next() {
+            self.position.offset = entry.next_entry_cookie();
+            let name = entry.file_name();
+            if name == c"." || name == c".." {
+                continue;
+            }
+            // It may be gone by now.
+            let Ok(stat) = statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) else {
+                continue;
+            };
+            if stat.st_dev == self.position.device {
+                *bytes = bytes.saturating_add(allocated(&stat));
+                if FileType::from_raw_mode(stat.st_mode) == FileType::Directory
+                    && let Ok((child, stat)) = open_subdirectory(&self.fd, name, owner_gets)
+                {
+                    return Next::Child(Self::new(child, &stat));
+                }
+            }
+            if is_over(deadline) {
+                return Next::Paused;
+            }
+        }
+        Next::End
+    }
+}
+
+/// Not as wide on all architectures.
+fn wide(number: impl Into<u64>) -> u64 {
+    number.into()
+}
+
+fn is_over(deadline: Option<Instant>) -> bool {
+    deadline.is_some_and(|deadline| Instant::now() >= deadline)
+}
+
+fn flags() -> OFlags {
+    OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC
+}
+
+/// Allocated bytes; of a file with several links, a part.
+fn allocated(stat: &Stat) -> u64 {
+    let bytes = u64::try_from(stat.st_blocks).unwrap_or(0) * BLOCK_BYTES;
+    if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
+        bytes
+    } else {
+        bytes / wide(stat.st_nlink).max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests;
