@@ -27,18 +27,52 @@ pub(super) struct Census {
     pub(super) cpu: Duration,
 }
 
+/// A process that was counted.
 #[derive(Debug)]
-struct Found {
-    pid: i32,
+pub(super) struct Found {
+    pub(super) pid: i32,
+    /// In clock ticks since boot; with the pid it identifies a process.
+    pub(super) start: u64,
+    pub(super) threads: u64,
+    /// CPU time of itself, without that of its children.
+    pub(super) own: Duration,
+    /// Its first thread has a processor or waits for one.
+    pub(super) is_running: bool,
+    /// A thread that has the process's memory: the first one, unless it has exited.
+    thread: i32,
     resident: u64,
 }
 
 /// A process as /proc shows it.
-struct Stat {
+pub(super) struct Stat {
     parent: i32,
-    ticks: u64,
+    /// The first thread has exited.
+    is_ended: bool,
+    /// The first thread has a processor or waits for one.
+    pub(super) is_running: bool,
+    /// CPU time of itself, in clock ticks.
+    own: u64,
+    /// CPU time of those that it has waited for, in clock ticks.
+    waited: u64,
     threads: u64,
+    start: u64,
     pages: u64,
+}
+
+impl Stat {
+    /// A thread that has the memory of the process `pid`, and its resident pages. A first thread that has exited
+    /// has given up the memory, which the others still use.
+    fn memory(&self, pid: i32) -> (i32, u64) {
+        if self.is_ended && self.threads > 1 {
+            for thread in threads_of(pid) {
+                let stat = stat_of_thread(pid, thread);
+                if let Some(stat) = stat.filter(|stat| stat.pages > 0) {
+                    return (thread, stat.pages);
+                }
+            }
+        }
+        (pid, self.pages)
+    }
 }
 
 impl Census {
@@ -57,7 +91,7 @@ impl Census {
                     continue;
                 };
                 threads = stat.threads;
-                ticks += stat.ticks;
+                ticks += stat.own + stat.waited;
                 census.add(pid, &stat);
                 if census.processes() >= enough {
                     break;
@@ -83,10 +117,13 @@ impl Census {
         if !lists {
             ticks = census.take_by_walk();
         }
-        census.cpu = Duration::from_millis(
-            ticks.saturating_mul(1000) / rustix::param::clock_ticks_per_second(),
-        );
+        census.cpu = from_ticks(ticks);
         census
+    }
+
+    /// All of them.
+    pub(super) fn found(&self) -> &[Found] {
+        &self.found
     }
 
     /// How many there are.
@@ -100,7 +137,7 @@ impl Census {
     pub(super) fn proportional(&self) -> u64 {
         self.found
             .iter()
-            .map(|found| match proportional(found.pid) {
+            .map(|found| match proportional(found) {
                 Ok(bytes) => bytes,
                 // It does not let itself be looked at, so it counts as it did before.
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => found.resident,
@@ -110,11 +147,26 @@ impl Census {
             .sum()
     }
 
+    /// The largest resident size of a single process.
+    pub(super) fn largest(&self) -> u64 {
+        let sizes = self.found.iter().map(|found| found.resident);
+        sizes.max().unwrap_or_default()
+    }
+
     fn add(&mut self, pid: i32, stat: &Stat) {
-        let resident = stat.pages.saturating_mul(rustix::param::page_size() as u64);
+        let (thread, pages) = stat.memory(pid);
+        let resident = pages.saturating_mul(rustix::param::page_size() as u64);
         self.resident = self.resident.saturating_add(resident);
         self.threads += stat.threads;
-        self.found.push(Found { pid, resident });
+        self.found.push(Found {
+            pid,
+            start: stat.start,
+            threads: stat.threads,
+            own: from_ticks(stat.own),
+            is_running: stat.is_running,
+            thread,
+            resident,
+        });
     }
 
     /// For a kernel without lists of children. Returns the ticks.
@@ -123,7 +175,7 @@ impl Census {
         for process in walk::descendants(getpid(), &|_| false) {
             let pid = process.pid().as_raw_pid();
             if let Some(stat) = stat(pid) {
-                ticks += stat.ticks;
+                ticks += stat.own + stat.waited;
                 self.add(pid, &stat);
             }
         }
@@ -136,14 +188,19 @@ fn children(pid: i32, threads: u64) -> Option<Vec<i32>> {
     if threads <= 1 {
         return children_of_thread(pid, pid);
     }
-    let tasks = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
-    Some(
-        tasks
-            .filter_map(|task| task.ok()?.file_name().to_str()?.parse().ok())
-            .filter_map(|task| children_of_thread(pid, task))
-            .flatten()
-            .collect(),
-    )
+    let lists = threads_of(pid).filter_map(|thread| children_of_thread(pid, thread));
+    Some(lists.flatten().collect())
+}
+
+fn from_ticks(ticks: u64) -> Duration {
+    Duration::from_millis(ticks.saturating_mul(1000) / rustix::param::clock_ticks_per_second())
+}
+
+/// The threads of `pid`; none if it has ended.
+pub(super) fn threads_of(pid: i32) -> impl Iterator<Item = i32> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task"));
+    let tasks = tasks.into_iter().flatten();
+    tasks.filter_map(|task| task.ok()?.file_name().to_str()?.parse().ok())
 }
 
 fn children_of_thread(pid: i32, task: i32) -> Option<Vec<i32>> {
@@ -156,21 +213,35 @@ fn children_of_thread(pid: i32, task: i32) -> Option<Vec<i32>> {
 }
 
 fn stat(pid: i32) -> Option<Stat> {
-    let bytes = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    stat_at(&format!("/proc/{pid}/stat"))
+}
+
+/// Like that of a process, but with state and memory of one thread.
+pub(super) fn stat_of_thread(pid: i32, thread: i32) -> Option<Stat> {
+    stat_at(&format!("/proc/{pid}/task/{thread}/stat"))
+}
+
+fn stat_at(path: &str) -> Option<Stat> {
+    let bytes = fs::read(path).ok()?;
     let fields: Vec<&str> = walk::stat_fields(&bytes)?.collect();
     // Numbers of proc_pid_stat(5), of which the first here is 3.
     let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
     Some(Stat {
         parent: fields.get(1)?.parse().ok()?,
-        ticks: field(14)? + field(15)? + field(16)? + field(17)?,
+        is_ended: walk::is_ended(fields.first()?),
+        is_running: *fields.first()? == "R",
+        own: field(14)? + field(15)?,
+        waited: field(16)? + field(17)?,
         threads: field(20)?,
+        start: field(22)?,
         pages: field(24)?,
     })
 }
 
 /// `Pss` and `SwapPss` of a process.
-fn proportional(pid: i32) -> io::Result<u64> {
-    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+fn proportional(found: &Found) -> io::Result<u64> {
+    let Found { pid, thread, .. } = found;
+    let text = fs::read_to_string(format!("/proc/{pid}/task/{thread}/smaps_rollup"))?;
     let kib = |name: &str| -> Option<u64> {
         let line = text.lines().find_map(|line| line.strip_prefix(name))?;
         line.trim().strip_suffix("kB")?.trim().parse().ok()

@@ -1,21 +1,26 @@
 //! Limits on what a tree of processes consumes.
 //!
-//! Invariant: a limit is on the tree, and what counts is what the supervisor has seen while the tree
-//! ran ([`Watch`]): a breach is said with the number that was seen, and neither a bare SIGKILL nor a
-//! peak that only shows after the exit is one. Resource limits of the kernel are per process; they
-//! are the backstop for a supervisor that is late. Never `RLIMIT_AS`, of which Node and Java die, and
-//! never `RLIMIT_NPROC`: it counts all of the user's processes, and root's not at all.
+//! Invariant: a limit is on the tree, and the number that decides is the number that is reported. The supervisor
+//! looks at the tree while it runs ([`Watch`]) and ends it at a breach. When the tree has ended, its usage is
+//! held against the limits once more, because a tree can go over a limit and end between two looks. Resource
+//! limits of the kernel are per process; they are the backstop for a supervisor that is late. Never
+//! `RLIMIT_AS`, of which Node and Java die, and never `RLIMIT_NPROC`: it counts all of the user's processes, and
+//! root's not at all.
 //!
 //! Memory is the sum of resident sizes as long as that is within the limit, which makes a look
 //! cheap and errs on no skill's side. A sum over the limit may count shared pages more than once, so
-//! then the proportional sizes decide, if two looks in a row agree. Pages that nobody has mapped (in a `memfd`, on a tmpfs) are not
+//! then the proportional sizes decide, if two looks in a row agree. The resident size of a single process counts as
+//! it is, shared pages included. Pages that nobody has mapped (in a `memfd`, on a tmpfs) are not
 //! seen. CPU time is that of the living, of those that they have waited for, and of those that the
-//! supervisor has reaped. What the step writes to its own directories is measured there ([`DiskWatch`]).
+//! supervisor has reaped; that of processes that the kernel reaps by itself is estimated ([`CpuSamples`]). What the
+//! step writes to its own directories is measured there ([`DiskWatch`]).
 
 use std::time::{Duration, Instant};
 
 use super::census::Census;
+use super::cpu_samples::CpuSamples;
 use super::disk::DiskWatch;
+use super::usage::TreeUsage;
 
 /// What a tree of processes may consume.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,8 +143,12 @@ pub(super) struct Watch {
     last: u64,
     /// The last look has found too much memory.
     suspected: bool,
+    /// The largest resident size of a single process that a look has seen.
+    largest: u64,
     /// Tasks of the whole machine when the tree was last known to be small.
     tasks: u16,
+    /// Only with a limit on CPU time.
+    cpu: Option<CpuSamples>,
     /// Only with a limit on what is written.
     disk: Option<DiskWatch>,
 }
@@ -162,7 +171,9 @@ impl Watch {
             next: is_limited.then(|| Instant::now() + Self::SOON),
             last: 0,
             suspected: false,
+            largest: 0,
             tasks: tasks(),
+            cpu: limits.cpu.map(|_| CpuSamples::new()),
             disk,
         }
     }
@@ -200,20 +211,60 @@ impl Watch {
         // Whoever is over the limit anyway need not be counted to the end.
         let enough = self.limits.processes.unwrap_or(u64::MAX).saturating_add(1);
         let census = Census::take(enough);
+        self.largest = self.largest.max(census.largest());
+        if let Some(samples) = &mut self.cpu {
+            samples.add(&census);
+        }
         let breach = self
             .counted(&census, reaped)
             .or_else(|| self.memory(&census))
             .or_else(|| self.disk.as_mut()?.look());
-        let hurry = self.is_halfway(&census) || census.processes() >= self.last + Self::MANY;
+        let hurry = self.is_halfway(&census)
+            || census.processes() >= self.last + Self::MANY
+            || self.cpu.as_ref().is_some_and(CpuSamples::has_transients);
         self.last = census.processes();
         let pause = if hurry { Self::SOON } else { Self::INTERVAL };
+        let pause = if self.cpu.is_some() {
+            pause.mul_f64(0.5 + fastrand::f64())
+        } else {
+            pause
+        };
         self.next = Some(Instant::now() + pause);
         breach
     }
 
-    /// Measures what a tree that has ended has left, unless it was ended for a breach already.
-    pub(super) fn conclude(&mut self, breach: Option<LimitBreach>) -> Option<LimitBreach> {
-        breach.or_else(|| self.disk.as_mut()?.last())
+    /// Holds what a tree has used, now that it has ended, against the limits, unless it was ended for a breach
+    /// already. Completes the usage with what only the looks have seen. `own_peak` is the most memory that this
+    /// process has ever had: the kernel starts counting a child's peak from there.
+    pub(super) fn conclude(
+        &mut self,
+        breach: Option<LimitBreach>,
+        usage: &mut TreeUsage,
+        own_peak: impl FnOnce() -> u64,
+    ) -> Option<LimitBreach> {
+        let Limits { memory, cpu, .. } = self.limits;
+        if let Some(samples) = &self.cpu {
+            usage.cpu = usage.cpu.max(samples.total());
+        }
+        if over(Limit::Memory, memory, usage.peak_memory_bytes).is_some()
+            && usage.peak_memory_bytes <= own_peak()
+        {
+            usage.peak_memory_bytes = self.largest;
+        }
+        let breach = breach
+            .or_else(|| over(Limit::Cpu, cpu.map(millis), millis(usage.cpu)))
+            .or_else(|| over(Limit::Memory, memory, usage.peak_memory_bytes))
+            .or_else(|| self.disk.as_mut()?.last());
+        match breach {
+            Some(breach) if breach.limit == Limit::Memory => {
+                usage.peak_memory_bytes = usage.peak_memory_bytes.max(breach.measured);
+            }
+            Some(breach) if breach.limit == Limit::Cpu => {
+                usage.cpu = usage.cpu.max(Duration::from_millis(breach.measured));
+            }
+            _ => {}
+        }
+        breach
     }
 
     /// What is over a limit as soon as it is seen.
@@ -221,15 +272,21 @@ impl Watch {
         let Limits { cpu, processes, .. } = self.limits;
         let threads = processes.map(|processes| processes.saturating_mul(THREADS_PER_PROCESS));
         let cpu = cpu.map(millis);
+        let estimate = self.cpu.as_ref().map(CpuSamples::total);
+        let used = (census.cpu + reaped).max(estimate.unwrap_or_default());
         over(Limit::Processes, processes, census.processes())
             .or_else(|| over(Limit::Threads, threads, census.threads))
-            .or_else(|| over(Limit::Cpu, cpu, millis(census.cpu + reaped)))
+            .or_else(|| over(Limit::Cpu, cpu, millis(used)))
     }
 
     /// Cheap and too high first; exact only where that decides; and twice, because it is not exact
     /// while the tree forks.
     fn memory(&mut self, census: &Census) -> Option<LimitBreach> {
         let memory = self.limits.memory;
+        let single = over(Limit::Memory, memory, census.largest());
+        if single.is_some() {
+            return single;
+        }
         let breach = over(Limit::Memory, memory, census.resident)
             .and_then(|_| over(Limit::Memory, memory, census.proportional()));
         let confirmed = self.suspected;

@@ -25,6 +25,7 @@ mod capture;
 mod census;
 mod child;
 mod clock;
+mod cpu_samples;
 mod descriptors;
 mod disk;
 mod exit;

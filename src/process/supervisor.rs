@@ -330,7 +330,9 @@ impl Supervisor {
         }
         if childless {
             let breach_to_end = step.breached.map_or(Duration::ZERO, |at| at.elapsed());
-            let breach = step.watch.conclude(step.breach);
+            let breach = step
+                .watch
+                .conclude(step.breach, &mut step.usage, sys::own_peak_memory);
             Report::TreeEnded {
                 usage: step.usage,
                 breach,

@@ -212,6 +212,17 @@ pub(super) fn rlimit(resource: libc::__rlimit_resource_t) -> Option<libc::rlimit
     (result == 0).then_some(limit)
 }
 
+/// The largest resident size that this process ever had, in bytes.
+pub(super) fn own_peak_memory() -> u64 {
+    // SAFETY: rusage is plain data, for which all zeroes are a value, and the kernel writes to a live one.
+    let usage = unsafe {
+        let mut usage = std::mem::zeroed::<libc::rusage>();
+        libc::getrusage(libc::RUSAGE_SELF, &raw mut usage);
+        usage
+    };
+    super::usage::peak_memory(&usage)
+}
+
 /// Lets this process run soon after it wakes, for a short while, whatever else wants to; what it forks is
 /// scheduled as ever. Since Linux 6.12, where the scheduler takes requests for a length of slices; of the
 /// others nothing is asked.

@@ -1,7 +1,8 @@
 //! What a tree of processes consumed.
 //!
-//! Invariant: only processes that were waited for are counted, each once: a process that its own
-//! parent waited for is in that parent's numbers already.
+//! Invariant: processes that were waited for are counted, each once: a process that its own parent waited for is
+//! in that parent's numbers already. If there is a limit, what the looks at the tree have seen of others is in the
+//! numbers too, so that they never contradict what was decided by them.
 
 use std::time::Duration;
 
@@ -10,7 +11,8 @@ use std::time::Duration;
 pub struct TreeUsage {
     /// User and system time of all of them together.
     pub cpu: Duration,
-    /// The largest resident size that a single one of them had.
+    /// The largest resident size that a single one of them had; after a breach of the limit on memory, at least
+    /// what was measured.
     pub peak_memory_bytes: u64,
 }
 
@@ -21,9 +23,14 @@ impl TreeUsage {
             .cpu
             .saturating_add(duration(usage.ru_utime))
             .saturating_add(duration(usage.ru_stime));
-        let kib = u64::try_from(usage.ru_maxrss).unwrap_or(0);
-        self.peak_memory_bytes = self.peak_memory_bytes.max(kib.saturating_mul(1024));
+        self.peak_memory_bytes = self.peak_memory_bytes.max(peak_memory(usage));
     }
+}
+
+/// The largest resident size, in bytes.
+pub(super) fn peak_memory(usage: &libc::rusage) -> u64 {
+    let kib = u64::try_from(usage.ru_maxrss).unwrap_or(0);
+    kib.saturating_mul(1024)
 }
 
 fn duration(time: libc::timeval) -> Duration {

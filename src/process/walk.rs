@@ -26,6 +26,8 @@ pub(super) struct Process {
     parent: i32,
     /// In clock ticks since boot; with the pid it identifies a process.
     start: u64,
+    /// No thread of it runs. A process whose first thread has exited shows the state of a zombie, but lives as
+    /// long as its other threads do.
     zombie: bool,
 }
 
@@ -140,12 +142,13 @@ fn read(pid: Pid) -> Option<Process> {
     let mut fields = stat_fields(&bytes)?;
     let state = fields.next()?;
     let parent = fields.next()?.parse().ok()?;
-    let start = fields.nth(17)?.parse().ok()?;
+    let threads: u64 = fields.nth(15)?.parse().ok()?;
+    let start = fields.nth(1)?.parse().ok()?;
     Some(Process {
         pid,
         parent,
         start,
-        zombie: matches!(state, "Z" | "X"),
+        zombie: is_ended(state) && threads <= 1,
     })
 }
 
@@ -156,6 +159,11 @@ pub(super) fn stat_fields(bytes: &[u8]) -> Option<impl Iterator<Item = &str>> {
     let name_end = bytes.iter().rposition(|byte| *byte == b')')?;
     let fields = str::from_utf8(bytes.get(name_end + 1..)?).ok()?;
     Some(fields.split_ascii_whitespace())
+}
+
+/// True for the state, in /proc/PID/stat, of a thread that has exited.
+pub(super) fn is_ended(state: &str) -> bool {
+    matches!(state, "Z" | "X")
 }
 
 /// True if `pid` and everything it will ever start can gain no privileges by exec. Supervisors set

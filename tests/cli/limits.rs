@@ -235,3 +235,120 @@ fn a_tree_that_moves_while_it_is_measured_harms_nobody() {
         .plan("- {name: writer, type: skill}\n");
     assert_eq!(last_record(&case, &[], 0)["status"], "success");
 }
+
+/// A skill in Python.
+fn python(script: &str, resources: &str) -> Case {
+    let manifest = format!(
+        "description: d\nexecution: {{command: [./run.py], output: text}}\nresources: {{{resources}}}\n"
+    );
+    Case::new()
+        .file("skills/py/manifest.yaml", manifest)
+        .script(
+            "skills/py/run.py",
+            &format!("#!/usr/bin/python3\n{script}\n"),
+        )
+        .plan("- {name: py, type: skill}\n")
+}
+
+/// `end_first_thread()` ends the first thread only.
+const END_FIRST_THREAD: &str = "import ctypes, os, platform, threading, time
+def end_first_thread():
+    ctypes.CDLL(None).syscall({'x86_64': 60}.get(platform.machine(), 93), 0)
+def hold():
+    global block
+    block = bytearray(200 << 20)
+    for i in range(0, len(block), 4096): block[i] = 1
+    time.sleep(1000)
+";
+
+#[test]
+fn memory_of_a_process_without_its_first_thread_is_limited() {
+    if !has(
+        "python3",
+        "memory_of_a_process_without_its_first_thread_is_limited",
+    ) {
+        return;
+    }
+    let scripts = [
+        "threading.Thread(target=hold).start(); end_first_thread()",
+        "if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        threading.Thread(target=hold).start(); end_first_thread()
+    os._exit(0)
+time.sleep(1000)",
+    ];
+    for script in scripts {
+        let case = python(&format!("{END_FIRST_THREAD}{script}"), "max_memory_mb: 100");
+        let record = last_record(&case, &[], 71);
+        expect_breach(&record, "memory", "100 MiB");
+        assert!(
+            record["resource_usage"]["memory_mb"].as_u64().unwrap() > 100,
+            "{record}"
+        );
+    }
+}
+
+#[test]
+fn a_record_never_shows_success_over_a_limit() {
+    if !has_python("a_record_never_shows_success_over_a_limit") {
+        return;
+    }
+    // Whether somebody looks in time is chance.
+    let memory = python("block = b'x' * (200 << 20)", "max_memory_mb: 100");
+    let record = last_record(&memory, &[], 71);
+    expect_breach(&record, "memory", "100 MiB");
+    assert!(
+        record["resource_usage"]["memory_mb"].as_u64().unwrap() > 100,
+        "{record}"
+    );
+    let cpu = python(
+        "import time\nwhile time.process_time() < 0.2: pass",
+        "max_cpu_ms: 150",
+    );
+    let record = last_record(&cpu, &[], 71);
+    expect_breach(&record, "CPU time", "150 ms");
+    assert!(
+        record["resource_usage"]["cpu_time_ms"].as_u64().unwrap() > 150,
+        "{record}"
+    );
+}
+
+#[test]
+fn cpu_time_of_children_that_nobody_waits_for_is_limited() {
+    if !has(
+        "python3",
+        "cpu_time_of_children_that_nobody_waits_for_is_limited",
+    ) {
+        return;
+    }
+    let burn = "import os, signal, time
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+while True:
+    pid = os.fork()
+    if pid == 0:
+        while time.process_time() < 0.005: pass
+        os._exit(0)
+    try: os.waitpid(pid, 0)
+    except ChildProcessError: pass
+";
+    let deeper = format!("import os, time\nif os.fork(): time.sleep(1000)\nos.setsid()\n{burn}");
+    for script in [burn, &deeper] {
+        let case = python(script, "max_cpu_ms: 500");
+        let record = last_record(&case, &[], 71);
+        expect_breach(&record, "CPU time", "500 ms");
+        assert!(
+            record["resource_usage"]["cpu_time_ms"].as_u64().unwrap() > 500,
+            "{record}"
+        );
+    }
+    // Many short children that are waited for count once.
+    let case = Case::new()
+        .sh_skill(
+            "many",
+            "for i in $(seq 200); do /bin/true; done; echo 1",
+            "resources: {max_cpu_ms: 60000}\n",
+        )
+        .plan("- {name: many, type: skill}\n");
+    assert_eq!(last_record(&case, &[], 0)["status"], "success");
+}

@@ -225,3 +225,25 @@ isolated! {
         }
     }
 }
+
+isolated! {
+    fn a_process_whose_first_thread_has_exited_dies_with_its_supervisor() {
+        let Some(arena) = super::sandbox::Arena::new() else { return };
+        room(async |launcher| {
+            for kind in ["first-thread-exits", "daemon-first-thread-exits"] {
+                let mut spec = arena.hog(&[kind, "1"], Limits::NONE);
+                let mark = marked(&mut spec);
+                let outcome = with(launcher, spec, async |_| {
+                    let ended = |pid: &Pid| state(*pid).0 == 'Z';
+                    until("a first thread has exited", || alive(&mark).iter().any(ended)).await;
+                    let tree = alive(&mark);
+                    let leader = tree.iter().filter_map(|pid| state(*pid).1);
+                    let supervisor = leader.into_iter().find(|parent| name(*parent) == "obs-super");
+                    kill(supervisor.unwrap());
+                }).await;
+                assert!(matches!(outcome, Err(ProcessError::SupervisorDied)), "{outcome:?}");
+                assert_eq!(alive(&mark), [], "{kind}");
+            }
+        });
+    }
+}

@@ -181,11 +181,14 @@ pub(super) fn alive(mark: &str) -> Vec<Pid> {
         .unwrap()
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
         .filter(|pid: &i32| {
-            // What has ended has no environment left.
-            fs::read(format!("/proc/{pid}/environ"))
-                .unwrap_or_default()
-                .split(|byte| *byte == 0)
-                .any(|variable| variable == entry.as_bytes())
+            // A thread that has ended has no environment left; the others of its process have.
+            let threads = fs::read_dir(format!("/proc/{pid}/task"));
+            threads.into_iter().flatten().flatten().any(|thread| {
+                fs::read(thread.path().join("environ"))
+                    .unwrap_or_default()
+                    .split(|byte| *byte == 0)
+                    .any(|variable| variable == entry.as_bytes())
+            })
         })
         .filter_map(Pid::from_raw)
         .collect()

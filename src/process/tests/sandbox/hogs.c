@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static void *sleeps(void *nothing) { pause(); return nothing; }
@@ -18,6 +19,32 @@ static void grow(long mib, int flags) {
         char *page = mmap(0, 1 << 20, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1, 0);
         if (page == MAP_FAILED) exit(3);
         memset(page, 1, 1 << 20);
+    }
+}
+
+static void *holds(void *mib) { grow((long)mib, MAP_PRIVATE); pause(); return mib; }
+
+static long used_ms(void) {
+    struct timespec used;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return used.tv_sec * 1000 + used.tv_nsec / 1000000;
+}
+
+static void *burns(void *ms) { while (used_ms() < (long)ms) {} return ms; }
+
+/* Children that nobody waits for, one after the other. The kernel reaps them by itself. */
+static void burn_in_children(long ms, int threads) {
+    for (;;) {
+        pid_t child = fork();
+        if (!child) {
+            pthread_t other[4];
+            for (int i = 0; i < threads; i++) pthread_create(&other[i], 0, burns, (void *)ms);
+            for (int i = 0; i < threads; i++) pthread_join(other[i], 0);
+            burns((void *)ms);
+            _exit(0);
+        }
+        siginfo_t ended;
+        while (waitid(P_PID, child, &ended, WEXITED) == 0) {}
     }
 }
 
@@ -69,6 +96,36 @@ int main(int argc, char **argv) {
             wait(0);
         }
         return 0;
+    }
+    if (!strcmp(name, "burn-ignored")) { signal(SIGCHLD, SIG_IGN); burn_in_children(bound, 0); }
+    if (!strcmp(name, "burn-threads")) { signal(SIGCHLD, SIG_IGN); burn_in_children(bound, 3); }
+    if (!strcmp(name, "burn-nocldwait")) {
+        struct sigaction action = {.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDWAIT};
+        sigaction(SIGCHLD, &action, 0);
+        /* One level deeper, in a session of its own. */
+        if (fork()) for (;;) pause();
+        setsid();
+        burn_in_children(bound, 0);
+    }
+    if (!strcmp(name, "waited")) {
+        for (long i = 0; i < bound; i++) {
+            pid_t child = fork();
+            if (!child) { burns((void *)2); _exit(0); }
+            waitpid(child, 0, 0);
+        }
+        return 0;
+    }
+    if (!strcmp(name, "burst")) { burns((void *)bound); return 0; }
+    if (!strcmp(name, "spike")) { grow(bound, MAP_PRIVATE); return 0; }
+    if (!strcmp(name, "first-thread-exits") || !strcmp(name, "daemon-first-thread-exits")) {
+        pthread_t other;
+        if (strchr(name, '-') == name + 6) {
+            if (fork()) for (;;) pause();
+            setsid();
+            if (fork()) _exit(0);
+        }
+        pthread_create(&other, 0, holds, (void *)bound);
+        pthread_exit(0);
     }
     if (!strcmp(name, "disk")) {
         static char block[1 << 16];

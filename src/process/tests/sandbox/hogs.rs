@@ -206,3 +206,71 @@ isolated! {
         });
     }
 }
+
+isolated! {
+    fn memory_is_seen_if_the_first_thread_has_exited() {
+        let Some(arena) = Arena::new() else { return };
+        room(async |launcher| {
+            for kind in ["first-thread-exits", "daemon-first-thread-exits"] {
+                let breach = breach(launcher, &arena, &[kind, "1000"], memory(64)).await;
+                assert_eq!((breach.limit, breach.allowed), (Limit::Memory, 64 * MIB));
+            }
+        });
+    }
+}
+
+isolated! {
+    fn cpu_time_of_children_that_nobody_waits_for_is_estimated() {
+        let Some(arena) = Arena::new() else { return };
+        room(async |launcher| {
+            let limits = Limits { cpu: Some(Duration::from_millis(300)), ..Limits::default() };
+            for (kind, ms) in [
+                ("burn-ignored", "4"),
+                ("burn-ignored", "1"),
+                ("burn-ignored", "70"),
+                ("burn-nocldwait", "5"),
+                ("burn-threads", "8"),
+            ] {
+                let breach = breach(launcher, &arena, &[kind, ms], limits).await;
+                assert_eq!((breach.limit, breach.allowed), (Limit::Cpu, 300), "{kind} {ms}");
+            }
+        });
+    }
+}
+
+isolated! {
+    fn cpu_time_of_children_that_are_waited_for_is_not_counted_twice() {
+        let Some(arena) = Arena::new() else { return };
+        room(async |launcher| {
+            let limits = Limits { cpu: Some(Duration::from_secs(20)), ..Limits::default() };
+            let exit = simply(launcher, arena.hog(&["waited", "500"], limits)).await.unwrap();
+            assert_eq!((exit.leader, exit.limit_breach), (LeaderExit::Code(0), None));
+            let limits = Limits::default();
+            let unlimited = simply(launcher, arena.hog(&["waited", "500"], limits)).await.unwrap();
+            let (cpu, without) = (exit.usage.cpu, unlimited.usage.cpu);
+            assert!(cpu < 3 * without, "{cpu:?} with a limit, {without:?} without");
+        });
+    }
+}
+
+isolated! {
+    fn what_is_reported_decides_even_if_no_look_has_seen_it() {
+        let Some(arena) = Arena::new() else { return };
+        room(async |launcher| {
+            // Each is over between two looks, or may be.
+            for _ in 0..5 {
+                let exit = simply(launcher, arena.hog(&["spike", "96"], memory(64))).await.unwrap();
+                let breach = exit.limit_breach.unwrap();
+                assert_eq!((breach.limit, breach.allowed), (Limit::Memory, 64 * MIB));
+                assert!(exit.usage.peak_memory_bytes >= breach.measured);
+                let limits = Limits { cpu: Some(Duration::from_millis(30)), ..Limits::default() };
+                let exit = simply(launcher, arena.hog(&["burst", "40"], limits)).await.unwrap();
+                let breach = exit.limit_breach.unwrap();
+                assert_eq!((breach.limit, breach.allowed), (Limit::Cpu, 30));
+                assert!(exit.usage.cpu >= Duration::from_millis(breach.measured));
+            }
+            let exit = simply(launcher, arena.hog(&["spike", "32"], memory(64))).await.unwrap();
+            assert_eq!((exit.leader, exit.limit_breach), (LeaderExit::Code(0), None));
+        });
+    }
+}
