@@ -1,5 +1,6 @@
 //! Who asks, and for what, as Cedar's entities.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::str::FromStr as _;
 
@@ -80,6 +81,7 @@ fn attributes(step: &ProvenStep) -> HashMap<String, RestrictedExpression> {
     let mut attributes = HashMap::from([
         ("id".to_owned(), text(&step.skill_id)),
         ("namespace".to_owned(), text(namespace)),
+        ("root".to_owned(), text(&root_of(step))),
         ("risk_level".to_owned(), text(step.risk_level.as_str())),
         ("permissions".to_owned(), texts(step.permissions.to_vec())),
         ("net".to_owned(), RestrictedExpression::new_bool(has_net)),
@@ -94,6 +96,15 @@ fn attributes(step: &ProvenStep) -> HashMap<String, RestrictedExpression> {
         attributes.insert("version".to_owned(), text(version));
     }
     attributes
+}
+
+/// The skills root that the skill was found in: a policy can tell a skill of the system from one of the same id
+/// that lies beside the plan. No path reads like what a built-in tool has.
+fn root_of(step: &ProvenStep) -> Cow<'_, str> {
+    let native = step.skill.native();
+    native.map_or(Cow::Borrowed("builtin"), |native| {
+        native.root.path.to_string_lossy()
+    })
 }
 
 fn read_path(permission: &Permission) -> Option<&GrantPath> {

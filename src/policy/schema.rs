@@ -23,9 +23,12 @@ entity User in [Tenant];
 // `fs_write_within` holds every directory that all of `fs_write` lies in. `namespace` is the id up to its last
 // `/`, or up to its last `.` if it has no `/`. A number that is no Long (a fraction, one beyond 64 bits) and a
 // null make a policy that looks at them an error, which denies.
+// `root` is the absolute path, without links, of the skills root that it was found in; \"builtin\" for a tool
+// that is built in.
 entity Skill, Tool = {
   id: String,
   namespace: String,
+  root: String,
   version?: String,
   risk_level: String,
   permissions: Set<String>,
