@@ -81,6 +81,8 @@ fn proven(name: &str, text: &str) -> ProvenPlan {
         sandbox: &sandbox,
         retry_unsafe: false,
         inputs: None,
+        run_dir: None,
+        read: Vec::new(),
     };
     let proof = prove::prove(&mut loaded, &question);
     assert!(proof.plan.is_some(), "{:?}", loaded.problems);

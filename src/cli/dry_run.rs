@@ -79,7 +79,7 @@ fn step_text(text: &mut String, index: usize, step: &ProvenStep) {
     line("skill", &skill);
     line("command", &command(step));
     if let Some(program) = &step.program {
-        line("program", &program.display().to_string());
+        line("program", &program.path.display().to_string());
     }
     line("timeout", &step.timeout.to_string());
     for confined_to in step.confinement.iter() {
@@ -158,7 +158,7 @@ fn steps(plan: &ProvenPlan, reused: &[Option<Reused>]) -> impl Iterator<Item = V
             "skill_id": step.skill_id,
             "skill_version": step.skill_version,
             "reused_from": reused.map(|reused| &reused.run_id),
-            "program": step.program.as_ref().map(|path| path.display().to_string()),
+            "program": step.program.as_ref().map(|program| program.path.display().to_string()),
             "command": step.command,
             "timeout_ms": u64::try_from(step.timeout.duration.as_millis()).unwrap_or(u64::MAX),
             "permissions": step.permissions,

@@ -172,6 +172,7 @@ impl Execution {
             &ready.dirs,
             self.sandbox.clone(),
             self.report.stream,
+            &self.plan.exposure,
         );
         for skill in &self.skills {
             executor.load_skill(Arc::clone(skill));

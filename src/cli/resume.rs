@@ -1,6 +1,6 @@
 //! `--resume`: the run to go on with, and what is taken over from it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::args::{MemoryArgs, RunArgs, StateArgs};
 use super::error::{CommandError, Kind};
@@ -39,6 +39,20 @@ pub(super) fn find(
         },
     };
     base.map(Some).map_err(refused)
+}
+
+/// What `$RUN_DIR` will be, if it may hold files already: what `--run-dir` names, or that of the run `base`.
+pub(super) fn run_dir(
+    args: &RunArgs,
+    state: &StateArgs,
+    base: Option<&Base>,
+) -> Result<Option<PathBuf>, CommandError> {
+    if let Some(given) = &args.place.run_dir {
+        return Ok(Some(given.clone()));
+    }
+    let Some(base) = base else { return Ok(None) };
+    let dir = state.directory()?;
+    Ok(dir.map(|dir| files_of(&dir, base.first_run())))
 }
 
 /// Takes the right to go on with `base`.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::args::RootArgs;
+use super::args::{InputArgs, PolicyArgs, RootArgs};
 use super::error::{CommandError, Kind};
 use crate::skill::{Registry, RootSources, default_roots};
 
@@ -27,6 +27,18 @@ pub(super) fn registry(args: &RootArgs, plan: Option<&Path>) -> Result<Registry,
         home: home.as_deref().map(Path::new),
     });
     Ok(Registry::new(roots))
+}
+
+/// The files that obs reads before a run: what each is, in words, and its path.
+pub(super) fn read_files(
+    plan: &Path,
+    inputs: &InputArgs,
+    policy: &PolicyArgs,
+) -> Vec<(&'static str, PathBuf)> {
+    let plan = Some(("the plan", plan.to_owned()));
+    let inputs = inputs.file.clone().map(|path| ("the inputs", path));
+    let policy = policy.policy.clone().map(|path| ("the policies", path));
+    plan.into_iter().chain(inputs).chain(policy).collect()
 }
 
 /// The directory that skills work in, absolute.

@@ -39,6 +39,7 @@ pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> Outco
     let given = inputs::of_run(args, base.as_ref(), &loaded)?;
     let sandbox = confine::policy(&args.sandbox, &environment);
     let registry = roots::registry(&args.roots, Some(&args.plan))?;
+    let run_dir = resume::run_dir(args, state, base.as_ref())?;
     let question = Question {
         registry: &registry,
         workspace: &workspace,
@@ -47,6 +48,8 @@ pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> Outco
         sandbox: &sandbox,
         retry_unsafe: args.steps.retry_unsafe,
         inputs: Some(&given),
+        run_dir: run_dir.as_deref(),
+        read: roots::read_files(&args.plan, &args.inputs, &args.policy),
     };
     let proof = prove::prove(&mut loaded, &question);
     drop_told_assistant(&mut loaded, args);

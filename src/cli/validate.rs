@@ -89,6 +89,8 @@ fn check(
                 sandbox: &sandbox,
                 retry_unsafe: false,
                 inputs: given.as_ref(),
+                run_dir: None,
+                read: roots::read_files(path, &args.inputs, &args.policy),
             };
             let proof = prove::prove(&mut loaded, &question);
             if let Some(plan) = &proof.plan

@@ -81,6 +81,8 @@ fn proven(steps: &str) -> ProvenPlan {
         sandbox: &sandbox,
         retry_unsafe: false,
         inputs: None,
+        run_dir: None,
+        read: Vec::new(),
     };
     let proof = prove(&mut loaded, &question);
     proof

@@ -210,6 +210,23 @@ impl SandboxPolicy {
         }
     }
 
+    /// The path that `permission` names; `None` if it names none, or one below a directory that is not there yet.
+    pub(super) fn path_of(
+        &self,
+        permission: &Permission,
+        native: &Native,
+        workspace: &Path,
+        run_dir: Option<&Path>,
+    ) -> Option<PathBuf> {
+        let places = GrantPlaces {
+            workspace,
+            skill_dir: &native.dir,
+            run_dir,
+            home: self.home.as_deref(),
+        };
+        permission.path()?.resolve(&places)
+    }
+
     fn places<'a>(&'a self, native: &'a Native, ground: &StepGround<'a>) -> GrantPlaces<'a> {
         GrantPlaces {
             workspace: ground.workspace,

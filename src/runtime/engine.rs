@@ -22,9 +22,9 @@ use super::schedule::{Next, Schedule};
 use super::step::{Ground, Over, Played, Turn, Unlogged};
 use super::verdict::{Verdict, reason_of, stops_the_plan};
 use super::{
-    Approver, CircuitBreaker, ExecutionContext, ExecutionLogger, LogError, PlanEnd, PlanStart,
-    PolicyGate, ProvenPlan, ProvenStep, Provenance, Reused, RunControl, RunEnd, RunOutcome,
-    SkillExecutor, UnloggedStep, judge,
+    Approver, CircuitBreaker, Concurrency, ExecutionContext, ExecutionLogger, LogError, PlanEnd,
+    PlanStart, PolicyGate, ProvenPlan, ProvenStep, Provenance, Reused, RunControl, RunEnd,
+    RunOutcome, SkillExecutor, UnloggedStep, judge,
 };
 use crate::event::{EventSender, RunEvent, RunStarted, StepDetail, StepHeader};
 use crate::model::ExecutionLogRecord;
@@ -102,6 +102,7 @@ pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreake
         last_seq: 0,
         decided: None,
         denied: BTreeMap::new(),
+        has_exclusive: false,
         end: None,
     };
     if let Err(error) = engine.start().await {
@@ -125,6 +126,8 @@ struct Engine<'r, E, L, B> {
     decided: Option<String>,
     /// The steps that were denied before the first one started.
     denied: BTreeMap<usize, Denial>,
+    /// A step runs that has the run to itself.
+    has_exclusive: bool,
     /// Set as soon as something other than a step's failure has ended the run.
     end: Option<RunEnd>,
 }
@@ -234,7 +237,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
                 self.note(over);
             }
             while running.len() < jobs
-                && let Some((index, turn)) = self.next()
+                && let Some((index, turn)) = self.next(running.is_empty())
             {
                 running.push(self.ground.step(index, turn));
             }
@@ -253,11 +256,19 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
         }
     }
 
-    fn next(&mut self) -> Option<(usize, Turn)> {
+    /// The next step that may start. One that must have the run to itself waits until nothing runs, and what
+    /// comes after it waits for its turn: the order of steps does not depend on it.
+    fn next(&mut self, is_idle: bool) -> Option<(usize, Turn)> {
         self.look_at_signals_and_time();
         if self.end.is_some() {
             return None;
         }
+        let first = self.schedule().first()?;
+        let is_exclusive = self.ground.plan.steps[first].concurrency == Concurrency::Exclusive;
+        if !is_idle && (is_exclusive || self.has_exclusive) {
+            return None;
+        }
+        self.has_exclusive = is_exclusive;
         let next = self.schedule().next()?;
         Some(match next {
             Next::Start(index) => (index, Turn::Run),

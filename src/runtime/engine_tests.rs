@@ -238,6 +238,7 @@ impl Bench {
                 steps: vec![StepFlow::default(); skills.len()],
             },
             inputs: serde_json::Map::new(),
+            exposure: Exposure::default(),
         };
         Self {
             plan,
@@ -315,6 +316,7 @@ fn step(skill: &str) -> ProvenStep {
         is_idempotent: true,
         continue_on_error: false,
         output_schema: None,
+        concurrency: Concurrency::Shared,
         program: None,
         command: Vec::new(),
         wants_run_dir: false,

@@ -11,8 +11,8 @@ use jiff::Timestamp;
 
 use super::step::{Ground, Over, Unlogged};
 use super::{
-    CircuitBreaker, ExecutionLogger, LogError, RunEnd, SignalState, SkillExecutor, StepStart,
-    UnloggedStep,
+    CircuitBreaker, Concurrency, ExecutionLogger, LogError, RunEnd, SignalState, SkillExecutor,
+    StepStart, UnloggedStep,
 };
 use crate::event::{EventPlace, RunEvent, StepDetail};
 use crate::mailbox::Haste;
@@ -71,7 +71,10 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
     /// record takes the start back; if obs dies, the step counts as one that may have begun, as it would
     /// an instant later.
     fn next_start(&self, next: usize) -> Option<StepStart> {
-        let is_plain = !self.plan.steps[next].is_safe_to_repeat()
+        let step = &self.plan.steps[next];
+        // One that must have the run to itself may have to wait for others.
+        let is_plain = !step.is_safe_to_repeat()
+            && step.concurrency == Concurrency::Shared
             && self.run.gate.is_none()
             && !self.awaits_approval(next)
             && !self.is_over(next)

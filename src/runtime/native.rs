@@ -2,9 +2,10 @@
 //!
 //! Invariant: what a skill gets comes from its manifest and obs's own environment; the plan gives
 //! the arguments and nothing else. Every result says what was started, so that a failure explains
-//! itself.
+//! itself. The program is the one that was proven; a skill whose files a step may have written starts only
+//! if they are still what was proven (see [`Exposure`]).
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,17 +17,20 @@ use serde_json::{Map, Value};
 use super::confine::{SandboxPolicy, StepGround, layer_names};
 use super::environment::{BaseEnvironment, Directories};
 use super::events_line::{EventLine, read_event_line};
+use super::exposure::ExposedSkill;
 use super::hidden::shown_arguments;
 use super::interpret::{Told, interpret, max_output_bytes};
 use super::recent::RecentConfinements;
 use super::scratch::{RunDirs, Scratch};
-use super::{RuntimeError, SkillExecutor, StepControl};
+use super::{Exposure, RuntimeError, SkillExecutor, StepControl};
 use crate::event::{EventSender, RunEvent};
 use crate::model::{ErrorCode, ExecutionRequest, ExecutionResult, ExecutionStatus, SandboxReport};
 use crate::process::{
     Confinement, Launcher, Limits, ProcessError, ProcessEvent, ProcessExit, ProcessSpec,
 };
-use crate::skill::{Body, Builtin, Native, PathBase, Permission, Places, Program, Skill};
+use crate::skill::{
+    Body, Builtin, Native, PathBase, Permission, Places, Program, ProgramError, Skill, Snapshot,
+};
 
 /// Runs skills natively.
 #[derive(Debug)]
@@ -38,6 +42,9 @@ pub struct NativeExecutor<'r> {
     policy: SandboxPolicy,
     stream: bool,
     skills: RefCell<HashMap<String, Loaded>>,
+    exposure: Exposure,
+    /// The skills whose files steps may write, by their ids.
+    guards: HashMap<String, Guard>,
     confinements: RecentConfinements,
 }
 
@@ -45,8 +52,31 @@ pub struct NativeExecutor<'r> {
 #[derive(Debug, Clone)]
 struct Loaded {
     skill: Arc<Skill>,
-    /// Its program as it was before the first step. None for a built-in, and where there was none.
-    program: Option<Arc<Program>>,
+    /// Its program, found before the first step. None for a built-in.
+    program: Option<Result<Arc<Program>, ProgramError>>,
+}
+
+impl Loaded {
+    fn program(&self) -> Result<&Program, NotRun> {
+        match &self.program {
+            Some(Ok(program)) => Ok(program),
+            Some(Err(error)) => {
+                let not_loaded = NotRun::not_loaded(&error.message);
+                Err(not_loaded.hint(error.help.clone()))
+            }
+            None => Err(NotRun::not_loaded("it has no program")),
+        }
+    }
+}
+
+/// The files of a skill that steps may write.
+#[derive(Debug)]
+struct Guard {
+    skill: Arc<ExposedSkill>,
+    /// Taken before the first step.
+    snapshot: Arc<Snapshot>,
+    /// A step that may write them has started since they were compared.
+    is_doubtful: Cell<bool>,
 }
 
 /// A failure before anything ran.
@@ -54,6 +84,8 @@ struct NotRun {
     code: ErrorCode,
     detail: String,
     hint: Option<String>,
+    /// Another attempt is no use.
+    is_final: bool,
 }
 
 impl NotRun {
@@ -62,6 +94,7 @@ impl NotRun {
             code,
             detail: detail.to_string(),
             hint: None,
+            is_final: false,
         }
     }
 
@@ -83,7 +116,8 @@ impl NotRun {
 }
 
 impl<'r> NativeExecutor<'r> {
-    /// An executor whose skills work in `workspace`. `stream` sends on what they write.
+    /// An executor whose skills work in `workspace`. `stream` sends on what they write. The files of the skills
+    /// of `exposure` are from now on what was proven.
     pub fn new(
         launcher: &'r Launcher,
         environment: BaseEnvironment,
@@ -91,8 +125,19 @@ impl<'r> NativeExecutor<'r> {
         dirs: &'r RunDirs,
         policy: SandboxPolicy,
         stream: bool,
+        exposure: &Exposure,
     ) -> Self {
+        let guards = exposure.exposed().map(|(id, skill)| {
+            let guard = Guard {
+                skill: Arc::clone(skill),
+                snapshot: Arc::new(skill.snapshot()),
+                is_doubtful: Cell::new(false),
+            };
+            (id.to_owned(), guard)
+        });
         Self {
+            guards: guards.collect(),
+            exposure: exposure.clone(),
             launcher,
             environment,
             workspace,
@@ -145,27 +190,35 @@ impl<'r> NativeExecutor<'r> {
         self.skills.borrow().get(id).cloned()
     }
 
-    fn find_program(&self, native: &Native) -> Result<Program, NotRun> {
-        native
-            .resolve_program(&self.workspace, self.environment.path())
-            .map_err(|error| NotRun::not_loaded(&error.message).hint(error.help))
+    /// Makes sure that the files of the skill are those that were proven, if a step may have written them since
+    /// somebody last made sure. No step that may write them runs meanwhile.
+    async fn recheck_files(&self, skill_id: &str) -> Result<(), NotRun> {
+        let guard = self.guards.get(skill_id);
+        let Some(guard) = guard.filter(|guard| guard.is_doubtful.get()) else {
+            return Ok(());
+        };
+        let snapshot = Arc::clone(&guard.snapshot);
+        let compared = tokio::task::spawn_blocking(move || snapshot.difference()).await;
+        match compared.map_err(NotRun::not_loaded)? {
+            None => guard.is_doubtful.set(false),
+            Some(change) => {
+                let help = guard.skill.help(&change);
+                return Err(NotRun {
+                    is_final: true,
+                    ..NotRun::not_loaded(change).hint(help)
+                });
+            }
+        }
+        Ok(())
     }
 
-    /// The program as it is now, right before it is executed. An earlier step may have put another one
-    /// in its place; that one was never proven.
-    fn same_program(&self, native: &Native, before: Option<&Program>) -> Result<Program, NotRun> {
-        if let Some(before) = before.filter(|before| before.is_untouched_binary()) {
-            return Ok(before.clone());
+    /// A call of the skill is about to start: what it may write is to be compared again.
+    fn doubt_files(&self, skill_id: &str) {
+        for victim in self.exposure.victims_of(skill_id) {
+            if let Some(guard) = self.guards.get(victim) {
+                guard.is_doubtful.set(true);
+            }
         }
-        let now = self.find_program(native)?;
-        if before == Some(&now) {
-            return Ok(now);
-        }
-        let path = now.path.display();
-        Err(NotRun::not_loaded(format_args!(
-            "`{path}` was changed after the plan was proven"
-        ))
-        .hint("a program that an earlier step makes needs a run of its own".to_owned()))
     }
 
     async fn run(
@@ -181,6 +234,8 @@ impl<'r> NativeExecutor<'r> {
         match &loaded.skill.body {
             Body::Builtin(builtin) => Ok(in_process(*builtin, arguments).await),
             Body::Native(native) => {
+                self.recheck_files(&request.skill_id).await?;
+                self.doubt_files(&request.skill_id);
                 self.process(&loaded, native, &arguments, request, control)
                     .await
             }
@@ -259,7 +314,7 @@ impl<'r> NativeExecutor<'r> {
             .command
             .expand(arguments, &places)
             .map_err(|error| NotRun::new(ErrorCode::InvalidArguments, error))?;
-        let program = self.same_program(native, loaded.program.as_deref())?;
+        let program = loaded.program()?;
         let run_dir = wants_run_dir(skill)
             .then(|| self.dirs.files())
             .transpose()
@@ -280,7 +335,7 @@ impl<'r> NativeExecutor<'r> {
         };
         let limits = self.policy.limits(skill);
         Ok(ProcessSpec {
-            program: program.path,
+            program: program.path.clone(),
             argv,
             env: self
                 .environment
@@ -327,6 +382,7 @@ impl SkillExecutor for NativeExecutor<'_> {
             status: not_run.status(),
             attempts: 0,
             hint: not_run.hint,
+            is_final: not_run.is_final,
             ..ExecutionResult::failure(not_run.code)
         });
         result.duration = begun.elapsed();
@@ -338,10 +394,11 @@ impl SkillExecutor for NativeExecutor<'_> {
     }
 
     fn load_skill(&self, skill: Arc<Skill>) {
-        let native = skill.native();
-        let program = native.and_then(|native| self.find_program(native).ok());
+        let program = skill.native().map(|native| {
+            let found = native.resolve_program(&self.workspace, self.environment.path());
+            found.map(Arc::new)
+        });
         let id = skill.id.to_string();
-        let program = program.map(Arc::new);
         self.skills
             .borrow_mut()
             .insert(id, Loaded { skill, program });

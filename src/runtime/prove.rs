@@ -3,12 +3,13 @@
 //! Invariant: nothing is started here, and all problems are found in one go. A [`ProvenPlan`] comes
 //! out only where there is no error.
 
+mod exposed;
 mod facts;
 mod inputs;
 mod references;
 mod retry;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,10 +21,10 @@ use self::references::{Arguments, Outputs};
 use super::confine::{Hidden, SandboxPolicy};
 use super::environment::BaseEnvironment;
 use super::hidden::shown_or_same;
-use super::{Limit, LimitSource, ProvenPlan, ProvenStep, Retries};
+use super::{Concurrency, Limit, LimitSource, ProvenPlan, ProvenStep, Retries};
 use crate::model::{ExecutionStep, Place, Problem, Problems, RiskLevel, format_duration};
 use crate::plan::{LoadedPlan, Template};
-use crate::skill::{LoadProblem, Permission, Places, Registry, Schema, Skill};
+use crate::skill::{LoadProblem, Permission, Places, Program, Registry, Schema, Skill};
 
 /// What a plan is proven against.
 #[derive(Debug)]
@@ -42,6 +43,10 @@ pub struct Question<'q> {
     pub retry_unsafe: bool,
     /// What was given for the plan's inputs; `None` where nobody was asked yet.
     pub inputs: Option<&'q Map<String, Value>>,
+    /// What `$RUN_DIR` will be, if it may hold files before the run.
+    pub run_dir: Option<&'q Path>,
+    /// The files that obs reads before the run: what each is, in words, and its path.
+    pub read: Vec<(&'static str, PathBuf)>,
 }
 
 /// The flags that replace defaults of time and cap what plan and manifest say.
@@ -96,6 +101,14 @@ pub fn prove(loaded: &mut LoadedPlan, question: &Question<'_>) -> Proof {
         }
         steps.extend(sound);
     }
+    let exposure = prover.exposure(&mut problems);
+    for step in &mut steps {
+        let fallback = step.fallback.as_deref();
+        let ids = std::iter::once(&step.skill_id).chain(fallback.map(|step| &step.skill_id));
+        if { ids }.any(|id| exposure.is_exclusive(id)) {
+            step.concurrency = Concurrency::Exclusive;
+        }
+    }
     loaded.problems.append(problems);
     loaded.document.tidy(&mut loaded.problems);
     let is_proven = !loaded.problems.has_errors();
@@ -107,10 +120,15 @@ pub fn prove(loaded: &mut LoadedPlan, question: &Question<'_>) -> Proof {
         steps,
         flow: std::mem::take(&mut loaded.flow),
         inputs: inputs.into_values(),
+        exposure,
     });
     Proof {
         plan,
-        skills: prover.skills,
+        skills: prover
+            .skills
+            .into_iter()
+            .map(|called| called.skill)
+            .collect(),
         not_loaded: prover.not_loaded,
     }
 }
@@ -127,6 +145,8 @@ fn run_limit(plan: Option<Duration>, flag: Option<Duration>) -> Limit {
 struct Call<'s> {
     /// The step, with the skill that is called.
     step: &'s ExecutionStep,
+    /// The step's index.
+    index: usize,
     /// Where the step stands.
     pointer: String,
     /// Where it names the skill.
@@ -137,7 +157,7 @@ struct Call<'s> {
 
 impl<'s> Call<'s> {
     /// The step's own.
-    fn of(step: &'s ExecutionStep, pointer: String) -> Self {
+    fn of(step: &'s ExecutionStep, index: usize, pointer: String) -> Self {
         let key = if step.skill.is_some() {
             "skill"
         } else {
@@ -146,16 +166,24 @@ impl<'s> Call<'s> {
         Self {
             names_at: Place::value(format!("{pointer}/{key}")),
             step,
+            index,
             pointer,
             is_fallback: false,
         }
     }
 }
 
+/// A skill, and where the plan first calls it.
+struct CalledSkill {
+    skill: Arc<Skill>,
+    step: usize,
+    place: Place,
+}
+
 struct Prover<'q> {
     question: &'q Question<'q>,
     outputs: Outputs,
-    skills: Vec<Arc<Skill>>,
+    skills: Vec<CalledSkill>,
     facts: Facts,
     not_loaded: Vec<Arc<LoadProblem>>,
 }
@@ -175,8 +203,8 @@ impl Prover<'_> {
         }
         let pointer = format!("/steps/{index}");
         let mut of_fallback = Problems::default();
-        let fallback = self.fallback(step, &pointer, template.clone(), inputs, &mut of_fallback);
-        let call = Call::of(step, pointer);
+        let call = Call::of(step, index, pointer);
+        let fallback = self.fallback(&call, template.clone(), inputs, &mut of_fallback);
         let proven = self.call(&call, template, inputs, problems);
         // What is wrong with the step itself was told of both calls.
         of_fallback
@@ -241,6 +269,7 @@ impl Prover<'_> {
             fallback: None,
             continue_on_error: step.continue_on_error,
             output_schema,
+            concurrency: Concurrency::Shared,
             program,
             command,
             wants_run_dir: facts.wants_run_dir,
@@ -256,7 +285,7 @@ impl Prover<'_> {
         let place = call.names_at.clone();
         match self.question.registry.find(id) {
             Ok(Some(skill)) => {
-                self.remember(&skill, &place, problems);
+                self.remember(&skill, call, problems);
                 Some(skill)
             }
             Ok(None) => {
@@ -270,11 +299,16 @@ impl Prover<'_> {
         }
     }
 
-    fn remember(&mut self, skill: &Arc<Skill>, place: &Place, problems: &mut Problems) {
+    fn remember(&mut self, skill: &Arc<Skill>, call: &Call<'_>, problems: &mut Problems) {
         if !self.facts.is_new(skill) {
             return;
         }
-        self.skills.push(Arc::clone(skill));
+        let place = &call.names_at;
+        self.skills.push(CalledSkill {
+            skill: Arc::clone(skill),
+            step: call.index,
+            place: place.clone(),
+        });
         if skill.check_schemas().has_errors() {
             let message = format!("a schema of `{}` is broken", skill.id);
             problems.push(
@@ -283,6 +317,7 @@ impl Prover<'_> {
             );
         }
         self.check_paths(skill, place, problems);
+        self.check_shadowed(skill, place, problems);
     }
 
     /// A path that is not there grants nothing: the skill will not find what it asks for.
@@ -406,7 +441,7 @@ fn check_program(
     facts: &SkillFacts,
     place: &Place,
     problems: &mut Problems,
-) -> Option<Arc<Path>> {
+) -> Option<Arc<Program>> {
     if let Some(Hidden { file, permission }) = &facts.hidden {
         let message = format!("`{}` may not execute `{}`", skill.id, file.display());
         problems.push(

@@ -1,15 +1,14 @@
 //! A plan of which everything is known that can be known before it runs.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::Limit;
+use super::{Exposure, Limit};
 use crate::model::{RiskLevel, StepType};
 use crate::plan::{Flow, Template};
-use crate::skill::{Schema, Skill};
+use crate::skill::{Program, Schema, Skill};
 
 /// A plan that may run.
 #[derive(Debug)]
@@ -28,6 +27,8 @@ pub struct ProvenPlan {
     pub flow: Flow,
     /// What the plan's inputs are in this run.
     pub inputs: Map<String, Value>,
+    /// Which of its skills may write the files of which.
+    pub exposure: Exposure,
 }
 
 impl ProvenStep {
@@ -35,6 +36,16 @@ impl ProvenStep {
     pub fn is_safe_to_repeat(&self) -> bool {
         self.is_idempotent && self.fallback.as_deref().is_none_or(Self::is_safe_to_repeat)
     }
+}
+
+/// Whether other steps may run at the same time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Concurrency {
+    /// They may.
+    #[default]
+    Shared,
+    /// None may: the step's skill or its fallback may write files of skills.
+    Exclusive,
 }
 
 /// How often a skill is tried again.
@@ -85,8 +96,10 @@ pub struct ProvenStep {
     pub continue_on_error: bool,
     /// What the plan itself demands of the output.
     pub output_schema: Option<Schema>,
+    /// Whether other steps may run meanwhile.
+    pub concurrency: Concurrency,
     /// The program that will be started; `None` for a built-in.
-    pub program: Option<Arc<Path>>,
+    pub program: Option<Arc<Program>>,
     /// The argument vector, for `--dry-run`; empty for a built-in.
     pub command: Vec<String>,
     /// The manifest asks for the directory of files between steps.

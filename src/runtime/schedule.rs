@@ -106,6 +106,11 @@ impl Schedule {
         self.nodes[waiter].open += 1;
     }
 
+    /// The step that comes next. What it may not run beside keeps it, and all after it, from being taken.
+    pub(super) fn first(&self) -> Option<usize> {
+        self.ready.peek().map(|Reverse(step)| *step)
+    }
+
     /// Takes the next step out.
     pub(super) fn next(&mut self) -> Option<Next> {
         let Reverse(step) = self.ready.pop()?;

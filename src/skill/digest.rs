@@ -54,12 +54,18 @@ fn directory(hasher: &mut Sha256, path: &Path) -> io::Result<()> {
             let target = fs::read_link(entry.path())?;
             field(hasher, b"target", target.as_os_str().as_bytes());
         } else if metadata.is_file() {
-            let mut content = Sha256::new();
-            io::copy(&mut File::open(entry.path())?, &mut Sink(&mut content))?;
-            field(hasher, b"content", &content.finalize());
+            let content = digest_of(&mut File::open(entry.path())?)?;
+            field(hasher, b"content", &content);
         }
     }
     Ok(())
+}
+
+/// The SHA-256 of what is left to read of `file`.
+pub(super) fn digest_of(file: &mut File) -> io::Result<[u8; 32]> {
+    let mut content = Sha256::new();
+    io::copy(file, &mut Sink(&mut content))?;
+    Ok(content.finalize().into())
 }
 
 fn kind(metadata: &Metadata) -> &'static [u8] {

@@ -10,6 +10,7 @@
 mod beneath;
 mod builtin;
 mod check;
+mod code_paths;
 mod command;
 mod digest;
 mod id;
@@ -25,11 +26,13 @@ pub mod shape;
     reason = "the room's main thing has the room's name"
 )]
 mod skill;
+mod snapshot;
 mod violation;
 
 pub use beneath::RootDir;
 pub use builtin::Builtin;
 pub use check::{Checked, Surroundings, check};
+pub use code_paths::CodePaths;
 pub use command::{
     ArgumentUse, CommandError, CommandTemplate, MAX_COMMAND_BYTES, MAX_ELEMENT_BYTES, Places,
     ProgramName, Stdin,
@@ -42,9 +45,10 @@ pub use manifest::{
 pub use permission::{
     EnvName, EnvNames, GrantPath, GrantPlaces, PathBase, Permission, PermissionError,
 };
-pub use program::{FileIdentity, Interpreter, Program, ProgramError};
+pub use program::{Interpreter, Program, ProgramError};
 pub use registry::{ListedSkill, Listing, LoadProblem, Registry, RootSources, default_roots};
 pub use scaffold::{ScaffoldError, manifest_text, write_new};
 pub use schema::{MAX_VIOLATIONS, Schema, SchemaError, Unknown};
 pub use skill::{Body, Native, Skill, check_output};
+pub use snapshot::{Change, MAX_BYTES, MAX_ENTRIES, Scope, Snapshot, decisive};
 pub use violation::{Fix, Violation};

@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Metadata};
-use std::io::{self, Read as _};
+use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -37,19 +37,8 @@ pub struct Program {
     pub path: PathBuf,
     /// The file behind all links.
     pub target: PathBuf,
-    /// The file's identity, to be looked at again right before it is executed.
-    pub identity: FileIdentity,
     /// The programs that its `#!` line leads to, in the order in which they start.
     pub interpreters: Vec<Interpreter>,
-}
-
-impl Program {
-    /// True where it is a binary, and still the one that was found. Of a script more has to be looked at:
-    /// what its `#!` line leads to.
-    pub fn is_untouched_binary(&self) -> bool {
-        self.interpreters.is_empty()
-            && FileIdentity::of(&self.path).is_ok_and(|now| now == self.identity)
-    }
 }
 
 /// A program that runs a script.
@@ -59,36 +48,6 @@ pub struct Interpreter {
     pub path: PathBuf,
     /// The file behind all links.
     pub target: PathBuf,
-}
-
-/// What changes when a file is replaced or written to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FileIdentity {
-    /// The device.
-    pub device: u64,
-    /// The inode.
-    pub inode: u64,
-    /// The size.
-    pub size_bytes: u64,
-    /// The time of the last change of the content, since the Unix epoch.
-    pub modified_ns: i128,
-}
-
-impl FileIdentity {
-    /// The identity of the file behind `path`.
-    pub fn of(path: &Path) -> io::Result<Self> {
-        fs::metadata(path).map(|metadata| Self::from_metadata(&metadata))
-    }
-
-    fn from_metadata(metadata: &Metadata) -> Self {
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            size_bytes: metadata.size(),
-            modified_ns: i128::from(metadata.mtime()) * 1_000_000_000
-                + i128::from(metadata.mtime_nsec()),
-        }
-    }
 }
 
 /// Why a program can't be executed.
@@ -149,7 +108,6 @@ pub(super) fn resolve(
     Ok(Program {
         path,
         target,
-        identity: FileIdentity::from_metadata(&metadata),
         interpreters,
     })
 }

@@ -21,8 +21,11 @@ fn pairs(words: &[(&str, &str)]) -> Vec<(String, String)> {
     words.iter().map(own).collect()
 }
 
+/// May write a directory that holds no skill: a step that may write skills has the run to itself.
+const OUT: &str = "permissions: [\"fs.write:out\"]\n";
+
 /// A skill that ends when both of two have begun.
-const MEET: &str = "touch \"$OBS_STEP_NAME.here\"\n\
+const MEET: &str = "cd out; touch \"$OBS_STEP_NAME.here\"\n\
     while ! [ -e a.here ] || ! [ -e b.here ]; do sleep 0.02; done\necho 1";
 
 #[test]
@@ -31,7 +34,7 @@ fn the_steps_of_a_group_run_at_the_same_time() {
         format!("- {{name: {name}, skill: meet, type: skill, parallel_group: g, timeout: 30s}}\n")
     };
     let case = Case::new()
-        .sh_skill("meet", MEET, "")
+        .sh_skill("meet", MEET, OUT)
         .plan(&(group("a") + &group("b")));
     // Each waits for the other: one after the other they would never end.
     case.run(&["run", "plan.yaml", "--jobs", "2"])
@@ -43,7 +46,7 @@ fn few_open_files_mean_fewer_steps_at_once_and_no_failure() {
     let step =
         |at: usize| format!("- {{name: s, step_id: s{at}, type: skill, parallel_group: g}}\n");
     let case = Case::new()
-        .sh_skill("s", "sleep 0.1; echo 1", "")
+        .sh_skill("s", "sleep 0.1; echo 1", OUT)
         .plan(&concat((0..30).map(step)));
     // Where the limit may be raised it is, and where it may not, obs makes do.
     for limit in ["-Sn 100", "-n 100"] {
@@ -63,8 +66,8 @@ fn ctrl_c_ends_all_that_run() {
     let case = Case::new()
         .sh_skill(
             "waits",
-            "touch \"$OBS_STEP_NAME.here\"; sleep 300",
-            "grace: 1s\n",
+            "touch \"out/$OBS_STEP_NAME.here\"; sleep 300",
+            &format!("grace: 1s\n{OUT}"),
         )
         .plan(&concat(["a", "b", "c"].map(step)))
         .env("LC_MARK", "flows-ctrl-c-4711");
@@ -74,7 +77,7 @@ fn ctrl_c_ends_all_that_run() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let here = |name: &str| case.path().join(format!("{name}.here")).exists();
+    let here = |name: &str| case.path().join(format!("out/{name}.here")).exists();
     wait_for("two steps", || here("a") && here("b"));
     kill(i32::try_from(child.id()).unwrap(), Signal::INT);
     let output = child.wait_with_output().unwrap();
@@ -168,13 +171,13 @@ fn fail_fast_ends_what_runs_and_keep_going_skips_what_depends() {
         // It fails when the other one runs.
         .sh_skill(
             "bad",
-            "while ! [ -e begun ]; do sleep 0.02; done\nexit 3",
-            "",
+            "while ! [ -e out/begun ]; do sleep 0.02; done\nexit 3",
+            OUT,
         )
         .sh_skill(
             "long",
-            "touch begun\nif [ -e short ]; then echo 1; else sleep 300; fi",
-            "",
+            "touch out/begun\nif [ -e short ]; then echo 1; else sleep 300; fi",
+            OUT,
         )
         .file("plan.yaml", plan);
     let args = ["run", "plan.yaml", "--format", "jsonl", "--jobs", "2"];

@@ -31,6 +31,7 @@ mod references;
 mod resume;
 mod retries;
 mod run;
+mod skill_files;
 mod skills;
 mod state;
 mod terminals;

@@ -7,7 +7,7 @@ use crate::support::{Case, Output};
 /// Fails until it has been started `until` times.
 fn flaky(until: u32) -> String {
     format!(
-        "echo x >> tries; n=$(wc -l < tries)\n\
+        "cd out; echo x >> tries; n=$(wc -l < tries)\n\
          if [ $n -lt {until} ]; then echo \"try $OBS_ATTEMPT\" >&2; exit 9; fi\necho \"{{\\\"attempt\\\": $OBS_ATTEMPT}}\""
     )
 }
@@ -21,7 +21,8 @@ fn record(output: &Output) -> Value {
 }
 
 const RUN: [&str; 4] = ["run", "plan.yaml", "--format", "jsonl"];
-const IDEMPOTENT: &str = "idempotent: true\npermissions: [\"fs.write:.\"]\n";
+const OUT: &str = "permissions: [\"fs.write:out\"]\n";
+const IDEMPOTENT: &str = "idempotent: true\npermissions: [\"fs.write:out\"]\n";
 
 #[test]
 fn a_flaky_skill_succeeds_in_the_end() {
@@ -37,7 +38,7 @@ fn a_flaky_skill_succeeds_in_the_end() {
         "the second run needs one: {}",
         table.whole()
     );
-    std::fs::remove_file(case.path().join("tries")).unwrap();
+    std::fs::remove_file(case.path().join("out/tries")).unwrap();
     let output = case.run(&["run", "plan.yaml"]).expect_code(0);
     assert!(output.stdout().contains("×3"), "{}", output.whole());
     assert!(
@@ -52,7 +53,7 @@ fn a_flaky_skill_succeeds_in_the_end() {
 #[test]
 fn what_is_not_idempotent_is_not_tried_again_and_says_so() {
     let case = Case::new()
-        .sh_skill("flaky", &flaky(2), "")
+        .sh_skill("flaky", &flaky(2), OUT)
         .plan(&step("{max_retries: 3, initial_backoff: 10ms}"));
     let output = case.run(&RUN).expect_code(1);
     let record = record(&output);
@@ -68,7 +69,7 @@ fn what_is_not_idempotent_is_not_tried_again_and_says_so() {
     );
     case.run(&["validate", "plan.yaml", "--strict"])
         .expect_code(65);
-    std::fs::remove_file(case.path().join("tries")).unwrap();
+    std::fs::remove_file(case.path().join("out/tries")).unwrap();
     case.run(&[&RUN[..], &["--retry-unsafe", "--strict"]].concat())
         .expect_code(0);
 }

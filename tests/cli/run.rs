@@ -16,6 +16,8 @@ const SEED_KEYS: [&str; 8] = [
     "timestamp",
 ];
 
+const NO_PERMISSIONS: &str = "permissions: []\n";
+
 #[test]
 fn records_have_the_seeds_keys_in_the_seeds_order() {
     let case = Case::new().sh_skill("greet", "cat", "").plan(
@@ -42,8 +44,12 @@ fn a_run_as_a_table() {
         return;
     }
     let case = Case::new()
-        .sh_skill("good", "echo '{\"answer\": 42}'", "")
-        .sh_skill("bad", "echo partial; echo 'it broke' >&2; exit 3", "")
+        .sh_skill("good", "echo '{\"answer\": 42}'", NO_PERMISSIONS)
+        .sh_skill(
+            "bad",
+            "echo partial; echo 'it broke' >&2; exit 3",
+            NO_PERMISSIONS,
+        )
         .plan(
             "- {name: good, type: skill}\n- {name: label, skill: bad, type: skill}\n\
              - {name: good, type: skill, step_id: again}\n",
@@ -58,7 +64,7 @@ fn a_run_as_one_document() {
         return;
     }
     let case = Case::new()
-        .sh_skill("bad", "echo '{\"error\": {\"code\": \"gone\", \"message\": \"no such page\"}}'; exit 4", "")
+        .sh_skill("bad", "echo '{\"error\": {\"code\": \"gone\", \"message\": \"no such page\"}}'; exit 4", NO_PERMISSIONS)
         .plan("- {name: bad, type: skill, continue_on_error: true}\n- {name: builtin.json_parse, type: tool, arguments: {text: \"[1]\"}}\n");
     let output = case
         .run(&["run", "plan.yaml", "--format", "json", "-q"])

@@ -70,7 +70,11 @@ fn many_steps_at_once_fit_on_the_terminal() {
     };
     let plan = crate::support::concat((0..40).map(step)) + "- {name: fails, type: skill}\n";
     let case = Case::new()
-        .sh_skill("waits", "while [ ! -e go ]; do sleep 0.1; done; echo 1", "")
+        .sh_skill(
+            "waits",
+            "while [ ! -e go ]; do sleep 0.1; done; echo 1",
+            "permissions: []\n",
+        )
         .sh_skill("fails", "exit 3", "")
         .plan(&plan);
     let mut terminal = Terminal::start(&case.command(&["run", "plan.yaml", "--jobs", "40"]), 60);

@@ -336,7 +336,7 @@ fn quiet_hides_warnings_of_plans_that_may_run() {
 #[test]
 fn an_assistant_that_is_named_by_a_flag_is_not_missed() {
     let case = Case::new()
-        .sh_skill("good", "echo 1", "")
+        .sh_skill("good", "echo 1", "permissions: []\n")
         .file("plan.yaml", "steps: [{name: good, type: skill}]\n");
     case.run(&["run", "plan.yaml", "--strict"]).expect_code(65);
     let args = [

@@ -61,6 +61,8 @@ fn proven(args: &PolicyTestArgs, printer: &Printer) -> Result<ProvenPlan, Comman
         sandbox: &confine::default_policy(&environment),
         retry_unsafe: false,
         inputs: given.as_ref(),
+        run_dir: None,
+        read: roots::read_files(&args.plan, &args.inputs, &args.policy),
     };
     let proof = prove::prove(&mut loaded, &question);
     proof.plan.ok_or_else(|| {

@@ -45,6 +45,8 @@ pub(super) fn run(args: SkillRunArgs, printer: &Printer) -> Outcome {
         sandbox: &sandbox,
         retry_unsafe: false,
         inputs: None,
+        run_dir: args.place.run_dir.as_deref(),
+        read: Vec::new(),
     };
     let proof = prove::prove(&mut loaded, &question);
     let Some(plan) = proof.plan else {

@@ -42,6 +42,31 @@ async fn a_group_runs_together_and_the_next_step_waits_for_all_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_exclusive_step_has_the_run_to_itself_and_keeps_its_turn() {
+    let mut bench = graph(&[
+        ("a", "ok-3", &[]),
+        ("b", "ok-1", &[]),
+        ("alone", "ok-5", &[]),
+        ("c", "ok-2", &[]),
+        ("d", "ok-2", &[1]),
+    ]);
+    bench.plan.steps[2].concurrency = Concurrency::Exclusive;
+    let (outcome, _) = bench.run().await;
+    assert_eq!(statuses(&outcome), ["success"; 5]);
+    let trace = bench.fake.trace.borrow();
+    let order = [
+        (0, true),
+        (1, true),
+        (1, false),
+        (0, false),
+        (2, true),
+        (2, false),
+    ];
+    assert_eq!(trace[..6], order);
+    assert_eq!(outcome.elapsed, Duration::from_secs(3 + 5 + 2));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failed_member_of_a_group_lets_its_siblings_end_and_stops_the_plan() {
     for jobs in [1, 2, 8] {
         let mut bench = grouped(&["fail-1", "ok-5", "ok-3", "ok"], 0, 3);

@@ -21,6 +21,7 @@ struct StepSketch {
     seconds: u64,
     fails: bool,
     is_tolerated: bool,
+    concurrency: Concurrency,
     /// In a sequence: goes with the step before it.
     joins: bool,
     /// Steps that it waits for, as draws from those that come before it in some order that works, and
@@ -35,15 +36,20 @@ fn sketch() -> impl Strategy<Value = Sketch> {
         1..6_u64,
         prop::bool::weighted(0.08),
         prop::bool::weighted(0.3),
+        prop_oneof![
+            9 => Just(Concurrency::Shared),
+            1 => Just(Concurrency::Exclusive)
+        ],
         prop::bool::weighted(0.4),
         vec((any::<u32>(), any::<bool>()), 0..4),
         any::<u32>(),
     );
     let step = step.prop_map(
-        |(seconds, fails, is_tolerated, joins, waits, place)| StepSketch {
+        |(seconds, fails, is_tolerated, concurrency, joins, waits, place)| StepSketch {
             seconds,
             fails,
             is_tolerated,
+            concurrency,
             joins,
             waits,
             place,
@@ -92,6 +98,7 @@ impl Sketch {
             let step = &mut bench.plan.steps[place_of[at]];
             step.label = format!("step-{at}");
             step.continue_on_error = sketch.is_tolerated;
+            step.concurrency = sketch.concurrency;
             let flow = &mut bench.plan.flow.steps[place_of[at]];
             for (draw, takes) in sketch.waits.iter().filter(|_| at > 0) {
                 let target = *draw as usize % at;
@@ -207,12 +214,20 @@ fn expected_when_stopping(bench: &Bench) -> Vec<&'static str> {
 fn check_order(bench: &Bench, outcome: &RunOutcome) {
     let flow = &bench.plan.flow;
     let stage_of = |step: usize| flow.stages.iter().position(|stage| stage.contains(&step));
-    let mut over = HashSet::new();
+    let (mut over, mut running) = (HashSet::new(), HashSet::new());
     for (step, begins) in bench.fake.trace.borrow().iter() {
         if !begins {
             over.insert(*step);
+            running.remove(step);
             continue;
         }
+        running.insert(*step);
+        let is_exclusive =
+            |step: &usize| bench.plan.steps[*step].concurrency == Concurrency::Exclusive;
+        assert!(
+            running.len() == 1 || !running.iter().any(is_exclusive),
+            "{running:?} ran at the same time"
+        );
         let waits = &flow.steps[*step];
         for target in &waits.takes {
             assert!(

@@ -4,21 +4,20 @@
 //! neither takes their time nor their memory.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::super::confine::Hidden;
 use super::super::native::wants_run_dir;
 use super::Question;
-use crate::skill::{ProgramError, Skill};
+use crate::skill::{Program, ProgramError, Skill};
 
 /// The facts about one skill.
 pub(super) struct SkillFacts {
     /// The skill's id.
     pub(super) id: Arc<str>,
     /// Its program, or why it can't run; none for a built-in.
-    pub(super) program: Option<Result<Arc<Path>, ProgramError>>,
+    pub(super) program: Option<Result<Arc<Program>, ProgramError>>,
     /// What of the program its own confinement would hide.
     pub(super) hidden: Option<Hidden>,
     /// The manifest's permissions.
@@ -37,6 +36,12 @@ impl Facts {
     /// True where nobody has asked about the skill yet.
     pub(super) fn is_new(&self, skill: &Skill) -> bool {
         !self.0.contains_key(skill.id.as_str())
+    }
+
+    /// The program of a skill that somebody has asked about.
+    pub(super) fn program_of(&self, skill: &Skill) -> Option<Arc<Program>> {
+        let facts = self.0.get(skill.id.as_str())?;
+        facts.program.as_ref()?.as_ref().ok().cloned()
     }
 
     /// The facts about `skill`.
@@ -66,7 +71,7 @@ impl SkillFacts {
         let permissions = skill.manifest.permissions.iter();
         Self {
             id: Arc::from(skill.id.as_str()),
-            program: program.map(|(_, found)| found.map(|program| Arc::from(program.path))),
+            program: program.map(|(_, found)| found.map(Arc::new)),
             hidden,
             permissions: permissions.map(ToString::to_string).collect(),
             confinement: sandbox.told(skill, workspace).into(),

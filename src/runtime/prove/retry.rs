@@ -10,12 +10,17 @@ impl Prover<'_> {
     /// The call of the fallback, proven like the step's own with the same arguments.
     pub(super) fn fallback(
         &mut self,
-        step: &ExecutionStep,
-        pointer: &str,
+        own: &Call<'_>,
         template: Option<Template>,
         inputs: &Inputs,
         problems: &mut Problems,
     ) -> Option<ProvenStep> {
+        let Call {
+            step,
+            index,
+            pointer,
+            ..
+        } = own;
         let fallback = step.retry.as_ref()?.fallback.as_ref()?;
         let names_at = Place::value(format!("{pointer}/retry/fallback"));
         if fallback.id == step.skill_id() {
@@ -28,11 +33,12 @@ impl Prover<'_> {
         }
         let with_fallback = ExecutionStep {
             skill: Some(fallback.clone()),
-            ..step.clone()
+            ..(*step).clone()
         };
         let call = Call {
             step: &with_fallback,
-            pointer: pointer.to_owned(),
+            index: *index,
+            pointer: pointer.clone(),
             names_at,
             is_fallback: true,
         };

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
+pub(super) use code::is_interpreter;
 pub(super) use parse::{Reading, read_command, read_stdin};
 
 use crate::plan::decode::kind_of;
@@ -89,6 +90,16 @@ enum Start {
     Text,
     SkillDir,
     Workspace,
+}
+
+impl Start {
+    fn text(self, places: &Places<'_>) -> OsString {
+        match self {
+            Self::Text => OsString::new(),
+            Self::SkillDir => places.skill_dir.as_os_str().to_owned(),
+            Self::Workspace => places.workspace.as_os_str().to_owned(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -208,6 +219,22 @@ impl CommandTemplate {
         })
     }
 
+    /// The words that hold no argument, in order.
+    pub(super) fn constant_words(&self, places: &Places<'_>) -> Vec<OsString> {
+        let templates = self.elements.iter().flat_map(|element| match element {
+            Element::One(template) => std::slice::from_ref(template),
+            Element::Group(templates) => templates.as_slice(),
+        });
+        let constant = templates.filter(|template| template.slot.is_none());
+        constant
+            .map(|template| {
+                let mut word = template.start.text(places);
+                word.push(&template.before);
+                word
+            })
+            .collect()
+    }
+
     /// Says whether `arguments` can be put into the command.
     pub fn check(&self, arguments: &Map<String, Value>) -> Result<(), CommandError> {
         let nowhere = Path::new("");
@@ -302,11 +329,7 @@ impl Expansion<'_> {
         slot: Option<&Slot>,
         value: &str,
     ) -> Result<(), CommandError> {
-        let mut element = match template.start {
-            Start::Text => OsString::new(),
-            Start::SkillDir => self.places.skill_dir.as_os_str().to_owned(),
-            Start::Workspace => self.places.workspace.as_os_str().to_owned(),
-        };
+        let mut element = template.start.text(self.places);
         let is_at_start = element.is_empty() && template.before.is_empty();
         element.push(&template.before);
         element.push(value);

@@ -104,6 +104,27 @@ impl Registry {
         Ok(None)
     }
 
+    /// The directories of the skills in later roots that can't be called because `skill` has their id.
+    pub fn shadowed_by(&self, skill: &Skill) -> Vec<PathBuf> {
+        let Some(native) = skill.native() else {
+            return Vec::new();
+        };
+        let is_own = |root: &&Root| {
+            let opened = root.open().ok().flatten();
+            opened.is_some_and(|dir| Arc::ptr_eq(&dir, &native.root))
+        };
+        let later = self.roots.iter().skip_while(|root| !is_own(root)).skip(1);
+        let shadowed = later.filter_map(|root| match root.find(&skill.id) {
+            Ok(Some(other)) => {
+                let other = other.native()?;
+                (other.dir != native.dir).then(|| root.given.join(&other.below))
+            }
+            Err(problem) if problem.is_of_skill() => Some(root.given.join(skill.id.as_str())),
+            Ok(None) | Err(_) => None,
+        });
+        shadowed.collect()
+    }
+
     /// Every skill of every root, and what is built in.
     pub fn list(&self) -> Listing {
         let mut skills: Vec<ListedSkill> = Vec::new();

@@ -142,6 +142,14 @@ impl LoadProblem {
         }
     }
 
+    /// True if there is a skill of that id, which can't be called.
+    pub(super) fn is_of_skill(&self) -> bool {
+        matches!(
+            self,
+            Self::Invalid { .. } | Self::Twice { .. } | Self::Source(_) | Self::Unreadable { .. }
+        )
+    }
+
     /// The way out.
     pub fn help(&self) -> Option<String> {
         Some(match self {

@@ -10,6 +10,8 @@ mod programs;
 mod reader;
 mod words;
 
+use std::path::Path;
+
 use crate::model::{Place, Problem, Problems};
 
 use super::{Element, Stdin};
@@ -40,6 +42,19 @@ pub(super) fn refuse_arguments_in_code(
                 .help(fault.help),
         );
     }
+}
+
+/// True for the name or the path of a program that runs the script that its words name.
+pub(in crate::skill) fn is_interpreter(program: &Path) -> bool {
+    let name = program.file_name().and_then(|name| name.to_str());
+    let found = name.and_then(|name| programs::find(programs::PROGRAMS, name));
+    found.is_some_and(|found| {
+        let operands = &found.operands;
+        matches!(
+            operands,
+            programs::Operands::Shell | programs::Operands::Script
+        )
+    })
 }
 
 #[cfg(test)]

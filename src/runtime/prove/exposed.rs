@@ -1,0 +1,63 @@
+//! What can be doubted about where the plan's skills lie: who may write their files, and which others have the
+//! same id.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Prover, Skill};
+use crate::model::{Place, Problem, Problems};
+use crate::runtime::Exposure;
+use crate::runtime::exposure::ExposureQuery;
+
+impl Prover<'_> {
+    /// Finds out which skills may write what the run relies on, and warns of it.
+    pub(super) fn exposure(&self, problems: &mut Problems) -> Exposure {
+        let skills = self.skills.iter().map(|called| {
+            let program = self.facts.program_of(&called.skill);
+            (Arc::clone(&called.skill), program)
+        });
+        let query = ExposureQuery {
+            skills: &skills.collect::<Vec<_>>(),
+            sandbox: self.question.sandbox,
+            workspace: self.question.workspace,
+            run_dir: self.question.run_dir,
+            path: self.question.environment.path(),
+        };
+        let is_file = |read: &&(&str, _)| read.1 != Path::new("-");
+        let read = self.question.read.iter().filter(is_file).cloned();
+        let (exposure, covered) = Exposure::find(&query, &read.collect::<Vec<_>>());
+        for covered in covered {
+            let called = &self.skills[covered.writer];
+            let message = format!(
+                "`{}` may write {covered}, by its `{}`",
+                called.skill.id, covered.permission
+            );
+            let help = "grant only the directory that it needs, such as `fs.write:out`; keep skills, plans and \
+                        policies outside of it";
+            let mut problem =
+                Problem::warning("write_grant", called.place.clone(), message).help(help);
+            problem.step_index = Some(called.step);
+            problems.push(problem);
+        }
+        exposure
+    }
+
+    /// Two roots with one id: the plan may mean the other skill.
+    pub(super) fn check_shadowed(&self, skill: &Skill, place: &Place, problems: &mut Problems) {
+        for other in self.question.registry.shadowed_by(skill) {
+            let own = skill
+                .native()
+                .map(|native| native.dir.display().to_string());
+            let message = format!(
+                "`{}` is found in `{}` and shadows the one in `{}`",
+                skill.id,
+                own.unwrap_or_default(),
+                other.display()
+            );
+            problems.push(
+                Problem::warning("shadowed_skill", place.clone(), message)
+                    .help("rename or remove one of them; `obs skills list` shows both"),
+            );
+        }
+    }
+}
