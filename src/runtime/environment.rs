@@ -42,6 +42,8 @@ pub(super) struct Directories<'d> {
     pub(super) workspace: &'d Path,
     /// For files between steps, where the manifest asks for it.
     pub(super) run_dir: Option<&'d Path>,
+    /// The step may write files of skills, maybe its own.
+    pub(super) writes_skills: bool,
 }
 
 impl BaseEnvironment {
@@ -94,6 +96,10 @@ impl BaseEnvironment {
         }
         variables.set("HOME", directories.scratch);
         variables.set("TMPDIR", directories.scratch);
+        if directories.writes_skills {
+            // Python would put `__pycache__` beside a skill's modules, and the skill would not be what was proven.
+            variables.set("PYTHONDONTWRITEBYTECODE", "1");
+        }
         if skill.manifest.permissions.contains(&Permission::Net) {
             for name in OF_THE_NETWORK {
                 if let Some(value) = self.get(name) {

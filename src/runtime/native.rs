@@ -332,6 +332,7 @@ impl<'r> NativeExecutor<'r> {
             scratch,
             workspace,
             run_dir,
+            writes_skills: self.exposure.is_exclusive(&request.skill_id),
         };
         let limits = self.policy.limits(skill);
         Ok(ProcessSpec {

@@ -36,8 +36,9 @@ impl Native {
         code.paths.extend(self.found_before(program, path));
         code.paths.extend(self.scripts(workspace));
         let root = std::slice::from_ref(&self.dir);
-        // What can't be looked at is found when its content is.
-        walk(root, &mut |path, metadata| {
+        // What can't be read is no code; a snapshot finds out whether it stays so.
+        let pass_over = |_| Ok(());
+        walk(root, pass_over, &mut |path, metadata| {
             code.has_hard_links |= metadata.is_file() && metadata.nlink() > 1;
             if metadata.is_symlink() {
                 code.paths.extend(self.linked(path));

@@ -96,7 +96,10 @@ impl Snapshot {
             fault: None,
         };
         let roots = snapshot.roots();
-        snapshot.fault = walk(&roots, &mut |path, metadata| snapshot.add(path, metadata)).err();
+        snapshot.fault = walk(&roots, Err, &mut |path, metadata| {
+            snapshot.add(path, metadata)
+        })
+        .err();
         snapshot
     }
 
@@ -122,7 +125,7 @@ impl Snapshot {
             });
         }
         let mut found = 0;
-        walk(&self.roots(), &mut |path, metadata| {
+        walk(&self.roots(), Err, &mut |path, metadata| {
             found += 1;
             let then = self.entries.get(path);
             let then = then.ok_or_else(|| Change::Added(path.to_owned()))?;
@@ -216,9 +219,11 @@ fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
-/// Visits what is at `roots` and below, without a link followed. The depth is bounded by that of paths.
+/// Visits what is at `roots` and below, without a link followed. The depth is bounded by that of paths. What can't
+/// be read ends the walk, or is passed over, as `on_unreadable` says.
 pub(super) fn walk(
     roots: &[PathBuf],
+    on_unreadable: impl Fn(Change) -> Result<(), Change>,
     visit: &mut impl FnMut(&Path, &Metadata) -> Result<(), Change>,
 ) -> Result<(), Change> {
     let mut pending: Vec<PathBuf> = Vec::new();
@@ -226,7 +231,7 @@ pub(super) fn walk(
         let metadata = match fs::symlink_metadata(&path) {
             Ok(metadata) => metadata,
             Err(error) if super::beneath::is_absence(&error) => return Ok(()),
-            Err(error) => return Err(unreadable(&path, &error)),
+            Err(error) => return on_unreadable(unreadable(&path, &error)),
         };
         visit(&path, &metadata)?;
         if metadata.is_dir() {
@@ -237,9 +242,21 @@ pub(super) fn walk(
     for root in roots {
         enter(root.clone(), &mut pending)?;
         while let Some(dir) = pending.pop() {
-            for entry in fs::read_dir(&dir).map_err(|error| unreadable(&dir, &error))? {
-                let entry = entry.map_err(|error| unreadable(&dir, &error))?;
-                enter(entry.path(), &mut pending)?;
+            let entries = match fs::read_dir(&dir) {
+                Ok(entries) => entries,
+                Err(error) => {
+                    on_unreadable(unreadable(&dir, &error))?;
+                    continue;
+                }
+            };
+            for entry in entries {
+                match entry {
+                    Ok(entry) => enter(entry.path(), &mut pending)?,
+                    Err(error) => {
+                        on_unreadable(unreadable(&dir, &error))?;
+                        break;
+                    }
+                }
             }
         }
     }

@@ -388,6 +388,32 @@ fn modules_of_an_interpreter_are_compared() {
 }
 
 #[test]
+fn python_leaves_no_cache_that_would_be_a_change() {
+    let python = "/usr/bin/python3";
+    if !has(
+        python,
+        "skill_files::python_leaves_no_cache_that_would_be_a_change",
+    ) {
+        return;
+    }
+    let case = writer(Case::new(), "own", "", "")
+        .file(
+            "skills/own/manifest.yaml",
+            format!(
+                "description: d\nexecution: {{command: [{python}, $SKILL_DIR/main.py], {TEXT}}}\n\
+                 permissions: [\"fs.write:.\"]\n"
+            ),
+        )
+        .file("skills/own/main.py", "import helper\nprint(helper.WORD)\n")
+        .file("skills/own/helper.py", "WORD = 'honest'\n")
+        .plan(
+            "- {name: own, type: skill, step_id: one}\n- {name: own, type: skill, step_id: two}\n",
+        );
+    let output = case.run(&RUN).expect_code(0);
+    honest(&output, "two");
+}
+
+#[test]
 fn code_that_skills_share_by_a_link_is_compared() {
     let case = Case::new().sh_skill(
         "evil",
