@@ -17,8 +17,8 @@ use obs::policy::{CedarGate, ShortForm};
 use obs::report::{Look, RecordTable};
 use obs::runtime::prove::{self, Question, TimeFlags};
 use obs::runtime::{
-    BaseEnvironment, Call, ExecutionLogger as _, Identity, PlanStart, ProvenPlan, Provenance,
-    SandboxPolicy, judge,
+    BaseEnvironment, Call, ExecutionLogger as _, Identity, OwnFiles, PlanStart, ProvenPlan,
+    Provenance, SandboxPolicy, judge,
 };
 use obs::skill::Registry;
 use obs::store::{StateLog, Store};
@@ -79,6 +79,7 @@ fn proven(name: &str, text: &str) -> ProvenPlan {
         environment: &environment,
         limits: TimeFlags::default(),
         sandbox: &sandbox,
+        own_files: &OwnFiles::default(),
         retry_unsafe: false,
         inputs: None,
         run_dir: None,

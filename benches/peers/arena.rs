@@ -38,6 +38,8 @@ pub(crate) enum Skill {
 /// The directory of one benchmark.
 pub(crate) struct Arena {
     dir: TempDir,
+    /// Outside of the workspace: skills may read that.
+    state: TempDir,
     obs: PathBuf,
 }
 
@@ -57,6 +59,7 @@ impl Arena {
         let obs = std::env::var_os("OBS_BENCH_BIN");
         let arena = Self {
             dir: TempDir::new().unwrap(),
+            state: TempDir::new().unwrap(),
             obs: obs.map_or_else(|| env!("CARGO_BIN_EXE_obs").into(), PathBuf::from),
         };
         arena.compile("echo", include_str!("echo.c"), "-static");
@@ -140,7 +143,7 @@ impl Arena {
         Contender::file(&self.obs, args)
             .named("obs")
             .within(self.dir.path())
-            .env("OBS_STATE_DIR", self.path("state"))
+            .env("OBS_STATE_DIR", self.state.path())
     }
 
     pub(crate) fn obs_version(&self) -> Contender {

@@ -76,10 +76,12 @@ impl Memory {
         printer: &Printer,
     ) -> Result<Self, CommandError> {
         let (log, args) = (run_args.output.log.as_deref(), &run_args.memory);
-        let file = log.map(LogFile::open).transpose().map_err(|error| {
+        let store = state.open()?.map(Arc::new);
+        let locks = state.lock_directory()?;
+        let file = log.map(|log| LogFile::open(log, locks.as_deref()));
+        let file = file.transpose().map_err(|error| {
             CommandError::new(Kind::Io, error).hint("nothing was run; give another `--log`")
         })?;
-        let store = state.open()?.map(Arc::new);
         if store.is_none() {
             printer.warning(
                 "`--state-dir none`: nothing of this run is kept, so `obs logs`, `--resume` and \

@@ -85,9 +85,9 @@ fn printer_of(global: &GlobalArgs) -> Printer {
 fn dispatch(command: Command, state: &StateArgs, printer: &Printer) -> Outcome {
     match command {
         Command::Run(args) => run::run(&args, state, printer),
-        Command::Validate(args) => validate::validate(&args, printer),
+        Command::Validate(args) => validate::validate(&args, state, printer),
         Command::Graph(args) => Ok(graph::graph(&args, printer)),
-        Command::Skills(command) => skills::skills(command, printer),
+        Command::Skills(command) => skills::skills(command, state, printer),
         Command::Policy(command) => policy::policy(command, printer),
         Command::Runs(args) => runs::runs(&args, state, printer),
         Command::Logs(args) => logs::logs(&args, state, printer),

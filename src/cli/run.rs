@@ -40,12 +40,14 @@ pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> Outco
     let sandbox = confine::policy(&args.sandbox, &environment);
     let registry = roots::registry(&args.roots, Some(&args.plan))?;
     let run_dir = resume::run_dir(args, state, base.as_ref())?;
+    let own_files = state.own_files(args.output.log.as_deref(), run_dir.as_deref());
     let question = Question {
         registry: &registry,
         workspace: &workspace,
         environment: &environment,
         limits: args.time.flags(),
         sandbox: &sandbox,
+        own_files: &own_files,
         retry_unsafe: args.steps.retry_unsafe,
         inputs: Some(&given),
         run_dir: run_dir.as_deref(),

@@ -2,11 +2,13 @@
 //!
 //! Invariant: a verb that needs no state never touches it.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::args::StateArgs;
 use super::error::{CommandError, Kind};
-use crate::store::{ChainKey, FindError, History, Store, StoreError};
+use crate::runtime::OwnFiles;
+use crate::store::{ChainKey, FindError, History, Store, StoreError, lock_directory};
 
 /// What `--state-dir` says for no state at all.
 const NONE: &str = "none";
@@ -35,6 +37,34 @@ impl StateArgs {
         })
     }
 
+    /// The directory of the locks of logs: in the state, else in the user's runtime directory. No third place is sure
+    /// to be out of reach of skills and of other users, and a log can do without a lock.
+    pub(super) fn lock_directory(&self) -> Result<Option<PathBuf>, CommandError> {
+        if let Some(state) = self.directory()? {
+            return Ok(Some(lock_directory(&state)));
+        }
+        let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+        let runtime = runtime.filter(|runtime| runtime.is_absolute() && is_private(runtime));
+        Ok(runtime.map(|runtime| runtime.join("obs")))
+    }
+
+    /// The files of obs itself in a run with these flags.
+    pub(super) fn own_files(&self, log: Option<&Path>, run_dir: Option<&Path>) -> OwnFiles {
+        // Without a place for the state, opening it says so.
+        let state = self.directory().ok().flatten();
+        let locks = match (&state, log) {
+            (None, Some(_)) => self.lock_directory().ok().flatten(),
+            _ => None,
+        };
+        let absolute = |path: &Path| std::path::absolute(path).ok();
+        OwnFiles {
+            state,
+            locks,
+            log: log.and_then(absolute),
+            run_dir: run_dir.and_then(absolute),
+        }
+    }
+
     /// Opens the state for a run; `None` where nothing is to be kept.
     pub(super) fn open(&self) -> Result<Option<Store>, CommandError> {
         let dir = self.directory()?;
@@ -59,6 +89,14 @@ impl StateArgs {
             _ => not_found(&FindError::Unknown(run.to_owned())),
         })
     }
+}
+
+/// A variable that a container or `sudo` took over often names the directory of another user, or none.
+fn is_private(directory: &Path) -> bool {
+    let own = rustix::process::geteuid().as_raw();
+    directory.metadata().is_ok_and(|metadata| {
+        metadata.is_dir() && metadata.uid() == own && metadata.mode() & 0o022 == 0
+    })
 }
 
 /// The key of the chain, where one is set.

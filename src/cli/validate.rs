@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
-use super::args::{ProblemFormat, ValidateArgs};
+use super::args::{ProblemFormat, StateArgs, ValidateArgs};
 use super::error::CommandError;
 use super::printer::{Printer, Verbosity};
 use super::problems::{self, Finding};
 use super::{Outcome, confine, exit_code, inputs, policy, roots};
 use crate::model::{Escaped, Severity};
 use crate::plan::{self, LoadedPlan, Source, SourceError};
-use crate::runtime::BaseEnvironment;
 use crate::runtime::prove::{self, Proof, Question, TimeFlags};
+use crate::runtime::{BaseEnvironment, OwnFiles};
 
 /// What became of one file.
 enum Checked {
@@ -22,13 +22,14 @@ enum Checked {
 }
 
 /// Runs the verb.
-pub(super) fn validate(args: &ValidateArgs, printer: &Printer) -> Outcome {
+pub(super) fn validate(args: &ValidateArgs, state: &StateArgs, printer: &Printer) -> Outcome {
+    let own_files = state.own_files(None, None);
     let workspace = roots::workspace(args.workspace.as_deref())?;
     let environment = BaseEnvironment::of_this_process();
     let checked: Vec<Checked> = args
         .plans
         .iter()
-        .map(|path| check(path, args, &workspace, &environment, printer))
+        .map(|path| check(path, args, &workspace, &environment, &own_files, printer))
         .collect::<Result<_, _>>()?;
     // A file that can't be read says more than one that is wrong.
     let code = checked
@@ -71,6 +72,7 @@ fn check(
     args: &ValidateArgs,
     workspace: &Path,
     environment: &BaseEnvironment,
+    own_files: &OwnFiles,
     printer: &Printer,
 ) -> Result<Checked, CommandError> {
     Ok(match Source::read(path, args.max_plan_size) {
@@ -87,6 +89,7 @@ fn check(
                 environment,
                 limits,
                 sandbox: &sandbox,
+                own_files,
                 retry_unsafe: false,
                 inputs: given.as_ref(),
                 run_dir: None,

@@ -78,6 +78,7 @@ fn proven(steps: &str) -> ProvenPlan {
         workspace: root(),
         environment: &environment,
         limits: TimeFlags::default(),
+        own_files: &crate::runtime::OwnFiles::default(),
         sandbox: &sandbox,
         retry_unsafe: false,
         inputs: None,

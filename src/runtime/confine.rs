@@ -53,24 +53,43 @@ impl SandboxPolicy {
             SandboxMode::Off | SandboxMode::InProcess | SandboxMode::None => return None,
         };
         let network = network_of(&skill.manifest.permissions);
-        let defaults = default_grants(
-            &Ground {
-                skill_dir: &native.dir,
-                workspace: ground.workspace,
-                scratch: ground.scratch,
-                home: self.home.as_deref(),
-            },
-            &network,
-        );
-        let mut grants = defaults.grants;
-        let places = self.places(native, ground);
-        for permission in &skill.manifest.permissions {
-            grants.extend(grant_of(permission, &places, ground));
-        }
+        let mut grants = self.default_grants(native, ground, &network);
+        let of_permissions = self.permission_grants(skill, native, ground);
+        grants.extend(of_permissions.map(|(_, grant)| grant));
         Some(Confinement {
             grants,
             network,
             strictness,
+        })
+    }
+
+    /// What a step may touch without asking for it.
+    pub(super) fn default_grants(
+        &self,
+        native: &Native,
+        ground: &StepGround<'_>,
+        network: &Network,
+    ) -> Vec<Grant> {
+        let ground = Ground {
+            skill_dir: &native.dir,
+            workspace: ground.workspace,
+            scratch: ground.scratch,
+            home: self.home.as_deref(),
+        };
+        default_grants(&ground, network).grants
+    }
+
+    /// What the manifest's permissions grant to a step.
+    pub(super) fn permission_grants<'a>(
+        &'a self,
+        skill: &'a Skill,
+        native: &'a Native,
+        ground: &StepGround<'a>,
+    ) -> impl Iterator<Item = (&'a Permission, Grant)> + use<'a> {
+        let (places, ground) = (self.places(native, ground), *ground);
+        let permissions = skill.manifest.permissions.iter();
+        permissions.filter_map(move |permission| {
+            Some((permission, grant_of(permission, &places, &ground)?))
         })
     }
 
@@ -200,12 +219,17 @@ impl SandboxPolicy {
             .collect()
     }
 
-    /// The line to add: the top directory below the home directory, else the file's own directory.
+    /// The line to add: the top directory below the home directory, else the file's own directory. Not `~/.local`,
+    /// which holds obs's state: what lies directly below it.
     fn permission_for(&self, file: &Path) -> String {
         let home = self.home.as_deref();
         let below_home = home.and_then(|home| file.strip_prefix(home).ok());
-        match below_home.and_then(|below| below.components().next()) {
-            Some(first) => format!("fs.exec:~/{}", Path::new(&first).display()),
+        match below_home {
+            Some(below) => {
+                let depth = if below.starts_with(".local") { 2 } else { 1 };
+                let top: PathBuf = below.components().take(depth).collect();
+                format!("fs.exec:~/{}", top.display())
+            }
             None => format!("fs.exec:{}", file.parent().unwrap_or(file).display()),
         }
     }

@@ -25,9 +25,11 @@ mod hidden;
 mod interpret;
 mod keep;
 mod limit;
+mod lock_file;
 mod logger;
 mod native;
 mod outcome;
+mod own_files;
 pub mod prove;
 mod proven;
 mod recent;
@@ -55,9 +57,13 @@ pub use executor::{SkillExecutor, StepControl};
 pub use exposure::Exposure;
 pub use gate::{Decision, PolicyGate, PolicyQuestion, Ruling, judge};
 pub use limit::{Limit, LimitSource};
+pub(crate) use lock_file::{
+    create_lock_file, create_new_lock_file, open_lock_file, private_directory,
+};
 pub use logger::{Begun, ExecutionLogger, LogError, PlanEnd, PlanStart, Provenance, StepStart};
 pub use native::NativeExecutor;
 pub use outcome::{RunEnd, RunOutcome, UnloggedStep};
+pub use own_files::OwnFiles;
 pub use proven::{Concurrency, ProvenPlan, ProvenStep, Retries};
 pub(crate) use remove_tree::remove_tree;
 pub use resolve::Unresolved;

@@ -6,6 +6,7 @@
 mod exposed;
 mod facts;
 mod inputs;
+mod own_files;
 mod references;
 mod retry;
 
@@ -17,11 +18,12 @@ use serde_json::{Map, Value, json};
 
 use self::facts::{Facts, SkillFacts};
 use self::inputs::Inputs;
+use self::own_files::ProtectedFiles;
 use self::references::{Arguments, Outputs};
 use super::confine::{Hidden, SandboxPolicy};
 use super::environment::BaseEnvironment;
 use super::hidden::shown_or_same;
-use super::{Concurrency, Limit, LimitSource, ProvenPlan, ProvenStep, Retries};
+use super::{Concurrency, Limit, LimitSource, OwnFiles, ProvenPlan, ProvenStep, Retries};
 use crate::model::{ExecutionStep, Place, Problem, Problems, RiskLevel, format_duration};
 use crate::plan::{LoadedPlan, Template};
 use crate::skill::{LoadProblem, Permission, Places, Program, Registry, Schema, Skill};
@@ -39,6 +41,8 @@ pub struct Question<'q> {
     pub limits: TimeFlags,
     /// How skills are confined.
     pub sandbox: &'q SandboxPolicy,
+    /// Files of obs itself.
+    pub own_files: &'q OwnFiles,
     /// `--retry-unsafe`.
     pub retry_unsafe: bool,
     /// What was given for the plan's inputs; `None` where nobody was asked yet.
@@ -81,6 +85,7 @@ pub fn prove(loaded: &mut LoadedPlan, question: &Question<'_>) -> Proof {
         outputs: Outputs::of(loaded, question.registry, question.inputs),
         skills: Vec::new(),
         facts: Facts::default(),
+        own_files: None,
         not_loaded: Vec::new(),
     };
     let mut problems = Problems::default();
@@ -185,6 +190,8 @@ struct Prover<'q> {
     outputs: Outputs,
     skills: Vec<CalledSkill>,
     facts: Facts,
+    /// Found out for the first native skill.
+    own_files: Option<ProtectedFiles>,
     not_loaded: Vec<Arc<LoadProblem>>,
 }
 
@@ -318,6 +325,7 @@ impl Prover<'_> {
         }
         self.check_paths(skill, place, problems);
         self.check_shadowed(skill, place, problems);
+        self.check_own_files(skill, place, problems);
     }
 
     /// A path that is not there grants nothing: the skill will not find what it asks for.

@@ -17,8 +17,8 @@ use std::time::{Duration, SystemTime};
 
 use rustix::fs::{FlockOperation, flock};
 
-use super::ProvenPlan;
 use super::remove_tree::{empty_directory, remove_tree};
+use super::{ProvenPlan, create_new_lock_file, open_lock_file};
 
 /// What the names of these directories begin with.
 const PREFIX: &str = "obs-run-";
@@ -198,7 +198,7 @@ impl RunDirs {
             .tempdir()?;
         // Locked before it has its name: another obs must never find the lock free.
         let unnamed = dir.path().join("lock.new");
-        let lock = File::create(&unnamed)?;
+        let lock = create_new_lock_file(&unnamed)?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
         std::fs::rename(unnamed, dir.path().join(lock_name()))?;
         let dir = dir.keep();
@@ -281,14 +281,14 @@ fn is_forgotten(root: &Path) -> bool {
     }) && is_missing(&root.join(lock_name()))
 }
 
-/// True where the lock is there and nobody holds it. A directory whose lock is not there yet is about
-/// to be used.
+/// True if the lock exists and nobody holds it. A directory without a lock is about to be used. One whose lock is
+/// not a regular file of this user was not made by obs: a skill that may write here can put anything there.
 fn is_abandoned(root: &Path) -> bool {
     let own = rustix::process::geteuid().as_raw();
     let is_own_dir = std::fs::symlink_metadata(root)
         .is_ok_and(|metadata| metadata.is_dir() && metadata.uid() == own);
     is_own_dir
-        && File::open(root.join(lock_name()))
+        && open_lock_file(&root.join(lock_name()))
             .is_ok_and(|lock| flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok())
 }
 

@@ -1,27 +1,33 @@
 //! Appending whole lines to a file that others append to as well.
 //!
-//! Invariant: a reader finds whole lines only. Each line is written under an exclusive `flock`; one
-//! that did not fit is cut off again, and what a dead writer left half-written is closed with a line
-//! feed before the next line begins.
+//! Invariant: a reader finds whole lines only. Each line is written under the log's lock, which is a
+//! file elsewhere (see [`LogLock`]); one that did not fit is cut off again, and what a dead writer left half-written
+//! is closed with a line feed before the next line begins. Without a lock, or with locks in different directories, lines of
+//! two obs still do not mix, because a line is one write to a file opened for appending; only what a full disk cut
+//! off may then stay.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::fs::OFlags;
+
+use super::lock::LogLock;
 
 /// A file open for appending lines.
 #[derive(Debug)]
 pub(super) struct LineFile {
     file: File,
+    lock: Option<LogLock>,
     /// False for pipes and devices, which can't be locked, measured or cut.
     is_regular: bool,
 }
 
 impl LineFile {
-    /// Opens or creates the file. A FIFO that nobody reads is an error instead of a wait.
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
+    /// Opens or creates the file, whose lock is in the directory `locks`. A FIFO that nobody reads is an error
+    /// instead of a wait.
+    pub(super) fn open(path: &Path, locks: Option<&Path>) -> io::Result<Self> {
         let options = |read: bool| {
             let mut options = OpenOptions::new();
             let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
@@ -46,8 +52,15 @@ impl LineFile {
         // The open had to be non-blocking, the writes must not be.
         let flags = rustix::fs::fcntl_getfl(&file)?;
         rustix::fs::fcntl_setfl(&file, flags - OFlags::NONBLOCK)?;
-        let is_regular = file.metadata()?.is_file();
-        Ok(Self { file, is_regular })
+        let metadata = file.metadata()?;
+        let is_regular = metadata.is_file();
+        let locks = locks.filter(|_| is_regular);
+        let lock = locks.map(|locks| LogLock::open(locks, &metadata));
+        Ok(Self {
+            file,
+            lock: lock.transpose()?,
+            is_regular,
+        })
     }
 
     /// Appends `line` and a line feed, whole or not at all.
@@ -58,46 +71,49 @@ impl LineFile {
             bytes.push(b'\n');
             return self.file.write_all(&bytes);
         }
-        let lock = Lock::take(&self.file)?;
+        let _guard = self.lock.as_mut().map(LogLock::acquire).transpose()?;
         let before = self.file.metadata()?.len();
-        if self.ends_in_the_middle_of_a_line(before) {
+        if ends_in_the_middle_of_a_line(&self.file, before) {
             bytes.push(b'\n');
         }
         bytes.extend_from_slice(line.as_bytes());
         bytes.push(b'\n');
-        let outcome = (&self.file).write_all(&bytes);
-        if outcome.is_err() {
-            // Best effort: the write's own error is the one to tell.
+        let mut written = 0;
+        let outcome = write_counting(&self.file, &bytes, &mut written);
+        let is_last = |file: &File| {
+            file.metadata()
+                .is_ok_and(|now| now.len() == before + written)
+        };
+        if outcome.is_err() && is_last(&self.file) {
+            // Best effort: the write's own error is the one to report.
             self.file.set_len(before).ok();
         }
-        drop(lock);
         outcome
     }
-
-    fn ends_in_the_middle_of_a_line(&self, len: u64) -> bool {
-        let mut last = [b'\n'];
-        let mut file = &self.file;
-        len > 0
-            && file.seek(SeekFrom::Start(len - 1)).is_ok()
-            && file.read_exact(&mut last).is_ok()
-            && last != [b'\n']
-    }
 }
 
-struct Lock<'f>(&'f File);
-
-impl<'f> Lock<'f> {
-    fn take(file: &'f File) -> io::Result<Self> {
-        flock(file, FlockOperation::LockExclusive)?;
-        Ok(Self(file))
+/// Writes all of `bytes`, and counts those that were written.
+fn write_counting(mut file: &File, mut bytes: &[u8], written: &mut u64) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match file.write(bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => {
+                *written += count as u64;
+                bytes = &bytes[count..];
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
+    Ok(())
 }
 
-impl Drop for Lock<'_> {
-    fn drop(&mut self) {
-        // Closing the file would release it as well.
-        flock(self.0, FlockOperation::Unlock).ok();
-    }
+fn ends_in_the_middle_of_a_line(mut file: &File, len: u64) -> bool {
+    let mut last = [b'\n'];
+    len > 0
+        && file.seek(SeekFrom::Start(len - 1)).is_ok()
+        && file.read_exact(&mut last).is_ok()
+        && last != [b'\n']
 }
 
 #[cfg(test)]
@@ -112,7 +128,7 @@ mod tests {
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
-                    let mut file = LineFile::open(&path).unwrap();
+                    let mut file = LineFile::open(&path, Some(&dir.path().join("locks"))).unwrap();
                     for _ in 0..50 {
                         file.append(&line).unwrap();
                     }
@@ -129,7 +145,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log.jsonl");
         std::fs::write(&path, "{\"torn\":").unwrap();
-        LineFile::open(&path).unwrap().append("{}").unwrap();
+        LineFile::open(&path, Some(&dir.path().join("locks")))
+            .unwrap()
+            .append("{}")
+            .unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"torn\":\n{}\n");
     }
 
@@ -140,9 +159,9 @@ mod tests {
         let mode = rustix::fs::Mode::RWXU;
         let kind = rustix::fs::FileType::Fifo;
         rustix::fs::mknodat(rustix::fs::CWD, &fifo, kind, mode, 0).unwrap();
-        assert!(LineFile::open(&fifo).is_err());
-        assert!(LineFile::open(dir.path()).is_err());
-        let full = LineFile::open(Path::new("/dev/full"))
+        assert!(LineFile::open(&fifo, Some(&dir.path().join("locks"))).is_err());
+        assert!(LineFile::open(dir.path(), Some(&dir.path().join("locks"))).is_err());
+        let full = LineFile::open(Path::new("/dev/full"), None)
             .unwrap()
             .append("x")
             .unwrap_err();

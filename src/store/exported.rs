@@ -3,10 +3,12 @@
 //! Invariant: a line is a record, or what `--log` puts around one; anything else is told with its
 //! number and never passed over.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+use rustix::fs::OFlags;
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -71,10 +73,11 @@ impl Exported {
         let exported = if path == Path::new("-") {
             Self::of(io::stdin().lock()).map_err(unreadable)?
         } else {
-            if !path.metadata().map_err(unreadable)?.is_file() {
+            let file = open(path).map_err(unreadable)?;
+            if !file.metadata().map_err(unreadable)?.is_file() {
                 return Err(ExportError::NotRegular(name));
             }
-            File::open(path).and_then(Self::of).map_err(unreadable)?
+            Self::of(file).map_err(unreadable)?
         };
         if exported.runs.is_empty() {
             return Err(ExportError::Empty(name));
@@ -122,6 +125,15 @@ impl Exported {
         });
         &mut self.runs[index]
     }
+}
+
+/// Opens `path` for reading, without waiting for the other end of a FIFO.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits().cast_signed())
+        .open(path)
 }
 
 /// The event's name, and the entry's own bytes.

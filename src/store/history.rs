@@ -348,6 +348,7 @@ impl History {
                 remove_tree(&files_of(&self.database.dir, run_id), None).ok();
                 lock::forget(&self.database.dir, run_id);
             }
+            lock::remove_log_locks(&self.database.dir);
             // What was removed is removed; giving its room back can wait for the next time.
             self.shrink().ok();
         }

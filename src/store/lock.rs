@@ -1,19 +1,25 @@
-//! Which runs are in progress, without guessing at process ids.
+//! The locks in the state's directory: of runs, of the right to resume one, and of logs.
 //!
 //! Invariant: a run that is `running` in the state holds an exclusive `flock` on a file of its own,
 //! from before its row is there until after its end is. The kernel releases it when obs dies in
 //! whatever way; so a run that is `running` and not locked was interrupted.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{File, Metadata};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, params};
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::retry_on_intr;
+
+use crate::runtime::{create_lock_file, create_new_lock_file, open_lock_file, private_directory};
 
 /// Where the files are, in the state's directory.
 const DIR: &str = "locks";
+
+/// What the names of the locks of logs begin with.
+const LOG_PREFIX: &str = "log-";
 
 /// A run's lock. Dropping it ends it.
 #[derive(Debug)]
@@ -26,14 +32,10 @@ pub(super) struct RunLock {
 impl RunLock {
     /// Locks a run that is about to start.
     pub(super) fn take(state: &Path, run_id: &str) -> io::Result<Self> {
-        let dir = state.join(DIR);
-        DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
+        let dir = lock_directory(state);
+        private_directory(&dir)?;
         let path = dir.join(run_id);
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)?;
+        let file = create_new_lock_file(&path)?;
         flock(&file, FlockOperation::NonBlockingLockExclusive)?;
         Ok(Self { path, _file: file })
     }
@@ -56,20 +58,75 @@ pub struct ResumeLock {
 impl ResumeLock {
     /// Takes the right to go on with `run_id`; `None` where another obs has it.
     pub(super) fn take(state: &Path, run_id: &str) -> io::Result<Option<Self>> {
-        let dir = state.join(DIR);
-        DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(resume_file(state, run_id))?;
+        private_directory(&lock_directory(state))?;
+        let file = create_lock_file(&resume_file(state, run_id))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(Self { _file: file })),
             Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
             Err(errno) => Err(errno.into()),
         }
     }
+}
+
+/// The lock of a log: a file of its own, because a skill that can read the log could lock the log itself.
+///
+/// Its name is the log's device and inode, so that every path to one log leads to one lock.
+#[derive(Debug)]
+pub(super) struct LogLock {
+    path: PathBuf,
+    file: File,
+}
+
+impl LogLock {
+    /// The lock of the log with this metadata, in the directory `locks`.
+    pub(super) fn open(locks: &Path, log: &Metadata) -> io::Result<Self> {
+        private_directory(locks)?;
+        let path = locks.join(format!("{LOG_PREFIX}{:x}-{}", log.dev(), log.ino()));
+        let file = create_lock_file(&path)?;
+        Ok(Self { path, file })
+    }
+
+    /// Waits for the lock, which is held until the return value is dropped.
+    pub(super) fn acquire(&mut self) -> io::Result<LogGuard<'_>> {
+        loop {
+            retry_on_intr(|| flock(&self.file, FlockOperation::LockExclusive))?;
+            if self.file.metadata()?.nlink() > 0 {
+                return Ok(LogGuard(&self.file));
+            }
+            // `obs runs prune` has removed it.
+            self.file = create_lock_file(&self.path)?;
+        }
+    }
+}
+
+/// A log's lock, held.
+pub(super) struct LogGuard<'l>(&'l File);
+
+impl Drop for LogGuard<'_> {
+    fn drop(&mut self) {
+        // Closing the file would release it as well.
+        flock(self.0, FlockOperation::Unlock).ok();
+    }
+}
+
+/// Removes the locks of logs that nobody holds.
+pub(super) fn remove_log_locks(state: &Path) {
+    let entries = std::fs::read_dir(lock_directory(state));
+    for entry in entries.into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        if name.as_encoded_bytes().starts_with(LOG_PREFIX.as_bytes())
+            && let Ok(file) = open_lock_file(&entry.path())
+            && flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
+        {
+            // Held meanwhile: whoever waits for it sees that it has no name any more.
+            std::fs::remove_file(entry.path()).ok();
+        }
+    }
+}
+
+/// The directory of lock files of the state in `state`.
+pub fn lock_directory(state: &Path) -> PathBuf {
+    state.join(DIR)
 }
 
 fn resume_file(state: &Path, run_id: &str) -> PathBuf {
@@ -83,7 +140,7 @@ pub(super) fn forget(state: &Path, run_id: &str) {
 
 /// True where the run's obs lives.
 pub(super) fn is_held(state: &Path, run_id: &str) -> bool {
-    File::open(state.join(DIR).join(run_id)).is_ok_and(|file| {
+    open_lock_file(&state.join(DIR).join(run_id)).is_ok_and(|file| {
         flock(&file, FlockOperation::NonBlockingLockShared) == Err(rustix::io::Errno::WOULDBLOCK)
     })
 }

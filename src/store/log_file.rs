@@ -39,14 +39,14 @@ struct Write {
 }
 
 impl LogFile {
-    /// Opens or creates the file at `path`.
-    pub fn open(path: &Path) -> Result<Self, LogError> {
+    /// Opens or creates the file at `path`, whose lock is in the directory `locks`.
+    pub fn open(path: &Path, locks: Option<&Path>) -> Result<Self, LogError> {
         let name = format!("the log `{}`", path.display());
         let error = |error: io::Error| LogError {
             name: name.clone(),
             reason: error.to_string(),
         };
-        let mut file = LineFile::open(path).map_err(error)?;
+        let mut file = LineFile::open(path, locks).map_err(error)?;
         let (sender, receiver) = mpsc::channel::<Write>();
         std::thread::Builder::new()
             .name("obs-log".to_owned())

@@ -30,7 +30,7 @@ pub use chain::ChainKey;
 pub use database::StoreError;
 pub use exported::ExportError;
 pub use history::{CircuitRow, FindError, History, Keep, RecordFilter, RunFilter, RunRow};
-pub use lock::ResumeLock;
+pub use lock::{ResumeLock, lock_directory};
 pub use log_file::LogFile;
 pub use memory_log::MemoryLog;
 pub use resume::{Base, Grounds, ResumeError, Resumption, UnsafeStep};

@@ -29,7 +29,13 @@ impl Kept {
         let store = Arc::new(Store::open(&temp.path().join("state")).unwrap());
         let log = RunLog::new(
             Keeper::State(StateLog::new(store, chain_key(key))),
-            Some(LogFile::open(&temp.path().join("log.jsonl")).unwrap()),
+            Some(
+                LogFile::open(
+                    &temp.path().join("log.jsonl"),
+                    Some(&temp.path().join("locks")),
+                )
+                .unwrap(),
+            ),
         );
         log.log_plan_start(start(RUN), Vec::new()).await.unwrap();
         for index in 0..10 {
@@ -276,7 +282,10 @@ async fn rewritten(key: Option<&str>) -> Vec<String> {
     let temp = TempDir::new().unwrap();
     let path = temp.path().join("log.jsonl");
     let keeper = Keeper::Memory(MemoryLog::new(chain_key(key)));
-    let log = RunLog::new(keeper, Some(LogFile::open(&path).unwrap()));
+    let log = RunLog::new(
+        keeper,
+        Some(LogFile::open(&path, Some(&temp.path().join("locks"))).unwrap()),
+    );
     log.log_plan_start(start(RUN), Vec::new()).await.unwrap();
     for index in 0..10 {
         let mut record = record(index, "success");
@@ -453,7 +462,10 @@ async fn lines_follow_each_other_as_in_the_chain_whoever_is_served_first() {
     let store = Arc::new(Store::open(&temp.path().join("state")).unwrap());
     let path = temp.path().join("log.jsonl");
     let keeper = Keeper::State(StateLog::new(store, None));
-    let log = RunLog::new(keeper, Some(LogFile::open(&path).unwrap()));
+    let log = RunLog::new(
+        keeper,
+        Some(LogFile::open(&path, Some(&temp.path().join("locks"))).unwrap()),
+    );
     log.log_plan_start(start(RUN), Vec::new()).await.unwrap();
     let keep = |index, haste| {
         let mut record = record(index, "success");

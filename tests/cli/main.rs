@@ -24,6 +24,7 @@ mod inputs;
 mod kills;
 mod large_plans;
 mod limits;
+mod locks;
 mod log;
 mod policy;
 mod programs;

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::support::{Case, wait_for};
 
@@ -180,10 +181,15 @@ fn state_that_cannot_be_used_is_told_before_anything_runs() {
     let case = Case::new()
         .sh_skill("touch", "touch ran; echo 1", "")
         .plan("- {name: touch, type: skill}\n");
-    let case = case.file("file", "").file("newer/obs.db", "");
+    // Outside of the workspace.
+    let outside = TempDir::new().unwrap();
+    let path = |name: &str| outside.path().join(name);
+    std::fs::write(path("file"), "").unwrap();
+    std::fs::create_dir(path("newer")).unwrap();
     let refused = |dir: &str, reason: &str| {
+        let dir = path(dir);
         let output = case
-            .run(&["run", "plan.yaml", "--state-dir", dir])
+            .run(&["run", "plan.yaml", "--state-dir", dir.to_str().unwrap()])
             .expect_code(74);
         let stderr = output.stderr().to_lowercase();
         assert!(
@@ -194,12 +200,12 @@ fn state_that_cannot_be_used_is_told_before_anything_runs() {
     };
     refused("file", "not a directory");
     refused("file/below", "not a directory");
-    let sealed = case.path().join("sealed");
+    let sealed = path("sealed");
     std::fs::create_dir(&sealed).unwrap();
     std::fs::set_permissions(&sealed, std::fs::Permissions::from_mode(0o500)).unwrap();
     // Root may write everywhere.
     if rustix::process::geteuid().is_root() {
-        refused("/proc/obs", "no such file or directory");
+        refused("/sys/obs", "not permitted");
     } else {
         refused("sealed", "permission denied");
     }
@@ -212,7 +218,7 @@ fn state_that_cannot_be_used_is_told_before_anything_runs() {
         stderr.contains("neither `XDG_STATE_HOME` nor `HOME` is set"),
         "{stderr}"
     );
-    std::fs::write(case.path().join("newer/obs.db"), "no database ".repeat(500)).unwrap();
+    std::fs::write(path("newer/obs.db"), "no database ".repeat(500)).unwrap();
     refused("newer", "file is not a database");
 }
 
@@ -428,7 +434,8 @@ fn a_disk_that_fills_at_any_point_is_74_and_nothing_is_lost() {
     let mut codes = Vec::new();
     for kib in (4..=160).step_by(12).chain([4000]) {
         let case = twelve();
-        let Some(disk) = SmallDisk::new(case.path().join("disk"), kib) else {
+        let outside = TempDir::new().unwrap();
+        let Some(disk) = SmallDisk::new(outside.path().join("disk"), kib) else {
             let line = "skipped: state::a_disk_that_fills_at_any_point_is_74_and_nothing_is_lost (needs the right to mount)\n";
             std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes()).unwrap();
             return;

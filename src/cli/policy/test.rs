@@ -13,7 +13,7 @@ use crate::model::{Escaped, EscapedLines, json_pretty};
 use crate::plan::{self, Source};
 use crate::policy::{CedarGate, Rule};
 use crate::runtime::prove::{self, Question, TimeFlags};
-use crate::runtime::{BaseEnvironment, Decision, ProvenPlan, Ruling, judge};
+use crate::runtime::{BaseEnvironment, Decision, OwnFiles, ProvenPlan, Ruling, judge};
 
 /// Shows the decision about every step.
 pub(super) fn test(args: &PolicyTestArgs, printer: &Printer) -> Outcome {
@@ -59,6 +59,7 @@ fn proven(args: &PolicyTestArgs, printer: &Printer) -> Result<ProvenPlan, Comman
         environment: &environment,
         limits: TimeFlags::default(),
         sandbox: &confine::default_policy(&environment),
+        own_files: &OwnFiles::default(),
         retry_unsafe: false,
         inputs: given.as_ref(),
         run_dir: None,

@@ -8,20 +8,20 @@ mod show;
 
 use std::sync::Arc;
 
-use super::args::{RootArgs, SkillsCommand};
+use super::args::{RootArgs, SkillsCommand, StateArgs};
 use super::error::{CommandError, Kind};
 use super::printer::Printer;
 use super::{Outcome, roots};
 use crate::skill::{Registry, Skill};
 
 /// Runs the verb.
-pub(super) fn skills(command: SkillsCommand, printer: &Printer) -> Outcome {
+pub(super) fn skills(command: SkillsCommand, state: &StateArgs, printer: &Printer) -> Outcome {
     match command {
         SkillsCommand::List(args) => list::list(&args, printer),
         SkillsCommand::Show(args) => show::show(&args, printer),
         SkillsCommand::Check(args) => check::check(&args, printer),
         SkillsCommand::New(args) => new::new(&args, printer),
-        SkillsCommand::Run(args) => run::run(*args, printer),
+        SkillsCommand::Run(args) => run::run(*args, state, printer),
     }
 }
 

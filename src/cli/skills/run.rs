@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use crate::cli::args::{IdentityArgs, SkillRunArgs};
+use crate::cli::args::{IdentityArgs, SkillRunArgs, StateArgs};
 use crate::cli::error::{CommandError, Kind};
 use crate::cli::execution::{Execution, start_zygote};
 use crate::cli::memory::Memory;
@@ -23,7 +23,7 @@ use crate::runtime::{ApprovedBy, BaseEnvironment};
 use crate::skill::Skill;
 
 /// Runs the skill.
-pub(super) fn run(args: SkillRunArgs, printer: &Printer) -> Outcome {
+pub(super) fn run(args: SkillRunArgs, state: &StateArgs, printer: &Printer) -> Outcome {
     let zygote = start_zygote(&args.sandbox)?;
     let (registry, skill) = super::find(&args.skill, &args.roots)?;
     let properties = skill.manifest.input_schema.as_ref();
@@ -37,12 +37,14 @@ pub(super) fn run(args: SkillRunArgs, printer: &Printer) -> Outcome {
     let workspace = roots::workspace(args.place.workspace.as_deref())?;
     let limits = args.time.flags();
     let mut loaded = plan::load(plan_of(&skill, &arguments)?);
+    let own_files = state.own_files(None, args.place.run_dir.as_deref());
     let question = Question {
         registry: &registry,
         workspace: &workspace,
         environment: &environment,
         limits,
         sandbox: &sandbox,
+        own_files: &own_files,
         retry_unsafe: false,
         inputs: None,
         run_dir: args.place.run_dir.as_deref(),
