@@ -139,7 +139,7 @@ fn keep_a_record(bencher: Bencher<'_, '_>) {
         .enable_all()
         .build()
         .unwrap();
-    let log = StateLog::new(Arc::new(Store::open(dir.path()).unwrap()), None);
+    let log = StateLog::new(Arc::new(Store::open(dir.path(), None).unwrap()));
     runtime
         .block_on(log.log_plan_start(start(), Vec::new()))
         .unwrap();

@@ -406,11 +406,11 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
             break
         }
         'obs;verify' {
-            [CompletionResult]::new('--head', '--head', [CompletionResultType]::ParameterName, 'The hash of the last record, kept elsewhere, or at least its first 16 digits')
+            [CompletionResult]::new('--head', '--head', [CompletionResultType]::ParameterName, 'A hash kept elsewhere, or at least its first 16 digits: of the run''s last record; with `--all`, the ledger''s head at that time')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How the outcome is shown')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected')
             [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]')
-            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Verify all runs that are kept')
+            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Verify all runs that are kept, and the ledger')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; failures are always told')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell more: CPU and memory of each step')

@@ -371,11 +371,11 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'obs;verify'= {
-            cand --head 'The hash of the last record, kept elsewhere, or at least its first 16 digits'
+            cand --head 'A hash kept elsewhere, or at least its first 16 digits: of the run''s last record; with `--all`, the ledger''s head at that time'
             cand --format 'How the outcome is shown'
             cand --color 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected'
             cand --state-dir 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]'
-            cand --all 'Verify all runs that are kept'
+            cand --all 'Verify all runs that are kept, and the ledger'
             cand -q 'Be silent on success; failures are always told'
             cand --quiet 'Be silent on success; failures are always told'
             cand -v 'Tell more: CPU and memory of each step'

@@ -337,14 +337,14 @@ complete -c obs -n "__fish_obs_using_subcommand logs" -s f -l follow -d 'Go on w
 complete -c obs -n "__fish_obs_using_subcommand logs" -s q -l quiet -d 'Be silent on success; failures are always told'
 complete -c obs -n "__fish_obs_using_subcommand logs" -s v -l verbose -d 'Tell more: CPU and memory of each step'
 complete -c obs -n "__fish_obs_using_subcommand logs" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c obs -n "__fish_obs_using_subcommand verify" -l head -d 'The hash of the last record, kept elsewhere, or at least its first 16 digits' -r
+complete -c obs -n "__fish_obs_using_subcommand verify" -l head -d 'A hash kept elsewhere, or at least its first 16 digits: of the run\'s last record; with `--all`, the ledger\'s head at that time' -r
 complete -c obs -n "__fish_obs_using_subcommand verify" -l format -d 'How the outcome is shown' -r -f -a "table\t'A table'
 json\t'JSON'"
 complete -c obs -n "__fish_obs_using_subcommand verify" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
 complete -c obs -n "__fish_obs_using_subcommand verify" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand verify" -l all -d 'Verify all runs that are kept'
+complete -c obs -n "__fish_obs_using_subcommand verify" -l all -d 'Verify all runs that are kept, and the ledger'
 complete -c obs -n "__fish_obs_using_subcommand verify" -s q -l quiet -d 'Be silent on success; failures are always told'
 complete -c obs -n "__fish_obs_using_subcommand verify" -s v -l verbose -d 'Tell more: CPU and memory of each step'
 complete -c obs -n "__fish_obs_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -116,10 +116,9 @@ impl Memory {
 
     /// Where the records of the run go.
     pub(super) fn log(&mut self) -> RunLog {
-        let key = self.key.clone();
         let keeper = match &self.store {
-            Some(store) => Keeper::State(StateLog::new(Arc::clone(store), key)),
-            None => Keeper::Memory(MemoryLog::new(key)),
+            Some(store) => Keeper::State(StateLog::new(Arc::clone(store))),
+            None => Keeper::Memory(MemoryLog::new(self.key.clone())),
         };
         RunLog::new(keeper, self.file.take())
     }

@@ -68,7 +68,7 @@ impl StateArgs {
     /// Opens the state for a run; `None` where nothing is to be kept.
     pub(super) fn open(&self) -> Result<Option<Store>, CommandError> {
         let dir = self.directory()?;
-        let store = dir.map(|dir| Store::open(&dir)).transpose();
+        let store = dir.map(|dir| Store::open(&dir, chain_key())).transpose();
         store.map_err(|error| unusable(&error))
     }
 
@@ -78,7 +78,7 @@ impl StateArgs {
             let message = "with `--state-dir none` there is nothing to look up";
             return Err(CommandError::new(Kind::Usage, message));
         };
-        History::open(&dir).map_err(|error| unreadable(&error))
+        History::open(&dir, chain_key()).map_err(|error| unreadable(&error))
     }
 
     /// Opens the state to look at a run that must be there.

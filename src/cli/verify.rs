@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
+use serde_json::json;
+
 use super::args::{ListFormat, StateArgs, VerifyArgs};
 use super::error::{CommandError, Kind};
 use super::printer::Printer;
 use super::state::{chain_key, not_found, unreadable};
 use super::{Outcome, exit_code};
 use crate::model::{Escaped, json_pretty};
-use crate::store::{Anchors, History, RunFilter, RunReport, VerifyError, verify_file};
+use crate::store::{Anchors, Fault, History, LedgerReport, RunReport, VerifyError, verify_file};
 
 /// Verifies a run, a file or all runs.
 pub(super) fn verify(args: &VerifyArgs, state: &StateArgs, printer: &Printer) -> Outcome {
@@ -16,29 +18,42 @@ pub(super) fn verify(args: &VerifyArgs, state: &StateArgs, printer: &Printer) ->
         key: chain_key(),
         head: args.head.clone(),
     };
-    let reports = match &args.run {
-        None => every_run(state, &anchors, printer)?,
-        Some(name) if is_file(name) => one_file(name, state, &anchors)?,
+    let (reports, ledger) = match &args.run {
+        None => match every_run(state, &anchors, printer)? {
+            Some((reports, ledger)) => (reports, Some(ledger)),
+            None => (Vec::new(), None),
+        },
+        Some(name) if is_file(name) => (one_file(name, state, &anchors)?, None),
         Some(name) => {
             let name = name.to_string_lossy();
             let history = state.look_for(&name)?;
             let run = history.find(&name).map_err(|error| not_found(&error))?;
             let report = history.verify(&run, &anchors);
-            vec![report.map_err(|error| unreadable(&error))?]
+            (vec![report.map_err(|error| unreadable(&error))?], None)
         }
     };
-    if args.format == ListFormat::Json {
-        // Values made of text and numbers always have a JSON form.
-        printer.data_line(json_pretty(&reports).unwrap_or_default());
-    }
-    let mut is_sound = true;
-    for report in &reports {
-        is_sound &= report.faults.is_empty();
-        if args.format == ListFormat::Table {
-            tell(report, printer);
+    let is_sound = |faults: &[Fault]| faults.is_empty();
+    match args.format {
+        ListFormat::Json => {
+            // Values made of text and numbers always have a JSON form.
+            let runs = reports.iter().map(|report| json!(report));
+            let all: Vec<_> = runs
+                .chain(ledger.iter().map(|ledger| json!(ledger)))
+                .collect();
+            printer.data_line(json_pretty(&all).unwrap_or_default());
+        }
+        ListFormat::Table => {
+            for report in &reports {
+                tell(report, printer);
+            }
+            if let Some(ledger) = &ledger {
+                tell_ledger(ledger, printer);
+            }
         }
     }
-    Ok(if is_sound {
+    let all_sound = reports.iter().all(|report| is_sound(&report.faults))
+        && ledger.is_none_or(|ledger| is_sound(&ledger.faults));
+    Ok(if all_sound {
         exit_code::SUCCESS
     } else {
         exit_code::FAILED
@@ -57,7 +72,7 @@ fn one_file(
 ) -> Result<Vec<RunReport>, CommandError> {
     // A state that is not there, or can't be read, only means that the file stands alone.
     let dir = state.directory().ok().flatten();
-    let history = dir.and_then(|dir| History::open(&dir).ok().flatten());
+    let history = dir.and_then(|dir| History::open(&dir, chain_key()).ok().flatten());
     let reports = verify_file(path, anchors, history.as_ref()).map_err(|error| match error {
         VerifyError::Store(error) => unreadable(&error),
         VerifyError::Export(error) => CommandError::new(Kind::Unreadable, error),
@@ -77,20 +92,13 @@ fn every_run(
     state: &StateArgs,
     anchors: &Anchors,
     printer: &Printer,
-) -> Result<Vec<RunReport>, CommandError> {
+) -> Result<Option<(Vec<RunReport>, LedgerReport)>, CommandError> {
     let Some(history) = state.look()? else {
         printer.note("there are no runs yet");
-        return Ok(Vec::new());
+        return Ok(None);
     };
-    let mut runs = Vec::new();
-    let outcome = history.runs(&RunFilter::default(), |run| {
-        runs.push(run);
-        true
-    });
-    outcome.map_err(|error| unreadable(&error))?;
-    let reports = runs.iter().map(|run| history.verify(run, anchors));
-    let reports: Result<_, _> = reports.collect();
-    reports.map_err(|error| unreadable(&error))
+    let reports = history.verify_all(anchors);
+    reports.map(Some).map_err(|error| unreadable(&error))
 }
 
 fn tell(report: &RunReport, printer: &Printer) {
@@ -111,5 +119,21 @@ fn tell(report: &RunReport, printer: &Printer) {
     }
     for note in notes {
         printer.warning(&format!("run {}: {note}", report.run_id));
+    }
+}
+
+fn tell_ledger(report: &LedgerReport, printer: &Printer) {
+    let LedgerReport {
+        ledger_entries,
+        head,
+        faults,
+    } = report;
+    let word = if faults.is_empty() { "ok" } else { "BAD" };
+    printer.data_line(format_args!(
+        "{word:<3}  ledger  {ledger_entries} entries  head {}",
+        Escaped(head)
+    ));
+    for fault in faults {
+        printer.error(&fault.message, None);
     }
 }

@@ -94,10 +94,12 @@ impl Breaker {
                     skill_id: skill_id.to_owned(),
                     skill_dir: guard.skill_dir.clone(),
                 };
-                let dir = store.dir().to_owned();
+                let (dir, chain_key) = (store.dir().to_owned(), store.key().cloned());
                 let moved = move |connection: &Connection| {
                     let mut circuit = read(connection, &key)?;
-                    if circuit.probe.is_some() && lock::mark_interrupted(connection, &dir)? > 0 {
+                    if circuit.probe.is_some()
+                        && lock::mark_interrupted(connection, &dir, chain_key.as_ref())? > 0
+                    {
                         // Whoever held it is dead.
                         circuit = read(connection, &key)?;
                     }

@@ -89,6 +89,11 @@ impl Chain {
         Ok(line)
     }
 
+    /// The key that it is made with.
+    pub(super) fn key(&self) -> Option<&ChainKey> {
+        self.key.as_ref()
+    }
+
     /// How many records it has.
     pub(super) fn count(&self) -> u64 {
         self.count
@@ -101,7 +106,10 @@ impl Chain {
 }
 
 /// The line of an entry that has no hash yet, and its hash.
-fn seal(entry: &impl Serialize, key: Option<&ChainKey>) -> serde_json::Result<(String, String)> {
+pub(super) fn seal(
+    entry: &impl Serialize,
+    key: Option<&ChainKey>,
+) -> serde_json::Result<(String, String)> {
     let mut line = json_line(entry)?;
     line.pop();
     let hash = digest(line.as_bytes(), key);
@@ -109,6 +117,11 @@ fn seal(entry: &impl Serialize, key: Option<&ChainKey>) -> serde_json::Result<(S
     line.push_str(&hash);
     line.push_str("\"}");
     Ok((line, hash))
+}
+
+/// True if a run with this header was recorded with a key.
+pub(super) fn has_key(header: &str) -> bool {
+    serde_json::from_str::<PlanStart>(header).is_ok_and(|header| header.chain == KEYED)
 }
 
 /// The hash that `line` should end in, and the one that it does end in. `None` where it ends in none.

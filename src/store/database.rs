@@ -24,7 +24,7 @@ const FILE: &str = "obs.db";
 const BUSY_PATIENCE: Duration = Duration::from_secs(20);
 
 /// The steps from one form to the next: the form's number is how many were taken.
-const MIGRATIONS: [&str; 1] = [include_str!("schema/1.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schema/2.sql")];
 
 /// Why the state can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -235,7 +235,7 @@ mod tests {
         assert!(
             error
                 .to_string()
-                .ends_with("its form is 7, this obs knows 1"),
+                .ends_with("its form is 7, this obs knows 2"),
             "{error}"
         );
 

@@ -7,11 +7,16 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use rusqlite::types::Value;
-use rusqlite::{OptionalExtension as _, Row, params, params_from_iter};
+use rusqlite::{
+    Connection, OptionalExtension as _, Row, Transaction, TransactionBehavior, params,
+    params_from_iter,
+};
 use thiserror::Error;
 
 use super::breaker::circuit_of;
+use super::chain::ChainKey;
 use super::database::{Database, StoreError, unusable, words};
+use super::ledger::{self, LedgerEntry, LedgerEvent};
 use super::lock;
 use super::state_log::RUNNING;
 use super::writer::files_of;
@@ -21,6 +26,7 @@ use crate::runtime::{CircuitState, remove_tree};
 #[derive(Debug)]
 pub struct History {
     database: Database,
+    key: Option<ChainKey>,
 }
 
 /// A run as the state has it.
@@ -53,6 +59,8 @@ pub struct RunRow {
     pub(super) end: Option<String>,
     /// The plan's inputs, as JSON.
     pub(super) inputs: String,
+    /// False if it is older than the ledger.
+    pub(super) is_in_ledger: bool,
 }
 
 impl RunRow {
@@ -142,18 +150,21 @@ pub enum FindError {
 
 /// The columns of a [`RunRow`].
 const RUN: &str = "id, run_id, assistant_id, plan, steps, started_ms, status, duration_ms,
-    resumed_from, count, head, header, \"end\", inputs";
+    resumed_from, count, head, header, \"end\", inputs, is_in_ledger";
+
+/// Why a run can't be removed without the key.
+const NEEDS_KEY: &str = "its ledger is written with a key: give it as `OBS_CHAIN_KEY`";
 
 /// How many candidates are told.
 const CANDIDATES: usize = 5;
 
 impl History {
-    /// Opens the state in `dir`; `None` where there is none yet.
-    pub fn open(dir: &Path) -> Result<Option<Self>, StoreError> {
+    /// Opens the state in `dir`; `None` where there is none yet. `key` is that of the ledger.
+    pub fn open(dir: &Path, key: Option<ChainKey>) -> Result<Option<Self>, StoreError> {
         let Some(database) = Database::open(dir)? else {
             return Ok(None);
         };
-        let history = Self { database };
+        let history = Self { database, key };
         history.refresh();
         Ok(Some(history))
     }
@@ -161,7 +172,8 @@ impl History {
     /// Looks once more which runs were interrupted.
     pub fn refresh(&self) {
         // Where the state can't be written, looking must do.
-        lock::mark_interrupted(&self.database.connection, &self.database.dir).ok();
+        let Database { connection, dir } = &self.database;
+        lock::mark_interrupted(connection, dir, self.key.as_ref()).ok();
     }
 
     /// Finds the run that `name` means: `last`, an id, or what only one id begins with.
@@ -338,12 +350,13 @@ impl History {
         };
         let found = found().map_err(|error| self.unreadable(&error))?;
         if !is_dry {
+            let needs_key = ledger::needs_key(&self.database.connection);
+            if needs_key.map_err(|error| self.unreadable(&error))? && self.key.is_none() {
+                return Err(unusable(&self.database.dir, &NEEDS_KEY));
+            }
             // One by one, so that a run in progress never waits long for its turn.
             for (id, run_id) in &found {
-                let removed = self
-                    .database
-                    .connection
-                    .execute("DELETE FROM runs WHERE id = ?1", [id]);
+                let removed = self.remove(*id, run_id);
                 removed.map_err(|error| self.unreadable(&error))?;
                 remove_tree(&files_of(&self.database.dir, run_id), None).ok();
                 lock::forget(&self.database.dir, run_id);
@@ -353,6 +366,19 @@ impl History {
             self.shrink().ok();
         }
         Ok(found.len() as u64)
+    }
+
+    /// Removes a run, and says so in the ledger.
+    fn remove(&self, id: i64, run_id: &str) -> rusqlite::Result<()> {
+        let connection = &self.database.connection;
+        let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+        // Another obs may have removed it.
+        let entry = LedgerEntry::about(LedgerEvent::Prune, run_id, connection).optional()?;
+        if let Some(entry) = entry {
+            connection.execute("DELETE FROM runs WHERE id = ?1", [id])?;
+            entry.append(connection, self.key.as_ref())?;
+        }
+        transaction.commit()
     }
 
     /// Gives free room back to the system, a little at a time.
@@ -425,6 +451,14 @@ impl History {
         // Nothing was written.
         drop(transaction);
         outcome
+    }
+
+    /// Does `work` with the connection.
+    pub(super) fn with_connection<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        work(&self.database.connection).map_err(|error| self.unreadable(&error))
     }
 
     fn each(
@@ -528,5 +562,6 @@ fn run_of(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         header: row.get(11)?,
         end: row.get(12)?,
         inputs: row.get(13)?,
+        is_in_ledger: row.get(14)?,
     })
 }

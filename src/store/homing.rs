@@ -104,7 +104,7 @@ mod tests {
         };
         let mut longest = 0;
         for run in 0..150 {
-            let store = Store::open(temp.path()).unwrap();
+            let store = Store::open(temp.path(), None).unwrap();
             for n in 0..3 {
                 let insert = move |connection: &Connection| {
                     let text = "INSERT INTO runs (run_id, assistant_id, plan, steps, started_ms, status, head, header)
@@ -125,7 +125,7 @@ mod tests {
     #[tokio::test]
     async fn what_many_commits_have_written_is_brought_home() {
         let temp = tempfile::tempdir().unwrap();
-        let store = Store::open(temp.path()).unwrap();
+        let store = Store::open(temp.path(), None).unwrap();
         let file = temp.path().join("obs.db");
         let size = || file.metadata().unwrap().len();
         let before = size();

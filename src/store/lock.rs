@@ -9,10 +9,12 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::retry_on_intr;
 
+use super::chain::{ChainKey, has_key};
+use super::ledger::{LedgerEntry, LedgerEvent};
 use crate::runtime::{create_lock_file, create_new_lock_file, open_lock_file, private_directory};
 
 /// Where the files are, in the state's directory.
@@ -146,7 +148,14 @@ pub(super) fn is_held(state: &Path, run_id: &str) -> bool {
 }
 
 /// Marks the runs whose obs is dead, ends the probes that they had under way, and gives how many.
-pub(super) fn mark_interrupted(connection: &Connection, state: &Path) -> rusqlite::Result<usize> {
+///
+/// Each gets its end in the ledger. That of a run with a key needs the key: without it, the next obs that has it
+/// adds the end.
+pub(super) fn mark_interrupted(
+    connection: &Connection,
+    state: &Path,
+    key: Option<&ChainKey>,
+) -> rusqlite::Result<usize> {
     let mut running =
         connection.prepare_cached("SELECT run_id FROM runs WHERE status = 'running'")?;
     let running = running.query_map([], |row| row.get::<_, String>(0))?;
@@ -157,9 +166,16 @@ pub(super) fn mark_interrupted(connection: &Connection, state: &Path) -> rusqlit
             dead.push(run_id);
         }
     }
+    let unended = key.map_or(Ok(Vec::new()), |_| without_end(connection))?;
+    if dead.is_empty() && unended.is_empty() {
+        return Ok(0);
+    }
+    // The caller may have a transaction already.
+    let begin = || Transaction::new_unchecked(connection, TransactionBehavior::Immediate);
+    let transaction = connection.is_autocommit().then(begin).transpose()?;
     for run_id in &dead {
         // It may have ended since: then its row says so.
-        connection.execute(
+        let marked = connection.execute(
             "UPDATE runs SET status = 'interrupted', ended_ms = coalesce(
                  (SELECT max(ended_ms) FROM records WHERE run = runs.id), started_ms)
              WHERE run_id = ?1 AND status = 'running'",
@@ -169,7 +185,48 @@ pub(super) fn mark_interrupted(connection: &Connection, state: &Path) -> rusqlit
             "UPDATE circuits SET probe_run = NULL, probe_until_ms = NULL WHERE probe_run = ?1",
             params![run_id],
         )?;
+        if marked > 0 && may_end(connection, run_id, key)? {
+            LedgerEntry::about(LedgerEvent::RunEnd, run_id, connection)?.append(connection, key)?;
+        }
+    }
+    if !unended.is_empty() {
+        // Once more, because another obs may have added some of them.
+        for run_id in without_end(connection)? {
+            LedgerEntry::about(LedgerEvent::RunEnd, &run_id, connection)?
+                .append(connection, key)?;
+        }
+    }
+    if let Some(transaction) = transaction {
+        transaction.commit()?;
+    }
+    for run_id in &dead {
         std::fs::remove_file(state.join(DIR).join(run_id)).ok();
     }
     Ok(dead.len())
+}
+
+/// The interrupted runs whose end is not in the ledger yet.
+fn without_end(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let text = "SELECT run_id FROM runs WHERE status = 'interrupted' AND is_in_ledger = 1
+                    AND NOT EXISTS (SELECT 1 FROM ledger
+                                    WHERE ledger.run_id = runs.run_id AND event = 'run_end')
+                ORDER BY id";
+    let mut statement = connection.prepare_cached(text)?;
+    let rows = statement.query_map([], |row| row.get(0))?;
+    rows.collect()
+}
+
+/// True if the ledger has no end of the run, and an obs with this key, or without one, may add it.
+fn may_end(
+    connection: &Connection,
+    run_id: &str,
+    key: Option<&ChainKey>,
+) -> rusqlite::Result<bool> {
+    let text = "SELECT header FROM runs WHERE run_id = ?1 AND is_in_ledger = 1
+                    AND NOT EXISTS (SELECT 1 FROM ledger WHERE run_id = ?1 AND event = 'run_end')";
+    let header: Option<String> = connection
+        .prepare_cached(text)?
+        .query_row([run_id], |row| row.get(0))
+        .optional()?;
+    Ok(header.is_some_and(|header| key.is_some() || !has_key(&header)))
 }

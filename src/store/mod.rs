@@ -12,6 +12,9 @@ mod database;
 mod exported;
 mod history;
 mod homing;
+mod ledger;
+#[cfg(test)]
+mod ledger_tests;
 mod lock;
 mod log_file;
 mod memory_log;
@@ -37,6 +40,6 @@ pub use resume::{Base, Grounds, ResumeError, Resumption, UnsafeStep};
 pub use run_log::{Keeper, RunLog};
 pub use state_log::StateLog;
 pub use verify::{
-    Anchors, Fault, FaultKind, LEAST_HEAD_DIGITS, RunReport, VerifyError, verify_file,
+    Anchors, Fault, FaultKind, LEAST_HEAD_DIGITS, LedgerReport, RunReport, VerifyError, verify_file,
 };
 pub use writer::{Store, files_of};

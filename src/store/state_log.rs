@@ -1,13 +1,14 @@
 //! The log in the state: the seed's `ExecutionLogger` on SQLite.
 //!
 //! Invariant: a record, the run's count and head, and the end of the step's mark of being under way
-//! are one transaction. A step's chain and its line are made inside it, in commit order.
+//! are one transaction. So are a run's start, or its end, and its row in the ledger. A step's chain and its line are made inside it, in commit order.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rusqlite::{Connection, params};
 
-use super::chain::{Chain, ChainKey};
+use super::chain::Chain;
+use super::ledger::{LedgerEntry, LedgerEvent};
 use super::lock::RunLock;
 use super::writer::Store;
 use crate::mailbox::Haste;
@@ -21,7 +22,6 @@ pub(super) const RUNNING: &str = "running";
 #[derive(Debug)]
 pub struct StateLog {
     store: Arc<Store>,
-    key: Option<ChainKey>,
     lock: OnceLock<RunLock>,
     run: Arc<Mutex<Option<Kept>>>,
 }
@@ -48,10 +48,9 @@ impl Kept {
 
 impl StateLog {
     /// The log of a run that is about to begin.
-    pub fn new(store: Arc<Store>, key: Option<ChainKey>) -> Self {
+    pub fn new(store: Arc<Store>) -> Self {
         Self {
             store,
-            key,
             lock: OnceLock::new(),
             run: Arc::default(),
         }
@@ -88,10 +87,12 @@ impl ExecutionLogger for StateLog {
             reason: error.to_string(),
         })?;
         self.lock.get_or_init(|| lock);
-        let (run, key) = (Arc::clone(&self.run), self.key.clone());
+        let (run, key) = (Arc::clone(&self.run), self.store.key().cloned());
         let begin = move |connection: &Connection| {
             let (chain, line) = Chain::begin(&mut start, key).map_err(not_json)?;
             let id = insert_run(connection, &start, &line)?;
+            LedgerEntry::about(LedgerEvent::RunStart, &start.run_id, connection)?
+                .append(connection, chain.key())?;
             let mut kept = Kept { id, chain };
             let reused = reused
                 .into_iter()
@@ -140,6 +141,8 @@ impl ExecutionLogger for StateLog {
                     line,
                 ],
             )?;
+            LedgerEntry::about(LedgerEvent::RunEnd, &end.run_id, connection)?
+                .append(connection, run.chain.key())?;
             Ok(end)
         };
         self.with_run(update, Haste::Now).await

@@ -26,9 +26,10 @@ const COUNT: u64 = 10;
 impl Kept {
     async fn new(key: Option<&str>) -> Self {
         let temp = TempDir::new().unwrap();
-        let store = Arc::new(Store::open(&temp.path().join("state")).unwrap());
+        let store = Store::open(&temp.path().join("state"), chain_key(key));
+        let store = Arc::new(store.unwrap());
         let log = RunLog::new(
-            Keeper::State(StateLog::new(store, chain_key(key))),
+            Keeper::State(StateLog::new(store)),
             Some(
                 LogFile::open(
                     &temp.path().join("log.jsonl"),
@@ -53,7 +54,7 @@ impl Kept {
     }
 
     fn history(&self) -> History {
-        History::open(&self.state()).unwrap().unwrap()
+        History::open(&self.state(), None).unwrap().unwrap()
     }
 
     /// Changes the state behind obs's back.
@@ -444,11 +445,11 @@ async fn pruning_keeps_what_any_flag_keeps_and_what_runs() {
 #[tokio::test]
 async fn a_run_whose_obs_is_dead_is_interrupted_and_one_that_lives_is_not() {
     let temp = TempDir::new().unwrap();
-    let store = Arc::new(Store::open(temp.path()).unwrap());
-    let log = StateLog::new(Arc::clone(&store), None);
+    let store = Arc::new(Store::open(temp.path(), None).unwrap());
+    let log = StateLog::new(Arc::clone(&store));
     log.log_plan_start(start(RUN), Vec::new()).await.unwrap();
     let status = || {
-        let history = History::open(temp.path()).unwrap().unwrap();
+        let history = History::open(temp.path(), None).unwrap().unwrap();
         history.find(RUN).unwrap().status
     };
     assert_eq!(status(), "running");
@@ -459,9 +460,9 @@ async fn a_run_whose_obs_is_dead_is_interrupted_and_one_that_lives_is_not() {
 #[tokio::test]
 async fn lines_follow_each_other_as_in_the_chain_whoever_is_served_first() {
     let temp = TempDir::new().unwrap();
-    let store = Arc::new(Store::open(&temp.path().join("state")).unwrap());
+    let store = Arc::new(Store::open(&temp.path().join("state"), None).unwrap());
     let path = temp.path().join("log.jsonl");
-    let keeper = Keeper::State(StateLog::new(store, None));
+    let keeper = Keeper::State(StateLog::new(store));
     let log = RunLog::new(
         keeper,
         Some(LogFile::open(&path, Some(&temp.path().join("locks"))).unwrap()),

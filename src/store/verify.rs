@@ -3,16 +3,22 @@
 //! Invariant: a fault is told with the record it is about. What can't be judged, because nothing says
 //! where a run ends, is told too, as a note.
 
-use std::collections::BTreeMap;
+mod fault;
+mod ledger;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use self::fault::{Fault, FaultKind};
+pub use self::ledger::LedgerReport;
+use self::ledger::{check_ledger, check_run};
 use super::chain::{ChainKey, KEYED, PLAIN, hashes};
 use super::database::StoreError;
 use super::exported::{ExportError, Exported, ExportedRun};
-use super::history::{History, IndexedRecord, RunRow};
+use super::history::{History, IndexedRecord, RunFilter, RunRow};
 use super::state_log::RUNNING;
 use crate::model::sha256_hex;
 use crate::runtime::{PlanEnd, PlanStart};
@@ -42,42 +48,6 @@ pub struct RunReport {
     pub faults: Vec<Fault>,
     /// What could not be judged.
     pub notes: Vec<String>,
-}
-
-/// Something that is not as it was kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Fault {
-    /// Its kind.
-    pub kind: FaultKind,
-    /// The record's place in the chain, from 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub seq: Option<u64>,
-    /// In words.
-    pub message: String,
-}
-
-/// The kinds of faults.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FaultKind {
-    /// An entry's content does not have its hash.
-    Changed,
-    /// Records are missing between others.
-    Removed,
-    /// A record stands where it does not belong, or twice.
-    Reordered,
-    /// Records are missing at the end.
-    Cut,
-    /// An entry does not follow the one before it.
-    Replaced,
-    /// The head is not the one that was kept elsewhere.
-    Head,
-    /// The key does not fit the chain.
-    Key,
-    /// What the state looks records up by is not what they say.
-    Index,
-    /// A line is no entry of a log.
-    Strange,
 }
 
 /// Whatever keeps the question from being answered.
@@ -146,6 +116,32 @@ impl History {
         })
     }
 
+    /// Examines all runs of the state, and the ledger. The head of `anchors` is the ledger's.
+    pub fn verify_all(
+        &self,
+        anchors: &Anchors,
+    ) -> Result<(Vec<RunReport>, LedgerReport), StoreError> {
+        let head = anchors.head.as_deref();
+        let anchors = Anchors {
+            key: anchors.key.clone(),
+            head: None,
+        };
+        self.at_once(|history| {
+            let mut runs = Vec::new();
+            history.runs(&RunFilter::default(), |run| {
+                runs.push(run);
+                true
+            })?;
+            let ids: BTreeSet<String> = runs.iter().map(|run| run.run_id.clone()).collect();
+            let reports = runs.iter().map(|run| history.examine(run, &anchors));
+            let reports = reports.collect::<Result<_, _>>()?;
+            let ledger = history.with_connection(|connection| {
+                check_ledger(connection, Some(&ids), anchors.key.as_ref(), head)
+            })?;
+            Ok((reports, ledger))
+        })
+    }
+
     fn examine(&self, run: &RunRow, anchors: &Anchors) -> Result<RunReport, StoreError> {
         let mut examiner = Examiner::new(&run.run_id, anchors);
         examiner.header(&run.header);
@@ -157,16 +153,21 @@ impl History {
         })?;
         match &run.end {
             Some(end) => examiner.end(end, Some(&run.status)),
-            None if run.status == RUNNING => {}
-            None if run.status == "interrupted" => {
-                if anchors.head.is_none() {
-                    let note = "the run has no end, so records cut from its tail can't be noticed";
-                    examiner.notes.push(note.to_owned());
-                }
-            }
+            None if run.status == RUNNING || run.status == "interrupted" => {}
             None => examiner.fault(FaultKind::Cut, None, "the end of the run is missing"),
         }
         examiner.tail(Some((run.records, &run.head)));
+        let is_keyed = examiner
+            .header
+            .as_ref()
+            .is_some_and(|header| header.chain == KEYED);
+        let mut faults = Vec::new();
+        let note = self.with_connection(|connection| {
+            check_run(connection, run, is_keyed, anchors.key.as_ref(), &mut faults)
+        })?;
+        let note = note.filter(|_| anchors.head.is_none());
+        examiner.notes.extend(note.map(str::to_owned));
+        examiner.faults.append(&mut faults);
         Ok(examiner.report())
     }
 }

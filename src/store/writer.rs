@@ -12,6 +12,7 @@ use std::time::Duration;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
+use super::chain::ChainKey;
 use super::database::{Database, StoreError, unusable, words};
 use super::history::History;
 use super::homing::{Homing, PAGES_OF_SHORT, leave_to_commits};
@@ -63,19 +64,20 @@ where
 #[derive(Debug)]
 pub struct Store {
     dir: PathBuf,
+    key: Option<ChainKey>,
     work: Sender<Box<dyn Work>>,
 }
 
 impl Store {
     /// Opens the state in `dir`, which is made where it is not there, and marks the runs whose obs is
-    /// dead as interrupted.
-    pub fn open(dir: &Path) -> Result<Self, StoreError> {
+    /// dead as interrupted. `key` is that of the chains and of the ledger.
+    pub fn open(dir: &Path, key: Option<ChainKey>) -> Result<Self, StoreError> {
         let Database {
             mut connection,
             dir,
         } = Database::create(dir)?;
         let wrong = |error: rusqlite::Error| unusable(&dir, &words(&error));
-        super::lock::mark_interrupted(&connection, &dir).map_err(wrong)?;
+        super::lock::mark_interrupted(&connection, &dir, key.as_ref()).map_err(wrong)?;
         // Negative: in KiB and not in pages.
         connection
             .pragma_update(None, "cache_size", -CACHE_KIB)
@@ -89,12 +91,17 @@ impl Store {
                 move || serve(&mut connection, &waiting, homing)
             })
             .map_err(|error| unusable(&dir, &error))?;
-        Ok(Self { dir, work })
+        Ok(Self { dir, key, work })
     }
 
     /// The state's directory.
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// The key of the chains and of the ledger.
+    pub(super) fn key(&self) -> Option<&ChainKey> {
+        self.key.as_ref()
     }
 
     /// Takes the right to go on with `run_id`, which nobody else has then. With `may_repeat` others may
@@ -106,7 +113,7 @@ impl Store {
         let taken =
             ResumeLock::take(&self.dir, run_id).map_err(|error| unusable(&self.dir, &error))?;
         let lock = taken.ok_or_else(|| ResumeError::BeingResumed(run_id.to_owned()))?;
-        let history = History::open(&self.dir)?;
+        let history = History::open(&self.dir, self.key.clone())?;
         let by = history
             .map(|history| history.resumed_by(run_id))
             .transpose()?;
@@ -200,7 +207,7 @@ mod tests {
     #[tokio::test]
     async fn what_waits_is_committed_together_and_fails_together() {
         let temp = tempfile::tempdir().unwrap();
-        let store = Store::open(temp.path()).unwrap();
+        let store = Store::open(temp.path(), None).unwrap();
         let one = store.submit(|connection| insert(connection, "1"), Haste::Soon);
         let two = store.submit(|connection| insert(connection, "2"), Haste::Now);
         one.await.unwrap();
@@ -217,7 +224,7 @@ mod tests {
         let later = store.submit(|connection| insert(connection, "3"), Haste::Now);
         let later = later.await;
         assert_eq!(later.unwrap_err().to_string(), error.to_string());
-        let store = Store::open(temp.path()).unwrap();
+        let store = Store::open(temp.path(), None).unwrap();
         let count = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
         let query = move |c: &Connection| c.query_row("SELECT count(*) FROM runs", [], count);
         let count = store.submit(query, Haste::Now);

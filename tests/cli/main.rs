@@ -23,6 +23,7 @@ mod hostile_plan;
 mod inputs;
 mod kills;
 mod large_plans;
+mod ledger;
 mod limits;
 mod locks;
 mod log;

@@ -176,11 +176,12 @@ pub struct VerifyArgs {
     /// A run (its id, what it begins with, or `last`), or a file that `--log` or `--format jsonl` wrote
     #[arg(value_name = "RUN|FILE")]
     pub run: Option<PathBuf>,
-    /// Verify all runs that are kept
+    /// Verify all runs that are kept, and the ledger
     #[arg(long)]
     pub all: bool,
-    /// The hash of the last record, kept elsewhere, or at least its first 16 digits
-    #[arg(long, value_name = "HASH", conflicts_with = "all", value_parser = head)]
+    /// A hash kept elsewhere, or at least its first 16 digits: of the run's last record; with `--all`, the
+    /// ledger's head at that time
+    #[arg(long, value_name = "HASH", value_parser = head)]
     pub head: Option<String>,
     /// How the outcome is shown
     #[arg(long, default_value = "table")]
@@ -194,8 +195,9 @@ Examples:
   OBS_CHAIN_KEY=… obs verify last
 
 Each record holds the hash of the one before, so a record that was changed, removed or moved shows.
-Against somebody who writes all of it anew only a head kept elsewhere helps, or a key: obs makes the
-chain with `OBS_CHAIN_KEY` where that is set. Exits 1 when something is not as it was kept.";
+The ledger has each start, end and removal of a run, so a run that was cut or removed shows as well. Against
+somebody who writes all of it anew only a head kept elsewhere helps, or a key: if `OBS_CHAIN_KEY` is set,
+obs makes chain and ledger with it. Exits 1 when something is not as it was kept.";
 
 /// `obs circuits`.
 #[derive(Debug, Args)]

@@ -1,0 +1,39 @@
+//! What can be wrong with what was kept.
+
+use serde::Serialize;
+
+/// Something that is not as it was kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fault {
+    /// Its kind.
+    pub kind: FaultKind,
+    /// The record's place in the chain, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
+    /// In words.
+    pub message: String,
+}
+
+/// The kinds of faults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultKind {
+    /// An entry's content does not have its hash.
+    Changed,
+    /// Records are missing between others.
+    Removed,
+    /// A record stands where it does not belong, or twice.
+    Reordered,
+    /// Records are missing at the end.
+    Cut,
+    /// An entry does not follow the one before it.
+    Replaced,
+    /// The head is not the one that was kept elsewhere.
+    Head,
+    /// The key does not fit the chain.
+    Key,
+    /// What the state looks records up by is not what they say.
+    Index,
+    /// A line is no entry of a log.
+    Strange,
+}
