@@ -65,7 +65,7 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
             [CompletionResult]::new('--deny', '--deny', [CompletionResultType]::ParameterName, 'Forbid skills by their ids, `*` for any characters; may be given more than once')
             [CompletionResult]::new('--max-steps', '--max-steps', [CompletionResultType]::ParameterName, 'Forbid plans that have more steps')
             [CompletionResult]::new('--max-risk', '--max-risk', [CompletionResultType]::ParameterName, 'Forbid steps of a higher risk: info, sensitive, clinical, critical')
-            [CompletionResult]::new('--approve', '--approve', [CompletionResultType]::ParameterName, 'Approve a critical step in advance, by its `step_id` or name; may be given more than once')
+            [CompletionResult]::new('--approve', '--approve', [CompletionResultType]::ParameterName, 'Approve a critical step in advance, if it calls SKILL; may be given more than once')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Bound on the whole run: replaces the default of 10m, caps the plan''s own')
             [CompletionResult]::new('--step-timeout', '--step-timeout', [CompletionResultType]::ParameterName, 'Bound on each step: replaces the default of 120s, caps what plan and manifest say')
             [CompletionResult]::new('--grace', '--grace', [CompletionResultType]::ParameterName, 'Time between SIGTERM and SIGKILL for skills that don''t say [default: 5s]')

@@ -61,7 +61,7 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand --deny 'Forbid skills by their ids, `*` for any characters; may be given more than once'
             cand --max-steps 'Forbid plans that have more steps'
             cand --max-risk 'Forbid steps of a higher risk: info, sensitive, clinical, critical'
-            cand --approve 'Approve a critical step in advance, by its `step_id` or name; may be given more than once'
+            cand --approve 'Approve a critical step in advance, if it calls SKILL; may be given more than once'
             cand --timeout 'Bound on the whole run: replaces the default of 10m, caps the plan''s own'
             cand --step-timeout 'Bound on each step: replaces the default of 120s, caps what plan and manifest say'
             cand --grace 'Time between SIGTERM and SIGKILL for skills that don''t say [default: 5s]'

@@ -69,7 +69,7 @@ complete -c obs -n "__fish_obs_using_subcommand run" -l max-risk -d 'Forbid step
 sensitive\t''
 clinical\t''
 critical\t''"
-complete -c obs -n "__fish_obs_using_subcommand run" -l approve -d 'Approve a critical step in advance, by its `step_id` or name; may be given more than once' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l approve -d 'Approve a critical step in advance, if it calls SKILL; may be given more than once' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l timeout -d 'Bound on the whole run: replaces the default of 10m, caps the plan\'s own' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l step-timeout -d 'Bound on each step: replaces the default of 120s, caps what plan and manifest say' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l grace -d 'Time between SIGTERM and SIGKILL for skills that don\'t say [default: 5s]' -r

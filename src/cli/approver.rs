@@ -1,141 +1,209 @@
 //! A person's approval: on the terminal, or in advance by `--approve`.
 //!
-//! Invariant: the question goes to the terminal itself, whatever standard output and standard error are,
-//! and only what is typed after it was asked counts. All that obs did not write is escaped.
+//! Invariant: the question goes to the terminal itself, whatever standard output and standard error are. It
+//! comes after all that it is about has been shown, and only what is typed after it counts. A yes is `y` or
+//! `yes`; anything else is a no.
 
-use std::fmt::Write as _;
-use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, Write as _};
+mod request;
+mod terminal;
 
-use rustix::process::{getpgrp, getuid};
-use rustix::termios::{QueueSelector, tcflush, tcgetpgrp};
-use serde_json::Value;
+use std::io;
+use std::path::PathBuf;
 
-use super::args::RunArgs;
+use futures_util::FutureExt as _;
+use futures_util::future::LocalBoxFuture;
+use rustix::process::getuid;
+
+use self::terminal::Terminal;
+use super::args::{ApprovalArgs, IdentityArgs, StepApproval};
 use super::error::{CommandError, Kind};
-use crate::model::Escaped;
+use super::printer::Printer;
+use crate::model::RiskLevel;
 use crate::runtime::{Approval, ApprovalRequest, Approver, ProvenPlan, ProvenStep};
 
-/// The most characters of one argument that are shown.
-const MAX_SHOWN: usize = 2000;
+const QUESTION: &str = "approve? [y/N] (? explains) ";
+
+const EXPLANATION: &str = "
+  y or yes: the step runs, as it is shown above and no other way. Its record says who approved it.
+  n, Enter, anything else: the step does not run. If none has run yet, none does.
+  Ctrl-C ends the run. So does the end of the run's time; then this question is closed.
+";
 
 /// Asks on the terminal.
 #[derive(Debug)]
 pub(super) struct TerminalApprover {
-    /// The steps that are approved in advance.
-    approved: Vec<String>,
+    /// What is approved in advance.
+    approved: Vec<StepApproval>,
     /// Who obs runs for.
     user: String,
+    plan: PlanOrigin,
+}
+
+/// Where a plan comes from, for the person who is asked.
+#[derive(Debug)]
+pub(super) struct PlanOrigin {
+    /// Its file.
+    pub(super) name: String,
+    /// Why the planner chose its steps, in its own words.
+    pub(super) reasoning: Option<String>,
+    /// The assistant that wrote it.
+    pub(super) assistant_id: String,
+    /// Where its skills work.
+    pub(super) workspace: PathBuf,
 }
 
 impl TerminalApprover {
     /// The approver that the flags ask for.
-    pub(super) fn new(args: &RunArgs) -> Self {
-        let user = args.identity.user_id.clone();
+    pub(super) fn new(args: &ApprovalArgs, who: &IdentityArgs, plan: PlanOrigin) -> Self {
+        let user = who.user_id.clone();
         Self {
             approved: args.approve.clone(),
             user: user.unwrap_or_else(|| format!("uid {}", getuid().as_raw())),
+            plan,
         }
     }
-}
 
-/// What is approved in advance must be in the plan: a name that is spelled wrong approves nothing.
-pub(super) fn check_names(approved: &[String], plan: &ProvenPlan) -> Result<(), CommandError> {
-    let is_unknown = |name: &&String| !plan.steps.iter().any(|step| is_named(step, name));
-    match approved.iter().find(is_unknown) {
-        None => Ok(()),
-        Some(name) => {
-            let message = format!("`--approve {name}`: the plan has no such step");
-            Err(CommandError::new(Kind::Usage, message))
+    /// The critical calls of `step` that nobody has approved in advance.
+    fn unapproved<'s>(&self, step: &'s ProvenStep) -> impl Iterator<Item = &'s ProvenStep> {
+        let is_approved = |call: &ProvenStep| {
+            let mut approved = self.approved.iter();
+            approved.any(|approval| names_step(approval, step) && allows_skill(approval, call))
+        };
+        let critical = step
+            .calls()
+            .filter(|call| call.risk_level == RiskLevel::Critical);
+        critical
+            .filter(move |call| !is_approved(call))
+            .collect::<Vec<_>>()
+            .into_iter()
+    }
+
+    /// Shows the whole request, a screen at a time, and then asks.
+    async fn question(&self, request: &ApprovalRequest<'_>) -> io::Result<bool> {
+        let mut terminal = Terminal::open()?;
+        let size = terminal.size();
+        let rows = request::rows(&request::lines(&self.plan, request), size.columns);
+        let pages = request::pages(&rows, size.rows);
+        for (index, page) in pages.iter().enumerate() {
+            terminal.write(page).await?;
+            let number = index + 1;
+            if number == pages.len() {
+                break;
+            }
+            let more = format!("-- {number} of {}: Enter: more, q: refuse -- ", pages.len());
+            match terminal.ask(&more).await?.as_deref() {
+                None | Some("q" | "n" | "no") => return Ok(false),
+                Some(_) => {}
+            }
+        }
+        loop {
+            match terminal.ask(QUESTION).await?.as_deref() {
+                Some("y" | "Y" | "yes") => return Ok(true),
+                Some("?") => terminal.write(EXPLANATION).await?,
+                _ => return Ok(false),
+            }
         }
     }
-}
-
-fn is_named(step: &ProvenStep, name: &str) -> bool {
-    step.label == name || step.name == name
 }
 
 impl Approver for TerminalApprover {
     fn foresee(&self, step: &ProvenStep) -> Approval {
-        if self.approved.iter().any(|name| is_named(step, name)) {
+        let unapproved: Vec<String> = self
+            .unapproved(step)
+            .map(|call| flag_for(step, call))
+            .collect();
+        if unapproved.is_empty() {
             return Approval::Approved(format!("{} (--approve)", self.user));
         }
-        if terminal().is_some() {
+        if terminal::is_there() {
             return Approval::Ask;
         }
-        let label = &step.label;
+        let verb = match unapproved.len() {
+            1 => "approves",
+            _ => "approve",
+        };
         Approval::Refused(format!(
-            "`{label}` is critical and wants a person's approval, but there is no terminal to ask on; \
-             `--approve {label}` approves it"
+            "`{}` is critical and wants a person's approval, but there is no terminal to ask on; {} {verb} it",
+            step.label,
+            unapproved.join(" and ")
         ))
     }
 
-    fn ask(&self, request: &ApprovalRequest) -> Approval {
-        let label = &request.label;
-        let refused =
-            |reason: &str| Approval::Refused(format!("`{label}` was not approved{reason}"));
-        let Some(terminal) = terminal() else {
-            return refused(": the terminal has gone");
-        };
-        match answer(terminal, &question(request)) {
-            Ok(answer) if matches!(answer.trim(), "y" | "Y" | "yes") => {
-                Approval::Approved(format!("{} (terminal)", self.user))
+    fn ask<'a>(&'a self, request: &'a ApprovalRequest<'a>) -> LocalBoxFuture<'a, Approval> {
+        let label = &request.step.label;
+        async move {
+            match self.question(request).await {
+                Ok(true) => Approval::Approved(format!("{} (terminal)", self.user)),
+                Ok(false) => {
+                    Approval::Refused(format!("`{label}` was not approved by {}", self.user))
+                }
+                Err(error) => Approval::Refused(format!("`{label}` was not approved: {error}")),
             }
-            Ok(_) => refused(&format!(" by {}", self.user)),
-            Err(error) => refused(&format!(": {error}")),
+        }
+        .boxed_local()
+    }
+}
+
+/// What becomes of `--approve STEP` that names no skill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BareStep {
+    /// The step of another plan may call another skill.
+    Warn,
+    /// The same, with `--strict`.
+    Refuse,
+}
+
+/// What is approved in advance must be in the plan: a name that is spelled wrong approves nothing, and a step
+/// that calls another skill than the approved one is not the step that somebody looked at.
+pub(super) fn check(
+    args: &ApprovalArgs,
+    plan: &ProvenPlan,
+    bare: BareStep,
+    printer: &Printer,
+) -> Result<(), CommandError> {
+    for approval in &args.approve {
+        let named = || plan.steps.iter().filter(|step| names_step(approval, step));
+        let Some(step) = named().next() else {
+            let message = format!("`--approve {approval}`: the plan has no such step");
+            return Err(CommandError::new(Kind::Usage, message));
+        };
+        let calls = || named().flat_map(ProvenStep::calls);
+        if approval.skill.is_none() {
+            let message = format!(
+                "`--approve {approval}` approves the step whatever skill it calls; {} approves what it calls now",
+                flag_for(step, step)
+            );
+            match bare {
+                BareStep::Warn => printer.warning(&message),
+                BareStep::Refuse => {
+                    return Err(CommandError::new(Kind::Usage, message + " (`--strict`)"));
+                }
+            }
+        } else if !calls().any(|call| allows_skill(approval, call)) {
+            let skills: Vec<String> = calls().map(|call| format!("`{}`", call.skill_id)).collect();
+            let message = format!(
+                "`--approve {approval}`: the step calls {}",
+                skills.join(", ")
+            );
+            return Err(CommandError::new(Kind::Rejected, message)
+                .hint("nothing was run; look at the plan before you approve another skill"));
         }
     }
+    Ok(())
 }
 
-/// The terminal, where obs has one and may read from it.
-fn terminal() -> Option<File> {
-    let terminal = File::options().read(true).write(true).open("/dev/tty");
-    let terminal = terminal.ok()?;
-    // A job in the background that reads is stopped.
-    let foreground = tcgetpgrp(&terminal).ok()?;
-    (foreground == getpgrp()).then_some(terminal)
+fn names_step(approval: &StepApproval, step: &ProvenStep) -> bool {
+    step.label == approval.step || step.name == approval.step
 }
 
-fn answer(mut terminal: File, question: &str) -> io::Result<String> {
-    tcflush(&terminal, QueueSelector::IFlush)?;
-    terminal.write_all(question.as_bytes())?;
-    terminal.flush()?;
-    let mut line = String::new();
-    BufReader::new(terminal).read_line(&mut line)?;
-    Ok(line)
+fn allows_skill(approval: &StepApproval, call: &ProvenStep) -> bool {
+    let skill = approval.skill.as_deref();
+    skill.is_none_or(|skill| *skill == *call.skill_id)
 }
 
-fn question(request: &ApprovalRequest) -> String {
-    let mut text = format!("\n{} wants approval\n", Escaped(&request.label));
-    let mut field = |name: &str, value: &str| {
-        // Writing to a String can't fail.
-        writeln!(text, "  {name}: {}", Escaped(value)).ok();
-    };
-    field("risk", request.risk_level.as_str());
-    field("skill", &request.skill_id);
-    if let Some(fallback) = &request.fallback {
-        field("or, when it fails", fallback);
-    }
-    match request.permissions.as_slice() {
-        [] => field("may", "nothing beyond the default"),
-        permissions => field("may", &permissions.join(", ")),
-    }
-    if request.arguments.is_empty() {
-        field("arguments", "none");
-    }
-    for (name, value) in &request.arguments {
-        field(&format!("with {}", Escaped(name)), &shown(value));
-    }
-    text + "approve? [y/N] "
-}
-
-/// A value in one line; a long one says how long it is.
-fn shown(value: &Value) -> String {
-    let text = value.to_string();
-    let count = text.chars().count();
-    if count <= MAX_SHOWN {
-        return text;
-    }
-    let head: String = text.chars().take(MAX_SHOWN).collect();
-    format!("{head}… ({count} characters in all)")
+/// The flag that approves `call` of `step`, for a shell.
+fn flag_for(step: &ProvenStep, call: &ProvenStep) -> String {
+    // Only NUL can't be quoted, and no argument can hold one.
+    let label = shlex::try_quote(&step.label).unwrap_or_default();
+    format!("`--approve {label}={}`", call.skill_id)
 }

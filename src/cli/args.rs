@@ -16,7 +16,8 @@ use clap_complete::Shell;
 
 pub(super) use self::flow::{GraphArgs, GraphFormat, InputArgs, OrderArgs};
 pub(super) use self::policy::{
-    PolicyArgs, PolicyCheckArgs, PolicyCommand, PolicySchemaArgs, PolicyTestArgs,
+    ApprovalArgs, PolicyArgs, PolicyCheckArgs, PolicyCommand, PolicySchemaArgs, PolicyTestArgs,
+    StepApproval,
 };
 pub(super) use self::state::{
     BreakerChoice, CircuitsArgs, CircuitsCommand, LogsArgs, MemoryArgs, PruneArgs, RecordFormat,
@@ -198,12 +199,9 @@ pub struct RunArgs {
     /// What may be called at all.
     #[command(flatten)]
     pub policy: PolicyArgs,
-    /// Approve a critical step in advance, by its `step_id` or name; may be given more than once
-    ///
-    /// Others are asked about on the terminal before they start; where there is none, the plan is rejected.
-    #[arg(long, env = "OBS_APPROVE", hide_env_values = true, value_name = "STEP")]
-    #[arg(help_heading = "Policy")]
-    pub approve: Vec<String>,
+    /// What is approved in advance.
+    #[command(flatten)]
+    pub approval: ApprovalArgs,
     /// How long things may take.
     #[command(flatten)]
     pub time: TimeArgs,
@@ -228,7 +226,7 @@ Examples:
   obs run plan.yaml --set count=3             give the plan's input `count`
   obs run plan.yaml --policy ci.cedar         run it where the policies permit every step
   obs run plan.yaml --allow 'core/*' --max-risk info
-  obs run plan.yaml --approve deploy          approve the critical step `deploy` in advance
+  obs run plan.yaml --approve deploy=push     approve in advance that the step `deploy` calls `push`
   obs run plan.yaml --jobs 8 --fail-fast      eight steps at once, until one fails
   obs run plan.yaml --resume                  go on where its last run ended
   obs run plan.yaml --log run.jsonl --progress lines -q
@@ -316,6 +314,9 @@ pub enum Sandbox {
 #[command(next_help_heading = "Time")]
 pub struct TimeArgs {
     /// Bound on the whole run: replaces the default of 10m, caps the plan's own
+    ///
+    /// The time in which a person is asked for approval counts. At the end of the run's time the question is
+    /// closed.
     #[arg(
         long,
         env = "OBS_TIMEOUT",

@@ -23,6 +23,8 @@ pub(super) enum Kind {
     Invalid,
     /// A file can't be read.
     Unreadable,
+    /// It is not what somebody approved.
+    Rejected,
     /// A skill or obs's helper processes can't be started.
     Unavailable,
     /// Something can't be written.
@@ -37,6 +39,7 @@ impl Kind {
             Self::Usage => exit_code::USAGE,
             Self::Invalid => exit_code::INVALID,
             Self::Unreadable => exit_code::UNREADABLE,
+            Self::Rejected => exit_code::REJECTED,
             Self::Unavailable => exit_code::NOT_LOADED,
             Self::Io => exit_code::IO,
             Self::Fault => exit_code::FAULT,

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::approver::{self, TerminalApprover};
+use super::approver::{self, BareStep, PlanOrigin, TerminalApprover};
 use super::args::{OutputArgs, RunArgs, StateArgs};
 use super::error::{CommandError, Kind};
 use super::execution::{Execution, start_zygote};
@@ -16,7 +16,7 @@ use crate::policy::CedarGate;
 use crate::process::give_back_memory;
 use crate::report::{Format, JsonDocument, ReportOptions, write_json_document};
 use crate::runtime::prove::{self, Question};
-use crate::runtime::{BaseEnvironment, ProvenPlan};
+use crate::runtime::{Approver, BaseEnvironment, ProvenPlan};
 use crate::skill::{LoadProblem, Skill};
 use crate::store::Base;
 
@@ -63,13 +63,13 @@ pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> Outco
         return Ok(refuse(&loaded, &[], args, printer));
     }
     say_warnings(&loaded, printer);
-    check_names(args, &plan)?;
+    check_names(args, &plan, printer)?;
     let Some(zygote) = zygote else {
         let subject = subject(&plan, &proof.skills, &loaded, &workspace, args);
         return rehearse(args, state, &subject, base.as_ref(), printer);
     };
     let execution = Execution {
-        approver: Arc::new(TerminalApprover::new(args)),
+        approver: approver_of(args, &loaded, &workspace),
         plan,
         skills: proof.skills,
         environment,
@@ -84,6 +84,17 @@ pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> Outco
     let open_memory =
         |execution: &Execution| open_memory(execution, loaded, args, state, base, printer);
     execution.execute(zygote, open_memory, printer)
+}
+
+fn approver_of(args: &RunArgs, loaded: &LoadedPlan, workspace: &Path) -> Arc<dyn Approver> {
+    let origin = PlanOrigin {
+        name: loaded.document.source.name.clone(),
+        reasoning: loaded.plan.reasoning.clone(),
+        assistant_id: policy::identity(&args.identity, &loaded.plan.assistant_id, "").assistant_id,
+        workspace: workspace.to_owned(),
+    };
+    let approver = TerminalApprover::new(&args.approval, &args.identity, origin);
+    Arc::new(approver)
 }
 
 /// Opens what the run remembers. The plan as it was read goes away with this: a long one takes as much memory
@@ -190,8 +201,13 @@ fn report_options(
 }
 
 /// `--print` and `--approve` must name steps before anything runs.
-fn check_names(args: &RunArgs, plan: &ProvenPlan) -> Result<(), CommandError> {
-    approver::check_names(&args.approve, plan)?;
+fn check_names(args: &RunArgs, plan: &ProvenPlan, printer: &Printer) -> Result<(), CommandError> {
+    let bare = if args.strict {
+        BareStep::Refuse
+    } else {
+        BareStep::Warn
+    };
+    approver::check(&args.approval, plan, bare, printer)?;
     let Some(print) = &args.output.print else {
         return Ok(());
     };

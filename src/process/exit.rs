@@ -193,6 +193,9 @@ pub enum ProcessError {
         /// The reason as the system gave it.
         source: io::Error,
     },
+    /// It was to end before it was started.
+    #[error("ended before it was started")]
+    Stopped,
     /// The process that watched over the step was killed. What the step had started was ended.
     #[error("the supervisor of the step was killed, so the step was ended")]
     SupervisorDied,

@@ -125,7 +125,7 @@ impl Launcher {
         let (streams, fds) =
             Streams::open(spec.stdin.take(), spec.max_output_bytes, &spec.secrets)?;
         let confinement = spec.confinement.clone();
-        let (mut lease, listed) = self.lease(frame, fds, confinement).await?;
+        let (mut lease, listed) = self.lease(frame, fds, confinement, Some(&stop)).await?;
         let run = Run::new(&spec, &self.clock, self.leeway, streams, on_event);
         let outcome = run.follow(&mut lease, &mut stop).await;
         drop(listed);
@@ -145,7 +145,7 @@ impl Launcher {
             (lease, None)
         } else {
             let frame = wire::encode_probe();
-            let (lease, listed) = self.lease(frame, Vec::new(), None).await?;
+            let (lease, listed) = self.lease(frame, Vec::new(), None, None).await?;
             (lease, Some(listed))
         };
         let report = lease.report().await;
@@ -212,12 +212,13 @@ impl Launcher {
         tokio::time::timeout(ACKNOWLEDGE_PATIENCE, all).await.ok();
     }
 
-    /// Starts a step on a free supervisor, or a new one.
+    /// Starts a step on a free supervisor, or a new one; not if `stop` was raised meanwhile.
     async fn lease(
         &self,
         frame: Vec<u8>,
         fds: Vec<OwnedFd>,
         confinement: Option<Arc<Confinement>>,
+        stop: Option<&watch::Receiver<Stop>>,
     ) -> Result<(Lease, Listed<'_>), ProcessError> {
         let slot = if let Some(slot) = self.living_slot(confinement.as_ref()) {
             slot
@@ -228,6 +229,10 @@ impl Launcher {
         // Once more, for the time that making a supervisor took. From here to the entry in the list
         // nothing else runs: a stop comes before this start or finds it in the list.
         self.resumed().await;
+        if stop.is_some_and(|stop| *stop.borrow() != Stop::Run) {
+            self.idle().push(slot);
+            return Err(ProcessError::Stopped);
+        }
         let lease = slot.lease(frame, fds, confinement);
         let mut busy = self.busy();
         let key = busy.next;

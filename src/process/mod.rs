@@ -14,7 +14,7 @@
 //! [`Launcher`]), and follows a step in one `select!` (`run`). The zygote and the supervisors are
 //! single-threaded programs of their own in the files `zygote`, `supervisor`, `tree`, `walk`,
 //! `child`; nothing in those touches tokio or obs's terminal. What a skill may touch is plain data
-//! ([`Confinement`], `sandbox`), what it may consume too ([`Limits`]). `unsafe` is in `sys`, in `child`
+//! ([`Confinement`], `sandbox`), what it may consume too ([`Limits`]). `unsafe` is in `sys`, in `readiness`, in `child`
 //! and in what the child does to itself (`sandbox::armor`, `sandbox::capabilities`).
 //!
 //! The ideas: bazel's linux-sandbox (a small process that owns the tree), Android's zygote (forked
@@ -37,6 +37,7 @@ mod nursery;
 mod own_memory;
 mod own_signals;
 mod pipe;
+mod readiness;
 mod redact;
 mod run;
 mod sandbox;
@@ -65,6 +66,7 @@ pub use launcher::Launcher;
 pub use limits::{Limit, LimitBreach, Limits};
 pub use own_memory::give_back_memory;
 pub use own_signals::ignore_file_size_signal;
+pub use readiness::WatchedFile;
 pub use redact::Secrets;
 pub use sandbox::{
     Access, Applied, Confinement, DefaultGrants, Enforceable, Grant, Ground, Layer, LayerStatus,

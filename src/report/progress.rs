@@ -61,7 +61,9 @@ pub(super) struct Screen {
     total: usize,
     frame: usize,
     next_tick: Instant,
-    /// Lines that wait for the end of a suspension.
+    /// How many have suspended it: a stop by the terminal may come while somebody is asked.
+    suspensions: usize,
+    /// Lines that wait for the end of the last suspension.
     held: Option<Vec<String>>,
 }
 
@@ -90,6 +92,7 @@ impl Screen {
             total: 0,
             frame: 0,
             next_tick: now,
+            suspensions: 0,
             held: None,
         };
         screen.next_tick = now + screen.interval();
@@ -235,9 +238,10 @@ impl Screen {
         }
     }
 
-    /// Clears the screen, until [`resume`](Self::resume).
+    /// Clears the screen, until [`resume`](Self::resume) is called as often.
     pub(super) fn suspend(&mut self) {
         self.bars = None;
+        self.suspensions += 1;
         self.held.get_or_insert_default();
     }
 
@@ -250,8 +254,11 @@ impl Screen {
             Mode::Lines => later(self.next_tick, stopped_for),
             Mode::Bars | Mode::None => now,
         };
-        self.release();
-        self.draw(now);
+        self.suspensions = self.suspensions.saturating_sub(1);
+        if self.suspensions == 0 {
+            self.release();
+            self.draw(now);
+        }
     }
 
     /// Clears the screen for good and says what waited.

@@ -1,18 +1,20 @@
 //! Who approves what can do real harm: a person.
 //!
 //! Invariant: a step that wants approval starts only once somebody has given it, seeing the arguments
-//! that its skill will get, or in advance and by name. Who that was is in the step's record.
+//! that its skill will get, or in advance and by name. Who that was is in the step's record. A question is
+//! closed as soon as its step may not start any more.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::LocalBoxFuture;
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
+use super::record::Ending;
 use super::step::Ground;
-use super::{CircuitBreaker, ExecutionLogger, ProvenStep, SignalState, SkillExecutor};
-use crate::event::RunEvent;
+use super::{CircuitBreaker, ExecutionLogger, ProvenStep, SkillExecutor};
+use crate::event::{EventSender, RunEvent};
 use crate::model::RiskLevel;
 
 /// How long the screen may take to be put in order before somebody is asked.
@@ -22,8 +24,8 @@ const SCREEN_PATIENCE: Duration = Duration::from_secs(1);
 pub trait Approver: fmt::Debug + Send + Sync {
     /// What can be said of a step without asking anybody.
     fn foresee(&self, step: &ProvenStep) -> Approval;
-    /// Asks, and waits for the answer. Called from a thread that may wait.
-    fn ask(&self, request: &ApprovalRequest) -> Approval;
+    /// Asks, and waits for the answer. To drop the future closes the question.
+    fn ask<'a>(&'a self, request: &'a ApprovalRequest<'a>) -> LocalBoxFuture<'a, Approval>;
 }
 
 /// An approver's answer.
@@ -37,35 +39,19 @@ pub enum Approval {
     Ask,
 }
 
-/// What a person sees before they approve.
-#[derive(Debug, Clone)]
-pub struct ApprovalRequest {
-    /// The step's `step_id`, else its name.
-    pub label: String,
-    /// The skill that it calls.
-    pub skill_id: Arc<str>,
-    /// The skill that is called when that one fails.
-    pub fallback: Option<Arc<str>>,
-    /// How much harm it can do.
-    pub risk_level: RiskLevel,
-    /// What its skills may do.
-    pub permissions: Vec<String>,
-    /// Its arguments as they may be shown.
-    pub arguments: Map<String, Value>,
-}
-
-/// Approves everything, in somebody's name.
+/// What a person is asked about.
 #[derive(Debug)]
-pub struct ApprovedBy(pub String);
-
-impl Approver for ApprovedBy {
-    fn foresee(&self, _: &ProvenStep) -> Approval {
-        Approval::Approved(self.0.clone())
-    }
-
-    fn ask(&self, _: &ApprovalRequest) -> Approval {
-        Approval::Approved(self.0.clone())
-    }
+pub struct ApprovalRequest<'r> {
+    /// The step, with the skill that it calls and the one that is called when that one fails.
+    pub step: &'r ProvenStep,
+    /// The step's place in the plan, from 0.
+    pub index: usize,
+    /// How many steps the plan has.
+    pub steps: usize,
+    /// The step's final arguments as they may be shown.
+    pub arguments: &'r Map<String, Value>,
+    /// How much of the run's time is left to answer.
+    pub time_left: Duration,
 }
 
 impl ProvenStep {
@@ -80,6 +66,11 @@ impl ProvenStep {
     pub fn wants_approval(&self) -> bool {
         self.highest_risk() == RiskLevel::Critical
     }
+
+    /// The calls that it makes: its own, and the one that follows when that has failed.
+    pub fn calls(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |call| call.fallback.as_deref())
+    }
 }
 
 /// What came of asking.
@@ -88,8 +79,8 @@ pub(super) enum Asked {
     Free,
     /// It is not approved, for this reason.
     Refused(String),
-    /// A signal came first.
-    Signal(i32),
+    /// The step may not start any more, whatever the answer would be.
+    Stopped(Ending),
 }
 
 impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B> {
@@ -115,47 +106,61 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
         }
     }
 
-    /// Has the step at `index` approved, with arguments that are final.
+    /// Has the step at `index` approved, with arguments that are final. The question is closed once the step
+    /// may not start any more.
     pub(super) async fn approved(&self, index: usize, arguments: &Map<String, Value>) -> Asked {
         if !self.awaits_approval(index) {
             return Asked::Free;
         }
-        let step = &self.plan.steps[index];
-        let fallback = step.fallback.as_deref();
-        let calls = std::iter::once(step).chain(fallback);
-        let permissions = calls.flat_map(|call| call.permissions.iter().cloned());
-        let request = ApprovalRequest {
-            label: step.label.clone(),
-            skill_id: step.skill_id.clone(),
-            fallback: fallback.map(|step| step.skill_id.clone()),
-            risk_level: step.highest_risk(),
-            permissions: permissions.collect(),
-            arguments: arguments.clone(),
-        };
+        tokio::select! {
+            biased;
+            ending = self.until_start_barred() => Asked::Stopped(ending),
+            asked = self.ask(index, arguments) => asked,
+        }
+    }
+
+    async fn ask(&self, index: usize, arguments: &Map<String, Value>) -> Asked {
         // One question at a time.
         let _turn = self.asking.lock().await;
-        let (in_order, screen) = oneshot::channel();
-        self.run.events.emit(RunEvent::Suspending(in_order));
-        tokio::time::timeout(SCREEN_PATIENCE, screen).await.ok();
-        let approver = self.run.approver.clone();
-        let answer = tokio::task::spawn_blocking(move || approver.ask(&request));
-        let mut signals = self.control.clone();
-        let asked = tokio::select! {
-            biased;
-            state = signals.changed_from(SignalState::None) => {
-                Asked::Signal(state.signal().unwrap_or_default())
-            }
-            answer = answer => match answer {
-                Ok(Approval::Approved(by)) => {
-                    self.approvals.borrow_mut().insert(index, by);
-                    Asked::Free
-                }
-                Ok(Approval::Refused(reason)) => Asked::Refused(reason),
-                Ok(Approval::Ask) | Err(_) => Asked::Refused("nobody could be asked".to_owned()),
-            },
+        let _screen = HeldScreen::hold(self.run.events).await;
+        let request = ApprovalRequest {
+            step: &self.plan.steps[index],
+            index,
+            steps: self.plan.steps.len(),
+            arguments,
+            time_left: self
+                .plan
+                .timeout
+                .duration
+                .saturating_sub(self.context.elapsed()),
         };
+        match self.run.approver.ask(&request).await {
+            Approval::Approved(by) => {
+                self.approvals.borrow_mut().insert(index, by);
+                Asked::Free
+            }
+            Approval::Refused(reason) => Asked::Refused(reason),
+            Approval::Ask => Asked::Refused("nobody could be asked".to_owned()),
+        }
+    }
+}
+
+/// The screen shows nothing else until this is dropped.
+struct HeldScreen<'e>(&'e EventSender);
+
+impl<'e> HeldScreen<'e> {
+    async fn hold(events: &'e EventSender) -> Self {
+        let (in_order, screen) = oneshot::channel();
+        events.emit(RunEvent::Suspending(in_order));
+        let held = Self(events);
+        tokio::time::timeout(SCREEN_PATIENCE, screen).await.ok();
+        held
+    }
+}
+
+impl Drop for HeldScreen<'_> {
+    fn drop(&mut self) {
         let stopped_for = Duration::ZERO;
-        self.run.events.emit(RunEvent::Resumed { stopped_for });
-        asked
+        self.0.emit(RunEvent::Resumed { stopped_for });
     }
 }

@@ -20,6 +20,7 @@ use super::approval::Asked;
 use super::gate::Denial;
 use super::schedule::{Next, Schedule};
 use super::step::{Ground, Over, Played, Turn, Unlogged};
+use super::stopping::Halt;
 use super::verdict::{Verdict, reason_of, stops_the_plan};
 use super::{
     Approver, CircuitBreaker, Concurrency, ExecutionContext, ExecutionLogger, LogError, PlanEnd,
@@ -89,7 +90,7 @@ pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreake
         control,
         approvals: RefCell::default(),
         asking: Mutex::new(()),
-        halt: watch::Sender::new(None),
+        halt: watch::Sender::default(),
         schedule: RefCell::new(Schedule::of(&plan.flow)),
         begun: RefCell::default(),
         records: RefCell::new(vec![None; plan.steps.len()]),
@@ -197,15 +198,13 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
     /// Has the steps approved that want it and hold no references; those that do are asked about when
     /// these are resolved. What can be said without asking anybody, is said of all.
     async fn approve(&mut self) {
-        let Ground { plan, context, .. } = self.ground;
+        let plan = self.ground.plan;
         let to_run = |index: &usize| !self.ground.is_over(*index);
         for index in (0..plan.steps.len()).filter(to_run) {
             if let Asked::Refused(reason) = self.ground.foresee(index) {
                 self.denied.insert(index, Denial::not_approved(reason));
             }
         }
-        let clock = context.clock();
-        let start = clock.now();
         for (index, step) in plan.steps.iter().enumerate() {
             if !self.denied.is_empty() || self.end.is_some() {
                 break;
@@ -218,11 +217,9 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
                 Asked::Refused(reason) => {
                     self.denied.insert(index, Denial::not_approved(reason));
                 }
-                Asked::Signal(signal) => self.end = Some(RunEnd::Signal(signal)),
+                Asked::Stopped(ending) => self.end = ending.run_end(),
             }
         }
-        // Nothing runs meanwhile: a person may take their time.
-        clock.add_suspended(clock.elapsed(start));
     }
 
     /// Starts what may start, and waits for one of those that run or whose records are being kept, until
@@ -309,10 +306,12 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
         let on_failure = self.ground.run.conduct.on_failure;
         if stops_the_plan(status, step) && on_failure != OnFailure::KeepGoing {
             let reason = self.no_success(index);
-            self.schedule().close();
+            let has_siblings = self.schedule().close();
             if on_failure == OnFailure::Cancel {
-                self.halt(reason.clone());
+                self.halt(Halt::EndAll(reason.clone()));
                 self.schedule().clear();
+            } else if !has_siblings {
+                self.halt(Halt::NoStart(reason.clone()));
             }
             self.decided.get_or_insert(reason);
         }
@@ -329,7 +328,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
             Err(Unlogged { step, error }) => {
                 self.unlogged.extend(step);
                 let end = RunEnd::LogFailed(error);
-                self.halt(reason_of(&end));
+                self.halt(Halt::EndAll(reason_of(&end)));
                 self.end = heavier(self.end.take(), Some(end));
             }
         }
@@ -342,13 +341,9 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
         }
     }
 
-    /// Ends the steps that run.
-    fn halt(&self, reason: String) {
-        self.ground.halt.send_if_modified(|halt| {
-            let is_first = halt.is_none();
-            halt.get_or_insert(reason);
-            is_first
-        });
+    /// Says to the other steps that this one ended the plan.
+    fn halt(&self, halt: Halt) {
+        halt.raise(&self.ground.halt);
     }
 
     fn schedule(&self) -> RefMut<'_, Schedule> {

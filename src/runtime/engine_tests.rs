@@ -107,6 +107,8 @@ struct Log {
     fails_at: Option<usize>,
     /// How long it takes for a record.
     takes: Duration,
+    /// How long it takes for the start of a step.
+    start_takes: Duration,
 }
 
 impl ExecutionLogger for Log {
@@ -124,6 +126,9 @@ impl ExecutionLogger for Log {
     }
 
     async fn log_step_start(&self, start: StepStart) -> Result<(), LogError> {
+        if !self.start_takes.is_zero() {
+            sleep(self.start_takes).await;
+        }
         self.said
             .borrow_mut()
             .push(format!("start {}", start.step_id));
@@ -167,6 +172,8 @@ impl ExecutionLogger for Log {
 #[derive(Default)]
 struct Fuse {
     open: Vec<String>,
+    /// How long it takes to answer.
+    takes: Duration,
     told: RefCell<Vec<String>>,
 }
 
@@ -179,6 +186,9 @@ impl Fuse {
 impl CircuitBreaker for Fuse {
     async fn allow(&self, skill_id: &str, _: Duration) -> Result<Admission, LogError> {
         self.note("ask", skill_id);
+        if !self.takes.is_zero() {
+            sleep(self.takes).await;
+        }
         if !self.open.iter().any(|open| open == skill_id) {
             return Ok(Admission::Allowed(Permit::Closed));
         }
@@ -251,7 +261,9 @@ impl Bench {
             fuse: Fuse::default(),
             reused: Vec::new(),
             gate: None,
-            approver: Arc::new(ApprovedBy("test".to_owned())),
+            approver: Arc::new(gates::Person::who_says(Approval::Approved(
+                "test".to_owned(),
+            ))),
             fake: Fake::default(),
             clock: RunClock::new(),
             controller: Rc::new(controller),

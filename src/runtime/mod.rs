@@ -42,9 +42,10 @@ mod schedule;
 mod scratch;
 mod signals;
 mod step;
+mod stopping;
 mod verdict;
 
-pub use approval::{Approval, ApprovalRequest, ApprovedBy, Approver};
+pub use approval::{Approval, ApprovalRequest, Approver};
 pub use breaker::{Admission, CircuitBreaker, CircuitState, NoBreaker, Permit, Refusal};
 pub use call::Call;
 pub use confine::SandboxPolicy;
@@ -61,7 +62,7 @@ pub(crate) use lock_file::{
     create_lock_file, create_new_lock_file, open_lock_file, private_directory,
 };
 pub use logger::{Begun, ExecutionLogger, LogError, PlanEnd, PlanStart, Provenance, StepStart};
-pub use native::NativeExecutor;
+pub use native::{NativeExecutor, shown_command};
 pub use outcome::{RunEnd, RunOutcome, UnloggedStep};
 pub use own_files::OwnFiles;
 pub use proven::{Concurrency, ProvenPlan, ProvenStep, Retries};

@@ -260,11 +260,7 @@ impl<'r> NativeExecutor<'r> {
                 return Err(not_run);
             }
         };
-        let places = Places {
-            skill_dir: &native.dir,
-            workspace: &self.workspace,
-        };
-        let command = shown_command(skill, native, arguments, &places);
+        let command = shown_command(skill, arguments, &self.workspace);
         let mut listener = Listener::new(&control, self.stream);
         let run = self
             .launcher
@@ -406,19 +402,23 @@ impl SkillExecutor for NativeExecutor<'_> {
     }
 }
 
-/// The command as the failure report may show it: without the values that the schema hides.
-fn shown_command(
+/// The command as a person may see it: without the values that the schema hides. Empty for a built-in tool, and
+/// if there is no command without them.
+pub fn shown_command(
     skill: &Skill,
-    native: &Native,
     arguments: &Map<String, Value>,
-    places: &Places<'_>,
+    workspace: &Path,
 ) -> Vec<String> {
+    let Some(native) = skill.native() else {
+        return Vec::new();
+    };
+    let places = Places {
+        skill_dir: &native.dir,
+        workspace,
+    };
     let shown = shown_arguments(skill.manifest.input_schema.as_ref(), arguments);
-    let words = native
-        .execution
-        .command
-        .expand(&shown, places)
-        .unwrap_or_default();
+    let words = native.execution.command.expand(&shown, &places);
+    let words = words.unwrap_or_default();
     words
         .iter()
         .map(|word| word.to_string_lossy().into_owned())
@@ -525,6 +525,7 @@ fn not_started(error: &ProcessError, told: Told) -> ExecutionResult {
     };
     ExecutionResult {
         error: RuntimeError::text(code, &error.to_string()),
+        attempts: u32::from(!matches!(error, ProcessError::Stopped)),
         command: told.command,
         sandbox: told.sandbox,
         ..ExecutionResult::failure(code)

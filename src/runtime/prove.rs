@@ -23,10 +23,11 @@ use self::references::{Arguments, Outputs};
 use super::confine::{Hidden, SandboxPolicy};
 use super::environment::BaseEnvironment;
 use super::hidden::shown_or_same;
+use super::native::shown_command;
 use super::{Concurrency, Limit, LimitSource, OwnFiles, ProvenPlan, ProvenStep, Retries};
 use crate::model::{ExecutionStep, Place, Problem, Problems, RiskLevel, format_duration};
 use crate::plan::{LoadedPlan, Template};
-use crate::skill::{LoadProblem, Permission, Places, Program, Registry, Schema, Skill};
+use crate::skill::{LoadProblem, Permission, Program, Registry, Schema, Skill};
 
 /// What a plan is proven against.
 #[derive(Debug)]
@@ -253,12 +254,15 @@ impl Prover<'_> {
         let output_schema = compile_output_schema(step, pointer, problems);
         self.check_environment(&skill, &call.names_at, problems);
         let schema = skill.manifest.input_schema.as_ref();
-        let in_command = shown_or_same(schema, &arguments.in_command(&skill));
+        let command = shown_command(
+            &skill,
+            &arguments.in_command(&skill),
+            self.question.workspace,
+        );
         let known = arguments.known;
         let shown_arguments = shown_or_same(schema, &known);
         let facts = self.facts.of(&skill, self.question);
         let program = check_program(&skill, &facts, &call.names_at, problems);
-        let command = self.shown_command(&skill, &in_command);
         Some(ProvenStep {
             name: step.name.clone(),
             label: step.id_or_name().to_owned(),
@@ -424,22 +428,6 @@ impl Prover<'_> {
                 );
             }
         }
-    }
-
-    /// The command for the eye. What keeps arguments out of it was told of with the other problems of the
-    /// arguments.
-    fn shown_command(&self, skill: &Skill, shown: &Map<String, Value>) -> Vec<String> {
-        let Some(native) = skill.native() else {
-            return Vec::new();
-        };
-        let places = Places {
-            skill_dir: &native.dir,
-            workspace: self.question.workspace,
-        };
-        let words = native.execution.command.expand(shown, &places);
-        let words = words.unwrap_or_default();
-        let words = words.iter().map(|word| word.to_string_lossy().into_owned());
-        words.collect()
     }
 }
 

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::event::{EndReason, RunEvent};
 use crate::model::{
-    ExecutionRequest, ExecutionResult, ExecutionStatus, ResourceUsage, format_duration,
+    ErrorCode, ExecutionRequest, ExecutionResult, ExecutionStatus, ResourceUsage, format_duration,
 };
 use crate::process::{Moment, Stop};
 
@@ -50,6 +50,8 @@ pub(super) struct Attempts<'a, E, L, B> {
     made: u32,
     consumed: ResourceUsage,
     before: Option<String>,
+    /// Why no skill may be called any more, once that kept one from being called.
+    barred: Option<Ending>,
 }
 
 impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E, L, B> {
@@ -68,6 +70,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
             made: 0,
             consumed: ResourceUsage::default(),
             before: None,
+            barred: None,
         }
     }
 
@@ -75,7 +78,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
     pub(super) async fn run(mut self, call: Call) -> Answer<'a> {
         let result = self.tried(&call).await;
         let mut answer = match self.step.fallback.as_deref() {
-            Some(fallback) if self.is_failure(&result) && self.is_safe() => {
+            Some(fallback) if self.is_failure(&result) && self.is_safe() && self.may_start() => {
                 self.remember(&result);
                 self.say(format!("{}; now `{}`", result.error, fallback.skill_id));
                 self.fall_back(fallback, call).await
@@ -92,6 +95,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         answer.result.attempts = self.made;
         answer.result.resource_usage = self.consumed;
         answer.before = self.before;
+        answer.ending = answer.ending.or(self.barred);
         answer
     }
 
@@ -99,8 +103,8 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
     async fn tried(&mut self, call: &Call) -> ExecutionResult {
         let retries = self.step.retry;
         let mut retry = 0;
+        let mut result = self.attempt(self.step, call).await;
         loop {
-            let mut result = self.attempt(self.step, call).await;
             if !self.is_failure(&result) {
                 return result;
             }
@@ -126,9 +130,10 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
                 "{}; attempt {next} of {all} in {wait_shown}",
                 result.error
             ));
-            if !self.has_waited(wait).await {
+            if !(self.has_waited(wait).await && self.may_start()) {
                 return result;
             }
+            result = self.attempt(self.step, call).await;
         }
     }
 
@@ -183,7 +188,19 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         }
     }
 
+    /// True if a skill may still be called. Where it may not, nothing is tried any more.
+    fn may_start(&mut self) -> bool {
+        let is_over = self.time_left().is_zero();
+        let step_timeout = is_over.then_some(Ending::StepTimeout(self.step.timeout));
+        let barred = self.ground.start_barred(self.made > 0).or(step_timeout);
+        self.barred = self.barred.take().or(barred);
+        self.barred.is_none()
+    }
+
     async fn attempt(&mut self, by: &ProvenStep, call: &Call) -> ExecutionResult {
+        if !self.may_start() {
+            return record::not_started(ErrorCode::Canceled, String::new());
+        }
         let context = self.ground.context;
         let run_left = context.timeout.saturating_sub(context.elapsed());
         let time = by.timeout.duration.min(self.time_left());
@@ -219,7 +236,9 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
 
     /// Another attempt may mend it: the skill has failed, and nobody has ended it.
     fn is_failure(&self, result: &ExecutionResult) -> bool {
-        result.status == ExecutionStatus::Failed && *self.urgency.borrow() == Stop::Run
+        result.status == ExecutionStatus::Failed
+            && *self.urgency.borrow() == Stop::Run
+            && self.barred.is_none()
     }
 
     fn is_safe(&self) -> bool {

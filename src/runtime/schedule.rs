@@ -175,12 +175,14 @@ impl Schedule {
     }
 
     /// A step has failed: nothing starts any more that comes after it. The siblings of its group do,
-    /// however few may run at the same time.
-    pub(super) fn close(&mut self) {
+    /// however few may run at the same time. False if there are no groups.
+    pub(super) fn close(&mut self) -> bool {
         self.is_closed = true;
-        if self.order == Order::Graph {
+        let has_siblings = self.order == Order::Sequence;
+        if !has_siblings {
             self.ready.clear();
         }
+        has_siblings
     }
 
     /// Nothing starts any more, not even siblings.

@@ -22,6 +22,7 @@ use super::record::{self, Ending};
 use super::repeat::{Answer, Attempts};
 use super::resolve::Unresolved;
 use super::schedule::Schedule;
+use super::stopping::Halt;
 use super::{
     Admission, CircuitBreaker, ExecutionContext, ExecutionLogger, LogError, Permit, ProvenPlan,
     ProvenStep, RunControl, RunEnd, RuntimeError, SignalState, SkillExecutor, UnloggedStep,
@@ -41,8 +42,8 @@ pub(super) struct Ground<'r, E, L, B> {
     pub(super) approvals: RefCell<BTreeMap<usize, String>>,
     /// Held while somebody is asked.
     pub(super) asking: Mutex<()>,
-    /// Why the steps that run are to end, once something other than a signal or time says so.
-    pub(super) halt: watch::Sender<Option<String>>,
+    /// What the end of one step means for the others.
+    pub(super) halt: watch::Sender<Halt>,
     /// Which step may start.
     pub(super) schedule: RefCell<Schedule>,
     /// The steps whose start is in the log before their turn has come.
@@ -182,7 +183,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
             None => match self.approved(index, &call.shown).await {
                 Asked::Free => return None,
                 Asked::Refused(reason) => Denial::not_approved(reason),
-                Asked::Signal(signal) => return Some(self.canceled(index, call, signal).await),
+                Asked::Stopped(ending) => return Some(self.canceled(index, call, ending).await),
             },
         };
         let (step, arguments) = (&self.plan.steps[index], call.shown.clone());
@@ -197,8 +198,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
         judge_resolved(gate, self.plan, index, &call.arguments).denial(step)
     }
 
-    /// A step that a signal ended while somebody was asked about it.
-    async fn canceled(&self, index: usize, call: &Call, signal: i32) -> Over {
+    /// A step that ended while somebody was asked about it.
+    async fn canceled(&self, index: usize, call: &Call, ending: Ending) -> Over {
         let step = &self.plan.steps[index];
         let code = ErrorCode::Canceled;
         let answer = Answer {
@@ -209,12 +210,12 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
             ending: None,
             before: None,
         };
+        let end = ending.run_end();
         let finished = record::Finished {
-            ending: Some(Ending::Signal(signal)),
+            ending: Some(ending),
             ..record::Finished::at_once(answer)
         };
         let record = record::finished(self.context, index, finished);
-        let end = Some(RunEnd::Signal(signal));
         self.keep(self.made(record, StepDetail::default(), end))
             .await
     }
@@ -328,6 +329,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
                 biased;
                 answer = &mut execution => {
                     ended.ending = ended.ending.or_else(|| answer.ending.clone());
+                    ended.end = ended.end.or_else(|| ended.ending.as_ref()?.run_end());
                     return (answer, ended);
                 }
                 state = signals.changed_from(seen) => {
@@ -343,7 +345,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
                     (Ending::PlanTimeout(self.plan.timeout), Stop::End)
                 }
                 () = &mut step_time, if runs => (Ending::StepTimeout(step.timeout), Stop::End),
-                reason = halted(&mut halt), if runs => (Ending::Halt(reason), Stop::End),
+                reason = Halt::ends_all(&mut halt), if runs => (Ending::Halt(reason), Stop::End),
             };
             if runs {
                 self.run.events.emit(RunEvent::StepEnding {
@@ -383,16 +385,6 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
             }
         }
         all
-    }
-}
-
-/// Waits until the steps that run are to end, and says why.
-async fn halted(halt: &mut watch::Receiver<Option<String>>) -> String {
-    let reason = halt.wait_for(Option::is_some).await;
-    match reason.ok().and_then(|reason| reason.clone()) {
-        Some(reason) => reason,
-        // The sender has gone without a word.
-        None => std::future::pending().await,
     }
 }
 

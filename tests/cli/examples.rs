@@ -137,7 +137,7 @@ fn deploy() {
         under_policy("deploy", &verb, flags)
     };
     // Not the release team: no approval helps.
-    let output = run(&["--approve", "publish"]).expect_code(77);
+    let output = run(&["--approve", "publish=deploy/publish"]).expect_code(77);
     assert!(
         output
             .stderr()
@@ -146,7 +146,7 @@ fn deploy() {
         output.whole()
     );
     let release = ["--tenant-id", "release", "--user-id", "ann"];
-    let records = run(&[&release[..], &["--approve", "publish"]].concat())
+    let records = run(&[&release[..], &["--approve", "publish=deploy/publish"]].concat())
         .expect_code(0)
         .records();
     let publish = record(&records, "publish");

@@ -1,6 +1,8 @@
 //! Flags about what may be called at all.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Subcommand, ValueHint};
@@ -9,6 +11,7 @@ use super::{IdentityArgs, InputArgs, ListFormat, ProblemFormat, RootArgs};
 use crate::model::RiskLevel;
 use crate::plan::DEFAULT_MAX_BYTES;
 use crate::policy::{Glob, ShortForm};
+use crate::skill::SkillId;
 
 /// What may be called at all.
 #[derive(Debug, Clone, Default, Args)]
@@ -71,6 +74,67 @@ fn risk_level() -> impl clap::builder::TypedValueParser<Value = RiskLevel> {
             .find(|(known, _)| *known == word);
         known.map_or_else(RiskLevel::default, |(_, level)| level)
     })
+}
+
+/// What is approved in advance.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Policy")]
+pub struct ApprovalArgs {
+    /// Approve a critical step in advance, if it calls SKILL; may be given more than once
+    ///
+    /// STEP is its `step_id` or name; what stands after the last `=` is the skill's id. A fallback that is
+    /// critical needs an approval of its own. STEP alone approves the step whatever it calls, with a
+    /// warning. Other critical steps are asked about on the terminal before they start; if there is none, the
+    /// plan is rejected.
+    #[arg(
+        long,
+        env = "OBS_APPROVE",
+        hide_env_values = true,
+        value_name = "STEP=SKILL"
+    )]
+    pub approve: Vec<StepApproval>,
+}
+
+/// A step that is approved in advance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepApproval {
+    /// Its `step_id` or name.
+    pub step: String,
+    /// The skill that it may call; any if none is given.
+    pub skill: Option<String>,
+}
+
+impl FromStr for StepApproval {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let Some((step, skill)) = text.rsplit_once('=') else {
+            return Ok(Self {
+                step: text.to_owned(),
+                skill: None,
+            });
+        };
+        if step.is_empty() {
+            return Err("no step before the `=`".to_owned());
+        }
+        let skill = SkillId::parse(skill).map_err(|error| {
+            format!("what stands after the last `=` is the skill's id: {error}")
+        })?;
+        Ok(Self {
+            step: step.to_owned(),
+            skill: Some(skill.to_string()),
+        })
+    }
+}
+
+impl fmt::Display for StepApproval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.step)?;
+        match &self.skill {
+            Some(skill) => write!(f, "={skill}"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// `obs policy`.

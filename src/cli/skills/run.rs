@@ -5,11 +5,13 @@
 
 use std::borrow::Cow;
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use crate::cli::args::{IdentityArgs, SkillRunArgs, StateArgs};
+use crate::cli::approver::{PlanOrigin, TerminalApprover};
+use crate::cli::args::{ApprovalArgs, IdentityArgs, SkillRunArgs, StateArgs};
 use crate::cli::error::{CommandError, Kind};
 use crate::cli::execution::{Execution, start_zygote};
 use crate::cli::memory::Memory;
@@ -19,7 +21,7 @@ use crate::plan::{self, LoadedPlan, Source};
 use crate::report::{Format, PrintRef, Progress, ReportOptions};
 use crate::runtime::engine::{Conduct, OnFailure};
 use crate::runtime::prove::{self, Question};
-use crate::runtime::{ApprovedBy, BaseEnvironment};
+use crate::runtime::{Approver, BaseEnvironment, ProvenPlan};
 use crate::skill::Skill;
 
 /// Runs the skill.
@@ -28,10 +30,8 @@ pub(super) fn run(args: SkillRunArgs, state: &StateArgs, printer: &Printer) -> O
     let (registry, skill) = super::find(&args.skill, &args.roots)?;
     let properties = skill.manifest.input_schema.as_ref();
     let properties = properties.and_then(|schema| schema.get("properties"));
-    let arguments = inputs::read(args.inputs.as_deref(), &args.set, |key| {
-        properties?.get(key)
-    })?;
-    let arguments = arguments.unwrap_or_default();
+    let schema_of = |key: &str| properties?.get(key);
+    let arguments = inputs::read(args.inputs.as_deref(), &args.set, schema_of)?.unwrap_or_default();
     let environment = BaseEnvironment::of_this_process();
     let sandbox = confine::policy(&args.sandbox, &environment);
     let workspace = roots::workspace(args.place.workspace.as_deref())?;
@@ -54,12 +54,12 @@ pub(super) fn run(args: SkillRunArgs, state: &StateArgs, printer: &Printer) -> O
     let Some(plan) = proof.plan else {
         return Err(refusal(&skill, &loaded, args.inputs.is_some()));
     };
-    let print: PrintRef = skill
-        .id
-        .as_str()
-        .parse()
-        .map_err(|error| CommandError::with_source(Kind::Fault, "can't print", &error))?;
+    for problem in loaded.problems.iter() {
+        printer.warning(&problem.message);
+    }
     let execution = Execution {
+        report: report_of(&skill)?,
+        approver: approver_of(&plan, &workspace),
         plan,
         skills: proof.skills,
         environment,
@@ -67,17 +67,6 @@ pub(super) fn run(args: SkillRunArgs, state: &StateArgs, printer: &Printer) -> O
         run_dir: args.place.run_dir,
         identity: IdentityArgs::default(),
         gate: None,
-        // Who names a skill and its arguments by hand, has approved them.
-        approver: Arc::new(ApprovedBy("obs skills run".to_owned())),
-        report: ReportOptions {
-            format: Format::None,
-            print: Some(print),
-            progress: Progress::None,
-            stream: true,
-            quiet: true,
-            verbose: false,
-            problems: Vec::new(),
-        },
         sandbox,
         conduct: Conduct {
             jobs: NonZeroUsize::MIN,
@@ -86,6 +75,36 @@ pub(super) fn run(args: SkillRunArgs, state: &StateArgs, printer: &Printer) -> O
         },
     };
     execution.execute(zygote, |_| Ok(Memory::none()), printer)
+}
+
+fn approver_of(plan: &ProvenPlan, workspace: &Path) -> Arc<dyn Approver> {
+    let origin = PlanOrigin {
+        name: "none, `obs skills run`".to_owned(),
+        reasoning: None,
+        assistant_id: plan.assistant_id.clone(),
+        workspace: workspace.to_owned(),
+    };
+    let approver =
+        TerminalApprover::new(&ApprovalArgs::default(), &IdentityArgs::default(), origin);
+    Arc::new(approver)
+}
+
+/// What the skill says is shown live, and its output as it is.
+fn report_of(skill: &Skill) -> Result<ReportOptions, CommandError> {
+    let print: PrintRef = skill
+        .id
+        .as_str()
+        .parse()
+        .map_err(|error| CommandError::with_source(Kind::Fault, "can't print", &error))?;
+    Ok(ReportOptions {
+        format: Format::None,
+        print: Some(print),
+        progress: Progress::None,
+        stream: true,
+        quiet: true,
+        verbose: false,
+        problems: Vec::new(),
+    })
 }
 
 /// All problems in one sentence: the plan that they are in was made here, so its places say nothing.

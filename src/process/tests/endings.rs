@@ -66,11 +66,20 @@ isolated! {
 }
 
 isolated! {
-    fn a_wish_from_before_the_start_counts() {
+    fn nothing_starts_after_a_stop() {
         room(async |launcher| {
-            let (_sender, stop) = watch::channel(Stop::Kill);
-            let exit = launcher.run(script("sleep 1000"), stop, |_| {}).await.unwrap();
-            assert_eq!(exit.leader, LeaderExit::Signal(9));
+            for stop in [Stop::End, Stop::Kill] {
+                let mut spec = script("sleep 1000");
+                let mark = marked(&mut spec);
+                let (_sender, stop) = watch::channel(stop);
+                let outcome = launcher.run(spec, stop, |event| panic!("{event:?}")).await;
+                assert!(matches!(outcome, Err(ProcessError::Stopped)), "{outcome:?}");
+                assert_eq!(alive(&mark), []);
+            }
+            // The supervisor is free for the next step.
+            let (_sender, stop) = watch::channel(Stop::Run);
+            let exit = launcher.run(script("exit 3"), stop, |_| {}).await.unwrap();
+            assert_eq!(exit.leader, LeaderExit::Code(3));
         });
     }
 }

@@ -2,6 +2,9 @@
 
 use std::sync::Mutex;
 
+use futures_util::FutureExt as _;
+use futures_util::future::LocalBoxFuture;
+
 use super::*;
 
 /// Denies the skills of these names.
@@ -78,10 +81,27 @@ async fn a_denied_fallback_denies_the_step() {
 
 /// Says the same to every question, and remembers the questions.
 #[derive(Debug)]
-struct Person {
+pub(super) struct Person {
     foresees: Approval,
     answers: Approval,
+    /// How long an answer takes.
+    takes: Duration,
     asked: Mutex<Vec<String>>,
+    /// The questions that were answered.
+    answered: Mutex<Vec<String>>,
+}
+
+impl Person {
+    /// Says this of every step, without being asked.
+    pub(super) fn who_says(foresees: Approval) -> Self {
+        Self {
+            foresees,
+            answers: Approval::Ask,
+            takes: Duration::ZERO,
+            asked: Mutex::default(),
+            answered: Mutex::default(),
+        }
+    }
 }
 
 impl Approver for Person {
@@ -89,9 +109,15 @@ impl Approver for Person {
         self.foresees.clone()
     }
 
-    fn ask(&self, request: &ApprovalRequest) -> Approval {
-        self.asked.lock().unwrap().push(request.label.clone());
-        self.answers.clone()
+    fn ask<'a>(&'a self, request: &'a ApprovalRequest<'a>) -> LocalBoxFuture<'a, Approval> {
+        let label = request.step.label.clone();
+        self.asked.lock().unwrap().push(label.clone());
+        async move {
+            sleep(self.takes).await;
+            self.answered.lock().unwrap().push(label);
+            self.answers.clone()
+        }
+        .boxed_local()
     }
 }
 
@@ -102,11 +128,18 @@ fn attended(
     foresees: Approval,
     answers: Approval,
 ) -> (Bench, Arc<Person>) {
-    let person = Arc::new(Person {
-        foresees,
-        answers,
-        asked: Mutex::default(),
-    });
+    attended_by(
+        skills,
+        critical,
+        Person {
+            answers,
+            ..Person::who_says(foresees)
+        },
+    )
+}
+
+fn attended_by(skills: &[&str], critical: &[usize], person: Person) -> (Bench, Arc<Person>) {
+    let person = Arc::new(person);
     let mut bench = Bench {
         approver: Arc::clone(&person) as Arc<dyn Approver>,
         ..Bench::new(skills)
@@ -174,4 +207,190 @@ async fn a_critical_fallback_wants_approval_too() {
     bench.plan.steps[0].fallback = Some(Box::new(fallback));
     let (outcome, _) = bench.run().await;
     assert_eq!(statuses(&outcome), ["rejected"]);
+}
+
+/// A person who says yes after so many seconds.
+fn slow_person(seconds: u64) -> Person {
+    Person {
+        answers: Approval::Approved("ann".to_owned()),
+        takes: Duration::from_secs(seconds),
+        ..Person::who_says(Approval::Ask)
+    }
+}
+
+/// Has the step at `index` hold arguments that are not known before its turn comes; then it is asked about.
+fn ask_late(bench: &mut Bench, index: usize) {
+    bench.plan.steps[index].template = Some(crate::plan::Template::Map(Vec::new()));
+}
+
+fn errors(outcome: &RunOutcome) -> Vec<Option<ErrorCode>> {
+    let records = outcome.records.iter();
+    records.map(|record| record.error_code).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_of_the_run_closes_a_question() {
+    let timeout = Duration::from_secs(5);
+    // Before the first step.
+    let (mut bench, person) = attended_by(&["ok", "ok-2"], &[1], slow_person(60));
+    bench.plan.timeout.duration = timeout;
+    let (outcome, _) = bench.run().await;
+    assert_eq!(statuses(&outcome), ["skipped", "skipped"]);
+    assert!(matches!(outcome.end, RunEnd::PlanTimeout(_)));
+    assert_eq!(outcome.elapsed, timeout);
+    assert!(person.answered.lock().unwrap().is_empty());
+
+    // When the step's turn comes; the time before it counts too.
+    let (mut bench, person) = attended_by(&["ok-2", "ok"], &[1], slow_person(4));
+    bench.plan.timeout.duration = timeout;
+    ask_late(&mut bench, 1);
+    let (outcome, _) = bench.run().await;
+    assert_eq!(statuses(&outcome), ["success", "timeout"]);
+    assert_eq!(errors(&outcome), [None, Some(ErrorCode::PlanTimeout)]);
+    assert_eq!(outcome.elapsed, timeout);
+    assert_eq!(*bench.fake.started.borrow(), ["ok-2"]);
+    assert!(person.answered.lock().unwrap().is_empty());
+
+    // An answer in time leaves the rest of the run's time to the step.
+    let (mut bench, _) = attended_by(&["ok-9"], &[0], slow_person(2));
+    bench.plan.timeout.duration = timeout;
+    let (outcome, _) = bench.run().await;
+    assert_eq!(statuses(&outcome), ["timeout"]);
+    assert_eq!(outcome.elapsed, timeout);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_signal_closes_a_question() {
+    for number in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+        for late in [false, true] {
+            let (mut bench, person) = attended_by(&["ok", "ok-2"], &[1], slow_person(60));
+            if late {
+                ask_late(&mut bench, 1);
+            }
+            let signal = bench.signal_after(3, number);
+            let ((outcome, _), ()) = tokio::join!(bench.run(), signal);
+            let want = if late {
+                ["success", "canceled"]
+            } else {
+                ["skipped"; 2]
+            };
+            assert_eq!(statuses(&outcome), want);
+            assert!(matches!(outcome.end, RunEnd::Signal(signal) if signal == number));
+            assert_eq!(outcome.elapsed, Duration::from_secs(3));
+            assert!(person.answered.lock().unwrap().is_empty());
+        }
+    }
+}
+
+/// Steps that all run at the same time, in a graph or in one group.
+fn side_by_side(bench: &mut Bench, order: Order) {
+    let flow = &mut bench.plan.flow;
+    flow.order = order;
+    flow.stages = match order {
+        Order::Sequence => std::iter::once(0..flow.steps.len()).collect(),
+        Order::Graph => Vec::new(),
+    };
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_steps_failure_closes_a_question_where_nothing_starts_any_more() {
+    for (order, on_failure, is_closed) in [
+        (Order::Graph, OnFailure::Stop, true),
+        (Order::Graph, OnFailure::Cancel, true),
+        (Order::Graph, OnFailure::KeepGoing, false),
+        (Order::Sequence, OnFailure::Cancel, true),
+        // The siblings of a group come to their end.
+        (Order::Sequence, OnFailure::Stop, false),
+        (Order::Sequence, OnFailure::KeepGoing, false),
+    ] {
+        let (mut bench, person) = attended_by(&["fail-2", "ok"], &[1], slow_person(60));
+        side_by_side(&mut bench, order);
+        bench.conduct.on_failure = on_failure;
+        ask_late(&mut bench, 1);
+        let (outcome, _) = bench.run().await;
+        let want = if is_closed { "canceled" } else { "success" };
+        assert_eq!(
+            statuses(&outcome),
+            ["failed", want],
+            "{order:?} {on_failure:?}"
+        );
+        assert_eq!(person.answered.lock().unwrap().is_empty(), is_closed);
+        assert_eq!(
+            bench.fake.started.borrow().len(),
+            if is_closed { 1 } else { 2 }
+        );
+        if is_closed {
+            assert_eq!(outcome.elapsed, Duration::from_secs(2));
+            let error = outcome.records[1].error.as_deref().unwrap();
+            assert!(
+                error.ends_with("canceled: `fail-2` did not succeed"),
+                "{error}"
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_question_at_a_time_and_those_that_wait_are_closed_too() {
+    let (mut bench, person) = attended_by(&["ok", "ok-2", "ok-3"], &[0, 1, 2], slow_person(10));
+    side_by_side(&mut bench, Order::Sequence);
+    (0..3).for_each(|index| ask_late(&mut bench, index));
+    let signal = bench.signal_after(15, libc::SIGTERM);
+    let ((outcome, _), ()) = tokio::join!(bench.run(), signal);
+    assert_eq!(statuses(&outcome), ["success", "canceled", "canceled"]);
+    assert_eq!(*person.asked.lock().unwrap(), ["ok", "ok-2"]);
+    assert_eq!(*person.answered.lock().unwrap(), ["ok"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_starts_after_the_end_whatever_was_awaited_before() {
+    let slow = Duration::from_secs(10);
+    let delays: [fn(&mut Bench, Duration); 2] = [
+        |bench, slow| bench.fuse.takes = slow,
+        |bench, slow| {
+            bench.plan.steps[0].is_idempotent = false;
+            bench.log.start_takes = slow;
+        },
+    ];
+    for delay in delays {
+        let mut bench = Bench::new(&["ok"]);
+        delay(&mut bench, slow);
+        let signal = bench.signal_after(5, libc::SIGTERM);
+        let ((outcome, _), ()) = tokio::join!(bench.run(), signal);
+        assert_eq!(statuses(&outcome), ["canceled"]);
+        assert_eq!(outcome.records[0].attempts, 0);
+        assert!(matches!(outcome.end, RunEnd::Signal(libc::SIGTERM)));
+        assert!(bench.fake.started.borrow().is_empty());
+
+        let mut bench = Bench::new(&["ok"]);
+        delay(&mut bench, slow);
+        bench.plan.timeout.duration = Duration::from_secs(5);
+        let (outcome, _) = bench.run().await;
+        assert_eq!(errors(&outcome), [Some(ErrorCode::PlanTimeout)]);
+        assert!(bench.fake.started.borrow().is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_fallback_and_no_other_attempt_starts_with_the_signal() {
+    for has_fallback in [false, true] {
+        let mut bench = Bench::new(&["fail-5"]);
+        let step = &mut bench.plan.steps[0];
+        step.retry = Retries {
+            max: 1,
+            initial_backoff: Duration::from_secs(5),
+            max_backoff: Duration::from_secs(5),
+        };
+        if has_fallback {
+            step.retry.max = 0;
+            step.fallback = Some(Box::new(super::step("ok")));
+        }
+        // At the very moment at which the next attempt, or the fallback, would start.
+        let moment = if has_fallback { 5 } else { 10 };
+        let signal = bench.signal_after(moment, libc::SIGTERM);
+        let ((), (outcome, _)) = tokio::join!(biased; signal, bench.run());
+        assert_eq!(statuses(&outcome), ["canceled"]);
+        assert_eq!(*bench.fake.started.borrow(), ["fail-5"]);
+        assert!(matches!(outcome.end, RunEnd::Signal(_)));
+    }
 }

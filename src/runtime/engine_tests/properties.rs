@@ -274,7 +274,10 @@ proptest! {
         check_order(&bench, &outcome);
         for record in &outcome.records {
             let ran = bench.fake.trace.borrow().contains(&(record.step_index, true));
-            prop_assert_eq!(ran, record.status != StepStatus::Skipped, "{:?}", record);
+            // A step whose turn had come when another one ended the plan is canceled before it starts.
+            let is_kept_from_starting = record.status == StepStatus::Canceled && record.attempts == 0;
+            let may_run = record.status != StepStatus::Skipped && !is_kept_from_starting;
+            prop_assert_eq!(ran, may_run, "{:?}", record);
         }
         // The same plan with the same outcomes gives the same statuses.
         let again = sketch.bench();

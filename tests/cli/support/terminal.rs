@@ -8,6 +8,7 @@ use std::os::fd::OwnedFd;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Termios, Winsize, tcgetattr, tcsetwinsize};
 
@@ -33,13 +34,18 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// Starts `command` as the leader of a session whose terminal is this one.
     pub(crate) fn start(command: &Command, columns: u16) -> Self {
+        Self::start_sized(command, columns, 24)
+    }
+
+    /// The same, with so many rows.
+    pub(crate) fn start_sized(command: &Command, columns: u16, rows: u16) -> Self {
         let master =
             openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
         let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
         let size = Winsize {
-            ws_row: 24,
+            ws_row: rows,
             ws_col: columns,
             ws_xpixel: 0,
             ws_ypixel: 0,
@@ -86,6 +92,19 @@ impl Terminal {
     /// Types keys.
     pub(crate) fn press(&mut self, keys: &[u8]) {
         self.master.write_all(keys).unwrap();
+    }
+
+    /// Sends obs a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// What the next program on the terminal reads when this is typed.
+    pub(crate) fn read_after_obs(&mut self, keys: &[u8]) -> Vec<u8> {
+        self.press(keys);
+        let mut line = [0; 256];
+        let count = rustix::io::read(&self.slave, &mut line).unwrap();
+        line[..count].to_vec()
     }
 
     /// All that was written so far.
