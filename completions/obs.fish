@@ -208,9 +208,23 @@ complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcomma
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l max-cpu -d 'The most CPU time of each step\'s processes together; tightens the manifest' -r
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l max-processes -d 'The most processes of each step at the same time; tightens the manifest and the default of 512' -r
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l max-disk -d 'How much each step may write to its scratch directory and `$RUN_DIR`, in MiB; tightens the manifest' -r
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l policy -d 'Permit only what the Cedar policies of a file, or of a directory\'s `*.cedar` files, permit' -r -F
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l allow -d 'Permit skills by their ids, `*` for any characters; may be given more than once' -r
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l deny -d 'Forbid skills by their ids, `*` for any characters; may be given more than once' -r
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l max-steps -d 'Forbid plans that have more steps' -r
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l max-risk -d 'Forbid steps of a higher risk: info, sensitive, clinical, critical' -r -f -a "info\t''
+sensitive\t''
+clinical\t''
+critical\t''"
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l approve -d 'Approve a critical step in advance, if it calls SKILL; may be given more than once' -r
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l timeout -d 'Bound on the whole run: replaces the default of 10m, caps the plan\'s own' -r
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l step-timeout -d 'Bound on each step: replaces the default of 120s, caps what plan and manifest say' -r
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l grace -d 'Time between SIGTERM and SIGKILL for skills that don\'t say [default: 5s]' -r
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l request-id -d 'Your own id for the run [default: obs\'s run id]' -r
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l assistant-id -d 'The assistant that wrote the plan [default: the plan\'s `assistant_id`]' -r
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l session-id -d 'The session that the run belongs to' -r
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l tenant-id -d 'The tenant' -r
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l user-id -d 'The user' -r
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"

@@ -147,6 +147,8 @@ impl Approver for TerminalApprover {
 /// What becomes of `--approve STEP` that names no skill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BareStep {
+    /// The step can call only one skill.
+    Allow,
     /// The step of another plan may call another skill.
     Warn,
     /// The same, with `--strict`.
@@ -174,6 +176,7 @@ pub(super) fn check(
                 flag_for(step, step)
             );
             match bare {
+                BareStep::Allow => {}
                 BareStep::Warn => printer.warning(&message),
                 BareStep::Refuse => {
                     return Err(CommandError::new(Kind::Usage, message + " (`--strict`)"));

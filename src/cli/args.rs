@@ -509,8 +509,11 @@ pub enum SkillsCommand {
     )]
     New(NewArgs),
     /// Run one skill, with the same checks as a plan's step
+    ///
+    /// The skill runs as a plan's only step: with its policies, a person's approval if it is critical, its
+    /// confinement and its limits. Nothing of it is kept: no record and no circuit.
     #[command(
-        after_help = "Examples:\n  obs skills run git-log --set count=3\n  echo '{\"count\": 3}' | obs skills run git-log --inputs -"
+        after_help = "Examples:\n  obs skills run git-log --set count=3\n  echo '{\"count\": 3}' | obs skills run git-log --inputs -\n  obs skills run git-log --set count=3 --max-risk info"
     )]
     Run(Box<SkillRunArgs>),
 }
@@ -596,7 +599,16 @@ pub struct SkillRunArgs {
     /// What it may touch and consume.
     #[command(flatten)]
     pub sandbox: SandboxArgs,
+    /// Whether it may be called at all.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
+    /// What is approved in advance.
+    #[command(flatten)]
+    pub approval: ApprovalArgs,
     /// How long it may take.
     #[command(flatten)]
     pub time: TimeArgs,
+    /// Who asks.
+    #[command(flatten)]
+    pub identity: IdentityArgs,
 }

@@ -177,6 +177,90 @@ fn a_critical_fallback_wants_an_approval_of_its_own() {
 }
 
 #[test]
+fn skills_run_asks_policies_and_a_person_too() {
+    for (flags, code, want) in [
+        (&[][..], 77, "no terminal to ask on"),
+        (&["--approve", "push"], 0, ""),
+        (&["--approve", "push=push"], 0, ""),
+        (&["--approve", "push=look"], 77, "the step calls `push`"),
+        (
+            &["--approve", "push", "--deny", "pu*"],
+            77,
+            "forbids `push`",
+        ),
+        (
+            &["--approve", "push", "--allow", "look"],
+            77,
+            "no policy permits `push`",
+        ),
+        (
+            &["--approve", "push", "--max-risk", "sensitive"],
+            77,
+            "forbids `push`",
+        ),
+        (
+            &["--approve", "push", "--policy", "ann.cedar"],
+            77,
+            "no policy permits `push`",
+        ),
+        (
+            &[
+                "--approve",
+                "push",
+                "--policy",
+                "ann.cedar",
+                "--user-id",
+                "ann",
+            ],
+            0,
+            "",
+        ),
+        (
+            &["--approve", "push", "--policy", "no.cedar"],
+            66,
+            "no.cedar",
+        ),
+    ] {
+        let case = deployment("{}").file(
+            "ann.cedar",
+            "permit(principal == User::\"ann\", action, resource) when {context.arguments.to == \"prod\"};",
+        );
+        let args = [&["skills", "run", "push", "--set", "to=prod"], flags].concat();
+        let (got, said) = without_terminal_run(&case, &args);
+        assert_eq!(got, Some(code), "{flags:?}: {said}");
+        assert!(said.contains(want), "{flags:?}: {said}");
+        assert!(!said.contains("whatever skill"), "{said}");
+        assert_eq!(calls(&case), if code == 0 { "push\n" } else { "" });
+    }
+}
+
+#[test]
+fn skills_run_takes_the_variables_and_asks_on_the_terminal() {
+    for (variable, value) in [
+        ("OBS_DENY", "push"),
+        ("OBS_MAX_RISK", "info"),
+        ("OBS_ALLOW", "look"),
+    ] {
+        let case = deployment("{}")
+            .env(variable, value)
+            .env("OBS_APPROVE", "push=push");
+        let (code, said) = without_terminal_run(&case, &["skills", "run", "push"]);
+        assert_eq!(code, Some(77), "{variable}: {said}");
+        assert_eq!(calls(&case), "");
+    }
+    for (keys, code) in [(&b"y\r"[..], 0), (b"n\r", 77)] {
+        let case = deployment("{}");
+        let args = ["skills", "run", "push", "--set", "to=prod"];
+        let mut terminal = Terminal::start_sized(&case.command(&args), 100, 50);
+        terminal.wait_for_text("with to: \"prod\"");
+        terminal.wait_for_text("approve? [y/N]");
+        terminal.press(keys);
+        assert_eq!(terminal.wait().code(), Some(code), "{}", terminal.written());
+        assert_eq!(calls(&case), if code == 0 { "push\n" } else { "" });
+    }
+}
+
+#[test]
 fn a_person_sees_what_they_approve() {
     let case = deployment("{}").file(
         "plan.yaml",

@@ -245,6 +245,7 @@ fn the_examples_of_the_help_work() {
             "skills/find-text/manifest.yaml\n",
             "log -n 3\n",
             "log -n 3\n",
+            "log -n 3\n",
         ]
     );
     let args = [

@@ -10,13 +10,13 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use crate::cli::approver::{PlanOrigin, TerminalApprover};
-use crate::cli::args::{ApprovalArgs, IdentityArgs, SkillRunArgs, StateArgs};
+use crate::cli::approver::{self, BareStep, PlanOrigin, TerminalApprover};
+use crate::cli::args::{SkillRunArgs, StateArgs};
 use crate::cli::error::{CommandError, Kind};
 use crate::cli::execution::{Execution, start_zygote};
 use crate::cli::memory::Memory;
 use crate::cli::printer::Printer;
-use crate::cli::{Outcome, confine, inputs, roots};
+use crate::cli::{Outcome, confine, inputs, policy, roots};
 use crate::plan::{self, LoadedPlan, Source};
 use crate::report::{Format, PrintRef, Progress, ReportOptions};
 use crate::runtime::engine::{Conduct, OnFailure};
@@ -57,16 +57,18 @@ pub(super) fn run(args: SkillRunArgs, state: &StateArgs, printer: &Printer) -> O
     for problem in loaded.problems.iter() {
         printer.warning(&problem.message);
     }
+    let gate = policy::gate(&args.policy, &args.identity, &plan, printer)?;
+    approver::check(&args.approval, &plan, BareStep::Allow, printer)?;
     let execution = Execution {
         report: report_of(&skill)?,
-        approver: approver_of(&plan, &workspace),
+        approver: approver_of(&args, &plan, &workspace),
         plan,
         skills: proof.skills,
         environment,
         workspace,
         run_dir: args.place.run_dir,
-        identity: IdentityArgs::default(),
-        gate: None,
+        identity: args.identity,
+        gate,
         sandbox,
         conduct: Conduct {
             jobs: NonZeroUsize::MIN,
@@ -77,15 +79,14 @@ pub(super) fn run(args: SkillRunArgs, state: &StateArgs, printer: &Printer) -> O
     execution.execute(zygote, |_| Ok(Memory::none()), printer)
 }
 
-fn approver_of(plan: &ProvenPlan, workspace: &Path) -> Arc<dyn Approver> {
+fn approver_of(args: &SkillRunArgs, plan: &ProvenPlan, workspace: &Path) -> Arc<dyn Approver> {
     let origin = PlanOrigin {
         name: "none, `obs skills run`".to_owned(),
         reasoning: None,
-        assistant_id: plan.assistant_id.clone(),
+        assistant_id: policy::identity(&args.identity, &plan.assistant_id, "").assistant_id,
         workspace: workspace.to_owned(),
     };
-    let approver =
-        TerminalApprover::new(&ApprovalArgs::default(), &IdentityArgs::default(), origin);
+    let approver = TerminalApprover::new(&args.approval, &args.identity, origin);
     Arc::new(approver)
 }
 
