@@ -1,7 +1,7 @@
 //! The command template: from arguments to argv, never through a shell.
 //!
 //! Invariant: an argument fills the place that the manifest gave it and nothing else. It never
-//! becomes code or the name of a program (the list in [`code`] says where), never an option (a leading dash is
+//! becomes code or the name of a program (the list in `code` says where), never an option (a leading dash is
 //! refused unless the manifest allows it), and never changes the number of elements unless the
 //! manifest spreads it. Templates of this form are older than obs (`git-annex` hooks, `fish`
 //! abbreviations, VS Code tasks); what obs adds is that a place can't be anything but one element.
