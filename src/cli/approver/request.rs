@@ -46,7 +46,7 @@ pub(super) fn lines(plan: &PlanOrigin, request: &ApprovalRequest<'_>) -> Vec<Str
         field("risk", call.risk_level.as_str());
         field("command", &command(&call.skill, request, &plan.workspace));
         if let Some(program) = &call.program {
-            field("program", &program.display().to_string());
+            field("program", &program.path.display().to_string());
         }
         match &*call.permissions {
             [] => field("may", "nothing beyond the default"),
