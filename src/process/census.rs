@@ -37,7 +37,9 @@ pub(super) struct Found {
     /// CPU time of itself, without that of its children.
     pub(super) own: Duration,
     /// Its first thread has a processor or waits for one.
-    pub(super) is_running: bool,
+    pub(super) is_runnable: bool,
+    /// The processor that its first thread has or had last.
+    pub(super) processor: u64,
     /// A thread that has the process's memory: the first one, unless it has exited.
     thread: i32,
     resident: u64,
@@ -49,7 +51,9 @@ pub(super) struct Stat {
     /// The first thread has exited.
     is_ended: bool,
     /// The first thread has a processor or waits for one.
-    pub(super) is_running: bool,
+    pub(super) is_runnable: bool,
+    /// The processor that the first thread has or had last.
+    pub(super) processor: u64,
     /// CPU time of itself, in clock ticks.
     own: u64,
     /// CPU time of those that it has waited for, in clock ticks.
@@ -163,7 +167,8 @@ impl Census {
             start: stat.start,
             threads: stat.threads,
             own: from_ticks(stat.own),
-            is_running: stat.is_running,
+            is_runnable: stat.is_runnable,
+            processor: stat.processor,
             thread,
             resident,
         });
@@ -192,7 +197,8 @@ fn children(pid: i32, threads: u64) -> Option<Vec<i32>> {
     Some(lists.flatten().collect())
 }
 
-fn from_ticks(ticks: u64) -> Duration {
+/// Clock ticks as `/proc` gives them.
+pub(super) fn from_ticks(ticks: u64) -> Duration {
     Duration::from_millis(ticks.saturating_mul(1000) / rustix::param::clock_ticks_per_second())
 }
 
@@ -229,7 +235,8 @@ fn stat_at(path: &str) -> Option<Stat> {
     Some(Stat {
         parent: fields.get(1)?.parse().ok()?,
         is_ended: walk::is_ended(fields.first()?),
-        is_running: *fields.first()? == "R",
+        is_runnable: *fields.first()? == "R",
+        processor: field(39)?,
         own: field(14)? + field(15)?,
         waited: field(16)? + field(17)?,
         threads: field(20)?,

@@ -1,7 +1,7 @@
 //! The CPU time of processes that nobody waits for, estimated from samples.
 //!
-//! Invariant: the estimate does not exceed what the tree consumed, up to an error of four standard deviations that
-//! is subtracted. The kernel adds the CPU time of a process to that of its parent when the parent waits for it.
+//! Invariant: the estimate does not exceed what the tree consumed, up to an error of three standard deviations
+//! that is subtracted. The kernel adds the CPU time of a process to that of its parent when the parent waits for it.
 //! If the parent ignores SIGCHLD, the kernel reaps the process by itself and its time is in nobody's numbers.
 //! Exact counts of such processes need a privilege (`taskstats`) or a cgroup, so they are sampled: what a
 //! process has used by its last sample counts as it is. A process that is in one sample only counts with the
@@ -13,10 +13,12 @@ use std::collections::HashMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use super::census::{Census, Found, stat_of_thread, threads_of};
+use rustix::thread::sched_getcpu;
+
+use super::census::{Census, Found, from_ticks, stat_of_thread, threads_of};
 
 /// So many standard deviations are subtracted from what is estimated.
-const CONFIDENCE: f64 = 4.0;
+const CONFIDENCE: f64 = 3.0;
 
 /// In so many samples the time of a process is read exactly. Later its clock ticks are exact enough.
 const EXACT_SAMPLES: u32 = 4;
@@ -31,7 +33,7 @@ pub(super) struct CpuSamples {
     estimated: Duration,
     /// Square of the standard deviation of `estimated`, in seconds.
     variance: f64,
-    /// A new process was running at the last sample.
+    /// There was a new process at the last sample.
     has_transients: bool,
 }
 
@@ -78,7 +80,7 @@ impl CpuSamples {
         let Some(known) = known else {
             let activity = Activity::read(found);
             let expected = interval.mul_f64(activity.running);
-            self.has_transients |= !expected.is_zero();
+            self.has_transients = true;
             return Sampled {
                 start: found.start,
                 samples: 1,
@@ -118,7 +120,7 @@ impl CpuSamples {
 #[derive(Default)]
 struct Activity {
     used: Duration,
-    /// How many threads have a processor, on average while they could use one.
+    /// How many threads had a processor before this process took one to look.
     running: f64,
 }
 
@@ -127,40 +129,66 @@ impl Activity {
         let Found { pid, threads, .. } = *found;
         let mut activity = Self::default();
         if threads <= 1 {
-            activity.add(pid, pid, found.is_running);
+            let processor = found.is_runnable.then_some(found.processor);
+            activity.add(found, pid, processor);
         } else {
             for thread in threads_of(pid) {
-                let stat = stat_of_thread(pid, thread);
-                activity.add(pid, thread, stat.is_some_and(|stat| stat.is_running));
+                let stat = stat_of_thread(pid, thread).filter(|stat| stat.is_runnable);
+                activity.add(found, thread, stat.map(|stat| stat.processor));
             }
         }
         activity
     }
 
-    fn add(&mut self, pid: i32, thread: i32, is_running: bool) {
-        let Some([used, delayed, turns]) = scheduled(pid, thread) else {
+    /// Adds a thread. One that is runnable has or had `processor`.
+    fn add(&mut self, found: &Found, thread: i32, processor: Option<u64>) {
+        let Some(turns) = Turns::read(found.pid, thread) else {
             return;
         };
-        self.used += used;
-        if !is_running || turns.is_zero() {
-            return;
+        self.used += turns.used;
+        let Some(processor) = processor else { return };
+        if turns.begun > turns.ended {
+            self.running += 1.0;
+        } else if processor == sched_getcpu() as u64 {
+            // It waits for the processor that this process has, and may have had it until now: as likely as it had it
+            // in all its life.
+            let age = age(found.start).max(turns.used);
+            self.running += turns.used.div_duration_f64(age);
         }
-        // The kernel adds a turn's time at the end of the turn or at a clock tick: without any, this is the first
-        // turn.
-        self.running += if used.is_zero() {
-            1.0
-        } else {
-            used.div_duration_f64(used + delayed)
-        };
     }
 }
 
-/// Time that a thread has had a processor and has waited for one, and how often it got one. Kernels without
-/// scheduling statistics do not tell.
-fn scheduled(pid: i32, thread: i32) -> Option<[Duration; 3]> {
-    let text = fs::read_to_string(format!("/proc/{pid}/task/{thread}/schedstat")).ok()?;
-    let mut numbers = text
-        .split_ascii_whitespace()
-        .map(|number| number.parse().ok().map(Duration::from_nanos));
-    Some([numbers.next()??, numbers.next()??, numbers.next()??])
+/// The times that a thread had a processor.
+struct Turns {
+    /// Up to the last clock tick.
+    used: Duration,
+    begun: u64,
+    ended: u64,
+}
+
+impl Turns {
+    /// None if the thread has ended, or the kernel has no scheduling statistics.
+    fn read(pid: i32, thread: i32) -> Option<Self> {
+        let statistics = fs::read_to_string(format!("/proc/{pid}/task/{thread}/schedstat")).ok()?;
+        let mut numbers = statistics.split_ascii_whitespace();
+        let used = numbers.next()?.parse().ok().map(Duration::from_nanos)?;
+        let begun = numbers.nth(1)?.parse().ok()?;
+        let status = fs::read_to_string(format!("/proc/{pid}/task/{thread}/status")).ok()?;
+        let ended = status
+            .lines()
+            .filter_map(|line| line.split_once("voluntary_ctxt_switches:"))
+            .filter_map(|(_, number)| number.trim().parse::<u64>().ok())
+            .sum();
+        Some(Self { used, begun, ended })
+    }
+}
+
+/// How long ago a process started, not less than it is and never zero.
+fn age(start: u64) -> Duration {
+    let uptime = fs::read_to_string("/proc/uptime").unwrap_or_default();
+    let uptime = uptime.split_ascii_whitespace().next();
+    let uptime = uptime.and_then(|time| Duration::try_from_secs_f64(time.parse().ok()?).ok());
+    // Both are rounded down to a clock tick.
+    let elapsed = uptime.map_or(Duration::MAX, |now| now.saturating_sub(from_ticks(start)));
+    elapsed.saturating_add(from_ticks(1))
 }
