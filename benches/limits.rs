@@ -61,6 +61,7 @@ async fn measure(launcher: &Launcher, hog: &Path, argv: [&str; 2], limits: Limit
     for _ in 0..ROUNDS {
         let spec = ProcessSpec {
             program: hog.to_owned(),
+            target: hog.to_owned(),
             argv: ["hog", argv[0], argv[1]].map(Into::into).to_vec(),
             env: Vec::new(),
             cwd: PathBuf::from("/"),

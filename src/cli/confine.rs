@@ -1,13 +1,14 @@
 //! From the flags about confinement to the policy of a run, and the refusal where this machine
 //! can't keep it.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::args::{Sandbox, SandboxArgs};
 use super::error::{CommandError, Kind};
 use super::printer::Printer;
 use crate::model::SandboxMode;
-use crate::process::{Launcher, ProcessError};
+use crate::process::{Launcher, ProcessError, canonicalize};
 use crate::runtime::{BaseEnvironment, SandboxPolicy};
 use crate::skill::Skill;
 
@@ -35,8 +36,14 @@ pub(super) fn default_policy(environment: &BaseEnvironment) -> SandboxPolicy {
         max_cpu: None,
         max_processes: None,
         max_disk_mb: None,
-        home: environment.get("HOME").map(PathBuf::from),
+        home: environment.get("HOME").map(home),
     }
+}
+
+/// The home directory, links followed.
+fn home(value: &OsStr) -> PathBuf {
+    let path = std::path::absolute(value).unwrap_or_else(|_| PathBuf::from(value));
+    canonicalize(&path).unwrap_or(path)
 }
 
 /// Asks this machine for all that `skills` rely on, before anything runs.

@@ -30,7 +30,8 @@ const STACK_BYTES: usize = 64 * 1024;
 pub(super) struct Image<'a> {
     /// Absolute path.
     pub(super) program: &'a CStr,
-    pub(super) cwd: &'a CStr,
+    /// The working directory, opened.
+    pub(super) cwd: RawFd,
     pub(super) argv: Vec<&'a CStr>,
     pub(super) env: Vec<&'a CStr>,
     /// Descriptors 0 to 3, all of them above 9.
@@ -101,7 +102,7 @@ impl OomScore {
 /// What the child reads, and where it writes.
 struct Shared<'a> {
     program: *const c_char,
-    cwd: *const c_char,
+    cwd: RawFd,
     argv: *const *const c_char,
     env: *const *const c_char,
     stdio: [RawFd; 4],
@@ -125,7 +126,7 @@ impl Spawner {
         let env = pointers(&image.env);
         let shared = Shared {
             program: image.program.as_ptr(),
-            cwd: image.cwd.as_ptr(),
+            cwd: image.cwd,
             argv: argv.as_ptr(),
             env: env.as_ptr(),
             stdio: image.stdio,
@@ -216,14 +217,14 @@ fn prepare_and_exec(shared: &Shared<'_>) -> StartStage {
             }
         }
     }
-    // SAFETY: the path is NUL-terminated and alive.
-    if unsafe { libc::chdir(shared.cwd) } < 0 {
+    // SAFETY: no pointers; the descriptor is above 9, so it was not overwritten.
+    if unsafe { libc::fchdir(shared.cwd) } < 0 {
         return StartStage::WorkingDirectory;
     }
     if !shared.armor.put_on() {
         return StartStage::Confinement;
     }
-    // SAFETY: no pointers. Last of all descriptors, because the rules were one.
+    // SAFETY: no pointers. Last of all descriptors, because the rules and the working directory were some.
     if unsafe { libc::close_range(4, libc::c_uint::MAX, 0) } < 0 {
         return StartStage::Descriptors;
     }

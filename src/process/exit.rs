@@ -5,11 +5,11 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::explain::explain;
+use super::explain::{explain, find_link};
 use super::limits::{LimitBreach, Limits};
 use super::redact::Secrets;
 use super::sandbox::{Applied, Confinement};
@@ -19,13 +19,16 @@ use crate::model::Excerpt;
 /// What to start, and the bounds of its life. Nothing is inherited from obs but its user.
 #[derive(Debug, Clone)]
 pub struct ProcessSpec {
-    /// Absolute path of the program.
+    /// Absolute path of the program. Its directory is canonical; the last component may be a symlink, because
+    /// programs go by the name that they are called with.
     pub program: PathBuf,
+    /// The canonical path that it leads to; one that leads elsewhere is not executed.
+    pub target: PathBuf,
     /// All arguments, the name in front included.
     pub argv: Vec<OsString>,
     /// The whole environment.
     pub env: Vec<(OsString, OsString)>,
-    /// The working directory.
+    /// The working directory, canonical.
     pub cwd: PathBuf,
     /// What it reads on standard input, then end of file; `None` is end of file at once.
     pub stdin: Option<Vec<u8>>,
@@ -143,18 +146,21 @@ pub enum StartStage {
     WorkingDirectory,
     /// Confining itself.
     Confinement,
+    /// Finding the program where it was proven to be.
+    Program,
     /// Executing the program.
     Exec,
 }
 
 impl StartStage {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Arguments,
         Self::Clone,
         Self::Session,
         Self::Descriptors,
         Self::WorkingDirectory,
         Self::Confinement,
+        Self::Program,
         Self::Exec,
     ];
 
@@ -168,6 +174,7 @@ impl StartStage {
             Self::WorkingDirectory => 5,
             Self::Confinement => 6,
             Self::Exec => 7,
+            Self::Program => 8,
         }
     }
 
@@ -196,6 +203,14 @@ pub enum ProcessError {
     /// It was to end before it was started.
     #[error("ended before it was started")]
     Stopped,
+    /// It was not started, because a path that was proven has become a symlink since.
+    #[error("`{}` became a link{}", link.display(), on_the_way(link, path))]
+    BecameLink {
+        /// The symlink.
+        link: PathBuf,
+        /// The path that it is a component of.
+        path: PathBuf,
+    },
     /// The process that watched over the step was killed. What the step had started was ended.
     #[error("the supervisor of the step was killed, so the step was ended")]
     SupervisorDied,
@@ -216,11 +231,24 @@ pub enum ProcessError {
 impl ProcessError {
     /// The error for a start of `spec` that failed with `source` at `stage`.
     pub(super) fn start(spec: &ProcessSpec, stage: StartStage, source: io::Error) -> Self {
+        if source.raw_os_error() == Some(libc::ELOOP)
+            && let Some((link, path)) = find_link(spec)
+        {
+            return Self::BecameLink { link, path };
+        }
         Self::Start {
             program: spec.program.clone(),
             stage,
             explanation: explain(spec, stage, &source),
             source,
         }
+    }
+}
+
+fn on_the_way(link: &Path, path: &Path) -> String {
+    if link == path {
+        String::new()
+    } else {
+        format!(", which is on the way to `{}`", path.display())
     }
 }

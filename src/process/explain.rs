@@ -5,14 +5,18 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::exit::{ProcessSpec, StartStage};
+use super::symlinks::{Opener, PathError};
 
 /// The reason of a failed start, in words.
 pub(super) fn explain(spec: &ProcessSpec, stage: StartStage, error: &io::Error) -> String {
     match stage {
-        StartStage::Exec => explain_exec(&spec.program, error),
+        StartStage::Program if error.raw_os_error() == Some(libc::ESTALE) => {
+            "it leads to another file than when the plan was proven".to_owned()
+        }
+        StartStage::Exec | StartStage::Program => explain_exec(&spec.program, error),
         StartStage::WorkingDirectory => {
             format!(
                 "can't enter the working directory `{}`: {}",
@@ -27,8 +31,28 @@ pub(super) fn explain(spec: &ProcessSpec, stage: StartStage, error: &io::Error) 
         StartStage::Confinement if error.raw_os_error() == Some(libc::ENOSYS) => {
             "this kernel lacks a layer of the sandbox that is required".to_owned()
         }
+        // It was one when the supervisor looked, and is none any more.
+        StartStage::Confinement if error.raw_os_error() == Some(libc::ELOOP) => {
+            "a path of its permissions became a link".to_owned()
+        }
         StartStage::Confinement => format!("it could not be confined: {}", plain(error)),
     }
+}
+
+/// The symlink that kept `spec` from being started, and the path that it is on.
+pub(super) fn find_link(spec: &ProcessSpec) -> Option<(PathBuf, PathBuf)> {
+    let grants = spec.confinement.iter().flat_map(|all| &all.grants);
+    let grants = grants.filter(|grant| !grant.of_system);
+    let program = spec.program.parent();
+    let paths = [spec.cwd.as_path(), spec.target.as_path()].into_iter();
+    let mut paths = paths
+        .chain(program)
+        .chain(grants.map(|grant| grant.path.as_path()));
+    let mut opener = Opener::default();
+    paths.find_map(|path| match opener.open(path).err()? {
+        PathError::BecameLink(link) => Some((link, path.to_owned())),
+        PathError::Io(_) => None,
+    })
 }
 
 fn explain_exec(program: &Path, error: &io::Error) -> String {

@@ -13,7 +13,7 @@
 //! obs asks the [`Zygote`] for a supervisor (`nursery`), keeps it for later steps (`slot`,
 //! [`Launcher`]), and follows a step in one `select!` (`run`). The zygote and the supervisors are
 //! single-threaded programs of their own in the files `zygote`, `supervisor`, `tree`, `walk`,
-//! `child`; nothing in those touches tokio or obs's terminal. What a skill may touch is plain data
+//! `symlinks`, `child`; nothing in those touches tokio or obs's terminal. What a skill may touch is plain data
 //! ([`Confinement`], `sandbox`), what it may consume too ([`Limits`]). `unsafe` is in `sys`, in `readiness`, in `child`
 //! and in what the child does to itself (`sandbox::armor`, `sandbox::capabilities`).
 //!
@@ -45,6 +45,7 @@ mod slot;
 mod streams;
 mod subdirectory;
 mod supervisor;
+mod symlinks;
 mod sys;
 mod tree;
 mod usage;
@@ -73,5 +74,6 @@ pub use sandbox::{
     Layers, Network, Strictness, default_grants,
 };
 pub(crate) use subdirectory::{OwnerGets, grant_all, open_directory, open_subdirectory};
+pub use symlinks::{PathError, canonicalize, make_directory, make_private_directory};
 pub use usage::TreeUsage;
 pub use zygote::Zygote;

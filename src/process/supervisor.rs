@@ -6,17 +6,24 @@
 //! nothing but its own program and SIGKILL can end it. The shape is that of bazel's linux-sandbox
 //! (a pid 1 that starts one child and outlives it) and of tini.
 
+use std::ffi::{CStr, OsStr};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use rustix::fs::{AtFlags, statat};
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, getpid, set_child_subreaper};
 use rustix::thread::{set_name, set_no_new_privs};
 
 use super::child::{Image, Spawner, StartFailure};
 use super::disk::DiskWatch;
+use super::exit::StartStage;
 use super::limits::{LimitBreach, Limits, Watch};
 use super::sandbox::{Applied, Workshop, try_layers};
+use super::symlinks::Opener;
 use super::sys::{self, Waited};
 use super::tree::{Domain, DomainRules, Witness};
 use super::usage::TreeUsage;
@@ -172,7 +179,10 @@ impl Supervisor {
                 // A path may hang. What has been found out is not to wait for it.
                 self.send_reports()?;
                 // What is wrong with it is told to the step that wants it.
-                self.workshop.prepare(Some(sealed), &Limits::NONE).ok();
+                let opener = &mut Opener::default();
+                self.workshop
+                    .prepare(Some(sealed), &Limits::NONE, opener)
+                    .ok();
                 Ok(())
             }
         }
@@ -259,14 +269,22 @@ impl Supervisor {
         stdin: Option<&OwnedFd>,
         [stdout, stderr, events]: &[OwnedFd; 3],
     ) -> Result<(Pid, Applied), StartFailure> {
+        let failed = |stage| move |errno| StartFailure { stage, errno };
+        let opener = &mut Opener::default();
+        let cwd = opener
+            .open_directory(path(start.cwd))
+            .map_err(|error| error.errno())
+            .map_err(failed(StartStage::WorkingDirectory))?;
+        check_program(opener, path(start.program), path(start.target))
+            .map_err(failed(StartStage::Program))?;
         let suit = self
             .workshop
-            .prepare(start.sealed, &start.limits)
+            .prepare(start.sealed, &start.limits, opener)
             .map_err(|error| StartFailure::confinement(&error))?;
         let armor = suit.armor(self.domain.skill_rules());
         let leader = self.spawner.spawn(&Image {
             program: start.program,
-            cwd: start.cwd,
+            cwd: sys::raw(&cwd),
             argv: start.argv,
             env: start.env,
             stdio: [
@@ -363,5 +381,30 @@ impl Supervisor {
             wait::one(&self.signals, Some(KILL_AGAIN)).ok();
             sys::drain(&self.signals);
         }
+    }
+}
+
+fn path(text: &CStr) -> &Path {
+    Path::new(OsStr::from_bytes(text.to_bytes()))
+}
+
+/// Makes sure that `program` leads to `target`, past no symlink but its own last component; else gives an errno.
+/// Nobody can change that before it is executed: a step that may write what decides it has the run to itself.
+fn check_program(opener: &mut Opener, program: &Path, target: &Path) -> Result<(), i32> {
+    let found = opener.open(target).map_err(|error| error.errno())?;
+    if program == target {
+        return Ok(());
+    }
+    let (Some(directory), Some(name)) = (program.parent(), program.file_name()) else {
+        return Err(libc::EINVAL);
+    };
+    let directory = opener
+        .open_directory(directory)
+        .map_err(|error| error.errno())?;
+    let named = statat(&*directory, name, AtFlags::empty()).map_err(Errno::raw_os_error)?;
+    if found.id() == (named.st_dev, named.st_ino) {
+        Ok(())
+    } else {
+        Err(libc::ESTALE)
     }
 }

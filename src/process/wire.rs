@@ -75,6 +75,10 @@ impl Command {
 }
 
 /// A frame from obs, read.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, and it is read right away"
+)]
 pub(super) enum Request<'a> {
     Start(Start<'a>),
     Command(Command),
@@ -89,6 +93,7 @@ pub(super) struct Start<'a> {
     /// Standard input is one of the descriptors; if not, it is empty.
     pub(super) with_stdin: bool,
     pub(super) program: &'a CStr,
+    pub(super) target: &'a CStr,
     pub(super) cwd: &'a CStr,
     pub(super) argv: Vec<&'a CStr>,
     pub(super) env: Vec<&'a CStr>,
@@ -119,6 +124,7 @@ impl<'a> Request<'a> {
         Ok(Self::Start(Start {
             with_stdin: reader.byte()? != 0,
             program: reader.text()?,
+            target: reader.text()?,
             cwd: reader.text()?,
             argv: reader.texts()?,
             env: reader.texts()?,
@@ -134,6 +140,7 @@ pub(super) fn encode_start(spec: &ProcessSpec) -> io::Result<Vec<u8>> {
     let frame = frame(KIND_START, |out| {
         out.push(u8::from(spec.stdin.is_some()));
         put_text(out, &[spec.program.as_os_str()]);
+        put_text(out, &[spec.target.as_os_str()]);
         put_text(out, &[spec.cwd.as_os_str()]);
         put_u32(out, spec.argv.len());
         for argument in &spec.argv {
@@ -180,12 +187,13 @@ fn check_texts(spec: &ProcessSpec) -> io::Result<()> {
         .confinement
         .iter()
         .flat_map(|confinement| &confinement.grants);
-    let grants = grants.flat_map(|grant| [Some(&grant.path), grant.beneath.as_ref()]);
-    let mut texts = [spec.program.as_os_str(), spec.cwd.as_os_str()]
-        .into_iter()
-        .chain(spec.argv.iter().chain(environment).map(AsRef::as_ref))
-        .chain(grants.flatten().map(|path| path.as_os_str()))
-        .chain(spec.written.iter().map(|path| path.as_os_str()));
+    let paths = [&spec.program, &spec.target, &spec.cwd].into_iter();
+    let paths = paths
+        .chain(grants.map(|grant| &grant.path))
+        .chain(&spec.written);
+    let mut texts = paths
+        .map(|path| path.as_os_str())
+        .chain(spec.argv.iter().chain(environment).map(AsRef::as_ref));
     if texts.any(|text| text.as_bytes().contains(&0)) {
         let message = "an argument, a variable or a path contains a NUL byte";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, message));

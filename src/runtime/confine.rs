@@ -1,16 +1,18 @@
 //! From a manifest's permissions to what the kernel is told.
 //!
 //! Invariant: what a skill may touch comes from the default grants and its manifest. Nothing here
-//! sees an argument, so no plan can widen it; a path that arrives as an argument grants nothing.
+//! sees an argument, so no plan can widen it; a path that arrives as an argument grants nothing. Symlinks on
+//! the paths are followed before the first step ([`SkillPaths`]) and at no time after.
 
-use std::io;
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::SandboxMode;
 use crate::process::{
     Access, Applied, Confinement, Grant, Ground, Layer, Limit, LimitBreach, Limits, Network,
-    Strictness, default_grants,
+    PathError, Strictness, canonicalize, default_grants, make_directory,
 };
 use crate::skill::{GrantPath, GrantPlaces, Native, PathBase, Permission, Program, Skill};
 
@@ -27,8 +29,45 @@ pub struct SandboxPolicy {
     pub max_processes: Option<u64>,
     /// `--max-disk`, in mebibytes.
     pub max_disk_mb: Option<u64>,
-    /// The user's home directory, for `~`.
+    /// The user's home directory, for `~`; canonical.
     pub home: Option<PathBuf>,
+}
+
+/// The paths that a skill's permissions name, as they were before the first step: all its calls get these.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SkillPaths(Arc<[SkillPath]>);
+
+/// A path that a permission names.
+#[derive(Debug)]
+struct SkillPath {
+    access: Access,
+    place: SkillPlace,
+}
+
+/// Where a path of a permission is.
+#[derive(Debug)]
+enum SkillPlace {
+    /// There: a canonical path.
+    At(PathBuf),
+    /// Below the run's directory. Only skills write there, so any symlink in it is a skill's.
+    InRunDir(PathBuf),
+}
+
+impl SkillPath {
+    fn grant(&self, run_dir: Option<&Path>) -> Option<Grant> {
+        Some(Grant::new(self.get(run_dir)?, self.access))
+    }
+
+    /// The path; none in the run's directory if there is none yet.
+    fn get(&self, run_dir: Option<&Path>) -> Option<Cow<'_, Path>> {
+        match &self.place {
+            SkillPlace::At(path) => Some(Cow::Borrowed(path)),
+            SkillPlace::InRunDir(rest) if rest.as_os_str().is_empty() => {
+                run_dir.map(|run_dir| Cow::Owned(run_dir.to_owned()))
+            }
+            SkillPlace::InRunDir(rest) => run_dir.map(|run_dir| Cow::Owned(run_dir.join(rest))),
+        }
+    }
 }
 
 /// The directories of one step.
@@ -45,6 +84,7 @@ impl SandboxPolicy {
         &self,
         skill: &Skill,
         native: &Native,
+        paths: &SkillPaths,
         ground: &StepGround<'_>,
     ) -> Option<Confinement> {
         let strictness = match self.mode {
@@ -54,8 +94,8 @@ impl SandboxPolicy {
         };
         let network = network_of(&skill.manifest.permissions);
         let mut grants = self.default_grants(native, ground, &network);
-        let of_permissions = self.permission_grants(skill, native, ground);
-        grants.extend(of_permissions.map(|(_, grant)| grant));
+        let granted = paths.0.iter().filter_map(|path| path.grant(ground.run_dir));
+        grants.extend(granted);
         Some(Confinement {
             grants,
             network,
@@ -86,10 +126,11 @@ impl SandboxPolicy {
         native: &'a Native,
         ground: &StepGround<'a>,
     ) -> impl Iterator<Item = (&'a Permission, Grant)> + use<'a> {
-        let (places, ground) = (self.places(native, ground), *ground);
+        let ground = *ground;
         let permissions = skill.manifest.permissions.iter();
         permissions.filter_map(move |permission| {
-            Some((permission, grant_of(permission, &places, &ground)?))
+            let path = self.skill_path(permission, native, ground.workspace)?;
+            Some((permission, path.grant(ground.run_dir)?))
         })
     }
 
@@ -135,20 +176,49 @@ impl SandboxPolicy {
         }
     }
 
-    /// Makes the directories that the manifest wants to write to.
-    pub(super) fn make_writable_directories(
+    /// Finds what the skill's permissions lead to. To be called before the first step; one that leads nowhere for
+    /// certain grants nothing.
+    pub(super) fn skill_paths(
         &self,
         skill: &Skill,
         native: &Native,
-        ground: &StepGround<'_>,
-    ) -> io::Result<()> {
-        let places = self.places(native, ground);
-        for permission in &skill.manifest.permissions {
-            if let Permission::FsWrite(path) = permission
-                && let Some(path) = path.resolve(&places)
-                && !path.exists()
+        workspace: &Path,
+    ) -> SkillPaths {
+        let permissions = skill.manifest.permissions.iter();
+        let paths =
+            permissions.filter_map(|permission| self.skill_path(permission, native, workspace));
+        SkillPaths(paths.collect())
+    }
+
+    fn skill_path(
+        &self,
+        permission: &Permission,
+        native: &Native,
+        workspace: &Path,
+    ) -> Option<SkillPath> {
+        let access = access_of(permission)?;
+        let path = permission.path()?;
+        let place = if path.base == PathBase::RunDir {
+            SkillPlace::InRunDir(path.rest.clone())
+        } else {
+            let path = path.resolve(&self.places(native, workspace))?;
+            SkillPlace::At(canonicalize(&path).ok()?)
+        };
+        Some(SkillPath { access, place })
+    }
+
+    /// Makes the directories that the manifest wants to write to.
+    pub(super) fn make_writable_directories(
+        paths: &SkillPaths,
+        run_dir: Option<&Path>,
+    ) -> Result<(), PathError> {
+        for path in &*paths.0 {
+            if path.access == Access::ReadWrite
+                && let Some(path) = path.get(run_dir)
+                // Whether it may be what is granted is found out when it is.
+                && std::fs::symlink_metadata(&path).is_err()
             {
-                std::fs::create_dir_all(path)?;
+                make_directory(&path)?;
             }
         }
         Ok(())
@@ -168,11 +238,16 @@ impl SandboxPolicy {
             scratch: Path::new("/nonexistent"),
             run_dir: None,
         };
-        let confinement = self.confinement(skill, native, &ground)?;
-        let interpreters = program
-            .interpreters
+        let paths = self.skill_paths(skill, native, workspace);
+        let confinement = self.confinement(skill, native, &paths, &ground)?;
+        // The kernel goes the way that a `#!` line names; what is granted is canonical.
+        let interpreters = program.interpreters.iter();
+        let interpreters: Vec<_> = interpreters
+            .map(|interpreter| (real_directory(&interpreter.path), &interpreter.target))
+            .collect();
+        let interpreters = interpreters
             .iter()
-            .flat_map(|i| [&i.path, &i.target]);
+            .flat_map(|(path, target)| [path, *target]);
         let files = [&program.path, &program.target]
             .into_iter()
             .chain(interpreters);
@@ -186,36 +261,34 @@ impl SandboxPolicy {
         })
     }
 
-    /// The paths that the manifest asks to read and that are not there. Below a workspace that is
-    /// granted they may still come: what an earlier step puts there can be read.
-    pub(super) fn missing_paths<'p>(
+    /// What the user may not expect of the paths that the manifest asks for, with what to do about it.
+    pub(super) fn doubtful_paths<'p>(
         &self,
         skill: &'p Skill,
         native: &Native,
         workspace: &Path,
-    ) -> Vec<&'p Permission> {
+    ) -> Vec<(&'p Permission, DoubtfulPath)> {
         if self.mode == SandboxMode::Off {
             return Vec::new();
         }
-        let ground = StepGround {
-            workspace,
-            scratch: Path::new("/nonexistent"),
-            run_dir: None,
-        };
-        let places = self.places(native, &ground);
+        let places = self.places(native, workspace);
         let may_come =
             |path: &GrantPath| path.base == PathBase::Workspace && !self.withholds(workspace);
-        let is_missing = |permission: &&Permission| match permission {
-            Permission::FsRead(path) | Permission::FsExec(path) if !may_come(path) => {
-                path.resolve(&places).is_some_and(|path| !path.exists())
+        let doubt = |permission: &Permission| {
+            let path = permission.path()?;
+            let Ok(real) = canonicalize(&path.resolve(&places)?) else {
+                return Some(DoubtfulPath::NotOneFile);
+            };
+            if path.base == PathBase::Workspace && !real.starts_with(workspace) {
+                return Some(DoubtfulPath::Outside(real));
             }
-            _ => false,
+            let reads = !matches!(permission, Permission::FsWrite(_));
+            (reads && !may_come(path) && real.symlink_metadata().is_err())
+                .then_some(DoubtfulPath::Missing)
         };
-        skill
-            .manifest
-            .permissions
-            .iter()
-            .filter(is_missing)
+        let permissions = skill.manifest.permissions.iter();
+        permissions
+            .filter_map(|permission| Some((permission, doubt(permission)?)))
             .collect()
     }
 
@@ -242,20 +315,16 @@ impl SandboxPolicy {
         workspace: &Path,
         run_dir: Option<&Path>,
     ) -> Option<PathBuf> {
-        let places = GrantPlaces {
-            workspace,
-            skill_dir: &native.dir,
-            run_dir,
-            home: self.home.as_deref(),
-        };
-        permission.path()?.resolve(&places)
+        let path = self.skill_path(permission, native, workspace)?;
+        path.get(run_dir).map(Cow::into_owned)
     }
 
-    fn places<'a>(&'a self, native: &'a Native, ground: &StepGround<'a>) -> GrantPlaces<'a> {
+    fn places<'a>(&'a self, native: &'a Native, workspace: &'a Path) -> GrantPlaces<'a> {
         GrantPlaces {
-            workspace: ground.workspace,
+            workspace,
             skill_dir: &native.dir,
-            run_dir: ground.run_dir,
+            // That it has is found out when it has been made.
+            run_dir: None,
             home: self.home.as_deref(),
         }
     }
@@ -321,6 +390,18 @@ impl SandboxPolicy {
             format!("environment: {names}"),
         ]
     }
+}
+
+/// What may be unexpected of a path that a manifest asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum DoubtfulPath {
+    /// It is to be read and does not exist. Below a workspace that is granted it may still come: what an earlier
+    /// step puts there can be read.
+    Missing,
+    /// It begins in the workspace, and symlinks lead out of it to this path.
+    Outside(PathBuf),
+    /// Its symlinks lead to one another, or elsewhere for each process (`/proc/self`).
+    NotOneFile,
 }
 
 /// A program that the grants would hide.
@@ -397,37 +478,27 @@ fn network_of(permissions: &[Permission]) -> Network {
     }
 }
 
-fn grant_of(
-    permission: &Permission,
-    places: &GrantPlaces<'_>,
-    ground: &StepGround<'_>,
-) -> Option<Grant> {
-    let access = match permission {
-        Permission::FsRead(_) => Access::Read,
-        Permission::FsExec(_) => Access::ReadExec,
-        Permission::FsWrite(_) => Access::ReadWrite,
-        _ => return None,
-    };
-    let path = permission.path()?;
-    // What stands below these may have been put there by a skill, a link included.
-    let beneath = match path.base {
-        PathBase::Workspace => Some(ground.workspace.to_owned()),
-        PathBase::RunDir => ground.run_dir.map(Path::to_owned),
-        PathBase::SkillDir | PathBase::Home | PathBase::Root => None,
-    };
-    Some(Grant {
-        beneath,
-        ..Grant::new(path.resolve(places)?, access)
-    })
+fn access_of(permission: &Permission) -> Option<Access> {
+    match permission {
+        Permission::FsRead(_) => Some(Access::Read),
+        Permission::FsExec(_) => Some(Access::ReadExec),
+        Permission::FsWrite(_) => Some(Access::ReadWrite),
+        _ => None,
+    }
+}
+
+/// The path with the symlinks of its directory followed.
+fn real_directory(path: &Path) -> PathBuf {
+    let directory = path.parent().and_then(|parent| canonicalize(parent).ok());
+    match (directory, path.file_name()) {
+        (Some(directory), Some(name)) => directory.join(name),
+        _ => path.to_owned(),
+    }
 }
 
 fn may_execute(confinement: &Confinement, file: &Path) -> bool {
     confinement.grants.iter().any(|grant| {
         matches!(grant.access, Access::ReadExec | Access::ReadWriteExec)
-            && (file.starts_with(&grant.path)
-                || grant
-                    .path
-                    .canonicalize()
-                    .is_ok_and(|real| file.starts_with(real)))
+            && file.starts_with(&grant.path)
     })
 }

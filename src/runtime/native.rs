@@ -14,7 +14,7 @@ use std::time::Instant;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::confine::{SandboxPolicy, StepGround, layer_names};
+use super::confine::{SandboxPolicy, SkillPaths, StepGround, layer_names};
 use super::environment::{BaseEnvironment, Directories};
 use super::events_line::{EventLine, read_event_line};
 use super::exposure::ExposedSkill;
@@ -26,7 +26,7 @@ use super::{Exposure, RuntimeError, SkillExecutor, StepControl};
 use crate::event::{EventSender, RunEvent};
 use crate::model::{ErrorCode, ExecutionRequest, ExecutionResult, ExecutionStatus, SandboxReport};
 use crate::process::{
-    Confinement, Launcher, Limits, ProcessError, ProcessEvent, ProcessExit, ProcessSpec,
+    Confinement, Launcher, Limits, PathError, ProcessError, ProcessEvent, ProcessExit, ProcessSpec,
 };
 use crate::skill::{
     Body, Builtin, Native, PathBase, Permission, Places, Program, ProgramError, Skill, Snapshot,
@@ -48,12 +48,18 @@ pub struct NativeExecutor<'r> {
     confinements: RecentConfinements,
 }
 
+/// What to do about a path that became a symlink during the run.
+const BECAME_LINK: &str = "links that appear during a run are not followed: \
+    make the link before the run, or let the step that makes it copy instead";
+
 /// A skill that is ready to be executed.
 #[derive(Debug, Clone)]
 struct Loaded {
     skill: Arc<Skill>,
     /// Its program, found before the first step. None for a built-in.
     program: Option<Result<Arc<Program>, ProgramError>>,
+    /// What its permissions led to before the first step.
+    paths: SkillPaths,
 }
 
 impl Loaded {
@@ -168,7 +174,7 @@ impl<'r> NativeExecutor<'r> {
             scratch: scratch.path(),
             run_dir: None,
         };
-        if let Some(confinement) = self.confinement(skill, native, &ground) {
+        if let Some(confinement) = self.confinement(&loaded, native, &ground) {
             self.launcher.prepare_ahead(&confinement);
         }
         self.dirs.put_back(scratch);
@@ -177,11 +183,15 @@ impl<'r> NativeExecutor<'r> {
     /// The very same object for all steps of a skill that share a directory, as long as it is fresh.
     fn confinement(
         &self,
-        skill: &Skill,
+        loaded: &Loaded,
         native: &Native,
         ground: &StepGround<'_>,
     ) -> Option<Arc<Confinement>> {
-        let make = || self.policy.confinement(skill, native, ground);
+        let skill = &*loaded.skill;
+        let make = || {
+            self.policy
+                .confinement(skill, native, &loaded.paths, ground)
+        };
         self.confinements
             .get(skill.id.as_str(), ground.scratch, make)
     }
@@ -321,9 +331,12 @@ impl<'r> NativeExecutor<'r> {
             scratch,
             run_dir,
         };
-        self.policy
-            .make_writable_directories(skill, native, &ground)
-            .map_err(no_directory)?;
+        SandboxPolicy::make_writable_directories(&loaded.paths, run_dir).map_err(|error| {
+            match error {
+                PathError::BecameLink(_) => NotRun::not_loaded(error).hint(BECAME_LINK.to_owned()),
+                PathError::Io(error) => no_directory(error),
+            }
+        })?;
         let directories = Directories {
             scratch,
             workspace,
@@ -333,6 +346,7 @@ impl<'r> NativeExecutor<'r> {
         let limits = self.policy.limits(skill);
         Ok(ProcessSpec {
             program: program.path.clone(),
+            target: program.target.clone(),
             argv,
             env: self
                 .environment
@@ -341,7 +355,7 @@ impl<'r> NativeExecutor<'r> {
             stdin: execution.stdin.stdin_bytes(arguments),
             max_output_bytes: max_output_bytes(skill),
             grace: control.grace,
-            confinement: self.confinement(skill, native, &ground),
+            confinement: self.confinement(loaded, native, &ground),
             written: written_directories(skill, &limits, &ground),
             limits,
             secrets: self.environment.secrets(skill),
@@ -391,14 +405,19 @@ impl SkillExecutor for NativeExecutor<'_> {
     }
 
     fn load_skill(&self, skill: Arc<Skill>) {
-        let program = skill.native().map(|native| {
+        let native = skill.native();
+        let program = native.map(|native| {
             let found = native.resolve_program(&self.workspace, self.environment.path());
             found.map(Arc::new)
         });
+        let paths = native.map(|native| self.policy.skill_paths(&skill, native, &self.workspace));
         let id = skill.id.to_string();
-        self.skills
-            .borrow_mut()
-            .insert(id, Loaded { skill, program });
+        let loaded = Loaded {
+            paths: paths.unwrap_or_default(),
+            program,
+            skill,
+        };
+        self.skills.borrow_mut().insert(id, loaded);
     }
 }
 
@@ -523,11 +542,13 @@ fn not_started(error: &ProcessError, told: Told) -> ExecutionResult {
         ProcessError::SupervisorDied | ProcessError::Unkillable { .. } => ErrorCode::SkillFailed,
         _ => ErrorCode::SkillNotLoaded,
     };
+    let hint = matches!(error, ProcessError::BecameLink { .. }).then(|| BECAME_LINK.to_owned());
     ExecutionResult {
         error: RuntimeError::text(code, &error.to_string()),
         attempts: u32::from(!matches!(error, ProcessError::Stopped)),
         command: told.command,
         sandbox: told.sandbox,
+        hint,
         ..ExecutionResult::failure(code)
     }
 }

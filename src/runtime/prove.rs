@@ -20,7 +20,7 @@ use self::facts::{Facts, SkillFacts};
 use self::inputs::Inputs;
 use self::own_files::ProtectedFiles;
 use self::references::{Arguments, Outputs};
-use super::confine::{Hidden, SandboxPolicy};
+use super::confine::{DoubtfulPath, Hidden, SandboxPolicy};
 use super::environment::BaseEnvironment;
 use super::hidden::shown_or_same;
 use super::native::shown_command;
@@ -332,19 +332,37 @@ impl Prover<'_> {
         self.check_own_files(skill, place, problems);
     }
 
-    /// A path that is not there grants nothing: the skill will not find what it asks for.
+    /// Says what may be unexpected of the paths that the skill asks for.
     fn check_paths(&self, skill: &Skill, place: &Place, problems: &mut Problems) {
         let Some(native) = skill.native() else { return };
         let sandbox = self.question.sandbox;
-        for permission in sandbox.missing_paths(skill, native, self.question.workspace) {
-            let message = format!(
-                "`{}` asks for `{permission}`, which does not exist",
-                skill.id
-            );
-            problems.push(
-                Problem::warning("missing_path", place.clone(), message)
-                    .help("make it before the run, or take the permission out of the manifest"),
-            );
+        let doubts = sandbox.doubtful_paths(skill, native, self.question.workspace);
+        for (permission, doubt) in doubts {
+            let asks = format!("`{}` asks for `{permission}`", skill.id);
+            let warn = |code, message, help: &str| {
+                Problem::warning(code, place.clone(), message).help(help)
+            };
+            problems.push(match doubt {
+                // It grants nothing: the skill will not find what it asks for.
+                DoubtfulPath::Missing => warn(
+                    "missing_path",
+                    format!("{asks}, which does not exist"),
+                    "make it before the run, or take the permission out of the manifest",
+                ),
+                DoubtfulPath::Outside(real) => warn(
+                    "outside_workspace",
+                    format!(
+                        "{asks}, which leads out of the workspace to `{}`",
+                        real.display()
+                    ),
+                    "remove the link, or write the full path into the manifest",
+                ),
+                DoubtfulPath::NotOneFile => warn(
+                    "missing_path",
+                    format!("{asks}, whose links do not lead to one file"),
+                    "nothing is granted for it; write the path that it is to lead to",
+                ),
+            });
         }
     }
 

@@ -19,6 +19,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::remove_tree::{empty_directory, remove_tree};
 use super::{ProvenPlan, create_new_lock_file, open_lock_file};
+use crate::process::make_private_directory;
 
 /// What the names of these directories begin with.
 const PREFIX: &str = "obs-run-";
@@ -119,12 +120,11 @@ impl RunDirs {
         if let Some(free) = held(&self.free).pop() {
             return Ok(free);
         }
-        let dir = tempfile::Builder::new()
-            .prefix("step-")
-            .tempdir_in(self.root()?)?;
-        std::fs::set_permissions(dir.path(), Permissions::from_mode(0o700))?;
-        let identity = identity(dir.path())?;
-        let path = dir.keep();
+        let path = self
+            .root()?
+            .join(format!("step-{:016x}", fastrand::u64(..)));
+        make_private_directory(&path).map_err(io::Error::other)?;
+        let identity = identity(&path)?;
         Ok(Scratch { path, identity })
     }
 
@@ -195,7 +195,7 @@ impl RunDirs {
         let dir = tempfile::Builder::new()
             .prefix(PREFIX)
             .permissions(mode)
-            .tempdir()?;
+            .tempdir_in(std::env::temp_dir().canonicalize()?)?;
         // Locked before it has its name: another obs must never find the lock free.
         let unnamed = dir.path().join("lock.new");
         let lock = create_new_lock_file(&unnamed)?;

@@ -32,8 +32,8 @@ const MAX_NAMES: usize = 1_000;
 /// A program that can be executed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program {
-    /// The absolute path to execute. Its last link is kept: `busybox` and virtual environments go
-    /// by the name they are called with.
+    /// The absolute path to execute. Its directory is canonical, and its last component is kept if it is a symlink:
+    /// `busybox` and virtual environments go by the name they are called with.
     pub path: PathBuf,
     /// The file behind all links.
     pub target: PathBuf,
@@ -104,6 +104,11 @@ pub(super) fn resolve(
         return Err(error(message, "try again"));
     }
     let target = canonical(&path, &shown)?;
+    let path = match (path.parent(), path.file_name()) {
+        (Some(directory), Some(name)) if path != target => canonical(directory, &shown)?.join(name),
+        // Canonical as it is; or it ends in `..`, and is no file.
+        _ => path,
+    };
     let interpreters = interpreters(&target, &shown, places.path)?;
     Ok(Program {
         path,

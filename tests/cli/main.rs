@@ -25,6 +25,7 @@ mod kills;
 mod large_plans;
 mod ledger;
 mod limits;
+mod links;
 mod locks;
 mod log;
 mod policy;

@@ -20,6 +20,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use super::super::limits::{Limits, Rlimit};
+use super::super::symlinks::Opener;
 use super::rules::{Page, RuleBook};
 use super::{Layer, Layers, Network, Strictness, capabilities, landlock, seccomp};
 
@@ -76,11 +77,12 @@ impl Workshop {
     ///
     /// # Errors
     /// `ENOSYS` where a required layer does not exist; `EBUSY` where this process wears the filter of
-    /// another confinement.
+    /// another confinement; `ELOOP` if a granted path became a symlink.
     pub(in crate::process) fn prepare(
         &mut self,
         sealed: Option<&[u8]>,
         limits: &Limits,
+        opener: &mut Opener,
     ) -> io::Result<Suit<'_>> {
         let rlimits = limits.rlimits(sealed.is_some());
         let Some(sealed) = sealed else {
@@ -100,7 +102,7 @@ impl Workshop {
         };
         let rule_layers = landlock::layers(self.abi);
         let denies_truncate = !rule_layers.contains(Layer::Truncate);
-        let page = self.book.open(sealed)?;
+        let page = self.book.open(sealed, opener)?;
         let filter_layers = self.filter.wear(page, denies_truncate)?;
         let required = match page.strictness {
             Strictness::Require => page.required,

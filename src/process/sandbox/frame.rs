@@ -6,7 +6,7 @@
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::super::frame::{Reader, malformed, put_text, put_u32};
 use super::{Access, Confinement, Grant, Network, Strictness};
@@ -42,9 +42,6 @@ pub(in crate::process) fn seal(out: &mut Vec<u8>, confinement: &Confinement) {
         };
         out.push(access | if grant.of_system { OF_SYSTEM } else { 0 });
         put_text(out, &[grant.path.as_os_str()]);
-        // No path is empty.
-        let base = grant.beneath.as_deref().unwrap_or(Path::new(""));
-        put_text(out, &[base.as_os_str()]);
     }
 }
 
@@ -86,15 +83,9 @@ fn take_grant(reader: &mut Reader<'_>) -> io::Result<Grant> {
         3 => Access::ReadWriteExec,
         _ => return Err(malformed()),
     };
-    let mut path = || -> io::Result<PathBuf> {
-        let text = reader.text()?.to_bytes();
-        Ok(PathBuf::from(OsStr::from_bytes(text)))
-    };
-    let (path, base) = (path()?, path()?);
     Ok(Grant {
-        path,
+        path: PathBuf::from(OsStr::from_bytes(reader.text()?.to_bytes())),
         access,
-        beneath: Some(base).filter(|base| !base.as_os_str().is_empty()),
         of_system: byte & OF_SYSTEM != 0,
     })
 }

@@ -3,11 +3,13 @@
 //! Invariant: nothing of a user's own is in it but the workspace, and that only where it is not more
 //! than that. Of /etc only what programs need to start, to find hosts and users' names and to trust
 //! certificates: an allow-list, so a key or a password that somebody puts there is not in it. Paths
-//! that do not exist are no grant. The lists are those of bazel's and codex's sandboxes and of what
+//! that do not exist are no grant. All paths are canonical, the system's as of when they were first asked for. The lists are those of bazel's and codex's sandboxes and of what
 //! Python, Node, git, make and a C compiler were seen to open.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
+use super::super::symlinks::canonicalize;
 use super::{Access, Grant, Network};
 
 /// Programs and libraries.
@@ -105,7 +107,10 @@ const SYS: [&str; 3] = [
 const READ_DEVICES: [&str; 2] = ["/dev/random", "/dev/urandom"];
 const WRITE_DEVICES: [&str; 3] = ["/dev/null", "/dev/zero", "/dev/full"];
 
-/// The places that a skill starts from.
+/// Where hosts' names are asked for.
+const RESOLVER: &str = "/etc/resolv.conf";
+
+/// The places that a skill starts from, all of them canonical.
 #[derive(Debug, Clone, Copy)]
 pub struct Ground<'a> {
     /// The skill's own directory.
@@ -129,20 +134,12 @@ pub struct DefaultGrants {
 
 /// What a skill may touch without asking. `network` is what it asked for otherwise.
 pub fn default_grants(ground: &Ground<'_>, network: &Network) -> DefaultGrants {
-    let mut grants = Vec::with_capacity(96);
-    let mut add = |paths: &[&str], access| {
-        grants.extend(paths.iter().map(|path| Grant::of_system(path, access)));
-    };
-    add(&SYSTEM, Access::ReadExec);
-    add(&ETC, Access::Read);
-    add(&SYS, Access::Read);
-    add(&["/proc"], Access::Read);
-    add(&READ_DEVICES, Access::Read);
-    add(&WRITE_DEVICES, Access::ReadWrite);
+    let system = System::get();
+    let mut grants = Vec::with_capacity(system.grants.len() + 16);
+    grants.extend_from_slice(&system.grants);
     if *network != Network::None {
-        add(&["/etc/resolv.conf"], Access::Read);
+        grants.extend(system.resolver.clone());
     }
-    grants.extend(versioned());
     grants.push(Grant::new(ground.skill_dir, Access::ReadExec));
     grants.push(Grant::new(ground.scratch, Access::ReadWriteExec));
     let workspace_withheld = is_too_much(ground.workspace, ground.home);
@@ -155,8 +152,62 @@ pub fn default_grants(ground: &Ground<'_>, network: &Network) -> DefaultGrants {
     }
 }
 
+/// The grants that are the same for every skill on this machine.
+struct System {
+    grants: Vec<Grant>,
+    resolver: Option<Grant>,
+}
+
+impl System {
+    /// Looks once, and gives the same for ever.
+    fn get() -> &'static Self {
+        static SYSTEM: OnceLock<System> = OnceLock::new();
+        SYSTEM.get_or_init(Self::find)
+    }
+
+    fn find() -> Self {
+        let mut grants: Vec<Grant> = Vec::with_capacity(96);
+        let mut add = |path: &Path, access| {
+            // One that is reached by two names is granted once: `/bin` is often a link to `/usr/bin`.
+            grants.extend(of_system(path, access).filter(|grant| !is_covered(&grants, grant)));
+        };
+        for (paths, access) in [
+            (&SYSTEM[..], Access::ReadExec),
+            (&ETC, Access::Read),
+            (&SYS, Access::Read),
+            (&["/proc"], Access::Read),
+            (&READ_DEVICES, Access::Read),
+            (&WRITE_DEVICES, Access::ReadWrite),
+        ] {
+            for path in paths {
+                add(Path::new(path), access);
+            }
+        }
+        for path in versioned() {
+            add(&path, Access::Read);
+        }
+        let resolver = of_system(Path::new(RESOLVER), Access::Read);
+        Self { grants, resolver }
+    }
+}
+
+/// A grant for a path of the system; none if it does not exist.
+fn of_system(path: &Path, access: Access) -> Option<Grant> {
+    let path = canonicalize(path).ok()?;
+    let exists = std::fs::symlink_metadata(&path).is_ok();
+    exists.then(|| Grant {
+        of_system: true,
+        ..Grant::new(path, access)
+    })
+}
+
+fn is_covered(grants: &[Grant], new: &Grant) -> bool {
+    let covers = |grant: &Grant| grant.access == new.access && new.path.starts_with(&grant.path);
+    grants.iter().any(covers)
+}
+
 /// Configuration directories with a version in their name.
-fn versioned() -> Vec<Grant> {
+fn versioned() -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir("/etc") else {
         return Vec::new();
     };
@@ -168,13 +219,11 @@ fn versioned() -> Vec<Grant> {
             ETC_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
                 && entry.file_type().is_ok_and(|kind| kind.is_dir())
         })
-        .map(|entry| Grant::of_system(entry.path(), Access::Read))
+        .map(|entry| entry.path())
         .collect()
 }
 
 /// True if `workspace` is the root, the home directory or above it.
 fn is_too_much(workspace: &Path, home: Option<&Path>) -> bool {
-    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let workspace = real(workspace);
-    workspace.parent().is_none() || home.is_some_and(|home| real(home).starts_with(&workspace))
+    workspace.parent().is_none() || home.is_some_and(|home| home.starts_with(workspace))
 }

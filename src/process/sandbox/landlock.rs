@@ -2,22 +2,19 @@
 //!
 //! Invariant: every right that the kernel knows is handled, so what no rule grants is denied. A path
 //! is opened here, in the supervisor, and granted as what it was at that moment; one that can't be
-//! reached is not granted, which is the safe side. The way of opening beneath a directory is that of
-//! `openat2`'s `RESOLVE_BENEATH`: a link that leads out makes the path unreachable.
+//! reached is not granted, which is the safe side. No symlink is followed (`symlinks`): one that a skill
+//! could have made is an error.
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::Path;
 
 use landlock::{
     ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, PathBeneath,
     Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, Scope,
 };
-use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, open};
-use rustix::io::Errno;
 
+use super::super::symlinks::{Opened, Opener};
 use super::super::sys;
-use super::openat2::openat2;
 use super::{Access, Confinement, Grant, Layer, Layers, Network};
 
 /// The version of Landlock here; 0 where there is none, or it is switched off.
@@ -43,85 +40,52 @@ pub(super) fn layers(abi: i32) -> Layers {
     layers
 }
 
-/// What a granted path led to when rules were made; none where it could not be reached, and for what belongs
-/// to the system.
-pub(super) type Footing = Option<File>;
-
-/// A file that is held open, so that its number is nobody else's.
-pub(super) struct File {
-    held: OwnedFd,
-    id: (u64, u64),
-    is_directory: bool,
-}
-
-impl File {
-    fn look(held: OwnedFd) -> io::Result<Self> {
-        let stat = fstat(&held)?;
-        Ok(Self {
-            held,
-            id: (stat.st_dev, stat.st_ino),
-            is_directory: FileType::from_raw_mode(stat.st_mode) == FileType::Directory,
-        })
-    }
-}
+/// Device and inode of the file that a granted path led to when rules were made; `None` if there was none, and for
+/// what belongs to the system. The rules hold the file, so its number is nobody else's as long as they exist.
+pub(super) type Target = Option<(u64, u64)>;
 
 /// Makes the rules of `confinement` for a kernel of version `abi`, which is not 0. With them comes what
-/// each grant stands on.
-pub(super) fn rules(confinement: &Confinement, abi: i32) -> io::Result<(OwnedFd, Vec<Footing>)> {
+/// each grant led to.
+pub(super) fn rules(
+    confinement: &Confinement,
+    abi: i32,
+    opener: &mut Opener,
+) -> io::Result<(OwnedFd, Vec<Target>)> {
     let abi = ABI::from(abi);
     let mut ruleset = handled(confinement, abi)
         .and_then(Ruleset::create)
         .map_err(other)?;
-    let mut footings = Vec::with_capacity(confinement.grants.len());
+    let mut targets = Vec::with_capacity(confinement.grants.len());
     for grant in &confinement.grants {
-        let footing = reach(grant)?.map(File::look).transpose()?;
-        if let Some(file) = &footing {
+        let file = open_granted(grant, opener)?;
+        if let Some(file) = &file {
             ruleset = grant_file(ruleset, file, grant.access, abi)?;
         }
-        // Not kept open for longer than needed: there are many of them.
-        footings.push(footing.filter(|_| !grant.of_system));
+        let replaceable = file.filter(|_| !grant.of_system);
+        targets.push(replaceable.map(|file| file.id()));
     }
     let ruleset = grant_ports(ruleset, &confinement.network, abi).map_err(other)?;
     let rules = Option::<OwnedFd>::from(ruleset);
     let rules = rules.ok_or_else(|| io::Error::from_raw_os_error(libc::ENOSYS))?;
-    Ok((rules, footings))
+    Ok((rules, targets))
 }
 
 /// True if the granted path still leads to what it led to.
-pub(super) fn stands(grant: &Grant, footing: &Footing) -> bool {
-    match (found(grant), footing) {
-        (Ok(None), None) => true,
-        (Ok(Some(now)), Some(then)) => now == then.id,
-        _ => false,
-    }
+pub(super) fn is_unchanged(grant: &Grant, target: Target, opener: &mut Opener) -> bool {
+    open_granted(grant, opener).is_ok_and(|file| file.map(|file| file.id()) == target)
 }
 
-/// The number of the file that a granted path leads to. `None` as for [`reach`].
-fn found(grant: &Grant) -> io::Result<Option<(u64, u64)>> {
-    if grant.beneath.is_some() {
-        let file = reach(grant)?.map(File::look).transpose()?;
-        return Ok(file.map(|file| file.id));
+/// Opens a granted path. `None` if it does not exist, or this user can't reach it.
+fn open_granted(grant: &Grant, opener: &mut Opener) -> io::Result<Option<Opened>> {
+    let error = match opener.open(&grant.path) {
+        Ok(file) => return Ok(Some(file)),
+        Err(error) => error.errno(),
+    };
+    match error {
+        libc::ENOENT | libc::ENOTDIR | libc::EACCES | libc::ENAMETOOLONG => Ok(None),
+        libc::ELOOP if grant.of_system => Ok(None),
+        errno => Err(io::Error::from_raw_os_error(errno)),
     }
-    // One call instead of three. That it must not lead through magic links counts where rules are made: they
-    // hold the file itself.
-    match rustix::fs::stat(&grant.path) {
-        Ok(stat) => Ok(Some((stat.st_dev, stat.st_ino))),
-        Err(errno) if is_not_there(errno) => Ok(None),
-        Err(errno) => Err(errno.into()),
-    }
-}
-
-/// True where a path leads nowhere, or not where it may.
-fn is_not_there(errno: Errno) -> bool {
-    matches!(
-        errno,
-        Errno::NOENT
-            | Errno::NOTDIR
-            | Errno::ACCESS
-            | Errno::LOOP
-            | Errno::XDEV
-            | Errno::NAMETOOLONG
-    )
 }
 
 /// Everything that is denied unless granted.
@@ -141,47 +105,17 @@ fn handled(confinement: &Confinement, abi: ABI) -> Result<Ruleset, RulesetError>
 
 fn grant_file(
     ruleset: RulesetCreated,
-    file: &File,
+    file: &Opened,
     access: Access,
     abi: ABI,
 ) -> io::Result<RulesetCreated> {
     let mut rights = rights(access, abi);
-    if !file.is_directory {
+    if !file.is_directory() {
         rights &= AccessFs::from_file(abi);
     }
     ruleset
-        .add_rule(PathBeneath::new(&file.held, rights))
+        .add_rule(PathBeneath::new(&*file.fd, rights))
         .map_err(other)
-}
-
-/// Opens a granted path. `None` if it does not exist, or is not where it should be.
-fn reach(grant: &Grant) -> io::Result<Option<OwnedFd>> {
-    let flags = OFlags::PATH | OFlags::CLOEXEC;
-    let opened = match &grant.beneath {
-        None => openat2(CWD, &grant.path, flags, ResolveFlags::NO_MAGICLINKS).or_else(|errno| {
-            match errno {
-                // Older than Landlock's own demands, or hidden by a filter.
-                Errno::NOSYS | Errno::PERM => open(&grant.path, flags, Mode::empty()),
-                _ => Err(errno),
-            }
-        }),
-        Some(base) => beneath(base, &grant.path, flags),
-    };
-    match opened {
-        Ok(fd) => Ok(Some(fd)),
-        Err(errno) if is_not_there(errno) => Ok(None),
-        Err(errno) => Err(errno.into()),
-    }
-}
-
-fn beneath(base: &Path, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
-    let rest = path.strip_prefix(base).map_err(|_| Errno::XDEV)?;
-    let base = open(base, flags | OFlags::DIRECTORY, Mode::empty())?;
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-    if rest.as_os_str().is_empty() {
-        return Ok(base);
-    }
-    openat2(base, rest, flags, resolve)
 }
 
 fn rights(access: Access, abi: ABI) -> BitFlags<AccessFs> {

@@ -40,7 +40,6 @@ mod frame;
 mod grants;
 mod landlock;
 mod layer;
-mod openat2;
 mod probe;
 mod rules;
 mod seccomp;
@@ -79,15 +78,13 @@ pub enum Strictness {
 /// Access to a file, or to a directory and everything below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
-    /// Absolute path. What does not exist is not granted, without a word.
+    /// Canonical path, as of before the first step. What does not exist is not granted, without a word; a symlink
+    /// on it fails the start.
     pub path: PathBuf,
     /// What may be done.
     pub access: Access,
-    /// The path must be inside of this directory also after all links on the way have been followed,
-    /// else it is not granted. For paths that another skill may have replaced by a link.
-    pub beneath: Option<PathBuf>,
     /// The path belongs to the system: nothing that a skill does replaces what is there. Rules that are
-    /// used for several steps need not look at it each time.
+    /// used for several steps need not look at it each time, and an update that puts a symlink there fails no step.
     pub of_system: bool,
 }
 
@@ -123,22 +120,12 @@ pub enum Network {
 }
 
 impl Grant {
-    /// A grant for a path that no skill can have made.
+    /// A grant for a canonical path.
     pub fn new(path: impl Into<PathBuf>, access: Access) -> Self {
-        let (path, beneath) = (path.into(), None);
         Self {
-            path,
+            path: path.into(),
             access,
-            beneath,
             of_system: false,
-        }
-    }
-
-    /// A grant for a path of the system.
-    fn of_system(path: impl Into<PathBuf>, access: Access) -> Self {
-        Self {
-            of_system: true,
-            ..Self::new(path, access)
         }
     }
 }

@@ -1,24 +1,24 @@
 //! Rules that serve for several starts.
 //!
 //! Invariant: rules are used again only for the very same confinement, and only while they are what they
-//! would be if they were made now: each path that a skill could have replaced is reached anew and must lead
-//! to the same file. What stands in the system's own places (`Grant::of_system`) is replaced by updates
+//! would be if they were made now: each path that a skill could have replaced is opened anew, past no symlink, and
+//! must lead to the same file. What is in the system's own places (`Grant::of_system`) is replaced by updates
 //! at most, so rules are made anew after a second ([`SYSTEM_AGAIN`]) and not looked at before. Making
-//! them takes some 250 system calls, which was a third of a step; a domain that a child enters copies
-//! them, so no child can change them.
+//! them takes more than a hundred system calls; a domain that a child enters copies them, so no child can change them.
 
 use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
+use super::super::symlinks::Opener;
 use super::frame::unseal;
-use super::landlock::{self, Footing};
+use super::landlock::{self, Target};
 use super::{Grant, Layers, Network, Strictness};
 
 /// How old what is known of the system's places may be.
 const SYSTEM_AGAIN: Duration = Duration::from_secs(1);
 
-/// Steps of a run alternate between a few skills; each page holds a handful of open files.
+/// Steps of a run alternate between a few skills.
 const PAGES: usize = 8;
 
 /// Rules by their confinements, those that were used last at the end.
@@ -32,7 +32,7 @@ pub(super) struct Page {
     sealed: Vec<u8>,
     made: Instant,
     /// What a skill could have replaced.
-    footings: Vec<(Grant, Footing)>,
+    replaceable: Vec<(Grant, Target)>,
     /// None on a kernel without Landlock.
     pub(super) rules: Option<OwnedFd>,
     pub(super) network: Network,
@@ -49,12 +49,12 @@ impl RuleBook {
     }
 
     /// The page of a sealed confinement.
-    pub(super) fn open(&mut self, sealed: &[u8]) -> io::Result<&Page> {
+    pub(super) fn open(&mut self, sealed: &[u8], opener: &mut Opener) -> io::Result<&Page> {
         let known = self.pages.iter().position(|page| page.sealed == sealed);
         let known = known.map(|at| self.pages.remove(at));
-        let page = match known.filter(Page::holds) {
+        let page = match known.filter(|page| page.is_valid(opener)) {
             Some(page) => page,
-            None => self.write(sealed)?,
+            None => self.write(sealed, opener)?,
         };
         if self.pages.len() == PAGES {
             self.pages.remove(0);
@@ -65,11 +65,11 @@ impl RuleBook {
     }
 
     /// Writes a page. Where few files may be open, the ones that others hold are given up for it.
-    fn write(&mut self, sealed: &[u8]) -> io::Result<Page> {
-        match Page::write(sealed, self.abi) {
+    fn write(&mut self, sealed: &[u8], opener: &mut Opener) -> io::Result<Page> {
+        match Page::write(sealed, self.abi, opener) {
             Err(error) if error.raw_os_error() == Some(libc::EMFILE) && !self.pages.is_empty() => {
                 self.pages.clear();
-                Page::write(sealed, self.abi)
+                Page::write(sealed, self.abi, opener)
             }
             outcome => outcome,
         }
@@ -77,20 +77,21 @@ impl RuleBook {
 }
 
 impl Page {
-    fn write(sealed: &[u8], abi: i32) -> io::Result<Self> {
+    fn write(sealed: &[u8], abi: i32, opener: &mut Opener) -> io::Result<Self> {
         let confinement = unseal(sealed)?;
         // Before anything is looked at, so that the age is never understated.
         let made = Instant::now();
-        let (rules, footings) = match abi {
+        let (rules, targets) = match abi {
             0 => (None, Vec::new()),
-            abi => landlock::rules(&confinement, abi).map(|(rules, on)| (Some(rules), on))?,
+            abi => landlock::rules(&confinement, abi, opener)
+                .map(|(rules, targets)| (Some(rules), targets))?,
         };
         let (required, wanted) = (confinement.required(), confinement.wanted());
-        let footings = confinement.grants.into_iter().zip(footings);
+        let grants = confinement.grants.into_iter().zip(targets);
         Ok(Self {
             sealed: sealed.to_owned(),
             made,
-            footings: footings.filter(|(grant, _)| !grant.of_system).collect(),
+            replaceable: grants.filter(|(grant, _)| !grant.of_system).collect(),
             rules,
             network: confinement.network,
             strictness: confinement.strictness,
@@ -99,12 +100,12 @@ impl Page {
         })
     }
 
-    fn holds(&self) -> bool {
+    fn is_valid(&self, opener: &mut Opener) -> bool {
         self.made.elapsed() < SYSTEM_AGAIN
             && self
-                .footings
+                .replaceable
                 .iter()
-                .all(|(grant, footing)| landlock::stands(grant, footing))
+                .all(|(grant, target)| landlock::is_unchanged(grant, *target, opener))
     }
 }
 
@@ -119,7 +120,7 @@ mod tests {
     /// True if opening the page of `sealed` made it anew.
     fn is_made_anew(book: &mut RuleBook, sealed: &[u8]) -> bool {
         let before = book.pages.last().map(|page| page.made);
-        let page = book.open(sealed).unwrap();
+        let page = book.open(sealed, &mut Opener::default()).unwrap();
         Some(page.made) != before
     }
 
@@ -135,11 +136,15 @@ mod tests {
             return crate::process::tests::skip("there is no Landlock");
         };
         let temp = tempfile::tempdir().unwrap();
-        let dir = |name: &str| temp.path().join(name);
+        let real = temp.path().canonicalize().unwrap();
+        let dir = |name: &str| real.join(name);
         fs::create_dir(dir("mine")).unwrap();
         let confinement = Confinement {
             grants: vec![
-                Grant::of_system("/usr", Access::ReadExec),
+                Grant {
+                    of_system: true,
+                    ..Grant::new("/usr", Access::ReadExec)
+                },
                 Grant::new(dir("mine"), Access::ReadWrite),
                 Grant::new(dir("later"), Access::Read),
             ],
@@ -157,11 +162,13 @@ mod tests {
         assert!(!is_made_anew(book, &sealed));
         fs::create_dir(dir("later")).unwrap();
         assert!(is_made_anew(book, &sealed));
-        fs::remove_dir(dir("mine")).unwrap();
-        std::os::unix::fs::symlink(dir("later"), dir("mine")).unwrap();
-        assert!(is_made_anew(book, &sealed));
         book.pages[0].made -= SYSTEM_AGAIN;
         assert!(is_made_anew(book, &sealed));
+        // Not even a symlink to the same directory.
+        fs::rename(dir("mine"), dir("moved")).unwrap();
+        std::os::unix::fs::symlink(dir("moved"), dir("mine")).unwrap();
+        let refused = book.open(&sealed, &mut Opener::default()).map(drop);
+        assert_eq!(refused.unwrap_err().raw_os_error(), Some(libc::ELOOP));
     }
 
     #[test]
@@ -176,7 +183,7 @@ mod tests {
             .collect();
         let book = &mut RuleBook::new(landlock::abi());
         for name in &names {
-            book.open(name).unwrap();
+            book.open(name, &mut Opener::default()).unwrap();
         }
         assert_eq!(book.pages.len(), PAGES);
         assert!(book.pages.iter().all(|page| page.sealed != names[0]));

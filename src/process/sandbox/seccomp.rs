@@ -21,7 +21,6 @@ use seccompiler::{
 };
 
 use super::Network;
-use super::openat2;
 
 #[cfg(target_arch = "x86_64")]
 const ARCH: (TargetArch, u32) = (TargetArch::x86_64, 0xC000_003E);
@@ -133,11 +132,11 @@ const DENIED: &[c_long] = &[
 /// - `setxattr`: extended attributes by path, which Landlock does not check either. `cp -a`, `install` and
 ///   `tar` set the access list of each file that they make. They set its mode instead if the file system
 ///   has no such attributes, and fail on any other error.
-///
-/// `openat2` fails with ENOSYS for skills only ([`openat2`]): its mode is behind a pointer. No libc calls it
-/// by itself; gnulib (tar, coreutils), cap-std, libpathrs and systemd resolve the path with `openat` instead.
+/// - `openat2`: its mode is behind a pointer. No libc calls it by itself; gnulib (tar, coreutils), cap-std,
+///   libpathrs and systemd resolve the path with `openat` instead.
 const UNSUPPORTED: &[(c_long, i32)] = &[
     (libc::SYS_clone3, libc::ENOSYS),
+    (libc::SYS_openat2, libc::ENOSYS),
     #[cfg(target_arch = "x86_64")]
     (libc::SYS_inotify_init, libc::ENOSYS),
     (libc::SYS_inotify_init1, libc::ENOSYS),
@@ -440,18 +439,6 @@ fn prologue() -> BpfProgram {
     for (number, errno) in UNSUPPORTED {
         program.extend([jump(libc::BPF_JEQ, narrow(*number), 0, 1), fail(*errno)]);
     }
-    // The words of the key, in the order in which both architectures have them in memory.
-    let words = openat2::key().map(|half| [half & 0xFFFF_FFFF, half >> 32]);
-    let mut for_openat2 = Vec::new();
-    for (offset, word) in (OFFSET_FIFTH..).step_by(4).zip(words.into_iter().flatten()) {
-        let word = u32::try_from(word).unwrap_or_default();
-        let compare = jump(libc::BPF_JEQ, word, 1, 0);
-        for_openat2.extend([load(offset), compare, fail(libc::ENOSYS)]);
-    }
-    for_openat2.push(answer(libc::SECCOMP_RET_ALLOW));
-    let length = u8::try_from(for_openat2.len()).unwrap_or_default();
-    program.push(jump(libc::BPF_JEQ, narrow(libc::SYS_openat2), 0, length));
-    program.extend(for_openat2);
     program
 }
 
@@ -463,7 +450,6 @@ fn narrow(number: c_long) -> u32 {
 /// `struct seccomp_data`.
 const OFFSET_NUMBER: u32 = 0;
 const OFFSET_ARCH: u32 = 4;
-const OFFSET_FIFTH: u32 = 16 + 4 * 8;
 
 fn load(offset: u32) -> sock_filter {
     statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, offset)

@@ -21,6 +21,7 @@ use rustix::thread::no_new_privs;
 
 use super::super::census;
 use super::super::limits::Limits;
+use super::super::symlinks::Opener;
 use super::super::sys::{self, Forked};
 use super::{
     Access, Confinement, Grant, Layer, Network, Strictness, Workshop, landlock, seal, seccomp,
@@ -103,7 +104,7 @@ fn try_confined(
     let mut sealed = Vec::new();
     seal(&mut sealed, &confinement);
     let mut workshop = Workshop::without_filter();
-    let suit = workshop.prepare(Some(&sealed), &Limits::NONE)?;
+    let suit = workshop.prepare(Some(&sealed), &Limits::NONE, &mut Opener::default())?;
     let armor = suit.armor(None);
     if !armor.put_on() {
         return Err(io::Error::last_os_error());

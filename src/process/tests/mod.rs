@@ -18,7 +18,7 @@ mod suspension;
 
 use std::fs;
 use std::io::{Read, Seek, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::thread::sleep;
@@ -152,8 +152,12 @@ pub(super) fn script(text: &str) -> ProcessSpec {
 /// A program as a specification.
 pub(super) fn program(path: &str, argv: &[&str]) -> ProcessSpec {
     let path_variable = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
+    let path = PathBuf::from(path);
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let name = path.file_name().unwrap_or_default();
     ProcessSpec {
-        program: PathBuf::from(path),
+        program: path.parent().map(real).unwrap_or_default().join(name),
+        target: real(&path),
         argv: argv.iter().map(Into::into).collect(),
         env: vec![("PATH".into(), path_variable.into())],
         cwd: PathBuf::from("/"),

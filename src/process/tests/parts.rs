@@ -160,6 +160,9 @@ fn a_nul_is_refused_before_anything_starts() {
     );
     assert_eq!(
         error.to_string(),
-        "can't start `/bin/true`: an argument, a variable or a path contains a NUL byte"
+        format!(
+            "can't start `{}`: an argument, a variable or a path contains a NUL byte",
+            spec.program.display()
+        )
     );
 }

@@ -66,8 +66,9 @@ isolated! {
             }
             let mut spec = script("true");
             spec.cwd = "/no/such/directory".into();
+            let shell = spec.program.display().to_string();
             let error = simply(launcher, spec).await.unwrap_err();
-            assert_eq!(error.to_string(), "can't start `/bin/sh`: can't enter the working directory `/no/such/directory`: no such file or directory");
+            assert_eq!(error.to_string(), format!("can't start `{shell}`: can't enter the working directory `/no/such/directory`: no such file or directory"));
             let mut spec = script("true");
             spec.argv.push("x".repeat(200_000).into());
             let error = simply(launcher, spec).await.unwrap_err();

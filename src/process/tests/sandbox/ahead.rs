@@ -4,8 +4,8 @@ use super::*;
 
 /// The supervisor of a step that says so.
 async fn supervisor(launcher: &Launcher, mut spec: ProcessSpec) -> String {
-    spec.program = "/bin/sh".into();
-    spec.argv = ["sh", "-c", "echo $PPID"].map(Into::into).to_vec();
+    let shell = script("echo $PPID");
+    (spec.program, spec.target, spec.argv) = (shell.program, shell.target, shell.argv);
     said(&simply(launcher, spec).await.unwrap())
 }
 

@@ -156,6 +156,7 @@ isolated! {
 isolated! {
     fn older_landlock_is_used_as_far_as_it_goes() {
         use crate::process::sandbox::{Workshop, seal};
+        use crate::process::symlinks::Opener;
         let Some(arena) = Arena::new() else { return };
         let confinement = |network| Confinement { strictness: Strictness::BestEffort, ..arena.confinement(network) };
         let probed = sys::landlock_abi().unwrap_or(0);
@@ -166,11 +167,11 @@ isolated! {
                 seal(&mut out, confinement);
                 out
             };
-            let full = workshop.prepare(Some(&sealed(&confinement(Network::Full))), &Limits::NONE);
+            let full = workshop.prepare(Some(&sealed(&confinement(Network::Full))), &Limits::NONE, &mut Opener::default());
             assert!(full.is_ok(), "{abi}");
             let tcp = Network::Some { tcp: vec![443], dns: true };
             let strict = Confinement { strictness: Strictness::Require, ..confinement(tcp) };
-            let outcome = workshop.prepare(Some(&sealed(&strict)), &Limits::NONE).map(drop);
+            let outcome = workshop.prepare(Some(&sealed(&strict)), &Limits::NONE, &mut Opener::default()).map(drop);
             assert_eq!(outcome.is_ok(), abi >= 4, "{abi}: {outcome:?}");
         }
     }

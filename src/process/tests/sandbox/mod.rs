@@ -99,10 +99,7 @@ impl Arena {
             home: Some(&home),
         };
         let mut grants = default_grants(&ground, &network).grants;
-        grants.push(Grant {
-            beneath: Some(workspace.clone()),
-            ..Grant::new(workspace.join("out"), Access::ReadWrite)
-        });
+        grants.push(Grant::new(workspace.join("out"), Access::ReadWrite));
         Confinement {
             grants,
             network,

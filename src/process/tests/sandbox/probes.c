@@ -105,8 +105,6 @@ static int opened(const char *how, const char *path, int mode) {
         return syscall(SYS_openat, AT_FDCWD, path, 1ul << 40 | O_CREAT | O_RDWR, 1ul << 40 | mode);
     if (!strcmp(how, "tmpfile")) return syscall(SYS_openat, AT_FDCWD, path, O_TMPFILE | O_RDWR, mode);
     if (!strcmp(how, "openat2")) return syscall(SYS_openat2, AT_FDCWD, path, how2, sizeof how2);
-    if (!strcmp(how, "openat2-key"))
-        return syscall(SYS_openat2, AT_FDCWD, path, how2, sizeof how2, -1ul, -1ul);
     /* Without a flag that creates, the mode is what happens to be in the register. */
     if (!strcmp(how, "existing")) return syscall(SYS_openat, AT_FDCWD, path, O_RDONLY, mode);
     return -1;

@@ -106,34 +106,88 @@ isolated! {
 }
 
 isolated! {
-    fn a_replaced_directory_is_not_granted() {
+    fn a_path_that_became_a_link_starts_nothing() {
         let Some(arena) = Arena::new() else { return };
         room(async |launcher| {
             if !is_enforceable(launcher, &arena.confinement(Network::None)).await {
                 return;
             }
-            // An earlier skill has put a link where a later one may write.
-            let out = arena.path("workspace/out");
-            fs::remove_dir_all(&out).unwrap();
-            std::os::unix::fs::symlink(arena.path("outside"), &out).unwrap();
-            let exit = simply(launcher, arena.probe(&["create", &arena.text("workspace/out/new")], Network::None)).await.unwrap();
-            assert!(said(&exit).starts_with("denied: "), "{exit:?}");
-            // One that stays inside is fine.
-            fs::remove_file(&out).unwrap();
-            fs::create_dir(arena.path("workspace/real")).unwrap();
-            std::os::unix::fs::symlink("real", &out).unwrap();
-            let exit = simply(launcher, arena.probe(&["create", &arena.text("workspace/out/new")], Network::None)).await.unwrap();
-            assert_eq!(said(&exit), "out");
+            let create = || {
+                fs::remove_file(arena.path("workspace/out/new")).ok();
+                arena.probe(&["create", &arena.text("workspace/out/new")], Network::None)
+            };
+            assert_eq!(said_of(launcher, create()).await, "out");
+            // Where it leads does not matter, nor which path it is: a granted one, the working directory, the skill's
+            // or the scratch directory, one above them, or the program.
+            for (path, target) in [
+                ("workspace/out", "outside"),
+                ("workspace/out", "workspace/out.real"),
+                ("workspace/out", "nowhere"),
+                ("workspace", "workspace.real"),
+                ("skill", "skill.real"),
+                ("scratch", "outside"),
+                ("skill/probe", "outside/program"),
+                ("skill/probe", "skill/probe.real"),
+            ] {
+                let path = arena.path(path);
+                let real = path.with_extension("real");
+                let proven = create();
+                fs::rename(&path, &real).unwrap();
+                std::os::unix::fs::symlink(arena.path(target), &path).unwrap();
+                let error = simply(launcher, proven).await.unwrap_err();
+                let said = error.to_string();
+                let expected = format!("`{}` became a link", path.display());
+                assert!(said.starts_with(&expected), "{said}");
+                assert!(matches!(error, ProcessError::BecameLink { link, .. } if link == path));
+                fs::remove_file(&path).unwrap();
+                fs::rename(&real, &path).unwrap();
+                // The same supervisor serves once the link is gone.
+                assert_eq!(said_of(launcher, create()).await, "out");
+            }
+            assert!(!arena.path("outside/new").exists());
+            // Without a confinement, the program and the working directory are still those that were proven.
+            let mut open = create();
+            open.confinement = None;
+            fs::rename(arena.path("workspace"), arena.path("workspace.real")).unwrap();
+            std::os::unix::fs::symlink("outside", arena.path("workspace")).unwrap();
+            let error = simply(launcher, open).await.unwrap_err();
+            assert!(matches!(error, ProcessError::BecameLink { .. }), "{error}");
         });
     }
 }
 
+isolated! {
+    fn a_program_keeps_its_name_and_leads_to_the_proven_file() {
+        room(async |launcher| {
+            let directory = tempfile::tempdir().unwrap();
+            let real = directory.path().canonicalize().unwrap();
+            let name = real.join("called so");
+            let target = real.join("program");
+            fs::write(&target, "#!/bin/sh\necho \"$0\"\n").unwrap();
+            fs::write(real.join("other"), "#!/bin/sh\necho other\n").unwrap();
+            mode(&target, 0o755);
+            mode(&real.join("other"), 0o755);
+            std::os::unix::fs::symlink("program", &name).unwrap();
+            let spec = program(name.to_str().unwrap(), &["x"]);
+            assert_eq!((&spec.program, &spec.target), (&name, &target));
+            assert_eq!(said_of(launcher, spec.clone()).await, name.to_str().unwrap());
+            fs::remove_file(&name).unwrap();
+            std::os::unix::fs::symlink("other", &name).unwrap();
+            let error = simply(launcher, spec).await.unwrap_err();
+            let ending = "it leads to another file than when the plan was proven";
+            assert!(error.to_string().ends_with(ending), "{error}");
+        });
+    }
+}
+
+async fn said_of(launcher: &Launcher, spec: ProcessSpec) -> String {
+    said(&simply(launcher, spec).await.unwrap())
+}
+
 #[test]
 fn the_home_directory_is_no_workspace() {
-    let root = tempfile::tempdir().unwrap();
-    let home = root.path().join("home");
-    fs::create_dir_all(home.join("project")).unwrap();
-    std::os::unix::fs::symlink(&home, root.path().join("link")).unwrap();
+    let root = Path::new("/base");
+    let home = root.join("home");
     let withheld = |workspace: &Path| {
         let ground = Ground {
             skill_dir: Path::new("/skill"),
@@ -148,8 +202,7 @@ fn the_home_directory_is_no_workspace() {
     };
     assert!(withheld(Path::new("/")));
     assert!(withheld(&home));
-    assert!(withheld(root.path()));
-    assert!(withheld(&root.path().join("link")));
+    assert!(withheld(root));
     assert!(!withheld(&home.join("project")));
-    assert!(!withheld(&root.path().join("elsewhere")));
+    assert!(!withheld(&root.join("elsewhere")));
 }
