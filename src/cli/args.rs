@@ -5,6 +5,7 @@
 
 mod flow;
 mod policy;
+mod secrets;
 mod state;
 
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ pub(super) use self::policy::{
     ApprovalArgs, PolicyArgs, PolicyCheckArgs, PolicyCommand, PolicySchemaArgs, PolicyTestArgs,
     StepApproval,
 };
+pub(super) use self::secrets::SecretArgs;
 pub(super) use self::state::{
     BreakerChoice, CircuitsArgs, CircuitsCommand, LogsArgs, MemoryArgs, PruneArgs, RecordFormat,
     RunsArgs, RunsCommand, StateArgs, VerifyArgs,
@@ -106,7 +108,7 @@ pub enum Command {
     /// Prove a plan and run it
     Run(Box<RunArgs>),
     /// Say everything that is wrong with a plan, and run nothing
-    Validate(ValidateArgs),
+    Validate(Box<ValidateArgs>),
     /// Draw which step of a plan waits for which
     Graph(GraphArgs),
     /// List, show, check, make and try skills
@@ -196,6 +198,9 @@ pub struct RunArgs {
     /// What skills may touch and consume.
     #[command(flatten)]
     pub sandbox: SandboxArgs,
+    /// What skills get and nobody may see.
+    #[command(flatten)]
+    pub secrets: SecretArgs,
     /// What may be called at all.
     #[command(flatten)]
     pub policy: PolicyArgs,
@@ -224,6 +229,7 @@ Examples:
   obs run plan.yaml --print report.markdown > report.md
   obs run plan.yaml --timeout 5m --step-timeout 30s --keep-going
   obs run plan.yaml --set count=3             give the plan's input `count`
+  obs run plan.yaml --secret API_TOKEN=file:$HOME/.config/token
   obs run plan.yaml --policy ci.cedar         run it where the policies permit every step
   obs run plan.yaml --allow 'core/*' --max-risk info
   obs run plan.yaml --approve deploy=push     approve in advance that the step `deploy` calls `push`
@@ -455,6 +461,9 @@ pub struct ValidateArgs {
     /// What the plans' inputs would be; those that are not given are not known yet.
     #[command(flatten)]
     pub inputs: InputArgs,
+    /// What skills would get and nobody may see.
+    #[command(flatten)]
+    pub secrets: SecretArgs,
     /// The largest plan that is read, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MAX_BYTES)]
     pub max_plan_size: u64,
@@ -605,6 +614,9 @@ pub struct SkillRunArgs {
     /// What is approved in advance.
     #[command(flatten)]
     pub approval: ApprovalArgs,
+    /// What it gets and nobody may see.
+    #[command(flatten)]
+    pub secrets: SecretArgs,
     /// How long it may take.
     #[command(flatten)]
     pub time: TimeArgs,

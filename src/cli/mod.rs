@@ -26,6 +26,7 @@ mod resume;
 mod roots;
 mod run;
 mod runs;
+mod secrets;
 mod skills;
 mod state;
 mod validate;

@@ -10,13 +10,13 @@ use super::execution::{Execution, start_zygote};
 use super::memory::{self, Memory};
 use super::printer::{Printer, Verbosity};
 use super::problems::{self, Finding};
-use super::{Outcome, confine, dry_run, exit_code, inputs, policy, resume, roots};
+use super::{Outcome, confine, dry_run, exit_code, inputs, policy, resume, roots, secrets};
 use crate::plan::{self, LoadedPlan, Source, SourceError};
 use crate::policy::CedarGate;
 use crate::process::give_back_memory;
 use crate::report::{Format, JsonDocument, ReportOptions, write_json_document};
 use crate::runtime::prove::{self, Question};
-use crate::runtime::{Approver, BaseEnvironment, ProvenPlan};
+use crate::runtime::{Approver, ProvenPlan};
 use crate::skill::{LoadProblem, Skill};
 use crate::store::Base;
 
@@ -28,7 +28,7 @@ pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> Outco
     // A rehearsal starts nothing.
     let zygote = (!args.dry_run).then(|| start_zygote(&args.sandbox));
     let zygote = zygote.transpose()?;
-    let environment = BaseEnvironment::of_this_process();
+    let environment = secrets::environment(&args.secrets, printer)?;
     let workspace = roots::workspace(args.place.workspace.as_deref())?;
     let mut loaded = match Source::read(&args.plan, args.max_plan_size) {
         Ok(source) => plan::load(source),
@@ -63,6 +63,7 @@ pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> Outco
         return Ok(refuse(&loaded, &[], args, printer));
     }
     say_warnings(&loaded, printer);
+    secrets::warn(&args.secrets, &proof.skills, &sandbox, &workspace, printer);
     check_names(args, &plan, printer)?;
     let Some(zygote) = zygote else {
         let subject = subject(&plan, &proof.skills, &loaded, &workspace, args);

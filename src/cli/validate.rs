@@ -6,7 +6,7 @@ use super::args::{ProblemFormat, StateArgs, ValidateArgs};
 use super::error::CommandError;
 use super::printer::{Printer, Verbosity};
 use super::problems::{self, Finding};
-use super::{Outcome, confine, exit_code, inputs, policy, roots};
+use super::{Outcome, confine, exit_code, inputs, policy, roots, secrets};
 use crate::model::{Escaped, Severity};
 use crate::plan::{self, LoadedPlan, Source, SourceError};
 use crate::runtime::prove::{self, Proof, Question, TimeFlags};
@@ -25,7 +25,7 @@ enum Checked {
 pub(super) fn validate(args: &ValidateArgs, state: &StateArgs, printer: &Printer) -> Outcome {
     let own_files = state.own_files(None, None);
     let workspace = roots::workspace(args.workspace.as_deref())?;
-    let environment = BaseEnvironment::of_this_process();
+    let environment = secrets::environment(&args.secrets, printer)?;
     let checked: Vec<Checked> = args
         .plans
         .iter()

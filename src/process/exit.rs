@@ -42,7 +42,7 @@ pub struct ProcessSpec {
     pub limits: Limits,
     /// The directories that [`Limits::disk`] is about: absolute paths.
     pub written: Vec<PathBuf>,
-    /// Values that are taken out of all that it writes.
+    /// Values that are taken out of what it writes to standard error. Its output and its events come raw.
     pub secrets: Secrets,
 }
 

@@ -68,7 +68,7 @@ pub use limits::{Limit, LimitBreach, Limits};
 pub use own_memory::give_back_memory;
 pub use own_signals::ignore_file_size_signal;
 pub use readiness::WatchedFile;
-pub use redact::Secrets;
+pub use redact::{MASK, MIN_SECRET_CHARS, Secrets, is_maskable};
 pub use sandbox::{
     Access, Applied, Confinement, DefaultGrants, Enforceable, Grant, Ground, Layer, LayerStatus,
     Layers, Network, Strictness, default_grants,

@@ -48,7 +48,7 @@ pub(super) struct Streams {
     pub(super) output: Output,
     pub(super) errors: HeadTail,
     pub(super) lines: EventLines,
-    redactors: Redactors,
+    redactor: Redactor,
     chunk: Vec<u8>,
 }
 
@@ -92,7 +92,7 @@ impl Streams {
             output: Output::new(cap),
             errors: HeadTail::default(),
             lines: EventLines::default(),
-            redactors: Redactors::new(secrets),
+            redactor: Redactor::new(secrets.clone()),
             chunk: Vec::with_capacity(FIRST_CHUNK),
         };
         if streams.stdin.is_some() {
@@ -154,24 +154,9 @@ impl Streams {
         fits
     }
 
-    /// Keeps what a stream gave, without the secrets in it.
+    /// Keeps what a stream gave. Standard error is shown as it comes, so its secrets are taken out here. Output and
+    /// events are read as JSON first: only what they say, and not how they write it, is masked.
     fn keep(
-        &mut self,
-        stream: Stream,
-        bytes: &[u8],
-        on_event: &mut impl FnMut(ProcessEvent<'_>),
-    ) -> Fits {
-        let seen = self
-            .redactors
-            .of(stream)
-            .map(|redactor| redactor.feed(bytes).into_owned());
-        match seen {
-            Some(seen) => self.keep_seen(stream, &seen, on_event),
-            None => self.keep_seen(stream, bytes, on_event),
-        }
-    }
-
-    fn keep_seen(
         &mut self,
         stream: Stream,
         bytes: &[u8],
@@ -190,8 +175,9 @@ impl Streams {
                 fits
             }
             Stream::Stderr => {
-                self.errors.push(bytes);
-                on_event(ProcessEvent::Stderr(bytes));
+                let seen = self.redactor.feed(bytes);
+                self.errors.push(&seen);
+                on_event(ProcessEvent::Stderr(&seen));
                 Fits::Whole
             }
             Stream::Events => {
@@ -232,38 +218,12 @@ impl Streams {
             }
         }
         self.chunk = chunk;
-        for stream in [Stream::Stdout, Stream::Stderr, Stream::Events] {
-            let held = self
-                .redactors
-                .of(stream)
-                .map(Redactor::flush)
-                .unwrap_or_default();
-            if !held.is_empty() && self.keep_seen(stream, &held, on_event) == Fits::OverCap {
-                fits = Fits::OverCap;
-            }
+        let held = self.redactor.flush(false);
+        if !held.is_empty() {
+            self.errors.push(&held);
+            on_event(ProcessEvent::Stderr(&held));
         }
         fits
-    }
-}
-
-/// One redactor for each stream; none where there is nothing to hide.
-#[derive(Debug)]
-struct Redactors(Option<[Redactor; 3]>);
-
-impl Redactors {
-    fn new(secrets: &Secrets) -> Self {
-        let one = || Redactor::new(secrets.clone());
-        Self((!secrets.is_empty()).then(|| [one(), one(), one()]))
-    }
-
-    fn of(&mut self, stream: Stream) -> Option<&mut Redactor> {
-        let redactors = self.0.as_mut()?;
-        match stream {
-            Stream::Stdin => None,
-            Stream::Stdout => redactors.get_mut(0),
-            Stream::Stderr => redactors.get_mut(1),
-            Stream::Events => redactors.get_mut(2),
-        }
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::ProvenStep;
 use super::hidden::shown_or_same;
+use super::mask::{mask_arguments, mask_string};
 use super::resolve::{self, Unresolved};
 use crate::model::ExecutionLogRecord;
 
@@ -41,9 +42,13 @@ impl Call {
         step: &ProvenStep,
         arguments: Arc<Map<String, Value>>,
     ) -> Result<Self, Unresolved> {
-        resolve::check(&step.skill, &arguments)?;
+        resolve::check(&step.skill, &arguments).map_err(|mut unresolved| {
+            mask_string(&step.secrets, &mut unresolved.message);
+            unresolved
+        })?;
         let schema = step.skill.manifest.input_schema.as_ref();
-        let shown = shown_or_same(schema, &arguments);
+        let mut shown = shown_or_same(schema, &arguments);
+        mask_arguments(&step.secrets, &mut shown);
         Ok(Self::new(arguments, shown))
     }
 

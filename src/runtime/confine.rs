@@ -292,6 +292,24 @@ impl SandboxPolicy {
             .collect()
     }
 
+    /// True if `skill` is confined and may read `file`, which is a path without links.
+    pub fn can_read(&self, skill: &Skill, workspace: &Path, file: &Path) -> bool {
+        let ground = StepGround {
+            workspace,
+            scratch: Path::new("/nonexistent"),
+            run_dir: None,
+        };
+        let confinement = skill.native().and_then(|native| {
+            let paths = self.skill_paths(skill, native, workspace);
+            self.confinement(skill, native, &paths, &ground)
+        });
+        confinement.is_some_and(|confinement| {
+            let grants = confinement.grants.iter();
+            let mut real = grants.filter_map(|grant| grant.path.canonicalize().ok());
+            real.any(|real| file.starts_with(real))
+        })
+    }
+
     /// The line to add: the top directory below the home directory, else the file's own directory. Not `~/.local`,
     /// which holds obs's state: what lies directly below it.
     fn permission_for(&self, file: &Path) -> String {

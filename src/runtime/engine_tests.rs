@@ -317,6 +317,7 @@ fn step(skill: &str) -> ProvenStep {
         skill: Arc::new(crate::skill::Builtin::Now.skill().unwrap()),
         arguments: Arc::default(),
         shown_arguments: Arc::default(),
+        secrets: crate::process::Secrets::default(),
         template: None,
         retry: Retries::default(),
         fallback: None,

@@ -32,6 +32,8 @@ const OF_THE_NETWORK: [&str; 9] = [
 #[derive(Debug, Clone)]
 pub struct BaseEnvironment {
     all: Vec<(OsString, OsString)>,
+    /// The secrets that come from elsewhere: `--secret`.
+    secrets: Vec<(String, OsString)>,
 }
 
 /// The directories that a skill is told of.
@@ -51,7 +53,14 @@ impl BaseEnvironment {
     pub fn of_this_process() -> Self {
         Self {
             all: std::env::vars_os().collect(),
+            secrets: Vec::new(),
         }
+    }
+
+    /// The same with these values for the secrets of their names.
+    #[must_use]
+    pub fn with_secrets(self, secrets: Vec<(String, OsString)>) -> Self {
+        Self { secrets, ..self }
     }
 
     /// The value of `name`.
@@ -68,14 +77,18 @@ impl BaseEnvironment {
             .unwrap_or(OsStr::new("/usr/local/bin:/usr/bin:/bin"))
     }
 
-    /// The values of the variables that the manifest asks for as secrets.
-    pub(super) fn secrets(&self, skill: &Skill) -> Secrets {
-        let names = EnvNames::of(&skill.manifest.permissions).secret;
-        Secrets::new(
-            names
-                .into_iter()
-                .filter_map(|name| Some(self.get(name)?.as_bytes().to_vec())),
-        )
+    /// The values that `skills` ask for as secrets: none of them may be seen in what any skill gives.
+    pub(super) fn secrets<'s>(&self, skills: impl IntoIterator<Item = &'s Skill>) -> Secrets {
+        let names = skills
+            .into_iter()
+            .flat_map(|skill| EnvNames::of(&skill.manifest.permissions).secret);
+        Secrets::new(names.filter_map(|name| Some(self.secret(name)?.as_bytes().to_vec())))
+    }
+
+    /// What a skill with the permission `secret:NAME` gets.
+    pub(super) fn secret(&self, name: &str) -> Option<&OsStr> {
+        let given = self.secrets.iter().find(|(given, _)| given == name);
+        given.map_or_else(|| self.get(name), |(_, value)| Some(value.as_os_str()))
     }
 
     /// The whole environment of one step.
@@ -107,14 +120,15 @@ impl BaseEnvironment {
                 }
             }
         }
-        for (name, _) in skill
-            .manifest
-            .permissions
-            .iter()
-            .filter_map(Permission::env)
-        {
-            if let Some(value) = self.get(&name.name) {
-                variables.set(&name.name, value);
+        let names = EnvNames::of(&skill.manifest.permissions);
+        for name in names.required.iter().chain(&names.optional) {
+            let value = if names.secret.contains(name) {
+                self.secret(name)
+            } else {
+                self.get(name)
+            };
+            if let Some(value) = value {
+                variables.set(name, value);
             }
         }
         for (name, value) in [

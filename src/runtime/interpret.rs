@@ -1,16 +1,18 @@
 //! From a process's end to a result: what counts as success, and what the output is.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
 use super::RuntimeError;
 use super::confine::breach_text;
+use super::mask::mask_json;
 use crate::model::{
     ErrorCode, Excerpt, ExecutionResult, ExecutionStatus, ResourceUsage, SandboxReport,
     signal_name, strict_json,
 };
-use crate::process::{LeaderExit, ProcessExit};
+use crate::process::{LeaderExit, MASK, ProcessExit, Secrets};
 use crate::skill::{Execution, OutputFormat, Skill};
 
 /// How much of a failed step's standard output its record keeps at each end.
@@ -44,8 +46,9 @@ pub(super) fn interpret(
     execution: &Execution,
     exit: ProcessExit,
     told: Told,
+    secrets: &Secrets,
 ) -> ExecutionResult {
-    let judged = judge(skill, execution, &exit);
+    let judged = judge(skill, execution, &exit, secrets);
     let (exit_code, signal) = match exit.leader {
         LeaderExit::Code(code) => (Some(code), None),
         LeaderExit::Signal(signal) => (None, Some(signal)),
@@ -70,7 +73,10 @@ pub(super) fn interpret(
         error_code,
         exit_code,
         signal,
-        stdout: (status != ExecutionStatus::Success).then(|| excerpt(&exit.stdout)),
+        stdout: (status != ExecutionStatus::Success).then(|| {
+            let masked = secrets.mask_bytes(&exit.stdout, exit.output_limit_exceeded);
+            excerpt(&masked)
+        }),
         stderr: Some(exit.stderr),
         command: told.command,
         working_directory: None,
@@ -82,7 +88,7 @@ pub(super) fn interpret(
 
 type Judged = Result<Option<Arc<RawValue>>, (ErrorCode, String)>;
 
-fn judge(skill: &Skill, execution: &Execution, exit: &ProcessExit) -> Judged {
+fn judge(skill: &Skill, execution: &Execution, exit: &ProcessExit, secrets: &Secrets) -> Judged {
     if exit.output_limit_exceeded {
         let limit = max_output_bytes(skill);
         let detail = format!("the output is over its limit of {limit} bytes");
@@ -95,7 +101,7 @@ fn judge(skill: &Skill, execution: &Execution, exit: &ProcessExit) -> Judged {
     }
     match exit.leader {
         LeaderExit::Code(code) if is_success(execution, code) => {
-            output(skill, execution.output, &exit.stdout)
+            output(skill, execution.output, &exit.stdout, secrets)
                 .map_err(|error| (ErrorCode::InvalidOutput, error))
         }
         LeaderExit::Code(code) => {
@@ -113,26 +119,45 @@ fn is_success(execution: &Execution, code: i32) -> bool {
     u8::try_from(code).is_ok_and(|code| execution.success_exit_codes.contains(&code))
 }
 
-/// The output in the form that the manifest promises, valid by its schema.
+/// The output in the form that the manifest promises, without the secrets in it. What is left must be valid by
+/// its schema, because it is what other steps and records get.
 fn output(
     skill: &Skill,
     format: OutputFormat,
     stdout: &[u8],
+    secrets: &Secrets,
 ) -> Result<Option<Arc<RawValue>>, String> {
-    let output = match format {
+    let (output, is_masked) = match format {
         OutputFormat::Json => {
-            strict_json(stdout).map_err(|error| format!("the output is not JSON: {error}"))?
+            let output =
+                strict_json(stdout).map_err(|error| format!("the output is not JSON: {error}"))?;
+            let masked = output.as_deref().map(|json| mask_json(secrets, json));
+            let masked = masked.transpose().map_err(|error| error.to_string())?;
+            match masked.flatten() {
+                Some(masked) => (Some(masked), true),
+                None => (output, false),
+            }
         }
-        OutputFormat::Text => Some(to_raw(strip_last_line_feed(text(stdout)?))?),
-        OutputFormat::Lines => {
-            let lines: Vec<&str> = text(stdout)?.lines().collect();
-            Some(to_raw(&lines)?)
+        OutputFormat::Text | OutputFormat::Lines => {
+            let text = text(stdout)?;
+            let masked = secrets.mask_text(text);
+            let output = match format {
+                OutputFormat::Lines => to_raw(&masked.lines().collect::<Vec<_>>())?,
+                _ => to_raw(strip_last_line_feed(&masked))?,
+            };
+            (Some(output), matches!(masked, Cow::Owned(_)))
         }
     };
     if skill.manifest.output_schema.is_some() {
         let json = output.as_deref().map_or("null", RawValue::get);
         let value = serde_json::from_str(json).map_err(|error| error.to_string())?;
-        skill.check_output(&value)?;
+        skill.check_output(&value).map_err(|error| {
+            if is_masked {
+                format!("{error}; a secret in it was masked as `{MASK}` before")
+            } else {
+                error
+            }
+        })?;
     }
     Ok(output.map(Arc::from))
 }

@@ -27,6 +27,7 @@ mod keep;
 mod limit;
 mod lock_file;
 mod logger;
+mod mask;
 mod native;
 mod outcome;
 mod own_files;

@@ -20,6 +20,7 @@ use super::events_line::{EventLine, read_event_line};
 use super::exposure::ExposedSkill;
 use super::hidden::shown_arguments;
 use super::interpret::{Told, interpret, max_output_bytes};
+use super::mask::{mask_string, mask_value, mask_words};
 use super::recent::RecentConfinements;
 use super::scratch::{RunDirs, Scratch};
 use super::{Exposure, RuntimeError, SkillExecutor, StepControl};
@@ -27,6 +28,7 @@ use crate::event::{EventSender, RunEvent};
 use crate::model::{ErrorCode, ExecutionRequest, ExecutionResult, ExecutionStatus, SandboxReport};
 use crate::process::{
     Confinement, Launcher, Limits, PathError, ProcessError, ProcessEvent, ProcessExit, ProcessSpec,
+    Secrets,
 };
 use crate::skill::{
     Body, Builtin, Native, PathBase, Permission, Places, Program, ProgramError, Skill, Snapshot,
@@ -46,6 +48,8 @@ pub struct NativeExecutor<'r> {
     /// The skills whose files steps may write, by their ids.
     guards: HashMap<String, Guard>,
     confinements: RecentConfinements,
+    /// What no skill may show: the secrets of all that are loaded. One may read what another one has written.
+    secrets: RefCell<Secrets>,
 }
 
 /// What to do about a path that became a symlink during the run.
@@ -152,6 +156,7 @@ impl<'r> NativeExecutor<'r> {
             stream,
             skills: RefCell::default(),
             confinements: RecentConfinements::default(),
+            secrets: RefCell::default(),
         }
     }
 
@@ -242,7 +247,10 @@ impl<'r> NativeExecutor<'r> {
         let arguments: Map<String, Value> = serde_json::from_slice(&request.input)
             .map_err(|error| NotRun::new(ErrorCode::InvalidArguments, error))?;
         match &loaded.skill.body {
-            Body::Builtin(builtin) => Ok(in_process(*builtin, arguments).await),
+            Body::Builtin(builtin) => {
+                let secrets = self.secrets.borrow().clone();
+                Ok(in_process(*builtin, arguments, &secrets).await)
+            }
             Body::Native(native) => {
                 self.recheck_files(&request.skill_id).await?;
                 self.doubt_files(&request.skill_id);
@@ -271,7 +279,8 @@ impl<'r> NativeExecutor<'r> {
             }
         };
         let command = shown_command(skill, arguments, &self.workspace);
-        let mut listener = Listener::new(&control, self.stream);
+        let secrets = self.secrets.borrow().clone();
+        let mut listener = Listener::new(&control, self.stream, secrets.clone());
         let run = self
             .launcher
             .run(spec, control.stop.clone(), |event| listener.hear(&event));
@@ -293,7 +302,8 @@ impl<'r> NativeExecutor<'r> {
         let mut result = match outcome {
             Ok(exit) => {
                 (told.sandbox.enforced, told.sandbox.missing) = layer_names(exit.applied);
-                interpret(skill, &native.execution, listener.counted(exit), told)
+                let exit = listener.counted(exit);
+                interpret(skill, &native.execution, exit, told, &secrets)
             }
             Err(error) => not_started(&error, told),
         };
@@ -358,7 +368,7 @@ impl<'r> NativeExecutor<'r> {
             confinement: self.confinement(loaded, native, &ground),
             written: written_directories(skill, &limits, &ground),
             limits,
-            secrets: self.environment.secrets(skill),
+            secrets: self.secrets.borrow().clone(),
         })
     }
 }
@@ -396,6 +406,7 @@ impl SkillExecutor for NativeExecutor<'_> {
             is_final: not_run.is_final,
             ..ExecutionResult::failure(not_run.code)
         });
+        mask_words(&self.secrets.borrow(), &mut result);
         result.duration = begun.elapsed();
         result
     }
@@ -417,7 +428,10 @@ impl SkillExecutor for NativeExecutor<'_> {
             program,
             skill,
         };
-        self.skills.borrow_mut().insert(id, loaded);
+        let mut skills = self.skills.borrow_mut();
+        skills.insert(id, loaded);
+        let loaded = skills.values().map(|loaded| &*loaded.skill);
+        *self.secrets.borrow_mut() = self.environment.secrets(loaded);
     }
 }
 
@@ -459,13 +473,15 @@ struct Listener {
     index: usize,
     events: EventSender,
     stream: bool,
+    secrets: Secrets,
     tokens_used: u64,
     dropped_event_lines: u64,
 }
 
 impl Listener {
-    fn new(control: &StepControl, stream: bool) -> Self {
+    fn new(control: &StepControl, stream: bool, secrets: Secrets) -> Self {
         Self {
+            secrets,
             index: control.index,
             events: control.events.clone(),
             stream,
@@ -486,9 +502,12 @@ impl Listener {
             ProcessEvent::EventLine(line) => match read_event_line(line) {
                 Some(EventLine {
                     progress,
-                    message,
+                    mut message,
                     tokens_used,
                 }) => {
+                    if let Some(message) = &mut message {
+                        mask_string(&self.secrets, message);
+                    }
                     self.tokens_used = self.tokens_used.saturating_add(tokens_used);
                     if progress.is_some() || message.is_some() {
                         let (index, fraction) = (self.index, progress);
@@ -516,10 +535,17 @@ impl Listener {
 }
 
 /// Built-in tools are short, but a query over a large value need not be: off the runtime's thread.
-async fn in_process(builtin: Builtin, arguments: Map<String, Value>) -> ExecutionResult {
+async fn in_process(
+    builtin: Builtin,
+    arguments: Map<String, Value>,
+    secrets: &Secrets,
+) -> ExecutionResult {
     let outcome = tokio::task::spawn_blocking(move || builtin.run(&arguments)).await;
     let output = match outcome {
-        Ok(Ok(value)) => serde_json::value::to_raw_value(&value).map_err(|e| e.to_string()),
+        Ok(Ok(mut value)) => {
+            mask_value(secrets, &mut value);
+            serde_json::value::to_raw_value(&value).map_err(|e| e.to_string())
+        }
         Ok(Err(message)) => Err(message),
         Err(panic) => Err(panic.to_string()),
     };

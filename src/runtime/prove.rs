@@ -3,6 +3,7 @@
 //! Invariant: nothing is started here, and all problems are found in one go. A [`ProvenPlan`] comes
 //! out only where there is no error.
 
+mod environment;
 mod exposed;
 mod facts;
 mod inputs;
@@ -23,11 +24,13 @@ use self::references::{Arguments, Outputs};
 use super::confine::{DoubtfulPath, Hidden, SandboxPolicy};
 use super::environment::BaseEnvironment;
 use super::hidden::shown_or_same;
+use super::mask::{mask_arguments, mask_string};
 use super::native::shown_command;
 use super::{Concurrency, Limit, LimitSource, OwnFiles, ProvenPlan, ProvenStep, Retries};
 use crate::model::{ExecutionStep, Place, Problem, Problems, RiskLevel, format_duration};
 use crate::plan::{LoadedPlan, Template};
-use crate::skill::{LoadProblem, Permission, Program, Registry, Schema, Skill};
+use crate::process::Secrets;
+use crate::skill::{LoadProblem, Program, Registry, Schema, Skill};
 
 /// What a plan is proven against.
 #[derive(Debug)]
@@ -115,6 +118,12 @@ pub fn prove(loaded: &mut LoadedPlan, question: &Question<'_>) -> Proof {
             step.concurrency = Concurrency::Exclusive;
         }
     }
+    let secrets = question
+        .environment
+        .secrets(prover.skills.iter().map(|called| &*called.skill));
+    for step in &mut steps {
+        keep_secret(step, &secrets);
+    }
     loaded.problems.append(problems);
     loaded.document.tidy(&mut loaded.problems);
     let is_proven = !loaded.problems.has_errors();
@@ -136,6 +145,21 @@ pub fn prove(loaded: &mut LoadedPlan, question: &Question<'_>) -> Proof {
             .map(|called| called.skill)
             .collect(),
         not_loaded: prover.not_loaded,
+    }
+}
+
+/// Takes the secrets of all skills of the plan out of what is shown of a step.
+fn keep_secret(step: &mut ProvenStep, secrets: &Secrets) {
+    if secrets.is_empty() {
+        return;
+    }
+    mask_arguments(secrets, &mut step.shown_arguments);
+    for word in &mut step.command {
+        mask_string(secrets, word);
+    }
+    step.secrets = secrets.clone();
+    if let Some(fallback) = &mut step.fallback {
+        keep_secret(fallback, secrets);
     }
 }
 
@@ -272,6 +296,7 @@ impl Prover<'_> {
             risk_level,
             arguments: known,
             shown_arguments,
+            secrets: Secrets::default(),
             template: arguments.template,
             timeout,
             grace: self.grace(&skill),
@@ -423,29 +448,6 @@ impl Prover<'_> {
             .grace
             .or(self.question.limits.grace)
             .unwrap_or(DEFAULT_GRACE)
-    }
-
-    /// What the manifest asks of the environment must be there.
-    fn check_environment(&self, skill: &Skill, place: &Place, problems: &mut Problems) {
-        for (name, _) in skill
-            .manifest
-            .permissions
-            .iter()
-            .filter_map(Permission::env)
-        {
-            if !name.is_optional && self.question.environment.get(&name.name).is_none() {
-                let message = format!(
-                    "`{}` needs the variable `{}`, which is not set",
-                    skill.id, name.name
-                );
-                problems.push(
-                    Problem::error("environment", place.clone(), message).help(format!(
-                        "set it before `obs`, or write `env:{}?`",
-                        name.name
-                    )),
-                );
-            }
-        }
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::{Exposure, Limit};
 use crate::model::{RiskLevel, StepType};
 use crate::plan::{Flow, Template};
+use crate::process::Secrets;
 use crate::skill::{Program, Schema, Skill};
 
 /// A plan that may run.
@@ -78,8 +79,10 @@ pub struct ProvenStep {
     pub risk_level: RiskLevel,
     /// The arguments, where they are known; as the plan has them where they hold references.
     pub arguments: Arc<Map<String, Value>>,
-    /// The arguments as records and screens may show them: `writeOnly` values as `"***"`.
+    /// The arguments as records and screens may show them: `writeOnly` values and secrets as `"***"`.
     pub shown_arguments: Arc<Map<String, Value>>,
+    /// The secrets of the run, which no shown argument holds.
+    pub(super) secrets: Secrets,
     /// The arguments with their references, where they hold some.
     pub template: Option<Template>,
     /// Bound on the step.

@@ -40,6 +40,15 @@ pub struct EnvName {
     pub is_optional: bool,
 }
 
+impl EnvName {
+    /// True for the name of a variable: letters, digits and `_`, and no digit in front.
+    pub fn is_valid(name: &str) -> bool {
+        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let begins_well = name.starts_with(|c: char| !c.is_ascii_digit());
+        begins_well && name.chars().all(is_word)
+    }
+}
+
 /// A path of a permission: where it starts, and the rest.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct GrantPath {
@@ -275,11 +284,7 @@ fn env_name(text: &str, name: &str) -> Result<EnvName, PermissionError> {
         Some(name) => (name, true),
         None => (name, false),
     };
-    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    if name.is_empty()
-        || name.starts_with(|c: char| c.is_ascii_digit())
-        || !name.chars().all(is_word)
-    {
+    if !EnvName::is_valid(name) {
         let help = if name.contains('=') {
             "give the name only; the value comes from the environment of obs"
         } else if name.contains('*') {

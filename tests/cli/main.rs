@@ -34,6 +34,7 @@ mod references;
 mod resume;
 mod retries;
 mod run;
+mod secrets;
 mod skill_files;
 mod skills;
 mod state;

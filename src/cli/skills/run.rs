@@ -16,12 +16,12 @@ use crate::cli::error::{CommandError, Kind};
 use crate::cli::execution::{Execution, start_zygote};
 use crate::cli::memory::Memory;
 use crate::cli::printer::Printer;
-use crate::cli::{Outcome, confine, inputs, policy, roots};
+use crate::cli::{Outcome, confine, inputs, policy, roots, secrets};
 use crate::plan::{self, LoadedPlan, Source};
 use crate::report::{Format, PrintRef, Progress, ReportOptions};
 use crate::runtime::engine::{Conduct, OnFailure};
 use crate::runtime::prove::{self, Question};
-use crate::runtime::{Approver, BaseEnvironment, ProvenPlan};
+use crate::runtime::{Approver, ProvenPlan};
 use crate::skill::Skill;
 
 /// Runs the skill.
@@ -32,7 +32,7 @@ pub(super) fn run(args: SkillRunArgs, state: &StateArgs, printer: &Printer) -> O
     let properties = properties.and_then(|schema| schema.get("properties"));
     let schema_of = |key: &str| properties?.get(key);
     let arguments = inputs::read(args.inputs.as_deref(), &args.set, schema_of)?.unwrap_or_default();
-    let environment = BaseEnvironment::of_this_process();
+    let environment = secrets::environment(&args.secrets, printer)?;
     let sandbox = confine::policy(&args.sandbox, &environment);
     let workspace = roots::workspace(args.place.workspace.as_deref())?;
     let limits = args.time.flags();
@@ -57,6 +57,7 @@ pub(super) fn run(args: SkillRunArgs, state: &StateArgs, printer: &Printer) -> O
     for problem in loaded.problems.iter() {
         printer.warning(&problem.message);
     }
+    secrets::warn(&args.secrets, &proof.skills, &sandbox, &workspace, printer);
     let gate = policy::gate(&args.policy, &args.identity, &plan, printer)?;
     approver::check(&args.approval, &plan, BareStep::Allow, printer)?;
     let execution = Execution {

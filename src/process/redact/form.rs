@@ -1,0 +1,206 @@
+//! One masked text, and the forms in which it is found in a stream.
+//!
+//! Invariant: each character is found as itself, as a JSON escape (`\/`, `\u0026`, `\uD83D\uDE00`), as one
+//! that was escaped again (`\\\/`), and percent-encoded (`%26`, `%2526`, `+` for a space), in any mixture.
+//! What ends in the middle of a form is reported, so that a stream can wait for the rest.
+
+/// How many backslashes may come before an escape: a JSON text in four other ones.
+const MAX_BACKSLASHES: usize = 16;
+
+/// How often a percent sign may be percent-encoded again.
+const MAX_PERCENTS: usize = 3;
+
+/// A text that is masked.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Form(Vec<Unit>);
+
+/// A character, or a byte of what is not UTF-8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Unit {
+    Char(char),
+    Byte(u8),
+}
+
+/// What a form finds at a place of a stream.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Found {
+    /// Where the longest occurrence ends.
+    pub(super) end: Option<usize>,
+    /// The stream ends inside of what may become an occurrence, or a longer one.
+    pub(super) is_open: bool,
+}
+
+/// Places in a stream that a part of a form can end at.
+#[derive(Debug, Default)]
+pub(super) struct Ends {
+    now: Vec<usize>,
+    next: Vec<usize>,
+    is_open: bool,
+}
+
+impl Form {
+    /// The form of `text`.
+    pub(super) fn of(text: &[u8]) -> Self {
+        let mut units = Vec::with_capacity(text.len());
+        for chunk in text.utf8_chunks() {
+            units.extend(chunk.valid().chars().map(Unit::Char));
+            units.extend(chunk.invalid().iter().copied().map(Unit::Byte));
+        }
+        Self(units)
+    }
+
+    /// The bytes that an occurrence can begin with.
+    pub(super) fn first_bytes(&self) -> impl Iterator<Item = u8> + use<> {
+        let own = match self.0.first() {
+            Some(Unit::Char(c)) => Some(c.encode_utf8(&mut [0; 4]).as_bytes()[0]),
+            Some(Unit::Byte(byte)) => Some(*byte),
+            None => None,
+        };
+        let space = (self.0.first() == Some(&Unit::Char(' '))).then_some(b'+');
+        own.into_iter().chain(space).chain([b'\\', b'%'])
+    }
+
+    /// Looks for an occurrence that begins at `at`.
+    pub(super) fn find_at(&self, bytes: &[u8], at: usize, ends: &mut Ends) -> Found {
+        ends.is_open = false;
+        ends.now.clear();
+        ends.now.push(at);
+        for unit in &self.0 {
+            ends.next.clear();
+            for index in 0..ends.now.len() {
+                let from = ends.now[index];
+                unit.read(bytes, from, ends);
+            }
+            // Escapes of backslashes can be read in several ways, which end at the same few places.
+            ends.next.sort_unstable();
+            ends.next.dedup();
+            std::mem::swap(&mut ends.now, &mut ends.next);
+            if ends.now.is_empty() {
+                break;
+            }
+        }
+        Found {
+            end: ends.now.last().copied(),
+            is_open: ends.is_open,
+        }
+    }
+}
+
+impl Unit {
+    /// Adds the ends of this unit's forms that begin at `at`.
+    fn read(self, bytes: &[u8], at: usize, ends: &mut Ends) {
+        let mut buffer = [0; 4];
+        let own: &[u8] = match self {
+            Self::Char(c) => c.encode_utf8(&mut buffer).as_bytes(),
+            Self::Byte(byte) => {
+                buffer[0] = byte;
+                &buffer[..1]
+            }
+        };
+        ends.literal(bytes, at, own);
+        match bytes.get(at) {
+            None => ends.is_open = true,
+            Some(b'+') if self == Self::Char(' ') => ends.next.push(at + 1),
+            Some(b'%') => ends.percent(bytes, at, own),
+            Some(b'\\') => {
+                if let Self::Char(c) = self {
+                    ends.escape(bytes, at, c);
+                }
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+impl Ends {
+    fn literal(&mut self, bytes: &[u8], at: usize, form: &[u8]) {
+        let rest = &bytes[at..];
+        if rest.starts_with(form) {
+            self.next.push(at + form.len());
+        } else if form.starts_with(rest) {
+            self.is_open = true;
+        }
+    }
+
+    /// Each byte as `%XX`, where `%` may itself be encoded as `%25`, more than once.
+    fn percent(&mut self, bytes: &[u8], at: usize, form: &[u8]) {
+        for times in 0..=MAX_PERCENTS {
+            let mut end = at;
+            let is_it = form.iter().all(|wanted| {
+                self.passes(bytes, &mut end, b'%')
+                    && (0..times).all(|_| self.is_hex(bytes, &mut end, u16::from(b'%'), 2))
+                    && self.is_hex(bytes, &mut end, u16::from(*wanted), 2)
+            });
+            if is_it {
+                self.next.push(end);
+            }
+        }
+    }
+
+    /// The JSON escapes of `c`.
+    fn escape(&mut self, bytes: &[u8], at: usize, c: char) {
+        let after = self.after_backslashes(bytes, at);
+        if c == '\\' {
+            // Written once more for each JSON text that it was put into.
+            let doubled = [2, 4, 8, 16].map(|count| at + count);
+            self.next
+                .extend(doubled.into_iter().filter(|end| *end <= after));
+        }
+        if let Some(letter) = short_escape(c)
+            && bytes.get(after) == Some(&letter)
+        {
+            self.next.push(after + 1);
+        }
+        let mut place = at;
+        let mut codes = [0; 2];
+        for code in c.encode_utf16(&mut codes) {
+            place = self.after_backslashes(bytes, place);
+            if !self.passes(bytes, &mut place, b'u') || !self.is_hex(bytes, &mut place, *code, 4) {
+                return;
+            }
+        }
+        self.next.push(place);
+    }
+
+    fn after_backslashes(&mut self, bytes: &[u8], at: usize) -> usize {
+        let run = bytes[at..].iter().take(MAX_BACKSLASHES);
+        let count = run.take_while(|byte| **byte == b'\\').count();
+        self.is_open |= at + count == bytes.len();
+        at + count
+    }
+
+    /// Goes over one byte, if it is `wanted`.
+    fn passes(&mut self, bytes: &[u8], at: &mut usize, wanted: u8) -> bool {
+        let byte = bytes.get(*at);
+        self.is_open |= byte.is_none();
+        let is_it = byte == Some(&wanted);
+        *at += usize::from(is_it);
+        is_it
+    }
+
+    /// Goes over `digits` hexadecimal digits, if they say `wanted`.
+    fn is_hex(&mut self, bytes: &[u8], at: &mut usize, wanted: u16, digits: u32) -> bool {
+        (0..digits).rev().all(|place| {
+            let nibble = u32::from(wanted >> (4 * place)) & 0xF;
+            let digit = char::from_digit(nibble, 16).map_or(0, |digit| digit as u8);
+            let byte = bytes.get(*at).map(u8::to_ascii_lowercase);
+            self.is_open |= byte.is_none();
+            *at += 1;
+            byte == Some(digit)
+        })
+    }
+}
+
+/// The letter after the backslash.
+fn short_escape(c: char) -> Option<u8> {
+    Some(match c {
+        '"' => b'"',
+        '/' => b'/',
+        '\u{8}' => b'b',
+        '\u{c}' => b'f',
+        '\n' => b'n',
+        '\r' => b'r',
+        '\t' => b't',
+        _ => return None,
+    })
+}

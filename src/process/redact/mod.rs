@@ -1,0 +1,194 @@
+//! Values that nobody may see, taken out of what a skill writes.
+//!
+//! Invariant: a registered text never passes, also when it comes in pieces: what may be the beginning of one
+//! is held back until more is known. Every byte of every occurrence is masked, also where two occurrences
+//! overlap. The idea is that of the log masks of CI systems. [`form`] says what an occurrence is.
+
+mod form;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use self::form::{Ends, Form, Found};
+
+/// What is shown in the place of a secret.
+pub const MASK: &str = "***";
+
+/// Shorter values are not registered: masking them would destroy what a skill writes.
+pub const MIN_SECRET_CHARS: usize = 4;
+
+/// Shorter lines of a value of several lines are not registered by themselves.
+const MIN_LINE_CHARS: usize = 8;
+
+/// The texts that are taken out.
+#[derive(Debug, Clone, Default)]
+pub struct Secrets(Option<Arc<Forms>>);
+
+#[derive(Debug)]
+struct Forms {
+    all: Vec<Form>,
+    /// For each byte, whether an occurrence can begin with it.
+    begins: [bool; 256],
+}
+
+impl Secrets {
+    /// Takes out `values`, without the space around them, and each of their longer lines.
+    pub fn new(values: impl IntoIterator<Item = Vec<u8>>) -> Self {
+        let mut all: Vec<Form> = values
+            .into_iter()
+            .filter(|value| is_maskable(value))
+            .flat_map(|value| forms_of(value.trim_ascii()))
+            .collect();
+        if all.is_empty() {
+            return Self(None);
+        }
+        let mut seen = std::collections::HashSet::new();
+        all.retain(|form| seen.insert(form.clone()));
+        let mut begins = [false; 256];
+        for byte in all.iter().flat_map(Form::first_bytes) {
+            begins[usize::from(byte)] = true;
+        }
+        Self(Some(Arc::new(Forms { all, begins })))
+    }
+
+    /// True if there is nothing to take out.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// `text` without the values.
+    pub fn mask_text<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.is_empty() {
+            return Cow::Borrowed(text);
+        }
+        let masked = self.mask_bytes(text.as_bytes(), false);
+        if masked == text.as_bytes() {
+            return Cow::Borrowed(text);
+        }
+        Cow::Owned(String::from_utf8_lossy(&masked).into_owned())
+    }
+
+    /// `bytes` without the values. If they are `cut`, what may be the beginning of a value at their end is
+    /// taken out too.
+    pub fn mask_bytes(&self, bytes: &[u8], is_cut: bool) -> Vec<u8> {
+        let mut redactor = Redactor::new(self.clone());
+        let mut seen = redactor.feed(bytes).into_owned();
+        seen.append(&mut redactor.flush(is_cut));
+        seen
+    }
+}
+
+/// True for a value that is long enough to be taken out.
+pub fn is_maskable(value: &[u8]) -> bool {
+    let chunks = value.trim_ascii().utf8_chunks();
+    let count = chunks.map(|chunk| chunk.valid().chars().count() + chunk.invalid().len());
+    count.sum::<usize>() >= MIN_SECRET_CHARS
+}
+
+/// The whole of a value, and its longer lines.
+fn forms_of(value: &[u8]) -> Vec<Form> {
+    let lines = value.split(|byte| matches!(byte, b'\n' | b'\r'));
+    let lines = lines.map(<[u8]>::trim_ascii);
+    let lines =
+        lines.filter(|line| String::from_utf8_lossy(line).chars().count() >= MIN_LINE_CHARS);
+    std::iter::once(value).chain(lines).map(Form::of).collect()
+}
+
+impl Forms {
+    /// The longest occurrence at a place.
+    fn find_at(&self, bytes: &[u8], at: usize, ends: &mut Ends) -> Found {
+        let mut longest = Found::default();
+        for form in &self.all {
+            let found = form.find_at(bytes, at, ends);
+            longest.end = longest.end.max(found.end);
+            longest.is_open |= found.is_open;
+        }
+        longest
+    }
+}
+
+/// What is to be done with an occurrence that is not complete at the end of the bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AtEnd {
+    /// More may come.
+    Wait,
+    /// It is none.
+    Show,
+    /// The rest was cut off.
+    Mask,
+}
+
+/// Takes secrets out of one stream.
+#[derive(Debug)]
+pub(super) struct Redactor {
+    secrets: Secrets,
+    held: Vec<u8>,
+    /// How many of the held bytes belong to an occurrence that is masked already.
+    covered: usize,
+    ends: Ends,
+}
+
+impl Redactor {
+    pub(super) fn new(secrets: Secrets) -> Self {
+        Self {
+            secrets,
+            held: Vec::new(),
+            covered: 0,
+            ends: Ends::default(),
+        }
+    }
+
+    /// What of `bytes`, and of what was held back, may be seen now.
+    pub(super) fn feed<'b>(&mut self, bytes: &'b [u8]) -> Cow<'b, [u8]> {
+        if self.secrets.is_empty() {
+            return Cow::Borrowed(bytes);
+        }
+        let mut waiting = std::mem::take(&mut self.held);
+        waiting.extend_from_slice(bytes);
+        Cow::Owned(self.scan(&waiting, AtEnd::Wait))
+    }
+
+    /// What is left at the end of the stream. If the stream is cut there, the beginning of a secret is
+    /// masked too.
+    pub(super) fn flush(&mut self, is_cut: bool) -> Vec<u8> {
+        let waiting = std::mem::take(&mut self.held);
+        self.scan(&waiting, if is_cut { AtEnd::Mask } else { AtEnd::Show })
+    }
+
+    fn scan(&mut self, waiting: &[u8], at_end: AtEnd) -> Vec<u8> {
+        let mut seen = Vec::with_capacity(waiting.len());
+        let Some(forms) = self.secrets.0.as_deref() else {
+            seen.extend_from_slice(waiting);
+            return seen;
+        };
+        let mut covered_to = std::mem::take(&mut self.covered);
+        for at in 0..waiting.len() {
+            if forms.begins[usize::from(waiting[at])] {
+                let found = forms.find_at(waiting, at, &mut self.ends);
+                if found.is_open && at_end == AtEnd::Wait {
+                    self.held = waiting[at..].to_vec();
+                    self.covered = covered_to.saturating_sub(at);
+                    return seen;
+                }
+                let is_cut = found.is_open && at_end == AtEnd::Mask;
+                let end = if is_cut {
+                    Some(waiting.len())
+                } else {
+                    found.end
+                };
+                if let Some(end) = end {
+                    if at >= covered_to {
+                        seen.extend_from_slice(MASK.as_bytes());
+                    }
+                    covered_to = covered_to.max(end);
+                }
+            }
+            if at >= covered_to {
+                seen.push(waiting[at]);
+            }
+        }
+        seen
+    }
+}
