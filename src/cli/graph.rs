@@ -16,6 +16,7 @@ use super::printer::Printer;
 use super::problems::{self, Finding};
 use crate::model::{Escaped, ExecutionPlan, Order};
 use crate::plan::{self, Flow, Source};
+use crate::runtime::prove::hide_all_arguments;
 
 /// Runs the verb.
 pub(super) fn graph(args: &GraphArgs, printer: &Printer) -> u8 {
@@ -31,7 +32,8 @@ pub(super) fn graph(args: &GraphArgs, printer: &Printer) -> u8 {
             };
         }
     };
-    let loaded = plan::load(source);
+    let mut loaded = plan::load(source);
+    hide_all_arguments(&mut loaded);
     let (document, problems) = (&loaded.document, &loaded.problems);
     if problems.has_errors() {
         let finding = Finding::Read { document, problems };

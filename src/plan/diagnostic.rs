@@ -3,6 +3,7 @@
 //! Invariant: whatever the file holds, what leaves here is safe to look at: the shown line is cut to
 //! `MAX_CHARS_SHOWN` around the problem and its unsafe characters are replaced.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use annotate_snippets::renderer::DecorStyle;
@@ -14,6 +15,9 @@ use crate::model::{Escaped, EscapedLines, Place, Problem, Severity};
 
 /// How much of a line is shown on each side of a problem.
 const MAX_CHARS_SHOWN: usize = 80;
+
+/// What is shown in the place of a hidden value.
+const MASK: &str = "***";
 
 /// How a problem's value is shortened in a message.
 const MAX_MESSAGE_CHARS: usize = 400;
@@ -30,11 +34,12 @@ pub fn snippet(problem: &Problem, document: &Document, color: bool) -> String {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let message = shown_message(&problem.message);
+    let Words { message, help, .. } = Words::of(problem, document);
+    let message = shown_message(&message);
     let bytes = document.bytes_of(&problem.place);
     let (line, column) = document.line_and_column(bytes.start);
     let name = Escaped(&document.source.name).to_string();
-    let view = View::of(&document.source.text, bytes);
+    let view = View::of(document, &problem.place, bytes);
     let title = level.primary_title(message).id(problem.code);
     let snippet = Snippet::source(view.text)
         .line_start(line)
@@ -49,7 +54,7 @@ pub fn snippet(problem: &Problem, document: &Document, color: bool) -> String {
     } else {
         title.element(snippet.path(name))
     };
-    if let Some(help) = &problem.help {
+    if let Some(help) = &help {
         group = group.element(Level::HELP.message(shown_message(help)));
     }
     let mut text = renderer.render(&[group]) + "\n";
@@ -74,19 +79,20 @@ fn remove_empty_origin(text: &mut String) {
 /// A problem as one JSON object.
 pub fn machine(problem: &Problem, document: &Document) -> Value {
     let (line, column) = document.line_and_column(document.bytes_of(&problem.place).start);
+    let words = Words::of(problem, document);
     json!({
         "code": problem.code,
         "severity": problem.severity.as_str(),
-        "message": problem.message,
-        "help": problem.help,
+        "message": words.message,
+        "help": words.help,
         "pointer": Document::pointer_of(&problem.place),
         "step_index": problem.step_index,
         "file": document.source.name,
         "line": line,
         "column": column,
         "expected": problem.expected,
-        "got": problem.got,
-        "fix": problem.fix,
+        "got": words.got,
+        "fix": words.fix,
     })
 }
 
@@ -100,9 +106,10 @@ pub fn github(problem: &Problem, document: &Document) -> String {
             .replace(':', "%3A")
             .replace(',', "%2C")
     };
-    let message = match &problem.help {
-        Some(help) => format!("{}; {help}", problem.message),
-        None => problem.message.clone(),
+    let Words { message, help, .. } = Words::of(problem, document);
+    let message = match help {
+        Some(help) => format!("{message}; {help}"),
+        None => message.into_owned(),
     };
     format!(
         "::{} file={},line={line},col={column},title={}::{}\n",
@@ -121,6 +128,46 @@ fn shown_message(text: &str) -> String {
     }
 }
 
+/// What is said of a problem, without the value of a hidden place.
+struct Words<'p> {
+    message: Cow<'p, str>,
+    help: Option<Cow<'p, str>>,
+    got: Option<Cow<'p, Value>>,
+    fix: Option<&'p Value>,
+}
+
+impl<'p> Words<'p> {
+    fn of(problem: &'p Problem, document: &Document) -> Self {
+        let is_hidden = document.is_hidden(&problem.place);
+        // What has a place by its bytes alone is about how the value is written, and repeats it.
+        let is_about_text = is_hidden && matches!(problem.place, Place::Bytes(_));
+        let (message, help) = if is_about_text {
+            let help = problem.help.as_ref().map(|_| "put it in quotes".into());
+            (
+                "the hidden value can't be read as it is written".into(),
+                help,
+            )
+        } else {
+            let help = problem.help.as_deref().map(Cow::Borrowed);
+            (Cow::Borrowed(problem.message.as_str()), help)
+        };
+        let got = problem.got.as_ref().map(|got| {
+            if is_hidden {
+                Cow::Owned(json!(MASK))
+            } else {
+                Cow::Borrowed(got)
+            }
+        });
+        Self {
+            message,
+            help,
+            got,
+            // It writes the whole value anew.
+            fix: problem.fix.as_ref().filter(|_| !is_hidden),
+        }
+    }
+}
+
 /// The part of one line that is shown, with the marked bytes in it.
 struct View {
     text: String,
@@ -129,13 +176,15 @@ struct View {
 }
 
 impl View {
-    fn of(text: &str, bytes: Range<usize>) -> Self {
+    fn of(document: &Document, place: &Place, bytes: Range<usize>) -> Self {
+        let text = document.source.text.as_str();
+        let hidden = document.hidden_spans();
         let line_start = text[..bytes.start].rfind('\n').map_or(0, |at| at + 1);
         let line_end = text[bytes.start..]
             .find('\n')
             .map_or(text.len(), |at| bytes.start + at);
         let marked_end = bytes.end.min(line_end);
-        let (before, is_cut) = last_chars(&text[line_start..bytes.start]);
+        let (before, mut is_cut) = last_chars(&text[line_start..bytes.start]);
         let marked = first_chars(&text[bytes.start..marked_end]);
         let after = first_chars(&text[marked_end..line_end]);
         let before = bytes.start - before.len()..bytes.start;
@@ -146,17 +195,43 @@ impl View {
         } else {
             String::new()
         };
-        shown.push_str(&safe(text, before));
+        is_cut |= push_visible(&mut shown, text, before, hidden);
         let start = shown.len();
-        shown.push_str(&safe(text, marked));
+        push_visible(&mut shown, text, marked.clone(), hidden);
         let end = shown.len();
-        shown.push_str(&safe(text, after));
+        // An entry that is refused has no place by which its value could be found.
+        let is_refused = matches!(place, Place::Bytes(_));
+        if is_refused && document.is_hidden_key(&text[marked]) {
+            shown.push_str(MASK);
+        } else {
+            push_visible(&mut shown, text, after, hidden);
+        }
         Self {
             text: shown,
             marked: start..end,
             is_cut,
         }
     }
+}
+
+/// Adds a part of `text`, with a mask for each hidden value in it. True if there was one.
+fn push_visible(
+    shown: &mut String,
+    text: &str,
+    part: Range<usize>,
+    hidden: &[Range<usize>],
+) -> bool {
+    let (mut at, mut is_masked) = (part.start, false);
+    for span in hidden {
+        let (start, end) = (span.start.max(at), span.end.min(part.end));
+        if start < end {
+            shown.push_str(&safe(text, at..start));
+            shown.push_str(MASK);
+            (at, is_masked) = (end, true);
+        }
+    }
+    shown.push_str(&safe(text, at..part.end));
+    is_masked
 }
 
 fn last_chars(text: &str) -> (&str, bool) {

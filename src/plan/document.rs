@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
+use super::decode::escape_token;
 use super::source::{Language, Source};
 use super::spans::Spans;
 use super::{json, yaml};
@@ -20,6 +21,16 @@ pub struct Document {
     spans: Spans,
     /// Data and places as they were made once more, after they had been laid aside.
     again: Option<Box<OnceLock<(Value, Spans)>>>,
+    hidden: Hidden,
+}
+
+/// The values of a document that no message may show.
+#[derive(Debug, Default)]
+struct Hidden {
+    /// RFC 6901 pointers, sorted.
+    pointers: Vec<String>,
+    /// Where they stand in the text, once that is asked for.
+    spans: OnceLock<Vec<Range<usize>>>,
 }
 
 impl Document {
@@ -38,6 +49,7 @@ impl Document {
                     value,
                     spans,
                     again: None,
+                    hidden: Hidden::default(),
                 },
                 problems,
             ),
@@ -56,6 +68,7 @@ impl Document {
             value: Value::Null,
             spans: Spans::default(),
             again: None,
+            hidden: Hidden::default(),
         }
     }
 
@@ -87,13 +100,74 @@ impl Document {
             Place::Bytes(bytes) => bytes.clone(),
             Place::File => 0..0,
         };
-        let len = self.source.text.len();
-        let start = self.source.text.floor_char_boundary(bytes.start.min(len));
-        let end = self
-            .source
-            .text
-            .ceil_char_boundary(bytes.end.clamp(start, len));
+        self.of_whole_characters(&bytes)
+    }
+
+    fn of_whole_characters(&self, bytes: &Range<usize>) -> Range<usize> {
+        let text = &self.source.text;
+        let start = text.floor_char_boundary(bytes.start.min(text.len()));
+        let end = text.ceil_char_boundary(bytes.end.clamp(start, text.len()));
         start..end
+    }
+
+    /// Hides values from all messages about the document, by their pointers.
+    pub fn hide(&mut self, pointers: impl IntoIterator<Item = String>) {
+        let Hidden {
+            pointers: known, ..
+        } = &mut self.hidden;
+        known.extend(pointers);
+        known.sort_unstable();
+        known.dedup();
+        self.hidden.spans = OnceLock::new();
+    }
+
+    /// The bytes of the hidden values, in order.
+    pub(super) fn hidden_spans(&self) -> &[Range<usize>] {
+        self.hidden.spans.get_or_init(|| {
+            let mut spans = Vec::new();
+            if self.hidden.pointers.is_empty() {
+                return spans;
+            }
+            let (value, tree) = self.tree();
+            for pointer in &self.hidden.pointers {
+                tree.add_all_of(value, pointer, &mut spans);
+            }
+            for span in &mut spans {
+                *span = self.of_whole_characters(span);
+            }
+            spans.sort_unstable_by_key(|span| (span.start, span.end));
+            spans
+        })
+    }
+
+    /// True for a place in a hidden value.
+    pub(super) fn is_hidden(&self, place: &Place) -> bool {
+        let hidden = &self.hidden.pointers;
+        match place {
+            Place::Node(pointer, part) => {
+                let above = pointer.match_indices('/').map(|(at, _)| &pointer[..at]);
+                // The key of a hidden value is none.
+                let own = (*part == Part::Value).then_some(pointer.as_str());
+                let find = |prefix: &str| {
+                    let found = hidden.binary_search_by(|place| place.as_str().cmp(prefix));
+                    found.is_ok()
+                };
+                above.chain(own).any(find)
+            }
+            Place::Bytes(bytes) => {
+                let holds =
+                    |span: &Range<usize>| span.start <= bytes.start && bytes.end <= span.end;
+                self.hidden_spans().iter().any(holds)
+            }
+            Place::File => false,
+        }
+    }
+
+    /// True for the key of a hidden value, wherever it stands.
+    pub(super) fn is_hidden_key(&self, key: &str) -> bool {
+        let key = key.trim_matches(['"', '\'']);
+        let mut pointers = self.hidden.pointers.iter();
+        pointers.any(|pointer| pointer.rsplit('/').next() == Some(&*escape_token(key)))
     }
 
     /// Line and column of a byte offset, both from 1; the column counts characters.

@@ -50,6 +50,34 @@ impl Spans {
     }
 }
 
+impl Spans {
+    /// Adds the bytes of the node at `pointer`, and of all below it that an alias brings in from elsewhere.
+    pub(super) fn add_all_of(&self, value: &Value, pointer: &str, bytes: &mut Vec<Range<usize>>) {
+        let (mut spans, mut value) = (self, value);
+        for token in pointer.split('/').skip(1) {
+            let token = token.replace("~1", "/").replace("~0", "~");
+            let found = child(value, &token);
+            let below = found.and_then(|(index, child)| Some((spans.children.get(index)?, child)));
+            let Some(below) = below else { return };
+            (spans, value) = below;
+        }
+        bytes.push(widen(&spans.value));
+        spans.add_outside(&spans.value, bytes);
+    }
+
+    fn add_outside(&self, shown: &Range<u32>, bytes: &mut Vec<Range<usize>>) {
+        for child in &self.children {
+            let own = &child.value;
+            if shown.start <= own.start && own.end <= shown.end {
+                child.add_outside(shown, bytes);
+            } else {
+                bytes.push(widen(own));
+                child.add_outside(own, bytes);
+            }
+        }
+    }
+}
+
 fn child<'v>(value: &'v Value, token: &str) -> Option<(usize, &'v Value)> {
     match value {
         Value::Object(map) => map

@@ -46,8 +46,7 @@ impl Call {
             mask_string(&step.secrets, &mut unresolved.message);
             unresolved
         })?;
-        let schema = step.skill.manifest.input_schema.as_ref();
-        let mut shown = shown_or_same(schema, &arguments);
+        let mut shown = shown_or_same(&step.skill, &arguments);
         mask_arguments(&step.secrets, &mut shown);
         Ok(Self::new(arguments, shown))
     }

@@ -449,7 +449,7 @@ pub fn shown_command(
         skill_dir: &native.dir,
         workspace,
     };
-    let shown = shown_arguments(skill.manifest.input_schema.as_ref(), arguments);
+    let shown = shown_arguments(skill, arguments);
     let words = native.execution.command.expand(&shown, &places);
     let words = words.unwrap_or_default();
     words

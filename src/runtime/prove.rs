@@ -6,6 +6,7 @@
 mod environment;
 mod exposed;
 mod facts;
+mod hidden;
 mod inputs;
 mod own_files;
 mod references;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use self::facts::{Facts, SkillFacts};
+pub use self::hidden::hide_all_arguments;
 use self::inputs::Inputs;
 use self::own_files::ProtectedFiles;
 use self::references::{Arguments, Outputs};
@@ -91,6 +93,8 @@ pub fn prove(loaded: &mut LoadedPlan, question: &Question<'_>) -> Proof {
         facts: Facts::default(),
         own_files: None,
         not_loaded: Vec::new(),
+        hidden: Vec::new(),
+        hiding: Vec::new(),
     };
     let mut problems = Problems::default();
     let inputs = Inputs::of(&loaded.plan, question.inputs, &mut problems);
@@ -125,6 +129,15 @@ pub fn prove(loaded: &mut LoadedPlan, question: &Question<'_>) -> Proof {
         keep_secret(step, &secrets);
     }
     loaded.problems.append(problems);
+    let hidden = std::mem::take(&mut prover.hidden);
+    let misplaced = hidden::misplaced(&prover.hiding, &loaded.problems);
+    let defaults = inputs::hidden_defaults(&loaded.plan);
+    let hidden: Vec<String> = hidden
+        .into_iter()
+        .chain(misplaced)
+        .chain(defaults)
+        .collect();
+    loaded.document.hide(hidden);
     loaded.document.tidy(&mut loaded.problems);
     let is_proven = !loaded.problems.has_errors();
     let plan = is_proven.then(|| ProvenPlan {
@@ -218,6 +231,10 @@ struct Prover<'q> {
     /// Found out for the first native skill.
     own_files: Option<ProtectedFiles>,
     not_loaded: Vec<Arc<LoadProblem>>,
+    /// The values of the plan that no message may show, by their pointers.
+    hidden: Vec<String>,
+    /// The steps whose skills hide something, by their pointers.
+    hiding: Vec<String>,
 }
 
 impl Prover<'_> {
@@ -230,10 +247,11 @@ impl Prover<'_> {
         inputs: &Inputs,
         problems: &mut Problems,
     ) -> Option<ProvenStep> {
+        let pointer = format!("/steps/{index}");
         if step.name.is_empty() {
+            self.hide_all(step, &pointer);
             return None; // Said by the plan's own checks.
         }
-        let pointer = format!("/steps/{index}");
         let mut of_fallback = Problems::default();
         let call = Call::of(step, index, pointer);
         let fallback = self.fallback(&call, template.clone(), inputs, &mut of_fallback);
@@ -266,25 +284,28 @@ impl Prover<'_> {
         problems: &mut Problems,
     ) -> Option<ProvenStep> {
         let Call { step, pointer, .. } = call;
-        let skill = self.skill(call, problems)?;
+        let Some(skill) = self.skill(call, problems) else {
+            self.hide_all(step, pointer);
+            return None;
+        };
         check_type(&skill, call, problems);
         check_version(&skill, call, problems);
         let risk_level = risk_level(&skill, call, problems);
         let timeout = self.step_limit(&skill, step, pointer, problems);
         let template = template.map(|template| inputs.fill(template, &skill, pointer, problems));
+        self.hide(&skill, step, pointer);
         let arguments = Arguments::of(step, template, &skill);
         arguments.check(&skill, pointer, problems);
         self.outputs.check(&arguments, &skill, pointer, problems);
         let output_schema = compile_output_schema(step, pointer, problems);
         self.check_environment(&skill, &call.names_at, problems);
-        let schema = skill.manifest.input_schema.as_ref();
         let command = shown_command(
             &skill,
             &arguments.in_command(&skill),
             self.question.workspace,
         );
         let known = arguments.known;
-        let shown_arguments = shown_or_same(schema, &known);
+        let shown_arguments = shown_or_same(&skill, &known);
         let facts = self.facts.of(&skill, self.question);
         let program = check_program(&skill, &facts, &call.names_at, problems);
         Some(ProvenStep {

@@ -157,8 +157,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         };
         let (mut result, ending) = self.within_own_time(fallback, &call).await;
         // What the step's own skill hides stays hidden when another one gets it.
-        let own = self.step.skill.manifest.input_schema.as_ref();
-        let shown = shown_or_same(own, &call.shown);
+        let shown = shown_or_same(&self.step.skill, &call.shown);
         if shown != call.shown {
             result.command.clear();
         }

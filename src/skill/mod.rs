@@ -48,7 +48,7 @@ pub use permission::{
 pub use program::{Interpreter, Program, ProgramError};
 pub use registry::{ListedSkill, Listing, LoadProblem, Registry, RootSources, default_roots};
 pub use scaffold::{ScaffoldError, manifest_text, write_new};
-pub use schema::{MAX_VIOLATIONS, Schema, SchemaError, Unknown};
+pub use schema::{Linked, MAX_VIOLATIONS, Schema, SchemaError, Unknown};
 pub use skill::{Body, Native, Skill, check_output};
 pub use snapshot::{Change, MAX_BYTES, MAX_ENTRIES, Scope, Snapshot, decisive};
-pub use violation::{Fix, Violation};
+pub use violation::{Fix, Violation, mask};

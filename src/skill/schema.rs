@@ -4,12 +4,18 @@
 //! compiled; work and answer are bounded (backtracking, size of a pattern, [`MAX_VIOLATIONS`]).
 //! `jsonschema` decides what is valid; this room only finds the words, in [`super::violation`].
 
+mod hidden;
+mod links;
+mod weight;
+
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{PatternOptions, ValidationError, Validator};
 use serde_json::Value;
+use std::sync::Arc;
 use thiserror::Error;
 
-use super::violation::{Violation, violations_of};
+pub use self::links::Linked;
+use super::violation::{Seen, Violation, violations_of};
 use crate::plan::decode::escape_token;
 
 /// The most violations that are told of one value.
@@ -24,8 +30,10 @@ const PATTERN_SIZE_LIMIT_BYTES: usize = 1 << 20;
 /// A schema that compiled.
 #[derive(Debug)]
 pub struct Schema {
-    value: Value,
+    linked: Arc<Linked>,
     validator: Validator,
+    /// Some part of it says `writeOnly`.
+    hides: bool,
 }
 
 /// Why a value is no schema.
@@ -43,7 +51,11 @@ pub struct SchemaError {
 impl Schema {
     /// Compiles `value`.
     pub fn compile(value: &Value) -> Result<Self, SchemaError> {
-        if weight::of(value) > weight::MAX {
+        let linked = Linked::of(value);
+        if linked
+            .as_ref()
+            .is_ok_and(|linked| weight::of(linked) > weight::MAX)
+        {
             return Err(SchemaError {
                 pointer: String::new(),
                 message: "the schema's `$ref`s multiply without bound".to_owned(),
@@ -56,18 +68,38 @@ impl Schema {
         let options = jsonschema::options()
             .offline()
             .with_pattern_options(patterns);
-        match options.build(value) {
-            Ok(validator) => Ok(Self {
-                value: value.clone(),
-                validator,
-            }),
-            Err(error) => Err(schema_error(value, error)),
-        }
+        let validator = options.build(value);
+        let validator = validator.map_err(|error| schema_error(value, error))?;
+        let linked = linked.map_err(|error| SchemaError {
+            pointer: String::new(),
+            message: format!("a reference in the schema can't be followed: {error}"),
+            help: None,
+        })?;
+        Ok(Self {
+            linked: Arc::new(linked),
+            validator,
+            hides: hidden::may_hide(value),
+        })
     }
 
-    /// The schema itself.
-    pub fn value(&self) -> &Value {
-        &self.value
+    /// The schema itself, with what its references lead to.
+    pub fn linked(&self) -> &Arc<Linked> {
+        &self.linked
+    }
+
+    /// True if it may hide some part of a value.
+    pub fn may_hide(&self) -> bool {
+        self.hides
+    }
+
+    /// The places of `value` that nobody may see, as RFC 6901 pointers: those that the schema marks as
+    /// `writeOnly`, in whatever way it leads there. None lies in another.
+    pub fn hidden_in(&self, value: &Value) -> Vec<String> {
+        if self.hides {
+            hidden::places(&self.linked, value)
+        } else {
+            Vec::new()
+        }
     }
 
     /// True where `value` meets the schema.
@@ -90,7 +122,14 @@ impl Schema {
     ) -> Vec<Violation> {
         let errors = self.validator.iter_errors(value);
         let certain = errors.filter(|error| !unknown.may_cause(error));
-        violations_of(&self.value, value, certain.take(MAX_VIOLATIONS), what)
+        let hidden = self.hidden_in(value);
+        let seen = Seen::new(value, &hidden);
+        violations_of(
+            self.linked.value(),
+            &seen,
+            certain.take(MAX_VIOLATIONS),
+            what,
+        )
     }
 }
 
@@ -197,7 +236,13 @@ fn schema_error(schema: &Value, error: ValidationError<'_>) -> SchemaError {
             help: None,
         };
     }
-    let first = violations_of(&Value::Null, schema, std::iter::once(error), "the schema").pop();
+    let first = violations_of(
+        &Value::Null,
+        &Seen::new(schema, &[]),
+        std::iter::once(error),
+        "the schema",
+    )
+    .pop();
     match first {
         Some(violation) => SchemaError {
             pointer: violation.pointer,
@@ -241,101 +286,6 @@ fn find_reference(schema: &Value, cause: &str) -> Option<(String, String)> {
         }
     }
     first
-}
-
-mod weight {
-    //! How much work a schema can make of one value.
-    //!
-    //! Invariant: a schema whose references multiply (`a0: {allOf: [a1, a1]}`, `a1: {allOf: [a2,
-    //! a2]}`, …) is refused before it is compiled: 24 such lines take a validator seconds. It is
-    //! the alias bomb of YAML in another dress. A reference that leads back to itself counts once.
-
-    use std::collections::HashMap;
-
-    use serde_json::Value;
-
-    /// The most that a schema may weigh.
-    pub(super) const MAX: u64 = 100_000;
-
-    /// The number of subschemas with every reference replaced by what it leads to.
-    pub(super) fn of(schema: &Value) -> u64 {
-        let mut scale = Scale {
-            root: schema,
-            names: HashMap::new(),
-            weights: HashMap::new(),
-        };
-        scale.name(schema);
-        scale.weigh(schema)
-    }
-
-    struct Scale<'s> {
-        root: &'s Value,
-        /// What `$anchor`, `$dynamicAnchor` and `$id` name.
-        names: HashMap<&'s str, &'s Value>,
-        weights: HashMap<*const Value, u64>,
-    }
-
-    impl<'s> Scale<'s> {
-        fn name(&mut self, value: &'s Value) {
-            match value {
-                Value::Object(map) => {
-                    for key in ["$anchor", "$dynamicAnchor", "$id"] {
-                        if let Some(name) = map.get(key).and_then(Value::as_str) {
-                            self.names.insert(name, value);
-                        }
-                    }
-                    map.values().for_each(|child| self.name(child));
-                }
-                Value::Array(list) => list.iter().for_each(|child| self.name(child)),
-                _ => {}
-            }
-        }
-
-        fn weigh(&mut self, value: &'s Value) -> u64 {
-            if let Some(weight) = self.weights.get(&std::ptr::from_ref(value)) {
-                return *weight;
-            }
-            self.weights.insert(value, 1);
-            let weight = match value {
-                Value::Object(map) => {
-                    let below = map.iter().map(|(key, child)| match (key.as_str(), child) {
-                        ("$ref" | "$dynamicRef", Value::String(target)) => {
-                            self.target(target).map_or(1, |target| self.weigh(target))
-                        }
-                        // Not applied by being there.
-                        ("$defs" | "definitions", _) => 0,
-                        // Their keys are names, not keywords.
-                        (
-                            "properties" | "patternProperties" | "dependentSchemas",
-                            Value::Object(map),
-                        ) => {
-                            let below = map.values().map(|child| self.weigh(child));
-                            below.fold(0, u64::saturating_add)
-                        }
-                        _ => self.weigh(child),
-                    });
-                    below.fold(1, u64::saturating_add)
-                }
-                Value::Array(list) => {
-                    let below = list.iter().map(|child| self.weigh(child));
-                    below.fold(0, u64::saturating_add)
-                }
-                _ => 0,
-            };
-            self.weights.insert(value, weight);
-            weight
-        }
-
-        fn target(&self, target: &str) -> Option<&'s Value> {
-            match target.strip_prefix('#') {
-                Some(pointer) if pointer.is_empty() || pointer.starts_with('/') => {
-                    self.root.pointer(pointer)
-                }
-                Some(anchor) => self.names.get(anchor).copied(),
-                None => self.names.get(target).copied(),
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -382,15 +332,11 @@ mod tests {
             let schema = Schema::compile(&schema).unwrap();
             assert!(schema.accepts(&json!({"l": {"r": {}}})));
         }
-        let bomb = |by_anchor: bool| {
+        let bomb = |to: &dyn Fn(u32) -> String| {
             let mut defs = serde_json::Map::new();
             for level in 0..40 {
                 let next = level + 1;
-                let target = if by_anchor {
-                    format!("#a{next}")
-                } else {
-                    format!("#/$defs/a{next}")
-                };
+                let target = to(next);
                 let twice = json!([{"$ref": target}, {"$ref": target}]);
                 defs.insert(
                     format!("a{level}"),
@@ -400,8 +346,14 @@ mod tests {
             defs.insert("a40".to_owned(), json!({"$anchor": "a40"}));
             json!({"$defs": defs, "$ref": "#/$defs/a0"})
         };
-        for by_anchor in [true, false] {
-            assert!(error(&bomb(by_anchor)).contains("multiply"));
+        let ways: [&dyn Fn(u32) -> String; 4] = [
+            &|next| format!("#a{next}"),
+            &|next| format!("#/$defs/a{next}"),
+            &|next| format!("#/%24defs/%61{next}"),
+            &|next| format!("json-schema:///#a{next}"),
+        ];
+        for way in ways {
+            assert!(error(&bomb(way)).contains("multiply"));
         }
     }
 

@@ -1,11 +1,13 @@
 //! What a schema says about a part of a value before there is a value.
 //!
-//! Invariant: where a schema leaves something open, nothing is ruled out. Only local `$ref`s are
-//! followed, so deep and so many in all and no more, so that no schema costs more than that.
+//! Invariant: where a schema leaves something open, nothing is ruled out. References are followed,
+//! so deep and so many in all and no more, so that no schema costs more than that.
 
 use std::ops::{BitAnd, BitOr};
 
 use serde_json::{Map, Value};
+
+use super::schema::Linked;
 
 /// How many subschemas one question looks at.
 const FUEL: u32 = 10_000;
@@ -148,24 +150,26 @@ impl Part {
 }
 
 /// What `schema` says about the part at `path` of a value that meets it.
-pub fn part_of(schema: &Value, path: &[String]) -> Part {
+pub fn part_of(schema: &Linked, path: &[String]) -> Part {
     let mut look = Look {
-        root: schema,
+        linked: schema,
         fuel: FUEL,
         nesting: 0,
     };
-    look.part(schema, path, 0)
+    look.part(schema.value(), path, 0)
 }
 
 /// The fields that `schema` names where it does not name the field that `path` asks for, although
 /// others may be there: most likely it is misspelled.
-pub fn unnamed_field<'s>(schema: &'s Value, path: &[String]) -> Option<(usize, Vec<&'s str>)> {
-    let mut schema = schema;
+pub fn unnamed_field<'s>(schema: &'s Linked, path: &[String]) -> Option<(usize, Vec<&'s str>)> {
+    let mut schema = schema.value();
     for (depth, token) in path.iter().enumerate() {
         let properties = schema.get("properties")?.as_object()?;
         let is_open = |key: &&str| schema.get(*key).is_some();
         let open = [
             "$ref",
+            "$dynamicRef",
+            "$recursiveRef",
             "allOf",
             "anyOf",
             "oneOf",
@@ -182,7 +186,7 @@ pub fn unnamed_field<'s>(schema: &'s Value, path: &[String]) -> Option<(usize, V
 }
 
 struct Look<'s> {
-    root: &'s Value,
+    linked: &'s Linked,
     fuel: u32,
     nesting: u32,
 }
@@ -214,8 +218,14 @@ impl<'s> Look<'s> {
             [] => Part::Possible(own_kinds(keywords)),
             [token, rest @ ..] => self.child(keywords, token, rest, depth),
         };
-        if let Some(target) = self.target(keywords) {
-            part = part.and(self.part(target, path, depth));
+        for targets in self.linked.links(keywords) {
+            // One that leads nowhere known rules nothing out; of several, any may be meant.
+            let parts = targets
+                .into_iter()
+                .map(|target| self.part(target, path, depth));
+            if let Some(any) = parts.reduce(Part::or) {
+                part = part.and(any);
+            }
         }
         for schema in list(keywords, "allOf") {
             part = part.and(self.part(schema, path, depth));
@@ -277,11 +287,6 @@ impl<'s> Look<'s> {
         let found = looked.reduce(Part::or);
         found.unwrap_or_else(|| excluded(depth, kinds, Vec::new()))
     }
-
-    fn target(&self, keywords: &'s Map<String, Value>) -> Option<&'s Value> {
-        let target = keywords.get("$ref")?.as_str()?;
-        self.root.pointer(target.strip_prefix('#')?)
-    }
 }
 
 fn excluded(depth: usize, kinds: Kinds, fields: Vec<String>) -> Part {
@@ -340,7 +345,7 @@ mod tests {
             .filter(|t| !t.is_empty())
             .map(str::to_owned)
             .collect();
-        match part_of(schema, &path) {
+        match part_of(&Linked::of(schema).unwrap(), &path) {
             Part::Possible(Kinds::ALL) => "anything".to_owned(),
             Part::Possible(kinds) => kinds.words(),
             Part::Excluded(Exclusion {
@@ -414,6 +419,31 @@ mod tests {
     }
 
     #[test]
+    fn references_are_followed_as_the_validator_does() {
+        let text = json!({"type": "string"});
+        for schema in [
+            json!({"properties": {"a": {"$ref": "#/%24defs/x"}}, "$defs": {"x": text}}),
+            json!({"properties": {"a": {"$ref": "urn:t:x"}}, "$defs": {"x": {"$id": "urn:t:x", "type": "string"}}}),
+            json!({"properties": {"a": {"allOf": [{"$ref": "#x"}]}}, "$defs": {"x": {"$anchor": "x", "type": "string"}}}),
+        ] {
+            assert_eq!(told(&schema, "a"), "text", "{schema}");
+        }
+        // A dynamic reference may lead to either.
+        let schema = json!({"$dynamicRef": "#n", "$defs": {
+            "x": {"$dynamicAnchor": "n", "type": "string"},
+            "y": {"$id": "y", "$dynamicAnchor": "n", "type": "null"},
+        }});
+        assert_eq!(told(&schema, ""), "text or null");
+        assert_eq!(
+            told(
+                &json!({"$ref": "https://json-schema.org/draft/2020-12/schema"}),
+                "a"
+            ),
+            "anything"
+        );
+    }
+
+    #[test]
     fn circles_and_bombs_end() {
         let bomb = json!({"allOf": [{"$ref": "#"}, {"$ref": "#"}, {"$ref": "#"}]});
         assert_eq!(told(&bomb, "a.b"), "anything");
@@ -422,6 +452,7 @@ mod tests {
     #[test]
     fn a_field_that_nobody_names_is_found() {
         let schema = json!({"properties": {"files": {"properties": {"count": {}}}}});
+        let schema = Linked::of(&schema).unwrap();
         let path = |text: &str| -> Vec<String> { text.split('.').map(str::to_owned).collect() };
         assert_eq!(
             unnamed_field(&schema, &path("fils")),
@@ -432,6 +463,6 @@ mod tests {
             Some((1, vec!["count"]))
         );
         assert_eq!(unnamed_field(&schema, &path("files.count.x")), None);
-        assert_eq!(unnamed_field(&json!({}), &path("x")), None);
+        assert_eq!(unnamed_field(&Linked::default(), &path("x")), None);
     }
 }

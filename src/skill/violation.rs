@@ -3,11 +3,14 @@
 //! Invariant: one mistake is told once and in place. A value is shown shortened, and not at all
 //! where its schema says `writeOnly`. A fix is offered only where nothing else can have been meant.
 
+mod seen;
 mod words;
 
 use jsonschema::ValidationError;
 use serde_json::{Value, json};
 
+pub(super) use self::seen::Seen;
+pub use self::seen::mask;
 use self::words::Words;
 use crate::model::{Part, Place, Problem};
 use crate::plan::decode::escape_token;
@@ -87,14 +90,14 @@ impl Violation {
 /// The violations behind a validator's `errors`. `what` names the whole value.
 pub(super) fn violations_of<'e>(
     schema: &Value,
-    value: &Value,
+    seen: &Seen<'_>,
     errors: impl Iterator<Item = ValidationError<'e>>,
     what: &str,
 ) -> Vec<Violation> {
     let mut violations = Vec::new();
     for error in errors {
         let before = violations.len();
-        Words::of(schema, value, &error, what).add_to(&mut violations);
+        Words::of(schema, seen, &error, what).add_to(&mut violations);
         for violation in violations.iter_mut().skip(before) {
             error.schema_path().as_str().clone_into(&mut violation.rule);
         }

@@ -18,6 +18,7 @@ mod exit_codes;
 mod flows;
 mod generated;
 mod graph;
+mod hidden;
 mod hostile_output;
 mod hostile_plan;
 mod inputs;

@@ -25,6 +25,13 @@ fn is_hidden(schema: &Value) -> bool {
     schema.get("writeOnly") == Some(&Value::Bool(true))
 }
 
+/// The places of the values that the plan itself gives for hidden inputs.
+pub(super) fn hidden_defaults(plan: &ExecutionPlan) -> impl Iterator<Item = String> {
+    let hidden = plan.inputs.iter();
+    let hidden = hidden.filter(|(_, schema)| is_hidden(schema) && schema.get("default").is_some());
+    hidden.map(|(name, _)| format!("/inputs/{}/default", escape_token(name)))
+}
+
 /// True where some part of what `schema` is about is hidden. Schemas are as deep as plans may be.
 fn hides_inside(schema: &Value) -> bool {
     match schema {
@@ -131,10 +138,9 @@ impl Inputs {
             return;
         }
         let arguments = template.with_stand_ins(&mut |_, _| Value::from("x"));
-        let schema = skill.manifest.input_schema.as_ref();
         let shown = arguments
             .as_object()
-            .map(|map| shown_arguments(schema, map).into_owned());
+            .map(|map| shown_arguments(skill, map).into_owned());
         let shown = Value::Object(shown.unwrap_or_default());
         template.references("", &mut |reference, below, _| {
             let is_hidden = match (reference.origin, reference.path.first()) {

@@ -13,7 +13,7 @@ use crate::model::{ExecutionStep, Place, Problem, Problems};
 use crate::plan::decode::in_backticks;
 use crate::plan::{LoadedPlan, Origin, Reference, Template, WRAPPERS, nearest, written};
 use crate::skill::shape::{Exclusion, Kinds, Part, part_of, unnamed_field};
-use crate::skill::{OutputFormat, Registry, Skill, Unknown};
+use crate::skill::{Linked, OutputFormat, Registry, Skill, Unknown};
 
 /// How many fields a message names.
 const MAX_FIELDS: usize = 12;
@@ -121,9 +121,9 @@ fn as_map(value: Value) -> Map<String, Value> {
 pub(super) struct Outputs {
     /// By the steps' indices, all that an output meets, once for each skill that may give it; `None`
     /// where nobody asks.
-    steps: Vec<Option<Vec<Vec<Value>>>>,
+    steps: Vec<Option<Vec<Vec<Arc<Linked>>>>>,
     /// The schemas of the inputs whose values are not known.
-    inputs: HashMap<String, Vec<Vec<Value>>>,
+    inputs: HashMap<String, Vec<Vec<Arc<Linked>>>>,
 }
 
 impl Outputs {
@@ -133,7 +133,7 @@ impl Outputs {
         registry: &Registry,
         given: Option<&Map<String, Value>>,
     ) -> Self {
-        let mut steps: Vec<Option<Vec<Vec<Value>>>> = vec![None; loaded.plan.steps.len()];
+        let mut steps: Vec<Option<Vec<Vec<Arc<Linked>>>>> = vec![None; loaded.plan.steps.len()];
         for taken in loaded.flow.steps.iter().flat_map(|flow| &flow.takes) {
             steps[*taken].get_or_insert_with(|| {
                 let step = &loaded.plan.steps[*taken];
@@ -149,7 +149,7 @@ impl Outputs {
                     let of_skill = skill.as_deref().map(schemas_of).unwrap_or_default();
                     of_skill
                         .into_iter()
-                        .chain(step.output_schema.clone())
+                        .chain(step.output_schema.as_ref().and_then(linked))
                         .collect()
                 })
                 .collect()
@@ -160,13 +160,16 @@ impl Outputs {
         };
         let inputs = loaded.plan.inputs.iter();
         let inputs = inputs.filter(|(name, schema)| !is_known(name, schema));
-        let inputs = inputs.map(|(name, schema)| (name.clone(), vec![vec![schema.clone()]]));
+        let inputs = inputs.map(|(name, schema)| {
+            let known = linked(schema).into_iter().collect();
+            (name.clone(), vec![known])
+        });
         let inputs = inputs.collect();
         Self { steps, inputs }
     }
 
     /// What is known of the value that `reference` leads into, and the path into that value.
-    fn source<'s>(&'s self, reference: &'s Reference) -> (&'s [Vec<Value>], &'s [String]) {
+    fn source<'s>(&'s self, reference: &'s Reference) -> (&'s [Vec<Arc<Linked>>], &'s [String]) {
         match (reference.origin, reference.path.split_first()) {
             (Origin::Step(step), _) => {
                 let schemas = self.steps[step].as_deref().unwrap_or_default();
@@ -225,9 +228,9 @@ impl Outputs {
 }
 
 /// What is known of the part at `path` of a value that meets all schemas of one of the lists.
-fn part(schemas: &[Vec<Value>], path: &[String]) -> Part {
+fn part(schemas: &[Vec<Arc<Linked>>], path: &[String]) -> Part {
     let anything = Part::Possible(Kinds::ALL);
-    let of_one = |schemas: &Vec<Value>| {
+    let of_one = |schemas: &Vec<Arc<Linked>>| {
         let parts = schemas.iter().map(|schema| part_of(schema, path));
         parts
             .reduce(Part::and)
@@ -241,7 +244,7 @@ fn part(schemas: &[Vec<Value>], path: &[String]) -> Part {
 }
 
 /// The schemas that the output of `skill` meets, all of them.
-fn schemas_of(skill: &Skill) -> Vec<Value> {
+fn schemas_of(skill: &Skill) -> Vec<Arc<Linked>> {
     let by_format = skill
         .native()
         .and_then(|native| match native.execution.output {
@@ -249,8 +252,16 @@ fn schemas_of(skill: &Skill) -> Vec<Value> {
             OutputFormat::Text => Some(json!({"type": "string"})),
             OutputFormat::Lines => Some(json!({"type": "array", "items": {"type": "string"}})),
         });
-    let own = skill.manifest.output_schema.clone();
+    let by_format = by_format.as_ref().and_then(linked);
+    // What is wrong with a schema is said of its skill.
+    let own = skill.output().and_then(Result::ok);
+    let own = own.map(|schema| Arc::clone(schema.linked()));
     by_format.into_iter().chain(own).collect()
+}
+
+/// A schema of the plan itself. What is wrong with it is said elsewhere.
+fn linked(schema: &Value) -> Option<Arc<Linked>> {
+    Linked::of(schema).ok().map(Arc::new)
 }
 
 /// A reference and where it stands.
@@ -266,7 +277,7 @@ struct Spot<'s> {
 }
 
 impl Spot<'_> {
-    fn no_such_field(&self, exclusion: &Exclusion, schemas: &[Vec<Value>]) -> Problem {
+    fn no_such_field(&self, exclusion: &Exclusion, schemas: &[Vec<Arc<Linked>>]) -> Problem {
         let Exclusion {
             depth,
             kinds,
@@ -315,7 +326,7 @@ impl Spot<'_> {
     }
 
     /// A field that the schema leaves open but that is most likely misspelled.
-    fn doubtful_field(&self, schema: &Value) -> Option<Problem> {
+    fn doubtful_field(&self, schema: &Linked) -> Option<Problem> {
         let path = self.path;
         let (depth, fields) = unnamed_field(schema, path)?;
         let near = nearest(&path[depth], fields)?;
@@ -335,12 +346,12 @@ impl Spot<'_> {
 
     /// The value's kind must be one that the skill takes here.
     fn check_kind(&self, kinds: Kinds, skill: &Skill, problems: &mut Problems) {
-        let Some(schema) = &skill.manifest.input_schema else {
+        let Some(Ok(schema)) = skill.input() else {
             return;
         };
         let unescape = |token: &str| token.replace("~1", "/").replace("~0", "~");
         let path: Vec<String> = self.below.split('/').skip(1).map(unescape).collect();
-        if let Part::Possible(wanted) = part_of(schema, &path)
+        if let Part::Possible(wanted) = part_of(schema.linked(), &path)
             && kinds.exclude(wanted)
         {
             let argument = path.last().map_or("", String::as_str);

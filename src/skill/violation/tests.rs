@@ -97,3 +97,27 @@ fn secrets_are_not_shown() {
         "{told}"
     );
 }
+
+#[test]
+fn what_a_reference_hides_is_not_shown() {
+    let schema = json!({
+        "$defs": {"s": {"writeOnly": true}, "k": {"$anchor": "k", "writeOnly": true}},
+        "properties": {
+            "a": {"$ref": "#/%24defs/s", "type": "integer"},
+            "b": {"allOf": [{"$ref": "#k"}], "enum": ["hunter1"]},
+            "c": {"$ref": "#/$defs/s", "additionalProperties": false, "properties": {"x": {}}},
+            "d": {"$ref": "#/$defs/s", "items": {"required": ["hunters"]}},
+            "e": {"anyOf": [{"properties": {"f": {"$ref": "#k", "pattern": "^x"}}}, {"type": "null"}]},
+        },
+        // What holds a hidden value is shown without it.
+        "const": {"a": 1},
+    });
+    let schema = Schema::compile(&schema).unwrap();
+    let value = json!({"a": "hunter2", "b": "hunter2", "c": {"hunter2": 1}, "d": [{"hunter2": 1}],
+        "e": {"f": "hunter2"}, "open": "seen"});
+    let violations = schema.violations(&value, "the arguments");
+    let told = format!("{violations:?}");
+    assert!(violations.len() >= 6, "{told}");
+    assert!(!told.contains("hunter2") && told.contains("seen"), "{told}");
+    assert!(!told.contains("did you mean"), "{told}");
+}

@@ -1,10 +1,12 @@
 //! The words for one violation, kind by kind.
 
+use std::borrow::Cow;
+
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{JsonType, ValidationError};
 use serde_json::{Value, json};
 
-use super::{Fix, MAX_GOT_BYTES, Violation, shown};
+use super::{Fix, MAX_GOT_BYTES, Seen, Violation, shown};
 use crate::model::Part;
 use crate::plan::decode::{escape_token, in_backticks, kind_of};
 use crate::plan::nearest;
@@ -14,12 +16,14 @@ pub(super) struct Words<'a> {
     kind: &'a ValidationErrorKind,
     keyword: &'a str,
     value: &'a Value,
-    /// The value that holds it all; null where it is not known.
-    whole: &'a Value,
+    /// The value as it may be shown.
+    visible: Cow<'a, Value>,
+    /// The value that holds it all.
+    seen: &'a Seen<'a>,
     pointer: &'a str,
     /// The schema that the keyword stands in; null where it is not known.
     schema: &'a Value,
-    /// The value stands below a `writeOnly` property.
+    /// The value stands in a hidden place, which `pointer` leads to.
     is_secret: bool,
     what: &'a str,
 }
@@ -27,7 +31,7 @@ pub(super) struct Words<'a> {
 impl<'a> Words<'a> {
     pub(super) fn of(
         root: &'a Value,
-        whole: &'a Value,
+        seen: &'a Seen<'a>,
         error: &'a ValidationError<'_>,
         what: &'a str,
     ) -> Self {
@@ -36,27 +40,43 @@ impl<'a> Words<'a> {
             .as_str()
             .rsplit_once('/')
             .unwrap_or_default();
+        let (pointer, value) = (error.instance_path().as_str(), error.instance());
+        let hidden_at = seen.hidden_at(pointer);
         Self {
             kind: error.kind(),
             keyword,
-            value: error.instance(),
-            whole,
-            pointer: error.instance_path().as_str(),
+            value,
+            visible: seen.shown(pointer, value),
+            seen,
+            pointer: hidden_at.unwrap_or(pointer),
             schema: root.pointer(parent).unwrap_or(&Value::Null),
-            is_secret: is_secret(root, parent),
+            is_secret: hidden_at.is_some(),
             what,
         }
     }
 
     pub(super) fn add_to(&self, violations: &mut Vec<Violation>) {
         match self.kind {
+            // Not even the keys of what is hidden are told.
+            ValidationErrorKind::AdditionalProperties { .. }
+            | ValidationErrorKind::UnevaluatedProperties { .. }
+            | ValidationErrorKind::FalseSchema
+            | ValidationErrorKind::Required { .. }
+                if self.is_secret =>
+            {
+                violations.push(self.other());
+            }
             ValidationErrorKind::AdditionalProperties { unexpected }
             | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
                 violations.extend(unexpected.iter().map(|key| self.unknown(key)));
             }
             // With `additionalProperties: false` alone the validator names the mapping, not the key.
             ValidationErrorKind::FalseSchema if self.keyword == "additionalProperties" => {
-                let map = self.whole.pointer(self.pointer).and_then(Value::as_object);
+                let map = self
+                    .seen
+                    .whole
+                    .pointer(self.pointer)
+                    .and_then(Value::as_object);
                 let keys = map.into_iter().flat_map(|map| map.keys());
                 violations.extend(keys.map(|key| self.unknown(key)));
             }
@@ -94,21 +114,14 @@ impl<'a> Words<'a> {
     }
 
     fn shown(&self) -> String {
-        if self.is_secret {
-            "***".to_owned()
-        } else {
-            shown(self.value)
-        }
+        shown(&self.visible)
     }
 
     fn got(&self) -> Value {
-        let is_long = || self.value.to_string().len() > MAX_GOT_BYTES;
-        if self.is_secret {
-            json!("***")
-        } else if is_long() {
+        if self.visible.to_string().len() > MAX_GOT_BYTES {
             json!(JsonType::from(self.value).as_str())
         } else {
-            self.value.clone()
+            Value::clone(&self.visible)
         }
     }
 
@@ -208,7 +221,9 @@ impl<'a> Words<'a> {
         violation.expected = Some(json!(options));
         violation.got = Some(self.got());
         let words = options.iter().filter_map(Value::as_str);
-        let near = self.value.as_str().and_then(|text| nearest(text, words));
+        // That it is near to a word would tell of what is hidden.
+        let text = self.value.as_str().filter(|_| !self.is_secret);
+        let near = text.and_then(|text| nearest(text, words));
         if let Some(near) = near {
             violation.help = Some(format!("did you mean `{near}`?"));
             violation.fix = Some(Fix::Replace(json!(near)));
@@ -325,7 +340,7 @@ impl<'a> Words<'a> {
             && !self.is_secret
         {
             let mut violations = Vec::new();
-            Words::of(&Value::Null, &Value::Null, error, self.what).add_to(&mut violations);
+            Words::of(&Value::Null, self.seen, error, self.what).add_to(&mut violations);
             if let [violation] = violations.as_mut_slice() {
                 let form = format!("of its {} forms this is the nearest", forms.len());
                 violation.help = Some(match violation.help.take() {
@@ -346,18 +361,6 @@ impl<'a> Words<'a> {
         }
         self.other()
     }
-}
-
-/// True where the schema at `pointer`, or one that it lies in, says `writeOnly`.
-fn is_secret(root: &Value, pointer: &str) -> bool {
-    let says_so = |pointer: &str| {
-        let flag = root
-            .pointer(pointer)
-            .and_then(|schema| schema.get("writeOnly"));
-        flag == Some(&Value::Bool(true))
-    };
-    let parents = pointer.match_indices('/').map(|(at, _)| &pointer[..at]);
-    parents.chain([pointer]).any(says_so)
 }
 
 fn in_words(kind: JsonType) -> &'static str {
