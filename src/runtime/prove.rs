@@ -28,7 +28,7 @@ use super::environment::BaseEnvironment;
 use super::hidden::shown_or_same;
 use super::mask::{mask_arguments, mask_string};
 use super::native::shown_command;
-use super::{Concurrency, Limit, LimitSource, OwnFiles, ProvenPlan, ProvenStep, Retries};
+use super::{Concurrency, Exposure, Limit, LimitSource, OwnFiles, ProvenPlan, ProvenStep, Retries};
 use crate::model::{ExecutionStep, Place, Problem, Problems, RiskLevel, format_duration};
 use crate::plan::{LoadedPlan, Template};
 use crate::process::Secrets;
@@ -115,29 +115,10 @@ pub fn prove(loaded: &mut LoadedPlan, question: &Question<'_>) -> Proof {
         steps.extend(sound);
     }
     let exposure = prover.exposure(&mut problems);
-    for step in &mut steps {
-        let fallback = step.fallback.as_deref();
-        let ids = std::iter::once(&step.skill_id).chain(fallback.map(|step| &step.skill_id));
-        if { ids }.any(|id| exposure.is_exclusive(id)) {
-            step.concurrency = Concurrency::Exclusive;
-        }
-    }
-    let secrets = question
-        .environment
-        .secrets(prover.skills.iter().map(|called| &*called.skill));
-    for step in &mut steps {
-        keep_secret(step, &secrets);
-    }
+    make_exclusive(&mut steps, &exposure);
+    prover.keep_secrets(&mut steps);
     loaded.problems.append(problems);
-    let hidden = std::mem::take(&mut prover.hidden);
-    let misplaced = hidden::misplaced(&prover.hiding, &loaded.problems);
-    let defaults = inputs::hidden_defaults(&loaded.plan);
-    let hidden: Vec<String> = hidden
-        .into_iter()
-        .chain(misplaced)
-        .chain(defaults)
-        .collect();
-    loaded.document.hide(hidden);
+    prover.hide_in(loaded);
     loaded.document.tidy(&mut loaded.problems);
     let is_proven = !loaded.problems.has_errors();
     let plan = is_proven.then(|| ProvenPlan {
@@ -158,6 +139,17 @@ pub fn prove(loaded: &mut LoadedPlan, question: &Question<'_>) -> Proof {
             .map(|called| called.skill)
             .collect(),
         not_loaded: prover.not_loaded,
+    }
+}
+
+/// Lets the steps run alone whose skills may write the files of others.
+fn make_exclusive(steps: &mut [ProvenStep], exposure: &Exposure) {
+    for step in steps {
+        let fallback = step.fallback.as_deref();
+        let ids = std::iter::once(&step.skill_id).chain(fallback.map(|step| &step.skill_id));
+        if { ids }.any(|id| exposure.is_exclusive(id)) {
+            step.concurrency = Concurrency::Exclusive;
+        }
     }
 }
 
@@ -238,6 +230,25 @@ struct Prover<'q> {
 }
 
 impl Prover<'_> {
+    /// Takes the secrets of all skills out of what is shown of the steps.
+    fn keep_secrets(&self, steps: &mut [ProvenStep]) {
+        let skills = self.skills.iter().map(|called| &*called.skill);
+        let secrets = self.question.environment.secrets(skills);
+        for step in steps {
+            keep_secret(step, &secrets);
+        }
+    }
+
+    /// Hides values from all messages about `loaded`.
+    fn hide_in(&mut self, loaded: &mut LoadedPlan) {
+        let hidden = std::mem::take(&mut self.hidden).into_iter();
+        let misplaced = hidden::misplaced(&self.hiding, &loaded.problems);
+        let defaults: Vec<String> = inputs::hidden_defaults(&loaded.plan).collect();
+        loaded
+            .document
+            .hide(hidden.chain(misplaced).chain(defaults));
+    }
+
     /// A step's problems are added; the step comes out where there is no error in it.
     fn step(
         &mut self,

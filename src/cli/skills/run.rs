@@ -35,14 +35,13 @@ pub(super) fn run(args: SkillRunArgs, state: &StateArgs, printer: &Printer) -> O
     let environment = secrets::environment(&args.secrets, printer)?;
     let sandbox = confine::policy(&args.sandbox, &environment);
     let workspace = roots::workspace(args.place.workspace.as_deref())?;
-    let limits = args.time.flags();
     let mut loaded = plan::load(plan_of(&skill, &arguments)?);
     let own_files = state.own_files(None, args.place.run_dir.as_deref());
     let question = Question {
         registry: &registry,
         workspace: &workspace,
         environment: &environment,
-        limits,
+        limits: args.time.flags(),
         sandbox: &sandbox,
         own_files: &own_files,
         retry_unsafe: false,
