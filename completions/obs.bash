@@ -1095,7 +1095,7 @@ _obs() {
             return 0
             ;;
         obs__subcmd__run)
-            opts="-j -q -v -h --skills --dry-run --strict --max-plan-size --jobs --keep-going --fail-fast --retry-unsafe --resume --allow-changed --circuit-breaker --workspace --run-dir --sandbox --max-memory --max-cpu --max-processes --max-disk --policy --allow --deny --max-steps --max-risk --approve --timeout --step-timeout --grace --set --inputs --format --print --stream --progress --log --request-id --assistant-id --session-id --tenant-id --user-id --color --quiet --verbose --state-dir --help"
+            opts="-j -q -v -h --skills --dry-run --strict --max-plan-size --jobs --keep-going --fail-fast --retry-unsafe --resume --allow-changed --circuit-breaker --workspace --run-dir --sandbox --max-memory --max-cpu --max-processes --max-disk --secret --policy --allow --deny --max-steps --max-risk --approve --timeout --step-timeout --grace --set --inputs --format --print --stream --progress --log --request-id --assistant-id --session-id --tenant-id --user-id --color --quiet --verbose --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1159,6 +1159,10 @@ _obs() {
                     return 0
                     ;;
                 --max-disk)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --secret)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1634,7 +1638,7 @@ _obs() {
             return 0
             ;;
         obs__subcmd__skills__subcmd__run)
-            opts="-q -v -h --set --inputs --skills --workspace --run-dir --sandbox --max-memory --max-cpu --max-processes --max-disk --policy --allow --deny --max-steps --max-risk --approve --timeout --step-timeout --grace --request-id --assistant-id --session-id --tenant-id --user-id --color --quiet --verbose --state-dir --help"
+            opts="-q -v -h --set --inputs --skills --workspace --run-dir --sandbox --max-memory --max-cpu --max-processes --max-disk --policy --allow --deny --max-steps --max-risk --approve --secret --timeout --step-timeout --grace --request-id --assistant-id --session-id --tenant-id --user-id --color --quiet --verbose --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1721,6 +1725,10 @@ _obs() {
                     return 0
                     ;;
                 --approve)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --secret)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1811,7 +1819,7 @@ _obs() {
             return 0
             ;;
         obs__subcmd__validate)
-            opts="-q -v -h --skills --format --strict --workspace --set --inputs --max-plan-size --policy --allow --deny --max-steps --max-risk --request-id --assistant-id --session-id --tenant-id --user-id --color --quiet --verbose --state-dir --help"
+            opts="-q -v -h --skills --format --strict --workspace --set --inputs --secret --max-plan-size --policy --allow --deny --max-steps --max-risk --request-id --assistant-id --session-id --tenant-id --user-id --color --quiet --verbose --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1852,6 +1860,10 @@ _obs() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
                     fi
+                    return 0
+                    ;;
+                --secret)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --max-plan-size)

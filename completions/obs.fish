@@ -61,6 +61,7 @@ complete -c obs -n "__fish_obs_using_subcommand run" -l max-memory -d 'The most 
 complete -c obs -n "__fish_obs_using_subcommand run" -l max-cpu -d 'The most CPU time of each step\'s processes together; tightens the manifest' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l max-processes -d 'The most processes of each step at the same time; tightens the manifest and the default of 512' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l max-disk -d 'How much each step may write to its scratch directory and `$RUN_DIR`, in MiB; tightens the manifest' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l secret -d 'Give skills with the permission `secret:NAME` a value: NAME=env:VARIABLE or NAME=file:PATH; may be given more than once' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l policy -d 'Permit only what the Cedar policies of a file, or of a directory\'s `*.cedar` files, permit' -r -F
 complete -c obs -n "__fish_obs_using_subcommand run" -l allow -d 'Permit skills by their ids, `*` for any characters; may be given more than once' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l deny -d 'Forbid skills by their ids, `*` for any characters; may be given more than once' -r
@@ -111,6 +112,7 @@ github\t'GitHub workflow commands'"
 complete -c obs -n "__fish_obs_using_subcommand validate" -l workspace -d 'The directory that skills would work in [default: where obs was started]' -r -f -a "(__fish_complete_directories)"
 complete -c obs -n "__fish_obs_using_subcommand validate" -l set -d 'Set an input of the plan; may be given more than once' -r
 complete -c obs -n "__fish_obs_using_subcommand validate" -l inputs -d 'Read inputs of the plan from a JSON or YAML file; `-` reads standard input' -r -F
+complete -c obs -n "__fish_obs_using_subcommand validate" -l secret -d 'Give skills with the permission `secret:NAME` a value: NAME=env:VARIABLE or NAME=file:PATH; may be given more than once' -r
 complete -c obs -n "__fish_obs_using_subcommand validate" -l max-plan-size -d 'The largest plan that is read, in bytes' -r
 complete -c obs -n "__fish_obs_using_subcommand validate" -l policy -d 'Permit only what the Cedar policies of a file, or of a directory\'s `*.cedar` files, permit' -r -F
 complete -c obs -n "__fish_obs_using_subcommand validate" -l allow -d 'Permit skills by their ids, `*` for any characters; may be given more than once' -r
@@ -217,6 +219,7 @@ sensitive\t''
 clinical\t''
 critical\t''"
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l approve -d 'Approve a critical step in advance, if it calls SKILL; may be given more than once' -r
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l secret -d 'Give skills with the permission `secret:NAME` a value: NAME=env:VARIABLE or NAME=file:PATH; may be given more than once' -r
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l timeout -d 'Bound on the whole run: replaces the default of 10m, caps the plan\'s own' -r
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l step-timeout -d 'Bound on each step: replaces the default of 120s, caps what plan and manifest say' -r
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l grace -d 'Time between SIGTERM and SIGKILL for skills that don\'t say [default: 5s]' -r
