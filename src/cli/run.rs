@@ -40,7 +40,7 @@ pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> Outco
     let sandbox = confine::policy(&args.sandbox, &environment);
     let registry = roots::registry(&args.roots, Some(&args.plan))?;
     let run_dir = resume::run_dir(args, state, base.as_ref())?;
-    let own_files = state.own_files(args.output.log.as_deref(), run_dir.as_deref());
+    let own_files = state.own_files(args.output.log.as_deref(), args.place.run_dir.as_deref());
     let question = Question {
         registry: &registry,
         workspace: &workspace,

@@ -11,17 +11,21 @@ use crate::support::{Case, wait_for};
 /// A look, and a push that counts its calls and hides its token.
 fn deployment(arguments: &str) -> Case {
     let schema = "risk_level: critical\ninput_schema: {type: object, properties: {to: {}, token: {type: string, \
-                  writeOnly: true}}}\npermissions: [\"fs.write:.\"]\n";
+                  writeOnly: true}}}\npermissions: [\"fs.write:out\"]\n";
     Case::new()
-        .sh_skill("look", "echo look >> calls; echo '\"staging\"'", "")
-        .sh_skill("push", "echo push >> calls; echo 1", schema)
+        .sh_skill(
+            "look",
+            "echo look >> out/calls; echo '\"staging\"'",
+            "permissions: [\"fs.write:out\"]\n",
+        )
+        .sh_skill("push", "echo push >> out/calls; echo 1", schema)
         .plan(&format!(
             "- {{name: look, type: skill}}\n- {{name: push, type: skill, arguments: {arguments}}}\n"
         ))
 }
 
 fn calls(case: &Case) -> String {
-    std::fs::read_to_string(case.path().join("calls")).unwrap_or_default()
+    std::fs::read_to_string(case.path().join("out/calls")).unwrap_or_default()
 }
 
 fn kept(case: &Case) -> Vec<Value> {
@@ -148,13 +152,13 @@ fn a_critical_fallback_wants_an_approval_of_its_own() {
         let case = Case::new()
             .sh_skill(
                 "try",
-                "echo try >> calls; exit 3",
-                &format!("permissions: [\"fs.write:.\"]\nidempotent: true\n{own}"),
+                "echo try >> out/calls; exit 3",
+                &format!("permissions: [\"fs.write:out\"]\nidempotent: true\n{own}"),
             )
             .sh_skill(
                 "second",
-                "echo second >> calls; echo 1",
-                &format!("permissions: [\"fs.write:.\"]\n{fallback}"),
+                "echo second >> out/calls; echo 1",
+                &format!("permissions: [\"fs.write:out\"]\n{fallback}"),
             )
             .plan("- {name: first, skill: try, type: skill, retry: {fallback: second}}\n");
         let flags: Vec<&str> = approved
@@ -287,7 +291,7 @@ fn a_person_sees_what_they_approve() {
         "risk: critical",
         "command: ",
         "/run.sh",
-        "may: fs.write:.",
+        "may: fs.write:out",
         "network: none",
         "with to: \"a\\u001b[2Jb\\u3164\\u2800\\u202e\\udb40\\udc41c\"",
         "with token: \"***\"",
@@ -418,8 +422,8 @@ fn a_long_request_is_paged_and_a_yes_counts_only_after_the_last_page() {
 fn waiting_deployment(arguments: &str) -> Case {
     deployment(arguments).sh_skill(
         "look",
-        "echo look >> calls; while ! [ -e go ]; do sleep 0.05; done; echo '\"staging\"'",
-        "",
+        "echo look >> out/calls; while ! [ -e go ]; do sleep 0.05; done; echo '\"staging\"'",
+        "permissions: [\"fs.write:out\"]\n",
     )
 }
 
@@ -490,7 +494,11 @@ fn the_end_of_the_plan_closes_a_question() {
         (&graph, &[]),
     ] {
         let case = deployment("{}")
-            .sh_skill("fail", "while ! [ -e go ]; do sleep 0.05; done; exit 1", "")
+            .sh_skill(
+                "fail",
+                "while ! [ -e go ]; do sleep 0.05; done; exit 1",
+                "permissions: []\n",
+            )
             .file("plan.yaml", plan);
         let args = [&["run", "plan.yaml", "--jobs", "2"], flags].concat();
         let mut terminal = Terminal::start_sized(&case.command(&args), 100, 50);
