@@ -9,6 +9,8 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::process::canonicalize;
+
 /// Where obs keeps its own files during a run.
 #[derive(Debug, Clone, Default)]
 pub struct OwnFiles {
@@ -63,18 +65,9 @@ impl Protected {
     }
 }
 
-/// `path` without links, as far as it exists.
+/// `path` without links, as far as it exists; as it is if they lead nowhere.
 fn real_path(path: &Path) -> PathBuf {
-    for existing in path.ancestors() {
-        if let (Ok(real), Ok(rest)) = (existing.canonicalize(), path.strip_prefix(existing)) {
-            return if rest.as_os_str().is_empty() {
-                real
-            } else {
-                real.join(rest)
-            };
-        }
-    }
-    path.to_owned()
+    canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
 fn identity(metadata: &Metadata) -> (u64, u64) {
