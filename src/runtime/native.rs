@@ -508,7 +508,10 @@ impl Listener {
                     if let Some(message) = &mut message {
                         mask_string(&self.secrets, message);
                     }
-                    self.tokens_used = self.tokens_used.saturating_add(tokens_used);
+                    // A number can't be masked, so one that is a secret does not count.
+                    if !mask_string(&self.secrets, &mut tokens_used.to_string()) {
+                        self.tokens_used = self.tokens_used.saturating_add(tokens_used);
+                    }
                     if progress.is_some() || message.is_some() {
                         let (index, fraction) = (self.index, progress);
                         self.events.emit(RunEvent::StepProgress {

@@ -115,13 +115,20 @@ const CUT: &str = "DELETE FROM records WHERE run = 3 AND seq > 1;
         head = (SELECT substr(line, -66, 64) FROM records WHERE run = 3) WHERE id = 3;";
 
 /// A change, and a kind of fault that shows it.
-const CHANGES: [(&str, FaultKind); 17] = [
+const CHANGES: [(&str, FaultKind); 18] = [
     // As if its obs had just been killed.
     (
         "UPDATE runs SET status = 'running', \"end\" = NULL, duration_ms = NULL WHERE id = 2;",
         FaultKind::Replaced,
     ),
     (CUT, FaultKind::Cut),
+    // The same, as if the run were older than the ledger.
+    (
+        "UPDATE runs SET is_in_ledger = 0 WHERE id = 2; DELETE FROM records WHERE run = 2 AND seq > 1;
+        UPDATE runs SET status = 'interrupted', \"end\" = NULL, duration_ms = NULL, count = 1,
+            head = (SELECT substr(line, -66, 64) FROM records WHERE run = 2) WHERE id = 2;",
+        FaultKind::Cut,
+    ),
     ("DELETE FROM records WHERE run = 2; DELETE FROM runs WHERE id = 2;", FaultKind::Removed),
     ("DELETE FROM records WHERE run = 1; DELETE FROM runs WHERE id = 1;", FaultKind::Removed),
     ("DELETE FROM records; DELETE FROM runs;", FaultKind::Removed),

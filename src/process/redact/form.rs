@@ -10,9 +10,20 @@ const MAX_BACKSLASHES: usize = 16;
 /// How often a percent sign may be percent-encoded again.
 const MAX_PERCENTS: usize = 3;
 
-/// A text that is masked.
+/// How many bytes the first character of an occurrence can take: escapes of a backslash's escape.
+pub(super) const MAX_FIRST_BYTES: usize = 32;
+
+/// Longer texts are masked in parts of this many characters: a text that overlaps itself would take time that grows
+/// with its square.
+const PART_UNITS: usize = 64;
+
+/// A text that is masked, or a part of it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Form(Vec<Unit>);
+pub(super) struct Form {
+    units: Vec<Unit>,
+    /// It comes right behind another part, whose mask stands for both.
+    continues: bool,
+}
 
 /// A character, or a byte of what is not UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -28,6 +39,17 @@ pub(super) struct Found {
     pub(super) end: Option<usize>,
     /// The stream ends inside of what may become an occurrence, or a longer one.
     pub(super) is_open: bool,
+    /// It may be a further part of the text before it.
+    pub(super) continues: bool,
+}
+
+impl Found {
+    /// Takes in what another form finds at the same place.
+    pub(super) fn join(&mut self, other: Self) {
+        self.end = self.end.max(other.end);
+        self.is_open |= other.is_open;
+        self.continues |= other.continues;
+    }
 }
 
 /// Places in a stream that a part of a form can end at.
@@ -39,25 +61,38 @@ pub(super) struct Ends {
 }
 
 impl Form {
-    /// The form of `text`.
-    pub(super) fn of(text: &[u8]) -> Self {
+    /// The forms of `text`, which is not empty.
+    pub(super) fn parts_of(text: &[u8]) -> Vec<Self> {
         let mut units = Vec::with_capacity(text.len());
         for chunk in text.utf8_chunks() {
             units.extend(chunk.valid().chars().map(Unit::Char));
             units.extend(chunk.invalid().iter().copied().map(Unit::Byte));
         }
-        Self(units)
+        // The last part is never a short one, which would be found anywhere.
+        let count = (units.len() / PART_UNITS).max(1);
+        let size = units.len().div_ceil(count).max(1);
+        let parts = units.chunks(size).enumerate();
+        let parts = parts.map(|(index, units)| Self {
+            units: units.to_vec(),
+            continues: index > 0,
+        });
+        parts.collect()
+    }
+
+    /// The byte that its text begins with.
+    pub(super) fn first_byte(&self) -> u8 {
+        match self.units.first() {
+            Some(Unit::Char(c)) => c.encode_utf8(&mut [0; 4]).as_bytes()[0],
+            Some(Unit::Byte(byte)) => *byte,
+            None => 0,
+        }
     }
 
     /// The bytes that an occurrence can begin with.
     pub(super) fn first_bytes(&self) -> impl Iterator<Item = u8> + use<> {
-        let own = match self.0.first() {
-            Some(Unit::Char(c)) => Some(c.encode_utf8(&mut [0; 4]).as_bytes()[0]),
-            Some(Unit::Byte(byte)) => Some(*byte),
-            None => None,
-        };
-        let space = (self.0.first() == Some(&Unit::Char(' '))).then_some(b'+');
-        own.into_iter().chain(space).chain([b'\\', b'%'])
+        let own = self.first_byte();
+        let space = (own == b' ').then_some(b'+');
+        [own, b'\\', b'%'].into_iter().chain(space)
     }
 
     /// Looks for an occurrence that begins at `at`.
@@ -65,7 +100,7 @@ impl Form {
         ends.is_open = false;
         ends.now.clear();
         ends.now.push(at);
-        for unit in &self.0 {
+        for unit in &self.units {
             ends.next.clear();
             for index in 0..ends.now.len() {
                 let from = ends.now[index];
@@ -82,6 +117,7 @@ impl Form {
         Found {
             end: ends.now.last().copied(),
             is_open: ends.is_open,
+            continues: self.continues && !ends.now.is_empty(),
         }
     }
 }
@@ -191,16 +227,67 @@ impl Ends {
     }
 }
 
+/// The bytes that the text at `at` begins with, in each way in which its first character can be read.
+/// [`MAX_FIRST_BYTES`] follow.
+pub(super) fn decoded_first_bytes(bytes: &[u8], at: usize) -> impl Iterator<Item = u8> + use<> {
+    let mut decoded = [None; 2 + MAX_PERCENTS];
+    decoded[0] = Some(bytes[at]);
+    match bytes[at] {
+        b'+' => decoded[1] = Some(b' '),
+        b'%' => {
+            let pairs = bytes[at + 1..].chunks(2).take(1 + MAX_PERCENTS);
+            for (place, pair) in decoded[1..].iter_mut().zip(pairs) {
+                *place = hex(pair).and_then(|byte| u8::try_from(byte).ok());
+                if *place != Some(b'%') {
+                    break;
+                }
+            }
+        }
+        b'\\' => {
+            let rest = bytes[at..].iter().take(MAX_BACKSLASHES);
+            let after = at + rest.take_while(|byte| **byte == b'\\').count();
+            decoded[1] = match bytes.get(after) {
+                Some(b'u') => bytes.get(after + 1..after + 5).and_then(hex).map(lead_byte),
+                Some(letter) => JSON_ESCAPES
+                    .iter()
+                    .find_map(|(c, short)| (short == letter).then_some(*c as u8)),
+                None => None,
+            };
+        }
+        _ => {}
+    }
+    decoded.into_iter().flatten()
+}
+
+fn hex(digits: &[u8]) -> Option<u32> {
+    let digits = str::from_utf8(digits).ok()?;
+    let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    is_hex.then(|| u32::from_str_radix(digits, 16).ok())?
+}
+
+/// The first byte in UTF-8 of a UTF-16 unit; of a surrogate, that of its pair.
+fn lead_byte(unit: u32) -> u8 {
+    let code = match unit {
+        0xD800..=0xDBFF => 0x1_0000 + ((unit - 0xD800) << 10),
+        unit => unit,
+    };
+    let c = char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
+    c.encode_utf8(&mut [0; 4]).as_bytes()[0]
+}
+
+/// Characters with a short escape, and the letter after the backslash.
+const JSON_ESCAPES: [(char, u8); 7] = [
+    ('"', b'"'),
+    ('/', b'/'),
+    ('\u{8}', b'b'),
+    ('\u{c}', b'f'),
+    ('\n', b'n'),
+    ('\r', b'r'),
+    ('\t', b't'),
+];
+
 /// The letter after the backslash.
 fn short_escape(c: char) -> Option<u8> {
-    Some(match c {
-        '"' => b'"',
-        '/' => b'/',
-        '\u{8}' => b'b',
-        '\u{c}' => b'f',
-        '\n' => b'n',
-        '\r' => b'r',
-        '\t' => b't',
-        _ => return None,
-    })
+    let known = JSON_ESCAPES.iter().find(|(escaped, _)| *escaped == c);
+    known.map(|(_, letter)| *letter)
 }

@@ -111,6 +111,39 @@ fn overlapping_values_are_masked_whole() {
 }
 
 #[test]
+fn a_long_value_is_masked_once_however_it_comes() {
+    let line = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj";
+    let mut long = String::new();
+    for number in 0..40 {
+        write!(long, "{line}{number}").unwrap();
+    }
+    for value in [long.as_str(), &"a".repeat(1000), &"ab".repeat(65)] {
+        let text = format!("<{value}>");
+        assert_eq!(masked(&[value], &text), "<***>");
+        for size in [1, 7, 63, 64, 65, 500] {
+            let parts: Vec<&[u8]> = text.as_bytes().chunks(size).collect();
+            let seen = pieces(&[value], &parts);
+            assert_eq!(
+                String::from_utf8_lossy(&seen),
+                "<***>",
+                "in pieces of {size}"
+            );
+        }
+        // Twice is told apart only by what lies between.
+        assert_eq!(masked(&[value], &format!("{value} {value}")), "*** ***");
+        let mut escaped = String::new();
+        for c in value.chars() {
+            write!(escaped, "\\u{:04x}", u32::from(c)).unwrap();
+        }
+        assert_eq!(masked(&[value], &escaped), "***");
+    }
+    // A part that is long enough to be a secret itself.
+    let part = &long[..long.len() / 2];
+    let shown = masked(&[&long], &format!("<{part}>"));
+    assert!(shown.starts_with("<***") && shown.len() < 80, "{shown}");
+}
+
+#[test]
 fn bytes_that_are_no_text_are_masked() {
     let one =
         |bytes: &[u8]| Secrets::new([b"\xff\xfe\x00secret".to_vec()]).mask_bytes(bytes, false);

@@ -97,7 +97,10 @@ pub(super) fn check_run(
     key: Option<&ChainKey>,
     faults: &mut Vec<Fault>,
 ) -> rusqlite::Result<Option<&'static str>> {
-    if !run.is_in_ledger {
+    let entries = read(connection, Some(&run.run_id), key, faults)?;
+    let has_start = |row: &Checked| row.entry.event == LedgerEvent::RunStart;
+    // The row of the run alone doesn't decide: who cuts a run can change that too.
+    if !run.is_in_ledger && !entries.iter().any(has_start) {
         let note = "the run is older than the ledger, so its removal can't be noticed";
         if is_keyed && key.is_some() {
             let message = "the run is older than the ledger, so the key proves nothing of its end";
@@ -105,7 +108,6 @@ pub(super) fn check_run(
         }
         return Ok(Some(note));
     }
-    let entries = read(connection, Some(&run.run_id), key, faults)?;
     for Checked { seq, entry } in &entries {
         if entry.prev_hash.is_empty() && *seq > 1 {
             faults.push(damaged(*seq));
