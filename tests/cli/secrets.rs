@@ -345,3 +345,16 @@ fn a_doubtful_secret_flag_is_a_warning() {
         assert!(output.stderr().contains(want), "{want}: {}", output.whole());
     }
 }
+
+#[test]
+fn a_secret_that_comes_as_a_number_of_tokens_does_not_count() {
+    let script = r#"echo '{"tokens_used": 9876543210}' >&3; echo '{"tokens_used": 5}' >&3; echo 1"#;
+    let case = Case::new()
+        .sh_skill("count", script, "permissions: [\"secret:NUMBER\"]\n")
+        .plan("- {name: count, type: skill}\n")
+        .env("NUMBER", "9876543210");
+    let output = case.run(&["run", "plan.yaml", "--format", "jsonl"]);
+    let output = output.expect_code(0);
+    assert!(!output.whole().contains("9876543210"), "{}", output.whole());
+    assert_eq!(output.records()[0]["resource_usage"]["tokens_used"], 5);
+}
