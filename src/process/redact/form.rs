@@ -21,6 +21,8 @@ const PART_UNITS: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Form {
     units: Vec<Unit>,
+    /// What the text begins with, up to a byte that can be read in several ways.
+    plain: Vec<u8>,
     /// It comes right behind another part, whose mask stands for both.
     continues: bool,
 }
@@ -74,6 +76,7 @@ impl Form {
         let parts = units.chunks(size).enumerate();
         let parts = parts.map(|(index, units)| Self {
             units: units.to_vec(),
+            plain: plain_beginning(units),
             continues: index > 0,
         });
         parts.collect()
@@ -97,6 +100,13 @@ impl Form {
 
     /// Looks for an occurrence that begins at `at`.
     pub(super) fn find_at(&self, bytes: &[u8], at: usize, ends: &mut Ends) -> Found {
+        // Most places differ in a byte that no form of the text has.
+        let rest = &bytes[at..];
+        let pairs = self.plain.iter().zip(rest);
+        let same = pairs.take_while(|(own, byte)| own == byte).count();
+        if same < self.plain.len() && rest.get(same).is_some_and(|byte| !begins_escape(*byte)) {
+            return Found::default();
+        }
         ends.is_open = false;
         ends.now.clear();
         ends.now.push(at);
@@ -120,6 +130,24 @@ impl Form {
             continues: self.continues && !ends.now.is_empty(),
         }
     }
+}
+
+fn plain_beginning(units: &[Unit]) -> Vec<u8> {
+    let mut text = Vec::new();
+    for unit in units {
+        match unit {
+            Unit::Char(c) => text.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+            Unit::Byte(byte) => text.push(*byte),
+        }
+    }
+    let length = text.iter().position(|byte| begins_escape(*byte));
+    text.truncate(length.unwrap_or(text.len()));
+    text
+}
+
+/// True for a byte that can stand for another one, or begins what does.
+fn begins_escape(byte: u8) -> bool {
+    matches!(byte, b'\\' | b'%' | b'+')
 }
 
 impl Unit {
