@@ -48,9 +48,9 @@ pub(super) struct StartFailure {
 
 impl StartFailure {
     /// What the step is limited by could not be made ready.
-    pub(super) fn confinement(error: &io::Error) -> Self {
+    pub(super) fn of(stage: StartStage, error: &io::Error) -> Self {
         Self {
-            stage: StartStage::Confinement,
+            stage,
             errno: error.raw_os_error().unwrap_or(libc::EIO),
         }
     }

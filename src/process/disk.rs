@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{
     AtFlags, FileType, Mode, OFlags, RawDir, SeekFrom, Stat, fstat, openat, seek, statat,
 };
+use rustix::io::Errno;
 
 use super::limits::{Limit, LimitBreach};
 use super::subdirectory::{OwnerGets, open_directory, open_subdirectory};
@@ -22,6 +23,9 @@ use super::subdirectory::{OwnerGets, open_directory, open_subdirectory};
 /// How long one look may take. The next one comes when twenty times as long has passed.
 const SLICE: Duration = Duration::from_millis(2);
 const PAUSE_FACTOR: u32 = 20;
+
+/// How long the measurement before the step may take. Its supervisor hears nothing meanwhile.
+const FIRST_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long the last measurement may take, when the step has ended.
 const LAST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -41,6 +45,8 @@ pub(super) struct DiskWatch {
     allowed: u64,
     /// What was there before the step.
     before: u64,
+    /// A directory was too deep before the step.
+    was_too_deep: bool,
     measurement: Measurement,
     /// The measurement before this one has found too much.
     suspected: bool,
@@ -49,17 +55,32 @@ pub(super) struct DiskWatch {
 
 impl DiskWatch {
     /// Measures what is in `directories` before the step.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::TimedOut`] if there is too much to be measured.
     pub(super) fn new(directories: &[&CStr], allowed: u64) -> io::Result<Self> {
+        Self::within(FIRST_TIMEOUT, directories, allowed)
+    }
+
+    fn within(timeout: Duration, directories: &[&CStr], allowed: u64) -> io::Result<Self> {
+        let deadline = Some(Instant::now() + timeout);
         let roots = directories
             .iter()
             .map(|path| open_directory(path, OwnerGets::Nothing))
             .collect::<Result<Vec<_>, _>>()?;
-        let mut measurement = Measurement::new(OwnerGets::Nothing);
-        measurement.advance(&roots, None);
+        let first = loop {
+            let mut measurement = Measurement::new(OwnerGets::Nothing);
+            match measurement.advance(&roots, deadline) {
+                Progress::Complete => break measurement,
+                Progress::Disturbed if !is_over(deadline) => {}
+                Progress::Paused | Progress::Disturbed => return Err(Errno::TIMEDOUT.into()),
+            }
+        };
         Ok(Self {
             roots,
             allowed,
-            before: measurement.bytes,
+            before: first.bytes,
+            was_too_deep: first.is_too_deep,
             measurement: Measurement::new(OwnerGets::Nothing),
             suspected: false,
             next: Instant::now(),
@@ -74,7 +95,7 @@ impl DiskWatch {
         }
         let progress = self.measurement.advance(&self.roots, Some(begun + SLICE));
         self.next = Instant::now() + begun.elapsed() * PAUSE_FACTOR;
-        let breach = self.breach(progress);
+        let breach = self.breach();
         if progress == Progress::Paused && breach.is_none() {
             return None;
         }
@@ -90,13 +111,13 @@ impl DiskWatch {
     /// Measures what the step has left. Nobody changes it any more.
     pub(super) fn last(&mut self) -> Option<LimitBreach> {
         let mut measurement = Measurement::new(OwnerGets::Read);
-        let progress = measurement.advance(&self.roots, Some(Instant::now() + LAST_TIMEOUT));
+        measurement.advance(&self.roots, Some(Instant::now() + LAST_TIMEOUT));
         self.measurement = measurement;
-        self.breach(progress)
+        self.breach()
     }
 
-    fn breach(&self, progress: Progress) -> Option<LimitBreach> {
-        if progress == Progress::TooDeep {
+    fn breach(&self) -> Option<LimitBreach> {
+        if self.measurement.is_too_deep && !self.was_too_deep {
             return Some(LimitBreach {
                 limit: Limit::DirectoryDepth,
                 allowed: MAX_DEPTH as u64,
@@ -120,7 +141,6 @@ enum Progress {
     Paused,
     /// A directory was moved while it was measured.
     Disturbed,
-    TooDeep,
 }
 
 /// A walk through trees that can be interrupted.
@@ -128,6 +148,8 @@ struct Measurement {
     owner_gets: OwnerGets,
     /// Allocated bytes of all that was seen.
     bytes: u64,
+    /// There is a directory that is too deep. What is in it was not seen.
+    is_too_deep: bool,
     /// Roots that are not complete yet start at this one.
     root: usize,
     current: Option<Directory>,
@@ -154,6 +176,7 @@ impl Measurement {
         Self {
             owner_gets,
             bytes: 0,
+            is_too_deep: false,
             root: 0,
             current: None,
             above: Vec::new(),
@@ -179,10 +202,11 @@ impl Measurement {
             match directory.next_child(&mut self.bytes, self.owner_gets, deadline) {
                 Next::Child(child) => {
                     if self.above.len() >= MAX_DEPTH {
-                        return Progress::TooDeep;
+                        self.is_too_deep = true;
+                    } else {
+                        let parent = std::mem::replace(directory, child);
+                        self.above.push(parent.position);
                     }
-                    let parent = std::mem::replace(directory, child);
-                    self.above.push(parent.position);
                     if is_over(deadline) {
                         return Progress::Paused;
                     }
@@ -258,9 +282,9 @@ impl Directory {
             let Ok(stat) = statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) else {
                 continue;
             };
-            if stat.st_dev == self.position.device {
+            if counts(&stat, self.position.device) {
                 *bytes = bytes.saturating_add(allocated(&stat));
-                if FileType::from_raw_mode(stat.st_mode) == FileType::Directory
+                if is_directory(&stat)
                     && let Ok((child, stat)) = open_subdirectory(&self.fd, name, owner_gets)
                 {
                     return Next::Child(Self::new(child, &stat));
@@ -272,6 +296,16 @@ impl Directory {
         }
         Next::End
     }
+}
+
+/// True unless it is a directory of another file system than the one above it, on `device`. Files may show another
+/// device where they belong: overlayfs gives that of the layer if its layers are on several file systems.
+fn counts(stat: &Stat, device: u64) -> bool {
+    !is_directory(stat) || stat.st_dev == device
+}
+
+fn is_directory(stat: &Stat) -> bool {
+    FileType::from_raw_mode(stat.st_mode) == FileType::Directory
 }
 
 /// Not as wide on all architectures.
@@ -290,7 +324,7 @@ fn flags() -> OFlags {
 /// Allocated bytes; of a file with several links, a part.
 fn allocated(stat: &Stat) -> u64 {
     let bytes = u64::try_from(stat.st_blocks).unwrap_or(0) * BLOCK_BYTES;
-    if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
+    if is_directory(stat) {
         bytes
     } else {
         bytes / wide(stat.st_nlink).max(1)

@@ -150,10 +150,12 @@ pub enum StartStage {
     Program,
     /// Executing the program.
     Exec,
+    /// Measuring what is in its directories.
+    Disk,
 }
 
 impl StartStage {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Arguments,
         Self::Clone,
         Self::Session,
@@ -162,6 +164,7 @@ impl StartStage {
         Self::Confinement,
         Self::Program,
         Self::Exec,
+        Self::Disk,
     ];
 
     /// Never zero: that is how a child says that nothing failed.
@@ -175,6 +178,7 @@ impl StartStage {
             Self::Confinement => 6,
             Self::Exec => 7,
             Self::Program => 8,
+            Self::Disk => 9,
         }
     }
 

@@ -35,6 +35,12 @@ pub(super) fn explain(spec: &ProcessSpec, stage: StartStage, error: &io::Error) 
         StartStage::Confinement if error.raw_os_error() == Some(libc::ELOOP) => {
             "a path of its permissions became a link".to_owned()
         }
+        StartStage::Disk if error.raw_os_error() == Some(libc::ETIMEDOUT) => {
+            "its run directory holds too many files to be measured in time, as `max_disk_mb` needs; \
+             use a new or smaller run directory, or no `max_disk_mb`"
+                .to_owned()
+        }
+        StartStage::Disk => format!("its directories could not be measured: {}", plain(error)),
         StartStage::Confinement => format!("it could not be confined: {}", plain(error)),
     }
 }

@@ -233,7 +233,7 @@ impl Supervisor {
             .disk
             .map(|allowed| DiskWatch::new(&start.directories, allowed))
             .transpose()
-            .map_err(|error| StartFailure::confinement(&error));
+            .map_err(|error| StartFailure::of(StartStage::Disk, &error));
         let started =
             disk.and_then(|disk| Ok((self.spawn(start, stdin.as_ref(), &streams)?, disk)));
         let report = match started {
@@ -280,7 +280,7 @@ impl Supervisor {
         let suit = self
             .workshop
             .prepare(start.sealed, &start.limits, opener)
-            .map_err(|error| StartFailure::confinement(&error))?;
+            .map_err(|error| StartFailure::of(StartStage::Confinement, &error))?;
         let armor = suit.armor(self.domain.skill_rules());
         let leader = self.spawner.spawn(&Image {
             program: start.program,

@@ -154,10 +154,46 @@ fn a_tree_that_is_too_deep_is_over_a_limit_and_takes_no_more_memory() {
     };
     measurement.above.resize_with(MAX_DEPTH, position);
     fs::create_dir(temp.path().join("one-more")).unwrap();
-    assert_eq!(measurement.advance(&watch.roots, None), Progress::TooDeep);
+    let deadline = Some(Instant::now());
+    assert_eq!(
+        measurement.advance(&watch.roots, deadline),
+        Progress::Paused
+    );
     assert_eq!(measurement.above.len(), MAX_DEPTH);
     watch.measurement = measurement;
-    let breach = watch.breach(Progress::TooDeep).unwrap();
+    let breach = watch.breach().unwrap();
     assert_eq!(breach.limit, Limit::DirectoryDepth);
     assert!(breach.measured > breach.allowed);
+    // It was there before the step.
+    watch.was_too_deep = true;
+    assert_eq!(watch.breach(), None);
+    watch.measurement.bytes = watch.before + 2 * MIB;
+    assert_eq!(watch.breach().unwrap().limit, Limit::Disk);
+}
+
+#[test]
+fn what_takes_too_long_to_measure_before_a_step_is_an_error() {
+    let temp = tempfile::tempdir().unwrap();
+    for name in 0..50 {
+        fs::create_dir(temp.path().join(name.to_string())).unwrap();
+    }
+    let path = c_path(temp.path());
+    let within = |timeout| DiskWatch::within(timeout, &[&path], MIB);
+    let error = within(Duration::ZERO).err().unwrap();
+    assert_eq!(error.raw_os_error(), Some(libc::ETIMEDOUT));
+    assert!(within(FIRST_TIMEOUT).is_ok());
+}
+
+#[test]
+fn only_directories_of_other_file_systems_do_not_count() {
+    let temp = tempfile::tempdir().unwrap();
+    let device = rustix::fs::stat(temp.path()).unwrap().st_dev;
+    let other = |path| rustix::fs::stat(path).unwrap();
+    assert_ne!(other("/proc/self/stat").st_dev, device);
+    assert!(counts(&other("/proc/self/stat"), device));
+    assert!(!counts(&other("/proc/self"), device));
+    fill(&temp.path().join("file"), 1);
+    for path in [temp.path(), &temp.path().join("file")] {
+        assert!(counts(&rustix::fs::stat(path).unwrap(), device));
+    }
 }
