@@ -182,7 +182,7 @@ impl<'r> NativeExecutor<'r> {
         if let Some(confinement) = self.confinement(&loaded, native, &ground) {
             self.launcher.prepare_ahead(&confinement);
         }
-        self.dirs.put_back(scratch);
+        self.dirs.take_back(scratch);
     }
 
     /// The very same object for all steps of a skill that share a directory, as long as it is fresh.
@@ -281,15 +281,10 @@ impl<'r> NativeExecutor<'r> {
         let command = shown_command(skill, arguments, &self.workspace);
         let secrets = self.secrets.borrow().clone();
         let mut listener = Listener::new(&control, self.stream, secrets.clone());
-        let run = self
+        let outcome = self
             .launcher
-            .run(spec, control.stop.clone(), |event| listener.hear(&event));
-        let beside = async {
-            // The step's start goes out first.
-            tokio::task::yield_now().await;
-            self.dirs.renew().await;
-        };
-        let (outcome, ()) = tokio::join!(run, beside);
+            .run(spec, control.stop.clone(), |event| listener.hear(&event))
+            .await;
         self.dirs.take_back(scratch);
         let mut told = Told {
             command,

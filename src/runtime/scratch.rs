@@ -3,8 +3,9 @@
 //! Invariant: all of them lie in one private directory per run (mode 0700, a name that can't be
 //! guessed), which is locked while obs lives. It is gone when the run is over, whatever the steps left
 //! in it; that of an obs that was killed is found by its free lock and removed by the next one. A step's
-//! own directory serves for the next step once it is as if it were new: empty, and nobody else's. (Rules
-//! that grant it serve again with it, see `process::sandbox`.)
+//! own directory serves for a later step if it is as if it were new at that moment: empty, and nobody else's.
+//! (Rules that grant it serve again with it, see `process::sandbox`.) No step waits for the removal of what
+//! another one has left.
 
 use std::ffi::{CStr, OsStr};
 use std::fs::{File, Permissions};
@@ -12,7 +13,9 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::{FlockOperation, flock};
@@ -34,12 +37,12 @@ const LOCK_TIMEOUT: Duration = Duration::from_hours(1);
 #[derive(Debug, Default)]
 pub struct RunDirs {
     place: OnceLock<FilesPlace>,
+    /// Ends before the root is removed.
+    cleaner: Mutex<Option<Cleaner>>,
     root: OnceLock<Root>,
     files: OnceLock<PathBuf>,
-    /// Steps' directories that no step has at the moment and that are as new.
-    free: Mutex<Vec<Scratch>>,
-    /// Those that nobody has looked at since a step had them.
-    used: Mutex<Vec<Scratch>>,
+    /// Steps' directories that no step has at the moment. A step may have written to any of them.
+    free: Arc<Mutex<Vec<Scratch>>>,
 }
 
 /// Where the files go that one step leaves for another.
@@ -62,12 +65,19 @@ struct Root {
     _lock: File,
 }
 
+/// A thread that empties steps' directories, one after the other.
+#[derive(Debug)]
+struct Cleaner {
+    /// None at the end.
+    queue: Option<Sender<Scratch>>,
+    thread: Option<JoinHandle<()>>,
+}
+
 /// A step's own directory: its HOME and TMPDIR.
 #[derive(Debug)]
 pub(super) struct Scratch {
     path: PathBuf,
-    /// Device, inode, owner and mode.
-    identity: (u64, u64, u32, u32),
+    identity: Identity,
 }
 
 impl RunDirs {
@@ -117,8 +127,15 @@ impl RunDirs {
 
     /// A directory for one step, empty.
     pub(super) fn scratch(&self) -> io::Result<Scratch> {
-        if let Some(free) = held(&self.free).pop() {
-            return Ok(free);
+        loop {
+            // Unlocked at once, which it is not in a `while let`.
+            let Some(free) = held(&self.free).pop() else {
+                break;
+            };
+            if free.is_as_new() {
+                return Ok(free);
+            }
+            self.clean(free);
         }
         let path = self
             .root()?
@@ -128,32 +145,22 @@ impl RunDirs {
         Ok(Scratch { path, identity })
     }
 
-    /// Takes back what no step has had yet.
-    pub(super) fn put_back(&self, scratch: Scratch) {
+    /// Takes back what a step no longer needs.
+    pub(super) fn take_back(&self, scratch: Scratch) {
         held(&self.free).push(scratch);
     }
 
-    /// Takes back what a step no longer needs.
-    pub(super) fn take_back(&self, scratch: Scratch) {
-        held(&self.used).push(scratch);
-    }
-
-    /// Makes what was taken back as new, for those to come: the work for a step that has just started, so that
-    /// no step waits for it, and none is ahead of it by more than one. A tree that a skill filled may take a
-    /// while, so this is off the runtime's thread; most leave nothing.
-    pub(super) async fn renew(&self) {
-        loop {
-            let Some(scratch) = held(&self.used).pop() else {
-                return;
-            };
-            if scratch.is_as_new() {
-                held(&self.free).push(scratch);
-                continue;
-            }
-            let cleaned = tokio::task::spawn_blocking(move || scratch.clean());
-            if let Ok(Some(scratch)) = cleaned.await {
-                held(&self.free).push(scratch);
-            }
+    /// Has a directory emptied. A tree that a skill filled may take a while, so nobody waits for it; most steps
+    /// leave nothing.
+    fn clean(&self, scratch: Scratch) {
+        let mut cleaner = held(&self.cleaner);
+        if cleaner.is_none() {
+            *cleaner = Cleaner::start(Arc::clone(&self.free)).ok();
+        }
+        let queue = cleaner.as_ref().and_then(|cleaner| cleaner.queue.as_ref());
+        // What is not emptied goes with the root.
+        if let Some(queue) = queue {
+            queue.send(scratch).ok();
         }
     }
 
@@ -179,6 +186,8 @@ impl RunDirs {
     /// Ends their life. A directory that was given stays, and so does one that a resumed run would
     /// need.
     pub fn finish(&self, is_success: bool) {
+        // Two that remove the same tree would disturb each other.
+        drop(held(&self.cleaner).take());
         if let (Some(FilesPlace::Kept(path)), true) = (self.place.get(), is_success) {
             remove_tree(path, None).ok();
         }
@@ -203,6 +212,35 @@ impl RunDirs {
         std::fs::rename(unnamed, dir.path().join(lock_name()))?;
         let dir = dir.keep();
         Ok(&self.root.get_or_init(|| Root { dir, _lock: lock }).dir)
+    }
+}
+
+impl Cleaner {
+    /// What is as new again goes to `free`.
+    fn start(free: Arc<Mutex<Vec<Scratch>>>) -> io::Result<Self> {
+        let (queue, dirty) = channel::<Scratch>();
+        let clean = move || {
+            for scratch in dirty {
+                if let Some(scratch) = scratch.clean() {
+                    held(&free).push(scratch);
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("obs-cleaner".to_owned());
+        Ok(Self {
+            thread: Some(thread.spawn(clean)?),
+            queue: Some(queue),
+        })
+    }
+}
+
+impl Drop for Cleaner {
+    /// Waits until the queue is empty.
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            thread.join().ok();
+        }
     }
 }
 
@@ -244,17 +282,22 @@ fn lock_name() -> &'static OsStr {
     OsStr::from_bytes(LOCK.to_bytes())
 }
 
-fn held(directories: &Mutex<Vec<Scratch>>) -> MutexGuard<'_, Vec<Scratch>> {
-    directories.lock().unwrap_or_else(PoisonError::into_inner)
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn identity(path: &Path) -> io::Result<(u64, u64, u32, u32)> {
+/// Device, inode, owner, mode and size. (That of a directory that held many entries does not always become what it was,
+/// and then it takes long to find out that it is empty.)
+type Identity = (u64, u64, u32, u32, u64);
+
+fn identity(path: &Path) -> io::Result<Identity> {
     let metadata = std::fs::symlink_metadata(path)?;
     Ok((
         metadata.dev(),
         metadata.ino(),
         metadata.uid(),
         metadata.mode(),
+        metadata.len(),
     ))
 }
 
@@ -296,8 +339,8 @@ fn is_abandoned(root: &Path) -> bool {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn a_scratch_directory_is_private_empty_and_goes_away() {
+    #[test]
+    fn a_scratch_directory_is_private_empty_and_goes_away() {
         let dirs = RunDirs::default();
         let scratch = dirs.scratch().unwrap();
         let path = scratch.path().to_owned();
@@ -312,8 +355,13 @@ mod tests {
         std::fs::set_permissions(&locked, Permissions::from_mode(0o500)).unwrap();
         std::fs::set_permissions(&path, Permissions::from_mode(0o1500)).unwrap();
         dirs.take_back(scratch);
-        dirs.renew().await;
         let next = dirs.scratch().unwrap();
+        assert_ne!(next.path(), path, "nobody waits for the removal");
+        await_cleaner(&dirs);
+        dirs.take_back(next);
+        dirs.take_back(other);
+        let all = [(); 3].map(|()| dirs.scratch().unwrap());
+        let next = all.iter().find(|scratch| scratch.path() == path).unwrap();
         assert_eq!(next.path().read_dir().unwrap().count(), 0);
         let mode = next.path().metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o7777, 0o700);
@@ -322,8 +370,8 @@ mod tests {
         assert!(!root.exists());
     }
 
-    #[tokio::test]
-    async fn a_scratch_directory_that_was_replaced_is_not_used_again() {
+    #[test]
+    fn a_scratch_directory_that_was_replaced_is_not_used_again() {
         let dirs = RunDirs::default();
         let elsewhere = tempfile::tempdir().unwrap();
         std::fs::write(elsewhere.path().join("kept"), "x").unwrap();
@@ -332,10 +380,61 @@ mod tests {
         std::fs::remove_dir(&path).unwrap();
         std::os::unix::fs::symlink(elsewhere.path(), &path).unwrap();
         dirs.take_back(scratch);
-        dirs.renew().await;
+        assert_ne!(dirs.scratch().unwrap().path(), path);
+        await_cleaner(&dirs);
         assert!(elsewhere.path().join("kept").exists());
         assert_ne!(dirs.scratch().unwrap().path(), path);
         dirs.finish(true);
+    }
+
+    /// Until it has emptied what it was given.
+    fn await_cleaner(dirs: &RunDirs) {
+        drop(held(&dirs.cleaner).take());
+    }
+
+    #[test]
+    fn what_another_step_wrote_to_a_free_directory_is_not_handed_out() {
+        let dirs = RunDirs::default();
+        let free = [dirs.scratch().unwrap(), dirs.scratch().unwrap()];
+        let paths = free.each_ref().map(|scratch| scratch.path().to_owned());
+        for scratch in free {
+            dirs.take_back(scratch);
+        }
+        // Empty when they were taken back; one is written to and one is replaced before the next step.
+        std::fs::create_dir_all(paths[0].join(".local/lib")).unwrap();
+        std::fs::remove_dir(&paths[1]).unwrap();
+        std::fs::create_dir(&paths[1]).unwrap();
+        std::fs::set_permissions(&paths[1], Permissions::from_mode(0o777)).unwrap();
+        for _ in 0..3 {
+            let scratch = dirs.scratch().unwrap();
+            assert_eq!(scratch.path().read_dir().unwrap().count(), 0);
+            let mode = scratch.path().metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o7777, 0o700);
+        }
+        dirs.finish(true);
+    }
+
+    #[test]
+    fn the_end_of_a_run_waits_for_the_removal_of_what_steps_left() {
+        for is_finished in [true, false] {
+            let dirs = RunDirs::default();
+            for _ in 0..3 {
+                let scratch = dirs.scratch().unwrap();
+                for number in 0..300 {
+                    std::fs::create_dir_all(scratch.path().join(format!("{number}/a/b/c")))
+                        .unwrap();
+                }
+                dirs.take_back(scratch);
+                dirs.take_back(dirs.scratch().unwrap());
+            }
+            let root = dirs.root().unwrap().to_owned();
+            if is_finished {
+                dirs.finish(true);
+            } else {
+                drop(dirs);
+            }
+            assert!(!root.exists());
+        }
     }
 
     fn placed(place: FilesPlace) -> RunDirs {
