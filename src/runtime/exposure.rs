@@ -4,7 +4,8 @@
 //! with all links followed. A call of a skill that may write another one's files, or its own, has the run to
 //! itself, and a skill whose files somebody may have written since is compared with what was proven right before
 //! it starts again ([`ExposedSkill`]). So nothing of what runs is other than what was proven, and a plan whose
-//! skills write elsewhere pays nothing for it.
+//! skills write elsewhere pays nothing for it. A call of a skill that may read or write the private directories of
+//! other steps has the run to itself too.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -44,16 +45,21 @@ pub(super) struct ExposureQuery<'q> {
     pub(super) path: &'q OsStr,
 }
 
-/// What a skill may write that the run relies on.
+/// What a skill may read or write that the run relies on.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Covered {
     /// The skill's index in the query.
     pub(super) writer: usize,
+    /// It may only read it.
+    pub(super) is_read: bool,
     /// The permission that covers the first of them.
     pub(super) permission: String,
     /// What is covered, in words.
     pub(super) what: Vec<String>,
 }
+
+/// What a grant of the temporary directory covers, in words.
+const STEPS_DIRECTORIES: &str = "the private directories of steps in `TMPDIR`";
 
 /// A write grant, with all links followed.
 struct WriteGrant<'p> {
@@ -93,6 +99,7 @@ impl Exposure {
         let grants: Vec<Vec<WriteGrant<'_>>> =
             grants.map(|(skill, _)| query.write_grants(skill)).collect();
         let (mut exposure, mut covered) = (Self::default(), Vec::new());
+        let over_steps = exposure.add_grants_over_steps(query, &mut covered);
         if grants.iter().all(Vec::is_empty) {
             return (exposure, covered);
         }
@@ -123,15 +130,45 @@ impl Exposure {
                     found.push((by.permission, format!("{what} `{}`", path.display())));
                 }
             }
+            if let Some(by @ Permission::FsWrite(_)) = over_steps[writer] {
+                found.push((by, STEPS_DIRECTORIES.to_owned()));
+            }
             if let Some((permission, _)) = found.first() {
                 covered.push(Covered {
                     writer,
+                    is_read: false,
                     permission: permission.to_string(),
                     what: found.into_iter().map(|(_, what)| what).collect(),
                 });
             }
         }
         (exposure, covered)
+    }
+
+    /// Adds the skills that may reach the private directories of steps, and gives the permission of each. Those
+    /// that may only read them are covered with that.
+    fn add_grants_over_steps<'q>(
+        &mut self,
+        query: &ExposureQuery<'q>,
+        covered: &mut Vec<Covered>,
+    ) -> Vec<Option<&'q Permission>> {
+        let skills = query.skills.iter();
+        let grants: Vec<_> = skills
+            .map(|(skill, _)| query.grant_over_steps(skill))
+            .collect();
+        for (writer, by) in grants.iter().enumerate() {
+            let Some(by) = by else { continue };
+            self.victims_of.entry(query.id(writer)).or_default();
+            if !matches!(by, Permission::FsWrite(_)) {
+                covered.push(Covered {
+                    writer,
+                    is_read: true,
+                    permission: by.to_string(),
+                    what: vec![STEPS_DIRECTORIES.to_owned()],
+                });
+            }
+        }
+        grants
     }
 
     fn add(
@@ -142,10 +179,9 @@ impl Exposure {
         code: &CodePaths,
         scope: Scope,
     ) {
-        let id = |index: usize| query.skills[index].0.id.to_string();
-        let victims = self.victims_of.entry(id(writer)).or_default();
-        victims.push(id(victim));
-        let exposed = self.exposed.entry(id(victim)).or_insert_with(|| {
+        let victims = self.victims_of.entry(query.id(writer)).or_default();
+        victims.push(query.id(victim));
+        let exposed = self.exposed.entry(query.id(victim)).or_insert_with(|| {
             Arc::new(ExposedSkill {
                 paths: code.paths.clone(),
                 scope,
@@ -154,7 +190,7 @@ impl Exposure {
         });
         // Nobody else has it yet.
         if let Some(exposed) = Arc::get_mut(exposed) {
-            exposed.writers.push(id(writer));
+            exposed.writers.push(query.id(writer));
             if scope == Scope::Everything {
                 exposed.scope = scope;
             }
@@ -176,6 +212,26 @@ impl Code {
 }
 
 impl<'q> ExposureQuery<'q> {
+    fn id(&self, index: usize) -> String {
+        self.skills[index].0.id.to_string()
+    }
+
+    /// The permission, one to write first, that covers the directory in which obs makes those of steps. (Below it
+    /// nobody knows their names before the run.)
+    fn grant_over_steps(&self, skill: &'q Skill) -> Option<&'q Permission> {
+        let native = skill.native()?;
+        let temp = decisive(&std::env::temp_dir()).pop()?;
+        let covers = |permission: &&Permission| {
+            let path = self
+                .sandbox
+                .path_of(permission, native, self.workspace, self.run_dir);
+            let path = path.and_then(|path| decisive(&path).pop());
+            path.is_some_and(|path| temp.starts_with(path))
+        };
+        let permissions = skill.manifest.permissions.iter().filter(covers);
+        permissions.min_by_key(|permission| !matches!(permission, Permission::FsWrite(_)))
+    }
+
     fn write_grants(&self, skill: &'q Skill) -> Vec<WriteGrant<'q>> {
         let Some(native) = skill.native() else {
             return Vec::new();

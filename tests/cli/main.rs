@@ -39,6 +39,7 @@ mod secrets;
 mod skill_files;
 mod skills;
 mod state;
+mod step_directories;
 mod terminals;
 mod torture;
 mod validate;

@@ -1,4 +1,5 @@
-//! What can be doubted about where the plan's skills lie: who may write their files, and which others have the
+//! What can be doubted about where the plan's skills lie: who may write their files, or the
+//! private directories of steps, and which others have the
 //! same id.
 
 use std::path::Path;
@@ -28,14 +29,20 @@ impl Prover<'_> {
         let (exposure, covered) = Exposure::find(&query, &read.collect::<Vec<_>>());
         for covered in covered {
             let called = &self.skills[covered.writer];
+            let (code, verb, help) = if covered.is_read {
+                let help =
+                    "grant only the directory that it needs, or set `TMPDIR` to one outside of it";
+                ("read_grant", "read", help)
+            } else {
+                let help = "grant only the directory that it needs, such as `fs.write:out`; keep skills, plans, \
+                            policies and `TMPDIR` outside of it";
+                ("write_grant", "write", help)
+            };
             let message = format!(
-                "`{}` may write {covered}, by its `{}`",
+                "`{}` may {verb} {covered}, by its `{}`",
                 called.skill.id, covered.permission
             );
-            let help = "grant only the directory that it needs, such as `fs.write:out`; keep skills, plans and \
-                        policies outside of it";
-            let mut problem =
-                Problem::warning("write_grant", called.place.clone(), message).help(help);
+            let mut problem = Problem::warning(code, called.place.clone(), message).help(help);
             problem.step_index = Some(called.step);
             problems.push(problem);
         }
