@@ -71,7 +71,7 @@ pub use readiness::WatchedFile;
 pub use redact::{MASK, MIN_SECRET_CHARS, Secrets, is_maskable};
 pub use sandbox::{
     Access, Applied, Confinement, DefaultGrants, Enforceable, Grant, Ground, Layer, LayerStatus,
-    Layers, Network, Strictness, default_grants,
+    Layers, Network, Strictness, default_grants, is_of_system,
 };
 pub(crate) use subdirectory::{OwnerGets, grant_all, open_directory, open_subdirectory};
 pub use symlinks::{PathError, canonicalize, make_directory, make_private_directory};

@@ -105,7 +105,7 @@ impl Exposure {
         }
         let codes = query.skills.iter();
         let codes: Vec<Option<Code>> = codes
-            .map(|(skill, program)| query.code_of(skill, program.as_deref()))
+            .map(|(skill, program)| query.code_of(skill, program.as_deref(), &grants))
             .collect();
         for (writer, grants) in grants.iter().enumerate() {
             let mut found = Vec::new();
@@ -248,9 +248,23 @@ impl<'q> ExposureQuery<'q> {
         grants.collect()
     }
 
-    fn code_of(&self, skill: &Skill, program: Option<&Program>) -> Option<Code> {
+    /// `grants` are those of all skills.
+    fn code_of(
+        &self,
+        skill: &Skill,
+        program: Option<&Program>,
+        grants: &[Vec<WriteGrant<'_>>],
+    ) -> Option<Code> {
         let (native, program) = (skill.native()?, program?);
-        let found = native.code_paths(program, self.workspace, self.path);
+        let mut found = native.code_paths(program, self.workspace, self.path);
+        let is_writable = |link: &PathBuf| {
+            let end = decisive(link).pop().unwrap_or_default();
+            grants.iter().flatten().any(|grant| grant.covers(&end))
+        };
+        let linked_dirs = std::mem::take(&mut found.linked_dirs);
+        found
+            .paths
+            .extend(linked_dirs.into_iter().filter(is_writable));
         let places = found.paths.iter().flat_map(|path| decisive(path));
         Some(Code {
             places: places.collect(),

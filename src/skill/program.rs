@@ -117,6 +117,18 @@ pub(super) fn resolve(
     })
 }
 
+/// The program at `file`, if the kernel can execute it. `path` is the value of `PATH`.
+pub(super) fn at(file: &Path, path: &OsStr) -> Option<Program> {
+    let shown = file.display().to_string();
+    executable(file, &shown).ok()?;
+    let target = canonical(file, &shown).ok()?;
+    Some(Program {
+        path: file.to_owned(),
+        interpreters: interpreters(&target, &shown, path).ok()?,
+        target,
+    })
+}
+
 /// The path of a file beside the manifest, which must stay below the root, with the file that was
 /// found there.
 fn in_skill_dir(
@@ -177,7 +189,7 @@ fn is_in_virtual_environment(from_root: &Path, root: &RootDir) -> bool {
 
 /// The first file of that name in `PATH` that may be executed. Relative entries are passed over:
 /// what they hold depends on where a program is started.
-fn in_path(name: &OsStr, path: &OsStr) -> Result<PathBuf, ProgramError> {
+pub(super) fn in_path(name: &OsStr, path: &OsStr) -> Result<PathBuf, ProgramError> {
     let mut refused = None;
     for directory in std::env::split_paths(path).filter(|directory| directory.is_absolute()) {
         let candidate = directory.join(name);

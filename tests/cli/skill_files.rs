@@ -1,6 +1,8 @@
 //! A step that may write the files of skills: what it rewrites does not run, and what obs has read is not read
 //! again.
 
+mod places;
+
 use std::fs;
 use std::path::Path;
 

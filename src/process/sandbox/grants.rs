@@ -132,6 +132,11 @@ pub struct DefaultGrants {
     pub workspace_withheld: bool,
 }
 
+/// True for a path, with all links followed, below the directories of programs and libraries.
+pub fn is_of_system(path: &Path) -> bool {
+    SYSTEM.iter().any(|system| path.starts_with(system))
+}
+
 /// What a skill may touch without asking. `network` is what it asked for otherwise.
 pub fn default_grants(ground: &Ground<'_>, network: &Network) -> DefaultGrants {
     let system = System::get();

@@ -47,7 +47,7 @@ mod trial;
 
 use std::path::PathBuf;
 
-pub use grants::{DefaultGrants, Ground, default_grants};
+pub use grants::{DefaultGrants, Ground, default_grants, is_of_system};
 pub use layer::{Applied, Layer, Layers};
 pub use probe::{Enforceable, LayerStatus};
 

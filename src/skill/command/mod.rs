@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-pub(super) use code::is_interpreter;
+pub(super) use code::Role;
 pub(super) use parse::{Reading, read_command, read_stdin};
 
 use crate::plan::decode::kind_of;
@@ -82,6 +82,15 @@ struct Template {
     before: String,
     slot: Option<Slot>,
     after: String,
+}
+
+impl Template {
+    /// The text of an element without an argument.
+    fn text(&self, places: &Places<'_>) -> OsString {
+        let mut text = self.start.text(places);
+        text.push(&self.before);
+        text
+    }
 }
 
 /// What an element begins with.
@@ -221,18 +230,34 @@ impl CommandTemplate {
 
     /// The words that hold no argument, in order.
     pub(super) fn constant_words(&self, places: &Places<'_>) -> Vec<OsString> {
-        let templates = self.elements.iter().flat_map(|element| match element {
+        let constant = self.templates().filter(|template| template.slot.is_none());
+        constant.map(|template| template.text(places)).collect()
+    }
+
+    /// The words without an argument, or their parts, that are in a place of code behind the program, with what is
+    /// done with them, for each form that the command can take.
+    pub(super) fn code_words(&self, places: &Places<'_>) -> Vec<Vec<(Role, OsString)>> {
+        let templates: Vec<&Template> = self.templates().collect();
+        let text = |code: code::CodeWord| {
+            let template = templates[code.index];
+            let is_whole = template.before == code.text;
+            let text = if is_whole {
+                template.text(places)
+            } else {
+                code.text.into()
+            };
+            (code.role, text)
+        };
+        let variants = code::code_words(&self.elements).into_iter();
+        let variants = variants.map(|words| words.into_iter().skip(1).map(text).collect());
+        variants.collect()
+    }
+
+    fn templates(&self) -> impl Iterator<Item = &Template> {
+        self.elements.iter().flat_map(|element| match element {
             Element::One(template) => std::slice::from_ref(template),
             Element::Group(templates) => templates.as_slice(),
-        });
-        let constant = templates.filter(|template| template.slot.is_none());
-        constant
-            .map(|template| {
-                let mut word = template.start.text(places);
-                word.push(&template.before);
-                word
-            })
-            .collect()
+        })
     }
 
     /// Says whether `arguments` can be put into the command.

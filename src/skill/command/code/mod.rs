@@ -10,11 +10,14 @@ mod programs;
 mod reader;
 mod words;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::model::{Place, Problem, Problems};
 
 use super::{Element, Stdin};
+
+pub(in crate::skill) use words::{CodeWord, Role};
 
 /// What the check needs to know of the rest of the manifest.
 #[derive(Debug, Clone, Copy)]
@@ -44,9 +47,25 @@ pub(super) fn refuse_arguments_in_code(
     }
 }
 
+/// The words without an argument that are in a place of code, in each form that the command can take.
+pub(super) fn code_words(elements: &[Element]) -> Vec<Vec<CodeWord>> {
+    let surroundings = Surroundings {
+        allow_leading_dash: false,
+        stdin: &Stdin::None,
+    };
+    let variants = words::variants(elements);
+    let code = variants
+        .iter()
+        .map(|words| reader::read_command(words, surroundings, &mut reader::Found::default()));
+    let distinct: BTreeSet<Vec<CodeWord>> = code.collect();
+    distinct.into_iter().collect()
+}
+
 /// True for the name or the path of a program that runs the script that its words name.
-pub(in crate::skill) fn is_interpreter(program: &Path) -> bool {
-    let name = program.file_name().and_then(|name| name.to_str());
+fn is_interpreter(program: &str) -> bool {
+    let name = Path::new(program)
+        .file_name()
+        .and_then(|name| name.to_str());
     let found = name.and_then(|name| programs::find(programs::PROGRAMS, name));
     found.is_some_and(|found| {
         let operands = &found.operands;

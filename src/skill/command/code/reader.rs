@@ -6,7 +6,7 @@ use std::path::Path;
 use super::Surroundings;
 use super::options::{Kind, OptionUse, Value, has_prefixes, is_option, kind_of};
 use super::programs::{self, Operands, PROGRAMS, Program};
-use super::words::Word;
+use super::words::{CodeWord, Role, Word};
 use crate::skill::command::Stdin;
 
 /// The most programs that may start one another.
@@ -28,8 +28,12 @@ pub(super) struct Fault {
     pub(super) help: String,
 }
 
-/// Adds what is wrong with a command to `found`.
-pub(super) fn read_command(words: &[Word], surroundings: Surroundings<'_>, found: &mut Found) {
+/// Adds what is wrong with a command to `found`, and returns the words that are code.
+pub(super) fn read_command(
+    words: &[Word],
+    surroundings: Surroundings<'_>,
+    found: &mut Found,
+) -> Vec<CodeWord> {
     let input = match surroundings.stdin {
         Stdin::None => None,
         Stdin::Arguments => Some("standard input".to_owned()),
@@ -40,9 +44,11 @@ pub(super) fn read_command(words: &[Word], surroundings: Surroundings<'_>, found
         input,
         program: 0,
         found,
+        code: Vec::new(),
         is_guess: false,
     };
     reader.command(words, None, 0);
+    reader.code
 }
 
 struct Reader<'f> {
@@ -52,6 +58,7 @@ struct Reader<'f> {
     /// The word of the program that is read.
     program: usize,
     found: &'f mut Found,
+    code: Vec<CodeWord>,
     /// The program before is not listed: only what is certainly code counts.
     is_guess: bool,
 }
@@ -103,6 +110,7 @@ impl Reader<'_> {
         }
         let name = base_name(&first.before);
         self.program = first.index;
+        self.add_code(first, Role::Program);
         match programs::find(PROGRAMS, name) {
             Some(program) => self.call(program, name, rest, depth),
             None if programs::is_plain(name) => {}
@@ -113,6 +121,9 @@ impl Reader<'_> {
     /// Looks for an interpreter among the words of a program that is not listed: it may start one.
     fn guess(&mut self, words: &[Word], depth: usize) {
         let was_guess = std::mem::replace(&mut self.is_guess, true);
+        for word in words {
+            self.add_code(word, Role::Possible);
+        }
         let interpreters = words.iter().enumerate().filter_map(|(at, word)| {
             let name = base_name(word.literal()?);
             let program = programs::find(PROGRAMS, name)?;
@@ -120,6 +131,7 @@ impl Reader<'_> {
             is_interpreter.then_some((at, name, program))
         });
         for (at, name, program) in interpreters.take(MAX_GUESSES) {
+            self.add_code(&words[at], Role::Program);
             self.call(program, name, &words[at + 1..], depth + 1);
         }
         self.is_guess = was_guess;
@@ -186,6 +198,9 @@ impl Reader<'_> {
             if let Some(word) = value.filter(|_| kind == Kind::Code) {
                 self.refuse_code(word, call.program, call.name);
             }
+            if let Some(word) = call.words.get(next).filter(|_| kind == Kind::Code) {
+                self.add_code(word, Role::Code);
+            }
             next += 1;
         }
         next
@@ -206,11 +221,7 @@ impl Reader<'_> {
         if let (Operands::Exec, Some(text)) = (program.operands, words[at].literal())
             && program.code.split_whitespace().any(|name| name == text)
         {
-            let is_end = |word: &Word| word.is(";") || word.is("+");
-            let inner = &words[at + 1..];
-            let end = inner.iter().position(is_end).unwrap_or(inner.len());
-            self.command(&inner[..end], Some(call.name), call.depth + 1);
-            return Rest::From(at + 1 + end);
+            return self.exec(call, at);
         }
         let option = OptionUse::read(program, &words[at]);
         call.has_mode |= option.is_mode;
@@ -231,6 +242,9 @@ impl Reader<'_> {
                 (value, value.map_or("", |word| word.before.as_str()), at + 2)
             }
         };
+        if let Some(word) = value {
+            self.add_value(program, option.kind, word, text);
+        }
         match option.kind {
             Kind::Unclear if program.has_code_options() => {
                 self.refuse_option(&words[at], call.name);
@@ -256,6 +270,52 @@ impl Reader<'_> {
             return Rest::Done;
         }
         Rest::From(next)
+    }
+
+    /// The program and its words behind `-exec`.
+    fn exec(&mut self, call: &Call<'_>, at: usize) -> Rest {
+        let words = call.words;
+        let is_end = |word: &Word| word.is(";") || word.is("+");
+        let inner = &words[at + 1..];
+        let end = inner.iter().position(is_end).unwrap_or(inner.len());
+        let known = self.code.len();
+        self.command(&inner[..end], Some(call.name), call.depth + 1);
+        // `find FILE -exec sh {} ;`, but not `find FILE -exec sh script {} ;`.
+        let inner = &self.code[known..];
+        let script = inner.iter().position(|code| code.role == Role::Script);
+        let is_script = |at: usize| script.is_none_or(|script| at <= script);
+        let mut found = inner.iter().enumerate().filter(|(at, code)| {
+            code.text.ends_with("{}") && !code.text.contains(' ') && is_script(*at)
+        });
+        let role = found.next().map(|(_, code)| match code.role {
+            Role::Possible => Role::Possible,
+            _ => Role::Code,
+        });
+        if let Some(role) = role {
+            for word in &words[..at] {
+                self.add_code(word, role);
+            }
+        }
+        Rest::From(at + 1 + end)
+    }
+
+    /// The value of an option, if it is code.
+    fn add_value(&mut self, program: &Program, kind: Kind, word: &Word, text: &str) {
+        let loads = match kind {
+            Kind::Main | Kind::Last | Kind::Code | Kind::Pair => true,
+            // An option of an interpreter that is not listed.
+            Kind::Flag => matches!(program.operands, Operands::Script),
+            Kind::Data | Kind::Unclear => false,
+        };
+        if !loads {
+            return;
+        }
+        self.add_code_text(word, text, Role::Code);
+        // A list of directories, or `-javaagent:FILE`.
+        let parts = text.split(':').filter(|_| kind == Kind::Code);
+        for part in parts.filter(|part| *part != text) {
+            self.add_code_text(word, part, Role::Code);
+        }
     }
 
     /// `env -S 'A=1 sh -c'`: the text becomes words of `env`, before those that follow.
@@ -303,6 +363,14 @@ impl Reader<'_> {
         call.operands += 1;
         let has_argument = word.argument.is_some();
         match call.program.operands {
+            // The operands of `make` are names of targets.
+            Operands::Code(from) if count >= from && !call.name.ends_with("make") => {
+                self.add_code(word, Role::Code);
+            }
+            Operands::First if count == 0 && !call.has_main => self.add_code(word, Role::Code),
+            _ => {}
+        }
+        match call.program.operands {
             Operands::Code(from) if has_argument && count >= from => {
                 self.refuse_code(word, call.program, name);
             }
@@ -317,6 +385,9 @@ impl Reader<'_> {
                 } else if let Some(program) = programs::find(programs, &word.before) {
                     let name = format!("{name} {}", word.before);
                     self.call(program, &name, &call.words[at + 1..], call.depth + 1);
+                } else if word.before.contains(['/', '.']) {
+                    // `bun FILE`
+                    self.add_code(word, Role::Code);
                 }
                 return Rest::Done;
             }
@@ -367,9 +438,13 @@ impl Reader<'_> {
     fn environment(&mut self, call: &Call<'_>, at: usize) -> Rest {
         let word = &call.words[at];
         match word.before.split_once('=') {
-            Some((variable, _)) => {
+            Some((variable, value)) => {
                 if word.argument.is_some() {
                     self.assignment(word, variable);
+                } else if programs::is_code_variable(variable) {
+                    for part in value.split(':') {
+                        self.add_code_text(word, part, Role::Code);
+                    }
                 }
                 Rest::From(at + 1)
             }
@@ -382,6 +457,7 @@ impl Reader<'_> {
     fn script(&mut self, call: &Call<'_>, at: usize) -> Rest {
         let mut files = &call.words[at..];
         if !call.has_main {
+            self.add_script(files);
             if files[0].argument.is_some() {
                 self.refuse_program(&files[0], call.name, "runs");
             }
@@ -419,8 +495,19 @@ impl Reader<'_> {
             Some(from) if from > 0 => &words[..from],
             _ => words,
         };
-        for word in code.iter().filter(|word| word.argument.is_some()) {
-            self.refuse_code(word, call.program, call.name);
+        for word in code {
+            if word.argument.is_some() {
+                self.refuse_code(word, call.program, call.name);
+            }
+            self.add_code(word, Role::Code);
+        }
+        // `parallel sh ::: FILE`
+        let runs_inputs = code
+            .iter()
+            .filter_map(Word::literal)
+            .any(super::is_interpreter);
+        for word in words[code.len()..].iter().filter(|_| runs_inputs) {
+            self.add_code(word, Role::Code);
         }
         Rest::Done
     }
@@ -441,6 +528,12 @@ impl Reader<'_> {
                     Some(word) if !reads_input => self.refuse_program(word, name, "runs"),
                     _ => {}
                 }
+                let from = words.get(at + usize::from(is_end)..).unwrap_or_default();
+                match from.first() {
+                    Some(code) if takes_code => self.add_code(code, Role::Code),
+                    Some(_) if !reads_input => self.add_script(from),
+                    _ => {}
+                }
                 let is_file = operand.is_some_and(|word| !is_standard_input(word));
                 has_code = takes_code || (!reads_input && is_file);
                 break;
@@ -455,10 +548,16 @@ impl Reader<'_> {
             if word.argument.is_some() {
                 self.refuse_option(word, name);
             }
+            if let Value::Here(text) = option.value {
+                self.add_code_text(word, text, Role::Code);
+            }
             let takes_next = option.kind == Kind::Data && option.value == Value::Next
                 || is_short && letters.contains(['o', 'O']);
             if takes_next {
                 at += 1;
+                if let Some(word) = words.get(at) {
+                    self.add_code(word, Role::Code);
+                }
                 if let Some(word) = words.get(at).filter(|word| word.argument.is_some()) {
                     // Another shell may read it as the code.
                     self.refuse_code(word, program, name);
@@ -472,6 +571,27 @@ impl Reader<'_> {
         }
         if !has_code && !takes_code {
             self.refuse_input(name);
+        }
+    }
+
+    fn add_script(&mut self, words: &[Word]) {
+        for word in words {
+            self.add_code(word, Role::Script);
+        }
+    }
+
+    fn add_code(&mut self, word: &Word, role: Role) {
+        self.add_code_text(word, &word.before, role);
+    }
+
+    /// `text` is the part of the word that is code.
+    fn add_code_text(&mut self, word: &Word, text: &str, role: Role) {
+        if word.argument.is_none() && !text.is_empty() {
+            self.code.push(CodeWord {
+                index: word.index,
+                text: text.to_owned(),
+                role,
+            });
         }
     }
 

@@ -19,6 +19,28 @@ pub(super) struct Word {
     pub(super) after: String,
 }
 
+/// What a program does with a word that holds no argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::skill) enum Role {
+    /// It starts the program of this name.
+    Program,
+    /// It runs or loads the code, or the file that holds it.
+    Code,
+    /// An interpreter runs the first of these that is a file; the others belong to the script.
+    Script,
+    /// It may start it.
+    Possible,
+}
+
+/// A text in a place of code.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::skill) struct CodeWord {
+    /// Which template of the command it is from.
+    pub(in crate::skill) index: usize,
+    pub(in crate::skill) text: String,
+    pub(in crate::skill) role: Role,
+}
+
 impl Word {
     /// True for a word that no argument changes and that is this text.
     pub(super) fn is(&self, text: &str) -> bool {
