@@ -5,6 +5,7 @@
 //! checked, also behind programs that start other programs (`timeout 5 env -S 'sh -c' …`). A nested
 //! list that may be dropped and a list that is spread are checked in each form that they can take.
 
+mod faults;
 mod options;
 mod programs;
 mod reader;
@@ -76,5 +77,7 @@ fn is_interpreter(program: &str) -> bool {
     })
 }
 
+#[cfg(test)]
+mod more_tests;
 #[cfg(test)]
 mod tests;

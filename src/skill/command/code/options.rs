@@ -12,6 +12,8 @@ pub(super) struct OptionUse<'w> {
     pub(super) name: String,
     /// One of `mode_flags` is among its letters.
     pub(super) is_mode: bool,
+    /// One of `interactive` is among its letters.
+    pub(super) is_interactive: bool,
 }
 
 /// What the value of an option is.
@@ -62,6 +64,7 @@ impl<'w> OptionUse<'w> {
             value,
             name: name.to_owned(),
             is_mode: false,
+            is_interactive: false,
         }
     }
 
@@ -70,15 +73,20 @@ impl<'w> OptionUse<'w> {
             Some((name, inline)) => (name, Some(inline)),
             None => (text, None),
         };
-        if inline.is_none() && has_argument {
+        let is_known = long_kind(program, name) != Kind::Flag;
+        if has_argument && (!is_known || inline.is_none()) {
             // `-B{{x}}`
-            let known = lists(program).into_iter().find_map(|(list, kind)| {
-                let mut names = list.split_whitespace();
-                let name = names.find(|name| text.starts_with(name) && !name.starts_with("--"))?;
-                Some((name, kind))
+            let names = lists(program).into_iter().flat_map(|(list, kind)| {
+                let names = list.split_whitespace();
+                names.map(move |name| (name, kind))
             });
+            let known = names
+                .filter(|(name, _)| text.starts_with(name) && !name.starts_with("--"))
+                .max_by_key(|(name, _)| name.len());
             return match known {
                 Some((name, kind)) => Self::new(kind, Value::Here(&text[name.len()..]), name),
+                // The text before `=` names the option.
+                None if inline.is_some() => Self::new(Kind::Flag, Value::None, name),
                 None => Self::new(Kind::Unclear, Value::None, text),
             };
         }
@@ -91,6 +99,7 @@ impl<'w> OptionUse<'w> {
         };
         Self {
             is_mode: is_in(program.mode_flags, name),
+            is_interactive: is_in(program.interactive, name),
             ..Self::new(kind, value, name)
         }
     }
@@ -98,13 +107,20 @@ impl<'w> OptionUse<'w> {
     /// `-lane CODE`: flags, and at the end one option that takes a value.
     fn read_bundle(program: &Program, text: &'w str, has_argument: bool) -> Self {
         let letters = text.strip_prefix(['-', '+']).unwrap_or(text);
-        let mut is_mode = false;
+        let (mut is_mode, mut is_interactive) = (false, false);
         for (at, letter) in letters.char_indices() {
             let name = format!("-{letter}");
             let rest = &letters[at + letter.len_utf8()..];
             if is_in(program.attached, &name) {
                 return Self::new(Kind::Data, Value::Here(rest), &name);
             }
+            if is_in(program.attached_code, &name) && has_argument {
+                return Self::new(Kind::Code, Value::Here(rest), &name);
+            }
+            if is_in(program.attached_code, &name) {
+                return Self::new(Kind::Flag, Value::None, &name);
+            }
+            is_interactive |= is_in(program.interactive, &name);
             is_mode |= is_in(program.mode_flags, &name);
             let Some(kind) = kind_of(program, &name) else {
                 continue;
@@ -125,6 +141,7 @@ impl<'w> OptionUse<'w> {
             };
             return Self {
                 is_mode,
+                is_interactive,
                 ..Self::new(kind, value, &name)
             };
         }
@@ -135,6 +152,7 @@ impl<'w> OptionUse<'w> {
         };
         Self {
             is_mode,
+            is_interactive,
             ..Self::new(kind, Value::None, text)
         }
     }
@@ -156,6 +174,11 @@ pub(super) fn has_prefixes(program: &Program) -> bool {
 fn prefixes(program: &Program) -> impl Iterator<Item = &'static str> + use<> {
     let code = program.code.split_whitespace();
     code.filter(|name| !name.starts_with('-'))
+}
+
+/// True if each of its words can name a file whose text becomes words: `gcc @FILE`.
+pub(super) fn has_response_files(program: &Program) -> bool {
+    prefixes(program).any(|prefix| prefix == "@")
 }
 
 fn prefix_of(program: &Program, text: &str) -> Option<&'static str> {

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::Surroundings;
-use super::options::{Kind, OptionUse, Value, has_prefixes, is_option, kind_of};
+use super::options::{
+    Kind, OptionUse, Value, has_prefixes, has_response_files, is_option, kind_of,
+};
 use super::programs::{self, Operands, PROGRAMS, Program};
 use super::words::{CodeWord, Role, Word};
 use crate::skill::command::Stdin;
@@ -16,7 +18,7 @@ const MAX_DEPTH: usize = 32;
 const MAX_GUESSES: usize = 32;
 
 /// Flags with which an interpreter runs no code.
-const INFORMATIVE: &[&str] = &["--version", "--help", "-V", "-v", "-h", "--list", "-l"];
+const INFORMATIVE: &[&str] = &["--version", "--help", "-V", "-v", "-h", "--list"];
 
 /// What is wrong, by the index of the word.
 pub(super) type Found = BTreeMap<usize, Fault>;
@@ -46,21 +48,24 @@ pub(super) fn read_command(
         found,
         code: Vec::new(),
         is_guess: false,
+        variables: Vec::new(),
     };
     reader.command(words, None, 0);
     reader.code
 }
 
-struct Reader<'f> {
+pub(super) struct Reader<'f> {
     allow_leading_dash: bool,
     /// What standard input holds, if not nothing.
-    input: Option<String>,
+    pub(super) input: Option<String>,
     /// The word of the program that is read.
-    program: usize,
-    found: &'f mut Found,
+    pub(super) program: usize,
+    pub(super) found: &'f mut Found,
     code: Vec<CodeWord>,
     /// The program before is not listed: only what is certainly code counts.
-    is_guess: bool,
+    pub(super) is_guess: bool,
+    /// Variables that have an argument in their value.
+    variables: Vec<Word>,
 }
 
 /// A program in a command, and what its words said so far.
@@ -81,6 +86,10 @@ struct Call<'w> {
     is_after_options: bool,
     /// It says something about itself and runs nothing, or has its code in a file.
     is_fed: bool,
+    /// `docker run --entrypoint PROGRAM`
+    entrypoint: Option<Word>,
+    /// It reads code from standard input, whatever its words are.
+    is_interactive: bool,
     /// `xargs -I`: what standard input takes the place of.
     mark: Option<String>,
 }
@@ -151,8 +160,15 @@ impl Reader<'_> {
             has_mode: false,
             is_after_options: false,
             is_fed: false,
+            entrypoint: None,
+            is_interactive: program.interactive == "*",
             mark: None,
         };
+        if program.runs_variables {
+            for word in std::mem::take(&mut self.variables) {
+                self.refuse_code(&word, program, name);
+            }
+        }
         let mut at = match program.operands {
             Operands::Bundle => self.bundle(&call),
             _ => 0,
@@ -174,11 +190,12 @@ impl Reader<'_> {
         }
         let words_with_code = match program.operands {
             Operands::Code(from) | Operands::Joined(from) => from + 1,
-            Operands::Data => usize::MAX,
+            Operands::Data | Operands::Environment | Operands::Command(_) => usize::MAX,
+            Operands::Login(from) if !call.has_mode => from + 1,
             _ => 1,
         };
         let has_code = call.has_main || call.operands >= words_with_code;
-        if program.reads_code && !has_code && !call.is_fed {
+        if call.is_interactive || program.reads_code && !has_code && !call.is_fed {
             self.refuse_input(name);
         }
     }
@@ -211,28 +228,26 @@ impl Reader<'_> {
         let program = call.program;
         let can_be =
             (self.allow_leading_dash && program.has_code_options()) || has_prefixes(program);
-        if word.begins_with_argument() && can_be && !call.is_after_options {
+        let is_file = has_response_files(program);
+        if word.begins_with_argument() && (can_be && !call.is_after_options || is_file) {
             self.refuse_option(word, call.name);
         }
     }
 
     fn option(&mut self, call: &mut Call<'_>, at: usize) -> Rest {
         let (program, words) = (call.program, call.words);
-        if let (Operands::Exec, Some(text)) = (program.operands, words[at].literal())
-            && program.code.split_whitespace().any(|name| name == text)
-        {
-            return self.exec(call, at);
+        if let Some(rest) = self.exec(call, at) {
+            return rest;
+        }
+        let is_option = |name: &str| words[at].is(name);
+        if program.two_values.split_whitespace().any(is_option) {
+            return Rest::From(at + 3);
         }
         let option = OptionUse::read(program, &words[at]);
         call.has_mode |= option.is_mode;
+        call.is_interactive |= option.is_interactive;
         if is_xargs(call) {
-            match option.name.as_str() {
-                "-a" | "--arg-file" => call.is_fed = true,
-                "-I" | "-i" | "--replace" => {
-                    call.mark = Some(mark(&option.value, words.get(at + 1)));
-                }
-                _ => {}
-            }
+            Self::xargs(call, &option, at);
         }
         let (value, text, next) = match option.value {
             Value::None => (None, "", at + 1),
@@ -250,10 +265,15 @@ impl Reader<'_> {
                 self.refuse_option(&words[at], call.name);
             }
             Kind::Flag => call.is_fed |= INFORMATIVE.contains(&option.name.as_str()),
+            Kind::Data if option.value == Value::Next && has_response_files(program) => {
+                if let Some(word) = value.filter(|word| word.begins_with_argument()) {
+                    self.refuse_option(word, call.name);
+                }
+            }
             Kind::Unclear | Kind::Data => {}
             Kind::Pair => self.pair(call, value, text),
             Kind::Main | Kind::Code | Kind::Last => {
-                call.has_main |= option.kind != Kind::Code;
+                self.code_value(call, &option, value, text);
                 if let Some(word) = value.filter(|word| word.argument.is_some()) {
                     self.refuse_code(word, program, call.name);
                 } else if let (Operands::Environment, Some(word)) = (program.operands, value) {
@@ -273,8 +293,15 @@ impl Reader<'_> {
     }
 
     /// The program and its words behind `-exec`.
-    fn exec(&mut self, call: &Call<'_>, at: usize) -> Rest {
-        let words = call.words;
+    fn exec(&mut self, call: &Call<'_>, at: usize) -> Option<Rest> {
+        let (program, words) = (call.program, call.words);
+        let is_exec = matches!(program.operands, Operands::Exec)
+            && words[at]
+                .literal()
+                .is_some_and(|text| program.code.split_whitespace().any(|name| name == text));
+        if !is_exec {
+            return None;
+        }
         let is_end = |word: &Word| word.is(";") || word.is("+");
         let inner = &words[at + 1..];
         let end = inner.iter().position(is_end).unwrap_or(inner.len());
@@ -296,7 +323,7 @@ impl Reader<'_> {
                 self.add_code(word, role);
             }
         }
-        Rest::From(at + 1 + end)
+        Some(Rest::From(at + 1 + end))
     }
 
     /// The value of an option, if it is code.
@@ -315,6 +342,38 @@ impl Reader<'_> {
         let parts = text.split(':').filter(|_| kind == Kind::Code);
         for part in parts.filter(|part| *part != text) {
             self.add_code_text(word, part, Role::Code);
+        }
+    }
+
+    fn code_value(
+        &mut self,
+        call: &mut Call<'_>,
+        option: &OptionUse<'_>,
+        value: Option<&Word>,
+        text: &str,
+    ) {
+        call.has_main |= option.kind != Kind::Code;
+        if option.name == "--entrypoint" {
+            call.entrypoint = value.map(|word| word.with_text(text));
+        }
+        if is_standard_input(text) && value.is_some_and(|word| word.argument.is_none()) {
+            self.refuse_input(call.name);
+        }
+    }
+
+    /// Where `xargs` gets its words, and what they take the place of.
+    fn xargs(call: &mut Call<'_>, option: &OptionUse<'_>, at: usize) {
+        let next = call.words.get(at + 1);
+        match option.name.as_str() {
+            "-a" | "--arg-file" => {
+                let file = match option.value {
+                    Value::Here(text) => Some(text),
+                    _ => next.and_then(Word::literal),
+                };
+                call.is_fed = !file.is_some_and(is_standard_input);
+            }
+            "-I" | "-i" | "--replace" => call.mark = Some(mark(&option.value, next)),
+            _ => {}
         }
     }
 
@@ -380,6 +439,9 @@ impl Reader<'_> {
             Operands::Script => return self.script(call, at),
             Operands::Subcommand(_) if call.has_main => return Rest::Done,
             Operands::Subcommand(programs) => {
+                if call.program.is_inherited {
+                    self.inherited(call, at + 1);
+                }
                 if has_argument {
                     self.refuse_program(word, name, "runs");
                 } else if let Some(program) = programs::find(programs, &word.before) {
@@ -391,17 +453,19 @@ impl Reader<'_> {
                 }
                 return Rest::Done;
             }
-            Operands::Command(from) if count >= from => return self.nested(call, at),
-            Operands::Container => {
-                if word.begins_with_argument() {
-                    self.refuse_program(word, name, "runs");
-                }
-                return self.nested(call, at + 1);
+            Operands::Command(from) if count >= from || call.has_mode => {
+                return self.nested(call, at);
             }
+            Operands::Container => return self.container(call, at),
             Operands::Login(_) if call.has_mode => return self.nested(call, at),
             Operands::Login(from) if has_argument && count >= from => {
                 self.refuse_program(word, name, "runs");
             }
+            // `su - user`
+            Operands::Login(_) if word.is("-") => call.operands = count,
+            Operands::AfterDashes if call.is_after_options => return self.nested(call, at),
+            Operands::AfterDashes if has_argument => self.refuse_program(word, name, "runs"),
+            Operands::Setting if has_argument && count >= 1 => self.git_config(call, at),
             Operands::Environment => return self.environment(call, at),
             Operands::Joined(from) if count >= from => return self.joined(call, at),
             _ => {}
@@ -410,8 +474,9 @@ impl Reader<'_> {
     }
 
     /// The words from `from` on are a program with its own words.
-    fn nested(&mut self, call: &Call<'_>, from: usize) -> Rest {
+    fn nested(&mut self, call: &mut Call<'_>, from: usize) -> Rest {
         let words = call.words.get(from..).unwrap_or_default();
+        call.has_main |= !words.is_empty();
         let input = self
             .input
             .clone()
@@ -435,12 +500,60 @@ impl Reader<'_> {
         Rest::Done
     }
 
-    fn environment(&mut self, call: &Call<'_>, at: usize) -> Rest {
+    /// The words behind an image belong to its entrypoint, if the command names that. Else they can
+    /// be the command.
+    fn container(&mut self, call: &mut Call<'_>, at: usize) -> Rest {
+        let word = &call.words[at];
+        if word.begins_with_argument() {
+            self.refuse_program(word, call.name, "runs");
+        }
+        let Some(entrypoint) = call.entrypoint.take() else {
+            return self.nested(call, at + 1);
+        };
+        let rest = call.words[at + 1..].iter().cloned();
+        let words: Vec<Word> = std::iter::once(entrypoint).chain(rest).collect();
+        self.command(&words, Some(call.name), call.depth + 1);
+        Rest::Done
+    }
+
+    fn git_config(&mut self, call: &Call<'_>, at: usize) {
+        let key = call.words[at - 1].literal();
+        let mut safe = programs::GIT_KEYS.split_whitespace();
+        if !key.is_some_and(|key| safe.any(|safe| safe == key)) {
+            self.refuse_code(&call.words[at], call.program, call.name);
+        }
+    }
+
+    /// `npm install --script-shell={{x}}`: options of the program before, behind its subcommand.
+    fn inherited(&mut self, call: &Call<'_>, from: usize) {
+        let words = call.words.get(from..).unwrap_or_default();
+        let words = words.split(|word| word.is("--")).next().unwrap_or_default();
+        for (at, word) in words.iter().enumerate() {
+            let (name, is_here) = match word.before.split_once('=') {
+                Some((name, _)) => (name, true),
+                None => (word.before.as_str(), false),
+            };
+            if !name.starts_with("--") || kind_of(call.program, name) != Some(Kind::Code) {
+                continue;
+            }
+            let value = if is_here {
+                Some(word)
+            } else {
+                words.get(at + 1)
+            };
+            if let Some(word) = value.filter(|word| word.argument.is_some()) {
+                self.refuse_code(word, call.program, call.name);
+            }
+        }
+    }
+
+    fn environment(&mut self, call: &mut Call<'_>, at: usize) -> Rest {
         let word = &call.words[at];
         match word.before.split_once('=') {
             Some((variable, value)) => {
                 if word.argument.is_some() {
                     self.assignment(word, variable);
+                    self.variables.push(word.clone());
                 } else if programs::is_code_variable(variable) {
                     for part in value.split(':') {
                         self.add_code_text(word, part, Role::Code);
@@ -461,7 +574,7 @@ impl Reader<'_> {
             if files[0].argument.is_some() {
                 self.refuse_program(&files[0], call.name, "runs");
             }
-            if is_standard_input(&files[0]) && call.program.reads_code {
+            if is_input(&files[0]) && call.program.reads_code {
                 self.refuse_input(call.name);
             }
             files = &files[1..];
@@ -476,7 +589,7 @@ impl Reader<'_> {
     }
 
     /// The words from `at` on become one text for a shell, up to the inputs of `parallel`.
-    fn joined(&mut self, call: &Call<'_>, at: usize) -> Rest {
+    fn joined(&mut self, call: &mut Call<'_>, at: usize) -> Rest {
         if call.has_mode {
             return self.nested(call, at);
         }
@@ -534,11 +647,11 @@ impl Reader<'_> {
                     Some(_) if !reads_input => self.add_script(from),
                     _ => {}
                 }
-                let is_file = operand.is_some_and(|word| !is_standard_input(word));
+                let is_file = operand.is_some_and(|word| !is_input(word));
                 has_code = takes_code || (!reads_input && is_file);
                 break;
             }
-            has_code |= INFORMATIVE.contains(&text);
+            has_code |= ["--version", "--help"].contains(&text);
             let option = OptionUse::read(program, word);
             let letters = text.trim_start_matches(['-', '+']);
             let is_short = !text.starts_with("--");
@@ -594,78 +707,23 @@ impl Reader<'_> {
             });
         }
     }
+}
 
-    fn refuse_code(&mut self, word: &Word, program: &Program, name: &str) {
-        let argument = braces(word);
-        let message = format!("`{argument}` is in code that `{name}` runs");
-        let example = program.example.replace("{{x}}", &argument);
-        let help = if example.is_empty() {
-            "write the code in the manifest, or in a script beside it that reads the value"
-                .to_owned()
-        } else if example.starts_with('[') {
-            format!("pass the value as an argument of its own: {example}")
-        } else {
-            example
-        };
-        self.found
-            .entry(word.index)
-            .or_insert(Fault { message, help });
-    }
-
-    fn refuse_program(&mut self, word: &Word, name: &str, verb: &str) {
-        let argument = braces(word);
-        let message = format!("`{argument}` names a program or script that `{name}` {verb}");
-        let help = "name it in the manifest: which program runs is known before the run".to_owned();
-        self.refuse(word, message, help);
-    }
-
-    fn refuse_option(&mut self, word: &Word, name: &str) {
-        let argument = braces(word);
-        let message = format!("`{argument}` can become an option of `{name}` that runs code");
-        let help = "write the option in the manifest, or put `--` before the value".to_owned();
-        self.refuse(word, message, help);
-    }
-
-    fn refuse_setting(&mut self, word: &Word, key: &str, name: &str) {
-        let argument = braces(word);
-        let message = format!("`{argument}` is the value of `{key}`, which {name} can run as code");
-        let help = "write the value in the manifest".to_owned();
-        self.refuse(word, message, help);
-    }
-
-    fn refuse_input(&mut self, name: &str) {
-        let Some(input) = self.input.as_ref().filter(|_| !self.is_guess) else {
-            return;
-        };
-        let holds = if input.starts_with('{') {
-            format!("`{input}`")
-        } else {
-            "the arguments".to_owned()
-        };
-        let message = format!("`{name}` reads its code from standard input, which holds {holds}");
-        let help = "name a script in the command, or write `stdin: none`".to_owned();
-        self.found
-            .entry(self.program)
-            .or_insert(Fault { message, help });
-    }
-
-    fn refuse(&mut self, word: &Word, message: String, help: String) {
-        if !self.is_guess {
-            self.found
-                .entry(word.index)
-                .or_insert(Fault { message, help });
+fn is_input(word: &Word) -> bool {
+    word.literal().is_some_and(is_standard_input)
+}
+/// True for each spelling of a path of standard input: `//dev/./stdin`, `/proc/self/fd/0`.
+fn is_standard_input(path: &str) -> bool {
+    let mut parts = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
         }
     }
-}
-
-fn braces(word: &Word) -> String {
-    word.argument.clone().unwrap_or_default()
-}
-
-fn is_standard_input(word: &Word) -> bool {
-    ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"]
-        .iter()
-        .any(|name| word.is(name))
+    let is_path = parts.ends_with(&["dev", "stdin"]) || parts.ends_with(&["fd", "0"]);
+    path == "-" || is_path || path == "php://stdin"
 }
 
 fn is_xargs(call: &Call<'_>) -> bool {

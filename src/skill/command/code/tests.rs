@@ -7,7 +7,7 @@ use crate::plan::decode::Node;
 use crate::skill::command::{Reading, Stdin, read_command};
 
 /// What is wrong with a command, whose words are separated as a shell does it. Brackets are nested lists.
-fn problems(line: &str, allow_leading_dash: bool, stdin: &Stdin) -> Problems {
+pub(super) fn problems(line: &str, allow_leading_dash: bool, stdin: &Stdin) -> Problems {
     let mut elements = Vec::new();
     let mut group: Option<Vec<String>> = None;
     for word in shlex::split(line).unwrap_or_else(|| panic!("{line}")) {
@@ -39,7 +39,7 @@ fn problems(line: &str, allow_leading_dash: bool, stdin: &Stdin) -> Problems {
     problems
 }
 
-fn told(line: &str, allow_leading_dash: bool) -> Vec<String> {
+pub(super) fn told(line: &str, allow_leading_dash: bool) -> Vec<String> {
     let problems = problems(line, allow_leading_dash, &Stdin::None);
     problems
         .iter()
@@ -48,7 +48,7 @@ fn told(line: &str, allow_leading_dash: bool) -> Vec<String> {
 }
 
 /// Every `{{x}}` is refused, and every other argument is not.
-fn assert_refused(line: &str) {
+pub(super) fn assert_refused(line: &str) {
     let told = told(line, false);
     assert!(!told.is_empty(), "passes: {line}");
     for message in told {

@@ -47,6 +47,14 @@ impl Word {
         self.argument.is_none() && self.before == text
     }
 
+    /// A word that begins with `before` instead.
+    pub(super) fn with_text(&self, before: &str) -> Self {
+        Self {
+            before: before.to_owned(),
+            ..self.clone()
+        }
+    }
+
     /// The text of a word that no argument changes.
     pub(super) fn literal(&self) -> Option<&str> {
         self.argument.is_none().then_some(self.before.as_str())
