@@ -390,7 +390,8 @@ fn a_long_request_is_paged_and_a_yes_counts_only_after_the_last_page() {
         assert!(page >= 3, "{page}");
         assert_eq!(calls(&case), "");
         let written = terminal.written();
-        let request = &written[..written.find("approve? [y/N] (?").unwrap()];
+        let begin = written.find("push wants approval").unwrap();
+        let request = &written[begin..written.find("approve? [y/N] (?").unwrap()];
         let mut shown = 0;
         for line in request.lines() {
             let line = line.trim_end_matches('\r');
