@@ -201,9 +201,16 @@ fn places_of(program: &Program, is_bare: bool, path: &OsStr) -> Vec<PathBuf> {
         let name = file.file_name().unwrap_or_default();
         let places = std::env::split_paths(path).filter(|dir| dir.is_absolute());
         let places = places.map(|dir| dir.join(name));
-        found.extend(places.take_while(|place| place != file));
+        let before = places.take_while(|place| place != file);
+        found.extend(before.filter(|place| !is_out_of_reach(place)));
     }
     found
+}
+
+/// True if this user may not look there: no step puts anything there, and nothing is found there.
+fn is_out_of_reach(place: &Path) -> bool {
+    let found = fs::symlink_metadata(place);
+    found.is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
 }
 
 /// True if a file there has another name. Those of the system have several by nature, and no step may write them.
