@@ -47,7 +47,7 @@ pub(super) struct StartFailure {
 }
 
 impl StartFailure {
-    /// What the step is limited by could not be made ready.
+    /// A failure of this stage, with the number of the error.
     pub(super) fn of(stage: StartStage, error: &io::Error) -> Self {
         Self {
             stage,

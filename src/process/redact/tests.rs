@@ -129,7 +129,7 @@ fn a_long_value_is_masked_once_however_it_comes() {
                 "in pieces of {size}"
             );
         }
-        // Twice is told apart only by what lies between.
+        // Two occurrences are two masks if something is between them.
         assert_eq!(masked(&[value], &format!("{value} {value}")), "*** ***");
         let mut escaped = String::new();
         for c in value.chars() {

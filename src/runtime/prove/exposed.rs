@@ -1,6 +1,5 @@
-//! What can be doubted about where the plan's skills lie: who may write their files, or the
-//! private directories of steps, and which others have the
-//! same id.
+//! Warnings about where the plan's skills lie: which skills may write their files or reach the private directories
+//! of steps, and which others have the same id.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -5,10 +5,13 @@
 //! checked, also behind programs that start other programs (`timeout 5 env -S 'sh -c' …`). A nested
 //! list that may be dropped and a list that is spread are checked in each form that they can take.
 
+mod collect;
 mod faults;
+mod input;
 mod options;
 mod programs;
 mod reader;
+mod shell;
 mod words;
 
 use std::collections::BTreeSet;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::Surroundings;
+use super::input::{is_input, is_standard_input};
 use super::options::{
     Kind, OptionUse, Value, has_prefixes, has_response_files, is_option, kind_of,
 };
@@ -61,7 +62,8 @@ pub(super) struct Reader<'f> {
     /// The word of the program that is read.
     pub(super) program: usize,
     pub(super) found: &'f mut Found,
-    code: Vec<CodeWord>,
+    /// What [`super::collect`] has collected.
+    pub(super) code: Vec<CodeWord>,
     /// The program before is not listed: only what is certainly code counts.
     pub(super) is_guess: bool,
     /// Variables that have an argument in their value.
@@ -324,25 +326,6 @@ impl Reader<'_> {
             }
         }
         Some(Rest::From(at + 1 + end))
-    }
-
-    /// The value of an option, if it is code.
-    fn add_value(&mut self, program: &Program, kind: Kind, word: &Word, text: &str) {
-        let loads = match kind {
-            Kind::Main | Kind::Last | Kind::Code | Kind::Pair => true,
-            // An option of an interpreter that is not listed.
-            Kind::Flag => matches!(program.operands, Operands::Script),
-            Kind::Data | Kind::Unclear => false,
-        };
-        if !loads {
-            return;
-        }
-        self.add_code_text(word, text, Role::Code);
-        // A list of directories, or `-javaagent:FILE`.
-        let parts = text.split(':').filter(|_| kind == Kind::Code);
-        for part in parts.filter(|part| *part != text) {
-            self.add_code_text(word, part, Role::Code);
-        }
     }
 
     fn code_value(
@@ -624,106 +607,6 @@ impl Reader<'_> {
         }
         Rest::Done
     }
-
-    /// A shell takes options also after `-c`; its code is the first word behind them.
-    fn shell(&mut self, program: &Program, name: &str, words: &[Word]) {
-        let (mut takes_code, mut reads_input, mut at) = (false, false, 0);
-        let mut has_code = false;
-        while let Some(word) = words.get(at) {
-            let text = word.before.as_str();
-            let is_end = word.is("--") || word.is("-");
-            let is_option = text.starts_with(['-', '+']) && !is_end;
-            if !is_option {
-                let operand = words.get(at + usize::from(is_end));
-                let code = operand.filter(|word| word.argument.is_some());
-                match code {
-                    Some(word) if takes_code => self.refuse_code(word, program, name),
-                    Some(word) if !reads_input => self.refuse_program(word, name, "runs"),
-                    _ => {}
-                }
-                let from = words.get(at + usize::from(is_end)..).unwrap_or_default();
-                match from.first() {
-                    Some(code) if takes_code => self.add_code(code, Role::Code),
-                    Some(_) if !reads_input => self.add_script(from),
-                    _ => {}
-                }
-                let is_file = operand.is_some_and(|word| !is_input(word));
-                has_code = takes_code || (!reads_input && is_file);
-                break;
-            }
-            has_code |= ["--version", "--help"].contains(&text);
-            let option = OptionUse::read(program, word);
-            let letters = text.trim_start_matches(['-', '+']);
-            let is_short = !text.starts_with("--");
-            takes_code |= is_short && letters.contains('c');
-            reads_input |= is_short && letters.contains('s');
-            takes_code |= option.kind == Kind::Code && option.value == Value::Next;
-            if word.argument.is_some() {
-                self.refuse_option(word, name);
-            }
-            if let Value::Here(text) = option.value {
-                self.add_code_text(word, text, Role::Code);
-            }
-            let takes_next = option.kind == Kind::Data && option.value == Value::Next
-                || is_short && letters.contains(['o', 'O']);
-            if takes_next {
-                at += 1;
-                if let Some(word) = words.get(at) {
-                    self.add_code(word, Role::Code);
-                }
-                if let Some(word) = words.get(at).filter(|word| word.argument.is_some()) {
-                    // Another shell may read it as the code.
-                    self.refuse_code(word, program, name);
-                }
-            }
-            if option.kind == Kind::Code && matches!(option.value, Value::Here(_)) && !is_short {
-                has_code = true;
-                break; // `fish --command=CODE`
-            }
-            at += 1;
-        }
-        if !has_code && !takes_code {
-            self.refuse_input(name);
-        }
-    }
-
-    fn add_script(&mut self, words: &[Word]) {
-        for word in words {
-            self.add_code(word, Role::Script);
-        }
-    }
-
-    fn add_code(&mut self, word: &Word, role: Role) {
-        self.add_code_text(word, &word.before, role);
-    }
-
-    /// `text` is the part of the word that is code.
-    fn add_code_text(&mut self, word: &Word, text: &str, role: Role) {
-        if word.argument.is_none() && !text.is_empty() {
-            self.code.push(CodeWord {
-                index: word.index,
-                text: text.to_owned(),
-                role,
-            });
-        }
-    }
-}
-
-fn is_input(word: &Word) -> bool {
-    word.literal().is_some_and(is_standard_input)
-}
-/// True for each spelling of a path of standard input: `//dev/./stdin`, `/proc/self/fd/0`.
-fn is_standard_input(path: &str) -> bool {
-    let mut parts = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()),
-            part => parts.push(part),
-        }
-    }
-    let is_path = parts.ends_with(&["dev", "stdin"]) || parts.ends_with(&["fd", "0"]);
-    path == "-" || is_path || path == "php://stdin"
 }
 
 fn is_xargs(call: &Call<'_>) -> bool {
