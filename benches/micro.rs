@@ -10,17 +10,19 @@ use std::sync::Arc;
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
+use obs::document::Source;
+use obs::engine::{Call, ExecutionLogger as _, Identity, PlanStart, ProvenPlan, Provenance, judge};
+use obs::executor::BaseEnvironment;
 use obs::mailbox::Haste;
 use obs::model::{ExecutionLogRecord, SandboxMode};
-use obs::plan::{self, Source};
+use obs::plan;
 use obs::policy::{CedarGate, ShortForm};
+use obs::prove;
+use obs::prove::OwnFiles;
+use obs::prove::{Question, TimeFlags};
 use obs::report::{Look, RecordTable};
-use obs::runtime::prove::{self, Question, TimeFlags};
-use obs::runtime::{
-    BaseEnvironment, Call, ExecutionLogger as _, Identity, OwnFiles, PlanStart, ProvenPlan,
-    Provenance, SandboxPolicy, judge,
-};
 use obs::skill::Registry;
+use obs::skill::SandboxPolicy;
 use obs::store::{StateLog, Store};
 
 fn main() {

@@ -3,30 +3,31 @@
 //!
 //! # The way of one plan
 //!
-//! A straight line; no room reaches back to an earlier one.
+//! A straight line; no module reaches back to an earlier one.
 //!
 //! 1. [`cli`] turns argv into options. `run` forks the [`process::Zygote`] first of all, while the
 //!    process is small and has one thread.
-//! 2. [`plan::Source`] turns a path into text, [`plan::Document`] text into data that knows its
+//! 2. [`document::Source`] turns a path into text, [`document::Document`] text into data that knows its
 //!    place, [`plan::load()`] data into an [`model::ExecutionPlan`] and *all* problems. Its
 //!    [`plan::Flow`] says which step waits for which, and where one uses what another gives.
-//! 3. [`skill::Registry`] finds the skills, [`runtime::prove`] proves the plan against them:
+//! 3. [`skill::Registry`] finds the skills, [`mod@prove`] proves the plan against them:
 //!    programs, arguments, inputs, references, environment, time. Until here nothing has run.
-//! 4. [`runtime::engine`] asks a [`policy`], where one is in force, about the whole plan, and a person
+//! 4. [`engine`] asks a [`policy`], where one is in force, about the whole plan, and a person
 //!    about what is critical. Then it starts each step when its turn has come. A step's life owns time
 //!    and signals: references become values, are asked about once more, and each attempt goes to a
-//!    [`runtime::SkillExecutor`].
-//! 5. [`runtime::NativeExecutor`] expands the skill's command and asks the [`process::Launcher`] for
+//!    [`engine::SkillExecutor`].
+//! 5. [`executor::NativeExecutor`] expands the skill's command and asks the [`process::Launcher`] for
 //!    a process tree of its own, fed, read, capped and ended whole.
 //! 6. The outcome becomes an [`model::ExecutionLogRecord`]. It is in the log ([`store`]) before
 //!    anybody hears of it.
 //! 7. [`event::RunEvent`]s feed the [`report`]: table, JSON lines, document, progress, failures.
 //! 8. [`cli::exit_code`] turns the outcome into a number that scripts can rely on.
 //!
-//! # Rooms
+//! # Modules
 //!
-//! Imports go one way: `cli → {report, store, policy} → runtime → {skill, process} → plan → model`.
-//! [`event`] and [`model`] import nothing above them, [`mailbox`] nothing at all.
+//! Imports go one way:
+//! `cli → {report, store, policy} → prove → executor → engine → skill → {plan, process, event} → document → model`.
+//! [`mailbox`] imports nothing at all.
 //!
 //! The domain (plan, step, request, result, record, breaker) is that of the Go package
 //! `openbotstack-core/execution`; its types and traits are here under the same names.
@@ -37,13 +38,16 @@ compile_error!(
 );
 
 pub mod cli;
+pub mod document;
+pub mod engine;
 pub mod event;
+pub mod executor;
 pub mod mailbox;
 pub mod model;
 pub mod plan;
 pub mod policy;
 pub mod process;
+pub mod prove;
 pub mod report;
-pub mod runtime;
 pub mod skill;
 pub mod store;

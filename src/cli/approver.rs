@@ -4,8 +4,8 @@
 //! comes after all that it is about has been shown, and only what is typed after it counts. A yes is `y` or
 //! `yes`; anything else is a no.
 
+mod prompt;
 mod request;
-mod terminal;
 
 use std::io;
 use std::path::PathBuf;
@@ -14,12 +14,12 @@ use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 use rustix::process::getuid;
 
-use self::terminal::Terminal;
+use self::prompt::Terminal;
 use super::args::{ApprovalArgs, IdentityArgs, StepApproval};
 use super::error::{CommandError, Kind};
 use super::printer::Printer;
+use crate::engine::{Approval, ApprovalRequest, Approver, ProvenPlan, ProvenStep};
 use crate::model::RiskLevel;
-use crate::runtime::{Approval, ApprovalRequest, Approver, ProvenPlan, ProvenStep};
 
 const QUESTION: &str = "approve? [y/N] (? explains) ";
 
@@ -115,7 +115,7 @@ impl Approver for TerminalApprover {
         if unapproved.is_empty() {
             return Approval::Approved(format!("{} (--approve)", self.user));
         }
-        if terminal::is_there() {
+        if prompt::is_there() {
             return Approval::Ask;
         }
         let verb = match unapproved.len() {

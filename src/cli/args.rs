@@ -26,10 +26,10 @@ pub(super) use self::state::{
     RunsArgs, RunsCommand, StateArgs, VerifyArgs,
 };
 use super::printer::ColorChoice;
+use crate::document::DEFAULT_MAX_BYTES;
 use crate::model::parse_duration;
-use crate::plan::DEFAULT_MAX_BYTES;
+use crate::prove::TimeFlags;
 use crate::report::{Format, PrintRef, Progress};
-use crate::runtime::prove::TimeFlags;
 
 /// Prove, confine and run execution plans: lists of skill calls that a language model wrote.
 ///

@@ -9,8 +9,8 @@ use super::error::{CommandError, Kind};
 use super::printer::Printer;
 use super::state::unreadable;
 use super::{Outcome, exit_code};
+use crate::engine::CircuitState;
 use crate::model::{Escaped, json_pretty};
-use crate::runtime::CircuitState;
 use crate::store::{CircuitRow, History};
 
 /// Lists circuits, or closes some.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::json;
 
 use super::args::ListFormat;
-use super::confine::no_trial;
+use super::enforceable::no_trial;
 use super::error::{CommandError, Kind};
 use super::execution::no_helper;
 use super::printer::Printer;

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use super::exit_code;
 use super::printer::Printer;
+use crate::engine::{ProvenPlan, ProvenStep, Retries, Reused};
 use crate::model::{Escaped, format_duration, json_line, json_pretty};
 use crate::report::{Format, short_id};
-use crate::runtime::{ProvenPlan, ProvenStep, Retries, Reused};
 
 /// How many of the steps that one waits for are named.
 const MAX_WAITS: usize = 12;

@@ -8,20 +8,20 @@ use std::time::Duration;
 use super::args::{IdentityArgs, Sandbox, SandboxArgs};
 use super::error::{CommandError, Kind};
 use super::exit_code;
-use super::memory::Memory;
 use super::printer::Printer;
-use super::{Outcome, confine, panic, policy};
+use super::run_storage::Memory;
+use super::{Outcome, enforceable, panic, policy};
+use crate::engine::{
+    Approver, Cause, Conduct, Controller, ExecutionContext, PolicyGate, ProvenPlan, Run,
+    RunOutcome, Signals, SkillExecutor as _, Verdict,
+};
 use crate::event::{self, EventSender, RunEvent, RunStatus, RunSummary};
+use crate::executor::{BaseEnvironment, FilesPlace, NativeExecutor, RunDirs};
 use crate::model::signal_name;
 use crate::policy::CedarGate;
 use crate::process::{Launcher, RunClock, Zygote, affordable_steps, ignore_file_size_signal};
 use crate::report::{ReportOptions, ReportOutcome, Reporter, ReporterHandle};
-use crate::runtime::{
-    Approver, BaseEnvironment, Cause, Controller, ExecutionContext, FilesPlace, NativeExecutor,
-    PolicyGate, ProvenPlan, RunDirs, RunOutcome, SandboxPolicy, Signals, SkillExecutor as _,
-    Verdict,
-    engine::{self, Conduct},
-};
+use crate::skill::SandboxPolicy;
 use crate::skill::Skill;
 
 /// How long a reporter that is stuck in a write may take after a second signal.
@@ -128,7 +128,7 @@ impl Execution {
             })?
         };
         let skills = self.skills.iter().map(AsRef::as_ref);
-        runtime.block_on(confine::assure(
+        runtime.block_on(enforceable::assure(
             &self.sandbox,
             skills,
             &self.workspace,
@@ -213,7 +213,7 @@ impl Execution {
         );
         let log = memory.log();
         let breaker = memory.breaker(&context.identity.tenant_id, run_id);
-        let run = engine::Run {
+        let run = Run {
             logger: &log,
             breaker: &breaker,
             provenance: memory.provenance.clone(),

@@ -3,8 +3,8 @@
 //! Invariant: the one place where an exit code is chosen. The numbers follow `sysexits.h`, `timeout`
 //! (124) and the shells (128 + signal). A skill's own exit code is in its record, never here.
 
+use crate::engine::Cause;
 use crate::model::ErrorCode;
-use crate::runtime::Cause;
 
 /// Everything went well.
 pub const SUCCESS: u8 = 0;

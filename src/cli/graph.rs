@@ -14,9 +14,11 @@ use super::args::{GraphArgs, GraphFormat};
 use super::exit_code;
 use super::printer::Printer;
 use super::problems::{self, Finding};
+use crate::document::Source;
 use crate::model::{Escaped, ExecutionPlan, Order};
-use crate::plan::{self, Flow, Source};
-use crate::runtime::prove::hide_all_arguments;
+use crate::plan;
+use crate::plan::Flow;
+use crate::prove::hide_all_arguments;
 
 /// Runs the verb.
 pub(super) fn graph(args: &GraphArgs, printer: &Printer) -> u8 {

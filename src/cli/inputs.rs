@@ -9,8 +9,9 @@ use serde_json::{Map, Value};
 
 use super::args::{InputArgs, RunArgs};
 use super::error::{CommandError, Kind};
+use crate::document::{DEFAULT_MAX_BYTES, Document, Source};
 use crate::model::strict_json;
-use crate::plan::{DEFAULT_MAX_BYTES, Document, LoadedPlan, Source};
+use crate::plan::LoadedPlan;
 use crate::store::Base;
 
 /// The values for the inputs of a plan that was read from `path`.

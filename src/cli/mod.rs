@@ -6,17 +6,16 @@
 mod approver;
 mod args;
 mod circuits;
-mod confine;
+mod completions;
 mod doctor;
 mod dry_run;
+mod enforceable;
 mod error;
 mod execution;
 pub mod exit_code;
-mod generate;
 mod graph;
 mod inputs;
 mod logs;
-mod memory;
 mod panic;
 mod parse;
 mod policy;
@@ -25,6 +24,7 @@ mod problems;
 mod resume;
 mod roots;
 mod run;
+mod run_storage;
 mod runs;
 mod secrets;
 mod skills;
@@ -95,8 +95,8 @@ fn dispatch(command: Command, state: &StateArgs, printer: &Printer) -> Outcome {
         Command::Verify(args) => verify::verify(&args, state, printer),
         Command::Circuits(args) => circuits::circuits(&args, state, printer),
         Command::Doctor { format } => doctor::doctor(format, printer),
-        Command::Completions { shell } => Ok(generate::completions(shell, printer)),
-        Command::Man => generate::man(printer),
+        Command::Completions { shell } => Ok(completions::completions(shell, printer)),
+        Command::Man => completions::man(printer),
     }
 }
 

@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 
 use super::args::ProblemFormat;
 use super::printer::Printer;
-use crate::model::{Escaped, Problems, Severity, json_pretty};
-use crate::plan::{Document, SourceError, diagnostic};
+use crate::document::{Document, SourceError, render};
+use crate::document::{Problems, Severity};
+use crate::model::{Escaped, json_pretty};
 use crate::skill::LoadProblem;
 
 /// What was found in one file.
@@ -60,7 +61,7 @@ impl<'f> Finding<'f> {
             Err(bare) => vec![bare.machine()],
             Ok((document, problems)) => problems
                 .iter()
-                .map(|problem| diagnostic::machine(problem, document))
+                .map(|problem| render::machine(problem, document))
                 .collect(),
         }
     }
@@ -73,7 +74,7 @@ impl<'f> Finding<'f> {
         };
         let snippets = problems
             .iter()
-            .map(|p| diagnostic::snippet(p, document, color) + "\n");
+            .map(|p| render::snippet(p, document, color) + "\n");
         let mut text: String = snippets.collect();
         if problems.left_out() > 0 {
             // Writing to a String can't fail.
@@ -87,7 +88,7 @@ impl<'f> Finding<'f> {
             Err(bare) => bare.github(),
             Ok((document, problems)) => problems
                 .iter()
-                .map(|problem| diagnostic::github(problem, document))
+                .map(|problem| render::github(problem, document))
                 .collect(),
         }
     }

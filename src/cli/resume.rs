@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use super::args::{MemoryArgs, RunArgs, StateArgs};
 use super::error::{CommandError, Kind};
-use super::memory::plan_name;
 use super::printer::Printer;
+use super::run_storage::plan_name;
 use super::state::{chain_key, not_found};
+use crate::engine::{ProvenPlan, Provenance, Reused};
 use crate::report::short_id;
-use crate::runtime::{ProvenPlan, Provenance, Reused};
 use crate::store::{
     Base, ExportError, Grounds, ResumeError, ResumeLock, Store, UnsafeStep, files_of,
 };

@@ -7,16 +7,20 @@ use super::approver::{self, BareStep, PlanOrigin, TerminalApprover};
 use super::args::{OutputArgs, RunArgs, StateArgs};
 use super::error::{CommandError, Kind};
 use super::execution::{Execution, start_zygote};
-use super::memory::{self, Memory};
 use super::printer::{Printer, Verbosity};
 use super::problems::{self, Finding};
-use super::{Outcome, confine, dry_run, exit_code, inputs, policy, resume, roots, secrets};
-use crate::plan::{self, LoadedPlan, Source, SourceError};
+use super::run_storage;
+use super::run_storage::Memory;
+use super::{Outcome, dry_run, enforceable, exit_code, inputs, policy, resume, roots, secrets};
+use crate::document::{Source, SourceError};
+use crate::engine::{Approver, ProvenPlan};
+use crate::plan;
+use crate::plan::LoadedPlan;
 use crate::policy::CedarGate;
 use crate::process::give_back_memory;
+use crate::prove;
+use crate::prove::Question;
 use crate::report::{Format, JsonDocument, ReportOptions, write_json_document};
-use crate::runtime::prove::{self, Question};
-use crate::runtime::{Approver, ProvenPlan};
 use crate::skill::{LoadProblem, Skill};
 use crate::store::Base;
 
@@ -37,7 +41,7 @@ pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> Outco
     let text = &loaded.document.source.text;
     let base = resume::find(&args.memory, state, &args.plan, text)?;
     let given = inputs::of_run(args, base.as_ref(), &loaded)?;
-    let sandbox = confine::policy(&args.sandbox, &environment);
+    let sandbox = enforceable::policy(&args.sandbox, &environment);
     let registry = roots::registry(&args.roots, Some(&args.plan))?;
     let run_dir = resume::run_dir(args, state, base.as_ref())?;
     let own_files = state.own_files(args.output.log.as_deref(), args.place.run_dir.as_deref());
@@ -131,8 +135,8 @@ fn subject<'s>(
     loaded: &'s LoadedPlan,
     workspace: &'s Path,
     args: &'s RunArgs,
-) -> memory::Subject<'s> {
-    memory::Subject {
+) -> run_storage::Subject<'s> {
+    run_storage::Subject {
         plan,
         skills,
         input_schemas: &loaded.plan.inputs,
@@ -154,14 +158,14 @@ fn is_denied(gate: Option<&CedarGate>, plan: &ProvenPlan, loaded: &mut LoadedPla
 fn rehearse(
     args: &RunArgs,
     state: &StateArgs,
-    subject: &memory::Subject<'_>,
+    subject: &run_storage::Subject<'_>,
     base: Option<&Base>,
     printer: &Printer,
 ) -> Outcome {
     let reused = match base {
         None => Vec::new(),
         Some(base) => {
-            let provenance = memory::provenance(subject)?;
+            let provenance = run_storage::provenance(subject)?;
             let reused = resume::reused(base, args, state, subject.plan, &provenance)?;
             resume::say(base, &reused, printer);
             reused

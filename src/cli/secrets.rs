@@ -14,8 +14,9 @@ use std::sync::Arc;
 use super::args::SecretArgs;
 use super::error::{CommandError, Kind};
 use super::printer::Printer;
+use crate::executor::BaseEnvironment;
 use crate::model::Escaped;
-use crate::runtime::{BaseEnvironment, SandboxPolicy};
+use crate::skill::SandboxPolicy;
 use crate::skill::{EnvName, EnvNames, Skill};
 
 /// The largest file that a secret is read from: 64 KiB. An environment variable can't be much larger.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::args::StateArgs;
 use super::error::{CommandError, Kind};
-use crate::runtime::OwnFiles;
+use crate::prove::OwnFiles;
 use crate::store::{ChainKey, FindError, History, Store, StoreError, lock_directory};
 
 /// What `--state-dir` says for no state at all.

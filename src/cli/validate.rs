@@ -6,11 +6,16 @@ use super::args::{ProblemFormat, StateArgs, ValidateArgs};
 use super::error::CommandError;
 use super::printer::{Printer, Verbosity};
 use super::problems::{self, Finding};
-use super::{Outcome, confine, exit_code, inputs, policy, roots, secrets};
-use crate::model::{Escaped, Severity};
-use crate::plan::{self, LoadedPlan, Source, SourceError};
-use crate::runtime::prove::{self, Proof, Question, TimeFlags};
-use crate::runtime::{BaseEnvironment, OwnFiles};
+use super::{Outcome, enforceable, exit_code, inputs, policy, roots, secrets};
+use crate::document::Severity;
+use crate::document::{Source, SourceError};
+use crate::executor::BaseEnvironment;
+use crate::model::Escaped;
+use crate::plan;
+use crate::plan::LoadedPlan;
+use crate::prove;
+use crate::prove::OwnFiles;
+use crate::prove::{Proof, Question, TimeFlags};
 
 /// What became of one file.
 enum Checked {
@@ -82,7 +87,7 @@ fn check(
             let given = inputs::of_plan(&args.inputs, path, &loaded)?;
             let registry = roots::registry(&args.roots, Some(path))?;
             let limits = TimeFlags::default();
-            let sandbox = confine::default_policy(environment);
+            let sandbox = enforceable::default_policy(environment);
             let question = Question {
                 registry: &registry,
                 workspace,

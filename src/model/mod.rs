@@ -7,9 +7,8 @@
 mod digest;
 mod duration;
 mod escaped;
-mod json;
+mod json_text;
 mod plan;
-mod problem;
 mod record;
 mod request;
 mod result;
@@ -21,9 +20,8 @@ mod usage;
 pub use digest::{hex, sha256_hex};
 pub use duration::{DurationError, MAX_DURATION, format_duration, parse_duration};
 pub use escaped::{Escaped, EscapedLines};
-pub use json::{is_reserved_key, json_line, json_pretty};
+pub use json_text::{is_reserved_key, json_line, json_pretty};
 pub use plan::{ExecutionPlan, ExecutionStep, Order, Retry, SkillRef, StepType};
-pub use problem::{Part, Place, Problem, Problems, Severity};
 pub use record::{
     ErrorCode, Excerpt, ExecutionLogRecord, SCHEMA_VERSION, SandboxMode, SandboxReport, StepStatus,
 };

@@ -203,6 +203,20 @@ impl Excerpt {
         }
     }
 
+    /// The head and the tail of `bytes`, at most 8 KiB each.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        const HALF: usize = 8 * 1024;
+        if bytes.len() <= 2 * HALF {
+            return Self::whole(String::from_utf8_lossy(bytes));
+        }
+        let tail_start = bytes.len() - HALF;
+        Self {
+            head: String::from_utf8_lossy(&bytes[..HALF]).into_owned(),
+            omitted_bytes: (tail_start - HALF) as u64,
+            tail: String::from_utf8_lossy(&bytes[tail_start..]).into_owned(),
+        }
+    }
+
     /// True where the stream was empty.
     pub fn is_empty(&self) -> bool {
         self.head.is_empty() && self.omitted_bytes == 0 && self.tail.is_empty()

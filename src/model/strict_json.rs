@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use super::json::is_reserved_key;
+use super::json_text::is_reserved_key;
 
 /// The deepest nesting that is taken: what `serde_json` reads back.
 const MAX_DEPTH: usize = 127;

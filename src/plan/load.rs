@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::decode::{Fields, Node};
-use super::document::Document;
-use super::flow::Flow;
-use super::source::Source;
-use super::{mistaken, retry, validate};
-use crate::model::{
-    ExecutionPlan, ExecutionStep, Order, Place, Problem, Problems, RiskLevel, SkillRef, StepType,
-};
+use super::graph::Flow;
+use super::{chat_wrapper, retry, validate};
+use crate::document::Document;
+use crate::document::Source;
+use crate::document::{Fields, Node};
+use crate::document::{Place, Problem, Problems};
+use crate::model::{ExecutionPlan, ExecutionStep, Order, RiskLevel, SkillRef, StepType};
 
 /// The words of `order`.
 const ORDERS: [(&str, Order); 2] = [("sequence", Order::Sequence), ("graph", Order::Graph)];
@@ -34,7 +33,7 @@ pub struct LoadedPlan {
 /// Reads `source` as a plan and checks all that can be checked without its skills.
 pub fn load(source: Source) -> LoadedPlan {
     let (mut document, mut problems) = Document::parse(source);
-    if let Some(problem) = mistaken::mistaken(&document) {
+    if let Some(problem) = chat_wrapper::mistaken(&document) {
         return LoadedPlan {
             plan: ExecutionPlan::default(),
             document,
@@ -42,7 +41,7 @@ pub fn load(source: Source) -> LoadedPlan {
             problems: problem.into(),
         };
     }
-    mistaken::hint_at_yaml(&document, &mut problems);
+    chat_wrapper::hint_at_yaml(&document, &mut problems);
     // Where the text is no data there is nothing more to say about it.
     let mut plan = if document.value.is_null() && !problems.is_empty() {
         None

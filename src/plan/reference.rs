@@ -94,7 +94,7 @@ impl Template {
             }
             Self::Map(map) => {
                 for (key, template) in map {
-                    let token = super::decode::escape_token(key);
+                    let token = crate::document::escape_token(key);
                     template.references(&format!("{pointer}/{token}"), see);
                 }
             }
@@ -136,7 +136,7 @@ impl Template {
             }
             Self::Map(map) => {
                 let fill = |(key, template): (String, Self)| {
-                    let token = super::decode::escape_token(&key);
+                    let token = crate::document::escape_token(&key);
                     let filled = template.fill(inputs, &format!("{pointer}/{token}"), missing);
                     (key, filled)
                 };

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::decode::Node;
 use super::load::skill_ref;
-use crate::model::{Problem, Problems, Retry, format_duration};
+use crate::document::Node;
+use crate::document::{Problem, Problems};
+use crate::model::{Retry, format_duration};
 
 /// The most retries that a step may ask for.
 const MAX_RETRIES: u64 = 100;

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::model::{ExecutionPlan, Place, Problem, Problems, Severity};
+use crate::document::{Place, Problem, Problems, Severity};
+use crate::model::ExecutionPlan;
 
 /// Checks that a plan is well-formed: the seed's `Validate`, which stops at the first error.
 ///
@@ -85,7 +86,8 @@ fn check_step_ids(plan: &ExecutionPlan, problems: &mut Problems) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Source, load};
+    use crate::document::Source;
+    use crate::plan::load;
 
     fn messages(text: &str) -> Vec<String> {
         let source = Source::from_bytes("p.yaml".to_owned(), text.as_bytes().to_vec()).unwrap();

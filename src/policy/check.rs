@@ -5,7 +5,7 @@ use thiserror::Error;
 
 use super::load::{PolicyFile, problem};
 use super::schema::schema_text;
-use crate::model::Severity;
+use crate::document::Severity;
 use crate::skill::Skill;
 
 /// The schema that was made of the skills is none: a fault of obs.

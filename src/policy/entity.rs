@@ -8,7 +8,7 @@ use cedar_policy::{Entities, Entity, EntityId, EntityTypeName, EntityUid, Restri
 
 use super::schema::resource_type;
 use super::value::texts;
-use crate::runtime::{Identity, ProvenStep};
+use crate::engine::{Identity, ProvenStep};
 use crate::skill::{GrantPath, Permission};
 
 /// Who asks where nobody says.

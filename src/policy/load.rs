@@ -9,9 +9,9 @@ use cedar_policy::{Policy, PolicySet};
 use miette::Diagnostic;
 use thiserror::Error;
 
-use super::needs::Rule;
-use crate::model::{Place, Problem, Problems};
-use crate::plan::{Document, Source, SourceError};
+use super::dependencies::Rule;
+use crate::document::{Document, Source, SourceError};
+use crate::document::{Place, Problem, Problems};
 
 /// The most bytes that a file of policies may have: 4 MiB.
 const MAX_BYTES: u64 = 4 << 20;

@@ -8,13 +8,14 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
+use crate::document::Source;
+use crate::engine::{Decision, Identity, ProvenPlan, Ruling, judge};
+use crate::executor::BaseEnvironment;
 use crate::model::SandboxMode;
-use crate::plan::{self, Source};
-use crate::runtime::prove::{Question, TimeFlags, prove};
-use crate::runtime::{
-    BaseEnvironment, Decision, Identity, ProvenPlan, Ruling, SandboxPolicy, judge,
-};
+use crate::plan;
+use crate::prove::{Question, TimeFlags, prove};
 use crate::skill::Registry;
+use crate::skill::SandboxPolicy;
 
 const SKILLS: [(&str, &str); 6] = [
     (
@@ -78,7 +79,7 @@ fn proven(steps: &str) -> ProvenPlan {
         workspace: root(),
         environment: &environment,
         limits: TimeFlags::default(),
-        own_files: &crate::runtime::OwnFiles::default(),
+        own_files: &crate::prove::OwnFiles::default(),
         sandbox: &sandbox,
         retry_unsafe: false,
         inputs: None,

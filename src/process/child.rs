@@ -20,8 +20,8 @@ use std::sync::atomic::{AtomicI32, AtomicU8, Ordering};
 
 use rustix::process::{Pid, getpid};
 
-use super::exit::StartStage;
 use super::sandbox::Armor;
+use super::spec::StartStage;
 
 /// The child needs little of this; the dynamic loader may bind a symbol on it.
 const STACK_BYTES: usize = 64 * 1024;

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use rustix::thread::sched_getcpu;
 
-use super::census::{Census, Found, from_ticks, stat_of_thread, threads_of};
+use super::tree_stats::{Census, Found, from_ticks, stat_of_thread, threads_of};
 
 /// So many standard deviations are subtracted from what is estimated.
 const CONFIDENCE: f64 = 3.0;

@@ -13,14 +13,14 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::clock::RunClock;
-use super::exit::{ProcessError, ProcessEvent, ProcessExit, ProcessSpec, Stop};
-use super::nursery::Nursery;
-use super::run::{Run, unsendable};
 use super::sandbox::{Confinement, Enforceable};
-use super::slot::{Lease, Order, Slot};
-use super::streams::Streams;
+use super::spec::{ProcessError, ProcessEvent, ProcessExit, ProcessSpec, Stop};
+use super::stdio::Streams;
+use super::step_run::{Run, unsendable};
+use super::supervisor_handle::{Lease, Order, Slot};
 use super::wire::{self, Command, Report};
 use super::zygote::Zygote;
+use super::zygote_client::Nursery;
 
 /// What a leader leaves behind may end by itself for that long: a `tee` that is still writing the
 /// leader's last line is no leak (nextest's `leak-timeout`).

@@ -17,10 +17,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::census::Census;
 use super::cpu_samples::CpuSamples;
 use super::disk::DiskWatch;
-use super::usage::TreeUsage;
+use super::tree_stats::Census;
+use super::tree_usage::TreeUsage;
 
 /// What a tree of processes may consume.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

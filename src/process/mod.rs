@@ -22,49 +22,50 @@
 //! terminal), process-wrap (layers around one child).
 
 mod capture;
-mod census;
 mod child;
 mod clock;
 mod cpu_samples;
-mod descriptors;
 mod disk;
-mod exit;
-mod explain;
+mod fd_limit;
 mod frame;
 mod launcher;
 mod limits;
-mod nursery;
+mod lock_file;
 mod own_memory;
 mod own_signals;
 mod pipe;
+mod poll;
+mod proc_walk;
 mod readiness;
 mod redact;
-mod run;
 mod sandbox;
-mod slot;
-mod streams;
+mod spec;
+mod start_error;
+mod stdio;
+mod step_run;
 mod subdirectory;
 mod supervisor;
+mod supervisor_handle;
 mod symlinks;
 mod sys;
 mod tree;
-mod usage;
-mod wait;
-mod walk;
+mod tree_stats;
+mod tree_usage;
 mod wire;
 mod zygote;
+mod zygote_client;
 
 #[cfg(test)]
 mod tests;
 
 pub use capture::{EventLines, MAX_EVENT_LINE};
 pub use clock::{Moment, RunClock};
-pub use descriptors::affordable_steps;
-pub use exit::{
-    LeaderExit, ProcessError, ProcessEvent, ProcessExit, ProcessSpec, StartStage, Stop,
-};
+pub use fd_limit::affordable_steps;
 pub use launcher::Launcher;
 pub use limits::{Limit, LimitBreach, Limits};
+pub(crate) use lock_file::{
+    create_lock_file, create_new_lock_file, open_lock_file, private_directory,
+};
 pub use own_memory::give_back_memory;
 pub use own_signals::ignore_file_size_signal;
 pub use readiness::WatchedFile;
@@ -73,7 +74,10 @@ pub use sandbox::{
     Access, Applied, Confinement, DefaultGrants, Enforceable, Grant, Ground, Layer, LayerStatus,
     Layers, Network, Strictness, default_grants, is_of_system,
 };
+pub use spec::{
+    LeaderExit, ProcessError, ProcessEvent, ProcessExit, ProcessSpec, StartStage, Stop,
+};
 pub(crate) use subdirectory::{OwnerGets, grant_all, open_directory, open_subdirectory};
 pub use symlinks::{PathError, canonicalize, make_directory, make_private_directory};
-pub use usage::TreeUsage;
+pub use tree_usage::TreeUsage;
 pub use zygote::Zygote;

@@ -20,14 +20,14 @@ use rustix::thread::{set_name, set_no_new_privs};
 
 use super::child::{Image, Spawner, StartFailure};
 use super::disk::DiskWatch;
-use super::exit::StartStage;
 use super::limits::{LimitBreach, Limits, Watch};
+use super::poll;
 use super::sandbox::{Applied, Workshop, try_layers};
+use super::spec::StartStage;
 use super::symlinks::Opener;
 use super::sys::{self, Waited};
 use super::tree::{Domain, DomainRules, Witness};
-use super::usage::TreeUsage;
-use super::wait;
+use super::tree_usage::TreeUsage;
 use super::wire::{self, Command, Inbox, Report, Request, Start};
 
 /// How long a supervisor waits before it kills what is still there once more.
@@ -142,7 +142,7 @@ impl Supervisor {
             } else {
                 patience
             };
-            let ready = wait::either(&self.socket, &self.signals, patience)?;
+            let ready = poll::either(&self.socket, &self.signals, patience)?;
             if ready.signals || self.unreaped {
                 sys::drain(&self.signals);
                 self.reap();
@@ -378,7 +378,7 @@ impl Supervisor {
                 return;
             }
             self.domain.signal_tree(Signal::KILL);
-            wait::one(&self.signals, Some(KILL_AGAIN)).ok();
+            poll::one(&self.signals, Some(KILL_AGAIN)).ok();
             sys::drain(&self.signals);
         }
     }

@@ -220,7 +220,7 @@ pub(super) fn own_peak_memory() -> u64 {
         libc::getrusage(libc::RUSAGE_SELF, &raw mut usage);
         usage
     };
-    super::usage::peak_memory(&usage)
+    super::tree_usage::peak_memory(&usage)
 }
 
 /// Lets this process run soon after it wakes, for a short while, whatever else wants to; what it forks is

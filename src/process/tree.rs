@@ -16,7 +16,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, getpid, getppid, test_kill_process};
 
 use super::sandbox::{Layer, Layers};
-use super::{sys, walk};
+use super::{proc_walk, sys};
 
 /// Processes outside the domain that a supervisor knows for certain.
 #[derive(Debug, Clone, Copy)]
@@ -117,7 +117,7 @@ impl Domain {
             sys::signal_everybody(signal);
             return;
         }
-        walk::signal_descendants(getpid(), &|_| false, signal);
+        proc_walk::signal_descendants(getpid(), &|_| false, signal);
     }
 }
 

@@ -18,14 +18,14 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
 
-use super::exit::{ProcessSpec, StartStage};
 use super::frame::{
     HEADER, Reader, frame, malformed, micros, put_breach, put_bytes, put_i32, put_limits, put_text,
     put_u32, take_breach, take_limits,
 };
 use super::limits::{LimitBreach, Limits};
 use super::sandbox::{Applied, Confinement, Layer, Layers, Trial, seal};
-use super::usage::TreeUsage;
+use super::spec::{ProcessSpec, StartStage};
+use super::tree_usage::TreeUsage;
 
 /// No frame is longer. `execve` takes 6 MiB at the very most, and 2 MiB by default.
 const MAX_FRAME: usize = 8 * 1024 * 1024;

@@ -27,7 +27,7 @@ use rustix::thread::set_name;
 use super::supervisor;
 use super::sys::{self, Forked, Waited};
 use super::tree::{DomainRules, Witness};
-use super::{wait, walk, wire};
+use super::{poll, proc_walk, wire};
 
 /// How long the zygote waits between two looks for orphans.
 const SWEEP_AGAIN: Duration = Duration::from_millis(10);
@@ -113,7 +113,7 @@ impl Zygote {
     /// Like [`Zygote::start`]; its supervisors enter a domain with these rules.
     pub(super) fn start_with(rules: DomainRules) -> io::Result<Self> {
         let obs = getpid();
-        let inherited = walk::own_children().into_iter().collect();
+        let inherited = proc_walk::own_children().into_iter().collect();
         let (ours, theirs) = pair_of_sockets(SocketType::SEQPACKET)?;
         let (first, its) = pair_of_sockets(SocketType::STREAM)?;
         let pid = match sys::fork()? {
@@ -155,7 +155,7 @@ impl Zygote {
     }
 
     fn first_answer(&self) -> io::Result<Pid> {
-        if !wait::one(&self.socket, Some(ASK_PATIENCE))? {
+        if !poll::one(&self.socket, Some(ASK_PATIENCE))? {
             return Err(io::ErrorKind::TimedOut.into());
         }
         let mut answer = [0; 8];
@@ -258,9 +258,9 @@ impl Nest {
             let (mut asked, mut signaled) = (false, true);
             if self.obs_gone {
                 // A closed socket is readable for ever.
-                wait::one(&self.signals, patience)?;
+                poll::one(&self.signals, patience)?;
             } else {
-                let ready = wait::either(&self.socket, &self.signals, patience)?;
+                let ready = poll::either(&self.socket, &self.signals, patience)?;
                 (asked, signaled) = (ready.socket, ready.signals);
             }
             if signaled {
@@ -300,7 +300,7 @@ impl Nest {
             0
         } else {
             let spare = |pid| self.supervisors.contains(&pid);
-            walk::signal_descendants(getpid(), &spare, Signal::KILL)
+            proc_walk::signal_descendants(getpid(), &spare, Signal::KILL)
         };
         self.looks = match (childless, found) {
             (true, _) => 0,

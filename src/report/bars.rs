@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 
-use super::streams::{Stream, Streams};
+use super::terminal::{Stream, Streams};
 
 /// A terminal narrower than this is drawn on as if it had this width; indicatif can't do less.
 const LEAST_COLUMNS: usize = 4;

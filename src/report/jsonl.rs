@@ -1,7 +1,7 @@
 //! `--format jsonl`: each record as one line, at once.
 
-use super::json::record_line;
-use super::streams::{Stream, Streams};
+use super::json_document::record_line;
+use super::terminal::{Stream, Streams};
 use crate::model::ExecutionLogRecord;
 
 /// Writes `record` as one line of stdout.

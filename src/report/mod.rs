@@ -8,18 +8,18 @@
 
 mod bars;
 mod failure;
-mod json;
+mod json_document;
 mod jsonl;
 mod lines;
+mod live_output;
 mod print_ref;
 mod progress;
 mod record_table;
 mod reporter;
 mod run_table;
-mod stream;
-mod streams;
 mod summary;
 mod table;
+mod terminal;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -28,13 +28,13 @@ mod text;
 
 use clap::ValueEnum;
 
-pub use json::{JsonDocument, write_json_document, write_value};
+pub use json_document::{JsonDocument, write_json_document, write_value};
 pub use print_ref::{PrintRef, PrintRefError, PrintTarget};
 pub use record_table::RecordTable;
 pub use reporter::{ReportOutcome, Reporter, ReporterHandle};
 pub use run_table::{RunLine, RunTable};
-pub use streams::{Look, Stream, Streams};
 pub use summary::short_id;
+pub use terminal::{Look, Stream, Streams};
 pub use text::{Tone, paint, shorten};
 
 /// What a run writes to stdout.

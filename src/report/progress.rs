@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::Progress;
 use super::bars::Bars;
 use super::lines::{self, HEARTBEAT};
-use super::streams::{Look, Stream, Streams};
+use super::terminal::{Look, Stream, Streams};
 use super::text::{Tone, counted, escaped_line, paint, shorten};
 use crate::event::EndReason;
 use crate::model::{ExecutionLogRecord, StepStatus, format_duration};

@@ -3,8 +3,8 @@
 //! Invariant: rows are written in portions, so that what is kept does not grow with their number. The
 //! first portion decides how wide the columns are.
 
-use super::streams::Look;
 use super::table::{Columns, StepTable};
+use super::terminal::Look;
 use crate::model::ExecutionLogRecord;
 
 /// How many rows are looked at together.

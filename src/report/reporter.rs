@@ -15,13 +15,13 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use super::json::{JsonDocument, write_json_document, write_value};
+use super::json_document::{JsonDocument, write_json_document, write_value};
+use super::live_output::LiveOutput;
 use super::print_ref::{PrintRef, PrintRefError};
 use super::progress::Screen;
-use super::stream::LiveOutput;
-use super::streams::{Stream, Streams};
 use super::summary::Tally;
 use super::table::StepTable;
+use super::terminal::{Stream, Streams};
 use super::text::{Tone, counted, label_of, paint};
 use super::{Format, ReportOptions, failure, jsonl};
 use crate::event::{EventReceiver, RunEvent, RunStarted, RunStatus, RunSummary, StepDetail};

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::streams::Look;
 use super::summary::short_id;
+use super::terminal::Look;
 use super::text::{Tone, columns_of, escaped_line, paint, shorten};
 use crate::model::format_duration;
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::lines::retried;
-use super::streams::Look;
 use super::summary::short_id;
+use super::terminal::Look;
 use super::text::{Tone, columns_of, escaped_line, label_of, output_line, paint, shorten};
 use crate::model::{ExecutionLogRecord, StepStatus, format_duration};
 

@@ -12,8 +12,8 @@ use uuid::Uuid;
 use super::id::SkillId;
 use super::manifest::Manifest;
 use super::skill::{Body, Skill};
+use crate::document::{Document, Language, Source};
 use crate::model::StepType;
-use crate::plan::{Document, Language, Source};
 
 /// The most steps that a query may take, by an estimate that is never too low.
 const MAX_QUERY_STEPS: f64 = 1e8;

@@ -9,17 +9,17 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::beneath::{FileKind, RootDir};
 use super::command::{ArgumentUse, Stdin};
 use super::id::SkillId;
 use super::manifest::{Execution, LoadedManifest, MANIFEST_NAMES, Manifest};
 use super::permission::{GrantPlaces, PathBase, Permission};
 use super::program::{ProgramPlaces, resolve};
 use super::registry::{LoadProblem, read_manifest};
+use super::root_dir::{FileKind, RootDir};
 use super::schema::Schema;
 use super::skill::schema_problem;
-use crate::model::{Place, Problem, Problems};
-use crate::plan::Document;
+use crate::document::Document;
+use crate::document::{Place, Problem, Problems};
 
 /// What a skill would meet if it ran now.
 #[derive(Clone, Copy)]
@@ -320,7 +320,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
-    use crate::plan::diagnostic;
+    use crate::document::render;
 
     fn checked(below: &str, files: &[(&str, &str)]) -> String {
         let dir = tempfile::tempdir().unwrap();
@@ -338,7 +338,7 @@ mod tests {
         };
         let shown = match check(&dir.path().join("skills"), Path::new(below), &surroundings) {
             Ok(checked) => {
-                let snippet = |problem| diagnostic::snippet(problem, &checked.document, false);
+                let snippet = |problem| render::snippet(problem, &checked.document, false);
                 let shown: Vec<String> = checked.problems.iter().map(snippet).collect();
                 format!(
                     "{:?}\n{}",

@@ -7,20 +7,22 @@
 //! [`CommandTemplate`] (arguments to argv) and [`Program`] (the file that would run). Tools that are
 //! [built in](Builtin) take the same way.
 
-mod beneath;
 mod builtin;
 mod check;
 mod code_paths;
 mod command;
 mod digest;
+mod exposure;
 mod id;
 mod manifest;
 mod permission;
 mod program;
 mod registry;
+mod root_dir;
+mod sandbox_policy;
 mod scaffold;
 mod schema;
-pub mod shape;
+pub mod schema_types;
 #[expect(
     clippy::module_inception,
     reason = "the room's main thing has the room's name"
@@ -29,7 +31,6 @@ mod skill;
 mod snapshot;
 mod violation;
 
-pub use beneath::RootDir;
 pub use builtin::Builtin;
 pub use check::{Checked, Surroundings, check};
 pub use code_paths::CodePaths;
@@ -37,6 +38,8 @@ pub use command::{
     ArgumentUse, CommandError, CommandTemplate, MAX_COMMAND_BYTES, MAX_ELEMENT_BYTES, Places,
     ProgramName, Stdin,
 };
+pub use exposure::Exposure;
+pub(crate) use exposure::{ExposedSkill, ExposureQuery};
 pub use id::{MAX_ID_BYTES, SkillId, SkillIdError};
 pub use manifest::{
     BreakerSettings, Execution, FrontMatter, LoadedManifest, MANIFEST_NAMES, MAX_MANIFEST_BYTES,
@@ -47,6 +50,11 @@ pub use permission::{
 };
 pub use program::{Interpreter, Program, ProgramError};
 pub use registry::{ListedSkill, Listing, LoadProblem, Registry, RootSources, default_roots};
+pub use root_dir::RootDir;
+pub use sandbox_policy::SandboxPolicy;
+pub(crate) use sandbox_policy::{
+    DoubtfulPath, Hidden, SkillPaths, StepGround, breach_text, layer_names,
+};
 pub use scaffold::{ScaffoldError, manifest_text, write_new};
 pub use schema::{Linked, MAX_VIOLATIONS, Schema, SchemaError, Unknown};
 pub use skill::{Body, Native, Skill, check_output};

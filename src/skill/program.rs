@@ -16,9 +16,9 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 use thiserror::Error;
 
-use super::beneath::{FileId, RootDir, is_absence, leaves_root};
 use super::command::ProgramName;
-use crate::plan::nearest;
+use super::root_dir::{FileId, RootDir, is_absence, leaves_root};
+use crate::document::nearest;
 
 /// How many bytes of a file the kernel looks at for a `#!` line.
 const SHEBANG_BYTES: u64 = 256;

@@ -16,9 +16,9 @@ use thiserror::Error;
 use super::command::{Reading, Stdin, read_command};
 use super::id::SkillId;
 use super::manifest::{self, FrontMatter, MANIFEST_NAMES};
-use crate::model::{Problem, Problems, Severity};
-use crate::plan::Source;
-use crate::plan::decode::Node;
+use crate::document::Node;
+use crate::document::Source;
+use crate::document::{Problem, Problems, Severity};
 
 /// Why a command can't become a skill.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

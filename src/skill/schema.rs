@@ -4,9 +4,9 @@
 //! compiled; work and answer are bounded (backtracking, size of a pattern, [`MAX_VIOLATIONS`]).
 //! `jsonschema` decides what is valid; this room only finds the words, in [`super::violation`].
 
-mod hidden;
+mod complexity;
 mod links;
-mod weight;
+mod write_only_paths;
 
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{PatternOptions, ValidationError, Validator};
@@ -16,7 +16,7 @@ use thiserror::Error;
 
 pub use self::links::Linked;
 use super::violation::{Seen, Violation, violations_of};
-use crate::plan::decode::escape_token;
+use crate::document::escape_token;
 
 /// The most violations that are told of one value.
 pub const MAX_VIOLATIONS: usize = 50;
@@ -54,7 +54,7 @@ impl Schema {
         let linked = Linked::of(value);
         if linked
             .as_ref()
-            .is_ok_and(|linked| weight::of(linked) > weight::MAX)
+            .is_ok_and(|linked| complexity::of(linked) > complexity::MAX)
         {
             return Err(SchemaError {
                 pointer: String::new(),
@@ -78,7 +78,7 @@ impl Schema {
         Ok(Self {
             linked: Arc::new(linked),
             validator,
-            hides: hidden::may_hide(value),
+            hides: write_only_paths::may_hide(value),
         })
     }
 
@@ -96,7 +96,7 @@ impl Schema {
     /// `writeOnly`, in whatever way it leads there. None lies in another.
     pub fn hidden_in(&self, value: &Value) -> Vec<String> {
         if self.hides {
-            hidden::places(&self.linked, value)
+            write_only_paths::places(&self.linked, value)
         } else {
             Vec::new()
         }

@@ -9,16 +9,17 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::{Map, Value};
 
-use super::beneath::RootDir;
 use super::builtin::Builtin;
 use super::id::SkillId;
 use super::manifest::{Execution, Manifest};
 use super::program::{Program, ProgramError, ProgramPlaces, resolve};
+use super::root_dir::RootDir;
 use super::schema::{Schema, SchemaError, Unknown};
 use super::violation::Violation;
-use crate::model::{Place, Problem, Problems, StepType};
-use crate::plan::Document;
-use crate::plan::decode::escape_token;
+use crate::document::Document;
+use crate::document::escape_token;
+use crate::document::{Place, Problem, Problems};
+use crate::model::StepType;
 
 /// How many violations the error of an output tells.
 const MAX_TOLD_OF_OUTPUT: usize = 3;

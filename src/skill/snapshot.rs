@@ -230,7 +230,7 @@ pub(super) fn walk(
     let mut enter = |path: PathBuf, pending: &mut Vec<PathBuf>| {
         let metadata = match fs::symlink_metadata(&path) {
             Ok(metadata) => metadata,
-            Err(error) if super::beneath::is_absence(&error) => return Ok(()),
+            Err(error) if super::root_dir::is_absence(&error) => return Ok(()),
             Err(error) => return on_unreadable(unreadable(&path, &error)),
         };
         visit(&path, &metadata)?;
@@ -299,7 +299,7 @@ pub fn decisive(path: &Path) -> Vec<PathBuf> {
 }
 
 fn lost(path: &Path, error: &io::Error) -> Change {
-    if super::beneath::is_absence(error) {
+    if super::root_dir::is_absence(error) {
         Change::Removed(path.to_owned())
     } else {
         unreadable(path, error)

@@ -3,17 +3,17 @@
 //! Invariant: one mistake is told once and in place. A value is shown shortened, and not at all
 //! where its schema says `writeOnly`. A fix is offered only where nothing else can have been meant.
 
+mod messages;
 mod seen;
-mod words;
 
 use jsonschema::ValidationError;
 use serde_json::{Value, json};
 
+use self::messages::Words;
 pub(super) use self::seen::Seen;
 pub use self::seen::mask;
-use self::words::Words;
-use crate::model::{Part, Place, Problem};
-use crate::plan::decode::escape_token;
+use crate::document::escape_token;
+use crate::document::{Part, Place, Problem};
 
 /// How many characters of a value a message shows.
 const MAX_SHOWN_CHARS: usize = 60;

@@ -12,9 +12,9 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::circuit::{Circuit, Probe};
 use super::lock;
-use super::writer::Store;
+use super::state_writer::Store;
+use crate::engine::{Admission, CircuitBreaker, CircuitState, LogError, Permit};
 use crate::mailbox::Haste;
-use crate::runtime::{Admission, CircuitBreaker, CircuitState, LogError, Permit};
 use crate::skill::BreakerSettings;
 
 /// The breaker of one run.

@@ -12,8 +12,8 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::Serialize;
 use sha2::Sha256;
 
+use crate::engine::{PlanEnd, PlanStart};
 use crate::model::{ExecutionLogRecord, hex, json_line, sha256_hex};
-use crate::runtime::{PlanEnd, PlanStart};
 
 /// What the header says of a chain without a key.
 pub(super) const PLAIN: &str = "sha256";
@@ -146,8 +146,8 @@ fn digest(bytes: &[u8], key: Option<&ChainKey>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing;
     use super::*;
+    use crate::store::testing;
 
     #[test]
     fn the_hash_is_that_of_the_bytes_before_it() {

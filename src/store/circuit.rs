@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::runtime::{Admission, CircuitState, Permit, Refusal};
+use crate::engine::{Admission, CircuitState, Permit, Refusal};
 use crate::skill::BreakerSettings;
 
 /// What is remembered of a skill's calls. Times are Unix milliseconds.

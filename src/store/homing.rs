@@ -86,9 +86,9 @@ fn bring_home(dir: &Path, asked: &Receiver<()>) {
 mod tests {
     use std::time::Instant;
 
-    use super::super::writer::Store;
     use super::*;
     use crate::mailbox::Haste;
+    use crate::store::state_writer::Store;
 
     #[tokio::test]
     async fn short_runs_do_not_leave_a_long_log_behind() {

@@ -9,8 +9,8 @@ use super::chain::{ChainKey, KEYED, PLAIN, seal};
 use super::ledger::{LedgerEntry, LedgerHead};
 use super::testing::{end, record, start};
 use super::{Anchors, FaultKind, History, Keep, StateLog, Store};
+use crate::engine::ExecutionLogger as _;
 use crate::mailbox::Haste;
-use crate::runtime::ExecutionLogger as _;
 
 /// A state, and the key that it is used with.
 struct State {

@@ -15,7 +15,7 @@ use rustix::io::retry_on_intr;
 
 use super::chain::{ChainKey, has_key};
 use super::ledger::{LedgerEntry, LedgerEvent};
-use crate::runtime::{create_lock_file, create_new_lock_file, open_lock_file, private_directory};
+use crate::process::{create_lock_file, create_new_lock_file, open_lock_file, private_directory};
 
 /// Where the files are, in the state's directory.
 const DIR: &str = "locks";

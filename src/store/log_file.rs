@@ -11,10 +11,10 @@ use std::sync::mpsc;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
-use super::append::LineFile;
+use super::jsonl_file::LineFile;
+use crate::engine::{Begun, ExecutionLogger, LogError, PlanEnd, PlanStart, StepStart};
 use crate::mailbox::Haste;
 use crate::model::{ExecutionLogRecord, json_line};
-use crate::runtime::{Begun, ExecutionLogger, LogError, PlanEnd, PlanStart, StepStart};
 
 /// What a line of the file begins with; the event's name and the entry follow.
 pub(super) const EVENT: &str = "{\"event\":\"";

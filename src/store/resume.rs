@@ -19,11 +19,11 @@ use self::matching::Before;
 pub use self::matching::{Grounds, Resumption, UnsafeStep};
 use super::chain::ChainKey;
 use super::database::StoreError;
-use super::exported::{ExportError, Exported, ExportedRun};
-use super::history::{FindError, History, RecordFilter, RunRow};
+use super::log_reader::{ExportError, Exported, ExportedRun};
+use super::state_reader::{FindError, History, RecordFilter, RunRow};
 use super::verify::{Anchors, FaultKind, RunReport, exported_run};
+use crate::engine::{PlanStart, ProvenPlan};
 use crate::model::ExecutionLogRecord;
-use crate::runtime::{PlanStart, ProvenPlan};
 
 /// The run to go on with.
 #[derive(Debug)]

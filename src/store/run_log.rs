@@ -8,11 +8,11 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 use super::log_file::LogFile;
-use super::memory_log::MemoryLog;
+use super::null_log::MemoryLog;
 use super::state_log::StateLog;
+use crate::engine::{Begun, ExecutionLogger, LogError, PlanEnd, PlanStart, StepStart};
 use crate::mailbox::Haste;
 use crate::model::ExecutionLogRecord;
-use crate::runtime::{Begun, ExecutionLogger, LogError, PlanEnd, PlanStart, StepStart};
 
 /// Where the records of one run go.
 #[derive(Debug)]

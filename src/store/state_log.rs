@@ -10,10 +10,10 @@ use rusqlite::{Connection, params};
 use super::chain::Chain;
 use super::ledger::{LedgerEntry, LedgerEvent};
 use super::lock::RunLock;
-use super::writer::Store;
+use super::state_writer::Store;
+use crate::engine::{Begun, ExecutionLogger, LogError, PlanEnd, PlanStart, StepStart};
 use crate::mailbox::Haste;
 use crate::model::ExecutionLogRecord;
-use crate::runtime::{Begun, ExecutionLogger, LogError, PlanEnd, PlanStart, StepStart};
 
 /// What the status of a run is until it has one.
 pub(super) const RUNNING: &str = "running";

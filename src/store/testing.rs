@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 
+use crate::engine::{PlanEnd, PlanStart, Provenance};
 use crate::event::RunStatus;
 use crate::model::ExecutionLogRecord;
-use crate::runtime::{PlanEnd, PlanStart, Provenance};
 
 /// The header of a run.
 pub(super) fn start(run_id: &str) -> PlanStart {

@@ -10,9 +10,9 @@ use tempfile::TempDir;
 use super::database::Database;
 use super::testing::{end, record, start};
 use super::*;
+use crate::engine::ExecutionLogger;
 use crate::mailbox::Haste;
 use crate::model::json_line;
-use crate::runtime::ExecutionLogger;
 
 /// A state with one run of ten records, and the same run in a file.
 struct Kept {

@@ -17,11 +17,11 @@ pub use self::ledger::LedgerReport;
 use self::ledger::{check_ledger, check_run};
 use super::chain::{ChainKey, KEYED, PLAIN, hashes};
 use super::database::StoreError;
-use super::exported::{ExportError, Exported, ExportedRun};
-use super::history::{History, IndexedRecord, RunFilter, RunRow};
+use super::log_reader::{ExportError, Exported, ExportedRun};
 use super::state_log::RUNNING;
+use super::state_reader::{History, IndexedRecord, RunFilter, RunRow};
+use crate::engine::{PlanEnd, PlanStart};
 use crate::model::sha256_hex;
-use crate::runtime::{PlanEnd, PlanStart};
 
 /// The least digits of a head that tell it from any other.
 pub const LEAST_HEAD_DIGITS: usize = 16;

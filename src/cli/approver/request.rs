@@ -10,8 +10,9 @@ use serde_json::Value;
 use unicode_width::UnicodeWidthChar as _;
 
 use super::PlanOrigin;
+use crate::engine::{ApprovalRequest, ProvenStep};
+use crate::executor::shown_command;
 use crate::model::{Escaped, format_duration, json_line};
-use crate::runtime::{ApprovalRequest, ProvenStep, shown_command};
 use crate::skill::Skill;
 
 /// What rows begin with that go on with the line above.

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum, ValueHint};
 
-use crate::plan::DEFAULT_MAX_BYTES;
-use crate::runtime::engine::{Conduct, OnFailure};
+use crate::document::DEFAULT_MAX_BYTES;
+use crate::engine::{Conduct, OnFailure};
 
 /// What the plan's inputs are.
 #[derive(Debug, Clone, Args)]

@@ -8,8 +8,8 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Subcommand, ValueHint};
 
 use super::{IdentityArgs, InputArgs, ListFormat, ProblemFormat, RootArgs};
+use crate::document::DEFAULT_MAX_BYTES;
 use crate::model::RiskLevel;
-use crate::plan::DEFAULT_MAX_BYTES;
 use crate::policy::{Glob, ShortForm};
 use crate::skill::SkillId;
 

@@ -11,10 +11,10 @@ use super::error::{CommandError, Kind};
 use super::printer::Printer;
 use super::problems::{self, Finding};
 use super::{Outcome, exit_code, roots};
-use crate::model::{Place, Problem, Problems};
+use crate::document::{Place, Problem, Problems};
+use crate::engine::{Identity, ProvenPlan, judge};
 use crate::plan::LoadedPlan;
 use crate::policy::{self, CedarGate, PolicyFile};
-use crate::runtime::{Identity, ProvenPlan, judge};
 use crate::skill::{Registry, Skill};
 
 /// The code of the problem that a policy makes of a step.

@@ -8,12 +8,16 @@ use crate::cli::args::{ListFormat, PolicyTestArgs};
 use crate::cli::error::{CommandError, Kind};
 use crate::cli::printer::Printer;
 use crate::cli::problems::Finding;
-use crate::cli::{Outcome, confine, exit_code, inputs, roots};
+use crate::cli::{Outcome, enforceable, exit_code, inputs, roots};
+use crate::document::Source;
+use crate::engine::{Decision, ProvenPlan, Ruling, judge};
+use crate::executor::BaseEnvironment;
 use crate::model::{Escaped, EscapedLines, json_pretty};
-use crate::plan::{self, Source};
+use crate::plan;
 use crate::policy::{CedarGate, Rule};
-use crate::runtime::prove::{self, Question, TimeFlags};
-use crate::runtime::{BaseEnvironment, Decision, OwnFiles, ProvenPlan, Ruling, judge};
+use crate::prove;
+use crate::prove::OwnFiles;
+use crate::prove::{Question, TimeFlags};
 
 /// Shows the decision about every step.
 pub(super) fn test(args: &PolicyTestArgs, printer: &Printer) -> Outcome {
@@ -58,7 +62,7 @@ fn proven(args: &PolicyTestArgs, printer: &Printer) -> Result<ProvenPlan, Comman
         workspace: &roots::workspace(None)?,
         environment: &environment,
         limits: TimeFlags::default(),
-        sandbox: &confine::default_policy(&environment),
+        sandbox: &enforceable::default_policy(&environment),
         own_files: &OwnFiles::default(),
         retry_unsafe: false,
         inputs: given.as_ref(),

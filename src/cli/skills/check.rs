@@ -8,7 +8,7 @@ use crate::cli::error::{CommandError, Kind};
 use crate::cli::printer::Printer;
 use crate::cli::problems::{self, Finding};
 use crate::cli::{Outcome, exit_code, roots};
-use crate::runtime::BaseEnvironment;
+use crate::executor::BaseEnvironment;
 use crate::skill::{Checked, LoadProblem, Surroundings, check as check_skill};
 
 /// Checks the named skills, or all.

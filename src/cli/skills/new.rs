@@ -6,7 +6,7 @@ use crate::cli::args::NewArgs;
 use crate::cli::error::{CommandError, Kind};
 use crate::cli::printer::Printer;
 use crate::cli::{Outcome, exit_code, roots};
-use crate::runtime::BaseEnvironment;
+use crate::executor::BaseEnvironment;
 use crate::skill::{SkillId, Surroundings, check, manifest_text, write_new};
 
 /// Writes a manifest from a command and says what is left to do.
@@ -50,7 +50,7 @@ fn warn_of_program(root: &Path, id: &SkillId, printer: &Printer) {
     let Ok(checked) = check(root, Path::new(id.as_str()), &surroundings) else {
         return;
     };
-    let of_program = |problem: &&crate::model::Problem| problem.code == "program";
+    let of_program = |problem: &&crate::document::Problem| problem.code == "program";
     for problem in checked.problems.iter().filter(of_program) {
         let help = problem.help.as_ref().map(|help| format!(" ({help})"));
         printer.warning(&format!("{}{}", problem.message, help.unwrap_or_default()));

@@ -14,14 +14,17 @@ use crate::cli::approver::{self, BareStep, PlanOrigin, TerminalApprover};
 use crate::cli::args::{SkillRunArgs, StateArgs};
 use crate::cli::error::{CommandError, Kind};
 use crate::cli::execution::{Execution, start_zygote};
-use crate::cli::memory::Memory;
 use crate::cli::printer::Printer;
-use crate::cli::{Outcome, confine, inputs, policy, roots, secrets};
-use crate::plan::{self, LoadedPlan, Source};
+use crate::cli::run_storage::Memory;
+use crate::cli::{Outcome, enforceable, inputs, policy, roots, secrets};
+use crate::document::Source;
+use crate::engine::{Approver, ProvenPlan};
+use crate::engine::{Conduct, OnFailure};
+use crate::plan;
+use crate::plan::LoadedPlan;
+use crate::prove;
+use crate::prove::Question;
 use crate::report::{Format, PrintRef, Progress, ReportOptions};
-use crate::runtime::engine::{Conduct, OnFailure};
-use crate::runtime::prove::{self, Question};
-use crate::runtime::{Approver, ProvenPlan};
 use crate::skill::Skill;
 
 /// Runs the skill.
@@ -33,7 +36,7 @@ pub(super) fn run(args: SkillRunArgs, state: &StateArgs, printer: &Printer) -> O
     let schema_of = |key: &str| properties?.get(key);
     let arguments = inputs::read(args.inputs.as_deref(), &args.set, schema_of)?.unwrap_or_default();
     let environment = secrets::environment(&args.secrets, printer)?;
-    let sandbox = confine::policy(&args.sandbox, &environment);
+    let sandbox = enforceable::policy(&args.sandbox, &environment);
     let workspace = roots::workspace(args.place.workspace.as_deref())?;
     let mut loaded = plan::load(plan_of(&skill, &arguments)?);
     let own_files = state.own_files(None, args.place.run_dir.as_deref());

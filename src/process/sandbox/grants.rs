@@ -9,8 +9,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use super::super::symlinks::canonicalize;
 use super::{Access, Grant, Network};
+use crate::process::symlinks::canonicalize;
 
 /// Programs and libraries.
 const SYSTEM: [&str; 11] = [

@@ -13,9 +13,9 @@ use landlock::{
     Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, Scope,
 };
 
-use super::super::symlinks::{Opened, Opener};
-use super::super::sys;
 use super::{Access, Confinement, Grant, Layer, Layers, Network};
+use crate::process::symlinks::{Opened, Opener};
+use crate::process::sys;
 
 /// The version of Landlock here; 0 where there is none, or it is switched off.
 pub(in crate::process) fn abi() -> i32 {

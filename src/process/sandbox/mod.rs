@@ -34,26 +34,26 @@
 //! `RestrictSUIDSGID`, Chromium's and Docker's `ENOSYS` for `clone3`, bazel's linux-sandbox (grants as
 //! a list of paths).
 
-mod armor;
 mod capabilities;
-mod frame;
+mod child_sandbox;
+mod encoding;
 mod grants;
 mod landlock;
 mod layer;
 mod probe;
-mod rules;
+mod ruleset_cache;
 mod seccomp;
-mod trial;
+mod support;
 
 use std::path::PathBuf;
 
 pub use grants::{DefaultGrants, Ground, default_grants, is_of_system};
 pub use layer::{Applied, Layer, Layers};
-pub use probe::{Enforceable, LayerStatus};
+pub use support::{Enforceable, LayerStatus};
 
-pub(super) use armor::{Armor, Workshop};
-pub(super) use frame::seal;
-pub(super) use trial::{Trial, try_layers};
+pub(super) use child_sandbox::{Armor, Workshop};
+pub(super) use encoding::seal;
+pub(super) use probe::{Trial, try_layers};
 
 /// What a process may touch. Everything else is denied.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,8 +1,9 @@
 //! Whoever is killed on the way, nothing stays.
 
-use super::super::sys::{self, Forked};
-use super::super::tree::{Domain, DomainRules, Witness};
 use super::*;
+use crate::process::sys;
+use crate::process::sys::Forked;
+use crate::process::tree::{Domain, DomainRules, Witness};
 use rustix::process::{WaitOptions, getpid, waitpid};
 
 /// The processes between obs and the leader of the tree with `mark`.

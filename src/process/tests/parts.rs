@@ -1,8 +1,8 @@
 //! What needs no process of its own.
 
-use super::super::capture::{EventLines, Fits, HeadTail, Output};
-use super::super::wire::{Command, Inbox, Report, Request, encode_start, send};
 use super::*;
+use crate::process::capture::{EventLines, Fits, HeadTail, Output};
+use crate::process::wire::{Command, Inbox, Report, Request, encode_start, send};
 
 #[test]
 fn stderr_keeps_head_and_tail_and_counts_the_rest() {

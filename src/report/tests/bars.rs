@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use tokio::sync::oneshot;
 
 use crate::event::{EndReason, RunEvent, RunStatus};
-use crate::report::streams::Look;
+use crate::report::terminal::Look;
 use crate::report::testing::{
     Memory, OFF_TERMINAL, Script, failed, record, skipped, summary, terminal,
 };

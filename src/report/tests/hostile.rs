@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use crate::event::{RunEvent, RunStatus, RunSummary, StepDetail};
 use crate::model::{Excerpt, ExecutionLogRecord};
-use crate::report::streams::Look;
+use crate::report::terminal::Look;
 use crate::report::testing::{
     Memory, OFF_TERMINAL, Script, failed, record, summary, terminal, with_output,
 };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::event::RunStatus;
 use crate::model::ExecutionLogRecord;
-use crate::report::streams::Look;
+use crate::report::terminal::Look;
 use crate::report::testing::{
     Memory, OFF_TERMINAL, Script, failed, record, summary, terminal, with_output,
 };

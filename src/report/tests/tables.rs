@@ -3,8 +3,8 @@
 use insta::assert_snapshot;
 
 use crate::model::ExecutionLogRecord;
-use crate::report::streams::Look;
 use crate::report::table::StepTable;
+use crate::report::terminal::Look;
 use crate::report::testing::{OFF_TERMINAL, failed, record, shown, skipped, terminal, with_output};
 
 fn render(records: &[ExecutionLogRecord], look: Look, verbose: bool) -> String {

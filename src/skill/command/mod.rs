@@ -6,7 +6,7 @@
 //! manifest spreads it. Templates of this form are older than obs (`git-annex` hooks, `fish`
 //! abbreviations, VS Code tasks); what obs adds is that a place can't be anything but one element.
 
-mod code;
+mod code_injection;
 mod parse;
 
 use std::ffi::OsString;
@@ -15,10 +15,10 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-pub(super) use code::Role;
+pub(super) use code_injection::Role;
 pub(super) use parse::{Reading, read_command, read_stdin};
 
-use crate::plan::decode::kind_of;
+use crate::document::kind_of;
 
 /// The most bytes that one element may have: Linux's `MAX_ARG_STRLEN` without the final NUL.
 pub const MAX_ELEMENT_BYTES: usize = (128 << 10) - 1;
@@ -238,7 +238,7 @@ impl CommandTemplate {
     /// done with them, for each form that the command can take.
     pub(super) fn code_words(&self, places: &Places<'_>) -> Vec<Vec<(Role, OsString)>> {
         let templates: Vec<&Template> = self.templates().collect();
-        let text = |code: code::CodeWord| {
+        let text = |code: code_injection::CodeWord| {
             let template = templates[code.index];
             let is_whole = template.before == code.text;
             let text = if is_whole {
@@ -248,7 +248,7 @@ impl CommandTemplate {
             };
             (code.role, text)
         };
-        let variants = code::code_words(&self.elements).into_iter();
+        let variants = code_injection::code_words(&self.elements).into_iter();
         let variants = variants.map(|words| words.into_iter().skip(1).map(text).collect());
         variants.collect()
     }

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::{
-    CommandTemplate, Element, MAX_COMMAND_BYTES, ProgramName, Slot, Start, Stdin, Template, code,
+    CommandTemplate, Element, MAX_COMMAND_BYTES, ProgramName, Slot, Start, Stdin, Template,
+    code_injection,
 };
-use crate::model::{Place, Problem, Problems, Severity};
-use crate::plan::decode::{Node, kind_of};
-use crate::plan::nearest;
+use crate::document::nearest;
+use crate::document::{Node, kind_of};
+use crate::document::{Place, Problem, Problems, Severity};
 
 /// What the reading of a command needs to know about the rest of the manifest.
 #[derive(Debug, Clone, Copy)]
@@ -51,11 +52,11 @@ pub(in crate::skill) fn read_command(
             elements.push(Element::One(template));
         }
     }
-    let surroundings = code::Surroundings {
+    let surroundings = code_injection::Surroundings {
         allow_leading_dash: reading.allow_leading_dash,
         stdin: reading.stdin,
     };
-    code::refuse_arguments_in_code(&elements, &places, surroundings, problems);
+    code_injection::refuse_arguments_in_code(&elements, &places, surroundings, problems);
     let literal_bytes: usize = elements.iter().map(Element::literal_bytes).sum();
     if literal_bytes > MAX_COMMAND_BYTES / 2 {
         problems.push(

@@ -2,8 +2,8 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::model::Problems;
-use crate::plan::decode::Node;
+use crate::document::Node;
+use crate::document::Problems;
 
 fn read(command: &Value, schema: Option<&Value>) -> (Option<CommandTemplate>, Vec<String>) {
     let mut problems = Problems::default();

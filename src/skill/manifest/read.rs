@@ -3,9 +3,10 @@
 use serde_json::Value;
 
 use super::{BreakerSettings, Execution, FrontMatter, Manifest, OutputFormat, Resources};
-use crate::model::{Place, Problem, Problems, RiskLevel, StepType};
-use crate::plan::decode::{Fields, Node};
-use crate::plan::{Document, Source};
+use crate::document::{Document, Source};
+use crate::document::{Fields, Node};
+use crate::document::{Place, Problem, Problems};
+use crate::model::{RiskLevel, StepType};
 use crate::skill::command::{Reading, Stdin, read_command, read_stdin};
 use crate::skill::id::SkillId;
 use crate::skill::permission::Permission;

@@ -1,6 +1,6 @@
 //! The front matter of a `SKILL.md`, as in the Agent Skills format.
 
-use crate::plan::{Document, Source};
+use crate::document::{Document, Source};
 
 /// The most bytes of a `SKILL.md` that are looked at: its front matter stands first.
 pub(in crate::skill) const MAX_FRONT_MATTER_BYTES: usize = 64 << 10;

@@ -17,12 +17,12 @@ pub use problem::LoadProblem;
 pub use roots::{RootSources, default_roots};
 
 use self::walk::Walk;
-use super::beneath::{RootDir, is_absence, leaves_root, read_at_most};
 use super::builtin::Builtin;
 use super::id::SkillId;
 use super::manifest::{self, FrontMatter, LoadedManifest, MANIFEST_NAMES, MAX_MANIFEST_BYTES};
+use super::root_dir::{RootDir, is_absence, leaves_root, read_at_most};
 use super::skill::{Body, Native, Skill};
-use crate::plan::{Source, nearest};
+use crate::document::{Source, nearest};
 
 type Outcome<T> = Result<T, Arc<LoadProblem>>;
 
@@ -370,7 +370,7 @@ fn refused(given: &Path, below: &Path, name: &str, source: std::io::Error) -> Ar
 fn front_matter(dir: &RootDir, below: &Path) -> FrontMatter {
     let head = dir
         .open_file(&below.join("SKILL.md"))
-        .and_then(|file| super::beneath::read_head(&file, manifest::MAX_FRONT_MATTER_BYTES));
+        .and_then(|file| super::root_dir::read_head(&file, manifest::MAX_FRONT_MATTER_BYTES));
     head.map_or_else(|_| FrontMatter::default(), |head| FrontMatter::read(&head))
 }
 

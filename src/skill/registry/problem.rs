@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::model::Severity;
-use crate::plan::SourceError;
+use super::walk;
+use crate::document::Severity;
+use crate::document::SourceError;
 use crate::skill::id::SkillIdError;
 use crate::skill::manifest::LoadedManifest;
-use crate::skill::registry::walk;
 
 /// Why a skill that may be there can't be loaded.
 #[derive(Debug, Error)]

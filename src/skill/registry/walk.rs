@@ -8,9 +8,9 @@ use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::plan::{Document, Source};
-use crate::skill::beneath::{FileId, FileKind, RootDir, is_absence, leaves_root, read_at_most};
+use crate::document::{Document, Source};
 use crate::skill::manifest::{MANIFEST_NAMES, MAX_MANIFEST_BYTES};
+use crate::skill::root_dir::{FileId, FileKind, RootDir, is_absence, leaves_root, read_at_most};
 
 /// How many directories deep skills are looked for.
 pub(super) const MAX_DEPTH: usize = 8;

@@ -16,7 +16,7 @@ pub(in crate::skill) struct Seen<'v> {
 }
 
 impl<'v> Seen<'v> {
-    /// `hidden` is what [`hidden_in`](super::super::Schema::hidden_in) gives for `whole`.
+    /// `hidden` is what [`hidden_in`](crate::skill::Schema::hidden_in) gives for `whole`.
     pub(in crate::skill) fn new(whole: &'v Value, hidden: &'v [String]) -> Self {
         let masked = (!hidden.is_empty()).then(|| {
             let mut masked = whole.clone();

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::Base;
+use crate::engine::{Call, ProvenPlan, ProvenStep, Reused};
 use crate::model::{ExecutionLogRecord, Order, StepStatus};
-use crate::runtime::{Call, ProvenPlan, ProvenStep, Reused};
 
 /// A step of the earlier run.
 #[derive(Debug, Clone)]

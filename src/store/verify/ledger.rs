@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::Connection;
 use serde::Serialize;
 
-use super::super::chain::{ChainKey, KEYED, PLAIN};
-use super::super::history::RunRow;
-use super::super::ledger::{LedgerEntry, LedgerEvent, LedgerHead, has_seal, hash_of, read_head};
-use super::super::state_log::RUNNING;
 use super::fault::{Fault, FaultKind};
+use crate::store::chain::{ChainKey, KEYED, PLAIN};
+use crate::store::ledger::{LedgerEntry, LedgerEvent, LedgerHead, has_seal, hash_of, read_head};
+use crate::store::state_log::RUNNING;
+use crate::store::state_reader::RunRow;
 
 /// What was found out about the ledger.
 #[derive(Debug, Clone, Default, Serialize)]

@@ -6,7 +6,7 @@ mod bound;
 
 use libfuzzer_sys::fuzz_target;
 use obs::process::EventLines;
-use obs::runtime::read_event_line;
+use obs::executor::read_event_line;
 
 fuzz_target!(|pieces: Vec<&[u8]>| {
     bound::bounded(|| {

@@ -7,7 +7,7 @@ mod bound;
 mod tell;
 
 use libfuzzer_sys::fuzz_target;
-use obs::plan::Source;
+use obs::document::Source;
 use obs::skill::{self, FrontMatter};
 
 fuzz_target!(|parts: (&[u8], &[u8])| {

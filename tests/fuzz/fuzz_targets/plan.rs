@@ -10,9 +10,11 @@ use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
 use obs::model::SandboxMode;
-use obs::plan::{self, Source};
-use obs::runtime::prove::{Question, TimeFlags, prove};
-use obs::runtime::{BaseEnvironment, SandboxPolicy};
+use obs::plan;
+use obs::document::Source;
+use obs::prove::{Question, TimeFlags, prove};
+use obs::executor::BaseEnvironment;
+use obs::skill::SandboxPolicy;
 use obs::skill::Registry;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use obs::policy::{self, CedarGate, ShortForm};
-use obs::runtime::Identity;
+use obs::engine::Identity;
 use tempfile::TempDir;
 
 static DIR: LazyLock<TempDir> = LazyLock::new(|| TempDir::new().expect("a directory"));

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::plan::diagnostic;
+use crate::document::render;
 use crate::skill::command::Stdin;
 
 fn read(name: &str, text: &str) -> LoadedManifest {
@@ -14,7 +14,7 @@ fn shown(name: &str, text: &str) -> String {
     let snippets = loaded
         .problems
         .iter()
-        .map(|problem| diagnostic::snippet(problem, &loaded.document, false));
+        .map(|problem| render::snippet(problem, &loaded.document, false));
     snippets.collect::<Vec<_>>().join("\n")
 }
 

@@ -1,0 +1,96 @@
+//! From the flags about confinement to the policy of a run, and the refusal where this machine
+//! can't keep it.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use super::args::{Sandbox, SandboxArgs};
+use super::error::{CommandError, Kind};
+use super::printer::Printer;
+use crate::executor::BaseEnvironment;
+use crate::model::SandboxMode;
+use crate::process::{Launcher, ProcessError, canonicalize};
+use crate::skill::SandboxPolicy;
+use crate::skill::Skill;
+
+/// The policy that the flags ask for.
+pub(super) fn policy(args: &SandboxArgs, environment: &BaseEnvironment) -> SandboxPolicy {
+    SandboxPolicy {
+        mode: match args.sandbox {
+            Sandbox::Require => SandboxMode::Require,
+            Sandbox::BestEffort => SandboxMode::BestEffort,
+            Sandbox::Off => SandboxMode::Off,
+        },
+        max_memory_mb: args.max_memory,
+        max_cpu: args.max_cpu,
+        max_processes: args.max_processes,
+        max_disk_mb: args.max_disk,
+        ..default_policy(environment)
+    }
+}
+
+/// The policy without any flag.
+pub(super) fn default_policy(environment: &BaseEnvironment) -> SandboxPolicy {
+    SandboxPolicy {
+        mode: SandboxMode::Require,
+        max_memory_mb: None,
+        max_cpu: None,
+        max_processes: None,
+        max_disk_mb: None,
+        home: environment.get("HOME").map(home),
+    }
+}
+
+/// The home directory, links followed.
+fn home(value: &OsStr) -> PathBuf {
+    let path = std::path::absolute(value).unwrap_or_else(|_| PathBuf::from(value));
+    canonicalize(&path).unwrap_or(path)
+}
+
+/// Asks this machine for all that `skills` rely on, before anything runs.
+pub(super) async fn assure<'s>(
+    policy: &SandboxPolicy,
+    skills: impl Iterator<Item = &'s Skill>,
+    workspace: &Path,
+    launcher: &Launcher,
+    printer: &Printer,
+) -> Result<(), CommandError> {
+    let native: Vec<&Skill> = skills.filter(|skill| skill.native().is_some()).collect();
+    if native.is_empty() {
+        return Ok(());
+    }
+    if policy.mode == SandboxMode::Off {
+        printer.warning("`--sandbox off`: files and network are open to the skills of this run");
+        return Ok(());
+    }
+    if policy.withholds(workspace) {
+        printer.warning(
+            "the workspace is the home directory or above it, so skills may not read it; \
+             permissions such as `fs.read:.` or another `--workspace` do",
+        );
+    }
+    let probed = launcher.probe().await;
+    let enforceable = probed.map_err(|error| no_trial(&error))?;
+    let mut missing: Vec<String> = native
+        .iter()
+        .flat_map(|skill| enforceable.missing(&policy.needs(skill)))
+        .collect();
+    missing.sort();
+    missing.dedup();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let missing = missing.join("; ");
+    if policy.mode == SandboxMode::BestEffort {
+        printer.warning(&format!("NOT confined here: {missing}"));
+        return Ok(());
+    }
+    let message = format!("this machine can't confine the plan's skills: {missing}");
+    Err(CommandError::new(Kind::Unavailable, message)
+        .hint("nothing was run; `--sandbox best-effort` runs with what can be enforced"))
+}
+
+/// Says that what this machine can enforce is not known.
+pub(super) fn no_trial(error: &ProcessError) -> CommandError {
+    CommandError::with_source(Kind::Unavailable, "can't try what can be enforced", error)
+}

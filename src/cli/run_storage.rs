@@ -1,0 +1,214 @@
+//! What a run remembers of earlier ones, and is remembered by.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::args::{BreakerChoice, RunArgs, StateArgs};
+use super::error::{CommandError, Kind};
+use super::printer::Printer;
+use super::resume;
+use super::state::chain_key;
+use crate::engine::{ProvenPlan, Provenance, Reused};
+use crate::executor::FilesPlace;
+use crate::model::sha256_hex;
+use crate::skill::Skill;
+use crate::store::{
+    Base, Breaker, ChainKey, Guard, Keeper, LogFile, MemoryLog, ResumeLock, RunLog, StateLog, Store,
+};
+
+/// How much of a digest tells one plan from standard input from another.
+const STDIN_DIGITS: usize = 16;
+
+/// What a run remembers, and is remembered by.
+#[derive(Debug)]
+pub(super) struct Memory {
+    /// The state; `None` where nothing is kept.
+    pub(super) store: Option<Arc<Store>>,
+    /// What exactly is about to run.
+    pub(super) provenance: Provenance,
+    /// Results of an earlier run, by the steps' indices.
+    pub(super) reused: Vec<Option<Reused>>,
+    key: Option<ChainKey>,
+    file: Option<LogFile>,
+    guards: HashMap<String, Guard>,
+    /// Nobody else goes on with the same run.
+    _claim: Option<ResumeLock>,
+}
+
+/// What is about to run.
+pub(super) struct Subject<'s> {
+    /// The plan, proven.
+    pub(super) plan: &'s ProvenPlan,
+    /// The skills that it calls.
+    pub(super) skills: &'s [Arc<Skill>],
+    /// The schemas of its inputs.
+    pub(super) input_schemas: &'s Map<String, Value>,
+    /// Where its skills work.
+    pub(super) workspace: &'s Path,
+    /// The plan's text.
+    pub(super) text: &'s str,
+    /// Its file; `-` for standard input.
+    pub(super) file: &'s Path,
+}
+
+impl Memory {
+    /// Nothing at all: for a skill that is only tried.
+    pub(super) fn none() -> Self {
+        Self {
+            store: None,
+            provenance: Provenance::default(),
+            reused: Vec::new(),
+            key: None,
+            file: None,
+            guards: HashMap::new(),
+            _claim: None,
+        }
+    }
+
+    /// Opens what the flags ask for, and looks up what there is to go on with. Nothing has run yet.
+    pub(super) fn of_run(
+        run_args: &RunArgs,
+        state: &StateArgs,
+        subject: &Subject<'_>,
+        base: Option<Base>,
+        printer: &Printer,
+    ) -> Result<Self, CommandError> {
+        let (log, args) = (run_args.output.log.as_deref(), &run_args.memory);
+        let store = state.open()?.map(Arc::new);
+        let locks = state.lock_directory()?;
+        let file = log.map(|log| LogFile::open(log, locks.as_deref()));
+        let file = file.transpose().map_err(|error| {
+            CommandError::new(Kind::Io, error).hint("nothing was run; give another `--log`")
+        })?;
+        if store.is_none() {
+            printer.warning(
+                "`--state-dir none`: nothing of this run is kept, so `obs logs`, `--resume` and \
+                 circuit breakers will know nothing of it",
+            );
+        }
+        let mut provenance = provenance(subject)?;
+        let claim = match (&base, &store) {
+            (Some(base), Some(store)) => Some(resume::claim(base, store, args)?),
+            _ => None,
+        };
+        let reused = match &base {
+            Some(base) => {
+                let reused = resume::reused(base, run_args, state, subject.plan, &provenance)?;
+                resume::say(base, &reused, printer);
+                reused
+            }
+            None => Vec::new(),
+        };
+        provenance.first_run = base.as_ref().map(|base| base.first_run().to_owned());
+        provenance.resumed_from = base.map(|base| base.run_id);
+        Ok(Self {
+            store,
+            provenance,
+            reused,
+            key: chain_key(),
+            file,
+            guards: guards(args.circuit_breaker, subject.skills),
+            _claim: claim,
+        })
+    }
+
+    /// Where the records of the run go.
+    pub(super) fn log(&mut self) -> RunLog {
+        let keeper = match &self.store {
+            Some(store) => Keeper::State(StateLog::new(Arc::clone(store))),
+            None => Keeper::Memory(MemoryLog::new(self.key.clone())),
+        };
+        RunLog::new(keeper, self.file.take())
+    }
+
+    /// Where files between the steps of the run `run_id` go: those of a resumed run are those of the first
+    /// that it goes on with.
+    pub(super) fn files_place(&self, run_id: &str) -> FilesPlace {
+        let first = self.provenance.first_run.as_deref().unwrap_or(run_id);
+        match &self.store {
+            Some(store) => FilesPlace::Kept(store.files_of(first)),
+            None => FilesPlace::Temporary,
+        }
+    }
+
+    /// Who says whether a skill may be called in the run `run_id`.
+    pub(super) fn breaker(&self, tenant_id: &str, run_id: &str) -> Breaker {
+        Breaker::new(
+            self.store.clone(),
+            tenant_id.to_owned(),
+            run_id.to_owned(),
+            self.guards.clone(),
+        )
+    }
+}
+
+/// What exactly is about to run.
+pub(super) fn provenance(subject: &Subject<'_>) -> Result<Provenance, CommandError> {
+    // What must not be seen is not kept either: not even as a digest, which a short secret can be guessed
+    // from. A resumed run asks for it again.
+    let is_hidden = |name: &str| {
+        let schema = subject.input_schemas.get(name);
+        schema.and_then(|schema| schema.get("writeOnly")) == Some(&Value::Bool(true))
+    };
+    let mut inputs = subject.plan.inputs.clone();
+    inputs.retain(|name, _| !is_hidden(name));
+    let inputs_text = Value::Object(inputs.clone()).to_string();
+    let mut skills = BTreeMap::new();
+    for skill in subject.skills {
+        let digest = skill.digest().map_err(|error| {
+            let what = format!("can't read the files of `{}`", skill.id);
+            CommandError::with_source(Kind::Unavailable, what, &error)
+        })?;
+        skills.insert(skill.id.to_string(), digest);
+    }
+    Ok(Provenance {
+        plan: plan_name(subject.file, subject.text),
+        workspace: subject.workspace.display().to_string(),
+        plan_digest: sha256_hex(subject.text.as_bytes()),
+        inputs_digest: (!inputs.is_empty()).then(|| sha256_hex(inputs_text.as_bytes())),
+        inputs,
+        skills,
+        resumed_from: None,
+        first_run: None,
+    })
+}
+
+/// The name by which the runs of the plan in `file` are found again. What came from standard input is
+/// known by its text alone.
+pub(super) fn plan_name(file: &Path, text: &str) -> String {
+    if file == Path::new("-") {
+        let digest = sha256_hex(text.as_bytes());
+        return format!("- ({})", &digest[..STDIN_DIGITS]);
+    }
+    let absolute = file.canonicalize().ok();
+    absolute.as_deref().unwrap_or(file).display().to_string()
+}
+
+fn guards(choice: BreakerChoice, skills: &[Arc<Skill>]) -> HashMap<String, Guard> {
+    let mut guards = HashMap::new();
+    for skill in skills {
+        let of_manifest = skill.manifest.circuit_breaker;
+        let settings = match choice {
+            BreakerChoice::Off => None,
+            BreakerChoice::Auto => of_manifest,
+            BreakerChoice::On => Some(of_manifest.unwrap_or_default()),
+        };
+        let dir = skill
+            .native()
+            .map(|native| native.dir.display().to_string());
+        guards.extend(settings.map(|settings| {
+            let skill_dir = dir.unwrap_or_default();
+            (
+                skill.id.to_string(),
+                Guard {
+                    skill_dir,
+                    settings,
+                },
+            )
+        }));
+    }
+    guards
+}

@@ -1,0 +1,220 @@
+//! A parsed file: value, text and places, the same for JSON and YAML.
+
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+use super::decode::escape_token;
+use super::source::{Language, Source};
+use super::spans::Spans;
+use super::{Part, Place, Problem, Problems};
+use super::{json, yaml};
+
+/// A file's data with the place of every node.
+#[derive(Debug)]
+pub struct Document {
+    /// The file's text and name.
+    pub source: Source,
+    /// Its data; null for an empty file or one that is no document.
+    pub value: Value,
+    spans: Spans,
+    /// Data and places as they were made once more, after they had been laid aside.
+    again: Option<Box<OnceLock<(Value, Spans)>>>,
+    hidden: Hidden,
+}
+
+/// The values of a document that no message may show.
+#[derive(Debug, Default)]
+struct Hidden {
+    /// RFC 6901 pointers, sorted.
+    pointers: Vec<String>,
+    /// Where they stand in the text, once that is asked for.
+    spans: OnceLock<Vec<Range<usize>>>,
+}
+
+impl Document {
+    /// Parses `source`. Problems come beside the document, which holds null where the text could not
+    /// be read as data at all.
+    pub fn parse(source: Source) -> (Self, Problems) {
+        if source.text.trim().is_empty() {
+            let problem = empty_file("the file is empty");
+            return (Self::of_text(source), problem.into());
+        }
+        let (parsed, problems) = parse(&source);
+        match parsed {
+            Some((value, spans)) => (
+                Self {
+                    source,
+                    value,
+                    spans,
+                    again: None,
+                    hidden: Hidden::default(),
+                },
+                problems,
+            ),
+            None if problems.is_empty() => {
+                let problem = empty_file("the file holds no data");
+                (Self::of_text(source), problem.into())
+            }
+            None => (Self::of_text(source), problems),
+        }
+    }
+
+    /// A text that is no data: only its places count.
+    pub fn of_text(source: Source) -> Self {
+        Self {
+            source,
+            value: Value::Null,
+            spans: Spans::default(),
+            again: None,
+            hidden: Hidden::default(),
+        }
+    }
+
+    /// Lays data and places aside, once what they say is known elsewhere: together they are several times as
+    /// large as the text. The places are made again where a message wants one.
+    pub(crate) fn lay_aside(&mut self) {
+        self.value = Value::Null;
+        self.spans = Spans::default();
+        self.again = Some(Box::default());
+    }
+
+    /// Data and places.
+    fn tree(&self) -> (&Value, &Spans) {
+        let Some(again) = &self.again else {
+            return (&self.value, &self.spans);
+        };
+        // What could be read once can be read twice.
+        let (value, spans) = again.get_or_init(|| parse(&self.source).0.unwrap_or_default());
+        (value, spans)
+    }
+
+    /// The bytes of the text that `place` names.
+    pub fn bytes_of(&self, place: &Place) -> Range<usize> {
+        let bytes = match place {
+            Place::Node(pointer, part) => {
+                let (value, spans) = self.tree();
+                spans.find(value, pointer, *part)
+            }
+            Place::Bytes(bytes) => bytes.clone(),
+            Place::File => 0..0,
+        };
+        self.of_whole_characters(&bytes)
+    }
+
+    fn of_whole_characters(&self, bytes: &Range<usize>) -> Range<usize> {
+        let text = &self.source.text;
+        let start = text.floor_char_boundary(bytes.start.min(text.len()));
+        let end = text.ceil_char_boundary(bytes.end.clamp(start, text.len()));
+        start..end
+    }
+
+    /// Hides values from all messages about the document, by their pointers.
+    pub fn hide(&mut self, pointers: impl IntoIterator<Item = String>) {
+        let Hidden {
+            pointers: known, ..
+        } = &mut self.hidden;
+        known.extend(pointers);
+        known.sort_unstable();
+        known.dedup();
+        self.hidden.spans = OnceLock::new();
+    }
+
+    /// The bytes of the hidden values, in order.
+    pub(crate) fn hidden_spans(&self) -> &[Range<usize>] {
+        self.hidden.spans.get_or_init(|| {
+            let mut spans = Vec::new();
+            if self.hidden.pointers.is_empty() {
+                return spans;
+            }
+            let (value, tree) = self.tree();
+            for pointer in &self.hidden.pointers {
+                tree.add_all_of(value, pointer, &mut spans);
+            }
+            for span in &mut spans {
+                *span = self.of_whole_characters(span);
+            }
+            spans.sort_unstable_by_key(|span| (span.start, span.end));
+            spans
+        })
+    }
+
+    /// True for a place in a hidden value.
+    pub(crate) fn is_hidden(&self, place: &Place) -> bool {
+        let hidden = &self.hidden.pointers;
+        match place {
+            Place::Node(pointer, part) => {
+                let above = pointer.match_indices('/').map(|(at, _)| &pointer[..at]);
+                // The key of a hidden value is none.
+                let own = (*part == Part::Value).then_some(pointer.as_str());
+                let find = |prefix: &str| {
+                    let found = hidden.binary_search_by(|place| place.as_str().cmp(prefix));
+                    found.is_ok()
+                };
+                above.chain(own).any(find)
+            }
+            Place::Bytes(bytes) => {
+                let holds =
+                    |span: &Range<usize>| span.start <= bytes.start && bytes.end <= span.end;
+                self.hidden_spans().iter().any(holds)
+            }
+            Place::File => false,
+        }
+    }
+
+    /// True for the key of a hidden value, wherever it stands.
+    pub(crate) fn is_hidden_key(&self, key: &str) -> bool {
+        let key = key.trim_matches(['"', '\'']);
+        let mut pointers = self.hidden.pointers.iter();
+        pointers.any(|pointer| pointer.rsplit('/').next() == Some(&*escape_token(key)))
+    }
+
+    /// Line and column of a byte offset, both from 1; the column counts characters.
+    pub fn line_and_column(&self, offset: usize) -> (usize, usize) {
+        let before = &self.source.text[..offset];
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        (
+            1 + before.matches('\n').count(),
+            1 + before[line_start..].chars().count(),
+        )
+    }
+
+    /// The pointer to the node that `place` is in; `""` where there is none.
+    pub fn pointer_of(place: &Place) -> &str {
+        match place {
+            Place::Node(pointer, _) => pointer,
+            Place::Bytes(_) | Place::File => "",
+        }
+    }
+
+    /// Takes out the problems that follow from another one at the same bytes, and sorts the rest by
+    /// place.
+    pub fn tidy(&self, problems: &mut Problems) {
+        let refused: Vec<Range<usize>> = problems
+            .iter()
+            .filter_map(|problem| match &problem.place {
+                Place::Bytes(bytes) => Some(bytes.clone()),
+                _ => None,
+            })
+            .collect();
+        let kept = problems.kept_mut();
+        kept.retain(|problem| match &problem.place {
+            Place::Node(_, Part::Value) => !refused.contains(&self.bytes_of(&problem.place)),
+            _ => true,
+        });
+        kept.sort_by_cached_key(|problem| self.bytes_of(&problem.place).start);
+    }
+}
+
+fn parse(source: &Source) -> (Option<(Value, Spans)>, Problems) {
+    match source.language {
+        Language::Json => json::parse(&source.text),
+        Language::Yaml => yaml::parse(&source.text),
+    }
+}
+
+fn empty_file(message: &str) -> Problem {
+    Problem::error("empty_file", Place::File, message)
+        .help("write `key: value` entries, or give another file")
+}

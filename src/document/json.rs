@@ -1,0 +1,361 @@
+//! JSON text to value and places.
+//!
+//! Invariant: `serde_json` decides what is JSON; the scan that follows only looks for places,
+//! duplicate keys and numbers that overflow, in text that is already known to be good.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use serde_json::Value;
+
+use super::number::check_finite;
+use super::spans::{Spans, narrow};
+use super::{Place, Problem, Problems};
+use crate::model::{is_reserved_key, json_error_offset};
+
+/// What to do about text that is no document, where nothing better is known.
+pub(crate) const SYNTAX_HELP: &str =
+    "mend this first: the rest is checked once the text can be read";
+
+/// The deepest nesting that is read: `serde_json`'s own limit.
+pub(crate) const MAX_DEPTH: usize = 127;
+
+/// The most values, keys not counted, that a document may hold: a value of one byte of text takes
+/// some 200 bytes of memory, so a bound on the text alone is none.
+pub(crate) const MAX_VALUES: usize = 65_536;
+
+/// Reads `text`. Problems that leave the document readable come beside it.
+pub(crate) fn parse(text: &str) -> (Option<(Value, Spans)>, Problems) {
+    if let Some(at) = first_value_too_many(text) {
+        return (None, too_many_values(Place::Bytes(at..at + 1)).into());
+    }
+    match serde_json::from_str::<Value>(text) {
+        Ok(value) => {
+            let mut scan = Scan {
+                text,
+                at: 0,
+                problems: Problems::default(),
+            };
+            let spans = scan.value();
+            (Some((value, spans)), scan.problems)
+        }
+        Err(error) => (None, syntax_problem(text, &error).into()),
+    }
+}
+
+fn syntax_problem(text: &str, error: &serde_json::Error) -> Problem {
+    let at = json_error_offset(text, error);
+    let place = Place::Bytes(at..text[at..].chars().next().map_or(at, |c| at + c.len_utf8()));
+    let whole = error.to_string();
+    // serde_json's text ends with the place, which is shown beside the text.
+    let message = whole.split(" at line ").next().unwrap_or(&whole);
+    if message.starts_with("recursion limit") {
+        return too_deep(place);
+    }
+    let problem = Problem::error("syntax", place, format!("invalid JSON: {message}"));
+    match message {
+        "trailing characters" => problem.help("a plan is one JSON object; remove what follows it"),
+        "trailing comma" => problem.help("remove the comma"),
+        _ => problem.help(SYNTAX_HELP),
+    }
+}
+
+/// Where a document begins to hold more than [`MAX_VALUES`]. Values lie between brackets and commas,
+/// which can be counted before anything is built.
+fn first_value_too_many(text: &str) -> Option<usize> {
+    let most_values = 1 + [',', '[', '{']
+        .map(|c| text.matches(c).count())
+        .iter()
+        .sum::<usize>();
+    if most_values <= MAX_VALUES {
+        return None;
+    }
+    let mut values = 1;
+    let mut depth = 0_usize;
+    let (mut in_string, mut escaped, mut opened) = (false, false, false);
+    for (at, byte) in text.bytes().enumerate() {
+        if escaped || byte.is_ascii_whitespace() {
+            escaped = false;
+            continue;
+        }
+        // An opening bracket is followed by a value, unless by its closing one.
+        let is_first = opened && !matches!(byte, b']' | b'}');
+        let is_next = byte == b',' && !in_string;
+        values += usize::from(is_first) + usize::from(is_next);
+        if values > MAX_VALUES {
+            return Some(at);
+        }
+        opened = !in_string && matches!(byte, b'[' | b'{');
+        match byte {
+            b'\\' => escaped = in_string,
+            b'"' => in_string = !in_string,
+            // `serde_json` stops here, and that is then what is wrong.
+            b'[' | b'{' if !in_string && depth == MAX_DEPTH => return None,
+            b'[' | b'{' if !in_string => depth += 1,
+            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The problem of a document that holds too much for obs.
+pub(crate) fn too_many_values(place: Place) -> Problem {
+    Problem::error(
+        "too_many_values",
+        place,
+        format!("more than {MAX_VALUES} values"),
+    )
+    .help("put large data into a file and pass its path")
+}
+
+/// The problem of a document that is nested too deeply for obs.
+pub(crate) fn too_deep(place: Place) -> Problem {
+    Problem::error(
+        "too_deep",
+        place,
+        format!("nested too deeply: {MAX_DEPTH} levels are the most"),
+    )
+    .help("write it flatter, or put deep data into a file and pass its path")
+}
+
+/// The name that a key in good text stands for.
+fn name_of<'t>(text: &'t str, key: &Range<usize>) -> Cow<'t, str> {
+    let quoted = &text[key.clone()];
+    match quoted
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+    {
+        Some(plain) if !plain.contains('\\') => Cow::Borrowed(plain),
+        _ => Cow::Owned(serde_json::from_str(quoted).unwrap_or_default()),
+    }
+}
+
+struct Scan<'t> {
+    text: &'t str,
+    at: usize,
+    problems: Problems,
+}
+
+impl Scan<'_> {
+    fn value(&mut self) -> Spans {
+        self.skip_space();
+        match self.peek() {
+            Some(b'{') => self.object(),
+            Some(b'[') => self.array(),
+            Some(b'"') => Spans::leaf(self.string()),
+            _ => Spans::leaf(self.scalar()),
+        }
+    }
+
+    fn object(&mut self) -> Spans {
+        let start = self.at;
+        let mut children = Vec::new();
+        let mut names = Vec::new();
+        self.at += 1;
+        while self.next_item(b'}') {
+            let key = self.string();
+            let name = name_of(self.text, &key);
+            if is_reserved_key(&name) {
+                self.problems.push(reserved_key(&name, key.clone()));
+            }
+            names.push((name, key.clone()));
+            self.skip_space();
+            self.at += 1; // the colon
+            let mut child = self.value();
+            child.key = Some(narrow(&key));
+            children.push(child);
+        }
+        self.refuse_twins(names);
+        Spans {
+            value: narrow(&(start..self.at)),
+            key: None,
+            children: children.into(),
+        }
+    }
+
+    /// Adds a problem for each key that stands in one mapping before.
+    fn refuse_twins(&mut self, mut names: Vec<(Cow<'_, str>, Range<usize>)>) {
+        // Stable: of equal names, the first comes first.
+        names.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let mut twins = Vec::new();
+        for same in names.chunk_by(|(one, _), (other, _)| one == other) {
+            let [(name, first), others @ ..] = same else {
+                continue;
+            };
+            let problem = |(_, key): &(_, Range<usize>)| {
+                let problem = duplicate_key(self.text, name, key.clone(), first);
+                (key.start, problem)
+            };
+            twins.extend(others.iter().map(problem));
+        }
+        twins.sort_by_key(|(at, _)| *at);
+        for (_, problem) in twins {
+            self.problems.push(problem);
+        }
+    }
+
+    fn array(&mut self) -> Spans {
+        let start = self.at;
+        let mut children = Vec::new();
+        self.at += 1;
+        while self.next_item(b']') {
+            children.push(self.value());
+        }
+        Spans {
+            value: narrow(&(start..self.at)),
+            key: None,
+            children: children.into(),
+        }
+    }
+
+    /// Moves to the next item; past the closing bracket where there is none.
+    fn next_item(&mut self, close: u8) -> bool {
+        self.skip_space();
+        if self.peek() == Some(b',') {
+            self.at += 1;
+            self.skip_space();
+        }
+        match self.peek() {
+            Some(byte) if byte != close => true,
+            _ => {
+                self.at += 1;
+                false
+            }
+        }
+    }
+
+    fn string(&mut self) -> Range<usize> {
+        let start = self.at;
+        self.at += 1;
+        while let Some(byte) = self.peek() {
+            self.at += 1;
+            match byte {
+                b'\\' => self.at += 1,
+                b'"' => break,
+                _ => {}
+            }
+        }
+        start..self.at
+    }
+
+    fn scalar(&mut self) -> Range<usize> {
+        let start = self.at;
+        while self
+            .peek()
+            .is_some_and(|byte| !b",]} \t\r\n".contains(&byte))
+        {
+            self.at += 1;
+        }
+        let text = &self.text[start..self.at];
+        if text.starts_with(|c: char| c == '-' || c.is_ascii_digit())
+            && let Err(refusal) = check_finite(text)
+        {
+            self.problems.push(
+                Problem::error(
+                    "number",
+                    Place::Bytes(start..self.at),
+                    refusal.message(text),
+                )
+                .help(refusal.help(text)),
+            );
+        }
+        start..self.at
+    }
+
+    fn skip_space(&mut self) {
+        while self.peek().is_some_and(|byte| byte.is_ascii_whitespace()) {
+            self.at += 1;
+        }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+}
+
+/// The problem of a key that `serde_json` would take for a number or for raw text.
+pub(crate) fn reserved_key(name: &str, bytes: Range<usize>) -> Problem {
+    let message = format!("the key `{name}` is reserved");
+    Problem::error("reserved_key", Place::Bytes(bytes), message).help("choose another key")
+}
+
+/// The problem of a key that stands in a mapping for the second time.
+pub(crate) fn duplicate_key(
+    text: &str,
+    name: &str,
+    second: Range<usize>,
+    first: &Range<usize>,
+) -> Problem {
+    let line = 1 + text[..first.start].matches('\n').count();
+    Problem::error(
+        "duplicate_key",
+        Place::Bytes(second),
+        format!("the key `{name}` stands twice"),
+    )
+    .help(format!(
+        "it stands on line {line} already; remove one of the two"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::Part;
+
+    #[test]
+    fn finds_every_node() {
+        let text = "{\n  \"a/b\": [1, {\"k\\u0065y\": \"v\"}],\n  \"n\": null\n}";
+        let (document, problems) = parse(text);
+        let (value, spans) = document.unwrap();
+        assert!(problems.is_empty());
+        for (pointer, part, want) in [
+            ("/a~1b", Part::Key, "\"a/b\""),
+            ("/a~1b/0", Part::Value, "1"),
+            ("/a~1b/1/key", Part::Key, "\"k\\u0065y\""),
+            ("/a~1b/1/key", Part::Value, "\"v\""),
+            ("/n", Part::Value, "null"),
+            ("/n/missing", Part::Value, "\"n\""),
+        ] {
+            assert_eq!(&text[spans.find(&value, pointer, part)], want, "{pointer}");
+        }
+    }
+
+    #[test]
+    fn reports_every_duplicate_and_overflow() {
+        let (_, problems) = parse(r#"{"a": 1e999, "a": 2, "b": {"c": 1, "c": 2}}"#);
+        let codes: Vec<_> = problems.iter().map(|p| p.code).collect();
+        assert_eq!(codes, ["number", "duplicate_key", "duplicate_key"]);
+    }
+
+    #[test]
+    fn a_key_that_the_parser_keeps_for_itself_is_refused() {
+        let (_, problems) = parse(r#"{"a": {"$serde_json::private::Number": "1"}}"#);
+        assert_eq!(problems[0].code, "reserved_key");
+    }
+
+    #[test]
+    fn syntax_errors_have_a_place() {
+        let (document, problems) = parse("{\n  \"a\": 1,\n}");
+        assert!(document.is_none());
+        assert_eq!(problems[0].place, Place::Bytes(12..13));
+        assert_eq!(problems[0].message, "invalid JSON: trailing comma");
+    }
+
+    #[test]
+    fn values_are_bounded() {
+        let list = |count: usize| format!("[{} {{\"k\": \"a,\\\"[{{\"}}]", "[ ], ".repeat(count));
+        // The list itself, its last element and what that holds are three.
+        assert!(parse(&list(MAX_VALUES - 3)).0.is_some());
+        let (document, problems) = parse(&list(MAX_VALUES - 2));
+        assert!(document.is_none());
+        assert_eq!(problems[0].code, "too_many_values");
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        let (document, problems) = parse(&"[".repeat(200_000));
+        assert!(document.is_none());
+        assert_eq!(problems[0].code, "too_deep");
+    }
+}

@@ -1,0 +1,26 @@
+//! From a path to data in which every value knows its place, for plans and manifests alike.
+//!
+//! Invariant: this module knows nothing about plans or skills, and starts nothing. The way:
+//! [`Source`] (path to text), [`Document`] (text to data with spans), `decode` (data to typed
+//! values and [`Problem`]s), [`render`] (problems to what a person or a program reads).
+
+mod decode;
+mod diagnostic;
+#[expect(
+    clippy::module_inception,
+    reason = "the module's main type has the module's name"
+)]
+mod document;
+pub(crate) mod json;
+mod nearest;
+mod number;
+pub mod render;
+mod source;
+mod spans;
+pub(crate) mod yaml;
+
+pub(crate) use decode::{Fields, Node, escape_token, in_backticks, kind_of};
+pub use diagnostic::{Part, Place, Problem, Problems, Severity};
+pub use document::Document;
+pub use nearest::nearest;
+pub use source::{DEFAULT_MAX_BYTES, Language, STDIN_NAME, Source, SourceError};

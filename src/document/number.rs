@@ -1,0 +1,204 @@
+//! Numbers that keep their digits.
+//!
+//! Invariant: a number leaves this room with the exact value that its text has, or not at all. A
+//! number that only an infinity could hold is refused.
+
+use serde_json::Number;
+
+/// What a plain YAML scalar is by the core schema.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Plain {
+    Null,
+    Bool(bool),
+    Number(Number),
+    Text,
+    /// Reads like a number but is none that obs takes.
+    Refused(Refusal),
+}
+
+/// Why a number is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    LeadingZero,
+    NotFinite,
+    TooLarge,
+}
+
+impl Refusal {
+    pub(crate) fn message(self, text: &str) -> String {
+        match self {
+            Self::LeadingZero => format!("the number `{text}` begins with a zero"),
+            Self::NotFinite => format!("`{text}` is no number that JSON has"),
+            Self::TooLarge => format!("the number `{text}` is too large"),
+        }
+    }
+
+    pub(crate) fn help(self, text: &str) -> String {
+        match self {
+            Self::LeadingZero => {
+                format!("quote it for text (\"{text}\"), write `0o…` for octal, or drop the zero")
+            }
+            Self::NotFinite => format!("quote it if text is meant: \"{text}\""),
+            Self::TooLarge => "the most a number can be is about 1.8e308".to_owned(),
+        }
+    }
+}
+
+/// Resolves an unquoted scalar by the core schema of YAML 1.2.
+pub(crate) fn resolve_plain(text: &str) -> Plain {
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => Plain::Null,
+        "true" | "True" | "TRUE" => Plain::Bool(true),
+        "false" | "False" | "FALSE" => Plain::Bool(false),
+        _ => resolve_number(text),
+    }
+}
+
+fn resolve_number(text: &str) -> Plain {
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    if matches!(unsigned, ".inf" | ".Inf" | ".INF") || matches!(text, ".nan" | ".NaN" | ".NAN") {
+        return Plain::Refused(Refusal::NotFinite);
+    }
+    if let Some(digits) = text.strip_prefix("0x") {
+        return from_radix(digits, 16);
+    }
+    if let Some(digits) = text.strip_prefix("0o") {
+        return from_radix(digits, 8);
+    }
+    let Some(json) = decimal_as_json(text.starts_with('-'), unsigned) else {
+        return Plain::Text;
+    };
+    if has_leading_zero(unsigned) {
+        return Plain::Refused(Refusal::LeadingZero);
+    }
+    match exact_number(&json) {
+        Ok(number) => Plain::Number(number),
+        Err(refusal) => Plain::Refused(refusal),
+    }
+}
+
+/// Reads JSON's spelling of a number without rounding it.
+pub(crate) fn exact_number(json: &str) -> Result<Number, Refusal> {
+    check_finite(json)?;
+    serde_json::from_str(json).map_err(|_| Refusal::NotFinite)
+}
+
+/// Refuses a number that overflows to an infinity.
+pub(crate) fn check_finite(json: &str) -> Result<(), Refusal> {
+    let is_integer = !json.contains(['.', 'e', 'E']);
+    if is_integer || json.parse::<f64>().is_ok_and(f64::is_finite) {
+        return Ok(());
+    }
+    Err(Refusal::TooLarge)
+}
+
+fn from_radix(digits: &str, radix: u32) -> Plain {
+    if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix)) {
+        return Plain::Text;
+    }
+    match u128::from_str_radix(digits, radix)
+        .ok()
+        .map(|n| exact_number(&n.to_string()))
+    {
+        Some(Ok(number)) => Plain::Number(number),
+        _ => Plain::Refused(Refusal::TooLarge),
+    }
+}
+
+/// The core schema's decimal (`[0-9]+`, `1.`, `.5`, `1.5e-3`) in JSON's spelling.
+fn decimal_as_json(negative: bool, unsigned: &str) -> Option<String> {
+    let (mantissa, exponent) = match unsigned.find(['e', 'E']) {
+        Some(at) => (&unsigned[..at], Some(&unsigned[at + 1..])),
+        None => (unsigned, None),
+    };
+    let (whole, fraction) = match mantissa.split_once('.') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (mantissa, None),
+    };
+    let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let has_digits = !whole.is_empty() || fraction.is_some_and(|f| !f.is_empty());
+    if !has_digits || !is_digits(whole) || !fraction.is_none_or(is_digits) {
+        return None;
+    }
+    let mut json = if negative {
+        "-".to_owned()
+    } else {
+        String::new()
+    };
+    json.push_str(if whole.is_empty() { "0" } else { whole });
+    if let Some(fraction) = fraction {
+        json.push('.');
+        json.push_str(if fraction.is_empty() { "0" } else { fraction });
+    }
+    if let Some(exponent) = exponent {
+        let digits = exponent.strip_prefix(['-', '+']).unwrap_or(exponent);
+        if digits.is_empty() || !is_digits(digits) {
+            return None;
+        }
+        json.push('e');
+        json.push_str(exponent);
+    }
+    Some(json)
+}
+
+fn has_leading_zero(unsigned: &str) -> bool {
+    let mut digits = unsigned.bytes();
+    digits.next() == Some(b'0') && digits.next().is_some_and(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The core schema, pinned: what each plain scalar is.
+    #[test]
+    fn golden() {
+        let number = |text: &str| Plain::Number(serde_json::from_str(text).unwrap());
+        for (text, want) in [
+            ("", Plain::Null),
+            ("~", Plain::Null),
+            ("null", Plain::Null),
+            ("nULL", Plain::Text),
+            ("true", Plain::Bool(true)),
+            ("FALSE", Plain::Bool(false)),
+            ("yes", Plain::Text),
+            ("no", Plain::Text),
+            ("on", Plain::Text),
+            ("off", Plain::Text),
+            ("y", Plain::Text),
+            ("1_000", Plain::Text),
+            ("1", number("1")),
+            ("-1", number("-1")),
+            ("+7", number("7")),
+            ("0", number("0")),
+            ("0.5", number("0.5")),
+            (".5", number("0.5")),
+            ("5.", number("5.0")),
+            ("1e3", number("1e3")),
+            ("1.5E-3", number("1.5e-3")),
+            ("0x1F", number("31")),
+            ("0o17", number("15")),
+            ("0xZZ", Plain::Text),
+            (
+                "123456789012345678901234567890",
+                number("123456789012345678901234567890"),
+            ),
+            ("0777", Plain::Refused(Refusal::LeadingZero)),
+            ("-01", Plain::Refused(Refusal::LeadingZero)),
+            ("00.5", Plain::Refused(Refusal::LeadingZero)),
+            (".inf", Plain::Refused(Refusal::NotFinite)),
+            ("-.Inf", Plain::Refused(Refusal::NotFinite)),
+            (".NaN", Plain::Refused(Refusal::NotFinite)),
+            ("1e999", Plain::Refused(Refusal::TooLarge)),
+            ("1.2.3", Plain::Text),
+            ("2026-01-02", Plain::Text),
+            ("12:30", Plain::Text),
+            ("e5", Plain::Text),
+            (".", Plain::Text),
+            ("-", Plain::Text),
+            ("1e", Plain::Text),
+        ] {
+            assert_eq!(resolve_plain(text), want, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! Problems as a person, a program or a CI system reads them.
+//!
+//! Invariant: whatever the file holds, what leaves here is safe to look at: the shown line is cut to
+//! `MAX_CHARS_SHOWN` around the problem and its unsafe characters are replaced.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
+use serde_json::{Value, json};
+
+use super::document::Document;
+use super::{Place, Problem, Severity};
+use crate::model::{Escaped, EscapedLines};
+
+/// How much of a line is shown on each side of a problem.
+const MAX_CHARS_SHOWN: usize = 80;
+
+/// What is shown in the place of a hidden value.
+const MASK: &str = "***";
+
+/// How a problem's value is shortened in a message.
+const MAX_MESSAGE_CHARS: usize = 400;
+
+/// A problem as a snippet in rustc's manner, ending in a line feed.
+pub fn snippet(problem: &Problem, document: &Document, color: bool) -> String {
+    let renderer = if color {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
+    };
+    let renderer = renderer.decor_style(DecorStyle::Ascii);
+    let level = match problem.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let Words { message, help, .. } = Words::of(problem, document);
+    let message = shown_message(&message);
+    let bytes = document.bytes_of(&problem.place);
+    let (line, column) = document.line_and_column(bytes.start);
+    let name = Escaped(&document.source.name).to_string();
+    let view = View::of(document, &problem.place, bytes);
+    let title = level.primary_title(message).id(problem.code);
+    let snippet = Snippet::source(view.text)
+        .line_start(line)
+        .annotation(AnnotationKind::Primary.span(view.marked));
+    let mut group = if problem.place == Place::File {
+        title.element(Origin::path(name))
+    } else if view.is_cut {
+        // The renderer counts columns in what it is shown, so a cut line says its own.
+        title
+            .element(Origin::path(name).line(line).char_column(column))
+            .element(snippet)
+    } else {
+        title.element(snippet.path(name))
+    };
+    if let Some(help) = &help {
+        group = group.element(Level::HELP.message(shown_message(help)));
+    }
+    let mut text = renderer.render(&[group]) + "\n";
+    if view.is_cut {
+        remove_empty_origin(&mut text);
+    }
+    text
+}
+
+/// The renderer takes a text that stands apart from its place for another file and writes ` ::: ` with
+/// no name above it, which means nothing here and begins as a GitHub workflow command does.
+fn remove_empty_origin(text: &mut String) {
+    // Title, place and a separator come before it, each one line.
+    let mut lines = text.match_indices('\n').map(|(at, _)| at + 1);
+    if let (Some(start), Some(end)) = (lines.nth(2), lines.next())
+        && text[start..end].contains(":::")
+    {
+        text.drain(start..end);
+    }
+}
+
+/// A problem as one JSON object.
+pub fn machine(problem: &Problem, document: &Document) -> Value {
+    let (line, column) = document.line_and_column(document.bytes_of(&problem.place).start);
+    let words = Words::of(problem, document);
+    json!({
+        "code": problem.code,
+        "severity": problem.severity.as_str(),
+        "message": words.message,
+        "help": words.help,
+        "pointer": Document::pointer_of(&problem.place),
+        "step_index": problem.step_index,
+        "file": document.source.name,
+        "line": line,
+        "column": column,
+        "expected": problem.expected,
+        "got": words.got,
+        "fix": words.fix,
+    })
+}
+
+/// A problem as a GitHub workflow command, which marks the line in a pull request.
+pub fn github(problem: &Problem, document: &Document) -> String {
+    let (line, column) = document.line_and_column(document.bytes_of(&problem.place).start);
+    let property = |text: &str| {
+        Escaped(text)
+            .to_string()
+            .replace('%', "%25")
+            .replace(':', "%3A")
+            .replace(',', "%2C")
+    };
+    let Words { message, help, .. } = Words::of(problem, document);
+    let message = match help {
+        Some(help) => format!("{message}; {help}"),
+        None => message.into_owned(),
+    };
+    format!(
+        "::{} file={},line={line},col={column},title={}::{}\n",
+        problem.severity.as_str(),
+        property(&document.source.name),
+        problem.code,
+        Escaped(&message).to_string().replace('%', "%25"),
+    )
+}
+
+fn shown_message(text: &str) -> String {
+    let escaped = Escaped(text).to_string();
+    match escaped.char_indices().nth(MAX_MESSAGE_CHARS) {
+        Some((end, _)) => format!("{}…", &escaped[..end]),
+        None => escaped,
+    }
+}
+
+/// What is said of a problem, without the value of a hidden place.
+struct Words<'p> {
+    message: Cow<'p, str>,
+    help: Option<Cow<'p, str>>,
+    got: Option<Cow<'p, Value>>,
+    fix: Option<&'p Value>,
+}
+
+impl<'p> Words<'p> {
+    fn of(problem: &'p Problem, document: &Document) -> Self {
+        let is_hidden = document.is_hidden(&problem.place);
+        // What has a place by its bytes alone is about how the value is written, and repeats it.
+        let is_about_text = is_hidden && matches!(problem.place, Place::Bytes(_));
+        let (message, help) = if is_about_text {
+            let help = problem.help.as_ref().map(|_| "put it in quotes".into());
+            (
+                "the hidden value can't be read as it is written".into(),
+                help,
+            )
+        } else {
+            let help = problem.help.as_deref().map(Cow::Borrowed);
+            (Cow::Borrowed(problem.message.as_str()), help)
+        };
+        let got = problem.got.as_ref().map(|got| {
+            if is_hidden {
+                Cow::Owned(json!(MASK))
+            } else {
+                Cow::Borrowed(got)
+            }
+        });
+        Self {
+            message,
+            help,
+            got,
+            // It writes the whole value anew.
+            fix: problem.fix.as_ref().filter(|_| !is_hidden),
+        }
+    }
+}
+
+/// The part of one line that is shown, with the marked bytes in it.
+struct View {
+    text: String,
+    marked: Range<usize>,
+    is_cut: bool,
+}
+
+impl View {
+    fn of(document: &Document, place: &Place, bytes: Range<usize>) -> Self {
+        let text = document.source.text.as_str();
+        let hidden = document.hidden_spans();
+        let line_start = text[..bytes.start].rfind('\n').map_or(0, |at| at + 1);
+        let line_end = text[bytes.start..]
+            .find('\n')
+            .map_or(text.len(), |at| bytes.start + at);
+        let marked_end = bytes.end.min(line_end);
+        let (before, mut is_cut) = last_chars(&text[line_start..bytes.start]);
+        let marked = first_chars(&text[bytes.start..marked_end]);
+        let after = first_chars(&text[marked_end..line_end]);
+        let before = bytes.start - before.len()..bytes.start;
+        let marked = bytes.start..bytes.start + marked.len();
+        let after = marked_end..marked_end + after.len();
+        let mut shown = if is_cut {
+            "…".to_owned()
+        } else {
+            String::new()
+        };
+        is_cut |= push_visible(&mut shown, text, before, hidden);
+        let start = shown.len();
+        push_visible(&mut shown, text, marked.clone(), hidden);
+        let end = shown.len();
+        // An entry that is refused has no place by which its value could be found.
+        let is_refused = matches!(place, Place::Bytes(_));
+        if is_refused && document.is_hidden_key(&text[marked]) {
+            shown.push_str(MASK);
+        } else {
+            push_visible(&mut shown, text, after, hidden);
+        }
+        Self {
+            text: shown,
+            marked: start..end,
+            is_cut,
+        }
+    }
+}
+
+/// Adds a part of `text`, with a mask for each hidden value in it. True if there was one.
+fn push_visible(
+    shown: &mut String,
+    text: &str,
+    part: Range<usize>,
+    hidden: &[Range<usize>],
+) -> bool {
+    let (mut at, mut is_masked) = (part.start, false);
+    for span in hidden {
+        let (start, end) = (span.start.max(at), span.end.min(part.end));
+        if start < end {
+            shown.push_str(&safe(text, at..start));
+            shown.push_str(MASK);
+            (at, is_masked) = (end, true);
+        }
+    }
+    shown.push_str(&safe(text, at..part.end));
+    is_masked
+}
+
+fn last_chars(text: &str) -> (&str, bool) {
+    match text.char_indices().rev().nth(MAX_CHARS_SHOWN) {
+        Some((at, c)) => (&text[at + c.len_utf8()..], true),
+        None => (text, false),
+    }
+}
+
+fn first_chars(text: &str) -> &str {
+    text.char_indices()
+        .nth(MAX_CHARS_SHOWN)
+        .map_or(text, |(at, _)| &text[..at])
+}
+
+/// A part of `text` with one replacement character for each unsafe one, so that carets stay under what
+/// they mark.
+fn safe(text: &str, part: Range<usize>) -> String {
+    let start = part.start;
+    text[part]
+        .char_indices()
+        .map(|(at, c)| {
+            let mut buffer = [0; 4];
+            let is_safe = c == '\t'
+                || EscapedLines(c.encode_utf8(&mut buffer))
+                    .to_string()
+                    .chars()
+                    .eq([c]);
+            // The middle of `##[`, which a GitHub runner takes for a command anywhere in a line.
+            let at = start + at;
+            let is_command = c == '#' && text[..at].ends_with('#') && text[at..].starts_with("#[");
+            if is_safe && !is_command {
+                c
+            } else {
+                '\u{fffd}'
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::Source;
+    use crate::plan::load;
+
+    fn shown(name: &str, text: &str) -> String {
+        let source = Source::from_bytes(name.to_owned(), text.as_bytes().to_vec()).unwrap();
+        let loaded = load(source);
+        let snippets = loaded
+            .problems
+            .iter()
+            .map(|p| snippet(p, &loaded.document, false));
+        snippets.collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn a_snippet_points_at_the_place() {
+        insta::assert_snapshot!(shown(
+            "p.yaml",
+            "assistant_id: a\nsteps:\n  - name: a\n    typ: skill\n    timeout: 30\n"
+        ));
+    }
+
+    #[test]
+    fn json_shows_the_same_places() {
+        insta::assert_snapshot!(shown(
+            "p.json",
+            r#"{"assistant_id": "a", "steps": [{"name": "a", "typ": "skill", "timeout": 30}]}"#
+        ));
+    }
+
+    #[test]
+    fn a_cut_line_says_its_own_column_once() {
+        let text = format!("{{\"x-a\": \"{}\", \"key\": 1}}", "y".repeat(100));
+        let shown = shown("p.json", &text);
+        let start =
+            "error[unknown_key]: unknown key `key` in a plan\n --> p.json:1:113\n  |\n1 | …y";
+        assert!(shown.contains(start), "{shown}");
+        assert!(!shown.contains(":::"), "{shown}");
+    }
+
+    #[test]
+    fn hostile_text_is_shown_without_its_power() {
+        let text = format!(
+            r#"{{"assistant_id": "a", "steps": [{{"name": "a", "type": "{}"}}]}}"#,
+            "\u{9b}31m\u{202e}\u{200b}::error::x"
+        );
+        let shown = shown("p.json", &text);
+        assert!(
+            !shown.contains(['\u{9b}', '\u{202e}', '\u{200b}', '\u{1b}']),
+            "{shown}"
+        );
+        assert!(shown.contains("^^^^"), "{shown}");
+    }
+
+    #[test]
+    fn a_line_of_a_megabyte_is_cut() {
+        let text = format!("{{\"steps\": [{}{{\"nam\": 1}}]}}", "{},".repeat(300_000));
+        let source = Source::from_bytes("p.json".to_owned(), text.into_bytes()).unwrap();
+        let loaded = load(source);
+        let last = loaded.problems.last().unwrap();
+        assert!(snippet(last, &loaded.document, false).len() < 1_000);
+    }
+}

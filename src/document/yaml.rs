@@ -1,0 +1,537 @@
+//! YAML text to value and places, by the core schema of YAML 1.2.
+//!
+//! Invariant: what comes out is plain JSON data. Tags, merge keys, directives that change meaning,
+//! keys that are no scalars and a second document are refused with a place; aliases are expanded
+//! within [`ALIAS_BUDGET`], nesting within [`MAX_DEPTH`], values within [`MAX_VALUES`], so a hostile
+//! file costs no more memory than an honest one. The events come from granit-parser, the parser below
+//! serde-saphyr, because a typed reader rounds long numbers and stops at the first problem.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::ops::Range;
+
+use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, options};
+use serde_json::{Map, Value};
+
+use super::json::{
+    MAX_DEPTH, MAX_VALUES, SYNTAX_HELP, duplicate_key, reserved_key, too_deep, too_many_values,
+};
+use super::number::{Plain, resolve_plain};
+use super::spans::{Spans, narrow, widen};
+use super::{Place, Problem, Problems};
+use crate::model::is_reserved_key;
+
+/// What all anchors and aliases of a document may add to it, in units of about a byte of memory.
+const ALIAS_BUDGET: usize = 4 << 20;
+
+/// What a node costs beside its text.
+const NODE_COST: usize = 64;
+
+/// Reads `text`. Problems that leave the document readable come beside it.
+pub(crate) fn parse(text: &str) -> (Option<(Value, Spans)>, Problems) {
+    let options = options! { flow_nesting_limit: MAX_DEPTH, block_nesting_limit: MAX_DEPTH };
+    let mut builder = Builder::new(text);
+    for next in Parser::new_from_str_with_options(text, options) {
+        let outcome = match next {
+            Ok((event, span)) => builder.event(event, &span),
+            Err(error) => Err(Box::new(syntax_problem(text, &error))),
+        };
+        if let Err(problem) = outcome {
+            builder.problems.push(*problem);
+            return (None, builder.problems);
+        }
+    }
+    (
+        builder.root.map(|node| (node.value, node.spans)),
+        builder.problems,
+    )
+}
+
+fn syntax_problem(text: &str, error: &ScanError) -> Problem {
+    let at = error
+        .marker()
+        .byte_offset()
+        .unwrap_or(text.len())
+        .min(text.len());
+    let at = text.floor_char_boundary(at);
+    let place = Place::Bytes(at..text[at..].chars().next().map_or(at, |c| at + c.len_utf8()));
+    let message = error.info();
+    if message.contains("recursion limit") || message.contains("nest") {
+        return too_deep(place);
+    }
+    let problem = Problem::error("syntax", place, format!("invalid YAML: {message}"));
+    match text[at..].chars().next() {
+        Some('\t') => problem.help("YAML is indented with spaces, not with tabs"),
+        Some('@' | '`') => problem.help("quote a text that begins with this character"),
+        _ => problem.help(SYNTAX_HELP),
+    }
+}
+
+/// A finished node.
+#[derive(Clone)]
+struct Node {
+    value: Value,
+    spans: Spans,
+    cost: usize,
+}
+
+/// A collection whose end has not come yet.
+struct Frame {
+    anchor: usize,
+    start: usize,
+    cost: usize,
+    children: Vec<Spans>,
+    items: Items,
+}
+
+enum Items {
+    List(Vec<Value>),
+    Mapping {
+        map: Map<String, Value>,
+        keys: HashMap<String, Range<usize>>,
+        key: Option<Key>,
+    },
+}
+
+struct Key {
+    name: String,
+    bytes: Range<usize>,
+    /// False for a key whose entry is refused: its value is read and dropped.
+    kept: bool,
+}
+
+type Step = Result<(), Box<Problem>>;
+
+struct Builder<'t> {
+    text: &'t str,
+    frames: Vec<Frame>,
+    anchors: HashMap<usize, Node>,
+    spent: usize,
+    values: usize,
+    documents: usize,
+    root: Option<Node>,
+    problems: Problems,
+}
+
+impl<'t> Builder<'t> {
+    fn new(text: &'t str) -> Self {
+        Self {
+            text,
+            frames: Vec::new(),
+            anchors: HashMap::new(),
+            spent: 0,
+            values: 0,
+            documents: 0,
+            root: None,
+            problems: Problems::default(),
+        }
+    }
+
+    fn event(&mut self, event: Event<'t>, span: &Span) -> Step {
+        let bytes = span.byte_range().unwrap_or(0..0);
+        self.refuse_tag(&event, span);
+        match event {
+            Event::DocumentStart(..) => self.document_start(bytes),
+            Event::Scalar(text, style, anchor, _) => self.scalar(text, style, anchor, bytes),
+            Event::Alias(id) => self.alias(id, bytes),
+            Event::SequenceStart(_, anchor, _) => self.open(anchor, bytes, Items::List(Vec::new())),
+            Event::MappingStart(_, anchor, _) => {
+                let (map, keys) = (Map::new(), HashMap::new());
+                self.open(
+                    anchor,
+                    bytes,
+                    Items::Mapping {
+                        map,
+                        keys,
+                        key: None,
+                    },
+                )
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.close(bytes.end),
+            _ => Ok(()),
+        }
+    }
+
+    fn document_start(&mut self, bytes: Range<usize>) -> Step {
+        self.documents += 1;
+        if self.documents == 1 {
+            return Ok(());
+        }
+        let problem = Problem::error(
+            "two_documents",
+            Place::Bytes(bytes),
+            "a second document begins here",
+        )
+        .help("a file holds one document; remove the `---` or put the rest into its own file");
+        Err(Box::new(problem))
+    }
+
+    fn refuse_tag(&mut self, event: &Event<'t>, span: &Span) {
+        let Some(tag) = event.tag() else { return };
+        let place = span.tag_span().and_then(|tag| tag.byte_range());
+        self.problems.push(
+            Problem::error(
+                "tag",
+                Place::Bytes(place.or_else(|| span.byte_range()).unwrap_or(0..0)),
+                format!("the tag `{}` is not allowed", tag.original()),
+            )
+            .help("remove it; quote a value to make it text"),
+        );
+    }
+
+    fn scalar(
+        &mut self,
+        text: Cow<'t, str>,
+        style: ScalarStyle,
+        anchor: usize,
+        bytes: Range<usize>,
+    ) -> Step {
+        if self.awaits_key() {
+            return self.key(text, style, anchor, bytes);
+        }
+        let cost = NODE_COST + text.len();
+        let value = match style {
+            ScalarStyle::Plain => self.plain(text, &bytes),
+            _ => Value::String(text.into_owned()),
+        };
+        self.finish(
+            Node {
+                value,
+                spans: Spans::leaf(bytes),
+                cost,
+            },
+            anchor,
+        )
+    }
+
+    fn plain(&mut self, text: Cow<'t, str>, bytes: &Range<usize>) -> Value {
+        match resolve_plain(&text) {
+            Plain::Null => Value::Null,
+            Plain::Bool(value) => Value::Bool(value),
+            Plain::Number(number) => Value::Number(number),
+            Plain::Text => Value::String(text.into_owned()),
+            Plain::Refused(refusal) => {
+                self.problems.push(
+                    Problem::error(
+                        "number",
+                        Place::Bytes(bytes.clone()),
+                        refusal.message(&text),
+                    )
+                    .help(refusal.help(&text)),
+                );
+                Value::String(text.into_owned())
+            }
+        }
+    }
+
+    fn awaits_key(&self) -> bool {
+        matches!(
+            self.frames.last(),
+            Some(Frame {
+                items: Items::Mapping { key: None, .. },
+                ..
+            })
+        )
+    }
+
+    fn key(
+        &mut self,
+        text: Cow<'t, str>,
+        style: ScalarStyle,
+        anchor: usize,
+        bytes: Range<usize>,
+    ) -> Step {
+        if anchor != 0 {
+            return Err(key_is_no_text(bytes));
+        }
+        let name = text.into_owned();
+        let is_merge = style == ScalarStyle::Plain && name == "<<";
+        let Some(Frame {
+            items: Items::Mapping { keys, key, .. },
+            ..
+        }) = self.frames.last_mut()
+        else {
+            return Ok(());
+        };
+        let first = keys.get(&name).cloned();
+        if is_merge {
+            self.problems.push(
+                Problem::error(
+                    "merge_key",
+                    Place::Bytes(bytes.clone()),
+                    "merge keys (`<<`) are not allowed",
+                )
+                .help("write the entries out"),
+            );
+        } else if is_reserved_key(&name) {
+            self.problems.push(reserved_key(&name, bytes.clone()));
+        } else if let Some(first) = &first {
+            self.problems
+                .push(duplicate_key(self.text, &name, bytes.clone(), first));
+        } else {
+            keys.insert(name.clone(), bytes.clone());
+        }
+        *key = Some(Key {
+            name,
+            bytes,
+            kept: !is_merge && first.is_none(),
+        });
+        Ok(())
+    }
+
+    fn open(&mut self, anchor: usize, bytes: Range<usize>, items: Items) -> Step {
+        if self.awaits_key() {
+            if self.text[..bytes.start].ends_with('{') && self.text[bytes.start..].starts_with('{')
+            {
+                return Err(reference_is_not_quoted(bytes.start));
+            }
+            return Err(key_is_no_text(bytes));
+        }
+        if self.frames.len() >= MAX_DEPTH {
+            return Err(Box::new(too_deep(Place::Bytes(bytes))));
+        }
+        let frame = Frame {
+            anchor,
+            start: bytes.start,
+            cost: NODE_COST,
+            children: Vec::new(),
+            items,
+        };
+        self.frames.push(frame);
+        Ok(())
+    }
+
+    fn close(&mut self, end: usize) -> Step {
+        let Some(frame) = self.frames.pop() else {
+            return Ok(());
+        };
+        // The end of a block collection is where the next token stands; what lies between is space.
+        let written = self
+            .text
+            .get(frame.start..end)
+            .map_or(0, |text| text.trim_end().len());
+        let spans = Spans {
+            value: narrow(&(frame.start..frame.start + written)),
+            key: None,
+            children: frame.children.into(),
+        };
+        let value = match frame.items {
+            Items::List(list) => Value::Array(list),
+            Items::Mapping { map, .. } => Value::Object(map),
+        };
+        self.finish(
+            Node {
+                value,
+                spans,
+                cost: frame.cost,
+            },
+            frame.anchor,
+        )
+    }
+
+    fn alias(&mut self, id: usize, bytes: Range<usize>) -> Step {
+        if self.awaits_key() {
+            return Err(key_is_no_text(bytes));
+        }
+        let Some(node) = self.anchors.get(&id).cloned() else {
+            let problem = Problem::error(
+                "alias",
+                Place::Bytes(bytes),
+                "an alias stands inside its own anchor",
+            )
+            .help("write the value out");
+            return Err(Box::new(problem));
+        };
+        self.spend(node.cost, bytes)?;
+        self.finish(node, 0)
+    }
+
+    fn spend(&mut self, cost: usize, bytes: Range<usize>) -> Step {
+        self.spent = self.spent.saturating_add(cost);
+        if self.spent <= ALIAS_BUDGET {
+            return Ok(());
+        }
+        let problem = Problem::error(
+            "alias",
+            Place::Bytes(bytes),
+            "anchors and aliases expand to too much",
+        )
+        .help("write the values out");
+        Err(Box::new(problem))
+    }
+
+    /// Hands a finished node to the collection it stands in.
+    fn finish(&mut self, mut node: Node, anchor: usize) -> Step {
+        self.values += 1;
+        if self.values > MAX_VALUES {
+            let place = Place::Bytes(widen(&node.spans.value));
+            return Err(Box::new(too_many_values(place)));
+        }
+        if anchor != 0 {
+            self.spend(node.cost, widen(&node.spans.value))?;
+            self.anchors.insert(anchor, node.clone());
+        }
+        let Some(frame) = self.frames.last_mut() else {
+            self.root = Some(node);
+            return Ok(());
+        };
+        match &mut frame.items {
+            Items::List(list) => list.push(node.value),
+            Items::Mapping { map, key, .. } => {
+                let Some(key) = key.take() else { return Ok(()) };
+                if !key.kept {
+                    return Ok(());
+                }
+                frame.cost += key.name.len();
+                node.spans.key = Some(narrow(&key.bytes));
+                map.insert(key.name, node.value);
+            }
+        }
+        frame.cost = frame.cost.saturating_add(node.cost);
+        frame.children.push(node.spans);
+        Ok(())
+    }
+}
+
+/// `text: {{fetch.body}}` is a mapping in a mapping to YAML.
+fn reference_is_not_quoted(second_brace: usize) -> Box<Problem> {
+    Box::new(
+        Problem::error(
+            "key",
+            Place::Bytes(second_brace - 1..second_brace + 1),
+            "`{{` without quotes begins a mapping",
+        )
+        .help("put a reference in quotes: `\"{{name.field}}\"`"),
+    )
+}
+
+fn key_is_no_text(bytes: Range<usize>) -> Box<Problem> {
+    Box::new(
+        Problem::error(
+            "key",
+            Place::Bytes(bytes),
+            "a key must be plain or quoted text",
+        )
+        .help("JSON has no other keys; write a list of entries instead"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::document::Part;
+
+    fn value(text: &str) -> Value {
+        let (document, problems) = parse(text);
+        assert!(problems.is_empty(), "{text}");
+        document.unwrap().0
+    }
+
+    fn codes(text: &str) -> Vec<&'static str> {
+        parse(text).1.iter().map(|problem| problem.code).collect()
+    }
+
+    #[test]
+    fn reads_the_core_schema() {
+        assert_eq!(
+            value("a: no\nb: [on, 1_000, 1, 'x', \"y\"]\nc: |\n  text\nd:\n? e\n: 2026-01-02\n"),
+            json!({"a": "no", "b": ["on", "1_000", 1, "x", "y"], "c": "text\n", "d": null,
+                   "e": "2026-01-02"})
+        );
+    }
+
+    #[test]
+    fn keeps_every_digit() {
+        let text = "123456789012345678901234567890";
+        assert_eq!(value(text).to_string(), text);
+    }
+
+    #[test]
+    fn finds_every_node() {
+        let text = "steps:\n  - name: a\n    x/y: {k: [1, \"two\"]}\n\n# end\nlast: ~\n";
+        let (document, _) = parse(text);
+        let (value, spans) = document.unwrap();
+        for (pointer, part, want) in [
+            ("/steps", Part::Key, "steps"),
+            ("/steps/0/name", Part::Value, "a"),
+            ("/steps/0/x~1y/k", Part::Key, "k"),
+            ("/steps/0/x~1y/k/1", Part::Value, "\"two\""),
+            (
+                "/steps/0",
+                Part::Value,
+                "name: a\n    x/y: {k: [1, \"two\"]}\n\n# end",
+            ),
+            ("/last", Part::Value, "~"),
+        ] {
+            assert_eq!(&text[spans.find(&value, pointer, part)], want, "{pointer}");
+        }
+    }
+
+    #[test]
+    fn refuses_with_a_place_and_goes_on() {
+        let text = "a: !!str 1\nb: 0777\n<<: {x: 1}\na: 2\nc: 1e999\n";
+        let (document, problems) = parse(text);
+        let found: Vec<_> = problems
+            .iter()
+            .map(|problem| match &problem.place {
+                Place::Bytes(bytes) => (problem.code, &text[bytes.clone()]),
+                place => panic!("{place:?}"),
+            })
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("tag", "!!str"),
+                ("number", "0777"),
+                ("merge_key", "<<"),
+                ("duplicate_key", "a"),
+                ("number", "1e999")
+            ]
+        );
+        assert!(document.is_some());
+    }
+
+    #[test]
+    fn a_reference_without_quotes_is_told_as_such() {
+        let (_, problems) = parse("a: {{fetch.body}}\n");
+        assert_eq!(problems[0].message, "`{{` without quotes begins a mapping");
+        assert_eq!(problems[0].place, Place::Bytes(3..5));
+        assert!(codes("{? {a: b} : c}").contains(&"key"));
+    }
+
+    #[test]
+    fn hostile_documents_end_at_once() {
+        assert_eq!(codes(&"[".repeat(200_000)), ["too_deep"]);
+        let mut nested = String::new();
+        for depth in 0..200 {
+            nested.push_str(&" ".repeat(depth));
+            nested.push_str("a:\n");
+        }
+        assert_eq!(codes(&nested), ["too_deep"]);
+        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for level in 1..12 {
+            let list = vec![format!("*a{}", level - 1); 10].join(", ");
+            bomb.extend([format!("a{level}: &a{level} [{list}]\n")]);
+        }
+        assert_eq!(codes(&bomb), ["alias"]);
+        assert_eq!(codes(&"- 1\n".repeat(MAX_VALUES)), ["too_many_values"]);
+        assert_eq!(codes("a: &a [*a]"), ["alias"]);
+        assert_eq!(codes("a: 1\n---\nb: 2\n"), ["two_documents"]);
+        assert_eq!(codes("? [a]\n: 1\n"), ["key"]);
+        assert_eq!(codes("a: *b\n"), ["syntax"]);
+        assert_eq!(
+            codes("a: {$serde_json::private::RawValue: 1}"),
+            ["reserved_key"]
+        );
+    }
+
+    #[test]
+    fn aliases_within_the_budget_are_values() {
+        assert_eq!(
+            value("a: &x {k: 1}\nb: *x\n"),
+            json!({"a": {"k": 1}, "b": {"k": 1}})
+        );
+    }
+}

@@ -1,0 +1,63 @@
+//! What a skill is called with.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::ProvenStep;
+use super::mask::{mask_arguments, mask_string};
+use super::resolve::{self, Unresolved};
+use super::write_only::shown_or_same;
+use crate::model::ExecutionLogRecord;
+
+/// A step's final arguments.
+#[derive(Debug)]
+pub struct Call {
+    /// The arguments.
+    pub arguments: Arc<Map<String, Value>>,
+    /// The arguments as one JSON object in compact text.
+    pub(super) input: Vec<u8>,
+    /// The arguments as they may be shown.
+    pub shown: Arc<Map<String, Value>>,
+}
+
+impl Call {
+    /// The call that `step` is: what other steps gave is put in, and held against the skill once more.
+    /// `record_of` gives the record of a step that is over.
+    pub fn of_step(
+        step: &ProvenStep,
+        record_of: impl Fn(usize) -> Option<Arc<ExecutionLogRecord>>,
+    ) -> Result<Self, Unresolved> {
+        match &step.template {
+            None => Ok(Self::new(
+                Arc::clone(&step.arguments),
+                Arc::clone(&step.shown_arguments),
+            )),
+            Some(template) => Self::of(step, Arc::new(resolve::resolve(template, record_of)?)),
+        }
+    }
+
+    /// A call with arguments that were not known before the run.
+    pub(super) fn of(
+        step: &ProvenStep,
+        arguments: Arc<Map<String, Value>>,
+    ) -> Result<Self, Unresolved> {
+        resolve::check(&step.skill, &arguments).map_err(|mut unresolved| {
+            mask_string(&step.secrets, &mut unresolved.message);
+            unresolved
+        })?;
+        let mut shown = shown_or_same(&step.skill, &arguments);
+        mask_arguments(&step.secrets, &mut shown);
+        Ok(Self::new(arguments, shown))
+    }
+
+    fn new(arguments: Arc<Map<String, Value>>, shown: Arc<Map<String, Value>>) -> Self {
+        // Made of text and numbers, a mapping always has a JSON form.
+        let input = serde_json::to_vec(&*arguments).unwrap_or_default();
+        Self {
+            arguments,
+            input,
+            shown,
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! Attempts: when a failed skill is tried again, and when another one is.
+//!
+//! Invariant: only a failure is repeated, only where the skill is safe to run again or has not run at
+//! all, and only until somebody ends the step. The step's time spans all attempts and waits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use tokio::sync::watch;
+
+use super::arguments::Call;
+use super::context::deadline_in;
+use super::record::{self, Ending};
+use super::step::Ground;
+use super::write_only::shown_or_same;
+use super::{
+    CircuitBreaker, ExecutionLogger, ProvenStep, Retries, RuntimeError, SkillExecutor, StepControl,
+};
+use crate::event::{EndReason, RunEvent};
+use crate::model::{
+    ErrorCode, ExecutionRequest, ExecutionResult, ExecutionStatus, ResourceUsage, format_duration,
+};
+use crate::process::{Moment, Stop};
+
+/// What became of all attempts.
+pub(super) struct Answer<'p> {
+    /// The last one, with what all of them consumed.
+    pub(super) result: ExecutionResult,
+    /// The call that gave it: the step's own, or its fallback.
+    pub(super) by: &'p ProvenStep,
+    pub(super) is_by_fallback: bool,
+    /// Its arguments as they may be shown.
+    pub(super) shown: Arc<Map<String, Value>>,
+    /// Set where the call's own limit ended it.
+    pub(super) ending: Option<Ending>,
+    /// How the attempt before it had failed.
+    pub(super) before: Option<String>,
+}
+
+/// The attempts of one step.
+pub(super) struct Attempts<'a, E, L, B> {
+    ground: &'a Ground<'a, E, L, B>,
+    index: usize,
+    step: &'a ProvenStep,
+    started: Moment,
+    /// How urgently the step is to end.
+    urgency: watch::Sender<Stop>,
+    /// How often a skill was started.
+    made: u32,
+    consumed: ResourceUsage,
+    before: Option<String>,
+    /// Why no skill may be called any more, once that kept one from being called.
+    barred: Option<Ending>,
+}
+
+impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E, L, B> {
+    /// None made yet. `urgency` says when the step is to end.
+    pub(super) fn new(
+        ground: &'a Ground<'a, E, L, B>,
+        index: usize,
+        urgency: watch::Sender<Stop>,
+    ) -> Self {
+        Self {
+            ground,
+            index,
+            step: &ground.plan.steps[index],
+            started: ground.context.clock().now(),
+            urgency,
+            made: 0,
+            consumed: ResourceUsage::default(),
+            before: None,
+            barred: None,
+        }
+    }
+
+    /// Makes attempts until one succeeds or no other may follow.
+    pub(super) async fn run(mut self, call: Call) -> Answer<'a> {
+        let result = self.tried(&call).await;
+        let mut answer = match self.step.fallback.as_deref() {
+            Some(fallback) if self.is_failure(&result) && self.is_safe() && self.may_start() => {
+                self.remember(&result);
+                self.say(format!("{}; now `{}`", result.error, fallback.skill_id));
+                self.fall_back(fallback, call).await
+            }
+            _ => Answer {
+                result,
+                by: self.step,
+                is_by_fallback: false,
+                shown: call.shown,
+                ending: None,
+                before: None,
+            },
+        };
+        answer.result.attempts = self.made;
+        answer.result.resource_usage = self.consumed;
+        answer.before = self.before;
+        answer.ending = answer.ending.or(self.barred);
+        answer
+    }
+
+    /// The step's own skill, as often as it may be tried.
+    async fn tried(&mut self, call: &Call) -> ExecutionResult {
+        let retries = self.step.retry;
+        let mut retry = 0;
+        let mut result = self.attempt(self.step, call).await;
+        loop {
+            if !self.is_failure(&result) {
+                return result;
+            }
+            if !self.is_safe() {
+                self.say_why_not(&mut result);
+                return result;
+            }
+            if retry == retries.max || result.is_final {
+                return result;
+            }
+            retry += 1;
+            let wait = retries.backoff(retry, fastrand::f64());
+            let left = self.time_left();
+            if wait >= left {
+                let left = format_duration(left);
+                let why_not = format!("; another attempt does not fit into the {left} left");
+                result.error.push_str(&why_not);
+                return result;
+            }
+            self.remember(&result);
+            let (next, all, wait_shown) = (retry + 1, retries.max + 1, format_duration(wait));
+            self.say(format!(
+                "{}; attempt {next} of {all} in {wait_shown}",
+                result.error
+            ));
+            if !(self.has_waited(wait).await && self.may_start()) {
+                return result;
+            }
+            result = self.attempt(self.step, call).await;
+        }
+    }
+
+    /// The other skill, with the same arguments, once and within its own limit too.
+    async fn fall_back(&mut self, fallback: &'a ProvenStep, call: Call) -> Answer<'a> {
+        let answer = |result, shown, ending| Answer {
+            result,
+            by: fallback,
+            is_by_fallback: true,
+            shown,
+            ending,
+            before: None,
+        };
+        let call = match Call::of(fallback, call.arguments) {
+            Ok(call) => call,
+            Err(unresolved) => {
+                let error = RuntimeError::text(unresolved.code, &unresolved.message);
+                let result = record::not_started(unresolved.code, error);
+                return answer(result, call.shown, None);
+            }
+        };
+        let (mut result, ending) = self.within_own_time(fallback, &call).await;
+        // What the step's own skill hides stays hidden when another one gets it.
+        let shown = shown_or_same(&self.step.skill, &call.shown);
+        if shown != call.shown {
+            result.command.clear();
+        }
+        answer(result, shown, ending)
+    }
+
+    async fn within_own_time(
+        &mut self,
+        by: &ProvenStep,
+        call: &Call,
+    ) -> (ExecutionResult, Option<Ending>) {
+        let clock = self.ground.context.clock().clone();
+        let own_time = clock.sleep_until_elapsed(clock.now(), by.timeout.duration);
+        let (urgency, events) = (self.urgency.clone(), self.ground.run.events.clone());
+        let (index, grace) = (self.index, by.grace);
+        let attempt = self.attempt(by, call);
+        tokio::pin!(attempt, own_time);
+        tokio::select! {
+            biased;
+            result = &mut attempt => (result, None),
+            () = &mut own_time => {
+                let reason = EndReason::StepTimeout;
+                events.emit(RunEvent::StepEnding { index, reason, grace });
+                urgency.send_modify(|now| *now = Stop::End.max(*now));
+                (attempt.await, Some(Ending::StepTimeout(by.timeout)))
+            }
+        }
+    }
+
+    /// True if a skill may still be called. Where it may not, nothing is tried any more.
+    fn may_start(&mut self) -> bool {
+        let is_over = self.time_left().is_zero();
+        let step_timeout = is_over.then_some(Ending::StepTimeout(self.step.timeout));
+        let barred = self.ground.start_barred(self.made > 0).or(step_timeout);
+        self.barred = self.barred.take().or(barred);
+        self.barred.is_none()
+    }
+
+    async fn attempt(&mut self, by: &ProvenStep, call: &Call) -> ExecutionResult {
+        if !self.may_start() {
+            return record::not_started(ErrorCode::Canceled, String::new());
+        }
+        let context = self.ground.context;
+        let run_left = context.timeout.saturating_sub(context.elapsed());
+        let time = by.timeout.duration.min(self.time_left());
+        let request = ExecutionRequest {
+            skill_id: by.skill_id.to_string(),
+            input: call.input.clone(),
+            timeout: time,
+            tenant_id: context.identity.tenant_id.clone(),
+            user_id: context.identity.user_id.clone(),
+            request_id: context.identity.request_id.clone(),
+        };
+        let control = StepControl {
+            index: self.index,
+            step_name: by.name.clone(),
+            attempt: self.made + 1,
+            run_id: context.run_id.clone(),
+            assistant_id: context.identity.assistant_id.clone(),
+            session_id: context.identity.session_id.clone(),
+            grace: by.grace,
+            deadline: deadline_in(time.min(run_left)),
+            stop: self.urgency.subscribe(),
+            events: self.ground.run.events.clone(),
+        };
+        let mut result = self.ground.executor.execute(request, control).await;
+        record::check_output(&mut result, by);
+        self.made += result.attempts;
+        let (all, one) = (&mut self.consumed, result.resource_usage);
+        all.cpu_time_ms = all.cpu_time_ms.saturating_add(one.cpu_time_ms);
+        all.memory_mb = all.memory_mb.max(one.memory_mb);
+        all.tokens_used = all.tokens_used.saturating_add(one.tokens_used);
+        result
+    }
+
+    /// Another attempt may mend it: the skill has failed, and nobody has ended it.
+    fn is_failure(&self, result: &ExecutionResult) -> bool {
+        result.status == ExecutionStatus::Failed
+            && *self.urgency.borrow() == Stop::Run
+            && self.barred.is_none()
+    }
+
+    fn is_safe(&self) -> bool {
+        self.step.is_idempotent || self.ground.run.conduct.retry_unsafe || self.made == 0
+    }
+
+    fn say_why_not(&self, result: &mut ExecutionResult) {
+        if self.step.retry.max > 0 || self.step.fallback.is_some() {
+            let skill = &self.step.skill_id;
+            let why_not = format!("; not tried again: `{skill}` is not idempotent");
+            result.error.push_str(&why_not);
+            let hint = "`--retry-unsafe` tries skills again that are not marked as idempotent";
+            result.hint.get_or_insert_with(|| hint.to_owned());
+        }
+    }
+
+    fn remember(&mut self, result: &ExecutionResult) {
+        let skill = &self.step.skill_id;
+        self.before = Some(format!("`{skill}` had failed: {}", result.error));
+    }
+
+    fn say(&self, message: String) {
+        let index = self.index;
+        self.ground
+            .run
+            .events
+            .emit(RunEvent::StepRepeated { index, message });
+    }
+
+    fn time_left(&self) -> Duration {
+        let elapsed = self.ground.context.clock().elapsed(self.started);
+        self.step.timeout.duration.saturating_sub(elapsed)
+    }
+
+    /// False where the step was ended meanwhile.
+    async fn has_waited(&self, wait: Duration) -> bool {
+        let clock = self.ground.context.clock();
+        let mut stop = self.urgency.subscribe();
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop != Stop::Run) => false,
+            () = clock.sleep_until_elapsed(clock.now(), wait) => true,
+        }
+    }
+}
+
+impl Retries {
+    /// The time before a retry, from 1: it doubles from one to the next, and lies anywhere in its upper
+    /// half, so that many who failed together don't come back together. `random` is from 0 to 1.
+    fn backoff(self, retry: u32, random: f64) -> Duration {
+        let doubled = 2_u32.saturating_pow(retry);
+        let most = self
+            .initial_backoff
+            .saturating_mul(doubled)
+            .min(self.max_backoff);
+        let least = (most / 2).max(self.initial_backoff).min(most);
+        least + most.saturating_sub(least).mul_f64(random.clamp(0.0, 1.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_doubles_up_to_a_bound_and_is_spread() {
+        let retries = Retries {
+            max: 9,
+            initial_backoff: Duration::from_secs(1),
+            max_backoff: Duration::from_secs(10),
+        };
+        let seconds = |retry, random| retries.backoff(retry, random).as_secs_f64();
+        for (retry, least, most) in [
+            (1, 1.0, 2.0),
+            (2, 2.0, 4.0),
+            (3, 4.0, 8.0),
+            (4, 5.0, 10.0),
+            (99, 5.0, 10.0),
+        ] {
+            assert!((seconds(retry, 0.0) - least).abs() < 1e-6, "{retry}");
+            assert!((seconds(retry, 1.0) - most).abs() < 1e-6, "{retry}");
+        }
+        let fixed = Retries {
+            max_backoff: Duration::from_secs(1),
+            ..retries
+        };
+        assert_eq!(fixed.backoff(5, 0.7), Duration::from_secs(1));
+    }
+}

@@ -1,0 +1,441 @@
+//! The steps of a plan, as many at once as may run.
+//!
+//! Invariant: every step of the plan gets exactly one record as long as the log can be written, and
+//! the records come out in plan order, in whatever order the steps ended. This file decides who runs
+//! and when the plan is over; what happens to a step meanwhile is `step`'s, and what
+//! waits for what is known to the `schedule`.
+
+use std::cell::{Cell, RefCell, RefMut};
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
+use jiff::Timestamp;
+use tokio::sync::{Mutex, watch};
+
+use super::approval::Asked;
+use super::policy_gate::Denial;
+use super::schedule::{Next, Schedule};
+use super::step::{Ground, Over, Played, Turn, Unlogged};
+use super::stopping::Halt;
+use super::verdict::{Verdict, reason_of, stops_the_plan};
+use super::{
+    Approver, CircuitBreaker, Concurrency, ExecutionContext, ExecutionLogger, LogError, PlanEnd,
+    PlanStart, PolicyGate, ProvenPlan, ProvenStep, Provenance, Reused, RunControl, RunEnd,
+    RunOutcome, SkillExecutor, UnloggedStep, judge,
+};
+use crate::event::{EventSender, RunEvent, RunStarted, StepDetail, StepHeader};
+use crate::model::ExecutionLogRecord;
+
+/// What a run needs beside plan and context.
+#[derive(Debug)]
+pub struct Run<'r, L, B> {
+    /// Where records go.
+    pub logger: &'r L,
+    /// Who says whether a skill may be called.
+    pub breaker: &'r B,
+    /// What exactly is about to run, for the log.
+    pub provenance: Provenance,
+    /// Results of an earlier run, by the steps' indices. Empty where there is none.
+    pub reused: Vec<Option<Reused>>,
+    /// The policies in force; none where everything is permitted.
+    pub gate: Option<&'r dyn PolicyGate>,
+    /// Who approves what can do real harm.
+    pub approver: Arc<dyn Approver>,
+    /// Who is told.
+    pub events: &'r EventSender,
+    /// How steps are run.
+    pub conduct: Conduct,
+}
+
+/// How steps are run.
+#[derive(Debug, Clone, Copy)]
+pub struct Conduct {
+    /// The most steps that run at the same time.
+    pub jobs: NonZeroUsize,
+    /// What happens when a step does not succeed.
+    pub on_failure: OnFailure,
+    /// Try skills again that are not marked as idempotent: `--retry-unsafe`.
+    pub retry_unsafe: bool,
+}
+
+/// What happens when a step does not succeed that the plan does not allow to fail.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// No more steps start, but for those of the same group; what runs comes to its end.
+    #[default]
+    Stop,
+    /// No more steps start, and what runs is canceled: `--fail-fast`.
+    Cancel,
+    /// Only what depends on the step is skipped: `--keep-going`.
+    KeepGoing,
+}
+
+/// Runs `plan` to its end. Never fails: what goes wrong is in the outcome.
+pub(super) async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker>(
+    executor: &E,
+    plan: &ProvenPlan,
+    context: &ExecutionContext,
+    run: Run<'_, L, B>,
+    control: RunControl,
+) -> RunOutcome {
+    let ground = Ground {
+        executor,
+        plan,
+        context,
+        run,
+        control,
+        approvals: RefCell::default(),
+        asking: Mutex::new(()),
+        halt: watch::Sender::default(),
+        schedule: RefCell::new(Schedule::of(&plan.flow)),
+        begun: RefCell::default(),
+        records: RefCell::new(vec![None; plan.steps.len()]),
+        unsettled: Cell::default(),
+    };
+    let mut engine = Engine {
+        ground: &ground,
+        unlogged: Vec::new(),
+        head: String::new(),
+        last_seq: 0,
+        decided: None,
+        denied: BTreeMap::new(),
+        has_exclusive: false,
+        end: None,
+    };
+    if let Err(error) = engine.start().await {
+        engine.end = Some(RunEnd::LogFailed(error));
+    } else {
+        engine.judge().await;
+        engine.steps().await;
+        engine.rest().await;
+    }
+    engine.finish().await
+}
+
+struct Engine<'r, E, L, B> {
+    ground: &'r Ground<'r, E, L, B>,
+    /// The steps that ran although their records could not be kept.
+    unlogged: Vec<UnloggedStep>,
+    /// The hash of the record that was kept last.
+    head: String,
+    last_seq: u64,
+    /// Why no more steps start, once a step says so.
+    decided: Option<String>,
+    /// The steps that were denied before the first one started.
+    denied: BTreeMap<usize, Denial>,
+    /// A step runs that has the run to itself.
+    has_exclusive: bool,
+    /// Set as soon as something other than a step's failure has ended the run.
+    end: Option<RunEnd>,
+}
+
+impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B> {
+    async fn start(&mut self) -> Result<(), LogError> {
+        let Ground {
+            context, plan, run, ..
+        } = self.ground;
+        let identity = &context.identity;
+        let start = PlanStart {
+            request_id: identity.request_id.clone(),
+            assistant_id: identity.assistant_id.clone(),
+            run_id: context.run_id.clone(),
+            plan_id: plan.id.clone(),
+            parent_id: plan.parent_id.clone(),
+            session_id: identity.session_id.clone(),
+            tenant_id: identity.tenant_id.clone(),
+            user_id: identity.user_id.clone(),
+            steps: plan.steps.len(),
+            timestamp: context.started_at,
+            provenance: run.provenance.clone(),
+            chain: String::new(),
+            hash: String::new(),
+        };
+        let logged = run.logger.log_plan_start(start, self.ground.reused());
+        let begun = self.ground.logged(logged).await?;
+        self.head = begun.start.hash;
+        run.events.emit(RunEvent::RunStarted(RunStarted {
+            run_id: context.run_id.clone(),
+            started_at: context.started_at,
+            assistant_id: identity.assistant_id.clone(),
+            steps: plan.steps.iter().map(header).collect(),
+            timeout: plan.timeout.duration,
+        }));
+        for record in begun.reused {
+            self.note_head(&record);
+            let event = self.ground.kept(record, StepDetail::default());
+            run.events.emit(event);
+        }
+        Ok(())
+    }
+
+    /// Asks about the whole plan: policies first, then a person. Where one step is denied, none starts. A
+    /// step whose result is taken over does not start, so nobody is asked about it.
+    async fn judge(&mut self) {
+        let Ground { plan, run, .. } = self.ground;
+        if let Some(gate) = run.gate {
+            let decisions = judge(gate, plan).into_iter().enumerate();
+            self.denied = decisions
+                .filter(|(index, _)| !self.ground.is_over(*index))
+                .filter_map(|(index, decision)| {
+                    let reason = decision.denial(&plan.steps[index])?;
+                    Some((index, Denial::by_policy(reason)))
+                })
+                .collect();
+        }
+        if self.denied.is_empty() {
+            self.approve().await;
+        }
+        if let Some((first, _)) = self.denied.first_key_value() {
+            self.decided = Some(format!("`{}` is not permitted", plan.steps[*first].label));
+            self.schedule().clear();
+        }
+    }
+
+    /// Has the steps approved that want it and hold no references; those that do are asked about when
+    /// these are resolved. What can be said without asking anybody, is said of all.
+    async fn approve(&mut self) {
+        let plan = self.ground.plan;
+        let to_run = |index: &usize| !self.ground.is_over(*index);
+        for index in (0..plan.steps.len()).filter(to_run) {
+            if let Asked::Refused(reason) = self.ground.foresee(index) {
+                self.denied.insert(index, Denial::not_approved(reason));
+            }
+        }
+        for (index, step) in plan.steps.iter().enumerate() {
+            if !self.denied.is_empty() || self.end.is_some() {
+                break;
+            }
+            if step.template.is_some() || self.ground.is_over(index) {
+                continue;
+            }
+            match self.ground.approved(index, &step.shown_arguments).await {
+                Asked::Free => {}
+                Asked::Refused(reason) => {
+                    self.denied.insert(index, Denial::not_approved(reason));
+                }
+                Asked::Stopped(ending) => self.end = ending.run_end(),
+            }
+        }
+    }
+
+    /// Starts what may start, and waits for one of those that run or whose records are being kept, until
+    /// there is none of them.
+    async fn steps(&mut self) {
+        let jobs = self.ground.run.conduct.jobs.get();
+        let (mut running, mut settling) = (FuturesUnordered::new(), FuturesUnordered::new());
+        loop {
+            // A record is on its way to the log before the next step starts, which does not where the log
+            // has failed.
+            while let Some(Some(over)) = settling.next().now_or_never() {
+                self.note(over);
+            }
+            while running.len() < jobs
+                && let Some((index, turn)) = self.next(running.is_empty())
+            {
+                running.push(self.ground.step(index, turn));
+            }
+            tokio::select! {
+                biased;
+                Some(over) = settling.next() => self.note(over),
+                Some(played) = running.next() => match played {
+                    Played::Over(over) => self.take_in(over),
+                    Played::Made(made) => {
+                        self.go_on(&made.record);
+                        settling.push(self.ground.settle(*made));
+                    }
+                },
+                else => return,
+            }
+        }
+    }
+
+    /// The next step that may start. One that must have the run to itself waits until nothing runs, and what
+    /// comes after it waits for its turn: the order of steps does not depend on it.
+    fn next(&mut self, is_idle: bool) -> Option<(usize, Turn)> {
+        self.look_at_signals_and_time();
+        if self.end.is_some() {
+            return None;
+        }
+        let first = self.schedule().first()?;
+        let is_exclusive = self.ground.plan.steps[first].concurrency == Concurrency::Exclusive;
+        if !is_idle && (is_exclusive || self.has_exclusive) {
+            return None;
+        }
+        self.has_exclusive = is_exclusive;
+        let next = self.schedule().next()?;
+        Some(match next {
+            Next::Start(index) => (index, Turn::Run),
+            Next::Skip { step, because_of } => (step, Turn::Skip(self.no_success(because_of))),
+        })
+    }
+
+    /// What has come between the steps ends the run where there are steps left to run.
+    fn look_at_signals_and_time(&mut self) {
+        if self.end.is_some() || !self.schedule().has_rest() {
+            return;
+        }
+        let Ground {
+            control,
+            context,
+            plan,
+            ..
+        } = self.ground;
+        if let Some(signal) = control.state().signal() {
+            self.end = Some(RunEnd::Signal(signal));
+        } else if context.elapsed() >= plan.timeout.duration {
+            self.end = Some(RunEnd::PlanTimeout(plan.timeout));
+        }
+    }
+
+    /// A step is over, and the plan goes on.
+    fn take_in(&mut self, over: Over) {
+        if let Ok(record) = &over.record {
+            self.go_on(record);
+        }
+        self.note(over);
+    }
+
+    /// Lets those have their turn that waited for the step of `record`.
+    fn go_on(&mut self, record: &ExecutionLogRecord) {
+        let (index, status) = (record.step_index, record.status);
+        let step = &self.ground.plan.steps[index];
+        let on_failure = self.ground.run.conduct.on_failure;
+        if stops_the_plan(status, step) && on_failure != OnFailure::KeepGoing {
+            let reason = self.no_success(index);
+            let has_siblings = self.schedule().close();
+            if on_failure == OnFailure::Cancel {
+                self.halt(Halt::EndAll(reason.clone()));
+                self.schedule().clear();
+            } else if !has_siblings {
+                self.halt(Halt::NoStart(reason.clone()));
+            }
+            self.decided.get_or_insert(reason);
+        }
+        let is_tolerated = step.continue_on_error;
+        self.schedule().over(index, status, is_tolerated);
+    }
+
+    /// Takes in that a step has its record, or can't have one.
+    fn note(&mut self, over: Over) {
+        let Over { record, end, .. } = over;
+        self.end = heavier(self.end.take(), end);
+        match record {
+            Ok(record) => self.note_head(&record),
+            Err(Unlogged { step, error }) => {
+                self.unlogged.extend(step);
+                let end = RunEnd::LogFailed(error);
+                self.halt(Halt::EndAll(reason_of(&end)));
+                self.end = heavier(self.end.take(), Some(end));
+            }
+        }
+    }
+
+    fn note_head(&mut self, record: &ExecutionLogRecord) {
+        if record.seq > self.last_seq {
+            self.last_seq = record.seq;
+            self.head.clone_from(&record.hash);
+        }
+    }
+
+    /// Says to the other steps that this one ended the plan.
+    fn halt(&self, halt: Halt) {
+        halt.raise(&self.ground.halt);
+    }
+
+    fn schedule(&self) -> RefMut<'_, Schedule> {
+        self.ground.schedule.borrow_mut()
+    }
+
+    fn no_success(&self, index: usize) -> String {
+        format!("`{}` did not succeed", self.ground.plan.steps[index].label)
+    }
+
+    /// Records the steps that have not had their turn as skipped.
+    async fn rest(&mut self) {
+        let rest = self.schedule().rest();
+        for index in rest {
+            if matches!(self.end, Some(RunEnd::LogFailed(_))) {
+                return;
+            }
+            let reason = match &self.end {
+                Some(end) => reason_of(end),
+                None => self.decided.clone().unwrap_or_default(),
+            };
+            let turn = match self.denied.remove(&index) {
+                Some(denial) => Turn::Deny(denial),
+                None => Turn::Skip(reason),
+            };
+            let over = self.ground.over(index, turn).await;
+            self.take_in(over);
+        }
+    }
+
+    async fn finish(mut self) -> RunOutcome {
+        let Ground {
+            context, plan, run, ..
+        } = self.ground;
+        let elapsed: Duration = context.elapsed();
+        let records = self
+            .ground
+            .records
+            .borrow()
+            .iter()
+            .flatten()
+            .cloned()
+            .collect::<Vec<_>>();
+        let ended = self.end.clone().unwrap_or(RunEnd::Steps);
+        let verdict = Verdict::of(&ended, &records, &plan.steps);
+        let end = PlanEnd {
+            request_id: context.identity.request_id.clone(),
+            assistant_id: context.identity.assistant_id.clone(),
+            run_id: context.run_id.clone(),
+            status: verdict.status,
+            error: verdict.error,
+            duration_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+            timestamp: Timestamp::now(),
+            records: records.len() as u64,
+            prev_hash: String::new(),
+            hash: String::new(),
+        };
+        if !matches!(self.end, Some(RunEnd::LogFailed(_))) {
+            match self.ground.logged(run.logger.log_plan_end(end)).await {
+                Ok(end) => self.head = end.prev_hash,
+                Err(error) => self.end = Some(RunEnd::LogFailed(error)),
+            }
+        }
+        RunOutcome {
+            records,
+            head: self.head,
+            end: self.end.unwrap_or(RunEnd::Steps),
+            unlogged: self.unlogged,
+            elapsed,
+        }
+    }
+}
+
+/// Which of two ends decides: a log that can't be written, then a signal, then time.
+fn heavier(one: Option<RunEnd>, other: Option<RunEnd>) -> Option<RunEnd> {
+    let weight = |end: &Option<RunEnd>| match end {
+        None | Some(RunEnd::Steps) => 0,
+        Some(RunEnd::PlanTimeout(_)) => 1,
+        Some(RunEnd::Signal(_)) => 2,
+        Some(RunEnd::LogFailed(_)) => 3,
+    };
+    if weight(&other) > weight(&one) {
+        other
+    } else {
+        one
+    }
+}
+
+fn header(step: &ProvenStep) -> StepHeader {
+    StepHeader {
+        label: step.label.clone(),
+        skill_id: step.skill_id.clone(),
+        step_type: step.step_type,
+    }
+}

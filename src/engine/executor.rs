@@ -1,0 +1,72 @@
+//! The seed's executor: what runs one skill.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::{
+    CircuitBreaker, ExecutionContext, ExecutionLogger, ProvenPlan, RunControl, RunOutcome, dispatch,
+};
+use crate::event::EventSender;
+use crate::model::{ExecutionRequest, ExecutionResult};
+use crate::process::Stop;
+use crate::skill::Skill;
+
+/// Executes skills.
+///
+/// From the seed's `SkillExecutor`. An executor runs one skill at a time per call and obeys
+/// [`StepControl::stop`]; time and order are the engine's.
+pub trait SkillExecutor {
+    /// Runs a skill. What goes wrong is part of the result.
+    fn execute(
+        &self,
+        request: ExecutionRequest,
+        control: StepControl,
+    ) -> impl Future<Output = ExecutionResult>;
+
+    /// True where the skill has been loaded.
+    fn can_execute(&self, skill_id: &str) -> bool;
+
+    /// Prepares a skill for execution.
+    fn load_skill(&self, skill: Arc<Skill>);
+
+    /// Runs a whole plan. The engine's work, the same for every executor.
+    fn execute_plan<L: ExecutionLogger, B: CircuitBreaker>(
+        &self,
+        plan: &ProvenPlan,
+        context: &ExecutionContext,
+        run: dispatch::Run<'_, L, B>,
+        control: RunControl,
+    ) -> impl Future<Output = RunOutcome>
+    where
+        Self: Sized,
+    {
+        dispatch::execute_plan(self, plan, context, run, control)
+    }
+}
+
+/// What an executor needs to know about the step beyond the seed's request.
+#[derive(Debug)]
+pub struct StepControl {
+    /// The step's index in the plan.
+    pub index: usize,
+    /// The step's name.
+    pub step_name: String,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+    /// obs's own id of the run.
+    pub run_id: String,
+    /// The assistant that wrote the plan.
+    pub assistant_id: String,
+    /// The session.
+    pub session_id: String,
+    /// Time between SIGTERM and SIGKILL.
+    pub grace: std::time::Duration,
+    /// When the step's time will be over.
+    pub deadline: jiff::Timestamp,
+    /// How urgently the step is to end.
+    pub stop: watch::Receiver<Stop>,
+    /// Where live output and progress go.
+    pub events: EventSender,
+}

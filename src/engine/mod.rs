@@ -1,0 +1,55 @@
+//! The run of a proven plan: dispatch, the life of one step, attempts, approvals, the commit of a record.
+//!
+//! Invariant: this module decides order, time and outcome, and nothing else. It reports through
+//! [`RunEvent`](crate::event::RunEvent) only, commits records through [`ExecutionLogger`], and starts
+//! skills through [`SkillExecutor`]; the modules above implement those traits. `dispatch` decides whose
+//! turn it is, `step` holds one step's life, an executor makes one attempt, and [`RunOutcome`] says what
+//! happened.
+
+mod approval;
+mod arguments;
+mod attempts;
+mod circuit_breaker;
+mod commit;
+mod context;
+mod dispatch;
+mod error;
+mod executor;
+mod logger;
+mod mask;
+mod outcome;
+mod policy_gate;
+mod proven;
+mod record;
+mod resolve;
+mod reused;
+mod schedule;
+mod shutdown;
+mod signals;
+mod step;
+mod stopping;
+#[cfg(test)]
+mod tests;
+mod time_limit;
+mod verdict;
+mod write_only;
+
+pub use approval::{Approval, ApprovalRequest, Approver};
+pub use arguments::Call;
+pub use circuit_breaker::{Admission, CircuitBreaker, CircuitState, NoBreaker, Permit, Refusal};
+pub use context::{ExecutionContext, Identity, StepResult};
+pub use dispatch::{Conduct, OnFailure, Run};
+pub use error::RuntimeError;
+pub use executor::{SkillExecutor, StepControl};
+pub use logger::{Begun, ExecutionLogger, LogError, PlanEnd, PlanStart, Provenance, StepStart};
+pub(crate) use mask::{mask_arguments, mask_json, mask_string, mask_value, mask_words};
+pub use outcome::{RunEnd, RunOutcome, UnloggedStep};
+pub use policy_gate::{Decision, PolicyGate, PolicyQuestion, Ruling, judge};
+pub use proven::{Concurrency, ProvenPlan, ProvenStep, Retries};
+pub use resolve::Unresolved;
+pub use reused::Reused;
+pub use shutdown::{Controller, RunControl, SignalState};
+pub use signals::Signals;
+pub use time_limit::{Limit, LimitSource};
+pub use verdict::{Cause, Verdict};
+pub(crate) use write_only::{shown_arguments, shown_or_same};

@@ -1,0 +1,115 @@
+//! A plan of which everything is known that can be known before it runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::Limit;
+use crate::model::{RiskLevel, StepType};
+use crate::plan::{Flow, Template};
+use crate::process::Secrets;
+use crate::skill::Exposure;
+use crate::skill::{Program, Schema, Skill};
+
+/// A plan that may run.
+#[derive(Debug)]
+pub struct ProvenPlan {
+    /// The assistant that wrote it.
+    pub assistant_id: String,
+    /// The plan's own id.
+    pub id: Option<String>,
+    /// The id of the plan that it came from.
+    pub parent_id: Option<String>,
+    /// Bound on the whole run.
+    pub timeout: Limit,
+    /// The steps, in plan order.
+    pub steps: Vec<ProvenStep>,
+    /// Which step waits for which.
+    pub flow: Flow,
+    /// What the plan's inputs are in this run.
+    pub inputs: Map<String, Value>,
+    /// Which of its skills may write the files of which.
+    pub exposure: Exposure,
+}
+
+impl ProvenStep {
+    /// True where neither the skill nor its fallback does harm when it runs a second time.
+    pub fn is_safe_to_repeat(&self) -> bool {
+        self.is_idempotent && self.fallback.as_deref().is_none_or(Self::is_safe_to_repeat)
+    }
+}
+
+/// Whether other steps may run at the same time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Concurrency {
+    /// They may.
+    #[default]
+    Shared,
+    /// None may: the step's skill or its fallback may write files of skills.
+    Exclusive,
+}
+
+/// How often a skill is tried again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Retries {
+    /// How often, after the first attempt.
+    pub max: u32,
+    /// The least time before another attempt.
+    pub initial_backoff: Duration,
+    /// The most time before another attempt.
+    pub max_backoff: Duration,
+}
+
+/// A step whose skill, program and arguments are known to be good.
+#[derive(Debug)]
+pub struct ProvenStep {
+    /// The step's name in the plan.
+    pub name: String,
+    /// The step's `step_id`, else its name.
+    pub label: String,
+    /// Skill or tool.
+    pub step_type: StepType,
+    /// The skill that it calls.
+    pub skill_id: Arc<str>,
+    /// The skill's version.
+    pub skill_version: Option<String>,
+    /// The skill itself: what its arguments and its output must be.
+    pub skill: Arc<Skill>,
+    /// How much harm it can do: what its skill says of itself, or more where the step says so.
+    pub risk_level: RiskLevel,
+    /// The arguments, where they are known; as the plan has them where they hold references.
+    pub arguments: Arc<Map<String, Value>>,
+    /// The arguments as records and screens may show them: `writeOnly` values and secrets as `"***"`.
+    pub shown_arguments: Arc<Map<String, Value>>,
+    /// The secrets of the run, which no shown argument holds.
+    pub(crate) secrets: Secrets,
+    /// The arguments with their references, where they hold some.
+    pub template: Option<Template>,
+    /// Bound on the step.
+    pub timeout: Limit,
+    /// Time between SIGTERM and SIGKILL.
+    pub grace: Duration,
+    /// The skill is safe to run again.
+    pub is_idempotent: bool,
+    /// How often it is tried again, and after what time.
+    pub retry: Retries,
+    /// The call that is made with the same arguments when the last attempt has failed.
+    pub fallback: Option<Box<ProvenStep>>,
+    /// The plan goes on when the step fails.
+    pub continue_on_error: bool,
+    /// What the plan itself demands of the output.
+    pub output_schema: Option<Schema>,
+    /// Whether other steps may run meanwhile.
+    pub concurrency: Concurrency,
+    /// The program that will be started; `None` for a built-in.
+    pub program: Option<Arc<Program>>,
+    /// The argument vector, for `--dry-run`; empty for a built-in.
+    pub command: Vec<String>,
+    /// The manifest asks for the directory of files between steps.
+    pub wants_run_dir: bool,
+    /// The manifest's permissions.
+    pub permissions: Arc<[String]>,
+    /// What the step is confined to, in lines for people.
+    pub confinement: Arc<[String]>,
+}

@@ -1,0 +1,296 @@
+//! From a step's result to its record.
+//!
+//! Invariant: the one place where a record is made. Who ended a step decides its status: a skill that
+//! exits 0 because of a SIGTERM that obs sent has not succeeded.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::attempts::Answer;
+use super::{CircuitState, ExecutionContext, Limit, ProvenStep, Refusal, Reused, RuntimeError};
+use crate::model::{
+    ErrorCode, Excerpt, ExecutionLogRecord, ExecutionResult, ExecutionStatus, ResourceUsage,
+    SCHEMA_VERSION, SandboxMode, SandboxReport, StepStatus, signal_name,
+};
+
+/// Why the engine ended a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Ending {
+    StepTimeout(Limit),
+    PlanTimeout(Limit),
+    Signal(i32),
+    /// Another step, or a log that can't be written, ended the plan.
+    Halt(String),
+}
+
+/// A step that ran.
+pub(super) struct Finished<'p> {
+    pub(super) started_at: Timestamp,
+    pub(super) duration: Duration,
+    pub(super) answer: Answer<'p>,
+    pub(super) ending: Option<Ending>,
+    pub(super) approved_by: Option<String>,
+}
+
+impl<'p> Finished<'p> {
+    /// A step that ended before anything was started.
+    pub(super) fn at_once(answer: Answer<'p>) -> Self {
+        Self {
+            started_at: Timestamp::now(),
+            duration: Duration::ZERO,
+            answer,
+            ending: None,
+            approved_by: None,
+        }
+    }
+}
+
+/// The record of a step that ran.
+pub(super) fn finished(
+    context: &ExecutionContext,
+    index: usize,
+    finished: Finished<'_>,
+) -> ExecutionLogRecord {
+    let Finished {
+        started_at,
+        duration,
+        answer,
+        ending,
+        approved_by,
+    } = finished;
+    let Answer {
+        result,
+        by,
+        is_by_fallback,
+        shown,
+        before,
+        ..
+    } = answer;
+    // What had failed before is news where something else is the error now.
+    let is_news = ending.is_some() || is_by_fallback;
+    let (status, error_code, error) = verdict(&result, ending);
+    let error = match (error, before.filter(|_| is_news)) {
+        (Some(error), Some(before)) => Some(format!("{error}; before that, {before}")),
+        (error, _) => error,
+    };
+    let failed = status != StepStatus::Success;
+    ExecutionLogRecord {
+        status,
+        output: result.output.filter(|_| !failed),
+        error,
+        duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
+        timestamp: Timestamp::now(),
+        started_at,
+        attempts: result.attempts,
+        approved_by,
+        error_code,
+        exit_code: result.exit_code,
+        signal: result.signal,
+        stdout: result.stdout.filter(|text| failed && !text.is_empty()),
+        stderr: result.stderr.filter(|text| !text.is_empty()),
+        resource_usage: result.resource_usage,
+        sandbox: result.sandbox,
+        arguments: shown,
+        ..blank(context, index, by)
+    }
+}
+
+/// The record of a step that did not run.
+pub(super) fn skipped(
+    context: &ExecutionContext,
+    index: usize,
+    step: &ProvenStep,
+    reason: &str,
+) -> ExecutionLogRecord {
+    ExecutionLogRecord {
+        error: Some(format!("skipped: {reason}")),
+        error_code: Some(ErrorCode::Skipped),
+        ..blank(context, index, step)
+    }
+}
+
+/// The record of a step that may not be made.
+pub(super) fn denied(
+    context: &ExecutionContext,
+    index: usize,
+    step: &ProvenStep,
+    reason: &str,
+    arguments: Arc<Map<String, Value>>,
+) -> ExecutionLogRecord {
+    let code = ErrorCode::PolicyRejected;
+    ExecutionLogRecord {
+        arguments,
+        status: StepStatus::Rejected,
+        error: Some(RuntimeError::text(code, reason)),
+        error_code: Some(code),
+        ..blank(context, index, step)
+    }
+}
+
+/// The record of a step whose result an earlier run has.
+pub(super) fn reused(
+    context: &ExecutionContext,
+    index: usize,
+    step: &ProvenStep,
+    reused: &Reused,
+    arguments: Arc<Map<String, Value>>,
+) -> ExecutionLogRecord {
+    ExecutionLogRecord {
+        arguments,
+        status: StepStatus::Success,
+        output: reused.output.clone(),
+        reused_from: Some(reused.run_id.clone()),
+        ..blank(context, index, step)
+    }
+}
+
+/// The record of a step that its circuit breaker did not let through.
+pub(super) fn refused(
+    context: &ExecutionContext,
+    index: usize,
+    step: &ProvenStep,
+    refusal: &Refusal,
+    arguments: Arc<Map<String, Value>>,
+) -> ExecutionLogRecord {
+    let Refusal {
+        state,
+        failures,
+        until,
+    } = *refusal;
+    let seconds = until.duration_since(Timestamp::now()).as_secs().max(0);
+    let until = until.strftime("%H:%M:%SZ");
+    let skill = &step.skill_id;
+    let failed = match failures {
+        1 => format!("`{skill}` failed"),
+        _ => format!("`{skill}` failed {failures} times in a row"),
+    };
+    let next = match state {
+        CircuitState::HalfOpen => {
+            format!("a probe is under way, the next one may start at {until} at the latest")
+        }
+        _ => format!("a probe is let through at {until}, in {seconds}s"),
+    };
+    let code = ErrorCode::CircuitOpen;
+    ExecutionLogRecord {
+        arguments,
+        status: StepStatus::Rejected,
+        error: Some(RuntimeError::text(code, &format!("{failed}; {next}"))),
+        error_code: Some(code),
+        ..blank(context, index, step)
+    }
+}
+
+/// The result of a step whose skill was not even asked to start.
+pub(super) fn not_started(code: ErrorCode, error: String) -> ExecutionResult {
+    ExecutionResult {
+        error,
+        status: match code {
+            ErrorCode::InvalidArguments => ExecutionStatus::Rejected,
+            _ => ExecutionStatus::Failed,
+        },
+        attempts: 0,
+        sandbox: SandboxReport {
+            mode: SandboxMode::None,
+            ..SandboxReport::default()
+        },
+        ..ExecutionResult::failure(code)
+    }
+}
+
+/// Applies the plan's own `output_schema` to a success.
+pub(super) fn check_output(result: &mut ExecutionResult, step: &ProvenStep) {
+    let (ExecutionStatus::Success, Some(schema)) = (result.status, &step.output_schema) else {
+        return;
+    };
+    let text = result.output.as_deref().map_or("null", |raw| raw.get());
+    let outcome = match serde_json::from_str::<Value>(text) {
+        Ok(output) => crate::skill::check_output(schema, &output),
+        Err(error) => Err(error.to_string()),
+    };
+    if let Err(message) = outcome {
+        // A failure shows what was printed; only a success keeps it as its output.
+        result.stdout = Some(Excerpt::from_bytes(text.as_bytes()));
+        result.status = ExecutionStatus::Failed;
+        result.error_code = Some(ErrorCode::InvalidOutput);
+        result.error = format!("by the step's own `output_schema`, {message}");
+    }
+}
+
+fn verdict(
+    result: &ExecutionResult,
+    ending: Option<Ending>,
+) -> (StepStatus, Option<ErrorCode>, Option<String>) {
+    let (status, code, detail) = match ending {
+        None if result.status == ExecutionStatus::Success => {
+            return (StepStatus::Success, None, None);
+        }
+        None => {
+            let code = result.error_code.unwrap_or(ErrorCode::SkillFailed);
+            return (result.status.into(), Some(code), Some(result.error.clone()));
+        }
+        Some(Ending::StepTimeout(limit)) => (
+            StepStatus::Timeout,
+            ErrorCode::ExecutionTimeout,
+            format!("the step took longer than its limit of {limit}"),
+        ),
+        Some(Ending::PlanTimeout(limit)) => (
+            StepStatus::Timeout,
+            ErrorCode::PlanTimeout,
+            format!("the run took longer than its limit of {limit}"),
+        ),
+        Some(Ending::Signal(signal)) => (
+            StepStatus::Canceled,
+            ErrorCode::Canceled,
+            format!("canceled by {}", signal_name(signal)),
+        ),
+        Some(Ending::Halt(reason)) => (
+            StepStatus::Canceled,
+            ErrorCode::Canceled,
+            format!("canceled: {reason}"),
+        ),
+    };
+    (status, Some(code), Some(RuntimeError::text(code, &detail)))
+}
+
+/// What every record of a step holds; as of a step that was skipped just now.
+fn blank(context: &ExecutionContext, index: usize, step: &ProvenStep) -> ExecutionLogRecord {
+    let now = Timestamp::now();
+    ExecutionLogRecord {
+        request_id: context.identity.request_id.clone(),
+        assistant_id: context.identity.assistant_id.clone(),
+        step_name: step.name.clone(),
+        step_type: step.step_type.as_str().to_owned(),
+        status: StepStatus::Skipped,
+        output: None,
+        error: None,
+        duration_ms: 0,
+        timestamp: now,
+        run_id: context.run_id.clone(),
+        step_id: step.label.clone(),
+        step_index: index,
+        skill_id: step.skill_id.clone(),
+        skill_version: step.skill_version.clone(),
+        started_at: now,
+        attempts: 0,
+        approved_by: None,
+        reused_from: None,
+        arguments: step.shown_arguments.clone(),
+        error_code: None,
+        exit_code: None,
+        signal: None,
+        stdout: None,
+        stderr: None,
+        resource_usage: ResourceUsage::default(),
+        sandbox: SandboxReport {
+            mode: SandboxMode::None,
+            ..SandboxReport::default()
+        },
+        schema_version: SCHEMA_VERSION,
+        seq: 0,
+        prev_hash: String::new(),
+        hash: String::new(),
+    }
+}

@@ -1,0 +1,279 @@
+//! From references to values, right before a step starts.
+//!
+//! Invariant: what a step gave is put in as it is: it keeps its type where it is the whole argument,
+//! its digits where it is a number, and is never looked at for references again. An output is walked
+//! as text; only the part that is wanted is built up. What is walked and what is brought in are
+//! bounded, because nothing can end this while it works.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde::Deserializer as _;
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use crate::document::Document;
+use crate::document::kind_of;
+use crate::model::{ErrorCode, ExecutionLogRecord};
+use crate::plan::{Piece, Reference, Template, written};
+use crate::skill::Skill;
+
+/// The most bytes that references may bring into the arguments of one step: 64 MiB.
+const MAX_BYTES: usize = 64 << 20;
+
+/// The most bytes that are walked for the arguments of one step: 256 MiB.
+const MAX_WALKED_BYTES: usize = 256 << 20;
+
+/// How many violations an error tells.
+const MAX_TOLD: usize = 3;
+
+/// How many fields a message names.
+const MAX_FIELDS: usize = 20;
+
+/// Why there are no arguments.
+#[derive(Debug)]
+pub struct Unresolved {
+    /// The kind of failure.
+    pub(super) code: ErrorCode,
+    /// In words.
+    pub(super) message: String,
+}
+
+impl Unresolved {
+    fn missing(message: String) -> Self {
+        Self {
+            // The output of another step is not what the plan promises.
+            code: ErrorCode::InvalidOutput,
+            message,
+        }
+    }
+
+    fn too_much(what: &str) -> Self {
+        Self {
+            code: ErrorCode::ResourceExhausted,
+            message: format!("the references {what}"),
+        }
+    }
+}
+
+/// Puts what the steps gave into `template`. `record_of` gives the record of a step that is over.
+pub(super) fn resolve(
+    template: &Template,
+    record_of: impl Fn(usize) -> Option<Arc<ExecutionLogRecord>>,
+) -> Result<Map<String, Value>, Unresolved> {
+    let mut resolver = Resolver {
+        record_of,
+        bytes: 0,
+        walked_bytes: 0,
+        found: HashMap::new(),
+    };
+    match resolver.value(template)? {
+        Value::Object(map) => Ok(map),
+        _ => Ok(Map::new()),
+    }
+}
+
+/// Holds resolved arguments against what `skill` takes.
+pub(super) fn check(skill: &Skill, arguments: &Map<String, Value>) -> Result<(), Unresolved> {
+    let problems = skill.check_arguments(arguments, "");
+    if problems.is_empty() {
+        return Ok(());
+    }
+    let told = problems.iter().take(MAX_TOLD).map(|problem| {
+        let pointer = Document::pointer_of(&problem.place);
+        match pointer {
+            "" => problem.message.clone(),
+            pointer => format!("{} (at {pointer})", problem.message),
+        }
+    });
+    let told: Vec<String> = told.collect();
+    let more = match problems.len().saturating_sub(MAX_TOLD) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    Err(Unresolved {
+        code: ErrorCode::InvalidArguments,
+        message: format!("with what the steps gave, {}{more}", told.join("; ")),
+    })
+}
+
+struct Resolver<'t, R> {
+    record_of: R,
+    bytes: usize,
+    walked_bytes: usize,
+    /// Where the parts that were found lie in the outputs of their steps.
+    found: HashMap<(usize, &'t [String]), Range<usize>>,
+}
+
+impl<'t, R: Fn(usize) -> Option<Arc<ExecutionLogRecord>>> Resolver<'t, R> {
+    fn value(&mut self, template: &'t Template) -> Result<Value, Unresolved> {
+        Ok(match template {
+            Template::Fixed(value) => value.clone(),
+            Template::Whole(reference) => self.part(reference, |text| read(reference, text))?,
+            Template::Text(pieces) => {
+                let mut text = String::new();
+                for piece in pieces {
+                    match piece {
+                        Piece::Text(piece) => text.push_str(piece),
+                        Piece::Reference(reference) => self.part(reference, |part| {
+                            if part.starts_with('"') {
+                                text.push_str(&read::<String>(reference, part)?);
+                            } else {
+                                text.push_str(part);
+                            }
+                            Ok(())
+                        })?,
+                    }
+                }
+                Value::String(text)
+            }
+            Template::List(list) => {
+                let values = list.iter().map(|template| self.value(template));
+                Value::Array(values.collect::<Result<_, _>>()?)
+            }
+            Template::Map(map) => {
+                let mut values = Map::new();
+                for (key, template) in map {
+                    values.insert(key.clone(), self.value(template)?);
+                }
+                Value::Object(values)
+            }
+        })
+    }
+
+    /// Takes the part of a step's output that is referred to, as JSON text.
+    fn part<T>(
+        &mut self,
+        reference: &'t Reference,
+        take: impl FnOnce(&str) -> Result<T, Unresolved>,
+    ) -> Result<T, Unresolved> {
+        // The inputs were put in before the run.
+        let step = reference.origin.step();
+        let record = step.and_then(|step| Some((step, (self.record_of)(step)?)));
+        let (step, record) = record.ok_or_else(|| {
+            Unresolved::missing(format!("`{}`: its step gave nothing", reference.written))
+        })?;
+        let output = record.output.as_deref().map_or("null", RawValue::get);
+        let part = self.find(step, reference, output)?;
+        self.bytes = self.bytes.saturating_add(part.len());
+        if self.bytes > MAX_BYTES {
+            let what = format!("bring more than {MAX_BYTES} bytes into the arguments");
+            return Err(Unresolved::too_much(&what));
+        }
+        take(part)
+    }
+
+    fn find<'o>(
+        &mut self,
+        step: usize,
+        reference: &'t Reference,
+        output: &'o str,
+    ) -> Result<&'o str, Unresolved> {
+        let path = reference.path.as_slice();
+        if let Some(range) = self.found.get(&(step, path)) {
+            return Ok(&output[range.clone()]);
+        }
+        let mut part = output;
+        for (depth, token) in path.iter().enumerate() {
+            self.walked_bytes = self.walked_bytes.saturating_add(part.len());
+            if self.walked_bytes > MAX_WALKED_BYTES {
+                return Err(Unresolved::too_much("look through too much of the outputs"));
+            }
+            part = child(part, token).map_err(|found| no_field(reference, depth, &found))?;
+        }
+        let start = part.as_ptr().addr() - output.as_ptr().addr();
+        self.found.insert((step, path), start..start + part.len());
+        Ok(part)
+    }
+}
+
+fn read<'t, T: serde::Deserialize<'t>>(
+    reference: &Reference,
+    text: &'t str,
+) -> Result<T, Unresolved> {
+    // It was JSON when it was taken; this is for what a deeper nesting than usual may do.
+    serde_json::from_str(text)
+        .map_err(|error| Unresolved::missing(format!("`{}`: {error}", reference.written)))
+}
+
+/// The entry of a mapping or a list; else what is there instead.
+fn child<'o>(text: &'o str, token: &str) -> Result<&'o str, String> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    let found = match text.as_bytes().first() {
+        Some(b'{') => json.deserialize_map(Entry(token)),
+        Some(b'[') => json.deserialize_seq(Entry(token)),
+        _ => {
+            let value: Value = serde_json::from_str(text).unwrap_or_default();
+            return Err(format!("it is {}", kind_of(&value)));
+        }
+    };
+    // It was JSON when it was taken.
+    found.unwrap_or_else(|error| Err(error.to_string()))
+}
+
+/// Looks for one entry and keeps nothing of the others.
+struct Entry<'k>(&'k str);
+
+impl<'de> Visitor<'de> for Entry<'_> {
+    type Value = Result<&'de str, String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a mapping or a list")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let (mut found, mut names, mut count) = (None, Vec::new(), 0_usize);
+        while let Some(name) = map.next_key::<String>()? {
+            count += 1;
+            if name == self.0 {
+                found = Some(map.next_value::<&RawValue>()?.get());
+                continue;
+            }
+            map.next_value::<IgnoredAny>()?;
+            if names.len() < MAX_FIELDS {
+                names.push(format!("`{name}`"));
+            }
+        }
+        let more = count.saturating_sub(names.len());
+        let names = names.join(", ");
+        Ok(found.ok_or_else(|| match (count, more) {
+            (0, _) => "it is an empty mapping".to_owned(),
+            (_, 0) => format!("it has {names}"),
+            (_, more) => format!("it has {names} and {more} more"),
+        }))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let wanted = self.0.parse::<usize>().ok();
+        let (mut found, mut count) = (None, 0_usize);
+        loop {
+            if wanted == Some(count) {
+                let Some(item) = list.next_element::<&RawValue>()? else {
+                    break;
+                };
+                found = Some(item.get());
+            } else if list.next_element::<IgnoredAny>()?.is_none() {
+                break;
+            }
+            count += 1;
+        }
+        Ok(found.ok_or_else(|| match count {
+            0 => "it is an empty list".to_owned(),
+            count => format!("it is a list of {count}, from 0 to {}", count - 1),
+        }))
+    }
+}
+
+fn no_field(reference: &Reference, depth: usize, found: &str) -> Unresolved {
+    let holder = written(&reference.name, &reference.path[..depth]);
+    let missing = &reference.path[depth];
+    let whole = &reference.written;
+    Unresolved::missing(if holder == *whole {
+        format!("`{whole}` is not there: {found}")
+    } else {
+        format!("`{whole}`: `{holder}` has no `{missing}`; {found}")
+    })
+}

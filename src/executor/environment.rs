@@ -1,0 +1,170 @@
+//! The environment that a skill gets: cleared, then what it needs and its manifest asks for.
+//!
+//! Invariant: a name reaches a skill only through this list or the manifest's `env:`. A plan can't
+//! add to it.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use crate::engine::StepControl;
+use crate::model::ExecutionRequest;
+use crate::process::Secrets;
+use crate::skill::{EnvNames, Native, Permission, Skill};
+
+/// Names that every skill gets as obs has them, beside `LC_*`.
+const PASSED: [&str; 4] = ["PATH", "LANG", "TZ", "CI"];
+
+/// Names that a skill with the permission `net` gets as well: how to get out, and whom to trust.
+const OF_THE_NETWORK: [&str; 9] = [
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS",
+];
+
+/// obs's own environment, read once per run.
+#[derive(Debug, Clone)]
+pub struct BaseEnvironment {
+    all: Vec<(OsString, OsString)>,
+    /// The secrets that come from elsewhere: `--secret`.
+    secrets: Vec<(String, OsString)>,
+}
+
+/// The directories that a skill is told of.
+pub(crate) struct Directories<'d> {
+    /// Private to the step; its HOME and TMPDIR.
+    pub(crate) scratch: &'d Path,
+    /// Where it works.
+    pub(crate) workspace: &'d Path,
+    /// For files between steps, where the manifest asks for it.
+    pub(crate) run_dir: Option<&'d Path>,
+    /// The step may write files of skills, maybe its own.
+    pub(crate) writes_skills: bool,
+}
+
+impl BaseEnvironment {
+    /// The environment of this process.
+    pub fn of_this_process() -> Self {
+        Self {
+            all: std::env::vars_os().collect(),
+            secrets: Vec::new(),
+        }
+    }
+
+    /// The same with these values for the secrets of their names.
+    #[must_use]
+    pub fn with_secrets(self, secrets: Vec<(String, OsString)>) -> Self {
+        Self { secrets, ..self }
+    }
+
+    /// The value of `name`.
+    pub fn get(&self, name: &str) -> Option<&OsStr> {
+        self.all
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_os_str())
+    }
+
+    /// Where programs are looked for: `PATH`, else what `execvp` uses without one.
+    pub fn path(&self) -> &OsStr {
+        self.get("PATH")
+            .unwrap_or(OsStr::new("/usr/local/bin:/usr/bin:/bin"))
+    }
+
+    /// The values that `skills` ask for as secrets: none of them may be seen in what any skill gives.
+    pub(crate) fn secrets<'s>(&self, skills: impl IntoIterator<Item = &'s Skill>) -> Secrets {
+        let names = skills
+            .into_iter()
+            .flat_map(|skill| EnvNames::of(&skill.manifest.permissions).secret);
+        Secrets::new(names.filter_map(|name| Some(self.secret(name)?.as_bytes().to_vec())))
+    }
+
+    /// What a skill with the permission `secret:NAME` gets.
+    pub(crate) fn secret(&self, name: &str) -> Option<&OsStr> {
+        let given = self.secrets.iter().find(|(given, _)| given == name);
+        given.map_or_else(|| self.get(name), |(_, value)| Some(value.as_os_str()))
+    }
+
+    /// The whole environment of one step.
+    pub(crate) fn for_step(
+        &self,
+        skill: &Skill,
+        native: &Native,
+        request: &ExecutionRequest,
+        control: &StepControl,
+        directories: &Directories<'_>,
+    ) -> Vec<(OsString, OsString)> {
+        let mut variables = Variables(Vec::new());
+        for (name, value) in &self.all {
+            let name_text = name.to_string_lossy();
+            if PASSED.contains(&&*name_text) || name_text.starts_with("LC_") {
+                variables.set(name, value);
+            }
+        }
+        variables.set("HOME", directories.scratch);
+        variables.set("TMPDIR", directories.scratch);
+        if directories.writes_skills {
+            // Python would put `__pycache__` beside a skill's modules, and the skill would not be what was proven.
+            variables.set("PYTHONDONTWRITEBYTECODE", "1");
+        }
+        if skill.manifest.permissions.contains(&Permission::Net) {
+            for name in OF_THE_NETWORK {
+                if let Some(value) = self.get(name) {
+                    variables.set(name, value);
+                }
+            }
+        }
+        let names = EnvNames::of(&skill.manifest.permissions);
+        for name in names.required.iter().chain(&names.optional) {
+            let value = if names.secret.contains(name) {
+                self.secret(name)
+            } else {
+                self.get(name)
+            };
+            if let Some(value) = value {
+                variables.set(name, value);
+            }
+        }
+        for (name, value) in [
+            ("OBS_RUN_ID", &control.run_id),
+            ("OBS_REQUEST_ID", &request.request_id),
+            ("OBS_ASSISTANT_ID", &control.assistant_id),
+            ("OBS_SESSION_ID", &control.session_id),
+            ("OBS_TENANT_ID", &request.tenant_id),
+            ("OBS_USER_ID", &request.user_id),
+            ("OBS_STEP_NAME", &control.step_name),
+            ("OBS_SKILL_ID", &request.skill_id),
+            ("OBS_ATTEMPT", &control.attempt.to_string()),
+            ("OBS_DEADLINE", &control.deadline.to_string()),
+        ] {
+            // An execve argument can't hold NUL; a plan can.
+            variables.set(name, value.replace('\0', "\u{fffd}"));
+        }
+        variables.set("OBS_EVENTS_FD", "3");
+        variables.set("OBS_SKILL_DIR", &native.dir);
+        variables.set("OBS_WORKSPACE", directories.workspace);
+        if let Some(run_dir) = directories.run_dir {
+            variables.set("OBS_RUN_DIR", run_dir);
+        }
+        variables.0
+    }
+}
+
+struct Variables(Vec<(OsString, OsString)>);
+
+impl Variables {
+    /// The last one to set a name wins.
+    fn set(&mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) {
+        let (name, value) = (name.as_ref(), value.as_ref().to_owned());
+        match self.0.iter_mut().find(|(key, _)| key == name) {
+            Some(entry) => entry.1 = value,
+            None => self.0.push((name.to_owned(), value)),
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The implementations of [`SkillExecutor`](crate::engine::SkillExecutor).
+//!
+//! Invariant: what a skill gets comes from its manifest and obs's own environment; the plan gives the
+//! arguments and nothing else.
+
+mod confinement_cache;
+mod environment;
+mod event_line;
+mod interpret;
+mod native;
+mod remove_tree;
+mod scratch;
+
+pub use environment::BaseEnvironment;
+pub use event_line::{EventLine, read_event_line};
+pub(crate) use native::wants_run_dir;
+pub use native::{NativeExecutor, shown_command};
+pub(crate) use remove_tree::remove_tree;
+pub use scratch::{FilesPlace, RunDirs};

@@ -1,0 +1,579 @@
+//! The executor that runs skills as processes, and built-in tools in this one.
+//!
+//! Invariant: what a skill gets comes from its manifest and obs's own environment; the plan gives
+//! the arguments and nothing else. Every result says what was started, so that a failure explains
+//! itself. The program is the one that was proven; a skill whose files a step may have written starts only
+//! if they are still what was proven (see [`Exposure`]).
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use super::confinement_cache::RecentConfinements;
+use super::environment::{BaseEnvironment, Directories};
+use super::event_line::{EventLine, read_event_line};
+use super::interpret::{Told, interpret, max_output_bytes};
+use super::scratch::{RunDirs, Scratch};
+use crate::engine::shown_arguments;
+use crate::engine::{RuntimeError, SkillExecutor, StepControl};
+use crate::engine::{mask_string, mask_value, mask_words};
+use crate::event::{EventSender, RunEvent};
+use crate::model::{ErrorCode, ExecutionRequest, ExecutionResult, ExecutionStatus, SandboxReport};
+use crate::process::{
+    Confinement, Launcher, Limits, PathError, ProcessError, ProcessEvent, ProcessExit, ProcessSpec,
+    Secrets,
+};
+use crate::skill::ExposedSkill;
+use crate::skill::Exposure;
+use crate::skill::{
+    Body, Builtin, Native, PathBase, Permission, Places, Program, ProgramError, Skill, Snapshot,
+};
+use crate::skill::{SandboxPolicy, SkillPaths, StepGround, layer_names};
+
+/// Runs skills natively.
+#[derive(Debug)]
+pub struct NativeExecutor<'r> {
+    launcher: &'r Launcher,
+    environment: BaseEnvironment,
+    workspace: PathBuf,
+    dirs: &'r RunDirs,
+    policy: SandboxPolicy,
+    stream: bool,
+    skills: RefCell<HashMap<String, Loaded>>,
+    exposure: Exposure,
+    /// The skills whose files steps may write, by their ids.
+    guards: HashMap<String, Guard>,
+    confinements: RecentConfinements,
+    /// What no skill may show: the secrets of all that are loaded. One may read what another one has written.
+    secrets: RefCell<Secrets>,
+}
+
+/// What to do about a path that became a symlink during the run.
+const BECAME_LINK: &str = "links that appear during a run are not followed: \
+    make the link before the run, or let the step that makes it copy instead";
+
+/// A skill that is ready to be executed.
+#[derive(Debug, Clone)]
+struct Loaded {
+    skill: Arc<Skill>,
+    /// Its program, found before the first step. None for a built-in.
+    program: Option<Result<Arc<Program>, ProgramError>>,
+    /// What its permissions led to before the first step.
+    paths: SkillPaths,
+}
+
+impl Loaded {
+    fn program(&self) -> Result<&Program, NotRun> {
+        match &self.program {
+            Some(Ok(program)) => Ok(program),
+            Some(Err(error)) => {
+                let not_loaded = NotRun::not_loaded(&error.message);
+                Err(not_loaded.hint(error.help.clone()))
+            }
+            None => Err(NotRun::not_loaded("it has no program")),
+        }
+    }
+}
+
+/// The files of a skill that steps may write.
+#[derive(Debug)]
+struct Guard {
+    skill: Arc<ExposedSkill>,
+    /// Taken before the first step.
+    snapshot: Arc<Snapshot>,
+    /// A step that may write them has started since they were compared.
+    is_doubtful: Cell<bool>,
+}
+
+/// A failure before anything ran.
+struct NotRun {
+    code: ErrorCode,
+    detail: String,
+    hint: Option<String>,
+    /// Another attempt is no use.
+    is_final: bool,
+}
+
+impl NotRun {
+    fn new(code: ErrorCode, detail: impl std::fmt::Display) -> Self {
+        Self {
+            code,
+            detail: detail.to_string(),
+            hint: None,
+            is_final: false,
+        }
+    }
+
+    fn hint(mut self, hint: String) -> Self {
+        self.hint = Some(hint);
+        self
+    }
+
+    fn status(&self) -> ExecutionStatus {
+        match self.code {
+            ErrorCode::InvalidArguments => ExecutionStatus::Rejected,
+            _ => ExecutionStatus::Failed,
+        }
+    }
+
+    fn not_loaded(detail: impl std::fmt::Display) -> Self {
+        Self::new(ErrorCode::SkillNotLoaded, detail)
+    }
+}
+
+impl<'r> NativeExecutor<'r> {
+    /// An executor whose skills work in `workspace`. `stream` sends on what they write. The files of the skills
+    /// of `exposure` are from now on what was proven.
+    pub fn new(
+        launcher: &'r Launcher,
+        environment: BaseEnvironment,
+        workspace: PathBuf,
+        dirs: &'r RunDirs,
+        policy: SandboxPolicy,
+        stream: bool,
+        exposure: &Exposure,
+    ) -> Self {
+        let guards = exposure.exposed().map(|(id, skill)| {
+            let guard = Guard {
+                skill: Arc::clone(skill),
+                snapshot: Arc::new(skill.snapshot()),
+                is_doubtful: Cell::new(false),
+            };
+            (id.to_owned(), guard)
+        });
+        Self {
+            guards: guards.collect(),
+            exposure: exposure.clone(),
+            launcher,
+            environment,
+            workspace,
+            dirs,
+            policy,
+            stream,
+            skills: RefCell::default(),
+            confinements: RecentConfinements::default(),
+            secrets: RefCell::default(),
+        }
+    }
+
+    /// Has what the first call of a loaded skill needs made ready by a helper process, while obs does other
+    /// work. What can't be made ready is made when the call comes.
+    pub fn prepare_ahead(&self, skill_id: &str) {
+        let Some(loaded) = self.loaded(skill_id) else {
+            return;
+        };
+        let skill = &*loaded.skill;
+        // Where the directory between steps is, is not known yet.
+        let Some(native) = skill.native().filter(|_| !wants_run_dir(skill)) else {
+            return;
+        };
+        let Ok(scratch) = self.dirs.scratch() else {
+            return;
+        };
+        let ground = StepGround {
+            workspace: &self.workspace,
+            scratch: scratch.path(),
+            run_dir: None,
+        };
+        if let Some(confinement) = self.confinement(&loaded, native, &ground) {
+            self.launcher.prepare_ahead(&confinement);
+        }
+        self.dirs.take_back(scratch);
+    }
+
+    /// The very same object for all steps of a skill that share a directory, as long as it is fresh.
+    fn confinement(
+        &self,
+        loaded: &Loaded,
+        native: &Native,
+        ground: &StepGround<'_>,
+    ) -> Option<Arc<Confinement>> {
+        let skill = &*loaded.skill;
+        let make = || {
+            self.policy
+                .confinement(skill, native, &loaded.paths, ground)
+        };
+        self.confinements
+            .get(skill.id.as_str(), ground.scratch, make)
+    }
+
+    fn loaded(&self, id: &str) -> Option<Loaded> {
+        self.skills.borrow().get(id).cloned()
+    }
+
+    /// Makes sure that the files of the skill are those that were proven, if a step may have written them since
+    /// somebody last made sure. No step that may write them runs meanwhile.
+    async fn recheck_files(&self, skill_id: &str) -> Result<(), NotRun> {
+        let guard = self.guards.get(skill_id);
+        let Some(guard) = guard.filter(|guard| guard.is_doubtful.get()) else {
+            return Ok(());
+        };
+        let snapshot = Arc::clone(&guard.snapshot);
+        let compared = tokio::task::spawn_blocking(move || snapshot.difference()).await;
+        match compared.map_err(NotRun::not_loaded)? {
+            None => guard.is_doubtful.set(false),
+            Some(change) => {
+                let help = guard.skill.help(&change);
+                return Err(NotRun {
+                    is_final: true,
+                    ..NotRun::not_loaded(change).hint(help)
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// A call of the skill is about to start: what it may write is to be compared again.
+    fn doubt_files(&self, skill_id: &str) {
+        for victim in self.exposure.victims_of(skill_id) {
+            if let Some(guard) = self.guards.get(victim) {
+                guard.is_doubtful.set(true);
+            }
+        }
+    }
+
+    async fn run(
+        &self,
+        request: &ExecutionRequest,
+        control: StepControl,
+    ) -> Result<ExecutionResult, NotRun> {
+        let loaded = self
+            .loaded(&request.skill_id)
+            .ok_or_else(|| NotRun::not_loaded(format_args!("`{}`", request.skill_id)))?;
+        let arguments: Map<String, Value> = serde_json::from_slice(&request.input)
+            .map_err(|error| NotRun::new(ErrorCode::InvalidArguments, error))?;
+        match &loaded.skill.body {
+            Body::Builtin(builtin) => {
+                let secrets = self.secrets.borrow().clone();
+                Ok(in_process(*builtin, arguments, &secrets).await)
+            }
+            Body::Native(native) => {
+                self.recheck_files(&request.skill_id).await?;
+                self.doubt_files(&request.skill_id);
+                self.process(&loaded, native, &arguments, request, control)
+                    .await
+            }
+        }
+    }
+
+    async fn process(
+        &self,
+        loaded: &Loaded,
+        native: &Native,
+        arguments: &Map<String, Value>,
+        request: &ExecutionRequest,
+        control: StepControl,
+    ) -> Result<ExecutionResult, NotRun> {
+        let skill = &*loaded.skill;
+        let scratch = self.dirs.scratch().map_err(no_directory)?;
+        let prepared = self.prepare(loaded, native, arguments, request, &control, &scratch);
+        let spec = match prepared {
+            Ok(spec) => spec,
+            Err(not_run) => {
+                self.dirs.take_back(scratch);
+                return Err(not_run);
+            }
+        };
+        let command = shown_command(skill, arguments, &self.workspace);
+        let secrets = self.secrets.borrow().clone();
+        let mut listener = Listener::new(&control, self.stream, secrets.clone());
+        let outcome = self
+            .launcher
+            .run(spec, control.stop.clone(), |event| listener.hear(&event))
+            .await;
+        self.dirs.take_back(scratch);
+        let mut told = Told {
+            command,
+            tokens_used: listener.tokens_used,
+            sandbox: SandboxReport {
+                mode: self.policy.mode,
+                ..SandboxReport::default()
+            },
+        };
+        let mut result = match outcome {
+            Ok(exit) => {
+                (told.sandbox.enforced, told.sandbox.missing) = layer_names(exit.applied);
+                let exit = listener.counted(exit);
+                interpret(skill, &native.execution, exit, told, &secrets)
+            }
+            Err(error) => not_started(&error, told),
+        };
+        result.working_directory = Some(self.workspace.clone());
+        Ok(result)
+    }
+
+    /// Everything that the process room needs to know of a step.
+    fn prepare(
+        &self,
+        loaded: &Loaded,
+        native: &Native,
+        arguments: &Map<String, Value>,
+        request: &ExecutionRequest,
+        control: &StepControl,
+        scratch: &Scratch,
+    ) -> Result<ProcessSpec, NotRun> {
+        let (skill, execution) = (&*loaded.skill, &native.execution);
+        let places = Places {
+            skill_dir: &native.dir,
+            workspace: &self.workspace,
+        };
+        let argv = execution
+            .command
+            .expand(arguments, &places)
+            .map_err(|error| NotRun::new(ErrorCode::InvalidArguments, error))?;
+        let program = loaded.program()?;
+        let run_dir = wants_run_dir(skill)
+            .then(|| self.dirs.files())
+            .transpose()
+            .map_err(no_directory)?;
+        let (scratch, workspace) = (scratch.path(), self.workspace.as_path());
+        let ground = StepGround {
+            workspace,
+            scratch,
+            run_dir,
+        };
+        SandboxPolicy::make_writable_directories(&loaded.paths, run_dir).map_err(|error| {
+            match error {
+                PathError::BecameLink(_) => NotRun::not_loaded(error).hint(BECAME_LINK.to_owned()),
+                PathError::Io(error) => no_directory(error),
+            }
+        })?;
+        let directories = Directories {
+            scratch,
+            workspace,
+            run_dir,
+            writes_skills: self.exposure.is_exclusive(&request.skill_id),
+        };
+        let limits = self.policy.limits(skill);
+        Ok(ProcessSpec {
+            program: program.path.clone(),
+            target: program.target.clone(),
+            argv,
+            env: self
+                .environment
+                .for_step(skill, native, request, control, &directories),
+            cwd: self.workspace.clone(),
+            stdin: execution.stdin.stdin_bytes(arguments),
+            max_output_bytes: max_output_bytes(skill),
+            grace: control.grace,
+            confinement: self.confinement(loaded, native, &ground),
+            written: written_directories(skill, &limits, &ground),
+            limits,
+            secrets: self.secrets.borrow().clone(),
+        })
+    }
+}
+
+/// The directories of a step whose growth is limited.
+fn written_directories(skill: &Skill, limits: &Limits, ground: &StepGround<'_>) -> Vec<PathBuf> {
+    if limits.disk.is_none() {
+        return Vec::new();
+    }
+    let mut permissions = skill.manifest.permissions.iter();
+    let writes_run_dir = permissions.any(|permission| {
+        matches!(permission, Permission::FsWrite(path) if path.base == PathBase::RunDir)
+    });
+    let run_dir = ground.run_dir.filter(|_| writes_run_dir);
+    [Some(ground.scratch), run_dir]
+        .into_iter()
+        .flatten()
+        .map(Path::to_owned)
+        .collect()
+}
+
+fn no_directory(error: impl std::fmt::Display) -> NotRun {
+    NotRun::not_loaded(format_args!("can't make a directory: {error}"))
+}
+
+impl SkillExecutor for NativeExecutor<'_> {
+    async fn execute(&self, request: ExecutionRequest, control: StepControl) -> ExecutionResult {
+        let begun = Instant::now();
+        let outcome = self.run(&request, control).await;
+        let mut result = outcome.unwrap_or_else(|not_run| ExecutionResult {
+            error: RuntimeError::text(not_run.code, &not_run.detail),
+            status: not_run.status(),
+            attempts: 0,
+            hint: not_run.hint,
+            is_final: not_run.is_final,
+            ..ExecutionResult::failure(not_run.code)
+        });
+        mask_words(&self.secrets.borrow(), &mut result);
+        result.duration = begun.elapsed();
+        result
+    }
+
+    fn can_execute(&self, skill_id: &str) -> bool {
+        self.skills.borrow().contains_key(skill_id)
+    }
+
+    fn load_skill(&self, skill: Arc<Skill>) {
+        let native = skill.native();
+        let program = native.map(|native| {
+            let found = native.resolve_program(&self.workspace, self.environment.path());
+            found.map(Arc::new)
+        });
+        let paths = native.map(|native| self.policy.skill_paths(&skill, native, &self.workspace));
+        let id = skill.id.to_string();
+        let loaded = Loaded {
+            paths: paths.unwrap_or_default(),
+            program,
+            skill,
+        };
+        let mut skills = self.skills.borrow_mut();
+        skills.insert(id, loaded);
+        let loaded = skills.values().map(|loaded| &*loaded.skill);
+        *self.secrets.borrow_mut() = self.environment.secrets(loaded);
+    }
+}
+
+/// The command as a person may see it: without the values that the schema hides. Empty for a built-in tool, and
+/// if there is no command without them.
+pub fn shown_command(
+    skill: &Skill,
+    arguments: &Map<String, Value>,
+    workspace: &Path,
+) -> Vec<String> {
+    let Some(native) = skill.native() else {
+        return Vec::new();
+    };
+    let places = Places {
+        skill_dir: &native.dir,
+        workspace,
+    };
+    let shown = shown_arguments(skill, arguments);
+    let words = native.execution.command.expand(&shown, &places);
+    let words = words.unwrap_or_default();
+    words
+        .iter()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect()
+}
+
+/// True where the manifest asks for the directory between steps.
+pub(crate) fn wants_run_dir(skill: &Skill) -> bool {
+    let paths = skill
+        .manifest
+        .permissions
+        .iter()
+        .filter_map(Permission::path);
+    paths.into_iter().any(|path| path.base == PathBase::RunDir)
+}
+
+/// Hears what a running skill says, and passes it on.
+struct Listener {
+    index: usize,
+    events: EventSender,
+    stream: bool,
+    secrets: Secrets,
+    tokens_used: u64,
+    dropped_event_lines: u64,
+}
+
+impl Listener {
+    fn new(control: &StepControl, stream: bool, secrets: Secrets) -> Self {
+        Self {
+            secrets,
+            index: control.index,
+            events: control.events.clone(),
+            stream,
+            tokens_used: 0,
+            dropped_event_lines: 0,
+        }
+    }
+
+    fn hear(&mut self, event: &ProcessEvent<'_>) {
+        match event {
+            ProcessEvent::Stderr(bytes) if self.stream => {
+                let bytes = bytes.to_vec();
+                self.events.emit(RunEvent::StepOutput {
+                    index: self.index,
+                    bytes,
+                });
+            }
+            ProcessEvent::EventLine(line) => match read_event_line(line) {
+                Some(EventLine {
+                    progress,
+                    mut message,
+                    tokens_used,
+                }) => {
+                    if let Some(message) = &mut message {
+                        mask_string(&self.secrets, message);
+                    }
+                    // A number can't be masked, so one that is a secret does not count.
+                    if !mask_string(&self.secrets, &mut tokens_used.to_string()) {
+                        self.tokens_used = self.tokens_used.saturating_add(tokens_used);
+                    }
+                    if progress.is_some() || message.is_some() {
+                        let (index, fraction) = (self.index, progress);
+                        self.events.emit(RunEvent::StepProgress {
+                            index,
+                            fraction,
+                            message,
+                        });
+                    }
+                }
+                None => self.dropped_event_lines += 1,
+            },
+            _ => {}
+        }
+    }
+
+    /// The exit with the lines counted that were no JSON.
+    fn counted(&self, exit: ProcessExit) -> ProcessExit {
+        let dropped_event_lines = exit.dropped_event_lines + self.dropped_event_lines;
+        ProcessExit {
+            dropped_event_lines,
+            ..exit
+        }
+    }
+}
+
+/// Built-in tools are short, but a query over a large value need not be: off the runtime's thread.
+async fn in_process(
+    builtin: Builtin,
+    arguments: Map<String, Value>,
+    secrets: &Secrets,
+) -> ExecutionResult {
+    let outcome = tokio::task::spawn_blocking(move || builtin.run(&arguments)).await;
+    let output = match outcome {
+        Ok(Ok(mut value)) => {
+            mask_value(secrets, &mut value);
+            serde_json::value::to_raw_value(&value).map_err(|e| e.to_string())
+        }
+        Ok(Err(message)) => Err(message),
+        Err(panic) => Err(panic.to_string()),
+    };
+    match output {
+        Ok(output) => ExecutionResult {
+            output: Some(Arc::from(output)).filter(|raw: &Arc<RawValue>| raw.get() != "null"),
+            status: ExecutionStatus::Success,
+            error_code: None,
+            ..ExecutionResult::failure(ErrorCode::SkillFailed)
+        },
+        Err(error) => ExecutionResult {
+            error,
+            ..ExecutionResult::failure(ErrorCode::SkillFailed)
+        },
+    }
+}
+
+fn not_started(error: &ProcessError, told: Told) -> ExecutionResult {
+    let code = match error {
+        ProcessError::SupervisorDied | ProcessError::Unkillable { .. } => ErrorCode::SkillFailed,
+        _ => ErrorCode::SkillNotLoaded,
+    };
+    let hint = matches!(error, ProcessError::BecameLink { .. }).then(|| BECAME_LINK.to_owned());
+    ExecutionResult {
+        error: RuntimeError::text(code, &error.to_string()),
+        attempts: u32::from(!matches!(error, ProcessError::Stopped)),
+        command: told.command,
+        sandbox: told.sandbox,
+        hint,
+        ..ExecutionResult::failure(code)
+    }
+}

@@ -1,0 +1,336 @@
+//! References in arguments, bound to the steps that they mean.
+//!
+//! Invariant: the longest name that a reference begins with is meant, and only a step that is over by
+//! then. Whatever is wrong is said with what was probably meant.
+
+use serde_json::{Map, Value, json};
+
+use super::names::{self, Meaning, Names};
+use crate::document::nearest;
+use crate::document::{Place, Problem, Problems};
+use crate::document::{escape_token, in_backticks};
+use crate::model::{ExecutionPlan, Order};
+use crate::plan::reference::{
+    Origin, Part, Piece, Reference, ScanError, Template, WRAPPERS, plainer, scan, written,
+};
+
+/// How many inputs a message names.
+const MAX_INPUTS: usize = 12;
+
+/// Binds the references of one plan.
+pub(super) struct Binder<'p> {
+    pub(super) plan: &'p ExecutionPlan,
+    pub(super) names: &'p Names<'p>,
+    /// The stage that each step is in; empty in a graph.
+    pub(super) stage_of: Vec<usize>,
+}
+
+/// Where a text stands.
+struct Spot<'s> {
+    step: usize,
+    pointer: &'s str,
+    text: &'s str,
+}
+
+impl Binder<'_> {
+    /// The arguments of a step with their references; `None` where they hold none and nothing that
+    /// reads like one.
+    pub(super) fn arguments(&self, step: usize, problems: &mut Problems) -> Option<Template> {
+        let arguments = &self.plan.steps[step].arguments;
+        if self.plan.steps[step].has_plain_arguments || !arguments.values().any(holds_braces) {
+            return None;
+        }
+        let pointer = format!("/steps/{step}/arguments");
+        Some(self.map(step, arguments, &pointer, problems))
+    }
+
+    fn map(
+        &self,
+        step: usize,
+        map: &Map<String, Value>,
+        pointer: &str,
+        problems: &mut Problems,
+    ) -> Template {
+        let entry = |(key, value): (&String, &Value)| {
+            let pointer = format!("{pointer}/{}", escape_token(key));
+            (key.clone(), self.value(step, value, &pointer, problems))
+        };
+        Template::map(map.iter().map(entry).collect())
+    }
+
+    fn value(
+        &self,
+        step: usize,
+        value: &Value,
+        pointer: &str,
+        problems: &mut Problems,
+    ) -> Template {
+        match value {
+            _ if !holds_braces(value) => Template::Fixed(value.clone()),
+            Value::String(text) => {
+                let spot = Spot {
+                    step,
+                    pointer,
+                    text,
+                };
+                self.text(&spot, problems)
+            }
+            Value::Array(list) => {
+                let item = |(index, value): (usize, &Value)| {
+                    self.value(step, value, &format!("{pointer}/{index}"), problems)
+                };
+                Template::list(list.iter().enumerate().map(item).collect())
+            }
+            Value::Object(map) => self.map(step, map, pointer, problems),
+            _ => Template::Fixed(value.clone()),
+        }
+    }
+
+    fn text(&self, spot: &Spot<'_>, problems: &mut Problems) -> Template {
+        let parts = match scan(spot.text) {
+            Ok(parts) => parts,
+            Err(error) => {
+                problems.push_error_with(|| spot.broken(error));
+                return Template::Fixed(Value::from(spot.text));
+            }
+        };
+        let mut pieces = Vec::new();
+        for part in parts {
+            match part {
+                Part::Text(text) => pieces.push(Piece::Text(text.into_owned())),
+                Part::Reference { written, inner } => {
+                    match self.reference(spot.step, written, inner) {
+                        Ok(reference) => pieces.push(Piece::Reference(reference)),
+                        Err(wrong) => {
+                            problems.push_error_with(|| self.describe(spot, written, inner, wrong));
+                        }
+                    }
+                }
+            }
+        }
+        match pieces.as_slice() {
+            // Each reference was refused.
+            [] => Template::Fixed(Value::from(spot.text)),
+            [Piece::Reference(reference)] if reference.written == spot.text => {
+                Template::Whole(reference.clone())
+            }
+            _ => Template::text(pieces),
+        }
+    }
+
+    fn reference(&self, step: usize, written: &str, inner: &str) -> Result<Reference, Wrong> {
+        match inner.split('.').next() {
+            Some("inputs") => return self.input(written, inner),
+            Some("item") => return Err(Wrong::Reserved),
+            _ => {}
+        }
+        let (name, meaning) = self.names.longest_in(inner).ok_or(Wrong::Unknown)?;
+        let target = match meaning {
+            Meaning::One(target) => target,
+            Meaning::Many(first, second) => return Err(Wrong::Ambiguous(first, second)),
+        };
+        let path: Vec<String> = path_after(inner, name);
+        if path.iter().any(|token| is_odd(token)) {
+            return Err(Wrong::Odd);
+        }
+        self.is_over_by_then(step, target)?;
+        Ok(Reference {
+            origin: Origin::Step(target),
+            name: name.to_owned(),
+            path,
+            written: written.to_owned(),
+        })
+    }
+
+    /// What one of the plan's inputs gives; which value that is, is not known yet.
+    fn input(&self, written: &str, inner: &str) -> Result<Reference, Wrong> {
+        let path = path_after(inner, "inputs");
+        let name = path.first().ok_or(Wrong::NoInput)?;
+        if !self.plan.inputs.contains_key(name) {
+            return Err(Wrong::NoInput);
+        }
+        if path.iter().any(|token| is_odd(token)) {
+            return Err(Wrong::Odd);
+        }
+        Ok(Reference {
+            origin: Origin::Inputs,
+            name: "inputs".to_owned(),
+            path,
+            written: written.to_owned(),
+        })
+    }
+
+    fn is_over_by_then(&self, step: usize, target: usize) -> Result<(), Wrong> {
+        if target == step {
+            return Err(Wrong::Own);
+        }
+        if self.plan.order == Order::Graph {
+            return Ok(()); // It waits for the other; circles are told by themselves.
+        }
+        match self.stage_of[target].cmp(&self.stage_of[step]) {
+            std::cmp::Ordering::Less => Ok(()),
+            std::cmp::Ordering::Equal => Err(Wrong::Sibling),
+            std::cmp::Ordering::Greater => Err(Wrong::Later(target)),
+        }
+    }
+
+    fn describe(&self, spot: &Spot<'_>, written: &str, inner: &str, wrong: Wrong) -> Problem {
+        let place = Place::value(spot.pointer);
+        match wrong {
+            Wrong::Reserved => Problem::error(
+                "reserved_word",
+                place,
+                format!("`{written}` begins with a reserved word"),
+            )
+            .help("give the step a step_id and write that"),
+            Wrong::Ambiguous(first, second) => {
+                let name = self.names.longest_in(inner).map_or(inner, |(name, _)| name);
+                names::ambiguous(name, first, second, place)
+            }
+            Wrong::Own => {
+                let message = format!("`{written}` is what this step itself gives");
+                Problem::error("own_output", place, message).help("write the name of another step")
+            }
+            Wrong::Sibling => {
+                let message = format!("`{written}` is what a step of the same group gives");
+                Problem::error("sibling_step", place, message)
+                    .help("the steps of a group run together: take this one out of it")
+            }
+            Wrong::Later(target) => {
+                let message = format!("`{written}` is what a later step gives");
+                Problem::error("later_step", place, message).help(format!(
+                    "move step {target} before this one, or write `order: graph` in the plan"
+                ))
+            }
+            Wrong::NoInput => self.no_input(spot, written, inner),
+            Wrong::Odd | Wrong::Unknown => {
+                let message = if wrong == Wrong::Odd {
+                    format!("`{written}` is no name with fields behind it")
+                } else {
+                    format!("`{written}` begins with no step's name")
+                };
+                let code = if wrong == Wrong::Odd {
+                    "reference"
+                } else {
+                    "unknown_step"
+                };
+                self.with_likely(Problem::error(code, place, message), spot, written, inner)
+            }
+        }
+    }
+
+    fn no_input(&self, spot: &Spot<'_>, from: &str, inner: &str) -> Problem {
+        let message = format!("`{from}` is no input of this plan");
+        let problem = Problem::error("unknown_input", Place::value(spot.pointer), message);
+        let mut path = path_after(&plainer(inner), "inputs");
+        let name = path.first().map_or("", String::as_str).to_owned();
+        let known: Vec<&str> = self.plan.inputs.keys().map(String::as_str).collect();
+        match (nearest(&name, known.iter().copied()), name.as_str()) {
+            (_, "") => problem.help("write `{{inputs.name}}` with the name of an input"),
+            (Some(near), _) => {
+                near.clone_into(&mut path[0]);
+                let likely = written("inputs", &path);
+                problem
+                    .help(format!("did you mean `{likely}`?"))
+                    .expected(likely.as_str())
+                    .fix(spot.replace(from, &likely))
+            }
+            (None, name) if known.is_empty() => problem.help(format!(
+                "add `inputs: {{{name}: {{type: string}}}}` to the plan, with the type that it has"
+            )),
+            (None, _) => {
+                let some = in_backticks(&known[..known.len().min(MAX_INPUTS)]);
+                problem.help(format!("the inputs are {some}"))
+            }
+        }
+    }
+
+    /// Adds what was probably meant.
+    fn with_likely(&self, problem: Problem, spot: &Spot<'_>, from: &str, inner: &str) -> Problem {
+        let plain = plainer(inner);
+        if let Some((name, Meaning::One(target))) = self.names.longest_in(&plain)
+            && self.is_over_by_then(spot.step, target).is_ok()
+        {
+            let mut path = path_after(&plain, name);
+            if plain != inner
+                && path
+                    .first()
+                    .is_some_and(|at| WRAPPERS.contains(&at.as_str()))
+            {
+                path.remove(0);
+            }
+            if !path.iter().any(String::is_empty) {
+                let likely = written(name, &path);
+                return problem
+                    .help(format!("did you mean `{likely}`?"))
+                    .expected(likely.as_str())
+                    .fix(spot.replace(from, &likely));
+            }
+        }
+        let ends = plain.match_indices('.').map(|(at, _)| at);
+        let near = std::iter::once(plain.len())
+            .chain(ends)
+            .take(8)
+            .find_map(|end| Some((end, self.names.nearest(&plain[..end])?)));
+        match near {
+            Some((end, near)) => {
+                let likely = format!("{{{{{near}{}}}}}", &plain[end..]);
+                let problem = problem.help(format!("did you mean `{likely}`?"));
+                problem.expected(likely.as_str())
+            }
+            None => problem.help(
+                "write `{{name.field}}` with the name or the step_id of a step that is over by then, \
+                 or `{{{{` for two braces",
+            ),
+        }
+    }
+}
+
+/// What is wrong with a reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wrong {
+    Reserved,
+    NoInput,
+    Unknown,
+    Odd,
+    Ambiguous(usize, usize),
+    Own,
+    Sibling,
+    Later(usize),
+}
+
+impl Spot<'_> {
+    fn broken(&self, error: ScanError<'_>) -> Problem {
+        let place = Place::value(self.pointer);
+        let help = "write `{{name.field}}`, or `{{{{` for two braces; `references: false` on the step \
+                    makes all of its arguments plain text";
+        let message = match error {
+            ScanError::Unclosed(_) => "a `{{` has no `}}`".to_owned(),
+            ScanError::Empty(written) => format!("nothing stands in `{written}`"),
+        };
+        Problem::error("reference", place, message).help(help)
+    }
+
+    fn replace(&self, from: &str, to: &str) -> Value {
+        let text = self.text.replace(from, to);
+        json!([{"op": "replace", "path": self.pointer, "value": text}])
+    }
+}
+
+fn is_odd(token: &str) -> bool {
+    token.is_empty() || token.contains(['[', ']', '|', '\n'])
+}
+
+fn path_after(inner: &str, name: &str) -> Vec<String> {
+    let rest = inner.strip_prefix(name).unwrap_or_default();
+    rest.split('.').skip(1).map(str::to_owned).collect()
+}
+
+fn holds_braces(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains("{{"),
+        Value::Array(list) => list.iter().any(holds_braces),
+        Value::Object(map) => map.values().any(holds_braces),
+        _ => false,
+    }
+}

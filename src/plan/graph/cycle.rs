@@ -1,0 +1,103 @@
+//! Steps that wait for themselves.
+//!
+//! Invariant: each circle is told once, and looking for them takes time in proportion to steps and
+//! waits (Kahn's algorithm; where it gets stuck, walking back along what is waited for ends in a
+//! circle).
+
+use super::Wait;
+use crate::document::{Problem, Problems};
+use crate::model::ExecutionPlan;
+
+/// How many steps of a circle are named.
+const MAX_NAMED: usize = 12;
+
+/// Adds a problem for each circle.
+pub(super) fn refuse(plan: &ExecutionPlan, waits: &[Wait], problems: &mut Problems) {
+    let steps = plan.steps.len();
+    let mut waits_of: Vec<Vec<usize>> = vec![Vec::new(); steps];
+    let mut waiters_of: Vec<Vec<usize>> = vec![Vec::new(); steps];
+    for (at, wait) in waits.iter().enumerate() {
+        waits_of[wait.waiter].push(at);
+        waiters_of[wait.target].push(wait.waiter);
+    }
+    let mut open: Vec<usize> = waits_of.iter().map(Vec::len).collect();
+    let mut is_over = vec![false; steps];
+    let mut ready: Vec<usize> = (0..steps).filter(|step| open[*step] == 0).collect();
+    let mut seen_at = vec![usize::MAX; steps];
+    let mut next = 0;
+    loop {
+        while let Some(step) = ready.pop() {
+            if std::mem::replace(&mut is_over[step], true) {
+                continue;
+            }
+            for &waiter in &waiters_of[step] {
+                open[waiter] = open[waiter].saturating_sub(1);
+                if open[waiter] == 0 {
+                    ready.push(waiter);
+                }
+            }
+        }
+        while next < steps && is_over[next] {
+            next += 1;
+        }
+        if next == steps {
+            return;
+        }
+        let circle = walk(next, waits, &waits_of, &is_over, &mut seen_at);
+        problems.push_error_with(|| describe(plan, waits, &circle));
+        // What only hangs on this circle is no circle of its own.
+        ready.extend(circle.iter().map(|at| waits[*at].waiter));
+    }
+}
+
+/// The circle that walking from `start` along what is waited for ends in, as indices of waits.
+fn walk(
+    start: usize,
+    waits: &[Wait],
+    waits_of: &[Vec<usize>],
+    is_over: &[bool],
+    seen_at: &mut [usize],
+) -> Vec<usize> {
+    let mut path: Vec<usize> = Vec::new();
+    let mut step = start;
+    while seen_at[step] == usize::MAX {
+        seen_at[step] = path.len();
+        // A step that is not over waits for one that is not over.
+        let blocking = waits_of[step]
+            .iter()
+            .find(|at| !is_over[waits[**at].target]);
+        let Some(&at) = blocking else { break };
+        path.push(at);
+        step = waits[at].target;
+    }
+    let circle = path.split_off(seen_at[step].min(path.len()));
+    // Only what was walked is walked back, so that many circles cost no more than their steps.
+    for at in path.iter().chain(&circle) {
+        seen_at[waits[*at].waiter] = usize::MAX;
+    }
+    circle
+}
+
+fn describe(plan: &ExecutionPlan, waits: &[Wait], circle: &[usize]) -> Problem {
+    // Told from the first of its steps, wherever the walk began.
+    let first = (0..circle.len()).min_by_key(|at| waits[circle[*at]].waiter);
+    let first = first.unwrap_or_default();
+    let turned = circle[first..].iter().chain(&circle[..first]);
+    let waiters: Vec<usize> = turned.map(|at| waits[*at].waiter).collect();
+    let place = waits[circle[first]].place.clone();
+    let name = |step: &usize| format!("`{}`", plan.steps[*step].id_or_name());
+    if let [step] = waiters.as_slice() {
+        let message = format!("{} waits for itself", name(step));
+        return Problem::error("cycle", place, message).help("let it wait for another step");
+    }
+    let mut path: Vec<String> = waiters.iter().take(MAX_NAMED).map(name).collect();
+    if waiters.len() > MAX_NAMED {
+        path.push(format!("{} more", waiters.len() - MAX_NAMED));
+    }
+    path.extend(waiters.first().map(name));
+    let message = format!(
+        "steps wait for each other in a circle: {}",
+        path.join(" → ")
+    );
+    Problem::error("cycle", place, message).help("let one of them not wait for the next")
+}

@@ -1,0 +1,77 @@
+//! References to what may not be there.
+//!
+//! Invariant: only doubted, never refused: a plan may mean it. A step whose reference has no value is
+//! skipped, and so is what takes its output in turn.
+
+use std::collections::HashSet;
+
+use super::StepFlow;
+use crate::document::{Place, Problem, Problems};
+use crate::model::ExecutionPlan;
+
+/// Doubts references to steps that the plan allows to fail, and to those that are skipped then.
+pub(super) fn doubt(plan: &ExecutionPlan, steps: &[StepFlow], problems: &mut Problems) {
+    if !plan.steps.iter().any(|step| step.continue_on_error) {
+        return;
+    }
+    let because_of = causes(plan, steps);
+    for (index, step) in steps.iter().enumerate() {
+        let Some(arguments) = &step.arguments else {
+            continue;
+        };
+        let mut told = HashSet::new();
+        let pointer = format!("/steps/{index}/arguments");
+        arguments.references(&pointer, &mut |reference, pointer, _| {
+            let step = reference.origin.step();
+            let Some(cause) = step.and_then(|step| because_of[step]) else {
+                return;
+            };
+            if !told.insert(step) {
+                return;
+            }
+            let failing = plan.steps[cause].id_or_name();
+            let message = format!(
+                "`{}` has no value when `{failing}` fails, which the plan allows",
+                reference.written
+            );
+            problems.push(
+                Problem::warning("may_be_missing", Place::value(pointer), message)
+                    .help("this step is skipped then; leave `continue_on_error` out where that is not meant"),
+            );
+        });
+    }
+}
+
+/// For each step that may end without an output although the plan goes on, the step that may fail.
+fn causes(plan: &ExecutionPlan, steps: &[StepFlow]) -> Vec<Option<usize>> {
+    let mut takers: Vec<Vec<usize>> = vec![Vec::new(); steps.len()];
+    let mut followers: Vec<Vec<usize>> = vec![Vec::new(); steps.len()];
+    for (index, step) in steps.iter().enumerate() {
+        step.takes
+            .iter()
+            .for_each(|target| takers[*target].push(index));
+        step.after
+            .iter()
+            .for_each(|target| followers[*target].push(index));
+    }
+    let mut because_of: Vec<Option<usize>> = vec![None; steps.len()];
+    // The step, and whether it may be skipped, which stops also those that only come after it.
+    let mut open: Vec<(usize, bool)> = Vec::new();
+    for (index, step) in plan.steps.iter().enumerate() {
+        if step.continue_on_error {
+            because_of[index] = Some(index);
+            open.push((index, false));
+        }
+    }
+    let mut is_skippable = vec![false; steps.len()];
+    while let Some((step, may_be_skipped)) = open.pop() {
+        let after = may_be_skipped.then_some(&followers[step]);
+        for &next in takers[step].iter().chain(after.into_iter().flatten()) {
+            if !std::mem::replace(&mut is_skippable[next], true) {
+                because_of[next] = because_of[next].or(because_of[step]);
+                open.push((next, true));
+            }
+        }
+    }
+    because_of
+}

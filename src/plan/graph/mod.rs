@@ -1,0 +1,252 @@
+//! Which step waits for which: names bound to steps.
+//!
+//! Invariant: names are looked up in one map made once, and every step is looked at once, so that a
+//! plan costs what it is long. Where no problem was found, no step waits for itself, directly or not:
+//! whoever starts what is ready, again and again, comes to the end.
+
+mod arguments;
+mod cycle;
+mod missing;
+mod names;
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+
+use serde_json::json;
+
+use self::arguments::Binder;
+use self::names::{Meaning, Names};
+use super::reference::Template;
+use crate::document::{Place, Problem, Problems};
+use crate::model::{ExecutionPlan, Order};
+
+/// The steps of a plan by what they wait for.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Flow {
+    /// How steps follow each other.
+    pub order: Order,
+    /// What runs one after the other: a step, or the consecutive steps of a group. A graph has none.
+    pub stages: Vec<Range<usize>>,
+    /// What each step waits for beside that, in plan order.
+    pub steps: Vec<StepFlow>,
+}
+
+/// What one step waits for.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StepFlow {
+    /// Steps that must have succeeded, or failed where the plan allows it: its `depends_on`.
+    pub after: Vec<usize>,
+    /// Steps that must have succeeded: those whose output it takes.
+    pub takes: Vec<usize>,
+    /// Its arguments, where they hold references or what reads like one.
+    pub arguments: Option<Box<Template>>,
+}
+
+/// One step's wish to wait for another.
+struct Wait {
+    waiter: usize,
+    target: usize,
+    place: Place,
+}
+
+impl StepFlow {
+    /// All steps that it waits for by name; one may come twice.
+    pub fn targets(&self) -> impl Iterator<Item = usize> {
+        self.after.iter().chain(&self.takes).copied()
+    }
+}
+
+impl Flow {
+    /// The steps so that each comes after what it waits for: what runs one after the other in a sequence,
+    /// single steps in a graph.
+    pub fn in_order(&self) -> Vec<Range<usize>> {
+        if self.order == Order::Sequence {
+            return self.stages.clone();
+        }
+        let mut followers = vec![Vec::new(); self.steps.len()];
+        let mut open = vec![0_usize; self.steps.len()];
+        for (index, step) in self.steps.iter().enumerate() {
+            for target in step.targets() {
+                followers[target].push(index);
+                open[index] += 1;
+            }
+        }
+        let mut ready: Vec<usize> = (0..open.len()).filter(|&index| open[index] == 0).collect();
+        let mut order = Vec::with_capacity(ready.len());
+        while let Some(index) = ready.pop() {
+            order.push(index..index + 1);
+            for &follower in &followers[index] {
+                open[follower] -= 1;
+                if open[follower] == 0 {
+                    ready.push(follower);
+                }
+            }
+        }
+        order
+    }
+
+    /// Binds the names of `plan` to its steps, adding what is wrong with them.
+    pub(super) fn bind(plan: &ExecutionPlan, problems: &mut Problems) -> Self {
+        let names = Names::of(plan);
+        let stages = stages(plan);
+        let binder = Binder {
+            plan,
+            names: &names,
+            stage_of: stage_of(&stages),
+        };
+        let mut steps = vec![StepFlow::default(); plan.steps.len()];
+        let mut waits = Vec::new();
+        for (index, step) in steps.iter_mut().enumerate() {
+            step.after = bind_dependencies(index, plan, &names, &mut waits, problems);
+            step.arguments = binder.arguments(index, problems).map(Box::new);
+            if let Some(arguments) = &step.arguments {
+                step.takes = bind_arguments(index, arguments, &mut waits);
+            }
+        }
+        check_groups(plan, problems);
+        if plan.order == Order::Graph {
+            cycle::refuse(plan, &waits, problems);
+        }
+        missing::doubt(plan, &steps, problems);
+        Self {
+            order: plan.order,
+            stages,
+            steps,
+        }
+    }
+}
+
+fn stages(plan: &ExecutionPlan) -> Vec<Range<usize>> {
+    if plan.order == Order::Graph {
+        return Vec::new();
+    }
+    let mut stages: Vec<Range<usize>> = Vec::new();
+    for (index, step) in plan.steps.iter().enumerate() {
+        let previous = index
+            .checked_sub(1)
+            .and_then(|index| plan.steps[index].group());
+        match stages.last_mut() {
+            Some(stage) if step.group().is_some() && step.group() == previous => {
+                stage.end = index + 1;
+            }
+            _ => stages.push(index..index + 1),
+        }
+    }
+    stages
+}
+
+fn stage_of(stages: &[Range<usize>]) -> Vec<usize> {
+    let steps = |(stage, range): (usize, &Range<usize>)| std::iter::repeat_n(stage, range.len());
+    stages.iter().enumerate().flat_map(steps).collect()
+}
+
+/// The steps that `depends_on` names.
+fn bind_dependencies(
+    index: usize,
+    plan: &ExecutionPlan,
+    names: &Names<'_>,
+    waits: &mut Vec<Wait>,
+    problems: &mut Problems,
+) -> Vec<usize> {
+    let depends_on = &plan.steps[index].depends_on;
+    if plan.order == Order::Sequence && !depends_on.is_empty() {
+        problems.push(depends_in_sequence(index));
+        return Vec::new();
+    }
+    let mut after = Vec::new();
+    for (at, name) in depends_on.iter().enumerate() {
+        let pointer = format!("/steps/{index}/depends_on/{at}");
+        match names.find(name) {
+            Some(Meaning::One(target)) => {
+                after.push(target);
+                waits.push(Wait {
+                    waiter: index,
+                    target,
+                    place: Place::value(pointer),
+                });
+            }
+            Some(Meaning::Many(first, second)) => problems
+                .push_error_with(|| names::ambiguous(name, first, second, Place::value(pointer))),
+            // Said when it was read.
+            None if name.is_empty() => {}
+            None => problems.push_error_with(|| unknown_step(names, name, &pointer)),
+        }
+    }
+    distinct(after)
+}
+
+/// The steps that arguments refer to.
+fn bind_arguments(index: usize, arguments: &Template, waits: &mut Vec<Wait>) -> Vec<usize> {
+    let mut takes = Vec::new();
+    let pointer = format!("/steps/{index}/arguments");
+    arguments.references(&pointer, &mut |reference, pointer, _| {
+        let Some(target) = reference.origin.step() else {
+            return;
+        };
+        takes.push(target);
+        waits.push(Wait {
+            waiter: index,
+            target,
+            place: Place::value(pointer),
+        });
+    });
+    distinct(takes)
+}
+
+fn distinct(mut steps: Vec<usize>) -> Vec<usize> {
+    steps.sort_unstable();
+    steps.dedup();
+    steps
+}
+
+fn unknown_step(names: &Names<'_>, name: &str, pointer: &str) -> Problem {
+    let message = format!("no step is called `{name}`");
+    let problem = Problem::error("unknown_step", Place::value(pointer), message).got(name);
+    match names.nearest(name) {
+        Some(near) => problem
+            .help(format!("did you mean `{near}`?"))
+            .expected(near)
+            .fix(json!([{"op": "replace", "path": pointer, "value": near}])),
+        None => problem.help("write the name or the step_id of a step of this plan"),
+    }
+}
+
+fn depends_in_sequence(index: usize) -> Problem {
+    let place = Place::key(format!("/steps/{index}/depends_on"));
+    Problem::error("order", place, "`depends_on` means nothing in a sequence")
+        .help("write `order: graph` in the plan, or leave `depends_on` out")
+}
+
+/// A group that does not do what it seems to is doubted.
+fn check_groups(plan: &ExecutionPlan, problems: &mut Problems) {
+    let mut last_of: std::collections::HashMap<&str, usize> = std::collections::HashMap::new();
+    for (index, step) in plan.steps.iter().enumerate() {
+        if plan.order == Order::Graph && step.runs_alone {
+            let place = Place::key(format!("/steps/{index}/parallelizable"));
+            problems.push(
+                Problem::warning("order", place, "`parallelizable` means nothing in a graph")
+                    .help("let the step wait with `depends_on`, and others for it"),
+            );
+        }
+        let Some(group) = step.parallel_group.as_deref() else {
+            continue;
+        };
+        let place = Place::value(format!("/steps/{index}/parallel_group"));
+        if plan.order == Order::Graph {
+            problems.push(
+                Problem::warning("order", place, "`parallel_group` means nothing in a graph")
+                    .help("leave it out: in a graph, all that can run together does"),
+            );
+        } else if last_of
+            .insert(group, index)
+            .is_some_and(|last| last + 1 < index)
+        {
+            let message = format!("the steps of the group `{group}` don't follow each other");
+            problems.push(
+                Problem::warning("split_group", place, message)
+                    .help("they run as groups of their own; put them next to each other"),
+            );
+        }
+    }
+}

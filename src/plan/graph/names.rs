@@ -1,0 +1,77 @@
+//! The names by which steps are called.
+
+use std::collections::HashMap;
+
+use crate::document::nearest;
+use crate::document::{Place, Problem};
+use crate::model::ExecutionPlan;
+
+/// Every name and `step_id`, and the steps that it means.
+pub(super) struct Names<'p> {
+    meanings: HashMap<&'p str, Meaning>,
+    longest_bytes: usize,
+}
+
+/// What a name means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// This step.
+    One(usize),
+    /// Any of several steps, of which these are two.
+    Many(usize, usize),
+}
+
+impl<'p> Names<'p> {
+    pub(super) fn of(plan: &'p ExecutionPlan) -> Self {
+        let mut meanings: HashMap<&str, Meaning> = HashMap::new();
+        for (index, step) in plan.steps.iter().enumerate() {
+            let names = std::iter::once(&step.name).chain(&step.step_id);
+            for name in names.filter(|name| !name.is_empty()) {
+                let meaning = meanings.entry(name).or_insert(Meaning::One(index));
+                if let Meaning::One(first) = *meaning
+                    && first != index
+                {
+                    *meaning = Meaning::Many(first, index);
+                }
+            }
+        }
+        let longest_bytes = meanings.keys().map(|name| name.len()).max();
+        Self {
+            meanings,
+            longest_bytes: longest_bytes.unwrap_or_default(),
+        }
+    }
+
+    /// The longest name that `inner` begins with, up to a dot or its end.
+    pub(super) fn longest_in<'i>(&self, inner: &'i str) -> Option<(&'i str, Meaning)> {
+        // A reference may be as long as a plan; no name in it is longer than the longest there is.
+        let ends = inner.match_indices('.').map(|(at, _)| at);
+        let ends = ends.chain([inner.len()]);
+        let mut prefixes: Vec<&str> = ends
+            .take_while(|&at| at <= self.longest_bytes)
+            .map(|at| &inner[..at])
+            .collect();
+        let mut longest_first = std::iter::from_fn(|| prefixes.pop());
+        longest_first.find_map(|prefix| Some((prefix, self.find(prefix)?)))
+    }
+
+    pub(super) fn find(&self, name: &str) -> Option<Meaning> {
+        self.meanings.get(name).copied()
+    }
+
+    /// The name that was probably meant.
+    pub(super) fn nearest(&self, name: &str) -> Option<&'p str> {
+        // In a fixed order, so that equally near ones are told alike every time.
+        let mut all: Vec<&str> = self.meanings.keys().copied().collect();
+        all.sort_unstable();
+        nearest(name, all)
+    }
+}
+
+/// A name that several steps have.
+pub(super) fn ambiguous(name: &str, first: usize, second: usize, place: Place) -> Problem {
+    let message = format!("`{name}` can mean step {first} or step {second}");
+    Problem::error("ambiguous_step", place, message)
+        .help("give each of them a `step_id` and write that")
+        .got(name)
+}

@@ -1,0 +1,163 @@
+//! What is wrong with the order of a plan, and where.
+
+use crate::document::Severity;
+use crate::document::Source;
+use crate::plan::{LoadedPlan, load};
+
+fn loaded(text: &str) -> LoadedPlan {
+    let text = format!("assistant_id: a\n{text}");
+    load(Source::from_bytes("p.yaml".to_owned(), text.into_bytes()).unwrap())
+}
+
+/// `code pointer: message; help`, one for each problem.
+fn told(text: &str) -> Vec<String> {
+    let loaded = loaded(text);
+    let tell = |problem: &crate::document::Problem| {
+        let pointer = crate::document::Document::pointer_of(&problem.place);
+        let help = problem.help.as_deref().unwrap_or_default();
+        let warning = match problem.severity {
+            Severity::Warning => "warning ",
+            Severity::Error => "",
+        };
+        format!(
+            "{warning}{} {pointer}: {}; {help}",
+            problem.code, problem.message
+        )
+    };
+    loaded.problems.iter().map(tell).collect()
+}
+
+/// A graph of steps that are called by letters: `a: b c` waits for `b` and `c`.
+fn graph(steps: &str) -> String {
+    let step = |line: &str| {
+        let (name, after) = line.split_once(':').unwrap();
+        let after: Vec<&str> = after.split_whitespace().collect();
+        format!(
+            "- {{name: {name}, type: skill, depends_on: [{}]}}\n",
+            after.join(", ")
+        )
+    };
+    let steps: Vec<String> = steps.split(';').map(|line| step(line.trim())).collect();
+    format!("order: graph\nsteps:\n{}", steps.concat())
+}
+
+#[test]
+fn a_circle_is_told_as_its_path() {
+    assert_eq!(told(&graph("a: b; b: c; c:")), [""; 0]);
+    assert_eq!(
+        told(&graph("z: c; a: ; c: b; b: d a; d: c")),
+        [
+            "cycle /steps/2/depends_on/0: steps wait for each other in a circle: `c` → `b` → `d` → \
+             `c`; let one of them not wait for the next"
+        ]
+    );
+    assert_eq!(
+        told(&graph("a: b a")),
+        [
+            "unknown_step /steps/0/depends_on/0: no step is called `b`; write the name or the step_id of a \
+             step of this plan",
+            "cycle /steps/0/depends_on/1: `a` waits for itself; let it wait for another step"
+        ]
+    );
+}
+
+#[test]
+fn every_circle_is_told_once() {
+    let told = told(&graph("a: b; b: a; c: d a; d: c; e: f; f: a"));
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].contains("`a` → `b` → `a`"), "{told:?}");
+    assert!(told[1].contains("`c` → `d` → `c`"), "{told:?}");
+}
+
+#[test]
+fn a_long_circle_is_told_in_short() {
+    let steps: Vec<String> = (0..5_000)
+        .map(|at| format!("s{at}: s{}", (at + 1) % 5_000))
+        .collect();
+    let told = told(&graph(&steps.join("; ")));
+    assert_eq!(told.len(), 1);
+    assert!(told[0].contains("`s11` → 4988 more → `s0`;"), "{told:?}");
+}
+
+#[test]
+fn thousands_of_unknown_names_are_counted_and_not_each_looked_for() {
+    let steps: Vec<String> = (0..5_000)
+        .map(|at| format!("s{at}: nobody-of-{at}"))
+        .collect();
+    let loaded = loaded(&graph(&steps.join("; ")));
+    assert_eq!(loaded.problems.count(Severity::Error), 5_000);
+}
+
+#[test]
+fn names_in_depends_on_mean_one_step() {
+    let steps = "order: graph\nsteps:\n- {name: fetch, type: skill}\n- {name: fetch, type: skill}\n\
+                 - {name: build, type: skill, depends_on: [fetch, biuld, 7, \"\"]}\n";
+    assert_eq!(
+        told(steps),
+        [
+            "ambiguous_step /steps/2/depends_on/0: `fetch` can mean step 0 or step 1; give each of them \
+             a `step_id` and write that",
+            "unknown_step /steps/2/depends_on/1: no step is called `biuld`; did you mean `build`?",
+            "wrong_type /steps/2/depends_on/2: `2` must be text, found a number; quote it: \"7\"",
+            "empty /steps/2/depends_on/3: a name is empty; write the name or the step_id of a step, or leave it out",
+        ]
+    );
+    let steps = "order: graph\nsteps:\n- {name: fetch, type: skill}\n- {name: fetch, step_id: second, type: skill}\n\
+                 - {name: build, type: skill, depends_on: [second]}\n";
+    assert_eq!(told(steps), [""; 0]);
+    assert_eq!(loaded(steps).flow.steps[2].after, [1]);
+}
+
+#[test]
+fn what_means_nothing_in_an_order_is_told() {
+    let steps = "steps:\n- {name: a, type: skill}\n- {name: b, type: skill, depends_on: [a]}\n";
+    assert_eq!(
+        told(steps),
+        [
+            "order /steps/1/depends_on: `depends_on` means nothing in a sequence; write `order: graph` \
+             in the plan, or leave `depends_on` out"
+        ]
+    );
+    let steps = "order: graph\nsteps:\n- {name: a, type: skill, parallel_group: g}\n";
+    assert_eq!(
+        told(steps),
+        [
+            "warning order /steps/0/parallel_group: `parallel_group` means nothing in a graph; leave it \
+             out: in a graph, all that can run together does"
+        ]
+    );
+    let steps = "order: dag\nsteps:\n- {name: a, type: skill}\n";
+    assert_eq!(
+        told(steps),
+        ["wrong_value /order: `order` can't be `dag`; it is one of `sequence` and `graph`"]
+    );
+}
+
+#[test]
+fn a_group_is_the_steps_that_follow_each_other() {
+    let step = |group: &str| format!("- {{name: s, type: skill{group}}}\n");
+    let steps = |groups: &[&str]| {
+        let steps: Vec<String> = groups.iter().map(|group| step(group)).collect();
+        format!("steps:\n{}", steps.concat())
+    };
+    let (g, alone) = (
+        ", parallel_group: g",
+        ", parallel_group: g, parallelizable: false",
+    );
+    assert_eq!(
+        loaded(&steps(&["", g, g, g, ""])).flow.stages,
+        [0..1, 1..4, 4..5]
+    );
+    let taken_out = steps(&[g, g, alone, g]);
+    assert_eq!(loaded(&taken_out).flow.stages, [0..2, 2..3, 3..4]);
+    assert_eq!(told(&taken_out), [""; 0]);
+    let split = steps(&[g, "", g]);
+    assert_eq!(loaded(&split).flow.stages, [0..1, 1..2, 2..3]);
+    assert_eq!(
+        told(&split),
+        [
+            "warning split_group /steps/2/parallel_group: the steps of the group `g` don't follow each \
+             other; they run as groups of their own; put them next to each other"
+        ]
+    );
+}

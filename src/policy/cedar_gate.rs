@@ -1,0 +1,215 @@
+//! The gate: a step, an identity and policies to a decision.
+//!
+//! Invariant: what is not known yet never permits and never denies. A step whose arguments hold
+//! references is denied early only if the policies that look at nothing unknown do so by themselves;
+//! it is permitted early only if no other policy applies to it. A policy that looks at an argument that
+//! Cedar can't express is an error, which denies: it never decides as if the argument were absent.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use cedar_policy::{
+    AuthorizationError, Authorizer, Context, Decision as CedarDecision, Entities, Entity, Policy,
+    PolicySet, Request, RestrictedExpression,
+};
+use serde_json::{Map, Value};
+use thiserror::Error;
+
+use super::dependencies::Rule;
+use super::flag_policies::ShortForm;
+use super::{entity, value};
+use crate::engine::{Decision, Identity, PolicyGate, PolicyQuestion, Ruling};
+
+/// Policies in force, and who asks them.
+pub struct CedarGate {
+    rules: Vec<Rule>,
+    all: PolicySet,
+    principal: Vec<Entity>,
+    identity: Identity,
+    authorizer: Authorizer,
+}
+
+/// Why policies can't be in force: a fault in obs, or two of them have one id.
+#[derive(Debug, Error)]
+#[error("the policies can't be put together: {0}")]
+pub struct GateError(String);
+
+impl fmt::Debug for CedarGate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CedarGate")
+            .field("rules", &self.rules.len())
+            .field("identity", &self.identity)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What policies said.
+struct Answer {
+    permits: Vec<String>,
+    forbids: Vec<String>,
+    errors: Vec<(String, String)>,
+}
+
+impl CedarGate {
+    /// The gate of `rules` and what `short` asks for. Where there are no rules from files, `None` says so.
+    pub fn new(
+        rules: Option<Vec<Rule>>,
+        short: &ShortForm,
+        identity: Identity,
+    ) -> Result<Self, GateError> {
+        let has_files = rules.is_some();
+        let mut rules = rules.unwrap_or_default();
+        for (id, text) in short.policies(has_files) {
+            let policy = text.parse().map_err(|error| fault(&error))?;
+            let mut rule = Rule::new(id, &policy);
+            rule.is_short_form = true;
+            rules.push(rule);
+        }
+        let set = |policies: Vec<_>| PolicySet::from_policies(policies).map_err(|e| fault(&e));
+        Ok(Self {
+            all: set(rules.iter().map(|rule| rule.policy.clone()).collect())?,
+            principal: entity::principal(&identity).map_err(GateError)?,
+            rules,
+            identity,
+            authorizer: Authorizer::new(),
+        })
+    }
+
+    /// The policies in force, in the order in which they were given.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    fn judge(&self, question: &PolicyQuestion<'_>) -> Result<Decision, String> {
+        let (request, entities) = self.request(question)?;
+        let arguments = question.arguments;
+        let is_exact = value::find_inexpressible_entry(arguments).is_none();
+        if is_exact && question.unknown.is_empty() {
+            return Ok(self.ask(&self.all, &request, &entities).decision(false));
+        }
+        let looks_at = |rule: &Rule| rule.find_inexpressible(arguments).filter(|_| !is_exact);
+        let (partial, complete): (Vec<&Rule>, Vec<&Rule>) = self
+            .rules
+            .iter()
+            .partition(|rule| rule.needs_any(&question.unknown) || looks_at(rule).is_some());
+        let guards = set_of(partial.iter().filter_map(|rule| rule.guard()))?;
+        let guards = self.ask(&guards, &request, &entities);
+        let passed: BTreeSet<&str> = guards.permits.iter().map(String::as_str).collect();
+        let (mut errors, mut open) = (guards.errors, Vec::new());
+        for rule in partial {
+            if rule.guard().is_none() || passed.contains(&*rule.id) {
+                match looks_at(rule) {
+                    Some(inexpressible) => {
+                        errors.push((rule.id.clone(), inexpressible.to_string()));
+                    }
+                    None => open.push(rule),
+                }
+            }
+        }
+        let complete = set_of(complete.iter().map(|rule| &rule.policy))?;
+        let mut answer = self.ask(&complete, &request, &entities);
+        answer.errors.extend(errors);
+        answer.errors.sort();
+        let decision = answer.decision(open.iter().any(|rule| !rule.is_forbid()));
+        Ok(match decision.ruling {
+            Ruling::Permitted if !open.is_empty() => Decision::waits(),
+            _ => decision,
+        })
+    }
+
+    fn ask(&self, set: &PolicySet, request: &Request, entities: &Entities) -> Answer {
+        let response = self.authorizer.is_authorized(request, set, entities);
+        let said = response.diagnostics();
+        let reasons: BTreeSet<String> = said.reason().map(ToString::to_string).collect();
+        // Their order is that of the policies.
+        let reasons = self.rules.iter().filter(|rule| reasons.contains(&rule.id));
+        let reasons = reasons.map(|rule| rule.id.clone()).collect();
+        let mut errors: Vec<(String, String)> = said.errors().map(cause_of).collect();
+        errors.sort();
+        let (permits, forbids) = match response.decision() {
+            CedarDecision::Allow => (reasons, Vec::new()),
+            CedarDecision::Deny => (Vec::new(), reasons),
+        };
+        Answer {
+            permits,
+            forbids,
+            errors,
+        }
+    }
+
+    fn request(&self, question: &PolicyQuestion<'_>) -> Result<(Request, Entities), String> {
+        let [action, resource] = entity::call(question.step)?;
+        let (user, action_uid) = (self.principal[0].uid(), action.uid());
+        let context = self.context(question)?;
+        let request = Request::new(user, action_uid, resource.uid(), context, None);
+        let request = request.map_err(|error| error.to_string())?;
+        let mut entities = self.principal.clone();
+        entities.extend([action, resource]);
+        Ok((request, entity::together(entities)?))
+    }
+
+    fn context(&self, question: &PolicyQuestion<'_>) -> Result<Context, String> {
+        let number = |number: usize| {
+            RestrictedExpression::new_long(i64::try_from(number).unwrap_or(i64::MAX))
+        };
+        let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
+        let arguments = value::record(question.arguments).ok_or("the arguments have no form")?;
+        let mut pairs = vec![
+            ("arguments".to_owned(), arguments),
+            ("assistant_id".to_owned(), text(&self.identity.assistant_id)),
+            ("session_id".to_owned(), text(&self.identity.session_id)),
+            ("step_name".to_owned(), text(&question.step.name)),
+            ("step_index".to_owned(), number(question.index)),
+            ("plan_steps".to_owned(), number(question.steps)),
+        ];
+        // While an argument is unknown, no policy that looks at the text is evaluated.
+        pairs.push(("arguments_json".to_owned(), text(&json(question.arguments))));
+        Context::from_pairs(pairs).map_err(|error| error.to_string())
+    }
+}
+
+impl PolicyGate for CedarGate {
+    fn decide(&self, question: &PolicyQuestion<'_>) -> Decision {
+        self.judge(question).unwrap_or_else(Decision::unanswerable)
+    }
+}
+
+impl Answer {
+    /// What follows. `may_be_permitted`: a policy that was not asked may permit it.
+    fn decision(self, may_be_permitted: bool) -> Decision {
+        if !self.errors.is_empty() {
+            return Decision::erred(self.errors);
+        }
+        if !self.forbids.is_empty() {
+            return Decision::of(Ruling::Forbidden, self.forbids);
+        }
+        if !self.permits.is_empty() {
+            return Decision::of(Ruling::Permitted, self.permits);
+        }
+        if may_be_permitted {
+            return Decision::waits();
+        }
+        Decision::of(Ruling::NotPermitted, Vec::new())
+    }
+}
+
+fn set_of<'p>(policies: impl Iterator<Item = &'p Policy>) -> Result<PolicySet, String> {
+    PolicySet::from_policies(policies.cloned()).map_err(|error| error.to_string())
+}
+
+fn json(arguments: &Map<String, Value>) -> String {
+    serde_json::to_string(arguments).unwrap_or_default()
+}
+
+/// The policy that went wrong, and how.
+fn cause_of(error: &AuthorizationError) -> (String, String) {
+    match error {
+        AuthorizationError::PolicyEvaluationError(error) => {
+            (error.policy_id().to_string(), error.inner().to_string())
+        }
+    }
+}
+
+fn fault(error: &dyn std::error::Error) -> GateError {
+    GateError(error.to_string())
+}

@@ -1,0 +1,228 @@
+//! What a child puts on between clone and exec, and the workshop where that is made beforehand.
+//!
+//! Invariant: the workshop allocates, opens and compiles; the armor is a handful of numbers and one
+//! pointer, and putting it on is system calls only. What could be put on is told through a shared
+//! atomic. A layer that is required and refused ends the start.
+//!
+//! The filter is not part of the armor: the supervisor wears it itself, once and for ever, and all that
+//! it starts has it from birth. Installing it anew for each step cost a fifth of a step: the kernel
+//! compiles it and tries each system call on it. A supervisor therefore serves confinements of one
+//! filter, and refuses any other.
+
+#![expect(
+    unsafe_code,
+    reason = "the raw calls of the child between clone and exec"
+)]
+
+use std::io;
+use std::marker::PhantomData;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use super::ruleset_cache::{Page, RuleBook};
+use super::{Layer, Layers, Network, Strictness, capabilities, landlock, seccomp};
+use crate::process::limits::{Limits, Rlimit};
+use crate::process::symlinks::Opener;
+
+/// Makes armors. Belongs to one supervisor.
+pub(in crate::process) struct Workshop {
+    abi: i32,
+    book: RuleBook,
+    filter: Filter,
+}
+
+/// What the process of a workshop wears.
+enum Filter {
+    /// Nothing yet.
+    None,
+    /// The filter for these sockets.
+    Worn(Network),
+    /// Nothing, and the workshop is not to change that.
+    NotOurs,
+}
+
+/// All that an armor points to, for one start.
+pub(in crate::process) struct Suit<'a> {
+    rules: Option<&'a OwnedFd>,
+    rule_layers: Layers,
+    filter_layers: Layers,
+    required: Layers,
+    wanted: Layers,
+    confined: bool,
+    rlimits: Vec<Rlimit>,
+}
+
+impl Workshop {
+    pub(in crate::process) fn new() -> Self {
+        Self::for_abi(landlock::abi(), Filter::None)
+    }
+
+    /// One that leaves the filter to its caller.
+    pub(in crate::process) fn without_filter() -> Self {
+        Self::for_abi(landlock::abi(), Filter::NotOurs)
+    }
+
+    /// Like [`Workshop::without_filter`], on a kernel with at most version `abi` of Landlock.
+    #[cfg(test)]
+    pub(in crate::process) fn of_abi(abi: i32) -> Self {
+        Self::for_abi(abi, Filter::NotOurs)
+    }
+
+    fn for_abi(abi: i32, filter: Filter) -> Self {
+        let book = RuleBook::new(abi);
+        Self { abi, book, filter }
+    }
+
+    /// Prepares a start with what `seal` has made of a confinement. Without one only limits are put on.
+    ///
+    /// # Errors
+    /// `ENOSYS` where a required layer does not exist; `EBUSY` where this process wears the filter of
+    /// another confinement; `ELOOP` if a granted path became a symlink.
+    pub(in crate::process) fn prepare(
+        &mut self,
+        sealed: Option<&[u8]>,
+        limits: &Limits,
+        opener: &mut Opener,
+    ) -> io::Result<Suit<'_>> {
+        let rlimits = limits.rlimits(sealed.is_some());
+        let Some(sealed) = sealed else {
+            if let Filter::Worn(_) = self.filter {
+                return Err(io::Error::from_raw_os_error(libc::EBUSY));
+            }
+            return Ok(Suit {
+                rules: None,
+                // The supervisor's own rules for skills take their place.
+                rule_layers: Layers::of(&[Layer::Signals]),
+                filter_layers: Layers::default(),
+                required: Layers::default(),
+                wanted: Layers::default(),
+                confined: false,
+                rlimits,
+            });
+        };
+        let rule_layers = landlock::layers(self.abi);
+        let denies_truncate = !rule_layers.contains(Layer::Truncate);
+        let page = self.book.open(sealed, opener)?;
+        let filter_layers = self.filter.wear(page, denies_truncate)?;
+        let required = match page.strictness {
+            Strictness::Require => page.required,
+            Strictness::BestEffort => Layers::default(),
+        };
+        let possible = rule_layers.and(filter_layers).and(given());
+        if !required.without(possible).is_empty() {
+            return Err(io::Error::from_raw_os_error(libc::ENOSYS));
+        }
+        Ok(Suit {
+            rules: page.rules.as_ref(),
+            rule_layers,
+            filter_layers,
+            required,
+            wanted: page.wanted,
+            confined: true,
+            rlimits,
+        })
+    }
+}
+
+impl Filter {
+    /// Puts the filter on that the page wants, with what else all children are to be born with, and gives the
+    /// layers that it is. Where it is refused, none; whether that will do is the caller's to say.
+    fn wear(&mut self, page: &Page, denies_truncate: bool) -> io::Result<Layers> {
+        let wanted = page.network.without_ports();
+        match self {
+            Self::Worn(worn) if *worn != wanted => {
+                return Err(io::Error::from_raw_os_error(libc::EBUSY));
+            }
+            Self::Worn(_) | Self::NotOurs => {}
+            Self::None => {
+                capabilities::give_up_for_children();
+                if seccomp::put_on(&wanted, denies_truncate).is_err() {
+                    return Ok(Layers::default());
+                }
+                *self = Self::Worn(wanted);
+            }
+        }
+        let mut layers = Layers::of(&[Layer::Seccomp]);
+        if denies_truncate {
+            layers.insert(Layer::Truncate);
+        }
+        Ok(layers)
+    }
+}
+
+/// What does not depend on Landlock and seccomp: the supervisor has it, or the start fails.
+fn given() -> Layers {
+    Layers::of(&[Layer::NoNewPrivileges, Layer::Capabilities])
+}
+
+impl Suit<'_> {
+    /// The armor, with `fallback` for rules where the confinement has none.
+    pub(in crate::process) fn armor<'a>(&'a self, fallback: Option<&'a OwnedFd>) -> Armor<'a> {
+        let rules = self.rules.or(fallback);
+        Armor {
+            rules: rules.map_or(-1, AsRawFd::as_raw_fd),
+            rule_layers: self.rule_layers.to_bits(),
+            required: self.required.to_bits(),
+            confined: self.confined,
+            rlimits: &self.rlimits,
+            applied: AtomicU16::new(self.filter_layers.to_bits()),
+            lives: PhantomData,
+        }
+    }
+
+    pub(in crate::process) fn wanted(&self) -> Layers {
+        self.wanted
+    }
+}
+
+/// What a child puts on.
+pub(in crate::process) struct Armor<'a> {
+    rules: RawFd,
+    rule_layers: u16,
+    required: u16,
+    confined: bool,
+    rlimits: &'a [Rlimit],
+    applied: AtomicU16,
+    lives: PhantomData<&'a OwnedFd>,
+}
+
+impl Armor<'_> {
+    /// What was put on, apart from what the supervisor gives to all.
+    pub(in crate::process) fn applied(&self) -> Layers {
+        Layers::from_bits(self.applied.load(Ordering::Relaxed))
+    }
+
+    /// In the child: puts it on. False, with errno, if the start must fail.
+    pub(in crate::process) fn put_on(&self) -> bool {
+        for limit in self.rlimits {
+            // Refused where the caller's own hard limit is lower, which is as good.
+            // SAFETY: the kernel reads the limit, which is alive.
+            unsafe { libc::setrlimit(limit.resource, &raw const limit.value) };
+        }
+        if self.confined {
+            // Files that anybody may write are never what was meant.
+            // SAFETY: no pointers.
+            unsafe {
+                let mask = libc::umask(0o022);
+                libc::umask(mask | 0o002);
+            }
+            if !capabilities::drop_all() {
+                return false;
+            }
+            self.add(Layers::of(&[Layer::Capabilities]).to_bits());
+        }
+        if self.rules < 0 {
+            return true;
+        }
+        // SAFETY: no pointers; the descriptor is a ruleset.
+        if unsafe { libc::syscall(libc::SYS_landlock_restrict_self, self.rules, 0) } == 0 {
+            self.add(self.rule_layers);
+            return true;
+        }
+        self.confined && self.required & self.rule_layers == 0
+    }
+
+    fn add(&self, bits: u16) {
+        self.applied.fetch_or(bits, Ordering::Relaxed);
+    }
+}

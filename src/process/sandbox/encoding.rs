@@ -1,0 +1,91 @@
+//! A confinement on its way to the supervisor.
+//!
+//! Invariant: what is taken is what was put, or it is an error; the numbers are those of this file
+//! and nobody else's.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use super::{Access, Confinement, Grant, Network, Strictness};
+use crate::process::frame::{Reader, malformed, put_text, put_u32};
+
+/// Set in the byte of a grant's access.
+const OF_SYSTEM: u8 = 0x80;
+
+/// Appends what [`unseal`] makes the confinement from. The same confinement is the same bytes, by which a
+/// supervisor knows it again.
+pub(in crate::process) fn seal(out: &mut Vec<u8>, confinement: &Confinement) {
+    out.push(match confinement.strictness {
+        Strictness::Require => 1,
+        Strictness::BestEffort => 2,
+    });
+    match &confinement.network {
+        Network::None => out.push(0),
+        Network::Full => out.push(1),
+        Network::Some { tcp, dns } => {
+            out.push(2 + u8::from(*dns));
+            put_u32(out, tcp.len());
+            for port in tcp {
+                out.extend(port.to_le_bytes());
+            }
+        }
+    }
+    put_u32(out, confinement.grants.len());
+    for grant in &confinement.grants {
+        let access = match grant.access {
+            Access::Read => 0,
+            Access::ReadExec => 1,
+            Access::ReadWrite => 2,
+            Access::ReadWriteExec => 3,
+        };
+        out.push(access | if grant.of_system { OF_SYSTEM } else { 0 });
+        put_text(out, &[grant.path.as_os_str()]);
+    }
+}
+
+/// Reads what [`seal`] has written.
+pub(super) fn unseal(sealed: &[u8]) -> io::Result<Confinement> {
+    let reader = &mut Reader::of_part(sealed);
+    let strictness = match reader.byte()? {
+        1 => Strictness::Require,
+        2 => Strictness::BestEffort,
+        _ => return Err(malformed()),
+    };
+    let network = match reader.byte()? {
+        0 => Network::None,
+        1 => Network::Full,
+        kind @ (2 | 3) => Network::Some {
+            tcp: (0..reader.u32()?)
+                .map(|_| reader.u16())
+                .collect::<io::Result<_>>()?,
+            dns: kind == 3,
+        },
+        _ => return Err(malformed()),
+    };
+    let grants = (0..reader.u32()?)
+        .map(|_| take_grant(reader))
+        .collect::<io::Result<_>>()?;
+    Ok(Confinement {
+        grants,
+        network,
+        strictness,
+    })
+}
+
+fn take_grant(reader: &mut Reader<'_>) -> io::Result<Grant> {
+    let byte = reader.byte()?;
+    let access = match byte & !OF_SYSTEM {
+        0 => Access::Read,
+        1 => Access::ReadExec,
+        2 => Access::ReadWrite,
+        3 => Access::ReadWriteExec,
+        _ => return Err(malformed()),
+    };
+    Ok(Grant {
+        path: PathBuf::from(OsStr::from_bytes(reader.text()?.to_bytes())),
+        access,
+        of_system: byte & OF_SYSTEM != 0,
+    })
+}

@@ -1,0 +1,106 @@
+//! What this machine can enforce.
+//!
+//! Invariant: from trials only. What a plan needs is compared with that before anything of it runs.
+
+use std::fmt;
+use std::io;
+
+use super::probe::{NO_EFFECT, Trial};
+use super::{Confinement, Layer, Layers};
+
+/// What this machine can enforce, layer by layer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Enforceable {
+    /// The version of Landlock; 0 where there is none.
+    pub landlock_abi: u32,
+    /// Every layer there is.
+    pub layers: Vec<LayerStatus>,
+}
+
+/// One layer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LayerStatus {
+    /// Which.
+    pub layer: Layer,
+    /// Why it is not enforced; `None` if it is.
+    pub missing: Option<String>,
+}
+
+impl LayerStatus {
+    /// True if its effect was seen.
+    pub fn is_enforced(&self) -> bool {
+        self.missing.is_none()
+    }
+}
+
+impl fmt::Display for LayerStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.missing {
+            None => write!(f, "{}: enforced", self.layer),
+            Some(reason) => write!(f, "{}: {reason}", self.layer),
+        }
+    }
+}
+
+impl Enforceable {
+    pub(in crate::process) fn from_trial(trial: Trial) -> Self {
+        let layers = Layer::ALL
+            .into_iter()
+            .zip(trial.errnos)
+            .map(|(layer, errno)| LayerStatus {
+                layer,
+                missing: (errno != 0).then(|| reason(layer, errno, trial.abi)),
+            })
+            .collect();
+        Self {
+            landlock_abi: trial.abi.unsigned_abs(),
+            layers,
+        }
+    }
+
+    /// The layers that are enforced.
+    pub fn enforced(&self) -> Layers {
+        let enforced: Vec<_> = self
+            .layers
+            .iter()
+            .filter(|status| status.is_enforced())
+            .map(|status| status.layer)
+            .collect();
+        Layers::of(&enforced)
+    }
+
+    /// Why `confinement` can't be had in full: one line for each layer that it requires and that is
+    /// not enforced here. Empty if it can.
+    pub fn missing(&self, confinement: &Confinement) -> Vec<String> {
+        self.told(confinement.required().without(self.enforced()))
+    }
+
+    /// One line for each layer that a newer kernel would add.
+    pub fn would_add(&self, confinement: &Confinement) -> Vec<String> {
+        let gain = confinement.wanted().without(confinement.required());
+        self.told(gain.without(self.enforced()))
+    }
+
+    fn told(&self, layers: Layers) -> Vec<String> {
+        self.layers
+            .iter()
+            .filter(|status| layers.contains(status.layer))
+            .map(ToString::to_string)
+            .collect()
+    }
+}
+
+fn reason(layer: Layer, errno: i32, abi: i32) -> String {
+    let needs = layer.needs();
+    match errno {
+        NO_EFFECT => format!("accepted, without effect; needs {needs}"),
+        libc::ENOSYS | libc::EOPNOTSUPP if needs.starts_with("Landlock") && abi > 0 => {
+            format!("needs {needs}; here it is ABI {abi}")
+        }
+        libc::ENOSYS | libc::EOPNOTSUPP => format!("needs {needs}; not available here"),
+        _ => {
+            let error = io::Error::from_raw_os_error(errno);
+            format!("needs {needs}; here it fails: {error}")
+        }
+    }
+}

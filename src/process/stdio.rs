@@ -1,0 +1,293 @@
+//! The pipes between obs and one skill.
+//!
+//! Invariant: obs never waits for a pipe: its ends are non-blocking, the skill's are not, and all
+//! are read and written by whoever is ready first, so a skill that fills one while obs fills another
+//! can't lock both up. Bytes never go through the supervisor.
+
+use std::future::pending;
+use std::io;
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{OFlags, fcntl_setfl};
+use rustix::pipe::{PipeFlags, pipe_with};
+use tokio::net::unix::pipe::Sender;
+
+use super::capture::{EventLines, Fits, HeadTail, Output};
+use super::pipe::{Pipe, read_now};
+use super::redact::{Redactor, Secrets};
+use super::spec::ProcessEvent;
+
+/// As much as a pipe holds by default, which is what is read of one at once after it has given as much as most
+/// skills ever write.
+const CHUNK: usize = 64 * 1024;
+const FIRST_CHUNK: usize = 4096;
+
+/// After a tree has ended, what its pipes hold is finite; only a process outside of it, to which it
+/// has passed one, can write more. That much is read of such a stream and no more.
+const MAX_DRAIN: usize = 64 * 1024 * 1024;
+
+/// A stream with news.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stream {
+    Stdin,
+    Stdout,
+    Stderr,
+    Events,
+}
+
+/// obs's ends, and what came out of them.
+#[derive(Debug)]
+pub(super) struct Streams {
+    stdin: Option<Feed>,
+    stdout: Option<Pipe>,
+    stderr: Option<Pipe>,
+    events: Option<Pipe>,
+    /// Standard output after it has gone over its cap: not read any more, and not closed either,
+    /// because the tree is to die of SIGKILL and not of a broken pipe.
+    overfull: Option<Pipe>,
+    pub(super) output: Output,
+    pub(super) errors: HeadTail,
+    pub(super) lines: EventLines,
+    redactor: Redactor,
+    chunk: Vec<u8>,
+}
+
+/// What is still to be written to standard input.
+#[derive(Debug)]
+struct Feed {
+    pipe: Sender,
+    bytes: Vec<u8>,
+    written: usize,
+}
+
+impl Streams {
+    /// Makes the pipes. Returns the skill's ends: standard input if there is one, output, error,
+    /// events.
+    pub(super) fn open(
+        stdin: Option<Vec<u8>>,
+        cap: u64,
+        secrets: &Secrets,
+    ) -> io::Result<(Self, Vec<OwnedFd>)> {
+        let mut theirs = Vec::with_capacity(4);
+        let stdin = match stdin {
+            None => None,
+            Some(bytes) => {
+                let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
+                theirs.push(reader);
+                Feed::begin(writer, bytes)?
+            }
+        };
+        let mut output = || -> io::Result<Option<Pipe>> {
+            let (pipe, writer) = Pipe::open()?;
+            theirs.push(writer);
+            Ok(Some(pipe))
+        };
+        let (stdout, stderr, events) = (output()?, output()?, output()?);
+        let mut streams = Self {
+            stdin,
+            stdout,
+            stderr,
+            events,
+            overfull: None,
+            output: Output::new(cap),
+            errors: HeadTail::default(),
+            lines: EventLines::default(),
+            redactor: Redactor::new(secrets.clone()),
+            chunk: Vec::with_capacity(FIRST_CHUNK),
+        };
+        if streams.stdin.is_some() {
+            // It will not have read all of its input and ended before anybody looks.
+            streams.watch()?;
+        }
+        Ok((streams, theirs))
+    }
+
+    /// Has what the skill writes watched. Before this nothing is read, but by [`drain`](Self::drain).
+    pub(super) fn watch(&mut self) -> io::Result<()> {
+        for pipe in [&mut self.stdout, &mut self.stderr, &mut self.events] {
+            *pipe = pipe.take().map(Pipe::watched).transpose()?;
+        }
+        Ok(())
+    }
+
+    /// Waits until one of the streams can be read or written. Keeps nothing when dropped.
+    pub(super) async fn ready(&self) -> Stream {
+        tokio::select! {
+            () = writable(self.stdin.as_ref()) => Stream::Stdin,
+            () = readable(self.stdout.as_ref()) => Stream::Stdout,
+            () = readable(self.stderr.as_ref()) => Stream::Stderr,
+            () = readable(self.events.as_ref()) => Stream::Events,
+        }
+    }
+
+    /// Moves what one stream can take or give at once.
+    pub(super) fn pump(
+        &mut self,
+        stream: Stream,
+        on_event: &mut impl FnMut(ProcessEvent<'_>),
+    ) -> Fits {
+        let pipe = match stream {
+            Stream::Stdin => {
+                if self.stdin.as_mut().is_some_and(Feed::is_over) {
+                    self.stdin = None;
+                }
+                return Fits::Whole;
+            }
+            Stream::Stdout => &mut self.stdout,
+            Stream::Stderr => &mut self.stderr,
+            Stream::Events => &mut self.events,
+        };
+        let Some(open) = pipe else {
+            return Fits::Whole;
+        };
+        let mut chunk = std::mem::take(&mut self.chunk);
+        make_room(&mut chunk);
+        let fits = match open.read(&mut chunk) {
+            Err(error) if is_transient(&error) => Fits::Whole,
+            Ok(0) | Err(_) => {
+                *pipe = None;
+                Fits::Whole
+            }
+            Ok(_) => self.keep(stream, &chunk, on_event),
+        };
+        self.chunk = chunk;
+        fits
+    }
+
+    /// Keeps what a stream gave. Standard error is shown as it comes, so its secrets are taken out here. Output and
+    /// events are read as JSON first: only what they say, and not how they write it, is masked.
+    fn keep(
+        &mut self,
+        stream: Stream,
+        bytes: &[u8],
+        on_event: &mut impl FnMut(ProcessEvent<'_>),
+    ) -> Fits {
+        match stream {
+            Stream::Stdin => Fits::Whole,
+            Stream::Stdout => {
+                let (kept, fits) = self.output.push(bytes);
+                if !kept.is_empty() {
+                    on_event(ProcessEvent::Stdout(kept));
+                }
+                if fits == Fits::OverCap {
+                    self.overfull = self.stdout.take();
+                }
+                fits
+            }
+            Stream::Stderr => {
+                let seen = self.redactor.feed(bytes);
+                self.errors.push(&seen);
+                on_event(ProcessEvent::Stderr(&seen));
+                Fits::Whole
+            }
+            Stream::Events => {
+                self.lines
+                    .push(bytes, |line| on_event(ProcessEvent::EventLine(line)));
+                Fits::Whole
+            }
+        }
+    }
+
+    /// After the tree has ended: reads what is left in the pipes, without waiting for an end that a
+    /// process outside the tree may keep from coming.
+    pub(super) fn drain(&mut self, on_event: &mut impl FnMut(ProcessEvent<'_>)) -> Fits {
+        self.stdin = None;
+        let mut fits = Fits::Whole;
+        let mut chunk = std::mem::take(&mut self.chunk);
+        let pipes = [
+            (Stream::Stdout, self.stdout.take()),
+            (Stream::Stderr, self.stderr.take()),
+            (Stream::Events, self.events.take()),
+        ];
+        for (stream, pipe) in pipes {
+            let Some(pipe) = pipe.and_then(|pipe| pipe.into_fd().ok()) else {
+                continue;
+            };
+            let mut drained = 0;
+            while drained < MAX_DRAIN {
+                make_room(&mut chunk);
+                let length = read_now(&pipe, &mut chunk).unwrap_or(0);
+                if length == 0 {
+                    break;
+                }
+                drained += length;
+                if self.keep(stream, &chunk, on_event) == Fits::OverCap {
+                    fits = Fits::OverCap;
+                    break;
+                }
+            }
+        }
+        self.chunk = chunk;
+        let held = self.redactor.flush(false);
+        if !held.is_empty() {
+            self.errors.push(&held);
+            on_event(ProcessEvent::Stderr(&held));
+        }
+        fits
+    }
+}
+
+impl Feed {
+    /// Writes what fits before anybody reads; most input is smaller than a pipe.
+    fn begin(pipe: OwnedFd, bytes: Vec<u8>) -> io::Result<Option<Self>> {
+        fcntl_setfl(&pipe, OFlags::NONBLOCK)?;
+        let mut written = 0;
+        while written < bytes.len() {
+            match rustix::io::retry_on_intr(|| rustix::io::write(&pipe, &bytes[written..])) {
+                Ok(length) => written += length,
+                Err(rustix::io::Errno::AGAIN) => {
+                    let pipe = Sender::from_owned_fd_unchecked(pipe)?;
+                    return Ok(Some(Self {
+                        pipe,
+                        bytes,
+                        written,
+                    }));
+                }
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Writes once. True when there is nothing more to write, or nobody to read it: a skill need not
+    /// read its input.
+    fn is_over(&mut self) -> bool {
+        match self.pipe.try_write(&self.bytes[self.written..]) {
+            Ok(length) => {
+                self.written += length;
+                self.written == self.bytes.len()
+            }
+            Err(error) => !is_transient(&error),
+        }
+    }
+}
+
+/// Empties `chunk`, and makes it larger where it was filled.
+fn make_room(chunk: &mut Vec<u8>) {
+    if chunk.len() == chunk.capacity() {
+        chunk.reserve(CHUNK);
+    }
+    chunk.clear();
+}
+
+fn is_transient(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+    )
+}
+
+async fn readable(pipe: Option<&Pipe>) {
+    match pipe {
+        Some(pipe) => pipe.readable().await,
+        None => pending().await,
+    }
+}
+
+/// An error is found again, and dealt with, by the write that follows.
+async fn writable(feed: Option<&Feed>) {
+    match feed {
+        Some(feed) => drop(feed.pipe.writable().await),
+        None => pending().await,
+    }
+}

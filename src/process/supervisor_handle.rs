@@ -1,0 +1,336 @@
+//! obs's side of one supervisor.
+//!
+//! Invariant: one task owns the reading of a supervisor's socket, so an order to stop is carried out
+//! and acknowledged also while nobody polls the step. Whoever has a [`Lease`] has the supervisor for
+//! one step; dropping it before the tree has ended closes the socket at once, and the supervisor
+//! kills the tree.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Instant;
+
+use rustix::net::{RecvFlags, Shutdown, recv, shutdown};
+use rustix::process::Pid;
+use tokio::io::Interest;
+use tokio::net::UnixStream;
+use tokio::sync::{mpsc, oneshot};
+
+use super::sandbox::Confinement;
+use super::wire::{self, Command, Inbox, Report};
+use super::zygote_client::Nursery;
+
+/// The most that is sent ahead of a step, in bytes: what a socket takes at once.
+const MAX_AHEAD: usize = 32 * 1024;
+
+/// What a supervisor's task is to do.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// Send a `Start` frame with its descriptors; reports go to the sender until the tree has ended.
+    Start {
+        frame: Vec<u8>,
+        fds: Vec<OwnedFd>,
+        reports: mpsc::UnboundedSender<Report>,
+    },
+    /// Send a command.
+    Tell(Command),
+    /// Send a command that is acknowledged.
+    Ask(Command, oneshot::Sender<()>),
+}
+
+/// How well a supervisor suits a step, the best last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Fit {
+    /// It wears no filter, so it can serve any.
+    Fresh,
+    /// It wears the step's filter.
+    Filter,
+    /// It has the step's rules as well.
+    Same,
+}
+
+/// A supervisor. Dropping this closes its socket, upon which it ends what it runs, and itself.
+#[derive(Debug)]
+pub(super) struct Slot {
+    orders: mpsc::UnboundedSender<Order>,
+    socket: Arc<UnixStream>,
+    /// That of the last step, or of the one that it is ready for. Its filter is the supervisor's own from then
+    /// on, and its rules are at hand.
+    confinement: Option<Arc<Confinement>>,
+}
+
+impl Slot {
+    /// Takes a new supervisor into service.
+    pub(super) fn new(pid: Pid, socket: OwnedFd, nursery: Arc<Nursery>) -> io::Result<Self> {
+        Self::with_reports(pid, socket, nursery, None)
+    }
+
+    /// Takes a new supervisor into service that has been given its first work already.
+    pub(super) fn at_work(pid: Pid, socket: OwnedFd, nursery: Arc<Nursery>) -> io::Result<Lease> {
+        let (sender, reports) = mpsc::unbounded_channel();
+        let slot = Self::with_reports(pid, socket, nursery, Some(sender))?;
+        let slot = Some(slot);
+        Ok(Lease { slot, reports })
+    }
+
+    fn with_reports(
+        pid: Pid,
+        socket: OwnedFd,
+        nursery: Arc<Nursery>,
+        reports: Option<mpsc::UnboundedSender<Report>>,
+    ) -> io::Result<Self> {
+        let socket = Arc::new(UnixStream::from_std(socket.into())?);
+        let (orders, received) = mpsc::unbounded_channel();
+        let line = Line {
+            socket: Arc::clone(&socket),
+            orders: received,
+            inbox: Inbox::default(),
+            reports,
+            acknowledged: VecDeque::new(),
+        };
+        tokio::spawn(serve(line, pid, nursery));
+        Ok(Self {
+            orders,
+            socket,
+            confinement: None,
+        })
+    }
+
+    /// How well the supervisor suits a step; none where it wears another filter than the step's.
+    pub(super) fn fit(&self, wanted: Option<&Arc<Confinement>>) -> Option<Fit> {
+        let Some(last) = &self.confinement else {
+            return Some(Fit::Fresh);
+        };
+        let wanted = wanted?;
+        if Arc::ptr_eq(last, wanted) {
+            return Some(Fit::Same);
+        }
+        let filter = |confinement: &Confinement| confinement.network.without_ports();
+        (filter(last) == filter(wanted)).then_some(Fit::Filter)
+    }
+
+    /// False if the supervisor is known to be dead. Between steps it never says anything, so there
+    /// is either nothing to read or the end.
+    pub(super) fn is_alive(&self) -> bool {
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        !self.orders.is_closed()
+            && recv(&self.socket, &mut [0; 1], flags)
+                .is_err_and(|errno| errno == rustix::io::Errno::AGAIN)
+    }
+
+    /// Has the supervisor make ready for a step with `confinement`, while obs does other work. Only before its
+    /// first step.
+    pub(super) fn prepare(&mut self, confinement: &Arc<Confinement>) {
+        let frame = wire::encode_prepare(confinement);
+        if frame.len() > MAX_AHEAD {
+            return;
+        }
+        match wire::send(&self.socket, &frame, &[]) {
+            Ok(sent) if sent == frame.len() => self.confinement = Some(Arc::clone(confinement)),
+            // Nothing was said, so the step says it all.
+            Err(_) => {}
+            // Half a frame: nothing that follows would make sense.
+            Ok(_) => drop(shutdown(&self.socket, Shutdown::Both)),
+        }
+    }
+
+    /// Starts a step.
+    pub(super) fn lease(
+        mut self,
+        frame: Vec<u8>,
+        fds: Vec<OwnedFd>,
+        confinement: Option<Arc<Confinement>>,
+    ) -> Lease {
+        if confinement.is_some() {
+            self.confinement = confinement;
+        }
+        let (sender, reports) = mpsc::unbounded_channel();
+        let lease = Lease {
+            slot: Some(self),
+            reports,
+        };
+        lease.order(Order::Start {
+            frame,
+            fds,
+            reports: sender,
+        });
+        lease
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        // Now, not when the task is polled: perhaps it never is again.
+        shutdown(&self.socket, Shutdown::Both).ok();
+    }
+}
+
+/// The right to one supervisor for one step.
+#[derive(Debug)]
+pub(super) struct Lease {
+    /// Gone when the step has ended well.
+    slot: Option<Slot>,
+    reports: mpsc::UnboundedReceiver<Report>,
+}
+
+impl Lease {
+    /// The next report; `None` when the supervisor is dead and what it had orphaned is gone too.
+    pub(super) async fn report(&mut self) -> Option<Report> {
+        self.reports.recv().await
+    }
+
+    /// True where the supervisor has said more than was asked for yet.
+    pub(super) fn has_reports(&self) -> bool {
+        !self.reports.is_empty()
+    }
+
+    pub(super) fn tell(&self, command: Command) {
+        self.order(Order::Tell(command));
+    }
+
+    /// Where to send orders that are not the step's own.
+    pub(super) fn orders(&self) -> Option<mpsc::UnboundedSender<Order>> {
+        self.slot.as_ref().map(|slot| slot.orders.clone())
+    }
+
+    /// Like [`Slot::prepare`].
+    pub(super) fn prepare(&mut self, confinement: &Arc<Confinement>) {
+        if let Some(slot) = &mut self.slot {
+            slot.prepare(confinement);
+        }
+    }
+
+    /// Gives the supervisor back after its last report.
+    pub(super) fn finish(mut self) -> Option<Slot> {
+        self.slot.take()
+    }
+
+    fn order(&self, order: Order) {
+        if let Some(slot) = &self.slot {
+            // A task that has ended drops the reports, which is how the step learns of it.
+            slot.orders.send(order).ok();
+        }
+    }
+}
+
+/// What the task of a supervisor works with.
+struct Line {
+    socket: Arc<UnixStream>,
+    orders: mpsc::UnboundedReceiver<Order>,
+    inbox: Inbox,
+    /// Where the reports of the running step go.
+    reports: Option<mpsc::UnboundedSender<Report>>,
+    acknowledged: VecDeque<oneshot::Sender<()>>,
+}
+
+/// How a supervisor's task came to its end.
+enum Ended {
+    /// Nobody needs the supervisor any more, and it has no step.
+    Unused,
+    /// It died, or the step was abandoned: there may be processes whose end has to be awaited.
+    Died,
+}
+
+/// The life of a supervisor as obs sees it.
+async fn serve(mut line: Line, pid: Pid, nursery: Arc<Nursery>) {
+    let ended = line.converse().await;
+    // Of a supervisor that lives, this ends the step.
+    shutdown(&line.socket, Shutdown::Both).ok();
+    match ended {
+        Ended::Unused => nursery.forget(pid),
+        Ended::Died => {
+            line.orders.close();
+            nursery.swept(pid).await;
+        }
+    }
+    // Only now are the reports dropped: the step learns of the death when it is over.
+}
+
+impl Line {
+    async fn converse(&mut self) -> Ended {
+        loop {
+            tokio::select! {
+                order = self.orders.recv() => {
+                    let Some(order) = order else {
+                        return match self.reports {
+                            None => Ended::Unused,
+                            Some(_) => Ended::Died,
+                        };
+                    };
+                    if self.obey(order).await.is_err() {
+                        return Ended::Died;
+                    }
+                }
+                received = self.socket.async_io(Interest::READABLE, || {
+                    self.inbox.receive(self.socket.as_fd())
+                }) => {
+                    if !matches!(received, Ok(true)) || self.forward().is_err() {
+                        return Ended::Died;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn obey(&mut self, order: Order) -> io::Result<()> {
+        match order {
+            Order::Start {
+                frame,
+                fds,
+                reports,
+            } => {
+                self.reports = Some(reports);
+                let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
+                self.send(&frame, &fds).await
+            }
+            Order::Tell(command) => self.send(&command.encode(), &[]).await,
+            Order::Ask(command, asker) => {
+                self.acknowledged.push_back(asker);
+                self.send(&command.encode(), &[]).await
+            }
+        }
+    }
+
+    async fn send(&self, frame: &[u8], fds: &[std::os::fd::BorrowedFd<'_>]) -> io::Result<()> {
+        let (mut sent, began) = (0, Instant::now());
+        while sent < frame.len() {
+            // Descriptors go with the first byte, and only once.
+            let fds = if sent == 0 { fds } else { &[] };
+            let part = self.socket.async_io(Interest::WRITABLE, || {
+                wire::send(&self.socket, &frame[sent..], fds)
+            });
+            match part.await {
+                Ok(length) => sent += length,
+                Err(error)
+                    if wire::is_crowded(&error) && began.elapsed() < wire::CROWD_PATIENCE =>
+                {
+                    tokio::time::sleep(wire::CROWD_PAUSE).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands on what has been received whole.
+    fn forward(&mut self) -> io::Result<()> {
+        while let Some(frame) = self.inbox.next_frame()? {
+            let report = Report::decode(&frame)?;
+            if report == Report::Acknowledged {
+                if let Some(asker) = self.acknowledged.pop_front() {
+                    asker.send(()).ok();
+                }
+                continue;
+            }
+            if let Some(reports) = &self.reports {
+                // A step that has left has closed the socket too.
+                reports.send(report).ok();
+            }
+            if report.is_last() {
+                self.reports = None;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,266 @@
+//! Counting the living descendants of this process, and what they use.
+//!
+//! Invariant: a process counts once, and only if the one it was found below, or this one (which
+//! adopts orphans), is its parent at the moment it is read. Parents are read before their children:
+//! one that ends in between is missing from the sum and never in it twice. The kernel's lists of
+//! children make this cheap, because nobody else's processes are looked at; a kernel without them has
+//! all of /proc looked at.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io;
+use std::time::Duration;
+
+use rustix::process::getpid;
+
+use super::proc_walk;
+
+/// What was counted.
+#[derive(Debug, Default)]
+pub(super) struct Census {
+    found: Vec<Found>,
+    /// Threads of all processes.
+    pub(super) threads: u64,
+    /// Resident bytes of all processes; shared pages count for each.
+    pub(super) resident: u64,
+    /// CPU time of all processes, and of those that they have waited for.
+    pub(super) cpu: Duration,
+}
+
+/// A process that was counted.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) pid: i32,
+    /// In clock ticks since boot; with the pid it identifies a process.
+    pub(super) start: u64,
+    pub(super) threads: u64,
+    /// CPU time of itself, without that of its children.
+    pub(super) own: Duration,
+    /// Its first thread has a processor or waits for one.
+    pub(super) is_runnable: bool,
+    /// The processor that its first thread has or had last.
+    pub(super) processor: u64,
+    /// A thread that has the process's memory: the first one, unless it has exited.
+    thread: i32,
+    resident: u64,
+}
+
+/// A process as /proc shows it.
+pub(super) struct Stat {
+    parent: i32,
+    /// The first thread has exited.
+    is_ended: bool,
+    /// The first thread has a processor or waits for one.
+    pub(super) is_runnable: bool,
+    /// The processor that the first thread has or had last.
+    pub(super) processor: u64,
+    /// CPU time of itself, in clock ticks.
+    own: u64,
+    /// CPU time of those that it has waited for, in clock ticks.
+    waited: u64,
+    threads: u64,
+    start: u64,
+    pages: u64,
+}
+
+impl Stat {
+    /// A thread that has the memory of the process `pid`, and its resident pages. A first thread that has exited
+    /// has given up the memory, which the others still use.
+    fn memory(&self, pid: i32) -> (i32, u64) {
+        if self.is_ended && self.threads > 1 {
+            for thread in threads_of(pid) {
+                let stat = stat_of_thread(pid, thread);
+                if let Some(stat) = stat.filter(|stat| stat.pages > 0) {
+                    return (thread, stat.pages);
+                }
+            }
+        }
+        (pid, self.pages)
+    }
+}
+
+impl Census {
+    /// Counts, at most to `enough` processes.
+    pub(super) fn take(enough: u64) -> Self {
+        let own = getpid().as_raw_pid();
+        let mut census = Self::default();
+        let mut known = HashSet::from([own]);
+        let mut waiting = vec![(own, own)];
+        let (mut ticks, mut lists) = (0, true);
+        while let Some((pid, parent)) = waiting.pop() {
+            let mut threads = 1;
+            if pid != own {
+                let Some(stat) = stat(pid).filter(|stat| [parent, own].contains(&stat.parent))
+                else {
+                    continue;
+                };
+                threads = stat.threads;
+                ticks += stat.own + stat.waited;
+                census.add(pid, &stat);
+                if census.processes() >= enough {
+                    break;
+                }
+            }
+            match children(pid, threads) {
+                Some(children) => {
+                    waiting.extend(
+                        children
+                            .into_iter()
+                            .filter(|child| known.insert(*child))
+                            .map(|child| (child, pid)),
+                    );
+                }
+                None if pid == own => {
+                    lists = false;
+                    break;
+                }
+                // It has ended.
+                None => {}
+            }
+        }
+        if !lists {
+            ticks = census.take_by_walk();
+        }
+        census.cpu = from_ticks(ticks);
+        census
+    }
+
+    /// All of them.
+    pub(super) fn found(&self) -> &[Found] {
+        &self.found
+    }
+
+    /// How many there are.
+    pub(super) fn processes(&self) -> u64 {
+        self.found.len() as u64
+    }
+
+    /// Bytes of all processes, shared pages divided among those that share them. Takes a look at
+    /// every page table. One look after the other, so that what is shared by more and more while
+    /// it looks counts too much: no single sum is to be trusted.
+    pub(super) fn proportional(&self) -> u64 {
+        self.found
+            .iter()
+            .map(|found| match proportional(found) {
+                Ok(bytes) => bytes,
+                // It does not let itself be looked at, so it counts as it did before.
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => found.resident,
+                // It has ended.
+                Err(_) => 0,
+            })
+            .sum()
+    }
+
+    /// The largest resident size of a single process.
+    pub(super) fn largest(&self) -> u64 {
+        let sizes = self.found.iter().map(|found| found.resident);
+        sizes.max().unwrap_or_default()
+    }
+
+    fn add(&mut self, pid: i32, stat: &Stat) {
+        let (thread, pages) = stat.memory(pid);
+        let resident = pages.saturating_mul(rustix::param::page_size() as u64);
+        self.resident = self.resident.saturating_add(resident);
+        self.threads += stat.threads;
+        self.found.push(Found {
+            pid,
+            start: stat.start,
+            threads: stat.threads,
+            own: from_ticks(stat.own),
+            is_runnable: stat.is_runnable,
+            processor: stat.processor,
+            thread,
+            resident,
+        });
+    }
+
+    /// For a kernel without lists of children. Returns the ticks.
+    fn take_by_walk(&mut self) -> u64 {
+        let mut ticks = 0;
+        for process in proc_walk::descendants(getpid(), &|_| false) {
+            let pid = process.pid().as_raw_pid();
+            if let Some(stat) = stat(pid) {
+                ticks += stat.own + stat.waited;
+                self.add(pid, &stat);
+            }
+        }
+        ticks
+    }
+}
+
+/// The children of `pid`, whichever of its threads has started them.
+fn children(pid: i32, threads: u64) -> Option<Vec<i32>> {
+    if threads <= 1 {
+        return children_of_thread(pid, pid);
+    }
+    let lists = threads_of(pid).filter_map(|thread| children_of_thread(pid, thread));
+    Some(lists.flatten().collect())
+}
+
+/// Clock ticks as `/proc` gives them.
+pub(super) fn from_ticks(ticks: u64) -> Duration {
+    Duration::from_millis(ticks.saturating_mul(1000) / rustix::param::clock_ticks_per_second())
+}
+
+/// The threads of `pid`; none if it has ended.
+pub(super) fn threads_of(pid: i32) -> impl Iterator<Item = i32> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task"));
+    let tasks = tasks.into_iter().flatten();
+    tasks.filter_map(|task| task.ok()?.file_name().to_str()?.parse().ok())
+}
+
+fn children_of_thread(pid: i32, task: i32) -> Option<Vec<i32>> {
+    let list = fs::read_to_string(format!("/proc/{pid}/task/{task}/children")).ok()?;
+    Some(
+        list.split_ascii_whitespace()
+            .filter_map(|child| child.parse().ok())
+            .collect(),
+    )
+}
+
+fn stat(pid: i32) -> Option<Stat> {
+    stat_at(&format!("/proc/{pid}/stat"))
+}
+
+/// Like that of a process, but with state and memory of one thread.
+pub(super) fn stat_of_thread(pid: i32, thread: i32) -> Option<Stat> {
+    stat_at(&format!("/proc/{pid}/task/{thread}/stat"))
+}
+
+fn stat_at(path: &str) -> Option<Stat> {
+    let bytes = fs::read(path).ok()?;
+    let fields: Vec<&str> = proc_walk::stat_fields(&bytes)?.collect();
+    // Numbers of proc_pid_stat(5), of which the first here is 3.
+    let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
+    Some(Stat {
+        parent: fields.get(1)?.parse().ok()?,
+        is_ended: proc_walk::is_ended(fields.first()?),
+        is_runnable: *fields.first()? == "R",
+        processor: field(39)?,
+        own: field(14)? + field(15)?,
+        waited: field(16)? + field(17)?,
+        threads: field(20)?,
+        start: field(22)?,
+        pages: field(24)?,
+    })
+}
+
+/// `Pss` and `SwapPss` of a process.
+fn proportional(found: &Found) -> io::Result<u64> {
+    let Found { pid, thread, .. } = found;
+    let text = fs::read_to_string(format!("/proc/{pid}/task/{thread}/smaps_rollup"))?;
+    let kib = |name: &str| -> Option<u64> {
+        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+        line.trim().strip_suffix("kB")?.trim().parse().ok()
+    };
+    let sum = ["Pss:", "SwapPss:"]
+        .iter()
+        .filter_map(|name| kib(name))
+        .sum::<u64>();
+    Ok(sum.saturating_mul(1024))
+}
+
+/// True if this process can see what [`Census`] needs, tried on itself.
+pub(super) fn is_possible() -> bool {
+    stat(getpid().as_raw_pid()).is_some()
+}

@@ -1,0 +1,61 @@
+//! The values of a plan that no message about it may show.
+//!
+//! Invariant: a value is hidden before the first message about the plan is shown, and in all of them: the line of
+//! a problem may hold the values of others.
+
+use serde_json::{Map, Value};
+
+use super::Prover;
+use crate::document::{Part, Place, Problem};
+use crate::model::ExecutionStep;
+use crate::plan::LoadedPlan;
+use crate::skill::Skill;
+
+impl Prover<'_> {
+    /// Hides all arguments of the step at `pointer`: nobody knows what its skill hides.
+    pub(super) fn hide_all(&mut self, step: &ExecutionStep, pointer: &str) {
+        if !step.arguments.is_empty() {
+            self.hidden.push(whole(pointer));
+        }
+        self.hiding.push(format!("{pointer}/"));
+    }
+
+    /// Remembers the arguments that `skill` hides in the step at `pointer`.
+    pub(super) fn hide(&mut self, skill: &Skill, step: &ExecutionStep, pointer: &str) {
+        let hidden = match skill.input() {
+            None => return,
+            Some(Ok(schema)) if !schema.may_hide() => return,
+            Some(Ok(schema)) => schema.hidden_in(&Value::Object(Map::clone(&step.arguments))),
+            Some(Err(_)) => return self.hide_all(step, pointer),
+        };
+        let hidden = hidden.into_iter();
+        self.hidden
+            .extend(hidden.map(|place| whole(pointer) + &place));
+        self.hiding.push(format!("{pointer}/"));
+    }
+}
+
+/// Hides all arguments of `loaded`, for those who know no skills: nobody knows which ones are to be hidden.
+pub fn hide_all_arguments(loaded: &mut LoadedPlan) {
+    let steps = 0..loaded.plan.steps.len();
+    let steps: Vec<String> = steps.map(|index| format!("/steps/{index}/")).collect();
+    let misplaced = misplaced(&steps, &loaded.problems);
+    let arguments = steps.iter().map(|step| format!("{step}arguments"));
+    loaded.document.hide(arguments.chain(misplaced));
+}
+
+/// All arguments of the step at `pointer`.
+fn whole(pointer: &str) -> String {
+    format!("{pointer}/arguments")
+}
+
+/// The values of the keys that `problems` are about in the `hiding` steps: one that is misspelled may be meant for a
+/// hidden one.
+pub(super) fn misplaced(hiding: &[String], problems: &[Problem]) -> Vec<String> {
+    let keys = problems.iter().filter_map(|problem| match &problem.place {
+        Place::Node(pointer, Part::Key) => Some(pointer),
+        _ => None,
+    });
+    let is_in_one = |pointer: &&String| hiding.iter().any(|step| pointer.starts_with(step));
+    keys.filter(is_in_one).cloned().collect()
+}

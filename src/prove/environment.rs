@@ -1,0 +1,50 @@
+//! What a skill asks of the environment, before it runs.
+
+use std::os::unix::ffi::OsStrExt as _;
+
+use super::Prover;
+use crate::document::{Place, Problem, Problems};
+use crate::process::{MIN_SECRET_CHARS, is_maskable};
+use crate::skill::{EnvNames, Skill};
+
+impl Prover<'_> {
+    /// What the manifest asks of the environment must be there, and a secret long enough to be masked.
+    pub(super) fn check_environment(&self, skill: &Skill, place: &Place, problems: &mut Problems) {
+        let environment = self.question.environment;
+        let names = EnvNames::of(&skill.manifest.permissions);
+        for name in &names.required {
+            let help = if names.secret.contains(name) {
+                if environment.secret(name).is_some() {
+                    continue;
+                }
+                format!(
+                    "set it before `obs`, give `--secret {name}=file:PATH`, or write `secret:{name}?`"
+                )
+            } else {
+                if environment.get(name).is_some() {
+                    continue;
+                }
+                format!("set it before `obs`, or write `env:{name}?`")
+            };
+            let message = format!(
+                "`{}` needs the variable `{name}`, which is not set",
+                skill.id
+            );
+            problems.push(Problem::error("environment", place.clone(), message).help(help));
+        }
+        let is_short = |name: &str| {
+            let value = environment.secret(name);
+            value.is_some_and(|value| !is_maskable(value.as_bytes()))
+        };
+        for name in names.secret.into_iter().filter(|name| is_short(name)) {
+            let message = format!(
+                "the secret `{name}` of `{}` has fewer than {MIN_SECRET_CHARS} characters, so it is not masked",
+                skill.id
+            );
+            problems.push(
+                Problem::warning("short_secret", place.clone(), message)
+                    .help("give a longer value, or ask for it by `env:` if it is no secret"),
+            );
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Warnings about where the plan's skills lie: which skills may write their files or reach the private directories
+//! of steps, and which others have the same id.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Prover, Skill};
+use crate::document::{Place, Problem, Problems};
+use crate::skill::Exposure;
+use crate::skill::ExposureQuery;
+
+impl Prover<'_> {
+    /// Finds out which skills may write what the run relies on, and warns of it.
+    pub(super) fn exposure(&self, problems: &mut Problems) -> Exposure {
+        let skills = self.skills.iter().map(|called| {
+            let program = self.facts.program_of(&called.skill);
+            (Arc::clone(&called.skill), program)
+        });
+        let query = ExposureQuery {
+            skills: &skills.collect::<Vec<_>>(),
+            sandbox: self.question.sandbox,
+            workspace: self.question.workspace,
+            run_dir: self.question.run_dir,
+            path: self.question.environment.path(),
+        };
+        let is_file = |read: &&(&str, _)| read.1 != Path::new("-");
+        let read = self.question.read.iter().filter(is_file).cloned();
+        let (exposure, covered) = Exposure::find(&query, &read.collect::<Vec<_>>());
+        for covered in covered {
+            let called = &self.skills[covered.writer];
+            let (code, verb, help) = if covered.is_read {
+                let help =
+                    "grant only the directory that it needs, or set `TMPDIR` to one outside of it";
+                ("read_grant", "read", help)
+            } else {
+                let help = "grant only the directory that it needs, such as `fs.write:out`; keep skills, plans, \
+                            policies and `TMPDIR` outside of it";
+                ("write_grant", "write", help)
+            };
+            let message = format!(
+                "`{}` may {verb} {covered}, by its `{}`",
+                called.skill.id, covered.permission
+            );
+            let mut problem = Problem::warning(code, called.place.clone(), message).help(help);
+            problem.step_index = Some(called.step);
+            problems.push(problem);
+        }
+        exposure
+    }
+
+    /// Two roots with one id: the plan may mean the other skill.
+    pub(super) fn check_shadowed(&self, skill: &Skill, place: &Place, problems: &mut Problems) {
+        for other in self.question.registry.shadowed_by(skill) {
+            let own = skill
+                .native()
+                .map(|native| native.dir.display().to_string());
+            let message = format!(
+                "`{}` is found in `{}` and shadows the one in `{}`",
+                skill.id,
+                own.unwrap_or_default(),
+                other.display()
+            );
+            problems.push(
+                Problem::warning("shadowed_skill", place.clone(), message)
+                    .help("rename or remove one of them; `obs skills list` shows both"),
+            );
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! The plan's inputs: what was given, else the defaults, held against their schemas.
+//!
+//! Invariant: where a run is to follow, every input has a value that meets its schema, or there is a
+//! problem in its place. A value that its schema hides goes only where the skill hides it too.
+
+use serde_json::{Map, Value};
+
+use crate::document::nearest;
+use crate::document::{Place, Problem, Problems};
+use crate::document::{escape_token, in_backticks};
+use crate::engine::shown_arguments;
+use crate::model::ExecutionPlan;
+use crate::plan::{Origin, Template};
+use crate::skill::{Schema, Skill};
+
+/// How many inputs a message names.
+const MAX_INPUTS: usize = 12;
+
+/// The values of the inputs, as far as they are known.
+pub(super) struct Inputs {
+    values: Value,
+    /// The names of those that are shown nowhere.
+    hidden: Vec<String>,
+}
+
+fn is_hidden(schema: &Value) -> bool {
+    schema.get("writeOnly") == Some(&Value::Bool(true))
+}
+
+/// The places of the values that the plan itself gives for hidden inputs.
+pub(super) fn hidden_defaults(plan: &ExecutionPlan) -> impl Iterator<Item = String> {
+    let hidden = plan.inputs.iter();
+    let hidden = hidden.filter(|(_, schema)| is_hidden(schema) && schema.get("default").is_some());
+    hidden.map(|(name, _)| format!("/inputs/{}/default", escape_token(name)))
+}
+
+/// True where some part of what `schema` is about is hidden. Schemas are as deep as plans may be.
+fn hides_inside(schema: &Value) -> bool {
+    match schema {
+        Value::Object(map) => map
+            .values()
+            .any(|part| is_hidden(part) || hides_inside(part)),
+        Value::Array(list) => list
+            .iter()
+            .any(|part| is_hidden(part) || hides_inside(part)),
+        _ => false,
+    }
+}
+
+impl Inputs {
+    /// The inputs of `plan` with what was `given`; `None` where nobody was asked.
+    pub(super) fn of(
+        plan: &ExecutionPlan,
+        given: Option<&Map<String, Value>>,
+        problems: &mut Problems,
+    ) -> Self {
+        let mut values = Map::new();
+        for (name, schema) in &plan.inputs {
+            let pointer = format!("/inputs/{}", escape_token(name));
+            let compiled = match Schema::compile(schema) {
+                Ok(compiled) => compiled,
+                Err(error) => {
+                    let place = Place::value(format!("{pointer}{}", error.pointer));
+                    problems.push(
+                        Problem::error("schema", place, error.to_string())
+                            .help("it must be a JSON Schema of draft 2020-12"),
+                    );
+                    continue;
+                }
+            };
+            if !is_hidden(schema) && hides_inside(schema) {
+                let message = format!("a part of the input `{name}` is `writeOnly`");
+                problems.push(
+                    Problem::error("hidden_input", Place::value(&pointer), message)
+                        .help("parts can't be followed to where they go: make the whole input `writeOnly`"),
+                );
+            }
+            let default = schema.get("default");
+            if let Some(default) = default {
+                let base = format!("{pointer}/default");
+                let violations = compiled.violations(default, "the `default`");
+                for violation in violations {
+                    let mut problem = violation.problem("input", &base);
+                    let help = "give a default that the schema of the input takes";
+                    problem.help.get_or_insert_with(|| help.to_owned());
+                    problems.push(problem);
+                }
+            }
+            match given.and_then(|given| given.get(name)) {
+                Some(value) => {
+                    check(name, value, &compiled, &pointer, problems);
+                    values.insert(name.clone(), value.clone());
+                }
+                None => match default {
+                    Some(default) => drop(values.insert(name.clone(), default.clone())),
+                    None if given.is_some() => problems.push(not_given(name, &pointer)),
+                    None => {}
+                },
+            }
+        }
+        for name in given.into_iter().flat_map(Map::keys) {
+            if !plan.inputs.contains_key(name) {
+                problems.push_error_with(|| unknown(name, plan));
+            }
+        }
+        let hidden = plan.inputs.iter().filter(|(_, schema)| is_hidden(schema));
+        Self {
+            hidden: hidden.map(|(name, _)| name.clone()).collect(),
+            values: Value::Object(values),
+        }
+    }
+
+    /// Puts the values into the arguments of a step that calls `skill`.
+    pub(super) fn fill(
+        &self,
+        template: Template,
+        skill: &Skill,
+        pointer: &str,
+        problems: &mut Problems,
+    ) -> Template {
+        let base = format!("{pointer}/arguments");
+        self.check_hidden(&template, skill, &base, problems);
+        template.fill(&self.values, &base, &mut |reference, pointer| {
+            let message = format!("`{}` is not in the value of the input", reference.written);
+            problems.push(
+                Problem::error("unknown_field", Place::value(pointer), message)
+                    .help("give a value that has it, or write another reference"),
+            );
+        })
+    }
+
+    fn check_hidden(
+        &self,
+        template: &Template,
+        skill: &Skill,
+        base: &str,
+        problems: &mut Problems,
+    ) {
+        if self.hidden.is_empty() {
+            return;
+        }
+        let arguments = template.with_stand_ins(&mut |_, _| Value::from("x"));
+        let shown = arguments
+            .as_object()
+            .map(|map| shown_arguments(skill, map).into_owned());
+        let shown = Value::Object(shown.unwrap_or_default());
+        template.references("", &mut |reference, below, _| {
+            let is_hidden = match (reference.origin, reference.path.first()) {
+                (Origin::Step(_), _) => false,
+                (Origin::Inputs, Some(name)) => self.hidden.contains(name),
+                (Origin::Inputs, None) => true,
+            };
+            // A masked value differs from what stands there; one below a masked one is gone.
+            if is_hidden && shown.pointer(below) == arguments.pointer(below) {
+                let message = format!(
+                    "`{}` is hidden, but `{}` would show it in records",
+                    reference.written, skill.id
+                );
+                let help = "mark the argument as `writeOnly: true` in the skill's `input_schema`";
+                let place = Place::value(format!("{base}{below}"));
+                problems.push(Problem::error("hidden_input", place, message).help(help));
+            }
+        });
+    }
+
+    /// The values, for those who need them after the proof.
+    pub(super) fn into_values(self) -> Map<String, Value> {
+        match self.values {
+            Value::Object(values) => values,
+            _ => Map::new(),
+        }
+    }
+}
+
+fn check(name: &str, value: &Value, schema: &Schema, pointer: &str, problems: &mut Problems) {
+    let what = format!("the input `{name}`");
+    for violation in schema.violations(value, &what) {
+        let message = match violation.pointer.as_str() {
+            "" => violation.message,
+            below => format!("{what}: {} (at {below})", violation.message),
+        };
+        let problem = Problem::error("input", Place::key(pointer), message);
+        problems.push(match violation.help {
+            Some(help) => problem.help(help),
+            None => problem.help("give another value with `--set` or `--inputs`"),
+        });
+    }
+}
+
+fn not_given(name: &str, pointer: &str) -> Problem {
+    let message = format!("the input `{name}` is not given");
+    Problem::error("missing_input", Place::key(pointer), message).help(format!(
+        "give it with `--set {name}=…` or `--inputs`, or give it a `default`"
+    ))
+}
+
+fn unknown(name: &str, plan: &ExecutionPlan) -> Problem {
+    let message = format!("`{name}` was given, but is no input of this plan");
+    let problem = Problem::error("unknown_input", Place::key("/inputs"), message).got(name);
+    let known: Vec<&str> = plan.inputs.keys().map(String::as_str).collect();
+    match nearest(name, known.iter().copied()) {
+        Some(near) => problem
+            .help(format!("did you mean `{near}`?"))
+            .expected(near),
+        None if known.is_empty() => problem.help("the plan has no `inputs`"),
+        None => {
+            let some = in_backticks(&known[..known.len().min(MAX_INPUTS)]);
+            problem.help(format!("the inputs are {some}"))
+        }
+    }
+}

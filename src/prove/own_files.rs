@@ -1,0 +1,134 @@
+//! Whether a skill could reach files of obs itself.
+
+use std::path::Path;
+
+use super::Prover;
+use super::state_files::{OwnFiles, Protected};
+use crate::document::{Place, Problem, Problems};
+use crate::model::SandboxMode;
+use crate::process::{Access, Grant, Network};
+use crate::skill::StepGround;
+use crate::skill::{Permission, Skill};
+
+/// The files of obs itself that grants are compared with.
+pub(super) struct ProtectedFiles {
+    state: Option<Protected>,
+    locks: Option<Protected>,
+    log: Option<Protected>,
+}
+
+impl ProtectedFiles {
+    fn of(own: &OwnFiles) -> Self {
+        let protected = |path: &Option<_>| path.as_deref().map(Protected::new);
+        // A terminal, a pipe or /dev/null can't be changed afterwards.
+        let log = own
+            .log
+            .as_ref()
+            .filter(|log| log.is_file() || !log.exists());
+        Self {
+            state: protected(&own.state),
+            locks: protected(&own.locks),
+            log: log.map(|log| Protected::new(log)),
+        }
+    }
+}
+
+/// A grant of one skill, and where it comes from.
+struct SkillGrant<'s> {
+    skill: &'s Skill,
+    grant: Grant,
+    permission: Option<&'s Permission>,
+}
+
+impl Prover<'_> {
+    /// The state and its locks must lie outside of everything that a skill is granted, the log should lie outside
+    /// of what it may write to.
+    pub(super) fn check_own_files(
+        &mut self,
+        skill: &Skill,
+        place: &Place,
+        problems: &mut Problems,
+    ) {
+        let Some(native) = skill.native() else { return };
+        let (question, sandbox) = (self.question, self.question.sandbox);
+        if sandbox.mode == SandboxMode::Off {
+            return;
+        }
+        let is_first = self.own_files.is_none();
+        let files = self
+            .own_files
+            .get_or_insert_with(|| ProtectedFiles::of(question.own_files));
+        let ground = StepGround {
+            workspace: question.workspace,
+            // A step's own directory is new and empty.
+            scratch: Path::new("/nonexistent"),
+            run_dir: question.own_files.run_dir.as_deref(),
+        };
+        let defaults = sandbox.default_grants(native, &ground, &Network::Full);
+        // Those of the system are the same for all skills.
+        let defaults = defaults
+            .into_iter()
+            .filter(|grant| is_first || !grant.of_system)
+            .map(|grant| (None, grant));
+        let of_permissions = sandbox.permission_grants(skill, native, &ground);
+        let of_permissions = of_permissions.map(|(permission, grant)| (Some(permission), grant));
+        for (permission, grant) in defaults.chain(of_permissions) {
+            let grant = SkillGrant {
+                skill,
+                grant,
+                permission,
+            };
+            let found = files.problem(&grant, question.own_files, place);
+            if let Some(problem) = found {
+                problems.push(problem);
+            }
+        }
+    }
+}
+
+impl ProtectedFiles {
+    fn problem(&self, grant: &SkillGrant<'_>, own: &OwnFiles, place: &Place) -> Option<Problem> {
+        if grant.covers(self.state.as_ref()) {
+            let message = grant.text("the state of obs", own.state.as_deref());
+            let help = "keep the state elsewhere with `--state-dir DIR` (or nowhere: `none`), or narrow the grant";
+            return Some(Problem::error("state_granted", place.clone(), message).help(help));
+        }
+        if grant.covers(self.locks.as_ref()) {
+            let message = grant.text("the lock of the log", own.locks.as_deref());
+            let help = "set `XDG_RUNTIME_DIR` to a directory elsewhere, give a `--state-dir`, or narrow the grant";
+            return Some(Problem::error("state_granted", place.clone(), message).help(help));
+        }
+        if grant.may_write() && grant.covers(self.log.as_ref()) {
+            let message = grant.text("the log", own.log.as_deref());
+            let help = "write the log elsewhere, or narrow the grant";
+            return Some(Problem::warning("log_granted", place.clone(), message).help(help));
+        }
+        None
+    }
+}
+
+impl SkillGrant<'_> {
+    fn covers(&self, file: Option<&Protected>) -> bool {
+        file.is_some_and(|file| {
+            if self.grant.of_system {
+                file.is_below(&self.grant.path)
+            } else {
+                file.is_covered_by(&self.grant.path)
+            }
+        })
+    }
+
+    fn may_write(&self) -> bool {
+        matches!(self.grant.access, Access::ReadWrite | Access::ReadWriteExec)
+    }
+
+    fn text(&self, what: &str, path: Option<&Path>) -> String {
+        let may = if self.may_write() { "write to" } else { "read" };
+        let path = path.unwrap_or(Path::new("")).display();
+        let source = match self.permission {
+            Some(permission) => format!("`{permission}`"),
+            None => format!("every skill may read `{}`", self.grant.path.display()),
+        };
+        format!("`{}` may {may} {what} in `{path}`: {source}", self.skill.id)
+    }
+}

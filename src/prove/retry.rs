@@ -1,0 +1,67 @@
+//! What is done when a skill fails, proven before it does.
+
+use super::inputs::Inputs;
+use super::{Call, Prover};
+use crate::document::{Place, Problem, Problems};
+use crate::engine::ProvenStep;
+use crate::model::ExecutionStep;
+use crate::plan::Template;
+
+impl Prover<'_> {
+    /// The call of the fallback, proven like the step's own with the same arguments.
+    pub(super) fn fallback(
+        &mut self,
+        own: &Call<'_>,
+        template: Option<Template>,
+        inputs: &Inputs,
+        problems: &mut Problems,
+    ) -> Option<ProvenStep> {
+        let Call {
+            step,
+            index,
+            pointer,
+            ..
+        } = own;
+        let fallback = step.retry.as_ref()?.fallback.as_ref()?;
+        let names_at = Place::value(format!("{pointer}/retry/fallback"));
+        if fallback.id == step.skill_id() {
+            let message = format!("the fallback `{}` is the step's own skill", fallback.id);
+            problems.push(
+                Problem::error("retry", names_at, message)
+                    .help("`max_retries` tries the same skill again; name another one here"),
+            );
+            return None;
+        }
+        let with_fallback = ExecutionStep {
+            skill: Some(fallback.clone()),
+            ..(*step).clone()
+        };
+        let call = Call {
+            step: &with_fallback,
+            index: *index,
+            pointer: pointer.clone(),
+            names_at,
+            is_fallback: true,
+        };
+        self.call(&call, template, inputs, problems)
+    }
+
+    /// A plan that counts on being tried again should know that it is not.
+    pub(super) fn doubt_retry(&self, proven: &ProvenStep, pointer: &str, problems: &mut Problems) {
+        if proven.is_idempotent || self.question.retry_unsafe {
+            return;
+        }
+        let message = format!(
+            "`{}` is not idempotent, so it is neither tried again nor replaced once it has started",
+            proven.skill_id
+        );
+        problems.push(
+            Problem::warning(
+                "not_idempotent",
+                Place::value(format!("{pointer}/retry")),
+                message,
+            )
+            .help("`idempotent: true` in its manifest, or `--retry-unsafe`, would allow it"),
+        );
+    }
+}

@@ -1,0 +1,81 @@
+//! What holds for every call of one skill.
+//!
+//! Invariant: found out once for each skill of a plan, however many steps call it: what the steps share
+//! neither takes their time nor their memory.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::Question;
+use crate::executor::wants_run_dir;
+use crate::skill::Hidden;
+use crate::skill::{Program, ProgramError, Skill};
+
+/// The facts about one skill.
+pub(super) struct SkillFacts {
+    /// The skill's id.
+    pub(super) id: Arc<str>,
+    /// Its program, or why it can't run; none for a built-in.
+    pub(super) program: Option<Result<Arc<Program>, ProgramError>>,
+    /// What of the program its own confinement would hide.
+    pub(super) hidden: Option<Hidden>,
+    /// The manifest's permissions.
+    pub(super) permissions: Arc<[String]>,
+    /// What its steps are confined to, in lines for people.
+    pub(super) confinement: Arc<[String]>,
+    /// The manifest asks for the directory of files between steps.
+    pub(super) wants_run_dir: bool,
+}
+
+/// The facts about the skills that were asked about so far.
+#[derive(Default)]
+pub(super) struct Facts(HashMap<String, Rc<SkillFacts>>);
+
+impl Facts {
+    /// True where nobody has asked about the skill yet.
+    pub(super) fn is_new(&self, skill: &Skill) -> bool {
+        !self.0.contains_key(skill.id.as_str())
+    }
+
+    /// The program of a skill that somebody has asked about.
+    pub(super) fn program_of(&self, skill: &Skill) -> Option<Arc<Program>> {
+        let facts = self.0.get(skill.id.as_str())?;
+        facts.program.as_ref()?.as_ref().ok().cloned()
+    }
+
+    /// The facts about `skill`.
+    pub(super) fn of(&mut self, skill: &Skill, question: &Question<'_>) -> Rc<SkillFacts> {
+        let id = skill.id.as_str();
+        if let Some(known) = self.0.get(id) {
+            return Rc::clone(known);
+        }
+        let facts = Rc::new(SkillFacts::find(skill, question));
+        self.0.insert(id.to_owned(), Rc::clone(&facts));
+        facts
+    }
+}
+
+impl SkillFacts {
+    fn find(skill: &Skill, question: &Question<'_>) -> Self {
+        let (sandbox, workspace) = (question.sandbox, question.workspace);
+        let native = skill.native();
+        let path = question.environment.path();
+        let program = native.map(|native| (native, native.resolve_program(workspace, path)));
+        let hidden = match &program {
+            Some((native, Ok(program))) => {
+                sandbox.hidden_program(skill, native, workspace, program)
+            }
+            _ => None,
+        };
+        let permissions = skill.manifest.permissions.iter();
+        Self {
+            id: Arc::from(skill.id.as_str()),
+            program: program.map(|(_, found)| found.map(Arc::new)),
+            hidden,
+            permissions: permissions.map(ToString::to_string).collect(),
+            confinement: sandbox.told(skill, workspace).into(),
+            wants_run_dir: wants_run_dir(skill),
+        }
+    }
+}

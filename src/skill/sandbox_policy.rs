@@ -1,0 +1,522 @@
+//! From a manifest's permissions to what the kernel is told.
+//!
+//! Invariant: what a skill may touch comes from the default grants and its manifest. Nothing here
+//! sees an argument, so no plan can widen it; a path that arrives as an argument grants nothing. Symlinks on
+//! the paths are followed before the first step ([`SkillPaths`]) and at no time after.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{GrantPath, GrantPlaces, Native, PathBase, Permission, Program, Skill};
+use crate::model::SandboxMode;
+use crate::process::{
+    Access, Applied, Confinement, Grant, Ground, Layer, Limit, LimitBreach, Limits, Network,
+    PathError, Strictness, canonicalize, default_grants, make_directory,
+};
+
+/// How a run confines its skills: the flags, and what is the same for all steps.
+#[derive(Debug, Clone)]
+pub struct SandboxPolicy {
+    /// `--sandbox`.
+    pub mode: SandboxMode,
+    /// `--max-memory`, in mebibytes.
+    pub max_memory_mb: Option<u64>,
+    /// `--max-cpu`.
+    pub max_cpu: Option<Duration>,
+    /// `--max-processes`.
+    pub max_processes: Option<u64>,
+    /// `--max-disk`, in mebibytes.
+    pub max_disk_mb: Option<u64>,
+    /// The user's home directory, for `~`; canonical.
+    pub home: Option<PathBuf>,
+}
+
+/// The paths that a skill's permissions name, as they were before the first step: all its calls get these.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SkillPaths(Arc<[SkillPath]>);
+
+/// A path that a permission names.
+#[derive(Debug)]
+struct SkillPath {
+    access: Access,
+    place: SkillPlace,
+}
+
+/// Where a path of a permission is.
+#[derive(Debug)]
+enum SkillPlace {
+    /// There: a canonical path.
+    At(PathBuf),
+    /// Below the run's directory. Only skills write there, so any symlink in it is a skill's.
+    InRunDir(PathBuf),
+}
+
+impl SkillPath {
+    fn grant(&self, run_dir: Option<&Path>) -> Option<Grant> {
+        Some(Grant::new(self.get(run_dir)?, self.access))
+    }
+
+    /// The path; none in the run's directory if there is none yet.
+    fn get(&self, run_dir: Option<&Path>) -> Option<Cow<'_, Path>> {
+        match &self.place {
+            SkillPlace::At(path) => Some(Cow::Borrowed(path)),
+            SkillPlace::InRunDir(rest) if rest.as_os_str().is_empty() => {
+                run_dir.map(|run_dir| Cow::Owned(run_dir.to_owned()))
+            }
+            SkillPlace::InRunDir(rest) => run_dir.map(|run_dir| Cow::Owned(run_dir.join(rest))),
+        }
+    }
+}
+
+/// The directories of one step.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StepGround<'a> {
+    pub(crate) workspace: &'a Path,
+    pub(crate) scratch: &'a Path,
+    pub(crate) run_dir: Option<&'a Path>,
+}
+
+impl SandboxPolicy {
+    /// What the kernel is told for one step; `None` where nothing is confined.
+    pub(crate) fn confinement(
+        &self,
+        skill: &Skill,
+        native: &Native,
+        paths: &SkillPaths,
+        ground: &StepGround<'_>,
+    ) -> Option<Confinement> {
+        let strictness = match self.mode {
+            SandboxMode::Require => Strictness::Require,
+            SandboxMode::BestEffort => Strictness::BestEffort,
+            SandboxMode::Off | SandboxMode::InProcess | SandboxMode::None => return None,
+        };
+        let network = network_of(&skill.manifest.permissions);
+        let mut grants = self.default_grants(native, ground, &network);
+        let granted = paths.0.iter().filter_map(|path| path.grant(ground.run_dir));
+        grants.extend(granted);
+        Some(Confinement {
+            grants,
+            network,
+            strictness,
+        })
+    }
+
+    /// What a step may touch without asking for it.
+    pub(crate) fn default_grants(
+        &self,
+        native: &Native,
+        ground: &StepGround<'_>,
+        network: &Network,
+    ) -> Vec<Grant> {
+        let ground = Ground {
+            skill_dir: &native.dir,
+            workspace: ground.workspace,
+            scratch: ground.scratch,
+            home: self.home.as_deref(),
+        };
+        default_grants(&ground, network).grants
+    }
+
+    /// What the manifest's permissions grant to a step.
+    pub(crate) fn permission_grants<'a>(
+        &'a self,
+        skill: &'a Skill,
+        native: &'a Native,
+        ground: &StepGround<'a>,
+    ) -> impl Iterator<Item = (&'a Permission, Grant)> + use<'a> {
+        let ground = *ground;
+        let permissions = skill.manifest.permissions.iter();
+        permissions.filter_map(move |permission| {
+            let path = self.skill_path(permission, native, ground.workspace)?;
+            Some((permission, path.grant(ground.run_dir)?))
+        })
+    }
+
+    /// True where the workspace is not granted, because it is the root, the home directory or above
+    /// it, and skills are confined.
+    pub fn withholds(&self, workspace: &Path) -> bool {
+        let nowhere = Path::new("/nonexistent");
+        let home = self.home.as_deref();
+        let ground = Ground {
+            skill_dir: nowhere,
+            workspace,
+            scratch: nowhere,
+            home,
+        };
+        self.mode != SandboxMode::Off && default_grants(&ground, &Network::None).workspace_withheld
+    }
+
+    /// A confinement that relies on what the skill's does, to ask what this machine can enforce.
+    pub fn needs(&self, skill: &Skill) -> Confinement {
+        let network = network_of(&skill.manifest.permissions);
+        Confinement {
+            grants: Vec::new(),
+            network,
+            strictness: Strictness::Require,
+        }
+    }
+
+    /// What the step's tree may consume: the manifest's numbers, tightened by the flags.
+    pub(crate) fn limits(&self, skill: &Skill) -> Limits {
+        let of_skill = &skill.manifest.resources;
+        let memory_mb = tighter(of_skill.max_memory_mb, self.max_memory_mb);
+        let defaults = Limits::default();
+        Limits {
+            memory: memory_mb.map(|mb| mb.saturating_mul(1 << 20)),
+            cpu: tighter(of_skill.max_cpu_ms.map(Duration::from_millis), self.max_cpu),
+            processes: tighter(
+                of_skill.max_processes.or(defaults.processes),
+                self.max_processes,
+            ),
+            file_size: defaults.file_size,
+            disk: tighter(of_skill.max_disk_mb, self.max_disk_mb)
+                .map(|mb| mb.saturating_mul(1 << 20)),
+        }
+    }
+
+    /// Finds what the skill's permissions lead to. To be called before the first step; one that leads nowhere for
+    /// certain grants nothing.
+    pub(crate) fn skill_paths(
+        &self,
+        skill: &Skill,
+        native: &Native,
+        workspace: &Path,
+    ) -> SkillPaths {
+        let permissions = skill.manifest.permissions.iter();
+        let paths =
+            permissions.filter_map(|permission| self.skill_path(permission, native, workspace));
+        SkillPaths(paths.collect())
+    }
+
+    fn skill_path(
+        &self,
+        permission: &Permission,
+        native: &Native,
+        workspace: &Path,
+    ) -> Option<SkillPath> {
+        let access = access_of(permission)?;
+        let path = permission.path()?;
+        let place = if path.base == PathBase::RunDir {
+            SkillPlace::InRunDir(path.rest.clone())
+        } else {
+            let path = path.resolve(&self.places(native, workspace))?;
+            SkillPlace::At(canonicalize(&path).ok()?)
+        };
+        Some(SkillPath { access, place })
+    }
+
+    /// Makes the directories that the manifest wants to write to.
+    pub(crate) fn make_writable_directories(
+        paths: &SkillPaths,
+        run_dir: Option<&Path>,
+    ) -> Result<(), PathError> {
+        for path in &*paths.0 {
+            if path.access == Access::ReadWrite
+                && let Some(path) = path.get(run_dir)
+                // Whether it may be what is granted is found out when it is.
+                && std::fs::symlink_metadata(&path).is_err()
+            {
+                make_directory(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The permission that a program needs which the grants would hide.
+    pub(crate) fn hidden_program(
+        &self,
+        skill: &Skill,
+        native: &Native,
+        workspace: &Path,
+        program: &Program,
+    ) -> Option<Hidden> {
+        // A step's own directory holds no program before the step runs.
+        let ground = StepGround {
+            workspace,
+            scratch: Path::new("/nonexistent"),
+            run_dir: None,
+        };
+        let paths = self.skill_paths(skill, native, workspace);
+        let confinement = self.confinement(skill, native, &paths, &ground)?;
+        // The kernel goes the way that a `#!` line names; what is granted is canonical.
+        let interpreters = program.interpreters.iter();
+        let interpreters: Vec<_> = interpreters
+            .map(|interpreter| (real_directory(&interpreter.path), &interpreter.target))
+            .collect();
+        let interpreters = interpreters
+            .iter()
+            .flat_map(|(path, target)| [path, *target]);
+        let files = [&program.path, &program.target]
+            .into_iter()
+            .chain(interpreters);
+        let hidden = files
+            .into_iter()
+            .find(|file| !may_execute(&confinement, file))?;
+        let permission = self.permission_for(hidden);
+        Some(Hidden {
+            file: hidden.clone(),
+            permission,
+        })
+    }
+
+    /// What the user may not expect of the paths that the manifest asks for, with what to do about it.
+    pub(crate) fn doubtful_paths<'p>(
+        &self,
+        skill: &'p Skill,
+        native: &Native,
+        workspace: &Path,
+    ) -> Vec<(&'p Permission, DoubtfulPath)> {
+        if self.mode == SandboxMode::Off {
+            return Vec::new();
+        }
+        let places = self.places(native, workspace);
+        let may_come =
+            |path: &GrantPath| path.base == PathBase::Workspace && !self.withholds(workspace);
+        let doubt = |permission: &Permission| {
+            let path = permission.path()?;
+            let Ok(real) = canonicalize(&path.resolve(&places)?) else {
+                return Some(DoubtfulPath::NotOneFile);
+            };
+            if path.base == PathBase::Workspace && !real.starts_with(workspace) {
+                return Some(DoubtfulPath::Outside(real));
+            }
+            let reads = !matches!(permission, Permission::FsWrite(_));
+            (reads && !may_come(path) && real.symlink_metadata().is_err())
+                .then_some(DoubtfulPath::Missing)
+        };
+        let permissions = skill.manifest.permissions.iter();
+        permissions
+            .filter_map(|permission| Some((permission, doubt(permission)?)))
+            .collect()
+    }
+
+    /// True if `skill` is confined and may read `file`, which is a path without links.
+    pub fn can_read(&self, skill: &Skill, workspace: &Path, file: &Path) -> bool {
+        let ground = StepGround {
+            workspace,
+            scratch: Path::new("/nonexistent"),
+            run_dir: None,
+        };
+        let confinement = skill.native().and_then(|native| {
+            let paths = self.skill_paths(skill, native, workspace);
+            self.confinement(skill, native, &paths, &ground)
+        });
+        confinement.is_some_and(|confinement| {
+            let grants = confinement.grants.iter();
+            let mut real = grants.filter_map(|grant| grant.path.canonicalize().ok());
+            real.any(|real| file.starts_with(real))
+        })
+    }
+
+    /// The line to add: the top directory below the home directory, else the file's own directory. Not `~/.local`,
+    /// which holds obs's state: what lies directly below it.
+    fn permission_for(&self, file: &Path) -> String {
+        let home = self.home.as_deref();
+        let below_home = home.and_then(|home| file.strip_prefix(home).ok());
+        match below_home {
+            Some(below) => {
+                let depth = if below.starts_with(".local") { 2 } else { 1 };
+                let top: PathBuf = below.components().take(depth).collect();
+                format!("fs.exec:~/{}", top.display())
+            }
+            None => format!("fs.exec:{}", file.parent().unwrap_or(file).display()),
+        }
+    }
+
+    /// The path that `permission` names; `None` if it names none, or one below a directory that is not there yet.
+    pub(crate) fn path_of(
+        &self,
+        permission: &Permission,
+        native: &Native,
+        workspace: &Path,
+        run_dir: Option<&Path>,
+    ) -> Option<PathBuf> {
+        let path = self.skill_path(permission, native, workspace)?;
+        path.get(run_dir).map(Cow::into_owned)
+    }
+
+    fn places<'a>(&'a self, native: &'a Native, workspace: &'a Path) -> GrantPlaces<'a> {
+        GrantPlaces {
+            workspace,
+            skill_dir: &native.dir,
+            // That it has is found out when it has been made.
+            run_dir: None,
+            home: self.home.as_deref(),
+        }
+    }
+
+    /// What the step may touch, for the failure report.
+    pub(crate) fn told(&self, skill: &Skill, workspace: &Path) -> Vec<String> {
+        if skill.native().is_none() {
+            return Vec::new();
+        }
+        if self.mode == SandboxMode::Off {
+            return vec!["files and network: not confined (`--sandbox off`)".to_owned()];
+        }
+        let withheld = self.withholds(workspace);
+        let permissions = &skill.manifest.permissions;
+        let paths = |wanted: fn(&Permission) -> Option<&GrantPath>| {
+            let mut text = String::new();
+            for path in permissions.iter().filter_map(wanted) {
+                text.push_str(", ");
+                text.push_str(&path.to_string());
+            }
+            text
+        };
+        let read = paths(|p| match p {
+            Permission::FsRead(path) | Permission::FsExec(path) => Some(path),
+            _ => None,
+        });
+        let write = paths(|p| match p {
+            Permission::FsWrite(path) => Some(path),
+            _ => None,
+        });
+        let network: Vec<String> = permissions
+            .iter()
+            .filter(|p| {
+                matches!(
+                    p,
+                    Permission::Net | Permission::NetDns | Permission::NetTcp(_)
+                )
+            })
+            .map(ToString::to_string)
+            .collect();
+        let network = if network.is_empty() {
+            "none".to_owned()
+        } else {
+            network.join(", ")
+        };
+        let names: Vec<&str> = permissions
+            .iter()
+            .filter_map(Permission::env)
+            .map(|(env, _)| &*env.name)
+            .collect();
+        let names = if names.is_empty() {
+            "the default".to_owned()
+        } else {
+            names.join(", ")
+        };
+        vec![
+            format!(
+                "read: system, skill{}{read}",
+                if withheld { "" } else { ", workspace" }
+            ),
+            format!("write: private scratch{write}"),
+            format!("network: {network}"),
+            format!("environment: {names}"),
+        ]
+    }
+}
+
+/// What may be unexpected of a path that a manifest asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum DoubtfulPath {
+    /// It is to be read and does not exist. Below a workspace that is granted it may still come: what an earlier
+    /// step puts there can be read.
+    Missing,
+    /// It begins in the workspace, and symlinks lead out of it to this path.
+    Outside(PathBuf),
+    /// Its symlinks lead to one another, or elsewhere for each process (`/proc/self`).
+    NotOneFile,
+}
+
+/// A program that the grants would hide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Hidden {
+    /// The program, or its interpreter.
+    pub(crate) file: PathBuf,
+    /// The permission to add.
+    pub(crate) permission: String,
+}
+
+/// Names of layers, for the record.
+pub(crate) fn layer_names(applied: Applied) -> (Vec<String>, Vec<String>) {
+    let names = |wanted: &dyn Fn(Layer) -> bool| -> Vec<String> {
+        Layer::ALL
+            .into_iter()
+            .filter(|l| wanted(*l))
+            .map(|l| l.name().to_owned())
+            .collect()
+    };
+    (
+        names(&|l| applied.enforced.contains(l)),
+        names(&|l| applied.missing.contains(l)),
+    )
+}
+
+/// A breach in words: which limit, the limit and the value.
+pub(crate) fn breach_text(breach: &LimitBreach) -> String {
+    let LimitBreach {
+        limit,
+        allowed,
+        measured,
+    } = *breach;
+    let mib = |bytes: u64| format!("{} MiB", bytes.div_ceil(1 << 20));
+    let (what, measured, allowed) = match limit {
+        Limit::Memory => ("memory", mib(measured), mib(allowed)),
+        Limit::Cpu => (
+            "CPU time",
+            format!("{measured} ms"),
+            format!("{allowed} ms"),
+        ),
+        Limit::Processes => ("processes", measured.to_string(), allowed.to_string()),
+        Limit::Threads => ("threads", measured.to_string(), allowed.to_string()),
+        Limit::FileSize => ("file size", mib(measured), mib(allowed)),
+        Limit::Disk => ("disk usage", mib(measured), mib(allowed)),
+        Limit::DirectoryDepth => ("directory depth", measured.to_string(), allowed.to_string()),
+    };
+    format!("{what} of {measured}, over the limit of {allowed}")
+}
+
+fn tighter<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+fn network_of(permissions: &[Permission]) -> Network {
+    if permissions.contains(&Permission::Net) {
+        return Network::Full;
+    }
+    let tcp: Vec<u16> = permissions
+        .iter()
+        .filter_map(|permission| match permission {
+            Permission::NetTcp(port) => Some(*port),
+            _ => None,
+        })
+        .collect();
+    let dns = permissions.contains(&Permission::NetDns);
+    if tcp.is_empty() && !dns {
+        Network::None
+    } else {
+        Network::Some { tcp, dns }
+    }
+}
+
+fn access_of(permission: &Permission) -> Option<Access> {
+    match permission {
+        Permission::FsRead(_) => Some(Access::Read),
+        Permission::FsExec(_) => Some(Access::ReadExec),
+        Permission::FsWrite(_) => Some(Access::ReadWrite),
+        _ => None,
+    }
+}
+
+/// The path with the symlinks of its directory followed.
+fn real_directory(path: &Path) -> PathBuf {
+    let directory = path.parent().and_then(|parent| canonicalize(parent).ok());
+    match (directory, path.file_name()) {
+        (Some(directory), Some(name)) => directory.join(name),
+        _ => path.to_owned(),
+    }
+}
+
+fn may_execute(confinement: &Confinement, file: &Path) -> bool {
+    confinement.grants.iter().any(|grant| {
+        matches!(grant.access, Access::ReadExec | Access::ReadWriteExec)
+            && file.starts_with(&grant.path)
+    })
+}

@@ -1,0 +1,89 @@
+//! The log in memory: the seed's `ExecutionLogger` for `--state-dir none`, and for tests.
+//!
+//! Invariant: the chain is the same as in the state, so that what is printed can be verified. The
+//! records themselves are with whoever asked for them; they are not kept twice.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::chain::{Chain, ChainKey};
+use crate::engine::{Begun, ExecutionLogger, LogError, PlanEnd, PlanStart, StepStart};
+use crate::mailbox::Haste;
+use crate::model::ExecutionLogRecord;
+
+/// The log of one run in memory.
+#[derive(Debug)]
+pub struct MemoryLog {
+    key: Option<ChainKey>,
+    chain: Mutex<Option<Chain>>,
+}
+
+impl MemoryLog {
+    /// The log of a run that is about to begin.
+    pub fn new(key: Option<ChainKey>) -> Self {
+        Self {
+            key,
+            chain: Mutex::default(),
+        }
+    }
+
+    fn with_chain<T>(
+        &self,
+        work: impl FnOnce(&mut Option<Chain>) -> serde_json::Result<T>,
+    ) -> Result<T, LogError> {
+        let mut chain = self.chain.lock().unwrap_or_else(PoisonError::into_inner);
+        work(&mut chain).map_err(|error| LogError {
+            name: self.name(),
+            reason: error.to_string(),
+        })
+    }
+}
+
+impl ExecutionLogger for MemoryLog {
+    fn name(&self) -> String {
+        "memory".to_owned()
+    }
+
+    async fn log_plan_start(
+        &self,
+        mut start: PlanStart,
+        reused: Vec<ExecutionLogRecord>,
+    ) -> Result<Begun, LogError> {
+        self.with_chain(|chain| {
+            let (mut begun, _) = Chain::begin(&mut start, self.key.clone())?;
+            let reused = reused.into_iter().map(|mut record| {
+                begun.add(&mut record)?;
+                Ok(Arc::new(record))
+            });
+            let reused = reused.collect::<serde_json::Result<_>>()?;
+            *chain = Some(begun);
+            Ok(Begun { start, reused })
+        })
+    }
+
+    async fn log_step_start(&self, _: StepStart) -> Result<(), LogError> {
+        Ok(())
+    }
+
+    async fn log_step(
+        &self,
+        mut record: ExecutionLogRecord,
+        _: Option<StepStart>,
+        _: Haste,
+    ) -> Result<Arc<ExecutionLogRecord>, LogError> {
+        self.with_chain(|chain| {
+            if let Some(chain) = chain {
+                chain.add(&mut record)?;
+            }
+            Ok(Arc::new(record))
+        })
+    }
+
+    async fn log_plan_end(&self, mut end: PlanEnd) -> Result<PlanEnd, LogError> {
+        self.with_chain(|chain| {
+            if let Some(chain) = chain {
+                chain.end(&mut end)?;
+            }
+            Ok(end)
+        })
+    }
+}

@@ -1,0 +1,568 @@
+//! What was kept, to look things up in.
+//!
+//! Invariant: looking changes nothing but the mark of runs that were interrupted. Lines come out as
+//! they were sealed, one at a time, so that memory does not grow with their number.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use rusqlite::types::Value;
+use rusqlite::{
+    Connection, OptionalExtension as _, Row, Transaction, TransactionBehavior, params,
+    params_from_iter,
+};
+use thiserror::Error;
+
+use super::breaker::circuit_of;
+use super::chain::ChainKey;
+use super::database::{Database, StoreError, unusable, words};
+use super::ledger::{self, LedgerEntry, LedgerEvent};
+use super::lock;
+use super::state_log::RUNNING;
+use super::state_writer::files_of;
+use crate::engine::CircuitState;
+use crate::executor::remove_tree;
+
+/// The state, open for looking things up.
+#[derive(Debug)]
+pub struct History {
+    database: Database,
+    key: Option<ChainKey>,
+}
+
+/// A run as the state has it.
+#[derive(Debug, Clone)]
+pub struct RunRow {
+    pub(super) id: i64,
+    /// obs's own id of the run.
+    pub run_id: String,
+    /// The assistant that wrote the plan.
+    pub assistant_id: String,
+    /// The plan's file; `-` for standard input.
+    pub plan: String,
+    /// How many steps the plan has.
+    pub steps: u64,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// `running`, a run's status, or `interrupted`.
+    pub status: String,
+    /// Wall time in milliseconds; `None` where it has no end.
+    pub duration_ms: Option<u64>,
+    /// The run that it went on with.
+    pub resumed_from: Option<String>,
+    /// How many records it has.
+    pub records: u64,
+    /// The hash of the last record.
+    pub head: String,
+    /// The header's line.
+    pub(super) header: String,
+    /// The end's line.
+    pub(super) end: Option<String>,
+    /// The plan's inputs, as JSON.
+    pub(super) inputs: String,
+    /// False if it is older than the ledger.
+    pub(super) is_in_ledger: bool,
+}
+
+impl RunRow {
+    /// True as long as its obs lives.
+    pub fn is_running(&self) -> bool {
+        self.status == RUNNING
+    }
+}
+
+/// Which runs are meant.
+#[derive(Debug, Clone, Default)]
+pub struct RunFilter {
+    /// With one of these statuses; any where there is none.
+    pub statuses: Vec<String>,
+    /// Of this assistant.
+    pub assistant_id: Option<String>,
+    /// Begun at this time or later.
+    pub since: Option<Timestamp>,
+    /// No more than so many.
+    pub limit: Option<u64>,
+}
+
+/// Which records are meant.
+#[derive(Debug, Clone, Default)]
+pub struct RecordFilter {
+    /// Of this run.
+    pub run: Option<RunRow>,
+    /// Of the step with this id or name.
+    pub step: Option<String>,
+    /// Of this skill.
+    pub skill_id: Option<String>,
+    /// With one of these statuses; any where there is none.
+    pub statuses: Vec<String>,
+    /// Ended at this time or later.
+    pub since: Option<Timestamp>,
+    /// After this one in its run.
+    pub after_seq: u64,
+}
+
+/// A skill's circuit as the state has it.
+#[derive(Debug, Clone)]
+pub struct CircuitRow {
+    /// The tenant; may be empty.
+    pub tenant_id: String,
+    /// The skill.
+    pub skill_id: String,
+    /// Its directory.
+    pub skill_dir: String,
+    /// Its state now.
+    pub state: CircuitState,
+    /// How many calls have failed in a row.
+    pub failures: u32,
+    /// When a probe may start, or the one under way has to be over.
+    pub until: Option<Timestamp>,
+}
+
+/// What `prune` leaves: what any of these says.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Keep {
+    /// Runs that began at this time or later.
+    pub since: Option<Timestamp>,
+    /// So many of the newest.
+    pub last: Option<u64>,
+}
+
+/// Why a run can't be found.
+#[derive(Debug, Clone, Error)]
+pub enum FindError {
+    /// The state has none.
+    #[error("there are no runs yet")]
+    Empty,
+    /// None is called that.
+    #[error("there is no run `{0}`")]
+    Unknown(String),
+    /// More than one begins like that.
+    #[error("more than one run begins with `{name}`: {}", .candidates.join(", "))]
+    Ambiguous {
+        /// What was asked for.
+        name: String,
+        /// Some that it may mean.
+        candidates: Vec<String>,
+    },
+    /// The state can't be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The columns of a [`RunRow`].
+const RUN: &str = "id, run_id, assistant_id, plan, steps, started_ms, status, duration_ms,
+    resumed_from, count, head, header, \"end\", inputs, is_in_ledger";
+
+/// Why a run can't be removed without the key.
+const NEEDS_KEY: &str = "its ledger is written with a key: give it as `OBS_CHAIN_KEY`";
+
+/// How many candidates are told.
+const CANDIDATES: usize = 5;
+
+impl History {
+    /// Opens the state in `dir`; `None` where there is none yet. `key` is that of the ledger.
+    pub fn open(dir: &Path, key: Option<ChainKey>) -> Result<Option<Self>, StoreError> {
+        let Some(database) = Database::open(dir)? else {
+            return Ok(None);
+        };
+        let history = Self { database, key };
+        history.refresh();
+        Ok(Some(history))
+    }
+
+    /// Looks once more which runs were interrupted.
+    pub fn refresh(&self) {
+        // Where the state can't be written, looking must do.
+        let Database { connection, dir } = &self.database;
+        lock::mark_interrupted(connection, dir, self.key.as_ref()).ok();
+    }
+
+    /// Finds the run that `name` means: `last`, an id, or what only one id begins with.
+    pub fn find(&self, name: &str) -> Result<RunRow, FindError> {
+        if name == "last" {
+            let text = format!("SELECT {RUN} FROM runs ORDER BY id DESC LIMIT 1");
+            return self.one(&text, "")?.ok_or(FindError::Empty);
+        }
+        // A prefix as a range, which the index on ids answers.
+        let text = format!(
+            "SELECT {RUN} FROM runs WHERE run_id >= ?1 AND run_id < ?1 || 'g' ORDER BY id DESC LIMIT {}",
+            CANDIDATES + 1
+        );
+        let name = name.to_ascii_lowercase();
+        let is_id = !name.is_empty() && name.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
+        let mut found = if is_id {
+            self.several(&text, &name)?
+        } else {
+            Vec::new()
+        };
+        match found.len() {
+            0 => Err(FindError::Unknown(name)),
+            1 => Ok(found.remove(0)),
+            _ => {
+                let mut candidates: Vec<String> = found.into_iter().map(|run| run.run_id).collect();
+                if candidates.len() > CANDIDATES {
+                    "…".clone_into(&mut candidates[CANDIDATES]);
+                }
+                Err(FindError::Ambiguous { name, candidates })
+            }
+        }
+    }
+
+    /// The latest run of the plan in this file.
+    pub fn latest_of_plan(&self, plan: &str) -> Result<Option<RunRow>, StoreError> {
+        let text = format!("SELECT {RUN} FROM runs WHERE plan = ?1 ORDER BY id DESC LIMIT 1");
+        self.one(&text, plan)
+    }
+
+    fn one(&self, text: &str, parameter: &str) -> Result<Option<RunRow>, StoreError> {
+        Ok(self.several(text, parameter)?.into_iter().next())
+    }
+
+    fn several(&self, text: &str, parameter: &str) -> Result<Vec<RunRow>, StoreError> {
+        let parameters: &[&str] = if text.contains("?1") {
+            &[parameter]
+        } else {
+            &[]
+        };
+        let rows = || {
+            let mut statement = self.database.connection.prepare(text)?;
+            let rows = statement.query_map(params_from_iter(parameters), run_of)?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        rows().map_err(|error| self.unreadable(&error))
+    }
+
+    /// Calls `each` with the runs that `filter` means, the newest first, until it says no.
+    pub fn runs(
+        &self,
+        filter: &RunFilter,
+        mut each: impl FnMut(RunRow) -> bool,
+    ) -> Result<(), StoreError> {
+        let mut query = Query::new(format!("SELECT {RUN} FROM runs"));
+        query.one_of("status", filter.statuses.iter().map(String::as_str));
+        query.and("assistant_id = ?", filter.assistant_id.clone());
+        query.and(
+            "started_ms >= ?",
+            filter.since.map(Timestamp::as_millisecond),
+        );
+        query.text.push_str(" ORDER BY id DESC");
+        if let Some(limit) = filter.limit {
+            query.text.push_str(" LIMIT ?");
+            query.parameters.push(integer(limit));
+        }
+        self.each(&query, |row| run_of(row).map(&mut each))
+    }
+
+    /// Calls `each` with the number and the line of the records that `filter` means, the oldest first,
+    /// until it says no.
+    pub fn records(
+        &self,
+        filter: &RecordFilter,
+        mut each: impl FnMut(u64, &str) -> bool,
+    ) -> Result<(), StoreError> {
+        let mut query = Query::new("SELECT seq, line FROM records".to_owned());
+        query.and("run = ?", filter.run.as_ref().map(|run| run.id));
+        query.one_of("status", filter.statuses.iter().map(String::as_str));
+        if !filter.statuses.is_empty() && !filter.statuses.iter().any(|status| status == "success")
+        {
+            // So that the index on what did not succeed is known to do.
+            query.condition("status <> 'success'");
+        }
+        if let Some(step) = &filter.step {
+            query.and("(step_id = ? OR step_name = ?)", Some(step.clone()));
+            query.parameters.push(step.clone().into());
+        }
+        query.and("skill_id = ?", filter.skill_id.clone());
+        query.and("ended_ms >= ?", filter.since.map(Timestamp::as_millisecond));
+        query.and(
+            "seq > ?",
+            Some(filter.after_seq).filter(|seq| *seq > 0).map(integer),
+        );
+        query.text.push_str(" ORDER BY run, seq");
+        self.each(&query, |row| {
+            let line = row.get_ref(1)?.as_str()?;
+            Ok(each(row.get(0)?, line))
+        })
+    }
+
+    /// Calls `each` with the indexed columns and the line of each record of `run`.
+    pub(super) fn indexed_records(
+        &self,
+        run: &RunRow,
+        mut each: impl FnMut(&IndexedRecord, &str),
+    ) -> Result<(), StoreError> {
+        let mut query = Query::new(
+            "SELECT seq, step_index, step_name, step_id, skill_id, status, ended_ms, line FROM records"
+                .to_owned(),
+        );
+        query.and("run = ?", Some(run.id));
+        query.text.push_str(" ORDER BY seq");
+        self.each(&query, |row| {
+            let indexed = IndexedRecord {
+                seq: row.get(0)?,
+                step_index: row.get(1)?,
+                step_name: row.get(2)?,
+                step_id: row.get(3)?,
+                skill_id: row.get(4)?,
+                status: row.get(5)?,
+                ended_ms: row.get(6)?,
+            };
+            each(&indexed, row.get_ref(7)?.as_str()?);
+            Ok(true)
+        })
+    }
+
+    /// The newest run that went on with `run_id`.
+    pub fn resumed_by(&self, run_id: &str) -> Result<Option<String>, StoreError> {
+        let text =
+            format!("SELECT {RUN} FROM runs WHERE resumed_from = ?1 ORDER BY id DESC LIMIT 1");
+        Ok(self.one(&text, run_id)?.map(|run| run.run_id))
+    }
+
+    /// The steps of `run` that were under way when obs died and must not run twice:
+    /// index, id and skill.
+    pub(super) fn under_way(
+        &self,
+        run: &RunRow,
+    ) -> Result<Vec<(usize, String, String)>, StoreError> {
+        let mut under_way = Vec::new();
+        let mut query = Query::new("SELECT step_index, step_id, skill_id FROM started".to_owned());
+        query.and("run = ?", Some(run.id));
+        query.text.push_str(" ORDER BY step_index");
+        self.each(&query, |row| {
+            under_way.push((row.get(0)?, row.get(1)?, row.get(2)?));
+            Ok(true)
+        })?;
+        Ok(under_way)
+    }
+
+    /// Removes the runs that nothing in `keep` speaks for, with their records. Those in progress stay.
+    /// Gives how many; with `is_dry` it only counts.
+    pub fn prune(&mut self, keep: Keep, is_dry: bool) -> Result<u64, StoreError> {
+        let since = keep.since.map_or(i64::MAX, Timestamp::as_millisecond);
+        let last = keep.last.unwrap_or_default();
+        let meant = "FROM runs WHERE status <> 'running' AND started_ms < ?1
+                     AND id NOT IN (SELECT id FROM runs ORDER BY id DESC LIMIT ?2)";
+        let found = || -> rusqlite::Result<Vec<(i64, String)>> {
+            let connection = &self.database.connection;
+            let mut statement = connection.prepare(&format!("SELECT id, run_id {meant}"))?;
+            let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+            statement.query_map(params![since, last], row)?.collect()
+        };
+        let found = found().map_err(|error| self.unreadable(&error))?;
+        if !is_dry {
+            let needs_key = ledger::needs_key(&self.database.connection);
+            if needs_key.map_err(|error| self.unreadable(&error))? && self.key.is_none() {
+                return Err(unusable(&self.database.dir, &NEEDS_KEY));
+            }
+            // One by one, so that a run in progress never waits long for its turn.
+            for (id, run_id) in &found {
+                let removed = self.remove(*id, run_id);
+                removed.map_err(|error| self.unreadable(&error))?;
+                remove_tree(&files_of(&self.database.dir, run_id), None).ok();
+                lock::forget(&self.database.dir, run_id);
+            }
+            lock::remove_log_locks(&self.database.dir);
+            // What was removed is removed; giving its room back can wait for the next time.
+            self.shrink().ok();
+        }
+        Ok(found.len() as u64)
+    }
+
+    /// Removes a run, and says so in the ledger.
+    fn remove(&self, id: i64, run_id: &str) -> rusqlite::Result<()> {
+        let connection = &self.database.connection;
+        let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+        // Another obs may have removed it.
+        let entry = LedgerEntry::about(LedgerEvent::Prune, run_id, connection).optional()?;
+        if let Some(entry) = entry {
+            connection.execute("DELETE FROM runs WHERE id = ?1", [id])?;
+            entry.append(connection, self.key.as_ref())?;
+        }
+        transaction.commit()
+    }
+
+    /// Gives free room back to the system, a little at a time.
+    fn shrink(&self) -> rusqlite::Result<()> {
+        let connection = &self.database.connection;
+        let free = || connection.query_row("PRAGMA freelist_count", [], |row| row.get::<_, u64>(0));
+        let mut left = free()?;
+        while left > 0 {
+            let mut statement = connection.prepare("PRAGMA incremental_vacuum(1000)")?;
+            let mut rows = statement.query([])?;
+            while rows.next()?.is_some() {}
+            let now = free()?;
+            if now >= left {
+                break;
+            }
+            left = now;
+        }
+        connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+    }
+
+    /// The circuits that are not as new.
+    pub fn circuits(&self) -> Result<Vec<CircuitRow>, StoreError> {
+        let now = Timestamp::now().as_millisecond();
+        let mut circuits = Vec::new();
+        let query = Query::new(
+            "SELECT tenant_id, skill_id, skill_dir, failures, open_until_ms, cooldown_ms, probe_run,
+                 probe_until_ms, probe_lease_ms
+             FROM circuits ORDER BY skill_id, tenant_id, skill_dir"
+                .to_owned(),
+        );
+        self.each(&query, |row| {
+            let circuit = circuit_of(row, 3)?;
+            let probe = circuit.probe.as_ref().map(|probe| probe.until_ms);
+            let until = probe.or(circuit.open_until_ms);
+            circuits.push(CircuitRow {
+                tenant_id: row.get(0)?,
+                skill_id: row.get(1)?,
+                skill_dir: row.get(2)?,
+                state: circuit.state(now),
+                failures: circuit.failures,
+                until: until.and_then(|until| Timestamp::from_millisecond(until).ok()),
+            });
+            Ok(true)
+        })?;
+        Ok(circuits)
+    }
+
+    /// Closes the circuits of `skill_id`, or all, and gives how many there were.
+    pub fn reset_circuits(&mut self, skill_id: Option<&str>) -> Result<usize, StoreError> {
+        let text = "DELETE FROM circuits WHERE skill_id = ?1 OR ?1 IS NULL";
+        let removed = self.database.connection.execute(text, params![skill_id]);
+        removed.map_err(|error| self.unreadable(&error))
+    }
+
+    /// The run with this id, whole.
+    pub(super) fn run(&self, run_id: &str) -> Result<Option<RunRow>, StoreError> {
+        let text = format!("SELECT {RUN} FROM runs WHERE run_id = ?1");
+        let found = self.database.connection.query_row(&text, [run_id], run_of);
+        found.optional().map_err(|error| self.unreadable(&error))
+    }
+
+    /// Looks at the state as it is at one moment.
+    pub(super) fn at_once<T>(
+        &self,
+        look: impl FnOnce(&Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let transaction = self.database.connection.unchecked_transaction();
+        let transaction = transaction.map_err(|error| self.unreadable(&error))?;
+        let outcome = look(self);
+        // Nothing was written.
+        drop(transaction);
+        outcome
+    }
+
+    /// Does `work` with the connection.
+    pub(super) fn with_connection<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        work(&self.database.connection).map_err(|error| self.unreadable(&error))
+    }
+
+    fn each(
+        &self,
+        query: &Query,
+        mut each: impl FnMut(&Row<'_>) -> rusqlite::Result<bool>,
+    ) -> Result<(), StoreError> {
+        let mut all = || {
+            let mut statement = self.database.connection.prepare(&query.text)?;
+            let mut rows = statement.query(params_from_iter(&query.parameters))?;
+            while let Some(row) = rows.next()? {
+                if !each(row)? {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        all().map_err(|error| self.unreadable(&error))
+    }
+
+    fn unreadable(&self, error: &rusqlite::Error) -> StoreError {
+        unusable(&self.database.dir, &words(error))
+    }
+}
+
+/// The columns of a record that things are looked up by.
+#[derive(Debug)]
+pub(super) struct IndexedRecord {
+    pub(super) seq: u64,
+    pub(super) step_index: usize,
+    pub(super) step_name: String,
+    pub(super) step_id: String,
+    pub(super) skill_id: String,
+    pub(super) status: String,
+    pub(super) ended_ms: i64,
+}
+
+/// A query that grows by its conditions.
+struct Query {
+    text: String,
+    parameters: Vec<Value>,
+    has_condition: bool,
+}
+
+impl Query {
+    fn new(text: String) -> Self {
+        Self {
+            text,
+            parameters: Vec::new(),
+            has_condition: false,
+        }
+    }
+
+    fn condition(&mut self, text: &str) {
+        let word = if self.has_condition {
+            " AND "
+        } else {
+            " WHERE "
+        };
+        self.has_condition = true;
+        self.text.push_str(word);
+        self.text.push_str(text);
+    }
+
+    fn and(&mut self, text: &str, value: Option<impl Into<Value>>) {
+        if let Some(value) = value {
+            self.condition(text);
+            self.parameters.push(value.into());
+        }
+    }
+
+    fn one_of<'v>(&mut self, column: &str, values: impl Iterator<Item = &'v str>) {
+        let before = self.parameters.len();
+        self.parameters
+            .extend(values.map(|value| Value::from(value.to_owned())));
+        let marks = vec!["?"; self.parameters.len() - before];
+        if !marks.is_empty() {
+            self.condition(&format!("{column} IN ({})", marks.join(", ")));
+        }
+    }
+}
+
+fn integer(number: u64) -> Value {
+    Value::from(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+fn run_of(row: &Row<'_>) -> rusqlite::Result<RunRow> {
+    let started_ms: i64 = row.get(5)?;
+    Ok(RunRow {
+        id: row.get(0)?,
+        run_id: row.get(1)?,
+        assistant_id: row.get(2)?,
+        plan: row.get(3)?,
+        steps: row.get(4)?,
+        started_at: Timestamp::from_millisecond(started_ms).unwrap_or(Timestamp::UNIX_EPOCH),
+        status: row.get(6)?,
+        duration_ms: row.get(7)?,
+        resumed_from: row.get(8)?,
+        records: row.get(9)?,
+        head: row.get(10)?,
+        header: row.get(11)?,
+        end: row.get(12)?,
+        inputs: row.get(13)?,
+        is_in_ledger: row.get(14)?,
+    })
+}
