@@ -13,7 +13,6 @@ use divan::{Bencher, black_box};
 use obs::document::Source;
 use obs::engine::{Call, ExecutionLogger as _, Identity, PlanStart, ProvenPlan, Provenance, judge};
 use obs::executor::BaseEnvironment;
-use obs::mailbox::Haste;
 use obs::model::{ExecutionLogRecord, SandboxMode};
 use obs::plan;
 use obs::policy::{CedarGate, ShortForm};
@@ -146,11 +145,7 @@ fn keep_a_record(bencher: Bencher<'_, '_>) {
         .block_on(log.log_plan_start(start(), Vec::new()))
         .unwrap();
     let record = record(0, &format!("\"{}\"", "x".repeat(200)));
-    bencher.bench_local(|| {
-        runtime
-            .block_on(log.log_step(record.clone(), None, Haste::Now))
-            .unwrap()
-    });
+    bencher.bench_local(|| runtime.block_on(log.log_step(record.clone())).unwrap());
 }
 
 /// 10 000 rows.

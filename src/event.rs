@@ -6,31 +6,20 @@
 //! a step's life are as many as the plan has steps, live output is dropped and counted when the
 //! reader is [`LIVE_EVENTS_CAP`] behind. The idea is cargo-nextest's reporter events.
 
-mod order;
-
-use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::RecvTimeoutError;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use self::order::InOrder;
-use crate::mailbox::{self, mailbox};
 use crate::model::{ExecutionLogRecord, StepType};
-
-pub use self::order::EventPlace;
 
 /// How many events of live output may wait for the reporter before more are dropped.
 pub const LIVE_EVENTS_CAP: u64 = 1024;
-
-/// How long an event that nobody waits for may wait for others: too short to be seen.
-const GATHERED: Duration = Duration::from_millis(5);
 
 /// Something that happened in a run.
 #[derive(Debug)]
@@ -204,18 +193,17 @@ impl RunStatus {
 
 /// Makes the channel of one run.
 pub fn channel() -> (EventSender, EventReceiver) {
-    let (sender, receiver) = mailbox(GATHERED);
+    let (sender, receiver) = mpsc::channel();
     let waiting = Arc::new(AtomicU64::new(0));
     let dropped = Arc::new(AtomicU64::new(0));
     (
         EventSender {
-            sender: InOrder::new(sender),
+            sender,
             waiting: Arc::clone(&waiting),
             dropped: Arc::clone(&dropped),
         },
         EventReceiver {
             receiver,
-            received: RefCell::default(),
             waiting,
             dropped,
         },
@@ -225,7 +213,7 @@ pub fn channel() -> (EventSender, EventReceiver) {
 /// The runtime's end of the channel.
 #[derive(Debug, Clone)]
 pub struct EventSender {
-    sender: InOrder,
+    sender: mpsc::Sender<RunEvent>,
     waiting: Arc<AtomicU64>,
     dropped: Arc<AtomicU64>,
 }
@@ -240,25 +228,15 @@ impl EventSender {
             }
             self.waiting.fetch_add(1, Ordering::Relaxed);
         }
-        if is_of_a_step(&event) {
-            self.sender.emit(event);
-        } else {
-            self.sender.emit_first(event);
-        }
-    }
-
-    /// Keeps a place among what happens to steps for an event that can't be told yet.
-    pub fn place(&self) -> EventPlace {
-        self.sender.place()
+        // A closed channel means that the reporter has ended; the run goes on without it.
+        self.sender.send(event).ok();
     }
 }
 
 /// The report's end of the channel.
 #[derive(Debug)]
 pub struct EventReceiver {
-    receiver: mailbox::Receiver<RunEvent>,
-    /// What came with the last event.
-    received: RefCell<VecDeque<RunEvent>>,
+    receiver: mpsc::Receiver<RunEvent>,
     waiting: Arc<AtomicU64>,
     dropped: Arc<AtomicU64>,
 }
@@ -269,11 +247,7 @@ impl EventReceiver {
     /// # Errors
     /// `Timeout` when none came, `Disconnected` when none will come.
     pub fn recv_timeout(&self, patience: Duration) -> Result<RunEvent, RecvTimeoutError> {
-        let mut received = self.received.borrow_mut();
-        if received.is_empty() {
-            *received = self.receiver.recv_timeout(patience)?;
-        }
-        let event = received.pop_front().ok_or(RecvTimeoutError::Timeout)?;
+        let event = self.receiver.recv_timeout(patience)?;
         if is_live(&event) {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
         }
@@ -291,22 +265,6 @@ fn is_live(event: &RunEvent) -> bool {
         event,
         RunEvent::StepOutput { .. } | RunEvent::StepProgress { .. }
     )
-}
-
-/// What is told in order; a signal, or the end of obs's turn on the terminal, doesn't wait for a log.
-fn is_of_a_step(event: &RunEvent) -> bool {
-    match event {
-        RunEvent::StepStarted { .. }
-        | RunEvent::StepRepeated { .. }
-        | RunEvent::StepEnding { .. }
-        | RunEvent::StepFinished { .. } => true,
-        RunEvent::RunStarted(_)
-        | RunEvent::SignalReceived { .. }
-        | RunEvent::Suspending(_)
-        | RunEvent::Resumed { .. }
-        | RunEvent::RunFinished(_) => false,
-        live => is_live(live),
-    }
 }
 
 #[cfg(test)]
@@ -335,44 +293,5 @@ mod tests {
             }
         }
         assert_eq!(seen, LIVE_EVENTS_CAP + 1);
-    }
-    #[test]
-    fn what_comes_after_a_place_waits_for_it_but_a_signal_does_not() {
-        let (sender, receiver) = channel();
-        let seen = || {
-            let next = || receiver.recv_timeout(Duration::ZERO).ok();
-            let word = |event| match event {
-                RunEvent::StepStarted { index, .. } => format!("started {index}"),
-                RunEvent::StepRepeated { index, .. } => format!("repeated {index}"),
-                RunEvent::SignalReceived { signal, .. } => format!("signal {signal}"),
-                event => format!("{event:?}"),
-            };
-            std::iter::from_fn(next).map(word).collect::<Vec<_>>()
-        };
-        let started = |index| RunEvent::StepStarted {
-            index,
-            timeout: Duration::ZERO,
-        };
-        let repeated = |index| RunEvent::StepRepeated {
-            index,
-            message: String::new(),
-        };
-        let (one, two, three) = (sender.place(), sender.place(), sender.place());
-        sender.emit(started(9));
-        let (signal, forced) = (2, false);
-        sender.emit(RunEvent::SignalReceived { signal, forced });
-        assert_eq!(seen(), ["signal 2"]);
-        two.tell(repeated(2));
-        drop(three);
-        assert!(seen().is_empty());
-        one.tell(repeated(1));
-        assert_eq!(seen(), ["repeated 1", "repeated 2", "started 9"]);
-        sender.emit(started(10));
-        assert_eq!(seen(), ["started 10"]);
-        // A place is still found by its number after others have gone.
-        let four = sender.place();
-        sender.emit(started(11));
-        four.tell(repeated(4));
-        assert_eq!(seen(), ["repeated 4", "started 11"]);
     }
 }

@@ -27,7 +27,6 @@
 //!
 //! Imports go one way:
 //! `cli → {report, store, policy} → prove → executor → engine → skill → {plan, process, event} → document → model`.
-//! [`mailbox`] imports nothing at all.
 //!
 //! The domain (plan, step, request, result, record, breaker) is that of the Go package
 //! `openbotstack-core/execution`; its types and traits are here under the same names.
@@ -42,7 +41,6 @@ pub mod document;
 pub mod engine;
 pub mod event;
 pub mod executor;
-pub mod mailbox;
 pub mod model;
 pub mod plan;
 pub mod policy;

@@ -15,7 +15,8 @@ use super::record::{self, Ending};
 use super::step::Ground;
 use super::write_only::shown_or_same;
 use super::{
-    CircuitBreaker, ExecutionLogger, ProvenStep, Retries, RuntimeError, SkillExecutor, StepControl,
+    CircuitBreaker, ExecutionLogger, LogError, ProvenStep, Retries, RuntimeError, SkillExecutor,
+    StepControl,
 };
 use crate::event::{EndReason, RunEvent};
 use crate::model::{
@@ -36,6 +37,8 @@ pub(super) struct Answer<'p> {
     pub(super) ending: Option<Ending>,
     /// How the attempt before it had failed.
     pub(super) before: Option<String>,
+    /// Set if the start of an attempt could not be committed.
+    pub(super) start_error: Option<LogError>,
 }
 
 /// The attempts of one step.
@@ -52,6 +55,7 @@ pub(super) struct Attempts<'a, E, L, B> {
     before: Option<String>,
     /// Why no skill may be called any more, once that kept one from being called.
     barred: Option<Ending>,
+    start_error: Option<LogError>,
 }
 
 impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E, L, B> {
@@ -71,6 +75,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
             consumed: ResourceUsage::default(),
             before: None,
             barred: None,
+            start_error: None,
         }
     }
 
@@ -90,11 +95,13 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
                 shown: call.shown,
                 ending: None,
                 before: None,
+                start_error: None,
             },
         };
         answer.result.attempts = self.made;
         answer.result.resource_usage = self.consumed;
         answer.before = self.before;
+        answer.start_error = self.start_error;
         answer.ending = answer.ending.or(self.barred);
         answer
     }
@@ -146,6 +153,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
             shown,
             ending,
             before: None,
+            start_error: None,
         };
         let call = match Call::of(fallback, call.arguments) {
             Ok(call) => call,
@@ -197,7 +205,12 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
     }
 
     async fn attempt(&mut self, by: &ProvenStep, call: &Call) -> ExecutionResult {
-        if !self.may_start() {
+        if !by.is_idempotent
+            && let Err(error) = self.ground.commit_start(self.index, by).await
+        {
+            self.start_error = Some(error);
+        }
+        if self.start_error.is_some() || !self.may_start() {
             return record::not_started(ErrorCode::Canceled, String::new());
         }
         let context = self.ground.context;
@@ -238,6 +251,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         result.status == ExecutionStatus::Failed
             && *self.urgency.borrow() == Stop::Run
             && self.barred.is_none()
+            && self.start_error.is_none()
     }
 
     fn is_safe(&self) -> bool {

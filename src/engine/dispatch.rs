@@ -5,21 +5,21 @@
 //! and when the plan is over; what happens to a step meanwhile is `step`'s, and what
 //! waits for what is known to the `schedule`.
 
-use std::cell::{Cell, RefCell, RefMut};
+use std::cell::{RefCell, RefMut};
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt as _, StreamExt as _};
 use jiff::Timestamp;
 use tokio::sync::{Mutex, watch};
 
 use super::approval::Asked;
 use super::policy_gate::Denial;
 use super::schedule::{Next, Schedule};
-use super::step::{Ground, Over, Played, Turn, Unlogged};
+use super::step::{Ground, Over, Turn, Unlogged};
 use super::stopping::Halt;
 use super::verdict::{Verdict, reason_of, stops_the_plan};
 use super::{
@@ -92,9 +92,7 @@ pub(super) async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: Circui
         asking: Mutex::new(()),
         halt: watch::Sender::default(),
         schedule: RefCell::new(Schedule::of(&plan.flow)),
-        begun: RefCell::default(),
         records: RefCell::new(vec![None; plan.steps.len()]),
-        unsettled: Cell::default(),
     };
     let mut engine = Engine {
         ground: &ground,
@@ -166,7 +164,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
         }));
         for record in begun.reused {
             self.note_head(&record);
-            let event = self.ground.kept(record, StepDetail::default());
+            let event = self.ground.record_committed(record, StepDetail::default());
             run.events.emit(event);
         }
         Ok(())
@@ -222,34 +220,20 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
         }
     }
 
-    /// Starts what may start, and waits for one of those that run or whose records are being kept, until
-    /// there is none of them.
+    /// Starts what may start, and waits for one of those that run, until there is none of them.
     async fn steps(&mut self) {
         let jobs = self.ground.run.conduct.jobs.get();
-        let (mut running, mut settling) = (FuturesUnordered::new(), FuturesUnordered::new());
+        let mut running = FuturesUnordered::new();
         loop {
-            // A record is on its way to the log before the next step starts, which does not where the log
-            // has failed.
-            while let Some(Some(over)) = settling.next().now_or_never() {
-                self.note(over);
-            }
             while running.len() < jobs
                 && let Some((index, turn)) = self.next(running.is_empty())
             {
                 running.push(self.ground.step(index, turn));
             }
-            tokio::select! {
-                biased;
-                Some(over) = settling.next() => self.note(over),
-                Some(played) = running.next() => match played {
-                    Played::Over(over) => self.take_in(over),
-                    Played::Made(made) => {
-                        self.go_on(&made.record);
-                        settling.push(self.ground.settle(*made));
-                    }
-                },
-                else => return,
-            }
+            let Some(over) = running.next().await else {
+                return;
+            };
+            self.take_in(over);
         }
     }
 
@@ -369,7 +353,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
                 Some(denial) => Turn::Deny(denial),
                 None => Turn::Skip(reason),
             };
-            let over = self.ground.over(index, turn).await;
+            let over = self.ground.step(index, turn).await;
             self.take_in(over);
         }
     }

@@ -10,7 +10,6 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 use crate::event::RunStatus;
-use crate::mailbox::Haste;
 use crate::model::ExecutionLogRecord;
 
 /// Keeps the records of a run.
@@ -30,13 +29,10 @@ pub trait ExecutionLogger {
     /// A step that is not safe to run again is about to start. Once this is acknowledged, a later obs
     /// knows that the step may have had its effect, whatever becomes of this one.
     fn log_step_start(&self, start: StepStart) -> impl Future<Output = Result<(), LogError>>;
-    /// A step ended. With it, in the same transaction, goes the start of the step that comes next, where that
-    /// is one for [`log_step_start`](Self::log_step_start). The plan goes on meanwhile where there is no haste.
+    /// A step ended.
     fn log_step(
         &self,
         record: ExecutionLogRecord,
-        next: Option<StepStart>,
-        haste: Haste,
     ) -> impl Future<Output = Result<Arc<ExecutionLogRecord>, LogError>>;
     /// A run ended.
     fn log_plan_end(&self, end: PlanEnd) -> impl Future<Output = Result<PlanEnd, LogError>>;

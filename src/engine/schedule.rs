@@ -6,7 +6,7 @@
 //! in whatever order they end.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BinaryHeap;
 
 use crate::model::{Order, StepStatus};
 use crate::plan::Flow;
@@ -147,31 +147,6 @@ impl Schedule {
                 }
             }
         }
-    }
-
-    /// The step that comes next if `step`, which was taken, succeeds now; none where none does. Nothing is
-    /// handed out.
-    pub(super) fn after(&self, step: usize) -> Option<usize> {
-        let (mut freed, mut ended) = (None, vec![step]);
-        // A step may wait for another in more than one way.
-        let mut met: BTreeMap<usize, usize> = BTreeMap::new();
-        while let Some(node) = ended.pop() {
-            for &(waiter, _) in &self.nodes[node].followers {
-                let met = met.entry(waiter).or_default();
-                *met += 1;
-                if *met < self.nodes[waiter].open {
-                    continue;
-                }
-                if waiter >= self.steps {
-                    ended.push(waiter);
-                } else if !self.is_closed {
-                    freed = Some(freed.map_or(waiter, |other: usize| other.min(waiter)));
-                }
-            }
-        }
-        let ready = self.ready.peek().map(|Reverse(step)| *step);
-        let next = ready.into_iter().chain(freed).min()?;
-        self.nodes[next].barred_by.is_none().then_some(next)
     }
 
     /// A step has failed: nothing starts any more that comes after it. The siblings of its group do,

@@ -2,12 +2,11 @@
 //!
 //! Invariant: a straight line. One `select!` owns a step that runs, as in cargo-nextest's
 //! `runner/unix.rs`: its own time, the run's time, signals, and the end of the plan by another step.
-//! A step's record is in the log before anybody is told that the step ended; only a step that is safe to
-//! run again may start meanwhile. Steps run side by side on one thread and share nothing but the
-//! [`Ground`] that they stand on.
+//! A step's record is in the log before anybody is told that the step ended and before anything that
+//! depends on it starts. Steps run side by side on one thread and share nothing but the [`Ground`].
 
-use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -16,7 +15,6 @@ use tokio::sync::{Mutex, watch};
 use super::approval::Asked;
 use super::arguments::Call;
 use super::attempts::{Answer, Attempts};
-use super::commit::Made;
 use super::dispatch::Run;
 use super::policy_gate::{Denial, judge_resolved};
 use super::record::{self, Ending};
@@ -46,12 +44,8 @@ pub(super) struct Ground<'r, E, L, B> {
     pub(super) halt: watch::Sender<Halt>,
     /// Which step may start.
     pub(super) schedule: RefCell<Schedule>,
-    /// The steps whose start is in the log before their turn has come.
-    pub(super) begun: RefCell<BTreeSet<usize>>,
     /// The records of the steps that are over, by the steps' indices.
     pub(super) records: RefCell<Vec<Option<Arc<ExecutionLogRecord>>>>,
-    /// How many records are being kept while the plan goes on.
-    pub(super) unsettled: Cell<usize>,
 }
 
 /// What is to become of a step.
@@ -63,17 +57,8 @@ pub(super) enum Turn {
     Deny(Denial),
 }
 
-/// How far a step has come.
-pub(super) enum Played {
-    /// It has ended, and the plan goes on while its record is being kept.
-    Made(Box<Made>),
-    /// It is over.
-    Over(Over),
-}
-
 /// A step that is over.
 pub(super) struct Over {
-    pub(super) index: usize,
     /// Its record, which is in the log.
     pub(super) record: Result<Arc<ExecutionLogRecord>, Unlogged>,
     /// What the step saw that ends the run, whatever became of the step itself.
@@ -87,21 +72,11 @@ pub(super) struct Unlogged {
     pub(super) error: LogError,
 }
 
-impl From<Over> for Played {
-    fn from(over: Over) -> Self {
-        Self::Over(over)
-    }
-}
-
 impl Over {
     /// A step that did not even start, because that could not be written.
-    fn unlogged(index: usize, error: LogError) -> Self {
+    fn unlogged(error: LogError) -> Self {
         let record = Err(Unlogged { step: None, error });
-        Self {
-            index,
-            record,
-            end: None,
-        }
+        Self { record, end: None }
     }
 }
 
@@ -115,51 +90,42 @@ struct Ended {
 }
 
 impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B> {
-    /// Runs a step, or does not, and keeps its record.
-    pub(super) async fn over(&self, index: usize, turn: Turn) -> Over {
-        match self.step(index, turn).await {
-            Played::Made(made) => self.settle(*made).await,
-            Played::Over(over) => over,
-        }
-    }
-
-    /// Runs a step, or does not. Its record is kept, or handed on to be kept while the plan goes on.
-    pub(super) async fn step(&self, index: usize, turn: Turn) -> Played {
+    /// Runs or skips a step and commits its record.
+    pub(super) async fn step(&self, index: usize, turn: Turn) -> Over {
         let step = &self.plan.steps[index];
         if let Some(record) = self.records.borrow()[index].clone() {
             // Its result was taken over from an earlier run.
-            return Played::Over(Over {
-                index,
+            return Over {
                 record: Ok(record),
                 end: None,
-            });
+            };
         }
         match turn {
             Turn::Run => self.turn(index, step).await,
             Turn::Skip(reason) => {
                 let record = record::skipped(self.context, index, step, &reason);
-                self.not_run(record, None).await.into()
+                self.not_run(record, None).await
             }
             Turn::Deny(denial) => {
                 let arguments = step.shown_arguments.clone();
                 let record = record::denied(self.context, index, step, &denial.reason, arguments);
-                self.not_run(record, denial.hint).await.into()
+                self.not_run(record, denial.hint).await
             }
         }
     }
 
     /// A step whose turn it is: what it asks for, whether it may, and whether its skill is let through.
-    async fn turn(&self, index: usize, step: &ProvenStep) -> Played {
+    async fn turn(&self, index: usize, step: &ProvenStep) -> Over {
         let call = match self.call(step) {
             Ok(call) => call,
             Err(unresolved) => {
                 let finished = record::Finished::at_once(unanswered(step, &unresolved));
                 let record = record::finished(self.context, index, finished);
-                return self.not_run(record, None).await.into();
+                return self.not_run(record, None).await;
             }
         };
         if let Some(over) = self.barred(index, &call).await {
-            return over.into();
+            return over;
         }
         match self.admission(step).await {
             Ok(Admission::Allowed(permit)) => self.run(index, step, call, permit).await,
@@ -169,9 +135,9 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
                 let hint = format!(
                     "`obs circuits reset {skill}` closes it now, `--circuit-breaker=off` passes it by"
                 );
-                self.not_run(record, Some(hint)).await.into()
+                self.not_run(record, Some(hint)).await
             }
-            Err(error) => Over::unlogged(index, error).into(),
+            Err(error) => Over::unlogged(error),
         }
     }
 
@@ -209,6 +175,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
             shown: call.shown.clone(),
             ending: None,
             before: None,
+            start_error: None,
         };
         let end = ending.run_end();
         let finished = record::Finished {
@@ -216,8 +183,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
             ..record::Finished::at_once(answer)
         };
         let record = record::finished(self.context, index, finished);
-        self.keep(self.made(record, StepDetail::default(), end))
-            .await
+        self.commit_record(record, StepDetail::default(), end).await
     }
 
     /// A step for which nothing was started.
@@ -226,7 +192,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
             hint,
             ..StepDetail::default()
         };
-        self.keep(self.made(record, detail, None)).await
+        self.commit_record(record, detail, None).await
     }
 
     async fn admission(&self, step: &ProvenStep) -> Result<Admission, LogError> {
@@ -259,18 +225,15 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
         }
     }
 
-    async fn run(&self, index: usize, step: &ProvenStep, call: Call, permit: Permit) -> Played {
+    async fn run(&self, index: usize, step: &ProvenStep, call: Call, permit: Permit) -> Over {
         let started_at = Timestamp::now();
         let start = self.context.clock().now();
         self.run.events.emit(RunEvent::StepStarted {
             index,
             timeout: step.timeout.duration,
         });
-        let is_known = step.is_safe_to_repeat() || self.begun.borrow_mut().remove(&index);
-        if !is_known && let Err(error) = self.say_started(index).await {
-            return Over::unlogged(index, error).into();
-        }
         let (mut answer, ended) = self.watched(index, step, call).await;
+        let start_error = answer.start_error.take();
         let (result, by) = (&mut answer.result, answer.by);
         let detail = StepDetail {
             command: std::mem::take(&mut result.command),
@@ -286,20 +249,17 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
             approved_by: self.approvals.borrow().get(&index).cloned(),
         };
         let record = record::finished(self.context, index, finished);
-        if let Err(error) = self.tell_breaker(step, permit, &record).await {
+        let told = match start_error {
+            Some(error) => Err(error),
+            None => self.tell_breaker(step, permit, &record).await,
+        };
+        if let Err(error) = told {
             let step = UnloggedStep::of(&record);
             let record = Err(Unlogged { step, error });
             let end = ended.end;
-            return Over { index, record, end }.into();
+            return Over { record, end };
         }
-        let made = self.made(record, detail, ended.end);
-        if made.may_wait {
-            // What comes after it may take its result, which is as final as its record.
-            self.records.borrow_mut()[index] = Some(Arc::new(made.record.clone()));
-            self.unsettled.update(|steps| steps + 1);
-            return Played::Made(Box::new(made));
-        }
-        self.keep(made).await.into()
+        self.commit_record(record, detail, ended.end).await
     }
 
     fn call(&self, step: &ProvenStep) -> Result<Call, Unresolved> {
@@ -397,6 +357,7 @@ fn unanswered<'p>(step: &'p ProvenStep, unresolved: &Unresolved) -> Answer<'p> {
         shown: step.shown_arguments.clone(),
         ending: None,
         before: None,
+        start_error: None,
     }
 }
 

@@ -14,7 +14,6 @@ use super::circuit::{Circuit, Probe};
 use super::lock;
 use super::state_writer::Store;
 use crate::engine::{Admission, CircuitBreaker, CircuitState, LogError, Permit};
-use crate::mailbox::Haste;
 use crate::skill::BreakerSettings;
 
 /// The breaker of one run.
@@ -110,7 +109,7 @@ impl Breaker {
                     }
                     Ok(value)
                 };
-                store.submit(moved, Haste::Now).await.map(Some)
+                store.submit(moved).await.map(Some)
             }
         }
     }

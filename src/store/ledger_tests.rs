@@ -10,7 +10,6 @@ use super::ledger::{LedgerEntry, LedgerHead};
 use super::testing::{end, record, start};
 use super::{Anchors, FaultKind, History, Keep, StateLog, Store};
 use crate::engine::ExecutionLogger as _;
-use crate::mailbox::Haste;
 
 /// A state, and the key that it is used with.
 struct State {
@@ -43,7 +42,7 @@ impl State {
         for index in 0..3 {
             let mut record = record(index, "success");
             id.clone_into(&mut record.run_id);
-            log.log_step(record, None, Haste::Now).await.unwrap();
+            log.log_step(record).await.unwrap();
         }
         log
     }

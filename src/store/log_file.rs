@@ -13,7 +13,6 @@ use tokio::sync::oneshot;
 
 use super::jsonl_file::LineFile;
 use crate::engine::{Begun, ExecutionLogger, LogError, PlanEnd, PlanStart, StepStart};
-use crate::mailbox::Haste;
 use crate::model::{ExecutionLogRecord, json_line};
 
 /// What a line of the file begins with; the event's name and the entry follow.
@@ -121,8 +120,6 @@ impl ExecutionLogger for LogFile {
     async fn log_step(
         &self,
         record: ExecutionLogRecord,
-        _: Option<StepStart>,
-        _: Haste,
     ) -> Result<Arc<ExecutionLogRecord>, LogError> {
         self.keep(&record).await?;
         Ok(Arc::new(record))

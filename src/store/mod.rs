@@ -8,7 +8,6 @@ mod breaker;
 mod chain;
 mod circuit;
 mod database;
-mod homing;
 mod jsonl_file;
 mod ledger;
 #[cfg(test)]

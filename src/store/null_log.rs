@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::chain::{Chain, ChainKey};
 use crate::engine::{Begun, ExecutionLogger, LogError, PlanEnd, PlanStart, StepStart};
-use crate::mailbox::Haste;
 use crate::model::ExecutionLogRecord;
 
 /// The log of one run in memory.
@@ -67,8 +66,6 @@ impl ExecutionLogger for MemoryLog {
     async fn log_step(
         &self,
         mut record: ExecutionLogRecord,
-        _: Option<StepStart>,
-        _: Haste,
     ) -> Result<Arc<ExecutionLogRecord>, LogError> {
         self.with_chain(|chain| {
             if let Some(chain) = chain {

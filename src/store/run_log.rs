@@ -11,7 +11,6 @@ use super::log_file::LogFile;
 use super::null_log::MemoryLog;
 use super::state_log::StateLog;
 use crate::engine::{Begun, ExecutionLogger, LogError, PlanEnd, PlanStart, StepStart};
-use crate::mailbox::Haste;
 use crate::model::ExecutionLogRecord;
 
 /// Where the records of one run go.
@@ -80,13 +79,11 @@ impl ExecutionLogger for RunLog {
     async fn log_step(
         &self,
         record: ExecutionLogRecord,
-        next: Option<StepStart>,
-        haste: Haste,
     ) -> Result<Arc<ExecutionLogRecord>, LogError> {
         let kept = async {
             match &self.keeper {
-                Keeper::State(log) => log.log_step(record, next, haste).await,
-                Keeper::Memory(log) => log.log_step(record, next, haste).await,
+                Keeper::State(log) => log.log_step(record).await,
+                Keeper::Memory(log) => log.log_step(record).await,
             }
         };
         let Some(file) = &self.file else {

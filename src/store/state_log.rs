@@ -12,7 +12,6 @@ use super::ledger::{LedgerEntry, LedgerEvent};
 use super::lock::RunLock;
 use super::state_writer::Store;
 use crate::engine::{Begun, ExecutionLogger, LogError, PlanEnd, PlanStart, StepStart};
-use crate::mailbox::Haste;
 use crate::model::ExecutionLogRecord;
 
 /// What the status of a run is until it has one.
@@ -60,7 +59,6 @@ impl StateLog {
     async fn with_run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection, &mut Kept) -> rusqlite::Result<T> + Send + 'static,
-        haste: Haste,
     ) -> Result<T, LogError> {
         let run = Arc::clone(&self.run);
         let work = move |connection: &Connection| {
@@ -68,7 +66,7 @@ impl StateLog {
             let run = run.as_mut().ok_or(rusqlite::Error::QueryReturnedNoRows)?;
             work(connection, run)
         };
-        self.store.submit(work, haste).await
+        self.store.submit(work).await
     }
 }
 
@@ -101,29 +99,21 @@ impl ExecutionLogger for StateLog {
             *run.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
             Ok(Begun { start, reused })
         };
-        self.store.submit(begin, Haste::Now).await
+        self.store.submit(begin).await
     }
 
     async fn log_step_start(&self, start: StepStart) -> Result<(), LogError> {
         let insert =
             move |connection: &Connection, run: &mut Kept| insert_start(connection, run, &start);
-        self.with_run(insert, Haste::Now).await
+        self.with_run(insert).await
     }
 
     async fn log_step(
         &self,
         record: ExecutionLogRecord,
-        next: Option<StepStart>,
-        haste: Haste,
     ) -> Result<Arc<ExecutionLogRecord>, LogError> {
-        let keep = move |connection: &Connection, run: &mut Kept| {
-            let record = run.add(connection, record)?;
-            if let Some(next) = &next {
-                insert_start(connection, run, next)?;
-            }
-            Ok(record)
-        };
-        self.with_run(keep, haste).await
+        let keep = move |connection: &Connection, run: &mut Kept| run.add(connection, record);
+        self.with_run(keep).await
     }
 
     async fn log_plan_end(&self, mut end: PlanEnd) -> Result<PlanEnd, LogError> {
@@ -145,7 +135,7 @@ impl ExecutionLogger for StateLog {
                 .append(connection, run.chain.key())?;
             Ok(end)
         };
-        self.with_run(update, Haste::Now).await
+        self.with_run(update).await
     }
 }
 
@@ -172,8 +162,8 @@ fn insert_run(connection: &Connection, start: &PlanStart, line: &str) -> rusqlit
 }
 
 fn insert_start(connection: &Connection, run: &Kept, start: &StepStart) -> rusqlite::Result<()> {
-    // Another step's record may have brought it already.
-    let text = "INSERT OR IGNORE INTO started (run, step_index, step_id, skill_id, started_ms)
+    // A later attempt of the same step replaces an earlier one.
+    let text = "INSERT OR REPLACE INTO started (run, step_index, step_id, skill_id, started_ms)
                 VALUES (?1, ?2, ?3, ?4, ?5)";
     connection.prepare_cached(text)?.execute(params![
         run.id,

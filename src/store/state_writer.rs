@@ -4,25 +4,24 @@
 //! transaction and acknowledges it after the commit, never before. If anything in a transaction fails,
 //! all of it does: what can't be kept must not look kept.
 
-use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::Builder;
-use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::chain::ChainKey;
 use super::database::{Database, StoreError, unusable, words};
-use super::homing::{Homing, PAGES_OF_SHORT, leave_to_commits};
 use super::lock::ResumeLock;
 use super::resume::ResumeError;
 use super::state_reader::History;
 use crate::engine::LogError;
-use crate::mailbox::{Haste, Receiver, Sender, mailbox};
 
-/// How long work that nobody waits for may wait for other work, to share its transaction.
-const COMMIT_DELAY: Duration = Duration::from_millis(5);
+/// The length of the write-ahead log, in pages, at which a commit brings it into the file. Whoever opens
+/// the state first reads all of it, so a short run pays for a long one; a commit that does it waits for the
+/// disk.
+const MAX_WAL_PAGES: u32 = 200;
 
 /// What the writer keeps of the database, in KiB: it only ever needs the ends of its tables.
 const CACHE_KIB: i64 = 256;
@@ -78,18 +77,16 @@ impl Store {
         } = Database::create(dir)?;
         let wrong = |error: rusqlite::Error| unusable(&dir, &words(&error));
         super::lock::mark_interrupted(&connection, &dir, key.as_ref()).map_err(wrong)?;
+        let autocheckpoint = format!("PRAGMA wal_autocheckpoint = {MAX_WAL_PAGES}");
         // Negative: in KiB and not in pages.
         connection
             .pragma_update(None, "cache_size", -CACHE_KIB)
-            .and_then(|()| leave_to_commits(&connection, PAGES_OF_SHORT))
+            .and_then(|()| connection.query_row(&autocheckpoint, [], |_| Ok(())))
             .map_err(wrong)?;
-        let (work, waiting) = mailbox(COMMIT_DELAY);
+        let (work, waiting) = mpsc::channel();
         Builder::new()
             .name("obs-store".to_owned())
-            .spawn({
-                let homing = Homing::new(dir.clone());
-                move || serve(&mut connection, &waiting, homing)
-            })
+            .spawn(move || serve(&mut connection, &waiting))
             .map_err(|error| unusable(&dir, &error))?;
         Ok(Self { dir, key, work })
     }
@@ -140,7 +137,6 @@ impl Store {
     pub(super) fn submit<T, F>(
         &self,
         work: F,
-        haste: Haste,
     ) -> impl Future<Output = Result<T, LogError>> + use<T, F>
     where
         T: Send + 'static,
@@ -149,7 +145,7 @@ impl Store {
         let (done, acknowledged) = oneshot::channel();
         let name = self.name();
         let (work, value) = (Some(work), None);
-        let sent = self.work.send(Box::new(Job { work, value, done }), haste);
+        let sent = self.work.send(Box::new(Job { work, value, done }));
         async move {
             let outcome = match sent {
                 Ok(()) => acknowledged.await.ok(),
@@ -166,25 +162,21 @@ pub fn files_of(dir: &Path, run_id: &str) -> PathBuf {
     dir.join("files").join(run_id)
 }
 
-fn serve(connection: &mut Connection, waiting: &Receiver<Box<dyn Work>>, mut homing: Homing) {
+fn serve(connection: &mut Connection, waiting: &Receiver<Box<dyn Work>>) {
     // After a failure nothing is kept any more: what follows in a chain would not follow.
     let mut committed = Ok(());
-    loop {
-        let mut all = waiting.recv();
-        if all.is_empty() {
-            return;
-        }
+    while let Ok(first) = waiting.recv() {
+        let mut all: Vec<_> = std::iter::once(first).chain(waiting.try_iter()).collect();
         if committed.is_ok() {
             committed = commit(connection, &mut all).map_err(|error| words(&error));
         }
         for work in all {
             work.acknowledge(&committed);
         }
-        homing.committed(connection);
     }
 }
 
-fn commit(connection: &mut Connection, all: &mut VecDeque<Box<dyn Work>>) -> rusqlite::Result<()> {
+fn commit(connection: &mut Connection, all: &mut [Box<dyn Work>]) -> rusqlite::Result<()> {
     // Dropping it rolls it back.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for work in all {
@@ -208,12 +200,12 @@ mod tests {
     async fn what_waits_is_committed_together_and_fails_together() {
         let temp = tempfile::tempdir().unwrap();
         let store = Store::open(temp.path(), None).unwrap();
-        let one = store.submit(|connection| insert(connection, "1"), Haste::Soon);
-        let two = store.submit(|connection| insert(connection, "2"), Haste::Now);
+        let one = store.submit(|connection| insert(connection, "1"));
+        let two = store.submit(|connection| insert(connection, "2"));
         one.await.unwrap();
         two.await.unwrap();
         let error = store
-            .submit(|connection| insert(connection, "1"), Haste::Now)
+            .submit(|connection| insert(connection, "1"))
             .await
             .unwrap_err();
         assert!(
@@ -221,13 +213,13 @@ mod tests {
             "{error}"
         );
         // After a failure nothing is kept any more, but what was kept is there.
-        let later = store.submit(|connection| insert(connection, "3"), Haste::Now);
+        let later = store.submit(|connection| insert(connection, "3"));
         let later = later.await;
         assert_eq!(later.unwrap_err().to_string(), error.to_string());
         let store = Store::open(temp.path(), None).unwrap();
         let count = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
         let query = move |c: &Connection| c.query_row("SELECT count(*) FROM runs", [], count);
-        let count = store.submit(query, Haste::Now);
+        let count = store.submit(query);
         assert_eq!(count.await.unwrap(), 2);
     }
 }

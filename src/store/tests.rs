@@ -11,7 +11,6 @@ use super::database::Database;
 use super::testing::{end, record, start};
 use super::*;
 use crate::engine::ExecutionLogger;
-use crate::mailbox::Haste;
 use crate::model::json_line;
 
 /// A state with one run of ten records, and the same run in a file.
@@ -43,7 +42,7 @@ impl Kept {
             let status = if index == 4 { "failed" } else { "success" };
             let mut record = record(index, status);
             RUN.clone_into(&mut record.run_id);
-            log.log_step(record, None, Haste::Now).await.unwrap();
+            log.log_step(record).await.unwrap();
         }
         log.log_plan_end(end(RUN)).await.unwrap();
         Self { temp, run: RUN }
@@ -292,7 +291,7 @@ async fn rewritten(key: Option<&str>) -> Vec<String> {
         let mut record = record(index, "success");
         RUN.clone_into(&mut record.run_id);
         record.duration_ms = 1;
-        log.log_step(record, None, Haste::Now).await.unwrap();
+        log.log_step(record).await.unwrap();
     }
     log.log_plan_end(end(RUN)).await.unwrap();
     let text = std::fs::read_to_string(path).unwrap();
@@ -468,12 +467,12 @@ async fn lines_follow_each_other_as_in_the_chain_whoever_is_served_first() {
         Some(LogFile::open(&path, Some(&temp.path().join("locks"))).unwrap()),
     );
     log.log_plan_start(start(RUN), Vec::new()).await.unwrap();
-    let keep = |index, haste| {
+    let keep = |index| {
         let mut record = record(index, "success");
         RUN.clone_into(&mut record.run_id);
-        Box::pin(log.log_step(record, None, haste))
+        Box::pin(log.log_step(record))
     };
-    let (mut first, mut second) = (keep(0, Haste::Soon), keep(1, Haste::Now));
+    let (mut first, mut second) = (keep(0), keep(1));
     // Both are on their way; then only the second one is looked at, for longer than its commit takes.
     assert!((&mut first).now_or_never().is_none());
     assert!((&mut second).now_or_never().is_none());

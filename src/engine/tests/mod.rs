@@ -11,7 +11,6 @@ use tokio::time::sleep;
 
 use super::*;
 use crate::event::{self, EventReceiver, RunEvent};
-use crate::mailbox::Haste;
 use crate::model::{
     ErrorCode, ExecutionLogRecord, ExecutionRequest, ExecutionResult, ExecutionStatus, Order,
     RiskLevel, StepStatus, StepType,
@@ -105,10 +104,21 @@ struct Log {
     /// Starts and ends of steps, in order.
     said: RefCell<Vec<String>>,
     fails_at: Option<usize>,
+    /// Fails to log a start that would be this one of `said`.
+    start_fails_at: Option<usize>,
     /// How long it takes for a record.
     takes: Duration,
     /// How long it takes for the start of a step.
     start_takes: Duration,
+}
+
+impl Log {
+    fn error(&self) -> LogError {
+        LogError {
+            name: self.name(),
+            reason: "no space left on device".to_owned(),
+        }
+    }
 }
 
 impl ExecutionLogger for Log {
@@ -129,6 +139,9 @@ impl ExecutionLogger for Log {
         if !self.start_takes.is_zero() {
             sleep(self.start_takes).await;
         }
+        if self.start_fails_at == Some(self.said.borrow().len()) {
+            return Err(self.error());
+        }
         self.said
             .borrow_mut()
             .push(format!("start {}", start.step_id));
@@ -138,26 +151,17 @@ impl ExecutionLogger for Log {
     async fn log_step(
         &self,
         record: ExecutionLogRecord,
-        next: Option<StepStart>,
-        _: Haste,
     ) -> Result<Arc<ExecutionLogRecord>, LogError> {
         if !self.takes.is_zero() {
             sleep(self.takes).await;
         }
         if self.fails_at == Some(self.records.borrow().len()) {
-            let reason = "no space left on device".to_owned();
-            return Err(LogError {
-                name: "the log `full.jsonl`".to_owned(),
-                reason,
-            });
+            return Err(self.error());
         }
         let record = Arc::new(record);
         self.said
             .borrow_mut()
             .push(format!("end {}", record.step_id));
-        if let Some(next) = next {
-            self.log_step_start(next).await?;
-        }
         self.records.borrow_mut().push(Arc::clone(&record));
         Ok(record)
     }
@@ -346,11 +350,11 @@ fn statuses(outcome: &RunOutcome) -> Vec<&'static str> {
         .collect()
 }
 
+mod commits;
 mod flows;
 mod gates;
 mod properties;
 mod retries;
-mod settling;
 
 #[tokio::test(start_paused = true)]
 async fn stops_at_the_first_failure_and_records_the_rest_as_skipped() {
