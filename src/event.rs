@@ -13,10 +13,9 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use crate::model::{ExecutionLogRecord, StepType};
+use crate::model::{ExecutionLogRecord, RunStatus, StepType};
 
 /// How many events of live output may wait for the reporter before more are dropped.
 pub const LIVE_EVENTS_CAP: u64 = 1024;
@@ -160,35 +159,6 @@ pub struct RunSummary {
     pub head: String,
     /// True where the run can be taken up again.
     pub resumable: bool,
-}
-
-/// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RunStatus {
-    /// Every step succeeded, or failed where the plan allows it.
-    Success,
-    /// A step failed.
-    Failed,
-    /// A step or the run took too long.
-    Timeout,
-    /// A signal ended it.
-    Canceled,
-    /// A step was not allowed.
-    Rejected,
-}
-
-impl RunStatus {
-    /// The status in one lowercase word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Success => "success",
-            Self::Failed => "failed",
-            Self::Timeout => "timeout",
-            Self::Canceled => "canceled",
-            Self::Rejected => "rejected",
-        }
-    }
 }
 
 /// Makes the channel of one run.

@@ -5,16 +5,17 @@ use std::fmt::Write as _;
 use serde_json::json;
 
 use super::args::{CircuitsArgs, CircuitsCommand, ListFormat, StateArgs};
+use super::error::CommandResult;
 use super::error::{CommandError, Kind};
+use super::exit_code;
 use super::printer::Printer;
 use super::state::unreadable;
-use super::{Outcome, exit_code};
 use crate::engine::CircuitState;
 use crate::model::{Escaped, json_pretty};
 use crate::store::{CircuitRow, History};
 
 /// Lists circuits, or closes some.
-pub(super) fn circuits(args: &CircuitsArgs, state: &StateArgs, printer: &Printer) -> Outcome {
+pub(super) fn circuits(args: &CircuitsArgs, state: &StateArgs, printer: &Printer) -> CommandResult {
     let history = state.look()?;
     if let Some(CircuitsCommand::Reset(reset)) = &args.command {
         return close(reset.skill.as_deref(), history, printer);
@@ -35,7 +36,7 @@ pub(super) fn circuits(args: &CircuitsArgs, state: &StateArgs, printer: &Printer
     Ok(exit_code::SUCCESS)
 }
 
-fn close(skill: Option<&str>, history: Option<History>, printer: &Printer) -> Outcome {
+fn close(skill: Option<&str>, history: Option<History>, printer: &Printer) -> CommandResult {
     let closed = match history {
         Some(mut history) => history
             .reset_circuits(skill)

@@ -5,9 +5,10 @@ use std::io;
 use clap::CommandFactory as _;
 use clap_complete::Shell;
 
+use super::error::CommandResult;
 use super::error::{CommandError, Kind};
 use super::printer::Printer;
-use super::{Cli, Outcome, exit_code};
+use super::{Cli, exit_code};
 
 /// `obs completions`.
 pub(super) fn completions(shell: Shell, printer: &Printer) -> u8 {
@@ -21,7 +22,7 @@ pub(super) fn completions(shell: Shell, printer: &Printer) -> u8 {
 }
 
 /// `obs man`: the main page, then one for each verb.
-pub(super) fn man(printer: &Printer) -> Outcome {
+pub(super) fn man(printer: &Printer) -> CommandResult {
     let mut command = Cli::command().disable_help_subcommand(true);
     command.build();
     let mut pages = Vec::new();

@@ -6,15 +6,16 @@ use serde_json::json;
 
 use super::args::ListFormat;
 use super::enforceable::no_trial;
+use super::error::CommandResult;
 use super::error::{CommandError, Kind};
 use super::execution::no_helper;
+use super::exit_code;
 use super::printer::Printer;
-use super::{Outcome, exit_code};
 use crate::model::json_pretty;
 use crate::process::{Enforceable, Launcher, RunClock, Zygote};
 
 /// Tries every layer and prints what came of it.
-pub(super) fn doctor(format: ListFormat, printer: &Printer) -> Outcome {
+pub(super) fn doctor(format: ListFormat, printer: &Printer) -> CommandResult {
     let zygote = Zygote::start().map_err(|error| no_helper(&error))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -6,6 +6,9 @@ use std::fmt;
 
 use super::exit_code;
 
+/// The result of a verb: an exit code, or what stopped it.
+pub(super) type CommandResult = Result<u8, CommandError>;
+
 /// An error that ends the command.
 #[derive(Debug)]
 pub(super) struct CommandError {

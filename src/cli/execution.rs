@@ -6,17 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::args::{IdentityArgs, Sandbox, SandboxArgs};
+use super::error::CommandResult;
 use super::error::{CommandError, Kind};
 use super::exit_code;
 use super::printer::Printer;
 use super::run_storage::Memory;
-use super::{Outcome, enforceable, panic, policy};
+use super::{enforceable, panic, policy};
 use crate::engine::{
-    Approver, Cause, Conduct, Controller, ExecutionContext, PolicyGate, ProvenPlan, Run,
-    RunOutcome, Signals, SkillExecutor as _, Verdict,
+    Approver, Cause, Controller, ExecutionContext, PolicyGate, ProvenPlan, RunOptions, RunOutcome,
+    RunPolicy, Signals, SkillExecutor as _, Verdict, execute_plan,
 };
-use crate::event::{self, EventSender, RunEvent, RunStatus, RunSummary};
+use crate::event::{self, EventSender, RunEvent, RunSummary};
 use crate::executor::{BaseEnvironment, FilesPlace, NativeExecutor, RunDirs};
+use crate::model::RunStatus;
 use crate::model::signal_name;
 use crate::policy::CedarGate;
 use crate::process::{Launcher, RunClock, Zygote, affordable_steps, ignore_file_size_signal};
@@ -71,7 +73,7 @@ pub(super) struct Execution {
     /// How skills are confined.
     pub(super) sandbox: SandboxPolicy,
     /// How steps are run.
-    pub(super) conduct: Conduct,
+    pub(super) conduct: RunPolicy,
 }
 
 /// What lies ready before the first step.
@@ -101,7 +103,7 @@ impl Execution {
         mut zygote: Zygote,
         open_memory: impl FnOnce(&Self) -> Result<Memory, CommandError>,
         printer: &Printer,
-    ) -> Outcome {
+    ) -> CommandResult {
         let dirs = RunDirs::default();
         dirs.prepare(&self.plan).map_err(no_directory)?;
         zygote.wait().map_err(|error| no_helper(&error))?;
@@ -213,7 +215,7 @@ impl Execution {
         );
         let log = memory.log();
         let breaker = memory.breaker(&context.identity.tenant_id, run_id);
-        let run = Run {
+        let run = RunOptions {
             logger: &log,
             breaker: &breaker,
             provenance: memory.provenance.clone(),
@@ -221,14 +223,14 @@ impl Execution {
             approver: Arc::clone(&self.approver),
             gate: self.gate.as_ref().map(|gate| gate as &dyn PolicyGate),
             events,
-            conduct: Conduct {
+            policy: RunPolicy {
                 jobs: affordable_steps(self.conduct.jobs),
                 ..self.conduct
             },
         };
         let (controller, control) = Controller::new();
         let outcome = tokio::select! {
-            outcome = executor.execute_plan(&self.plan, &context, run, control) => outcome,
+            outcome = execute_plan(executor, &self.plan, &context, run, control) => outcome,
             never = signals.pass_on(&controller, launcher, events) => match never {},
         };
         let verdict = Verdict::of(&outcome.end, &outcome.records, &self.plan.steps);

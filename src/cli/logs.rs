@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use super::args::{LogsArgs, RecordFormat, StateArgs};
+use super::error::CommandResult;
 use super::error::{CommandError, Kind};
+use super::exit_code;
 use super::printer::{Printer, Verbosity};
 use super::state::{not_found, unreadable};
-use super::{Outcome, exit_code};
 use crate::model::ExecutionLogRecord;
+use crate::model::RunStatus;
 use crate::report::{PrintRef, RecordTable, Stream, Streams as _, write_value};
 use crate::store::{History, RecordFilter, RunRow};
 
@@ -15,7 +17,7 @@ use crate::store::{History, RecordFilter, RunRow};
 const FOLLOW_EVERY: Duration = Duration::from_millis(200);
 
 /// Shows records.
-pub(super) fn logs(args: &LogsArgs, state: &StateArgs, printer: &Printer) -> Outcome {
+pub(super) fn logs(args: &LogsArgs, state: &StateArgs, printer: &Printer) -> CommandResult {
     let Some(name) = &args.run else {
         let Some(history) = state.look()? else {
             printer.note("there are no runs yet");
@@ -69,14 +71,14 @@ impl<'p> Listing<'p> {
         }
     }
 
-    fn show(&mut self, history: &History) -> Outcome {
+    fn show(&mut self, history: &History) -> CommandResult {
         self.pass_on(history)?;
         self.printer.data(self.table.flush());
         Ok(self.finish())
     }
 
     /// Shows what is there, then what comes, until the run has ended.
-    fn follow(&mut self, history: &History, run_id: &str) -> Outcome {
+    fn follow(&mut self, history: &History, run_id: &str) -> CommandResult {
         loop {
             // Before the look at the records: none can come after a run's end. An obs that dies tells
             // nobody, so that is looked at too.
@@ -85,7 +87,7 @@ impl<'p> Listing<'p> {
             self.pass_on(history)?;
             self.printer.data(self.table.flush());
             if !run.is_running() || self.printer.is_closed() {
-                if run.status == "interrupted" {
+                if run.status == RunStatus::Interrupted {
                     self.printer
                         .note("the run was interrupted: its obs is dead");
                 }
@@ -132,7 +134,7 @@ impl<'p> Listing<'p> {
     }
 }
 
-fn print_one(print: &PrintRef, run: RunRow, history: &History, printer: &Printer) -> Outcome {
+fn print_one(print: &PrintRef, run: RunRow, history: &History, printer: &Printer) -> CommandResult {
     let filter = RecordFilter {
         run: Some(run),
         ..RecordFilter::default()

@@ -38,11 +38,8 @@ use std::process::ExitCode;
 use crate::model::EscapedLines;
 pub use args::Cli;
 use args::{Command, GlobalArgs, StateArgs};
-use error::CommandError;
+use error::CommandResult;
 use printer::{ColorChoice, Printer, Verbosity};
-
-/// What a verb gives back: an exit code, or what stopped it.
-type Outcome = Result<u8, CommandError>;
 
 /// Runs obs with the given arguments, the program's name first.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -83,7 +80,7 @@ fn printer_of(global: &GlobalArgs) -> Printer {
     Printer::new(global.color, verbosity)
 }
 
-fn dispatch(command: Command, state: &StateArgs, printer: &Printer) -> Outcome {
+fn dispatch(command: Command, state: &StateArgs, printer: &Printer) -> CommandResult {
     match command {
         Command::Run(args) => run::run(&args, state, printer),
         Command::Validate(args) => validate::validate(&args, state, printer),
@@ -101,7 +98,7 @@ fn dispatch(command: Command, state: &StateArgs, printer: &Printer) -> Outcome {
 }
 
 /// Says what went wrong. Data that could not be written outweighs all but a fault in obs.
-fn finish(outcome: Outcome, printer: &Printer) -> u8 {
+fn finish(outcome: CommandResult, printer: &Printer) -> u8 {
     let code = match outcome {
         Ok(code) => code,
         Err(error) => {

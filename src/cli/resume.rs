@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use super::args::{MemoryArgs, RunArgs, StateArgs};
 use super::error::{CommandError, Kind};
 use super::printer::Printer;
-use super::run_storage::plan_name;
 use super::state::{chain_key, not_found};
 use crate::engine::{ProvenPlan, Provenance, Reused};
+use crate::model::sha256_hex;
 use crate::report::short_id;
 use crate::store::{
-    Base, ExportError, Grounds, ResumeError, ResumeLock, Store, UnsafeStep, files_of,
+    self, Base, ExportError, Grounds, ResumeError, ResumeLock, Store, UnsafeStep, files_of,
 };
 
 /// The run that `--resume` means; `None` where it is not asked for.
@@ -61,7 +61,7 @@ pub(super) fn claim(
     store: &Store,
     args: &MemoryArgs,
 ) -> Result<ResumeLock, CommandError> {
-    let claim = store.claim(&base.run_id, args.allow_changed);
+    let claim = store::claim(store, &base.run_id, args.allow_changed);
     claim.map_err(refused)
 }
 
@@ -139,4 +139,18 @@ fn refused(error: ResumeError) -> CommandError {
         | ResumeError::NoHeader(_)
         | ResumeError::Export(_) => CommandError::new(Kind::Usage, error),
     }
+}
+
+/// How much of a digest tells one plan from standard input from another.
+const STDIN_DIGITS: usize = 16;
+
+/// The name by which the runs of the plan in `file` are found again. What came from standard input is
+/// known by its text alone.
+pub(super) fn plan_name(file: &Path, text: &str) -> String {
+    if file == Path::new("-") {
+        let digest = sha256_hex(text.as_bytes());
+        return format!("- ({})", &digest[..STDIN_DIGITS]);
+    }
+    let absolute = file.canonicalize().ok();
+    absolute.as_deref().unwrap_or(file).display().to_string()
 }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use super::approver::{self, BareStep, PlanOrigin, TerminalApprover};
 use super::args::{OutputArgs, RunArgs, StateArgs};
+use super::error::CommandResult;
 use super::error::{CommandError, Kind};
 use super::execution::{Execution, start_zygote};
 use super::printer::{Printer, Verbosity};
 use super::problems::{self, Finding};
 use super::run_storage;
 use super::run_storage::Memory;
-use super::{Outcome, dry_run, enforceable, exit_code, inputs, policy, resume, roots, secrets};
+use super::{dry_run, enforceable, exit_code, inputs, policy, resume, roots, secrets};
 use crate::document::{Source, SourceError};
 use crate::engine::{Approver, ProvenPlan};
 use crate::plan;
@@ -28,7 +29,7 @@ use crate::store::Base;
 const LONG_PLAN_BYTES: usize = 64 * 1024;
 
 /// Runs the verb.
-pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> Outcome {
+pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> CommandResult {
     // A rehearsal starts nothing.
     let zygote = (!args.dry_run).then(|| start_zygote(&args.sandbox));
     let zygote = zygote.transpose()?;
@@ -161,7 +162,7 @@ fn rehearse(
     subject: &run_storage::Subject<'_>,
     base: Option<&Base>,
     printer: &Printer,
-) -> Outcome {
+) -> CommandResult {
     let reused = match base {
         None => Vec::new(),
         Some(base) => {

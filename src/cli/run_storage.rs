@@ -19,9 +19,6 @@ use crate::store::{
     Base, Breaker, ChainKey, Guard, Keeper, LogFile, MemoryLog, ResumeLock, RunLog, StateLog, Store,
 };
 
-/// How much of a digest tells one plan from standard input from another.
-const STDIN_DIGITS: usize = 16;
-
 /// What a run remembers, and is remembered by.
 #[derive(Debug)]
 pub(super) struct Memory {
@@ -165,7 +162,7 @@ pub(super) fn provenance(subject: &Subject<'_>) -> Result<Provenance, CommandErr
         skills.insert(skill.id.to_string(), digest);
     }
     Ok(Provenance {
-        plan: plan_name(subject.file, subject.text),
+        plan: resume::plan_name(subject.file, subject.text),
         workspace: subject.workspace.display().to_string(),
         plan_digest: sha256_hex(subject.text.as_bytes()),
         inputs_digest: (!inputs.is_empty()).then(|| sha256_hex(inputs_text.as_bytes())),
@@ -174,17 +171,6 @@ pub(super) fn provenance(subject: &Subject<'_>) -> Result<Provenance, CommandErr
         resumed_from: None,
         first_run: None,
     })
-}
-
-/// The name by which the runs of the plan in `file` are found again. What came from standard input is
-/// known by its text alone.
-pub(super) fn plan_name(file: &Path, text: &str) -> String {
-    if file == Path::new("-") {
-        let digest = sha256_hex(text.as_bytes());
-        return format!("- ({})", &digest[..STDIN_DIGITS]);
-    }
-    let absolute = file.canonicalize().ok();
-    absolute.as_deref().unwrap_or(file).display().to_string()
 }
 
 fn guards(choice: BreakerChoice, skills: &[Arc<Skill>]) -> HashMap<String, Guard> {

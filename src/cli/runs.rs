@@ -3,16 +3,17 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::args::{PruneArgs, RecordFormat, RunsArgs, RunsCommand, StateArgs};
+use super::error::CommandResult;
 use super::error::{CommandError, Kind};
+use super::exit_code;
 use super::printer::Printer;
 use super::state::unreadable;
-use super::{Outcome, exit_code};
 use crate::model::json_line;
 use crate::report::{RunLine, RunTable, Stream, Streams as _};
 use crate::store::{History, Keep, RunFilter, RunRow};
 
 /// Lists runs, or removes some.
-pub(super) fn runs(args: &RunsArgs, state: &StateArgs, printer: &Printer) -> Outcome {
+pub(super) fn runs(args: &RunsArgs, state: &StateArgs, printer: &Printer) -> CommandResult {
     let Some(history) = state.look()? else {
         printer.note("there are no runs yet");
         return Ok(exit_code::SUCCESS);
@@ -23,7 +24,7 @@ pub(super) fn runs(args: &RunsArgs, state: &StateArgs, printer: &Printer) -> Out
     }
 }
 
-fn list(args: &RunsArgs, history: &History, printer: &Printer) -> Outcome {
+fn list(args: &RunsArgs, history: &History, printer: &Printer) -> CommandResult {
     let filter = RunFilter {
         statuses: args.status.clone(),
         assistant_id: args.assistant.clone(),
@@ -72,7 +73,7 @@ fn machine(run: &RunRow) -> String {
     json_line(&document).unwrap_or_default()
 }
 
-fn remove(args: &PruneArgs, mut history: History, printer: &Printer) -> Outcome {
+fn remove(args: &PruneArgs, mut history: History, printer: &Printer) -> CommandResult {
     let since = args.keep_days.map(|days| {
         let ago = SignedDuration::from_hours(24 * i64::from(days));
         Timestamp::now().checked_sub(ago).unwrap_or(Timestamp::MIN)

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use super::args::{ProblemFormat, StateArgs, ValidateArgs};
 use super::error::CommandError;
+use super::error::CommandResult;
 use super::printer::{Printer, Verbosity};
 use super::problems::{self, Finding};
-use super::{Outcome, enforceable, exit_code, inputs, policy, roots, secrets};
+use super::{enforceable, exit_code, inputs, policy, roots, secrets};
 use crate::document::Severity;
 use crate::document::{Source, SourceError};
 use crate::executor::BaseEnvironment;
@@ -27,7 +28,7 @@ enum Checked {
 }
 
 /// Runs the verb.
-pub(super) fn validate(args: &ValidateArgs, state: &StateArgs, printer: &Printer) -> Outcome {
+pub(super) fn validate(args: &ValidateArgs, state: &StateArgs, printer: &Printer) -> CommandResult {
     let own_files = state.own_files(None, None);
     let workspace = roots::workspace(args.workspace.as_deref())?;
     let environment = secrets::environment(&args.secrets, printer)?;

@@ -5,15 +5,16 @@ use std::path::Path;
 use serde_json::json;
 
 use super::args::{ListFormat, StateArgs, VerifyArgs};
+use super::error::CommandResult;
 use super::error::{CommandError, Kind};
+use super::exit_code;
 use super::printer::Printer;
 use super::state::{chain_key, not_found, unreadable};
-use super::{Outcome, exit_code};
 use crate::model::{Escaped, json_pretty};
 use crate::store::{Anchors, Fault, History, LedgerReport, RunReport, VerifyError, verify_file};
 
 /// Verifies a run, a file or all runs.
-pub(super) fn verify(args: &VerifyArgs, state: &StateArgs, printer: &Printer) -> Outcome {
+pub(super) fn verify(args: &VerifyArgs, state: &StateArgs, printer: &Printer) -> CommandResult {
     let anchors = Anchors {
         key: chain_key(),
         head: args.head.clone(),

@@ -4,55 +4,20 @@
 //! that its skill will get, or in advance and by name. Who that was is in the step's record. A question is
 //! closed as soon as its step may not start any more.
 
-use std::fmt;
 use std::time::Duration;
 
-use futures_util::future::LocalBoxFuture;
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
-use super::record::Ending;
-use super::step::Ground;
+use super::approver::{Approval, ApprovalRequest};
+use super::run_state::RunState;
+use super::termination::TerminationReason;
 use super::{CircuitBreaker, ExecutionLogger, ProvenStep, SkillExecutor};
 use crate::event::{EventSender, RunEvent};
 use crate::model::RiskLevel;
 
 /// How long the screen may take to be put in order before somebody is asked.
 const SCREEN_PATIENCE: Duration = Duration::from_secs(1);
-
-/// Approves steps, or does not.
-pub trait Approver: fmt::Debug + Send + Sync {
-    /// What can be said of a step without asking anybody.
-    fn foresee(&self, step: &ProvenStep) -> Approval;
-    /// Asks, and waits for the answer. To drop the future closes the question.
-    fn ask<'a>(&'a self, request: &'a ApprovalRequest<'a>) -> LocalBoxFuture<'a, Approval>;
-}
-
-/// An approver's answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Approval {
-    /// It may be made; by whom.
-    Approved(String),
-    /// It may not; why.
-    Refused(String),
-    /// Somebody has to be asked.
-    Ask,
-}
-
-/// What a person is asked about.
-#[derive(Debug)]
-pub struct ApprovalRequest<'r> {
-    /// The step, with the skill that it calls and the one that is called when that one fails.
-    pub step: &'r ProvenStep,
-    /// The step's place in the plan, from 0.
-    pub index: usize,
-    /// How many steps the plan has.
-    pub steps: usize,
-    /// The step's final arguments as they may be shown.
-    pub arguments: &'r Map<String, Value>,
-    /// How much of the run's time is left to answer.
-    pub time_left: Duration,
-}
 
 impl ProvenStep {
     /// How much harm the step can do, whoever answers.
@@ -80,10 +45,10 @@ pub(super) enum Asked {
     /// It is not approved, for this reason.
     Refused(String),
     /// The step may not start any more, whatever the answer would be.
-    Stopped(Ending),
+    Stopped(TerminationReason),
 }
 
-impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B> {
+impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L, B> {
     /// True where the step at `index` is still to be approved.
     pub(super) fn awaits_approval(&self, index: usize) -> bool {
         let is_reused = matches!(self.run.reused.get(index), Some(Some(_)));

@@ -3,16 +3,16 @@
 //! Invariant: only a failure is repeated, only where the skill is safe to run again or has not run at
 //! all, and only until somebody ends the step. The step's time spans all attempts and waits.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio::sync::watch;
 
 use super::arguments::Call;
+use super::attempts_outcome::{AttemptsOutcome, not_started};
 use super::context::deadline_in;
-use super::record::{self, Ending};
-use super::step::Ground;
+use super::run_state::RunState;
+use super::termination::TerminationReason;
 use super::write_only::shown_or_same;
 use super::{
     CircuitBreaker, ExecutionLogger, LogError, ProvenStep, Retries, RuntimeError, SkillExecutor,
@@ -20,30 +20,14 @@ use super::{
 };
 use crate::event::{EndReason, RunEvent};
 use crate::model::{
-    ErrorCode, ExecutionRequest, ExecutionResult, ExecutionStatus, ResourceUsage, format_duration,
+    ErrorCode, Excerpt, ExecutionRequest, ExecutionResult, ExecutionStatus, ResourceUsage,
+    format_duration,
 };
 use crate::process::{Moment, Stop};
 
-/// What became of all attempts.
-pub(super) struct Answer<'p> {
-    /// The last one, with what all of them consumed.
-    pub(super) result: ExecutionResult,
-    /// The call that gave it: the step's own, or its fallback.
-    pub(super) by: &'p ProvenStep,
-    pub(super) is_by_fallback: bool,
-    /// Its arguments as they may be shown.
-    pub(super) shown: Arc<Map<String, Value>>,
-    /// Set where the call's own limit ended it.
-    pub(super) ending: Option<Ending>,
-    /// How the attempt before it had failed.
-    pub(super) before: Option<String>,
-    /// Set if the start of an attempt could not be committed.
-    pub(super) start_error: Option<LogError>,
-}
-
 /// The attempts of one step.
 pub(super) struct Attempts<'a, E, L, B> {
-    ground: &'a Ground<'a, E, L, B>,
+    ground: &'a RunState<'a, E, L, B>,
     index: usize,
     step: &'a ProvenStep,
     started: Moment,
@@ -54,14 +38,14 @@ pub(super) struct Attempts<'a, E, L, B> {
     consumed: ResourceUsage,
     before: Option<String>,
     /// Why no skill may be called any more, once that kept one from being called.
-    barred: Option<Ending>,
+    barred: Option<TerminationReason>,
     start_error: Option<LogError>,
 }
 
 impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E, L, B> {
     /// None made yet. `urgency` says when the step is to end.
     pub(super) fn new(
-        ground: &'a Ground<'a, E, L, B>,
+        ground: &'a RunState<'a, E, L, B>,
         index: usize,
         urgency: watch::Sender<Stop>,
     ) -> Self {
@@ -80,7 +64,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
     }
 
     /// Makes attempts until one succeeds or no other may follow.
-    pub(super) async fn run(mut self, call: Call) -> Answer<'a> {
+    pub(super) async fn run(mut self, call: Call) -> AttemptsOutcome<'a> {
         let result = self.tried(&call).await;
         let mut answer = match self.step.fallback.as_deref() {
             Some(fallback) if self.is_failure(&result) && self.is_safe() && self.may_start() => {
@@ -88,7 +72,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
                 self.say(format!("{}; now `{}`", result.error, fallback.skill_id));
                 self.fall_back(fallback, call).await
             }
-            _ => Answer {
+            _ => AttemptsOutcome {
                 result,
                 by: self.step,
                 is_by_fallback: false,
@@ -145,8 +129,8 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
     }
 
     /// The other skill, with the same arguments, once and within its own limit too.
-    async fn fall_back(&mut self, fallback: &'a ProvenStep, call: Call) -> Answer<'a> {
-        let answer = |result, shown, ending| Answer {
+    async fn fall_back(&mut self, fallback: &'a ProvenStep, call: Call) -> AttemptsOutcome<'a> {
+        let answer = |result, shown, ending| AttemptsOutcome {
             result,
             by: fallback,
             is_by_fallback: true,
@@ -159,7 +143,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
             Ok(call) => call,
             Err(unresolved) => {
                 let error = RuntimeError::text(unresolved.code, &unresolved.message);
-                let result = record::not_started(unresolved.code, error);
+                let result = not_started(unresolved.code, error);
                 return answer(result, call.shown, None);
             }
         };
@@ -176,7 +160,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         &mut self,
         by: &ProvenStep,
         call: &Call,
-    ) -> (ExecutionResult, Option<Ending>) {
+    ) -> (ExecutionResult, Option<TerminationReason>) {
         let clock = self.ground.context.clock().clone();
         let own_time = clock.sleep_until_elapsed(clock.now(), by.timeout.duration);
         let (urgency, events) = (self.urgency.clone(), self.ground.run.events.clone());
@@ -190,7 +174,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
                 let reason = EndReason::StepTimeout;
                 events.emit(RunEvent::StepEnding { index, reason, grace });
                 urgency.send_modify(|now| *now = Stop::End.max(*now));
-                (attempt.await, Some(Ending::StepTimeout(by.timeout)))
+                (attempt.await, Some(TerminationReason::StepTimeout(by.timeout)))
             }
         }
     }
@@ -198,7 +182,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
     /// True if a skill may still be called. Where it may not, nothing is tried any more.
     fn may_start(&mut self) -> bool {
         let is_over = self.time_left().is_zero();
-        let step_timeout = is_over.then_some(Ending::StepTimeout(self.step.timeout));
+        let step_timeout = is_over.then_some(TerminationReason::StepTimeout(self.step.timeout));
         let barred = self.ground.start_barred(self.made > 0).or(step_timeout);
         self.barred = self.barred.take().or(barred);
         self.barred.is_none()
@@ -211,7 +195,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
             self.start_error = Some(error);
         }
         if self.start_error.is_some() || !self.may_start() {
-            return record::not_started(ErrorCode::Canceled, String::new());
+            return not_started(ErrorCode::Canceled, String::new());
         }
         let context = self.ground.context;
         let run_left = context.timeout.saturating_sub(context.elapsed());
@@ -237,7 +221,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
             events: self.ground.run.events.clone(),
         };
         let mut result = self.ground.executor.execute(request, control).await;
-        record::check_output(&mut result, by);
+        check_output(&mut result, by);
         self.made += result.attempts;
         let (all, one) = (&mut self.consumed, result.resource_usage);
         all.cpu_time_ms = all.cpu_time_ms.saturating_add(one.cpu_time_ms);
@@ -255,7 +239,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
     }
 
     fn is_safe(&self) -> bool {
-        self.step.is_idempotent || self.ground.run.conduct.retry_unsafe || self.made == 0
+        self.step.is_idempotent || self.ground.run.policy.retry_unsafe || self.made == 0
     }
 
     fn say_why_not(&self, result: &mut ExecutionResult) {
@@ -309,6 +293,25 @@ impl Retries {
             .min(self.max_backoff);
         let least = (most / 2).max(self.initial_backoff).min(most);
         least + most.saturating_sub(least).mul_f64(random.clamp(0.0, 1.0))
+    }
+}
+
+/// Applies the plan's own `output_schema` to a success.
+fn check_output(result: &mut ExecutionResult, step: &ProvenStep) {
+    let (ExecutionStatus::Success, Some(schema)) = (result.status, &step.output_schema) else {
+        return;
+    };
+    let text = result.output.as_deref().map_or("null", |raw| raw.get());
+    let outcome = match serde_json::from_str::<Value>(text) {
+        Ok(output) => crate::skill::check_output(schema, &output),
+        Err(error) => Err(error.to_string()),
+    };
+    if let Err(message) = outcome {
+        // A failure shows what was printed; only a success keeps it as its output.
+        result.stdout = Some(Excerpt::from_bytes(text.as_bytes()));
+        result.status = ExecutionStatus::Failed;
+        result.error_code = Some(ErrorCode::InvalidOutput);
+        result.error = format!("by the step's own `output_schema`, {message}");
     }
 }
 

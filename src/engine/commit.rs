@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::step::{Ground, Over, Unlogged};
+use super::completion::{CommitFailure, StepCompletion};
+use super::run_state::RunState;
 use super::{
     CircuitBreaker, ExecutionLogger, LogError, ProvenStep, RunEnd, SkillExecutor, StepStart,
     UnloggedStep,
@@ -23,7 +24,7 @@ const LOG_TIMEOUT: Duration = Duration::from_secs(30);
 /// The same after a second signal.
 const LOG_TIMEOUT_WHEN_FORCED: Duration = Duration::from_secs(2);
 
-impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B> {
+impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L, B> {
     /// Commits that the step at `index` is about to call the skill of `call`.
     pub(super) async fn commit_start(
         &self,
@@ -46,7 +47,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
         record: ExecutionLogRecord,
         detail: StepDetail,
         end: Option<RunEnd>,
-    ) -> Over {
+    ) -> StepCompletion {
         let ran = UnloggedStep::of(&record);
         let record = match self.logged(self.run.logger.log_step(record)).await {
             Ok(record) => {
@@ -54,9 +55,9 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
                 self.run.events.emit(event);
                 Ok(record)
             }
-            Err(error) => Err(Unlogged { step: ran, error }),
+            Err(error) => Err(CommitFailure { step: ran, error }),
         };
-        Over { record, end }
+        StepCompletion { record, end }
     }
 
     /// Makes a record that is in the log known to the other steps, and gives the event for the outside.

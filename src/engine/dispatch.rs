@@ -7,8 +7,6 @@
 
 use std::cell::{RefCell, RefMut};
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -17,72 +15,30 @@ use jiff::Timestamp;
 use tokio::sync::{Mutex, watch};
 
 use super::approval::Asked;
+use super::completion::{CommitFailure, StepCompletion};
+use super::halt::Halt;
 use super::policy_gate::Denial;
+use super::run_options::{FailurePolicy, RunOptions};
+use super::run_state::RunState;
 use super::schedule::{Next, Schedule};
-use super::step::{Ground, Over, Turn, Unlogged};
-use super::stopping::Halt;
+use super::step::StepAction;
 use super::verdict::{Verdict, reason_of, stops_the_plan};
 use super::{
-    Approver, CircuitBreaker, Concurrency, ExecutionContext, ExecutionLogger, LogError, PlanEnd,
-    PlanStart, PolicyGate, ProvenPlan, ProvenStep, Provenance, Reused, RunControl, RunEnd,
-    RunOutcome, SkillExecutor, UnloggedStep, judge,
+    CircuitBreaker, Concurrency, ExecutionContext, ExecutionLogger, LogError, PlanEnd, PlanStart,
+    ProvenPlan, ProvenStep, RunControl, RunEnd, RunOutcome, SkillExecutor, UnloggedStep, judge,
 };
-use crate::event::{EventSender, RunEvent, RunStarted, StepDetail, StepHeader};
+use crate::event::{RunEvent, RunStarted, StepDetail, StepHeader};
 use crate::model::ExecutionLogRecord;
 
-/// What a run needs beside plan and context.
-#[derive(Debug)]
-pub struct Run<'r, L, B> {
-    /// Where records go.
-    pub logger: &'r L,
-    /// Who says whether a skill may be called.
-    pub breaker: &'r B,
-    /// What exactly is about to run, for the log.
-    pub provenance: Provenance,
-    /// Results of an earlier run, by the steps' indices. Empty where there is none.
-    pub reused: Vec<Option<Reused>>,
-    /// The policies in force; none where everything is permitted.
-    pub gate: Option<&'r dyn PolicyGate>,
-    /// Who approves what can do real harm.
-    pub approver: Arc<dyn Approver>,
-    /// Who is told.
-    pub events: &'r EventSender,
-    /// How steps are run.
-    pub conduct: Conduct,
-}
-
-/// How steps are run.
-#[derive(Debug, Clone, Copy)]
-pub struct Conduct {
-    /// The most steps that run at the same time.
-    pub jobs: NonZeroUsize,
-    /// What happens when a step does not succeed.
-    pub on_failure: OnFailure,
-    /// Try skills again that are not marked as idempotent: `--retry-unsafe`.
-    pub retry_unsafe: bool,
-}
-
-/// What happens when a step does not succeed that the plan does not allow to fail.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum OnFailure {
-    /// No more steps start, but for those of the same group; what runs comes to its end.
-    #[default]
-    Stop,
-    /// No more steps start, and what runs is canceled: `--fail-fast`.
-    Cancel,
-    /// Only what depends on the step is skipped: `--keep-going`.
-    KeepGoing,
-}
-
 /// Runs `plan` to its end. Never fails: what goes wrong is in the outcome.
-pub(super) async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker>(
+pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker>(
     executor: &E,
     plan: &ProvenPlan,
     context: &ExecutionContext,
-    run: Run<'_, L, B>,
+    run: RunOptions<'_, L, B>,
     control: RunControl,
 ) -> RunOutcome {
-    let ground = Ground {
+    let ground = RunState {
         executor,
         plan,
         context,
@@ -115,7 +71,7 @@ pub(super) async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: Circui
 }
 
 struct Engine<'r, E, L, B> {
-    ground: &'r Ground<'r, E, L, B>,
+    ground: &'r RunState<'r, E, L, B>,
     /// The steps that ran although their records could not be kept.
     unlogged: Vec<UnloggedStep>,
     /// The hash of the record that was kept last.
@@ -133,7 +89,7 @@ struct Engine<'r, E, L, B> {
 
 impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B> {
     async fn start(&mut self) -> Result<(), LogError> {
-        let Ground {
+        let RunState {
             context, plan, run, ..
         } = self.ground;
         let identity = &context.identity;
@@ -173,7 +129,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
     /// Asks about the whole plan: policies first, then a person. Where one step is denied, none starts. A
     /// step whose result is taken over does not start, so nobody is asked about it.
     async fn judge(&mut self) {
-        let Ground { plan, run, .. } = self.ground;
+        let RunState { plan, run, .. } = self.ground;
         if let Some(gate) = run.gate {
             let decisions = judge(gate, plan).into_iter().enumerate();
             self.denied = decisions
@@ -222,7 +178,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
 
     /// Starts what may start, and waits for one of those that run, until there is none of them.
     async fn steps(&mut self) {
-        let jobs = self.ground.run.conduct.jobs.get();
+        let jobs = self.ground.run.policy.jobs.get();
         let mut running = FuturesUnordered::new();
         loop {
             while running.len() < jobs
@@ -239,7 +195,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
 
     /// The next step that may start. One that must have the run to itself waits until nothing runs, and what
     /// comes after it waits for its turn: the order of steps does not depend on it.
-    fn next(&mut self, is_idle: bool) -> Option<(usize, Turn)> {
+    fn next(&mut self, is_idle: bool) -> Option<(usize, StepAction)> {
         self.look_at_signals_and_time();
         if self.end.is_some() {
             return None;
@@ -252,8 +208,10 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
         self.has_exclusive = is_exclusive;
         let next = self.schedule().next()?;
         Some(match next {
-            Next::Start(index) => (index, Turn::Run),
-            Next::Skip { step, because_of } => (step, Turn::Skip(self.no_success(because_of))),
+            Next::Start(index) => (index, StepAction::Run),
+            Next::Skip { step, because_of } => {
+                (step, StepAction::Skip(self.no_success(because_of)))
+            }
         })
     }
 
@@ -262,7 +220,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
         if self.end.is_some() || !self.schedule().has_rest() {
             return;
         }
-        let Ground {
+        let RunState {
             control,
             context,
             plan,
@@ -276,7 +234,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
     }
 
     /// A step is over, and the plan goes on.
-    fn take_in(&mut self, over: Over) {
+    fn take_in(&mut self, over: StepCompletion) {
         if let Ok(record) = &over.record {
             self.go_on(record);
         }
@@ -287,11 +245,11 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
     fn go_on(&mut self, record: &ExecutionLogRecord) {
         let (index, status) = (record.step_index, record.status);
         let step = &self.ground.plan.steps[index];
-        let on_failure = self.ground.run.conduct.on_failure;
-        if stops_the_plan(status, step) && on_failure != OnFailure::KeepGoing {
+        let on_failure = self.ground.run.policy.on_failure;
+        if stops_the_plan(status, step) && on_failure != FailurePolicy::KeepGoing {
             let reason = self.no_success(index);
             let has_siblings = self.schedule().close();
-            if on_failure == OnFailure::Cancel {
+            if on_failure == FailurePolicy::FailFast {
                 self.halt(Halt::EndAll(reason.clone()));
                 self.schedule().clear();
             } else if !has_siblings {
@@ -304,12 +262,12 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
     }
 
     /// Takes in that a step has its record, or can't have one.
-    fn note(&mut self, over: Over) {
-        let Over { record, end, .. } = over;
+    fn note(&mut self, over: StepCompletion) {
+        let StepCompletion { record, end, .. } = over;
         self.end = heavier(self.end.take(), end);
         match record {
             Ok(record) => self.note_head(&record),
-            Err(Unlogged { step, error }) => {
+            Err(CommitFailure { step, error }) => {
                 self.unlogged.extend(step);
                 let end = RunEnd::LogFailed(error);
                 self.halt(Halt::EndAll(reason_of(&end)));
@@ -350,8 +308,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
                 None => self.decided.clone().unwrap_or_default(),
             };
             let turn = match self.denied.remove(&index) {
-                Some(denial) => Turn::Deny(denial),
-                None => Turn::Skip(reason),
+                Some(denial) => StepAction::Deny(denial),
+                None => StepAction::Skip(reason),
             };
             let over = self.ground.step(index, turn).await;
             self.take_in(over);
@@ -359,7 +317,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
     }
 
     async fn finish(mut self) -> RunOutcome {
-        let Ground {
+        let RunState {
             context, plan, run, ..
         } = self.ground;
         let elapsed: Duration = context.elapsed();

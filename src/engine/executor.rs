@@ -5,9 +5,6 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::{
-    CircuitBreaker, ExecutionContext, ExecutionLogger, ProvenPlan, RunControl, RunOutcome, dispatch,
-};
 use crate::event::EventSender;
 use crate::model::{ExecutionRequest, ExecutionResult};
 use crate::process::Stop;
@@ -25,25 +22,8 @@ pub trait SkillExecutor {
         control: StepControl,
     ) -> impl Future<Output = ExecutionResult>;
 
-    /// True where the skill has been loaded.
-    fn can_execute(&self, skill_id: &str) -> bool;
-
     /// Prepares a skill for execution.
     fn load_skill(&self, skill: Arc<Skill>);
-
-    /// Runs a whole plan. The engine's work, the same for every executor.
-    fn execute_plan<L: ExecutionLogger, B: CircuitBreaker>(
-        &self,
-        plan: &ProvenPlan,
-        context: &ExecutionContext,
-        run: dispatch::Run<'_, L, B>,
-        control: RunControl,
-    ) -> impl Future<Output = RunOutcome>
-    where
-        Self: Sized,
-    {
-        dispatch::execute_plan(self, plan, context, run, control)
-    }
 }
 
 /// What an executor needs to know about the step beyond the seed's request.

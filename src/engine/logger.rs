@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use crate::event::RunStatus;
 use crate::model::ExecutionLogRecord;
+use crate::model::RunStatus;
 
 /// Keeps the records of a run.
 ///

@@ -7,14 +7,18 @@
 //! happened.
 
 mod approval;
+mod approver;
 mod arguments;
 mod attempts;
+mod attempts_outcome;
 mod circuit_breaker;
 mod commit;
+mod completion;
 mod context;
 mod dispatch;
 mod error;
 mod executor;
+mod halt;
 mod logger;
 mod mask;
 mod outcome;
@@ -23,22 +27,25 @@ mod proven;
 mod record;
 mod resolve;
 mod reused;
+mod run_options;
+mod run_state;
 mod schedule;
 mod shutdown;
 mod signals;
 mod step;
 mod stopping;
+mod termination;
 #[cfg(test)]
 mod tests;
 mod time_limit;
 mod verdict;
 mod write_only;
 
-pub use approval::{Approval, ApprovalRequest, Approver};
+pub use approver::{Approval, ApprovalRequest, Approver};
 pub use arguments::Call;
 pub use circuit_breaker::{Admission, CircuitBreaker, CircuitState, NoBreaker, Permit, Refusal};
 pub use context::{ExecutionContext, Identity, StepResult};
-pub use dispatch::{Conduct, OnFailure, Run};
+pub use dispatch::execute_plan;
 pub use error::RuntimeError;
 pub use executor::{SkillExecutor, StepControl};
 pub use logger::{Begun, ExecutionLogger, LogError, PlanEnd, PlanStart, Provenance, StepStart};
@@ -48,6 +55,7 @@ pub use policy_gate::{Decision, PolicyGate, PolicyQuestion, Ruling, judge};
 pub use proven::{Concurrency, ProvenPlan, ProvenStep, Retries};
 pub use resolve::Unresolved;
 pub use reused::Reused;
+pub use run_options::{FailurePolicy, RunOptions, RunPolicy};
 pub use shutdown::{Controller, RunControl, SignalState};
 pub use signals::Signals;
 pub use time_limit::{Limit, LimitSource};

@@ -9,35 +9,26 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::attempts::Answer;
-use super::{CircuitState, ExecutionContext, Limit, ProvenStep, Refusal, Reused, RuntimeError};
+use super::attempts_outcome::AttemptsOutcome;
+use super::termination::TerminationReason;
+use super::{CircuitState, ExecutionContext, ProvenStep, Refusal, Reused, RuntimeError};
 use crate::model::{
-    ErrorCode, Excerpt, ExecutionLogRecord, ExecutionResult, ExecutionStatus, ResourceUsage,
-    SCHEMA_VERSION, SandboxMode, SandboxReport, StepStatus, signal_name,
+    ErrorCode, ExecutionLogRecord, ExecutionResult, ExecutionStatus, ResourceUsage, SCHEMA_VERSION,
+    SandboxMode, SandboxReport, StepStatus, signal_name,
 };
 
-/// Why the engine ended a step.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Ending {
-    StepTimeout(Limit),
-    PlanTimeout(Limit),
-    Signal(i32),
-    /// Another step, or a log that can't be written, ended the plan.
-    Halt(String),
-}
-
 /// A step that ran.
-pub(super) struct Finished<'p> {
+pub(super) struct CompletedStep<'p> {
     pub(super) started_at: Timestamp,
     pub(super) duration: Duration,
-    pub(super) answer: Answer<'p>,
-    pub(super) ending: Option<Ending>,
+    pub(super) answer: AttemptsOutcome<'p>,
+    pub(super) ending: Option<TerminationReason>,
     pub(super) approved_by: Option<String>,
 }
 
-impl<'p> Finished<'p> {
+impl<'p> CompletedStep<'p> {
     /// A step that ended before anything was started.
-    pub(super) fn at_once(answer: Answer<'p>) -> Self {
+    pub(super) fn at_once(answer: AttemptsOutcome<'p>) -> Self {
         Self {
             started_at: Timestamp::now(),
             duration: Duration::ZERO,
@@ -52,16 +43,16 @@ impl<'p> Finished<'p> {
 pub(super) fn finished(
     context: &ExecutionContext,
     index: usize,
-    finished: Finished<'_>,
+    finished: CompletedStep<'_>,
 ) -> ExecutionLogRecord {
-    let Finished {
+    let CompletedStep {
         started_at,
         duration,
         answer,
         ending,
         approved_by,
     } = finished;
-    let Answer {
+    let AttemptsOutcome {
         result,
         by,
         is_by_fallback,
@@ -183,45 +174,9 @@ pub(super) fn refused(
     }
 }
 
-/// The result of a step whose skill was not even asked to start.
-pub(super) fn not_started(code: ErrorCode, error: String) -> ExecutionResult {
-    ExecutionResult {
-        error,
-        status: match code {
-            ErrorCode::InvalidArguments => ExecutionStatus::Rejected,
-            _ => ExecutionStatus::Failed,
-        },
-        attempts: 0,
-        sandbox: SandboxReport {
-            mode: SandboxMode::None,
-            ..SandboxReport::default()
-        },
-        ..ExecutionResult::failure(code)
-    }
-}
-
-/// Applies the plan's own `output_schema` to a success.
-pub(super) fn check_output(result: &mut ExecutionResult, step: &ProvenStep) {
-    let (ExecutionStatus::Success, Some(schema)) = (result.status, &step.output_schema) else {
-        return;
-    };
-    let text = result.output.as_deref().map_or("null", |raw| raw.get());
-    let outcome = match serde_json::from_str::<Value>(text) {
-        Ok(output) => crate::skill::check_output(schema, &output),
-        Err(error) => Err(error.to_string()),
-    };
-    if let Err(message) = outcome {
-        // A failure shows what was printed; only a success keeps it as its output.
-        result.stdout = Some(Excerpt::from_bytes(text.as_bytes()));
-        result.status = ExecutionStatus::Failed;
-        result.error_code = Some(ErrorCode::InvalidOutput);
-        result.error = format!("by the step's own `output_schema`, {message}");
-    }
-}
-
 fn verdict(
     result: &ExecutionResult,
-    ending: Option<Ending>,
+    ending: Option<TerminationReason>,
 ) -> (StepStatus, Option<ErrorCode>, Option<String>) {
     let (status, code, detail) = match ending {
         None if result.status == ExecutionStatus::Success => {
@@ -231,22 +186,22 @@ fn verdict(
             let code = result.error_code.unwrap_or(ErrorCode::SkillFailed);
             return (result.status.into(), Some(code), Some(result.error.clone()));
         }
-        Some(Ending::StepTimeout(limit)) => (
+        Some(TerminationReason::StepTimeout(limit)) => (
             StepStatus::Timeout,
             ErrorCode::ExecutionTimeout,
             format!("the step took longer than its limit of {limit}"),
         ),
-        Some(Ending::PlanTimeout(limit)) => (
+        Some(TerminationReason::PlanTimeout(limit)) => (
             StepStatus::Timeout,
             ErrorCode::PlanTimeout,
             format!("the run took longer than its limit of {limit}"),
         ),
-        Some(Ending::Signal(signal)) => (
+        Some(TerminationReason::Signal(signal)) => (
             StepStatus::Canceled,
             ErrorCode::Canceled,
             format!("canceled by {}", signal_name(signal)),
         ),
-        Some(Ending::Halt(reason)) => (
+        Some(TerminationReason::Halt(reason)) => (
             StepStatus::Canceled,
             ErrorCode::Canceled,
             format!("canceled: {reason}"),

@@ -5,51 +5,32 @@
 //! A step's record is in the log before anybody is told that the step ended and before anything that
 //! depends on it starts. Steps run side by side on one thread and share nothing but the [`Ground`].
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::watch;
 
 use super::approval::Asked;
 use super::arguments::Call;
-use super::attempts::{Answer, Attempts};
-use super::dispatch::Run;
+use super::attempts::Attempts;
+use super::attempts_outcome::{AttemptsOutcome, not_started};
+use super::completion::{CommitFailure, StepCompletion};
+use super::halt::Halt;
 use super::policy_gate::{Denial, judge_resolved};
-use super::record::{self, Ending};
+use super::record;
 use super::resolve::Unresolved;
-use super::schedule::Schedule;
-use super::stopping::Halt;
+use super::run_state::RunState;
+use super::termination::TerminationReason;
 use super::{
-    Admission, CircuitBreaker, ExecutionContext, ExecutionLogger, LogError, Permit, ProvenPlan,
-    ProvenStep, RunControl, RunEnd, RuntimeError, SignalState, SkillExecutor, UnloggedStep,
+    Admission, CircuitBreaker, ExecutionLogger, LogError, Permit, ProvenStep, RunEnd, RuntimeError,
+    SignalState, SkillExecutor, UnloggedStep,
 };
 use crate::event::{EndReason, RunEvent, StepDetail};
 use crate::model::{ErrorCode, ExecutionLogRecord, StepStatus};
 use crate::process::Stop;
 
-/// What the steps of a run share.
-pub(super) struct Ground<'r, E, L, B> {
-    pub(super) executor: &'r E,
-    pub(super) plan: &'r ProvenPlan,
-    pub(super) context: &'r ExecutionContext,
-    pub(super) run: Run<'r, L, B>,
-    pub(super) control: RunControl,
-    /// Who approved steps, by their indices.
-    pub(super) approvals: RefCell<BTreeMap<usize, String>>,
-    /// Held while somebody is asked.
-    pub(super) asking: Mutex<()>,
-    /// What the end of one step means for the others.
-    pub(super) halt: watch::Sender<Halt>,
-    /// Which step may start.
-    pub(super) schedule: RefCell<Schedule>,
-    /// The records of the steps that are over, by the steps' indices.
-    pub(super) records: RefCell<Vec<Option<Arc<ExecutionLogRecord>>>>,
-}
-
 /// What is to become of a step.
-pub(super) enum Turn {
+pub(super) enum StepAction {
     Run,
     /// It does not run, for this reason.
     Skip(String),
@@ -57,56 +38,33 @@ pub(super) enum Turn {
     Deny(Denial),
 }
 
-/// A step that is over.
-pub(super) struct Over {
-    /// Its record, which is in the log.
-    pub(super) record: Result<Arc<ExecutionLogRecord>, Unlogged>,
-    /// What the step saw that ends the run, whatever became of the step itself.
-    pub(super) end: Option<RunEnd>,
-}
-
-/// A step whose record, or what has to be written before it, could not be kept.
-pub(super) struct Unlogged {
-    /// The step, where it ran.
-    pub(super) step: Option<UnloggedStep>,
-    pub(super) error: LogError,
-}
-
-impl Over {
-    /// A step that did not even start, because that could not be written.
-    fn unlogged(error: LogError) -> Self {
-        let record = Err(Unlogged { step: None, error });
-        Self { record, end: None }
-    }
-}
-
 /// How a step that ran came to its end.
 #[derive(Default)]
-struct Ended {
+struct Termination {
     /// Who ended it, where it did not end by itself.
-    ending: Option<Ending>,
+    ending: Option<TerminationReason>,
     /// See [`Over::end`].
     end: Option<RunEnd>,
 }
 
-impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B> {
+impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L, B> {
     /// Runs or skips a step and commits its record.
-    pub(super) async fn step(&self, index: usize, turn: Turn) -> Over {
+    pub(super) async fn step(&self, index: usize, turn: StepAction) -> StepCompletion {
         let step = &self.plan.steps[index];
         if let Some(record) = self.records.borrow()[index].clone() {
             // Its result was taken over from an earlier run.
-            return Over {
+            return StepCompletion {
                 record: Ok(record),
                 end: None,
             };
         }
         match turn {
-            Turn::Run => self.turn(index, step).await,
-            Turn::Skip(reason) => {
+            StepAction::Run => self.turn(index, step).await,
+            StepAction::Skip(reason) => {
                 let record = record::skipped(self.context, index, step, &reason);
                 self.not_run(record, None).await
             }
-            Turn::Deny(denial) => {
+            StepAction::Deny(denial) => {
                 let arguments = step.shown_arguments.clone();
                 let record = record::denied(self.context, index, step, &denial.reason, arguments);
                 self.not_run(record, denial.hint).await
@@ -115,11 +73,11 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
     }
 
     /// A step whose turn it is: what it asks for, whether it may, and whether its skill is let through.
-    async fn turn(&self, index: usize, step: &ProvenStep) -> Over {
+    async fn turn(&self, index: usize, step: &ProvenStep) -> StepCompletion {
         let call = match self.call(step) {
             Ok(call) => call,
             Err(unresolved) => {
-                let finished = record::Finished::at_once(unanswered(step, &unresolved));
+                let finished = record::CompletedStep::at_once(unanswered(step, &unresolved));
                 let record = record::finished(self.context, index, finished);
                 return self.not_run(record, None).await;
             }
@@ -137,13 +95,13 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
                 );
                 self.not_run(record, Some(hint)).await
             }
-            Err(error) => Over::unlogged(error),
+            Err(error) => StepCompletion::unlogged(error),
         }
     }
 
     /// What becomes of a step that may not be made, or may not yet be known to be, now that its arguments
     /// are known: policies first, then a person.
-    async fn barred(&self, index: usize, call: &Call) -> Option<Over> {
+    async fn barred(&self, index: usize, call: &Call) -> Option<StepCompletion> {
         let denial = match self.denial(index, call) {
             Some(reason) => Denial::by_policy(reason),
             None => match self.approved(index, &call.shown).await {
@@ -165,11 +123,16 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
     }
 
     /// A step that ended while somebody was asked about it.
-    async fn canceled(&self, index: usize, call: &Call, ending: Ending) -> Over {
+    async fn canceled(
+        &self,
+        index: usize,
+        call: &Call,
+        ending: TerminationReason,
+    ) -> StepCompletion {
         let step = &self.plan.steps[index];
         let code = ErrorCode::Canceled;
-        let answer = Answer {
-            result: record::not_started(code, String::new()),
+        let answer = AttemptsOutcome {
+            result: not_started(code, String::new()),
             by: step,
             is_by_fallback: false,
             shown: call.shown.clone(),
@@ -178,16 +141,16 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
             start_error: None,
         };
         let end = ending.run_end();
-        let finished = record::Finished {
+        let finished = record::CompletedStep {
             ending: Some(ending),
-            ..record::Finished::at_once(answer)
+            ..record::CompletedStep::at_once(answer)
         };
         let record = record::finished(self.context, index, finished);
         self.commit_record(record, StepDetail::default(), end).await
     }
 
     /// A step for which nothing was started.
-    async fn not_run(&self, record: ExecutionLogRecord, hint: Option<String>) -> Over {
+    async fn not_run(&self, record: ExecutionLogRecord, hint: Option<String>) -> StepCompletion {
         let detail = StepDetail {
             hint,
             ..StepDetail::default()
@@ -225,7 +188,13 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
         }
     }
 
-    async fn run(&self, index: usize, step: &ProvenStep, call: Call, permit: Permit) -> Over {
+    async fn run(
+        &self,
+        index: usize,
+        step: &ProvenStep,
+        call: Call,
+        permit: Permit,
+    ) -> StepCompletion {
         let started_at = Timestamp::now();
         let start = self.context.clock().now();
         self.run.events.emit(RunEvent::StepStarted {
@@ -241,7 +210,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
             working_directory: result.working_directory.take(),
             hint: result.hint.take(),
         };
-        let finished = record::Finished {
+        let finished = record::CompletedStep {
             started_at,
             duration: self.context.clock().elapsed(start),
             ending: ended.ending,
@@ -255,9 +224,9 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
         };
         if let Err(error) = told {
             let step = UnloggedStep::of(&record);
-            let record = Err(Unlogged { step, error });
+            let record = Err(CommitFailure { step, error });
             let end = ended.end;
-            return Over { record, end };
+            return StepCompletion { record, end };
         }
         self.commit_record(record, detail, ended.end).await
     }
@@ -272,7 +241,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
         index: usize,
         step: &ProvenStep,
         call: Call,
-    ) -> (Answer<'s>, Ended) {
+    ) -> (AttemptsOutcome<'s>, Termination) {
         let urgency = watch::Sender::new(Stop::Run);
         let execution = Attempts::new(self, index, urgency.clone()).run(call);
         let clock = self.context.clock();
@@ -282,7 +251,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
         let mut signals = self.control.clone();
         let mut halt = self.halt.subscribe();
         let mut seen = SignalState::None;
-        let mut ended = Ended::default();
+        let mut ended = Termination::default();
         loop {
             let runs = ended.ending.is_none();
             let (ending, wanted) = tokio::select! {
@@ -298,14 +267,14 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
                     // A signal outweighs the run's timeout, also where it comes after it.
                     ended.end = Some(RunEnd::Signal(signal));
                     let kill = matches!(state, SignalState::Second(_));
-                    (Ending::Signal(signal), if kill { Stop::Kill } else { Stop::End })
+                    (TerminationReason::Signal(signal), if kill { Stop::Kill } else { Stop::End })
                 }
                 () = &mut run_time, if runs => {
                     ended.end.get_or_insert(RunEnd::PlanTimeout(self.plan.timeout));
-                    (Ending::PlanTimeout(self.plan.timeout), Stop::End)
+                    (TerminationReason::PlanTimeout(self.plan.timeout), Stop::End)
                 }
-                () = &mut step_time, if runs => (Ending::StepTimeout(step.timeout), Stop::End),
-                reason = Halt::ends_all(&mut halt), if runs => (Ending::Halt(reason), Stop::End),
+                () = &mut step_time, if runs => (TerminationReason::StepTimeout(step.timeout), Stop::End),
+                reason = Halt::ends_all(&mut halt), if runs => (TerminationReason::Halt(reason), Stop::End),
             };
             if runs {
                 self.run.events.emit(RunEvent::StepEnding {
@@ -321,11 +290,6 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
                 more
             });
         }
-    }
-
-    /// True where the step has its record.
-    pub(super) fn is_over(&self, index: usize) -> bool {
-        self.records.borrow()[index].is_some()
     }
 
     /// The records of the steps whose results are taken over, each after those that it refers to.
@@ -348,10 +312,10 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Ground<'_, E, L, B
     }
 }
 
-fn unanswered<'p>(step: &'p ProvenStep, unresolved: &Unresolved) -> Answer<'p> {
+fn unanswered<'p>(step: &'p ProvenStep, unresolved: &Unresolved) -> AttemptsOutcome<'p> {
     let error = RuntimeError::text(unresolved.code, &unresolved.message);
-    Answer {
-        result: record::not_started(unresolved.code, error),
+    AttemptsOutcome {
+        result: not_started(unresolved.code, error),
         by: step,
         is_by_fallback: false,
         shown: step.shown_arguments.clone(),
@@ -361,10 +325,10 @@ fn unanswered<'p>(step: &'p ProvenStep, unresolved: &Unresolved) -> Answer<'p> {
     }
 }
 
-fn end_reason(ending: &Ending) -> EndReason {
+fn end_reason(ending: &TerminationReason) -> EndReason {
     match ending {
-        Ending::StepTimeout(_) => EndReason::StepTimeout,
-        Ending::PlanTimeout(_) => EndReason::PlanTimeout,
-        Ending::Signal(_) | Ending::Halt(_) => EndReason::Canceled,
+        TerminationReason::StepTimeout(_) => EndReason::StepTimeout,
+        TerminationReason::PlanTimeout(_) => EndReason::PlanTimeout,
+        TerminationReason::Signal(_) | TerminationReason::Halt(_) => EndReason::Canceled,
     }
 }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::{ProvenStep, RunEnd};
-use crate::event::RunStatus;
+use crate::model::RunStatus;
 use crate::model::{ErrorCode, ExecutionLogRecord, StepStatus, signal_name};
 
 /// How a run ended, and what decided it.

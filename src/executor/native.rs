@@ -407,10 +407,6 @@ impl SkillExecutor for NativeExecutor<'_> {
         result
     }
 
-    fn can_execute(&self, skill_id: &str) -> bool {
-        self.skills.borrow().contains_key(skill_id)
-    }
-
     fn load_skill(&self, skill: Arc<Skill>) {
         let native = skill.native();
         let program = native.map(|native| {

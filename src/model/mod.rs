@@ -6,28 +6,34 @@
 
 mod digest;
 mod duration;
+mod error_code;
 mod escaped;
+mod excerpt;
 mod json_text;
 mod plan;
 mod record;
 mod request;
 mod result;
 mod risk;
+mod run_status;
+mod sandbox_report;
 mod signal;
 mod strict_json;
 mod usage;
 
 pub use digest::{hex, sha256_hex};
 pub use duration::{DurationError, MAX_DURATION, format_duration, parse_duration};
+pub use error_code::ErrorCode;
 pub use escaped::{Escaped, EscapedLines};
+pub use excerpt::Excerpt;
 pub use json_text::{is_reserved_key, json_line, json_pretty};
 pub use plan::{ExecutionPlan, ExecutionStep, Order, Retry, SkillRef, StepType};
-pub use record::{
-    ErrorCode, Excerpt, ExecutionLogRecord, SCHEMA_VERSION, SandboxMode, SandboxReport, StepStatus,
-};
+pub use record::{ExecutionLogRecord, SCHEMA_VERSION, StepStatus};
 pub use request::ExecutionRequest;
 pub use result::{ExecutionResult, ExecutionStatus};
 pub use risk::RiskLevel;
+pub use run_status::RunStatus;
+pub use sandbox_report::{SandboxMode, SandboxReport};
 pub use signal::signal_name;
 pub use strict_json::{StrictJsonError, json_error_offset, strict_json};
 pub use usage::ResourceUsage;

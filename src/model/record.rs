@@ -1,6 +1,5 @@
 //! The log record of one step.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::{ExecutionStatus, ResourceUsage};
+use super::{ErrorCode, Excerpt, ExecutionStatus, ResourceUsage, SandboxReport};
 
 /// Version of the record's form, written into every record.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -123,6 +122,21 @@ pub enum StepStatus {
 }
 
 impl StepStatus {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Success,
+        Self::Failed,
+        Self::Timeout,
+        Self::Canceled,
+        Self::Rejected,
+        Self::Skipped,
+    ];
+
+    /// The status that `word` names.
+    pub fn from_name(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == word)
+    }
+
     /// The status as the record spells it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -152,139 +166,4 @@ impl From<ExecutionStatus> for StepStatus {
             ExecutionStatus::Rejected => Self::Rejected,
         }
     }
-}
-
-/// The kind of a failure, for scripts. Each kind belongs to one status and one exit code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ErrorCode {
-    /// Non-zero exit or death by a signal.
-    SkillFailed,
-    /// The output is not what the manifest or the plan promises.
-    InvalidOutput,
-    /// The skill can't be loaded or started.
-    SkillNotLoaded,
-    /// Memory, CPU, processes or output over the limit.
-    ResourceExhausted,
-    /// The step took longer than it may.
-    ExecutionTimeout,
-    /// The run took longer than it may.
-    PlanTimeout,
-    /// A signal, or another step ended the plan.
-    Canceled,
-    /// The policy said no, or approval was refused.
-    PolicyRejected,
-    /// The skill's circuit breaker is open.
-    CircuitOpen,
-    /// The arguments fail the skill's `input_schema` or its command.
-    InvalidArguments,
-    /// An earlier step decided.
-    Skipped,
-}
-
-/// Text of a stream that was too long to keep whole: its head and its tail, as UTF-8 with
-/// replacement characters. In JSON it is one string with a line that counts what was left out.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Excerpt {
-    /// The first part; all of it where nothing was left out.
-    pub head: String,
-    /// Bytes between head and tail that were not kept.
-    pub omitted_bytes: u64,
-    /// The last part; empty where nothing was left out.
-    pub tail: String,
-}
-
-impl Excerpt {
-    /// An excerpt that holds all of `text`.
-    pub fn whole(text: impl Into<String>) -> Self {
-        Self {
-            head: text.into(),
-            ..Self::default()
-        }
-    }
-
-    /// The head and the tail of `bytes`, at most 8 KiB each.
-    pub fn from_bytes(bytes: &[u8]) -> Self {
-        const HALF: usize = 8 * 1024;
-        if bytes.len() <= 2 * HALF {
-            return Self::whole(String::from_utf8_lossy(bytes));
-        }
-        let tail_start = bytes.len() - HALF;
-        Self {
-            head: String::from_utf8_lossy(&bytes[..HALF]).into_owned(),
-            omitted_bytes: (tail_start - HALF) as u64,
-            tail: String::from_utf8_lossy(&bytes[tail_start..]).into_owned(),
-        }
-    }
-
-    /// True where the stream was empty.
-    pub fn is_empty(&self) -> bool {
-        self.head.is_empty() && self.omitted_bytes == 0 && self.tail.is_empty()
-    }
-
-    /// Head, a line about what was left out, tail.
-    pub fn text(&self) -> Cow<'_, str> {
-        if self.omitted_bytes == 0 {
-            return Cow::Borrowed(&self.head);
-        }
-        Cow::Owned(format!(
-            "{}\n[... {} bytes left out ...]\n{}",
-            self.head, self.omitted_bytes, self.tail
-        ))
-    }
-}
-
-impl Serialize for Excerpt {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.text())
-    }
-}
-
-impl<'de> Deserialize<'de> for Excerpt {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self::whole)
-    }
-}
-
-/// How strictly a skill is confined.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SandboxMode {
-    /// It runs only where all that its confinement relies on can be enforced.
-    #[default]
-    Require,
-    /// It runs with what this machine can enforce.
-    BestEffort,
-    /// Files and network are open to it. It still has a session and a tree of its own.
-    Off,
-    /// A built-in tool: no process was started, so there was nothing to confine.
-    InProcess,
-    /// Nothing was run at all.
-    None,
-}
-
-impl SandboxMode {
-    /// The mode as the record and the command line spell it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Require => "require",
-            Self::BestEffort => "best-effort",
-            Self::Off => "off",
-            Self::InProcess => "in-process",
-            Self::None => "none",
-        }
-    }
-}
-
-/// What confined a step, and what did not.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SandboxReport {
-    /// The mode of the run.
-    pub mode: SandboxMode,
-    /// Layers that held.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub enforced: Vec<String>,
-    /// Layers that did not.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub missing: Vec<String>,
 }

@@ -6,12 +6,13 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::graph::Flow;
+use super::skill_ref::skill_ref;
 use super::{chat_wrapper, retry, validate};
 use crate::document::Document;
 use crate::document::Source;
 use crate::document::{Fields, Node};
 use crate::document::{Place, Problem, Problems};
-use crate::model::{ExecutionPlan, ExecutionStep, Order, RiskLevel, SkillRef, StepType};
+use crate::model::{ExecutionPlan, ExecutionStep, Order, RiskLevel, StepType};
 
 /// The words of `order`.
 const ORDERS: [(&str, Order); 2] = [("sequence", Order::Sequence), ("graph", Order::Graph)];
@@ -288,25 +289,6 @@ fn names(node: Option<Node<'_>>, problems: &mut Problems) -> Vec<String> {
         name.unwrap_or_default().to_owned()
     };
     nodes.iter().map(name).collect()
-}
-
-pub(super) fn skill_ref(node: &Node<'_>, problems: &mut Problems) -> Option<SkillRef> {
-    let text = node.string(problems)?;
-    let (id, version) = match text.split_once('@') {
-        Some((id, version)) => (id, Some(version.to_owned())),
-        None => (text, None),
-    };
-    if id.is_empty() || version.as_deref() == Some("") {
-        problems.push(
-            Problem::error("skill", node.place(), format!("`skill` can't be `{text}`"))
-                .help("write an id such as `core/fetch`, or with a version `core/fetch@1.2.0`"),
-        );
-        return None;
-    }
-    Some(SkillRef {
-        id: id.to_owned(),
-        version,
-    })
 }
 
 /// `timeout` with a unit, or OpenBotStack's `timeout_ms`.

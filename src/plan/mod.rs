@@ -8,6 +8,7 @@ mod graph;
 mod load;
 mod reference;
 mod retry;
+mod skill_ref;
 mod validate;
 
 pub use graph::{Flow, StepFlow};

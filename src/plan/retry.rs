@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::load::skill_ref;
+use super::skill_ref::skill_ref;
 use crate::document::Node;
 use crate::document::{Problem, Problems};
 use crate::model::{Retry, format_duration};

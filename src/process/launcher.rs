@@ -13,8 +13,9 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::clock::RunClock;
+use super::error::ProcessError;
 use super::sandbox::{Confinement, Enforceable};
-use super::spec::{ProcessError, ProcessEvent, ProcessExit, ProcessSpec, Stop};
+use super::spec::{ProcessEvent, ProcessExit, ProcessSpec, Stop};
 use super::stdio::Streams;
 use super::step_run::{Run, unsendable};
 use super::supervisor_handle::{Lease, Order, Slot};

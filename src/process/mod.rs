@@ -26,9 +26,11 @@ mod child;
 mod clock;
 mod cpu_samples;
 mod disk;
+mod error;
 mod fd_limit;
 mod frame;
 mod launcher;
+mod limit_monitor;
 mod limits;
 mod lock_file;
 mod own_memory;
@@ -60,6 +62,7 @@ mod tests;
 
 pub use capture::{EventLines, MAX_EVENT_LINE};
 pub use clock::{Moment, RunClock};
+pub use error::ProcessError;
 pub use fd_limit::affordable_steps;
 pub use launcher::Launcher;
 pub use limits::{Limit, LimitBreach, Limits};
@@ -74,9 +77,7 @@ pub use sandbox::{
     Access, Applied, Confinement, DefaultGrants, Enforceable, Grant, Ground, Layer, LayerStatus,
     Layers, Network, Strictness, default_grants, is_of_system,
 };
-pub use spec::{
-    LeaderExit, ProcessError, ProcessEvent, ProcessExit, ProcessSpec, StartStage, Stop,
-};
+pub use spec::{LeaderExit, ProcessEvent, ProcessExit, ProcessSpec, StartStage, Stop};
 pub(crate) use subdirectory::{OwnerGets, grant_all, open_directory, open_subdirectory};
 pub use symlinks::{PathError, canonicalize, make_directory, make_private_directory};
 pub use tree_usage::TreeUsage;

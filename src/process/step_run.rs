@@ -13,11 +13,10 @@ use tokio::sync::watch;
 
 use super::capture::Fits;
 use super::clock::{Moment, RunClock};
+use super::error::ProcessError;
 use super::limits::LimitBreach;
 use super::sandbox::Applied;
-use super::spec::{
-    LeaderExit, ProcessError, ProcessEvent, ProcessExit, ProcessSpec, StartStage, Stop,
-};
+use super::spec::{LeaderExit, ProcessEvent, ProcessExit, ProcessSpec, StartStage, Stop};
 use super::stdio::Streams;
 use super::supervisor_handle::Lease;
 use super::tree_usage::TreeUsage;

@@ -20,7 +20,8 @@ use rustix::thread::{set_name, set_no_new_privs};
 
 use super::child::{Image, Spawner, StartFailure};
 use super::disk::DiskWatch;
-use super::limits::{LimitBreach, Limits, Watch};
+use super::limit_monitor::Watch;
+use super::limits::{LimitBreach, Limits};
 use super::poll;
 use super::sandbox::{Applied, Workshop, try_layers};
 use super::spec::StartStage;

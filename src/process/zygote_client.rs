@@ -17,7 +17,7 @@ use tokio::io::Interest;
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
 
-use super::spec::ProcessError;
+use super::error::ProcessError;
 use super::zygote::{ASK_PATIENCE, Ask, FIRST_TAG, Zygote, pair_of_sockets, split, supervisor_of};
 use super::{poll, proc_walk, wire};
 

@@ -2,7 +2,7 @@
 
 use std::os::unix::ffi::OsStrExt as _;
 
-use super::Prover;
+use super::prover::Prover;
 use crate::document::{Place, Problem, Problems};
 use crate::process::{MIN_SECRET_CHARS, is_maskable};
 use crate::skill::{EnvNames, Skill};

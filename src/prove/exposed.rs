@@ -4,10 +4,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Prover, Skill};
+use super::prover::Prover;
 use crate::document::{Place, Problem, Problems};
 use crate::skill::Exposure;
 use crate::skill::ExposureQuery;
+use crate::skill::Skill;
 
 impl Prover<'_> {
     /// Finds out which skills may write what the run relies on, and warns of it.

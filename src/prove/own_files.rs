@@ -2,36 +2,13 @@
 
 use std::path::Path;
 
-use super::Prover;
-use super::state_files::{OwnFiles, Protected};
+use super::prover::Prover;
+use super::state_files::{OwnFiles, Protected, ProtectedFiles};
 use crate::document::{Place, Problem, Problems};
 use crate::model::SandboxMode;
 use crate::process::{Access, Grant, Network};
 use crate::skill::StepGround;
 use crate::skill::{Permission, Skill};
-
-/// The files of obs itself that grants are compared with.
-pub(super) struct ProtectedFiles {
-    state: Option<Protected>,
-    locks: Option<Protected>,
-    log: Option<Protected>,
-}
-
-impl ProtectedFiles {
-    fn of(own: &OwnFiles) -> Self {
-        let protected = |path: &Option<_>| path.as_deref().map(Protected::new);
-        // A terminal, a pipe or /dev/null can't be changed afterwards.
-        let log = own
-            .log
-            .as_ref()
-            .filter(|log| log.is_file() || !log.exists());
-        Self {
-            state: protected(&own.state),
-            locks: protected(&own.locks),
-            log: log.map(|log| Protected::new(log)),
-        }
-    }
-}
 
 /// A grant of one skill, and where it comes from.
 struct SkillGrant<'s> {

@@ -1,7 +1,8 @@
 //! What is done when a skill fails, proven before it does.
 
 use super::inputs::Inputs;
-use super::{Call, Prover};
+use super::prover::Call;
+use super::prover::Prover;
 use crate::document::{Place, Problem, Problems};
 use crate::engine::ProvenStep;
 use crate::model::ExecutionStep;

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::Question;
+use super::context::Question;
 use crate::executor::wants_run_dir;
 use crate::skill::Hidden;
 use crate::skill::{Program, ProgramError, Skill};

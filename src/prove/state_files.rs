@@ -24,6 +24,29 @@ pub struct OwnFiles {
     pub run_dir: Option<PathBuf>,
 }
 
+/// The files of obs itself that grants are compared with.
+pub(super) struct ProtectedFiles {
+    pub(super) state: Option<Protected>,
+    pub(super) locks: Option<Protected>,
+    pub(super) log: Option<Protected>,
+}
+
+impl ProtectedFiles {
+    pub(super) fn of(own: &OwnFiles) -> Self {
+        let protected = |path: &Option<_>| path.as_deref().map(Protected::new);
+        // A terminal, a pipe or /dev/null can't be changed afterwards.
+        let log = own
+            .log
+            .as_ref()
+            .filter(|log| log.is_file() || !log.exists());
+        Self {
+            state: protected(&own.state),
+            locks: protected(&own.locks),
+            log: log.map(|log| Protected::new(log)),
+        }
+    }
+}
+
 /// A file or directory, known by all that leads to it.
 #[derive(Debug)]
 pub(super) struct Protected {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::progress::Running;
+use super::running::Running;
 use super::text::{Tone, cause_of, label_of, paint};
 use crate::model::{ExecutionLogRecord, StepStatus, format_duration};
 

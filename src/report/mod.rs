@@ -17,6 +17,7 @@ mod progress;
 mod record_table;
 mod reporter;
 mod run_table;
+mod running;
 mod summary;
 mod table;
 mod terminal;

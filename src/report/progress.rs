@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 use super::Progress;
 use super::bars::Bars;
 use super::lines::{self, HEARTBEAT};
+use super::running::Running;
 use super::terminal::{Look, Stream, Streams};
 use super::text::{Tone, counted, escaped_line, paint, shorten};
 use crate::event::EndReason;
-use crate::model::{ExecutionLogRecord, StepStatus, format_duration};
+use crate::model::{ExecutionLogRecord, StepStatus};
 
 /// How often the bars are redrawn.
 const FRAME: Duration = Duration::from_millis(100);
@@ -26,20 +27,6 @@ const LONG: Duration = Duration::from_hours(1);
 const MESSAGE_COLUMNS: usize = 200;
 /// How many lines wait while the run is suspended.
 const HELD_LINES: usize = 1024;
-
-/// A step that runs.
-#[derive(Debug)]
-pub(super) struct Running {
-    pub(super) index: usize,
-    /// Escaped.
-    pub(super) label: String,
-    pub(super) started: Instant,
-    timeout: Duration,
-    fraction: Option<f64>,
-    /// Escaped.
-    message: Option<String>,
-    ending: Option<&'static str>,
-}
 
 /// How progress is shown, once it is decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -320,33 +307,6 @@ impl Screen {
         let footer = format!("  {}/{steps}{failed}{more}", self.done);
         picture.push(paint(look.color, Tone::Dim, &shorten(&footer, columns)));
         picture
-    }
-}
-
-impl Running {
-    /// `build 3s of 30s 40% page 4 of 10`, the label shortened so that the rest is seen.
-    fn describe(&self, columns: usize, now: Instant) -> String {
-        let elapsed = match now.saturating_duration_since(self.started).as_secs() {
-            0 => "0s".to_owned(),
-            seconds => format_duration(Duration::from_secs(seconds)),
-        };
-        let label = shorten(&self.label, columns / 2);
-        let mut words = vec![
-            label,
-            elapsed,
-            "of".to_owned(),
-            format_duration(self.timeout),
-        ];
-        if let Some(ending) = self.ending {
-            words.push(ending.to_owned());
-            return words.join(" ");
-        }
-        words.extend(
-            self.fraction
-                .map(|fraction| format!("{:.0}%", (fraction * 100.0).floor())),
-        );
-        words.extend(self.message.clone());
-        words.join(" ")
     }
 }
 

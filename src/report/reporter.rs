@@ -24,7 +24,8 @@ use super::table::StepTable;
 use super::terminal::{Stream, Streams};
 use super::text::{Tone, counted, label_of, paint};
 use super::{Format, ReportOptions, failure, jsonl};
-use crate::event::{EventReceiver, RunEvent, RunStarted, RunStatus, RunSummary, StepDetail};
+use crate::event::{EventReceiver, RunEvent, RunStarted, RunSummary, StepDetail};
+use crate::model::RunStatus;
 use crate::model::{Escaped, EscapedLines, ExecutionLogRecord, signal_name};
 
 /// The exit code that a document has where the run ended without one: a fault in obs.

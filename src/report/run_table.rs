@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::summary::short_id;
 use super::terminal::Look;
 use super::text::{Tone, columns_of, escaped_line, paint, shorten};
+use crate::model::RunStatus;
 use crate::model::format_duration;
 
 /// The columns that the assistant's name may take.
@@ -26,7 +27,7 @@ pub struct RunLine {
     /// The assistant that wrote the plan.
     pub assistant_id: String,
     /// How it ended, or that it has not.
-    pub status: String,
+    pub status: RunStatus,
     /// How many records it has.
     pub records: u64,
     /// How many steps it has.
@@ -58,18 +59,18 @@ impl RunTable {
         let time = run.duration_ms.map(Duration::from_millis);
         let cells = [
             short_id(&run.run_id),
-            run.status.clone(),
+            run.status.to_string(),
             format!("{}/{}", run.records, run.steps),
             time.map_or("-".to_owned(), format_duration),
             run.started_at.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
             shorten(&escaped_line(&run.assistant_id), ASSISTANT_COLUMNS),
             escaped_line(&run.plan),
         ];
-        let tone = match run.status.as_str() {
-            "success" => Tone::Good,
-            "running" => Tone::Active,
-            "canceled" | "interrupted" => Tone::Warn,
-            _ => Tone::Bad,
+        let tone = match run.status {
+            RunStatus::Success => Tone::Good,
+            RunStatus::Running => Tone::Active,
+            RunStatus::Canceled | RunStatus::Interrupted => Tone::Warn,
+            RunStatus::Failed | RunStatus::Timeout | RunStatus::Rejected => Tone::Bad,
         };
         let mut text = String::new();
         if !std::mem::replace(&mut self.has_header, true) {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::text::{Tone, cause_of, code_words, counted, escaped_line, label_of, paint};
-use crate::event::{RunStatus, RunSummary};
+use crate::event::RunSummary;
+use crate::model::RunStatus;
 use crate::model::{ErrorCode, ExecutionLogRecord, StepStatus, format_duration, signal_name};
 
 /// How much of a run's id is shown: the milliseconds, which two runs may share, and twelve bits more.

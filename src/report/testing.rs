@@ -10,7 +10,8 @@ use serde_json::value::RawValue;
 
 use super::reporter::Report;
 use super::{Look, ReportOptions, ReportOutcome, Stream, Streams};
-use crate::event::{RunEvent, RunStarted, RunStatus, RunSummary, StepDetail, StepHeader};
+use crate::event::{RunEvent, RunStarted, RunSummary, StepDetail, StepHeader};
+use crate::model::RunStatus;
 use crate::model::{
     ErrorCode, Excerpt, ExecutionLogRecord, ResourceUsage, SCHEMA_VERSION, SandboxReport,
     StepStatus, StepType,

@@ -9,9 +9,7 @@ use serde_json::{Map, Value, json};
 use serde_json_path::JsonPath;
 use uuid::Uuid;
 
-use super::id::SkillId;
 use super::manifest::Manifest;
-use super::skill::{Body, Skill};
 use crate::document::{Document, Language, Source};
 use crate::model::StepType;
 
@@ -58,9 +56,9 @@ impl Builtin {
         }
     }
 
-    /// The tool as a skill like any other.
-    pub fn skill(self) -> Option<Skill> {
-        let manifest = Manifest {
+    /// The tool's manifest.
+    pub(super) fn manifest(self) -> Manifest {
+        Manifest {
             description: self.description().to_owned(),
             kind: StepType::Tool,
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),
@@ -68,9 +66,7 @@ impl Builtin {
             output_schema: Some(self.output_schema()),
             is_idempotent: true,
             ..Manifest::default()
-        };
-        let id = SkillId::parse(self.id()).ok()?;
-        Some(Skill::new(id, manifest, Body::Builtin(self)))
+        }
     }
 
     fn description(self) -> &'static str {
@@ -219,9 +215,10 @@ fn nodes(value: &Value) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::skill::Skill;
 
     fn try_run(id: &str, arguments: &Value) -> Result<Value, String> {
-        let skill = Builtin::find(id).unwrap().skill().unwrap();
+        let skill = Skill::builtin(Builtin::find(id).unwrap()).unwrap();
         let arguments = arguments.as_object().unwrap();
         assert!(skill.check_schemas().is_empty());
         let outcome = Builtin::find(id).unwrap().run(arguments);
@@ -234,7 +231,7 @@ mod tests {
     #[test]
     fn every_tool_says_what_it_takes() {
         for builtin in Builtin::ALL {
-            let skill = builtin.skill().unwrap();
+            let skill = Skill::builtin(builtin).unwrap();
             assert_eq!(skill.kind(), StepType::Tool);
             assert!(!skill.manifest.description.is_empty());
             let stray = json!({"stray": 1});

@@ -62,6 +62,12 @@ pub struct Native {
 }
 
 impl Skill {
+    /// A built-in tool, which is a skill like any other.
+    pub fn builtin(tool: Builtin) -> Option<Self> {
+        let id = SkillId::parse(tool.id()).ok()?;
+        Some(Self::new(id, tool.manifest(), Body::Builtin(tool)))
+    }
+
     /// A skill of these parts.
     pub(super) fn new(id: SkillId, manifest: Manifest, body: Body) -> Self {
         Self {

@@ -199,6 +199,11 @@ pub(super) fn words(error: &rusqlite::Error) -> String {
     }
 }
 
+/// Where the files between the steps of a run are, in the state in `dir`.
+pub fn files_of(dir: &Path, run_id: &str) -> PathBuf {
+    dir.join("files").join(run_id)
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;

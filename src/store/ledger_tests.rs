@@ -10,6 +10,7 @@ use super::ledger::{LedgerEntry, LedgerHead};
 use super::testing::{end, record, start};
 use super::{Anchors, FaultKind, History, Keep, StateLog, Store};
 use crate::engine::ExecutionLogger as _;
+use crate::model::RunStatus;
 
 /// A state, and the key that it is used with.
 struct State {
@@ -304,7 +305,10 @@ async fn an_interrupted_run_ends_in_the_ledger_when_the_key_is_there() {
         temp: state.temp,
         key: None,
     };
-    assert_eq!(state.history().find("a1").unwrap().status, "interrupted");
+    assert_eq!(
+        state.history().find("a1").unwrap().status,
+        RunStatus::Interrupted
+    );
     let state = State {
         temp: state.temp,
         key: chain_key(Some("secret")),

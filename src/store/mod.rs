@@ -7,6 +7,7 @@
 mod breaker;
 mod chain;
 mod circuit;
+mod circuit_table;
 mod database;
 mod jsonl_file;
 mod ledger;
@@ -29,16 +30,16 @@ mod verify;
 
 pub use breaker::{Breaker, Guard};
 pub use chain::ChainKey;
-pub use database::StoreError;
+pub use database::{StoreError, files_of};
 pub use lock::{ResumeLock, lock_directory};
 pub use log_file::LogFile;
 pub use log_reader::ExportError;
 pub use null_log::MemoryLog;
-pub use resume::{Base, Grounds, ResumeError, Resumption, UnsafeStep};
+pub use resume::{Base, Grounds, ResumeError, Resumption, UnsafeStep, claim};
 pub use run_log::{Keeper, RunLog};
 pub use state_log::StateLog;
 pub use state_reader::{CircuitRow, FindError, History, Keep, RecordFilter, RunFilter, RunRow};
-pub use state_writer::{Store, files_of};
+pub use state_writer::Store;
 pub use verify::{
     Anchors, Fault, FaultKind, LEAST_HEAD_DIGITS, LedgerReport, RunReport, VerifyError, verify_file,
 };

@@ -7,36 +7,26 @@
 //! not gone on with at all.
 
 mod matching;
+mod previous_run;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::Map;
 use thiserror::Error;
 
-use self::matching::Before;
 pub use self::matching::{Grounds, Resumption, UnsafeStep};
+pub use self::previous_run::Base;
+use self::previous_run::Before;
 use super::chain::ChainKey;
-use super::database::StoreError;
+use super::database::{StoreError, unusable};
+use super::lock::ResumeLock;
 use super::log_reader::{ExportError, Exported, ExportedRun};
 use super::state_reader::{FindError, History, RecordFilter, RunRow};
+use super::state_writer::Store;
 use super::verify::{Anchors, FaultKind, RunReport, exported_run};
 use crate::engine::{PlanStart, ProvenPlan};
 use crate::model::ExecutionLogRecord;
-
-/// The run to go on with.
-#[derive(Debug)]
-pub struct Base {
-    /// Its id.
-    pub run_id: String,
-    /// What the plan's inputs were; nothing where a file does not say.
-    pub inputs: Map<String, Value>,
-    header: PlanStart,
-    steps: Vec<Before>,
-    /// A file without an end does not say what was under way.
-    is_unended_file: bool,
-}
 
 /// Why a run can't be gone on with.
 #[derive(Debug, Error)]
@@ -172,21 +162,31 @@ impl Base {
         })
     }
 
-    /// The first of the runs that went on with each other up to this one.
-    pub fn first_run(&self) -> &str {
-        let first = &self.header.provenance.first_run;
-        first.as_deref().unwrap_or(&self.run_id)
-    }
-
     /// Says which steps of `plan` need not run again.
     pub fn resume(&self, plan: &ProvenPlan, grounds: &Grounds<'_>) -> Resumption {
         matching::resume(self, plan, grounds)
     }
+}
 
-    /// The digest of a skill's files as they were.
-    fn digest(&self, skill_id: &str) -> Option<&String> {
-        let skills: &BTreeMap<String, String> = &self.header.provenance.skills;
-        skills.get(skill_id)
+/// Takes the right to resume `run_id`, which nobody else has then. With `may_repeat` others may have had
+/// it before.
+///
+/// # Errors
+/// If another obs has it, or another run has resumed it already.
+pub fn claim(store: &Store, run_id: &str, may_repeat: bool) -> Result<ResumeLock, ResumeError> {
+    let taken =
+        ResumeLock::take(store.dir(), run_id).map_err(|error| unusable(store.dir(), &error))?;
+    let lock = taken.ok_or_else(|| ResumeError::BeingResumed(run_id.to_owned()))?;
+    let history = History::open(store.dir(), store.key().cloned())?;
+    let by = history
+        .map(|history| history.resumed_by(run_id))
+        .transpose()?;
+    match by.flatten().filter(|_| !may_repeat) {
+        None => Ok(lock),
+        Some(by) => Err(ResumeError::AlreadyResumed {
+            run_id: run_id.to_owned(),
+            by,
+        }),
     }
 }
 

@@ -12,10 +12,7 @@ use super::ledger::{LedgerEntry, LedgerEvent};
 use super::lock::RunLock;
 use super::state_writer::Store;
 use crate::engine::{Begun, ExecutionLogger, LogError, PlanEnd, PlanStart, StepStart};
-use crate::model::ExecutionLogRecord;
-
-/// What the status of a run is until it has one.
-pub(super) const RUNNING: &str = "running";
+use crate::model::{ExecutionLogRecord, RunStatus};
 
 /// The log of one run in the state.
 #[derive(Debug)]
@@ -151,7 +148,7 @@ fn insert_run(connection: &Connection, start: &PlanStart, line: &str) -> rusqlit
             start.provenance.plan,
             start.steps,
             start.timestamp.as_millisecond(),
-            RUNNING,
+            RunStatus::Running.as_str(),
             start.provenance.resumed_from,
             start.hash,
             line,

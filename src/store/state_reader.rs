@@ -13,15 +13,14 @@ use rusqlite::{
 };
 use thiserror::Error;
 
-use super::breaker::circuit_of;
 use super::chain::ChainKey;
-use super::database::{Database, StoreError, unusable, words};
+use super::circuit_table::circuit_of;
+use super::database::{Database, StoreError, files_of, unusable, words};
 use super::ledger::{self, LedgerEntry, LedgerEvent};
 use super::lock;
-use super::state_log::RUNNING;
-use super::state_writer::files_of;
 use crate::engine::CircuitState;
 use crate::executor::remove_tree;
+use crate::model::{RunStatus, StepStatus};
 
 /// The state, open for looking things up.
 #[derive(Debug)]
@@ -44,8 +43,8 @@ pub struct RunRow {
     pub steps: u64,
     /// When it began.
     pub started_at: Timestamp,
-    /// `running`, a run's status, or `interrupted`.
-    pub status: String,
+    /// How it stands, or ended.
+    pub status: RunStatus,
     /// Wall time in milliseconds; `None` where it has no end.
     pub duration_ms: Option<u64>,
     /// The run that it went on with.
@@ -67,7 +66,7 @@ pub struct RunRow {
 impl RunRow {
     /// True as long as its obs lives.
     pub fn is_running(&self) -> bool {
-        self.status == RUNNING
+        self.status == RunStatus::Running
     }
 }
 
@@ -75,7 +74,7 @@ impl RunRow {
 #[derive(Debug, Clone, Default)]
 pub struct RunFilter {
     /// With one of these statuses; any where there is none.
-    pub statuses: Vec<String>,
+    pub statuses: Vec<RunStatus>,
     /// Of this assistant.
     pub assistant_id: Option<String>,
     /// Begun at this time or later.
@@ -94,7 +93,7 @@ pub struct RecordFilter {
     /// Of this skill.
     pub skill_id: Option<String>,
     /// With one of these statuses; any where there is none.
-    pub statuses: Vec<String>,
+    pub statuses: Vec<StepStatus>,
     /// Ended at this time or later.
     pub since: Option<Timestamp>,
     /// After this one in its run.
@@ -239,7 +238,10 @@ impl History {
         mut each: impl FnMut(RunRow) -> bool,
     ) -> Result<(), StoreError> {
         let mut query = Query::new(format!("SELECT {RUN} FROM runs"));
-        query.one_of("status", filter.statuses.iter().map(String::as_str));
+        query.one_of(
+            "status",
+            filter.statuses.iter().map(|status| status.as_str()),
+        );
         query.and("assistant_id = ?", filter.assistant_id.clone());
         query.and(
             "started_ms >= ?",
@@ -262,9 +264,11 @@ impl History {
     ) -> Result<(), StoreError> {
         let mut query = Query::new("SELECT seq, line FROM records".to_owned());
         query.and("run = ?", filter.run.as_ref().map(|run| run.id));
-        query.one_of("status", filter.statuses.iter().map(String::as_str));
-        if !filter.statuses.is_empty() && !filter.statuses.iter().any(|status| status == "success")
-        {
+        query.one_of(
+            "status",
+            filter.statuses.iter().map(|status| status.as_str()),
+        );
+        if !filter.statuses.is_empty() && !filter.statuses.contains(&StepStatus::Success) {
             // So that the index on what did not succeed is known to do.
             query.condition("status <> 'success'");
         }
@@ -555,7 +559,8 @@ fn run_of(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         plan: row.get(3)?,
         steps: row.get(4)?,
         started_at: Timestamp::from_millisecond(started_ms).unwrap_or(Timestamp::UNIX_EPOCH),
-        status: row.get(6)?,
+        // A word that obs never writes says nothing of a run's end. `verify` reports it.
+        status: RunStatus::from_name(row.get_ref(6)?.as_str()?).unwrap_or(RunStatus::Interrupted),
         duration_ms: row.get(7)?,
         resumed_from: row.get(8)?,
         records: row.get(9)?,

@@ -12,10 +12,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::chain::ChainKey;
-use super::database::{Database, StoreError, unusable, words};
-use super::lock::ResumeLock;
-use super::resume::ResumeError;
-use super::state_reader::History;
+use super::database::{Database, StoreError, files_of, unusable, words};
 use crate::engine::LogError;
 
 /// The length of the write-ahead log, in pages, at which a commit brings it into the file. Whoever opens
@@ -101,28 +98,6 @@ impl Store {
         self.key.as_ref()
     }
 
-    /// Takes the right to go on with `run_id`, which nobody else has then. With `may_repeat` others may
-    /// have had it before.
-    ///
-    /// # Errors
-    /// Where another obs has it, or another run has gone on with it already.
-    pub fn claim(&self, run_id: &str, may_repeat: bool) -> Result<ResumeLock, ResumeError> {
-        let taken =
-            ResumeLock::take(&self.dir, run_id).map_err(|error| unusable(&self.dir, &error))?;
-        let lock = taken.ok_or_else(|| ResumeError::BeingResumed(run_id.to_owned()))?;
-        let history = History::open(&self.dir, self.key.clone())?;
-        let by = history
-            .map(|history| history.resumed_by(run_id))
-            .transpose()?;
-        match by.flatten().filter(|_| !may_repeat) {
-            None => Ok(lock),
-            Some(by) => Err(ResumeError::AlreadyResumed {
-                run_id: run_id.to_owned(),
-                by,
-            }),
-        }
-    }
-
     /// Where the files between the steps of a run are kept.
     pub fn files_of(&self, run_id: &str) -> PathBuf {
         files_of(&self.dir, run_id)
@@ -155,11 +130,6 @@ impl Store {
             outcome.map_err(|reason| LogError { name, reason })
         }
     }
-}
-
-/// Where the files between the steps of a run are, in the state in `dir`.
-pub fn files_of(dir: &Path, run_id: &str) -> PathBuf {
-    dir.join("files").join(run_id)
 }
 
 fn serve(connection: &mut Connection, waiting: &Receiver<Box<dyn Work>>) {

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use crate::engine::{PlanEnd, PlanStart, Provenance};
-use crate::event::RunStatus;
 use crate::model::ExecutionLogRecord;
+use crate::model::RunStatus;
 
 /// The header of a run.
 pub(super) fn start(run_id: &str) -> PlanStart {

@@ -12,6 +12,7 @@ use super::testing::{end, record, start};
 use super::*;
 use crate::engine::ExecutionLogger;
 use crate::model::json_line;
+use crate::model::{RunStatus, StepStatus};
 
 /// A state with one run of ten records, and the same run in a file.
 struct Kept {
@@ -369,7 +370,7 @@ async fn records_are_filtered_and_come_out_as_they_were_sealed() {
     };
     let all = RecordFilter::default();
     assert_eq!(seqs(&all), (1..=COUNT).collect::<Vec<_>>());
-    let statuses = ["failed", "timeout"].map(str::to_owned).to_vec();
+    let statuses = vec![StepStatus::Failed, StepStatus::Timeout];
     assert_eq!(
         seqs(&RecordFilter {
             statuses,
@@ -451,9 +452,9 @@ async fn a_run_whose_obs_is_dead_is_interrupted_and_one_that_lives_is_not() {
         let history = History::open(temp.path(), None).unwrap().unwrap();
         history.find(RUN).unwrap().status
     };
-    assert_eq!(status(), "running");
+    assert_eq!(status(), RunStatus::Running);
     drop(log);
-    assert_eq!(status(), "interrupted");
+    assert_eq!(status(), RunStatus::Interrupted);
 }
 
 #[tokio::test]

@@ -18,10 +18,9 @@ use self::ledger::{check_ledger, check_run};
 use super::chain::{ChainKey, KEYED, PLAIN, hashes};
 use super::database::StoreError;
 use super::log_reader::{ExportError, Exported, ExportedRun};
-use super::state_log::RUNNING;
 use super::state_reader::{History, IndexedRecord, RunFilter, RunRow};
 use crate::engine::{PlanEnd, PlanStart};
-use crate::model::sha256_hex;
+use crate::model::{RunStatus, sha256_hex};
 
 /// The least digits of a head that tell it from any other.
 pub const LEAST_HEAD_DIGITS: usize = 16;
@@ -152,8 +151,8 @@ impl History {
             }
         })?;
         match &run.end {
-            Some(end) => examiner.end(end, Some(&run.status)),
-            None if run.status == RUNNING || run.status == "interrupted" => {}
+            Some(end) => examiner.end(end, Some(run.status)),
+            None if !run.status.is_ended() => {}
             None => examiner.fault(FaultKind::Cut, None, "the end of the run is missing"),
         }
         examiner.tail(Some((run.records, &run.head)));
@@ -358,7 +357,7 @@ impl<'a> Examiner<'a> {
         }
     }
 
-    fn end(&mut self, line: &str, status: Option<&str>) {
+    fn end(&mut self, line: &str, status: Option<RunStatus>) {
         let end = serde_json::from_str::<PlanEnd>(line).ok();
         let is_of_run = end.as_ref().is_some_and(|end| end.run_id == self.run_id);
         if self.is_changed(line) || !is_of_run {
@@ -366,7 +365,7 @@ impl<'a> Examiner<'a> {
             return;
         }
         let Some(end) = end else { return };
-        if status.is_some_and(|status| status != end.status.as_str()) {
+        if status.is_some_and(|status| status != end.status) {
             let message = format!(
                 "the run is looked up as another than `{}`",
                 end.status.as_str()

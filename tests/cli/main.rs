@@ -9,6 +9,7 @@
 mod support;
 
 mod approval;
+mod architecture;
 mod arguments;
 mod circuits;
 mod confinement;

@@ -7,7 +7,7 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum, ValueHint};
 
 use crate::document::DEFAULT_MAX_BYTES;
-use crate::engine::{Conduct, OnFailure};
+use crate::engine::{FailurePolicy, RunPolicy};
 
 /// What the plan's inputs are.
 #[derive(Debug, Clone, Args)]
@@ -64,14 +64,14 @@ pub struct OrderArgs {
 
 impl OrderArgs {
     /// The flags as the engine takes them.
-    pub(in crate::cli) fn conduct(&self) -> Conduct {
+    pub(in crate::cli) fn conduct(&self) -> RunPolicy {
         let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        Conduct {
+        RunPolicy {
             jobs: self.jobs.unwrap_or_else(cores),
             on_failure: match (self.keep_going, self.fail_fast) {
-                (true, _) => OnFailure::KeepGoing,
-                (_, true) => OnFailure::Cancel,
-                _ => OnFailure::Stop,
+                (true, _) => FailurePolicy::KeepGoing,
+                (_, true) => FailurePolicy::FailFast,
+                _ => FailurePolicy::Drain,
             },
             retry_unsafe: self.retry_unsafe,
         }

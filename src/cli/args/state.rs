@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::builder::{BoolishValueParser, PossibleValuesParser};
+use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, Subcommand, ValueEnum, ValueHint};
 use jiff::{SignedDuration, Timestamp};
 
 use super::ListFormat;
-use crate::model::parse_duration;
+use crate::model::{RunStatus, StepStatus, parse_duration};
 use crate::report::PrintRef;
 
 /// `--state-dir`.
@@ -84,8 +84,8 @@ pub struct RunsArgs {
     pub command: Option<RunsCommand>,
     /// Only runs with this status; may be given more than once
     #[arg(long, value_name = "STATUS", value_delimiter = ',')]
-    #[arg(value_parser = PossibleValuesParser::new(RUN_STATUSES))]
-    pub status: Vec<String>,
+    #[arg(value_parser = run_status())]
+    pub status: Vec<RunStatus>,
     /// Only runs of this assistant
     #[arg(long, value_name = "ID")]
     pub assistant: Option<String>,
@@ -144,8 +144,8 @@ pub struct LogsArgs {
     pub skill: Option<String>,
     /// Only records with this status; may be given more than once
     #[arg(long, value_name = "STATUS", value_delimiter = ',')]
-    #[arg(value_parser = PossibleValuesParser::new(STEP_STATUSES))]
-    pub status: Vec<String>,
+    #[arg(value_parser = step_status())]
+    pub status: Vec<StepStatus>,
     /// Only records of steps that ended since then: `2h`, `2026-11-24` or `2026-11-24T08:00:00Z`
     #[arg(long, value_name = "WHEN")]
     pub since: Option<Since>,
@@ -241,22 +241,6 @@ pub enum RecordFormat {
     Jsonl,
 }
 
-/// How a run can be looked up.
-const RUN_STATUSES: [&str; 7] = [
-    "running",
-    "success",
-    "failed",
-    "timeout",
-    "canceled",
-    "rejected",
-    "interrupted",
-];
-
-/// How a step can be looked up.
-const STEP_STATUSES: [&str; 6] = [
-    "success", "failed", "timeout", "canceled", "rejected", "skipped",
-];
-
 /// A moment in the past.
 #[derive(Debug, Clone, Copy)]
 pub struct Since(pub Timestamp);
@@ -284,4 +268,14 @@ fn head(text: &str) -> Result<String, String> {
         return Err(format!("a head has {least} to 64 hexadecimal digits"));
     }
     Ok(text.to_ascii_lowercase())
+}
+
+fn run_status() -> impl TypedValueParser<Value = RunStatus> {
+    PossibleValuesParser::new(RunStatus::ALL.map(RunStatus::as_str))
+        .try_map(|word| RunStatus::from_name(&word).ok_or("unknown status"))
+}
+
+fn step_status() -> impl TypedValueParser<Value = StepStatus> {
+    PossibleValuesParser::new(StepStatus::ALL.map(StepStatus::as_str))
+        .try_map(|word| StepStatus::from_name(&word).ok_or("unknown status"))
 }

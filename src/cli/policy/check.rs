@@ -1,14 +1,15 @@
 //! `obs policy check`.
 
 use crate::cli::args::{PolicyCheckArgs, ProblemFormat};
+use crate::cli::error::CommandResult;
 use crate::cli::error::{CommandError, Kind};
 use crate::cli::printer::Printer;
 use crate::cli::problems::{self, Finding};
-use crate::cli::{Outcome, exit_code, roots};
+use crate::cli::{exit_code, roots};
 use crate::policy;
 
 /// Holds policies against the schema of the skills.
-pub(super) fn check(args: &PolicyCheckArgs, printer: &Printer) -> Outcome {
+pub(super) fn check(args: &PolicyCheckArgs, printer: &Printer) -> CommandResult {
     let mut files = Vec::new();
     for path in &args.paths {
         files.extend(super::read(path)?);

@@ -7,10 +7,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::args::{IdentityArgs, PolicyArgs, PolicyCommand, PolicySchemaArgs};
+use super::error::CommandResult;
 use super::error::{CommandError, Kind};
 use super::printer::Printer;
 use super::problems::{self, Finding};
-use super::{Outcome, exit_code, roots};
+use super::{exit_code, roots};
 use crate::document::{Place, Problem, Problems};
 use crate::engine::{Identity, ProvenPlan, judge};
 use crate::plan::LoadedPlan;
@@ -21,7 +22,7 @@ use crate::skill::{Registry, Skill};
 const CODE: &str = "policy_rejected";
 
 /// Runs the verb.
-pub(super) fn policy(command: PolicyCommand, printer: &Printer) -> Outcome {
+pub(super) fn policy(command: PolicyCommand, printer: &Printer) -> CommandResult {
     match command {
         PolicyCommand::Schema(args) => schema(&args, printer),
         PolicyCommand::Check(args) => check::check(&args, printer),
@@ -29,7 +30,7 @@ pub(super) fn policy(command: PolicyCommand, printer: &Printer) -> Outcome {
     }
 }
 
-fn schema(args: &PolicySchemaArgs, printer: &Printer) -> Outcome {
+fn schema(args: &PolicySchemaArgs, printer: &Printer) -> CommandResult {
     let registry = roots::registry(&args.roots, None)?;
     let skills = skills(&registry, printer);
     printer.data(policy::schema_text(skills.iter().map(AsRef::as_ref)));

@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use crate::cli::args::{ListFormat, PolicyTestArgs};
+use crate::cli::error::CommandResult;
 use crate::cli::error::{CommandError, Kind};
 use crate::cli::printer::Printer;
 use crate::cli::problems::Finding;
-use crate::cli::{Outcome, enforceable, exit_code, inputs, roots};
+use crate::cli::{enforceable, exit_code, inputs, roots};
 use crate::document::Source;
 use crate::engine::{Decision, ProvenPlan, Ruling, judge};
 use crate::executor::BaseEnvironment;
@@ -20,7 +21,7 @@ use crate::prove::OwnFiles;
 use crate::prove::{Question, TimeFlags};
 
 /// Shows the decision about every step.
-pub(super) fn test(args: &PolicyTestArgs, printer: &Printer) -> Outcome {
+pub(super) fn test(args: &PolicyTestArgs, printer: &Printer) -> CommandResult {
     let plan = proven(args, printer)?;
     let Some(gate) = super::gate(&args.policy, &args.identity, &plan, printer)? else {
         let message = "there is no policy to test";

@@ -7,7 +7,8 @@ use std::thread;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
 use super::*;
-use crate::event::{self, RunEvent, RunStatus, StepDetail};
+use crate::event::{self, RunEvent, StepDetail};
+use crate::model::RunStatus;
 use crate::report::testing::{record, started, summary};
 use crate::report::{Format, ReportOptions, Reporter};
 

@@ -4,15 +4,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::cli::args::{CheckArgs, ProblemFormat};
+use crate::cli::error::CommandResult;
 use crate::cli::error::{CommandError, Kind};
 use crate::cli::printer::Printer;
 use crate::cli::problems::{self, Finding};
-use crate::cli::{Outcome, exit_code, roots};
+use crate::cli::{exit_code, roots};
 use crate::executor::BaseEnvironment;
 use crate::skill::{Checked, LoadProblem, Surroundings, check as check_skill};
 
 /// Checks the named skills, or all.
-pub(super) fn check(args: &CheckArgs, printer: &Printer) -> Outcome {
+pub(super) fn check(args: &CheckArgs, printer: &Printer) -> CommandResult {
     let directories = directories(args)?;
     let environment = BaseEnvironment::of_this_process();
     let workspace = roots::workspace(None)?;

@@ -6,8 +6,9 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
 use crate::cli::args::{ListArgs, ListFormat};
+use crate::cli::error::CommandResult;
 use crate::cli::printer::Printer;
-use crate::cli::{Outcome, exit_code, roots};
+use crate::cli::{exit_code, roots};
 use crate::model::{Escaped, json_pretty};
 use crate::report::{Stream, Streams as _};
 use crate::skill::ListedSkill;
@@ -16,7 +17,7 @@ use crate::skill::ListedSkill;
 const LEAST_COLUMNS: usize = 40;
 
 /// Lists all skills; those that can't be called say why.
-pub(super) fn list(args: &ListArgs, printer: &Printer) -> Outcome {
+pub(super) fn list(args: &ListArgs, printer: &Printer) -> CommandResult {
     let listing = roots::registry(&args.roots, None)?.list();
     match args.format {
         ListFormat::Json => {

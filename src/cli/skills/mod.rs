@@ -9,13 +9,18 @@ mod show;
 use std::sync::Arc;
 
 use super::args::{RootArgs, SkillsCommand, StateArgs};
+use super::error::CommandResult;
 use super::error::{CommandError, Kind};
 use super::printer::Printer;
-use super::{Outcome, roots};
+use super::roots;
 use crate::skill::{Registry, Skill};
 
 /// Runs the verb.
-pub(super) fn skills(command: SkillsCommand, state: &StateArgs, printer: &Printer) -> Outcome {
+pub(super) fn skills(
+    command: SkillsCommand,
+    state: &StateArgs,
+    printer: &Printer,
+) -> CommandResult {
     match command {
         SkillsCommand::List(args) => list::list(&args, printer),
         SkillsCommand::Show(args) => show::show(&args, printer),

@@ -3,14 +3,15 @@
 use std::path::Path;
 
 use crate::cli::args::NewArgs;
+use crate::cli::error::CommandResult;
 use crate::cli::error::{CommandError, Kind};
 use crate::cli::printer::Printer;
-use crate::cli::{Outcome, exit_code, roots};
+use crate::cli::{exit_code, roots};
 use crate::executor::BaseEnvironment;
 use crate::skill::{SkillId, Surroundings, check, manifest_text, write_new};
 
 /// Writes a manifest from a command and says what is left to do.
-pub(super) fn new(args: &NewArgs, printer: &Printer) -> Outcome {
+pub(super) fn new(args: &NewArgs, printer: &Printer) -> CommandResult {
     let id = SkillId::parse(&args.name)
         .map_err(|error| CommandError::new(Kind::Usage, &error).hint(error.help()))?;
     if id.is_reserved() {

@@ -12,14 +12,15 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::approver::{self, BareStep, PlanOrigin, TerminalApprover};
 use crate::cli::args::{SkillRunArgs, StateArgs};
+use crate::cli::error::CommandResult;
 use crate::cli::error::{CommandError, Kind};
 use crate::cli::execution::{Execution, start_zygote};
 use crate::cli::printer::Printer;
 use crate::cli::run_storage::Memory;
-use crate::cli::{Outcome, enforceable, inputs, policy, roots, secrets};
+use crate::cli::{enforceable, inputs, policy, roots, secrets};
 use crate::document::Source;
 use crate::engine::{Approver, ProvenPlan};
-use crate::engine::{Conduct, OnFailure};
+use crate::engine::{FailurePolicy, RunPolicy};
 use crate::plan;
 use crate::plan::LoadedPlan;
 use crate::prove;
@@ -28,7 +29,7 @@ use crate::report::{Format, PrintRef, Progress, ReportOptions};
 use crate::skill::Skill;
 
 /// Runs the skill.
-pub(super) fn run(args: SkillRunArgs, state: &StateArgs, printer: &Printer) -> Outcome {
+pub(super) fn run(args: SkillRunArgs, state: &StateArgs, printer: &Printer) -> CommandResult {
     let zygote = start_zygote(&args.sandbox)?;
     let (registry, skill) = super::find(&args.skill, &args.roots)?;
     let properties = skill.manifest.input_schema.as_ref();
@@ -73,9 +74,9 @@ pub(super) fn run(args: SkillRunArgs, state: &StateArgs, printer: &Printer) -> O
         identity: args.identity,
         gate,
         sandbox,
-        conduct: Conduct {
+        conduct: RunPolicy {
             jobs: NonZeroUsize::MIN,
-            on_failure: OnFailure::Stop,
+            on_failure: FailurePolicy::Drain,
             retry_unsafe: false,
         },
     };

@@ -5,13 +5,14 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use crate::cli::args::{ListFormat, ShowArgs};
+use crate::cli::error::CommandResult;
+use crate::cli::exit_code;
 use crate::cli::printer::Printer;
-use crate::cli::{Outcome, exit_code};
 use crate::model::{Escaped, EscapedLines, format_duration, json_pretty};
 use crate::skill::Skill;
 
 /// Shows one skill.
-pub(super) fn show(args: &ShowArgs, printer: &Printer) -> Outcome {
+pub(super) fn show(args: &ShowArgs, printer: &Printer) -> CommandResult {
     let (_, skill) = super::find(&args.skill, &args.roots)?;
     match args.format {
         // Values made of text and numbers always have a JSON form.

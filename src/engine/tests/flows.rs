@@ -81,7 +81,7 @@ async fn a_failed_member_of_a_group_lets_its_siblings_end_and_stops_the_plan() {
 #[tokio::test(start_paused = true)]
 async fn fail_fast_cancels_what_still_runs() {
     let mut bench = grouped(&["ok-1", "ok-9", "fail-2", "ok-8", "ok"], 1, 4);
-    bench.conduct.on_failure = OnFailure::Cancel;
+    bench.conduct.on_failure = FailurePolicy::FailFast;
     bench.conduct.jobs = NonZeroUsize::new(2).unwrap();
     let (outcome, _) = bench.run().await;
     let want = ["success", "canceled", "failed", "skipped", "skipped"];
@@ -123,7 +123,7 @@ async fn keep_going_skips_only_what_depends_on_the_failed_step() {
         ("on-good", "ok", &[1]),
         ("far", "ok", &[2, 3]),
     ]);
-    bench.conduct.on_failure = OnFailure::KeepGoing;
+    bench.conduct.on_failure = FailurePolicy::KeepGoing;
     let (outcome, _) = bench.run().await;
     let want = ["failed", "success", "skipped", "success", "skipped"];
     assert_eq!(statuses(&outcome), want);

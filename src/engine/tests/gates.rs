@@ -34,7 +34,11 @@ fn fenced(skills: &[&str], denied: &'static [&'static str]) -> Bench {
 #[tokio::test(start_paused = true)]
 async fn one_denied_step_of_ten_keeps_all_from_starting() {
     let skills = ["ok", "ok", "ok", "ok", "ok", "ok", "no", "ok", "ok", "ok"];
-    for on_failure in [OnFailure::Stop, OnFailure::Cancel, OnFailure::KeepGoing] {
+    for on_failure in [
+        FailurePolicy::Drain,
+        FailurePolicy::FailFast,
+        FailurePolicy::KeepGoing,
+    ] {
         let mut bench = fenced(&skills, &["no"]);
         bench.conduct.on_failure = on_failure;
         bench.plan.steps[6].continue_on_error = true;
@@ -295,13 +299,13 @@ fn side_by_side(bench: &mut Bench, order: Order) {
 #[tokio::test(start_paused = true)]
 async fn another_steps_failure_closes_a_question_where_nothing_starts_any_more() {
     for (order, on_failure, is_closed) in [
-        (Order::Graph, OnFailure::Stop, true),
-        (Order::Graph, OnFailure::Cancel, true),
-        (Order::Graph, OnFailure::KeepGoing, false),
-        (Order::Sequence, OnFailure::Cancel, true),
+        (Order::Graph, FailurePolicy::Drain, true),
+        (Order::Graph, FailurePolicy::FailFast, true),
+        (Order::Graph, FailurePolicy::KeepGoing, false),
+        (Order::Sequence, FailurePolicy::FailFast, true),
         // The siblings of a group come to their end.
-        (Order::Sequence, OnFailure::Stop, false),
-        (Order::Sequence, OnFailure::KeepGoing, false),
+        (Order::Sequence, FailurePolicy::Drain, false),
+        (Order::Sequence, FailurePolicy::KeepGoing, false),
     ] {
         let (mut bench, person) = attended_by(&["fail-2", "ok"], &[1], slow_person(60));
         side_by_side(&mut bench, order);

@@ -81,10 +81,6 @@ impl SkillExecutor for Fake {
         result(status)
     }
 
-    fn can_execute(&self, _: &str) -> bool {
-        true
-    }
-
     fn load_skill(&self, _: Arc<Skill>) {}
 }
 
@@ -225,7 +221,7 @@ impl CircuitBreaker for Fuse {
 
 struct Bench {
     plan: ProvenPlan,
-    conduct: Conduct,
+    conduct: RunPolicy,
     log: Log,
     fuse: Fuse,
     reused: Vec<Option<Reused>>,
@@ -256,9 +252,9 @@ impl Bench {
         };
         Self {
             plan,
-            conduct: Conduct {
+            conduct: RunPolicy {
                 jobs: NonZeroUsize::new(4).unwrap(),
-                on_failure: OnFailure::Stop,
+                on_failure: FailurePolicy::Drain,
                 retry_unsafe: false,
             },
             log: Log::default(),
@@ -283,7 +279,7 @@ impl Bench {
             self.plan.timeout.duration,
             self.clock.clone(),
         );
-        let run = Run {
+        let run = RunOptions {
             logger: &self.log,
             breaker: &self.fuse,
             provenance: Provenance::default(),
@@ -291,12 +287,10 @@ impl Bench {
             approver: Arc::clone(&self.approver),
             gate: self.gate.as_ref().map(|gate| gate as &dyn PolicyGate),
             events: &sender,
-            conduct: self.conduct,
+            policy: self.conduct,
         };
-        let outcome = self
-            .fake
-            .execute_plan(&self.plan, &context, run, self.control.clone())
-            .await;
+        let control = self.control.clone();
+        let outcome = execute_plan(&self.fake, &self.plan, &context, run, control).await;
         (outcome, receiver)
     }
 
@@ -318,7 +312,7 @@ fn step(skill: &str) -> ProvenStep {
         skill_id: skill.into(),
         skill_version: None,
         risk_level: RiskLevel::Info,
-        skill: Arc::new(crate::skill::Builtin::Now.skill().unwrap()),
+        skill: Arc::new(Skill::builtin(crate::skill::Builtin::Now).unwrap()),
         arguments: Arc::default(),
         shown_arguments: Arc::default(),
         secrets: crate::process::Secrets::default(),
@@ -381,7 +375,7 @@ async fn continue_on_error_and_keep_going_go_on() {
     assert_eq!(statuses(&bench.run().await.0), ["failed", "success"]);
 
     let mut bench = Bench::new(&["fail", "ok", "fail-2", "ok"]);
-    bench.conduct.on_failure = OnFailure::KeepGoing;
+    bench.conduct.on_failure = FailurePolicy::KeepGoing;
     assert_eq!(
         statuses(&bench.run().await.0),
         ["failed", "success", "failed", "success"]

@@ -12,7 +12,7 @@ use super::*;
 struct Sketch {
     is_graph: bool,
     jobs: usize,
-    on_failure: OnFailure,
+    on_failure: FailurePolicy,
     steps: Vec<StepSketch>,
 }
 
@@ -56,9 +56,9 @@ fn sketch() -> impl Strategy<Value = Sketch> {
         },
     );
     let on_failure = prop_oneof![
-        Just(OnFailure::Stop),
-        Just(OnFailure::Cancel),
-        Just(OnFailure::KeepGoing)
+        Just(FailurePolicy::Drain),
+        Just(FailurePolicy::FailFast),
+        Just(FailurePolicy::KeepGoing)
     ];
     (any::<bool>(), 1..9_usize, on_failure, vec(step, 1..200)).prop_map(
         |(is_graph, jobs, on_failure, steps)| Sketch {
@@ -286,7 +286,7 @@ proptest! {
 
     #[test]
     fn going_on_skips_exactly_what_depends_on_a_failure(sketch in sketch()) {
-        let sketch = Sketch { on_failure: OnFailure::KeepGoing, ..sketch };
+        let sketch = Sketch { on_failure: FailurePolicy::KeepGoing, ..sketch };
         let bench = sketch.bench();
         let want = expected_when_going_on(&bench);
         prop_assert_eq!(&statuses(&run(&bench)), &want);
@@ -297,7 +297,7 @@ proptest! {
 
     #[test]
     fn a_sequence_stops_after_the_stage_that_fails(sketch in sketch()) {
-        let sketch = Sketch { is_graph: false, on_failure: OnFailure::Stop, ..sketch };
+        let sketch = Sketch { is_graph: false, on_failure: FailurePolicy::Drain, ..sketch };
         let bench = sketch.bench();
         let want = expected_when_stopping(&bench);
         prop_assert_eq!(&statuses(&run(&bench)), &want);

@@ -6,7 +6,8 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use tokio::sync::oneshot;
 
-use crate::event::{EndReason, RunEvent, RunStatus};
+use crate::event::{EndReason, RunEvent};
+use crate::model::RunStatus;
 use crate::report::terminal::Look;
 use crate::report::testing::{
     Memory, OFF_TERMINAL, Script, failed, record, skipped, summary, terminal,

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use crate::event::{RunEvent, RunStatus, RunSummary, StepDetail};
+use crate::event::{RunEvent, RunSummary, StepDetail};
+use crate::model::RunStatus;
 use crate::model::{Excerpt, ExecutionLogRecord};
 use crate::report::terminal::Look;
 use crate::report::testing::{

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::event::RunStatus;
 use crate::model::ExecutionLogRecord;
+use crate::model::RunStatus;
 use crate::report::terminal::Look;
 use crate::report::testing::{
     Memory, OFF_TERMINAL, Script, failed, record, summary, terminal, with_output,

@@ -7,7 +7,8 @@ use insta::assert_snapshot;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use crate::event::{self, RunEvent, RunStatus, RunSummary, StepDetail};
+use crate::event::{self, RunEvent, RunSummary, StepDetail};
+use crate::model::RunStatus;
 use crate::model::{ErrorCode, ExecutionLogRecord, StepStatus};
 use crate::report::testing::{
     Memory, OFF_TERMINAL, RUN_ID, Script, failed, record, skipped, started, summary, with_output,

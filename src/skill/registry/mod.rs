@@ -93,7 +93,7 @@ impl Registry {
 
     fn search(&self, id: &SkillId) -> Outcome<Option<Arc<Skill>>> {
         if id.is_reserved() {
-            let builtin = Builtin::find(id.as_str()).and_then(Builtin::skill);
+            let builtin = Builtin::find(id.as_str()).and_then(Skill::builtin);
             return Ok(builtin.map(Arc::new));
         }
         for root in &self.roots {
@@ -149,7 +149,7 @@ impl Registry {
             }
             skills.extend(listed);
         }
-        let builtins = Builtin::ALL.into_iter().filter_map(Builtin::skill);
+        let builtins = Builtin::ALL.into_iter().filter_map(Skill::builtin);
         skills.extend(builtins.map(|skill| ListedSkill {
             id: skill.id.to_string(),
             root: None,

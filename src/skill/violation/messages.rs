@@ -397,3 +397,52 @@ fn converted(value: &Value, wanted: JsonType) -> Option<Value> {
         _ => None,
     }
 }
+
+/// The violations behind a validator's `errors`. `what` names the whole value.
+pub(in crate::skill) fn violations_of<'e>(
+    schema: &Value,
+    seen: &Seen<'_>,
+    errors: impl Iterator<Item = ValidationError<'e>>,
+    what: &str,
+) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    for error in errors {
+        let before = violations.len();
+        Words::of(schema, seen, &error, what).add_to(&mut violations);
+        for violation in violations.iter_mut().skip(before) {
+            error.schema_path().as_str().clone_into(&mut violation.rule);
+        }
+    }
+    // Two rules may say the same.
+    violations.dedup_by(|one, other| one.pointer == other.pointer && one.message == other.message);
+    // A required key that stands there misspelled is one mistake, not two.
+    let renamed: Vec<String> = violations
+        .iter()
+        .filter_map(|violation| match &violation.fix {
+            Some(Fix::Rename(name)) => {
+                let parent = violation.pointer.rsplit_once('/')?.0;
+                Some(format!("{parent}/{}", escape_token(name)))
+            }
+            _ => None,
+        })
+        .collect();
+    violations.retain(|violation| !(is_missing(violation) && renamed.contains(&violation.pointer)));
+    for violation in violations
+        .iter_mut()
+        .filter(|violation| is_missing(violation))
+    {
+        // A key that is not there has its place where it is to be added.
+        let parent = violation
+            .pointer
+            .rsplit_once('/')
+            .map_or("", |(parent, _)| parent);
+        violation.pointer = parent.to_owned();
+        violation.part = Part::Value;
+    }
+    violations
+}
+
+/// True for a key that should be there, as [`Words::missing`] makes it.
+fn is_missing(violation: &Violation) -> bool {
+    violation.part == Part::Key && violation.got.is_none()
+}

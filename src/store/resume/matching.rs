@@ -3,20 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::Base;
+use super::previous_run::{Base, Before};
 use crate::engine::{Call, ProvenPlan, ProvenStep, Reused};
 use crate::model::{ExecutionLogRecord, Order, StepStatus};
-
-/// A step of the earlier run.
-#[derive(Debug, Clone)]
-pub(super) struct Before {
-    /// Its place in the plan that ran.
-    pub(super) index: usize,
-    label: String,
-    skill_id: String,
-    /// `None` where it was under way when obs died.
-    record: Option<Arc<ExecutionLogRecord>>,
-}
 
 /// What there is now, to hold an earlier run against.
 #[derive(Debug, Clone, Copy)]
@@ -45,36 +34,6 @@ pub struct UnsafeStep {
     pub label: String,
     /// Its name in the earlier run, where that was another.
     pub before: Option<String>,
-}
-
-impl Before {
-    pub(super) fn recorded(record: Arc<ExecutionLogRecord>) -> Self {
-        Self {
-            index: record.step_index,
-            label: record.step_id.clone(),
-            skill_id: record.skill_id.to_string(),
-            record: Some(record),
-        }
-    }
-
-    /// A step that has begun and has no record: index, label and skill.
-    pub(super) fn under_way((index, label, skill_id): (usize, String, String)) -> Self {
-        Self {
-            index,
-            label,
-            skill_id,
-            record: None,
-        }
-    }
-
-    fn success(&self) -> Option<&Arc<ExecutionLogRecord>> {
-        let record = self.record.as_ref();
-        record.filter(|record| record.status == StepStatus::Success)
-    }
-
-    fn may_have_had_effect(&self) -> bool {
-        self.record.is_none() || self.success().is_some()
-    }
 }
 
 pub(super) fn resume(base: &Base, plan: &ProvenPlan, grounds: &Grounds<'_>) -> Resumption {

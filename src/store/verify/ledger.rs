@@ -6,9 +6,9 @@ use rusqlite::Connection;
 use serde::Serialize;
 
 use super::fault::{Fault, FaultKind};
+use crate::model::RunStatus;
 use crate::store::chain::{ChainKey, KEYED, PLAIN};
 use crate::store::ledger::{LedgerEntry, LedgerEvent, LedgerHead, has_seal, hash_of, read_head};
-use crate::store::state_log::RUNNING;
 use crate::store::state_reader::RunRow;
 
 /// What was found out about the ledger.
@@ -139,8 +139,8 @@ pub(super) fn check_run(
     let mut ends = of(LedgerEvent::RunEnd);
     if let Some(end) = ends.next() {
         check_end(run, &end.entry, faults);
-    } else if run.status != RUNNING {
-        if run.status != "interrupted" {
+    } else if run.status != RunStatus::Running {
+        if run.status != RunStatus::Interrupted {
             let message = "the ledger does not have the end of the run";
             faults.push(fault(FaultKind::Removed, None, message));
         }
@@ -159,7 +159,7 @@ pub(super) fn check_run(
 }
 
 fn check_end(run: &RunRow, end: &LedgerEntry, faults: &mut Vec<Fault>) {
-    let is_same = end.status == run.status
+    let is_same = end.status == run.status.as_str()
         && end.records == run.records
         && end.head == run.head
         && end.end == run.end.as_deref().and_then(hash_of);

@@ -5,13 +5,18 @@
 
 use serde_json::{Map, Value};
 
-use super::Prover;
+use super::prover::Prover;
 use crate::document::{Part, Place, Problem};
 use crate::model::ExecutionStep;
 use crate::plan::LoadedPlan;
 use crate::skill::Skill;
 
 impl Prover<'_> {
+    /// The values that `problems` may show by mistake.
+    pub(super) fn misplaced(&self, problems: &[Problem]) -> Vec<String> {
+        misplaced(&self.hiding, problems)
+    }
+
     /// Hides all arguments of the step at `pointer`: nobody knows what its skill hides.
     pub(super) fn hide_all(&mut self, step: &ExecutionStep, pointer: &str) {
         if !step.arguments.is_empty() {
@@ -51,7 +56,7 @@ fn whole(pointer: &str) -> String {
 
 /// The values of the keys that `problems` are about in the `hiding` steps: one that is misspelled may be meant for a
 /// hidden one.
-pub(super) fn misplaced(hiding: &[String], problems: &[Problem]) -> Vec<String> {
+fn misplaced(hiding: &[String], problems: &[Problem]) -> Vec<String> {
     let keys = problems.iter().filter_map(|problem| match &problem.place {
         Place::Node(pointer, Part::Key) => Some(pointer),
         _ => None,

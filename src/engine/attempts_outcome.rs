@@ -1,0 +1,43 @@
+//! What became of the attempts of a step.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::termination::TerminationReason;
+use super::{LogError, ProvenStep};
+use crate::model::{ErrorCode, ExecutionResult, ExecutionStatus, SandboxMode, SandboxReport};
+
+/// What became of all attempts.
+pub(super) struct AttemptsOutcome<'p> {
+    /// The last one, with what all of them consumed.
+    pub(super) result: ExecutionResult,
+    /// The call that gave it: the step's own, or its fallback.
+    pub(super) by: &'p ProvenStep,
+    pub(super) is_by_fallback: bool,
+    /// Its arguments as they may be shown.
+    pub(super) shown: Arc<Map<String, Value>>,
+    /// Set where the call's own limit ended it.
+    pub(super) ending: Option<TerminationReason>,
+    /// How the attempt before it had failed.
+    pub(super) before: Option<String>,
+    /// Set if the start of an attempt could not be committed.
+    pub(super) start_error: Option<LogError>,
+}
+
+/// The result of a step whose skill was not even asked to start.
+pub(super) fn not_started(code: ErrorCode, error: String) -> ExecutionResult {
+    ExecutionResult {
+        error,
+        status: match code {
+            ErrorCode::InvalidArguments => ExecutionStatus::Rejected,
+            _ => ExecutionStatus::Failed,
+        },
+        attempts: 0,
+        sandbox: SandboxReport {
+            mode: SandboxMode::None,
+            ..SandboxReport::default()
+        },
+        ..ExecutionResult::failure(code)
+    }
+}

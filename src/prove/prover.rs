@@ -1,0 +1,572 @@
+//! Proving a plan step by step.
+//!
+//! Invariant: all problems are found in one go.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::context::{DEFAULT_GRACE, Question};
+use super::inputs;
+use super::inputs::Inputs;
+use super::references::{Arguments, Outputs};
+use super::skill_info::{Facts, SkillFacts};
+use super::state_files::ProtectedFiles;
+use crate::document::{Place, Problem, Problems};
+use crate::engine::shown_or_same;
+use crate::engine::{Concurrency, Limit, LimitSource, ProvenPlan, ProvenStep, Retries};
+use crate::engine::{mask_arguments, mask_string};
+use crate::executor::shown_command;
+use crate::model::{ExecutionStep, RiskLevel, format_duration};
+use crate::plan::{LoadedPlan, Template};
+use crate::process::Secrets;
+use crate::skill::Exposure;
+use crate::skill::{DoubtfulPath, Hidden};
+use crate::skill::{LoadProblem, Program, Registry, Schema, Skill};
+
+/// The answer.
+#[derive(Debug)]
+pub struct Proof {
+    /// The plan, where nothing is wrong with it.
+    pub plan: Option<ProvenPlan>,
+    /// The skills that it calls, each once.
+    pub skills: Vec<Arc<Skill>>,
+    /// Skills that can't be loaded, with what is wrong with their manifests.
+    pub not_loaded: Vec<Arc<LoadProblem>>,
+}
+
+/// Proves `loaded`, adding what is wrong to its problems.
+pub fn prove(loaded: &mut LoadedPlan, question: &Question<'_>) -> Proof {
+    let mut prover = Prover {
+        question,
+        outputs: Outputs::of(loaded, question.registry, question.inputs),
+        skills: Vec::new(),
+        facts: Facts::default(),
+        own_files: None,
+        not_loaded: Vec::new(),
+        hidden: Vec::new(),
+        hiding: Vec::new(),
+    };
+    let mut problems = Problems::default();
+    let inputs = Inputs::of(&loaded.plan, question.inputs, &mut problems);
+    let mut steps = Vec::new();
+    if !loaded.problems.has_errors() {
+        steps.reserve_exact(loaded.plan.steps.len());
+    }
+    for (index, step) in loaded.plan.steps.iter().enumerate() {
+        let before = problems.len();
+        let template = loaded.flow.steps.get_mut(index);
+        let template = template
+            .and_then(|flow| flow.arguments.take())
+            .map(|template| *template);
+        let sound = prover.step(index, step, template, &inputs, &mut problems);
+        for problem in problems.kept_mut().iter_mut().skip(before) {
+            problem.step_index = Some(index);
+        }
+        steps.extend(sound);
+    }
+    let exposure = prover.exposure(&mut problems);
+    make_exclusive(&mut steps, &exposure);
+    prover.keep_secrets(&mut steps);
+    loaded.problems.append(problems);
+    prover.hide_in(loaded);
+    loaded.document.tidy(&mut loaded.problems);
+    let is_proven = !loaded.problems.has_errors();
+    let plan = is_proven.then(|| ProvenPlan {
+        assistant_id: loaded.plan.assistant_id.clone(),
+        id: loaded.plan.id.clone(),
+        parent_id: loaded.plan.parent_id.clone(),
+        timeout: run_limit(loaded.plan.timeout, question.limits.run),
+        steps,
+        flow: std::mem::take(&mut loaded.flow),
+        inputs: inputs.into_values(),
+        exposure,
+    });
+    Proof {
+        plan,
+        skills: prover
+            .skills
+            .into_iter()
+            .map(|called| called.skill)
+            .collect(),
+        not_loaded: prover.not_loaded,
+    }
+}
+
+/// Lets the steps run alone whose skills may write the files of others.
+fn make_exclusive(steps: &mut [ProvenStep], exposure: &Exposure) {
+    for step in steps {
+        let fallback = step.fallback.as_deref();
+        let ids = std::iter::once(&step.skill_id).chain(fallback.map(|step| &step.skill_id));
+        if { ids }.any(|id| exposure.is_exclusive(id)) {
+            step.concurrency = Concurrency::Exclusive;
+        }
+    }
+}
+
+/// Takes the secrets of all skills of the plan out of what is shown of a step.
+fn keep_secret(step: &mut ProvenStep, secrets: &Secrets) {
+    if secrets.is_empty() {
+        return;
+    }
+    mask_arguments(secrets, &mut step.shown_arguments);
+    for word in &mut step.command {
+        mask_string(secrets, word);
+    }
+    step.secrets = secrets.clone();
+    if let Some(fallback) = &mut step.fallback {
+        keep_secret(fallback, secrets);
+    }
+}
+
+fn run_limit(plan: Option<Duration>, flag: Option<Duration>) -> Limit {
+    plan.map_or(Limit::DEFAULT_RUN, |duration| Limit {
+        duration,
+        source: LimitSource::Plan,
+    })
+    .capped_by(flag, "--timeout")
+}
+
+/// A call of a skill that a step makes.
+pub(super) struct Call<'s> {
+    /// The step, with the skill that is called.
+    pub(super) step: &'s ExecutionStep,
+    /// The step's index.
+    pub(super) index: usize,
+    /// Where the step stands.
+    pub(super) pointer: String,
+    /// Where it names the skill.
+    pub(super) names_at: Place,
+    /// It is made when the step's own has failed.
+    pub(super) is_fallback: bool,
+}
+
+impl<'s> Call<'s> {
+    /// The step's own.
+    fn of(step: &'s ExecutionStep, index: usize, pointer: String) -> Self {
+        let key = if step.skill.is_some() {
+            "skill"
+        } else {
+            "name"
+        };
+        Self {
+            names_at: Place::value(format!("{pointer}/{key}")),
+            step,
+            index,
+            pointer,
+            is_fallback: false,
+        }
+    }
+}
+
+/// A skill, and where the plan first calls it.
+pub(super) struct CalledSkill {
+    pub(super) skill: Arc<Skill>,
+    pub(super) step: usize,
+    pub(super) place: Place,
+}
+
+pub(super) struct Prover<'q> {
+    pub(super) question: &'q Question<'q>,
+    pub(super) outputs: Outputs,
+    pub(super) skills: Vec<CalledSkill>,
+    pub(super) facts: Facts,
+    /// Found out for the first native skill.
+    pub(super) own_files: Option<ProtectedFiles>,
+    pub(super) not_loaded: Vec<Arc<LoadProblem>>,
+    /// The values of the plan that no message may show, by their pointers.
+    pub(super) hidden: Vec<String>,
+    /// The steps whose skills hide something, by their pointers.
+    pub(super) hiding: Vec<String>,
+}
+
+impl Prover<'_> {
+    /// Takes the secrets of all skills out of what is shown of the steps.
+    fn keep_secrets(&self, steps: &mut [ProvenStep]) {
+        let skills = self.skills.iter().map(|called| &*called.skill);
+        let secrets = self.question.environment.secrets(skills);
+        for step in steps {
+            keep_secret(step, &secrets);
+        }
+    }
+
+    /// Hides values from all messages about `loaded`.
+    fn hide_in(&mut self, loaded: &mut LoadedPlan) {
+        let hidden = std::mem::take(&mut self.hidden).into_iter();
+        let misplaced = self.misplaced(&loaded.problems);
+        let defaults: Vec<String> = inputs::hidden_defaults(&loaded.plan).collect();
+        loaded
+            .document
+            .hide(hidden.chain(misplaced).chain(defaults));
+    }
+
+    /// A step's problems are added; the step comes out where there is no error in it.
+    fn step(
+        &mut self,
+        index: usize,
+        step: &ExecutionStep,
+        template: Option<Template>,
+        inputs: &Inputs,
+        problems: &mut Problems,
+    ) -> Option<ProvenStep> {
+        let pointer = format!("/steps/{index}");
+        if step.name.is_empty() {
+            self.hide_all(step, &pointer);
+            return None; // Said by the plan's own checks.
+        }
+        let mut of_fallback = Problems::default();
+        let call = Call::of(step, index, pointer);
+        let fallback = self.fallback(&call, template.clone(), inputs, &mut of_fallback);
+        let proven = self.call(&call, template, inputs, problems);
+        // What is wrong with the step itself was told of both calls.
+        of_fallback
+            .kept_mut()
+            .retain(|problem| !problems.contains(problem));
+        problems.append(of_fallback);
+        let mut proven = proven?;
+        if let Some(retry) = &step.retry {
+            self.doubt_retry(&proven, &call.pointer, problems);
+            proven.retry = Retries {
+                max: retry.max_retries,
+                initial_backoff: retry.initial_backoff,
+                max_backoff: retry.max_backoff,
+            };
+        }
+        proven.wants_run_dir |= fallback.as_ref().is_some_and(|call| call.wants_run_dir);
+        proven.fallback = fallback.map(Box::new);
+        Some(proven)
+    }
+
+    /// One call of a skill.
+    pub(super) fn call(
+        &mut self,
+        call: &Call<'_>,
+        template: Option<Template>,
+        inputs: &Inputs,
+        problems: &mut Problems,
+    ) -> Option<ProvenStep> {
+        let Call { step, pointer, .. } = call;
+        let Some(skill) = self.skill(call, problems) else {
+            self.hide_all(step, pointer);
+            return None;
+        };
+        check_type(&skill, call, problems);
+        check_version(&skill, call, problems);
+        let risk_level = risk_level(&skill, call, problems);
+        let timeout = self.step_limit(&skill, step, pointer, problems);
+        let template = template.map(|template| inputs.fill(template, &skill, pointer, problems));
+        self.hide(&skill, step, pointer);
+        let arguments = Arguments::of(step, template, &skill);
+        arguments.check(&skill, pointer, problems);
+        self.outputs.check(&arguments, &skill, pointer, problems);
+        let output_schema = compile_output_schema(step, pointer, problems);
+        self.check_environment(&skill, &call.names_at, problems);
+        let command = shown_command(
+            &skill,
+            &arguments.in_command(&skill),
+            self.question.workspace,
+        );
+        let known = arguments.known;
+        let shown_arguments = shown_or_same(&skill, &known);
+        let facts = self.facts.of(&skill, self.question);
+        let program = check_program(&skill, &facts, &call.names_at, problems);
+        Some(ProvenStep {
+            name: step.name.clone(),
+            label: step.id_or_name().to_owned(),
+            step_type: step.step_type,
+            skill_id: Arc::clone(&facts.id),
+            skill_version: skill.manifest.version.clone(),
+            risk_level,
+            arguments: known,
+            shown_arguments,
+            secrets: Secrets::default(),
+            template: arguments.template,
+            timeout,
+            grace: self.grace(&skill),
+            is_idempotent: skill.manifest.is_idempotent,
+            retry: Retries::default(),
+            fallback: None,
+            continue_on_error: step.continue_on_error,
+            output_schema,
+            concurrency: Concurrency::Shared,
+            program,
+            command,
+            wants_run_dir: facts.wants_run_dir,
+            permissions: Arc::clone(&facts.permissions),
+            confinement: Arc::clone(&facts.confinement),
+            skill,
+        })
+    }
+
+    /// Finds the skill and remembers it, with what is wrong with its manifest.
+    fn skill(&mut self, call: &Call<'_>, problems: &mut Problems) -> Option<Arc<Skill>> {
+        let id = call.step.skill_id();
+        let place = call.names_at.clone();
+        match self.question.registry.find(id) {
+            Ok(Some(skill)) => {
+                self.remember(&skill, call, problems);
+                Some(skill)
+            }
+            Ok(None) => {
+                problems.push(unknown_skill(id, &place, self.question.registry));
+                None
+            }
+            Err(error) => {
+                self.cannot_load(error, place, problems);
+                None
+            }
+        }
+    }
+
+    fn remember(&mut self, skill: &Arc<Skill>, call: &Call<'_>, problems: &mut Problems) {
+        if !self.facts.is_new(skill) {
+            return;
+        }
+        let place = &call.names_at;
+        self.skills.push(CalledSkill {
+            skill: Arc::clone(skill),
+            step: call.index,
+            place: place.clone(),
+        });
+        if skill.check_schemas().has_errors() {
+            let message = format!("a schema of `{}` is broken", skill.id);
+            problems.push(
+                Problem::error("manifest", place.clone(), message)
+                    .help(format!("`obs skills check {}` shows where", skill.id)),
+            );
+        }
+        self.check_paths(skill, place, problems);
+        self.check_shadowed(skill, place, problems);
+        self.check_own_files(skill, place, problems);
+    }
+
+    /// Says what may be unexpected of the paths that the skill asks for.
+    fn check_paths(&self, skill: &Skill, place: &Place, problems: &mut Problems) {
+        let Some(native) = skill.native() else { return };
+        let sandbox = self.question.sandbox;
+        let doubts = sandbox.doubtful_paths(skill, native, self.question.workspace);
+        for (permission, doubt) in doubts {
+            let asks = format!("`{}` asks for `{permission}`", skill.id);
+            let warn = |code, message, help: &str| {
+                Problem::warning(code, place.clone(), message).help(help)
+            };
+            problems.push(match doubt {
+                // It grants nothing: the skill will not find what it asks for.
+                DoubtfulPath::Missing => warn(
+                    "missing_path",
+                    format!("{asks}, which does not exist"),
+                    "make it before the run, or take the permission out of the manifest",
+                ),
+                DoubtfulPath::Outside(real) => warn(
+                    "outside_workspace",
+                    format!(
+                        "{asks}, which leads out of the workspace to `{}`",
+                        real.display()
+                    ),
+                    "remove the link, or write the full path into the manifest",
+                ),
+                DoubtfulPath::NotOneFile => warn(
+                    "missing_path",
+                    format!("{asks}, whose links do not lead to one file"),
+                    "nothing is granted for it; write the path that it is to lead to",
+                ),
+            });
+        }
+    }
+
+    fn cannot_load(&mut self, error: Arc<LoadProblem>, place: Place, problems: &mut Problems) {
+        let problem = Problem::error(error.code(), place, error.to_string());
+        problems.push(match error.help() {
+            Some(help) => problem.help(help),
+            None => problem,
+        });
+        if !self
+            .not_loaded
+            .iter()
+            .any(|known| known.to_string() == error.to_string())
+        {
+            self.not_loaded.push(error);
+        }
+    }
+
+    fn step_limit(
+        &self,
+        skill: &Skill,
+        step: &ExecutionStep,
+        pointer: &str,
+        problems: &mut Problems,
+    ) -> Limit {
+        let of_skill = skill.manifest.timeout;
+        if let (Some(own), Some(most)) = (step.timeout, of_skill)
+            && own > most
+        {
+            let message = format!(
+                "the step may take {}, but its skill `{}` no more than {}",
+                format_duration(own),
+                skill.id,
+                format_duration(most)
+            );
+            problems.push(
+                Problem::error(
+                    "timeout",
+                    Place::value(format!("{pointer}/timeout")),
+                    message,
+                )
+                .help("lower the step's `timeout` or leave it out")
+                .expected(format!("at most {}", format_duration(most))),
+            );
+        }
+        let from = |duration, source| Limit { duration, source };
+        let own = step
+            .timeout
+            .map(|duration| from(duration, LimitSource::Step));
+        own.or_else(|| of_skill.map(|duration| from(duration, LimitSource::Manifest)))
+            .unwrap_or(Limit::DEFAULT_STEP)
+            .capped_by(self.question.limits.step, "--step-timeout")
+    }
+
+    fn grace(&self, skill: &Skill) -> Duration {
+        skill
+            .manifest
+            .grace
+            .or(self.question.limits.grace)
+            .unwrap_or(DEFAULT_GRACE)
+    }
+}
+
+/// The program must be there, and its own confinement must not hide it: never is another one taken instead.
+fn check_program(
+    skill: &Skill,
+    facts: &SkillFacts,
+    place: &Place,
+    problems: &mut Problems,
+) -> Option<Arc<Program>> {
+    if let Some(Hidden { file, permission }) = &facts.hidden {
+        let message = format!("`{}` may not execute `{}`", skill.id, file.display());
+        problems.push(
+            Problem::error("hidden_program", place.clone(), message).help(format!(
+                "add `{permission}` to the `permissions` of its manifest"
+            )),
+        );
+    }
+    match facts.program.as_ref()? {
+        Ok(program) => Some(Arc::clone(program)),
+        Err(error) => {
+            let message = format!("`{}` can't run: {}", skill.id, error.message);
+            let problem = Problem::error("program", place.clone(), message);
+            problems.push(problem.help(error.help.clone()));
+            None
+        }
+    }
+}
+
+fn unknown_skill(id: &str, place: &Place, registry: &Registry) -> Problem {
+    let problem = Problem::error(
+        "unknown_skill",
+        place.clone(),
+        format!("unknown skill `{id}`"),
+    )
+    .got(id);
+    match (registry.nearest_id(id), place) {
+        (Some(near), Place::Node(pointer, _)) => {
+            let patch = json!([{"op": "replace", "path": pointer, "value": near}]);
+            problem
+                .help(format!("did you mean `{near}`?"))
+                .expected(near)
+                .fix(patch)
+        }
+        _ => problem.help("`obs skills list` shows the skills there are; `--skills DIR` adds some"),
+    }
+}
+
+fn check_type(skill: &Skill, call: &Call<'_>, problems: &mut Problems) {
+    let (kind, wanted) = (skill.manifest.kind, call.step.step_type);
+    if kind == wanted {
+        return;
+    }
+    let message = format!(
+        "`{}` is a {kind}, but the step says `type: {wanted}`",
+        skill.id
+    );
+    let place = format!("{}/type", call.pointer);
+    let fix = json!([{"op": "replace", "path": place, "value": kind.as_str()}]);
+    let problem = if call.is_fallback {
+        Problem::error("kind", call.names_at.clone(), message)
+            .help(format!("name another {wanted}"))
+    } else {
+        Problem::error("kind", Place::value(&place), message)
+            .help(format!("write `type: {kind}`"))
+            .fix(fix)
+    };
+    problems.push(problem.expected(kind.as_str()).got(wanted.as_str()));
+}
+
+fn check_version(skill: &Skill, call: &Call<'_>, problems: &mut Problems) {
+    let wanted = call.step.skill.as_ref();
+    let Some(wanted) = wanted.and_then(|skill| skill.version.as_deref()) else {
+        return;
+    };
+    let has = skill.manifest.version.as_deref();
+    if has == Some(wanted) {
+        return;
+    }
+    let message = match has {
+        Some(has) => format!(
+            "`{}` has version {has}, but the step wants {wanted}",
+            skill.id
+        ),
+        None => format!("`{}` has no version, but the step wants {wanted}", skill.id),
+    };
+    problems.push(
+        Problem::error("version", call.names_at.clone(), message)
+            .help("name the version that there is, or leave `@…` out")
+            .expected(wanted)
+            .got(has),
+    );
+}
+
+/// The step's risk, which is its skill's or more.
+fn risk_level(skill: &Skill, call: &Call<'_>, problems: &mut Problems) -> RiskLevel {
+    let of_skill = skill.manifest.risk_level;
+    let Some(own) = call.step.risk_level else {
+        return of_skill;
+    };
+    if own < of_skill && !call.is_fallback {
+        let message = format!(
+            "the step says `risk_level: {}`, but `{}` is `{}`",
+            own.as_str(),
+            skill.id,
+            of_skill.as_str()
+        );
+        problems.push(
+            Problem::error(
+                "risk_level",
+                Place::value(format!("{}/risk_level", call.pointer)),
+                message,
+            )
+            .help("a step may only raise what its skill says of itself; leave `risk_level` out")
+            .expected(of_skill.as_str())
+            .got(own.as_str()),
+        );
+    }
+    own.max(of_skill)
+}
+
+fn compile_output_schema(
+    step: &ExecutionStep,
+    pointer: &str,
+    problems: &mut Problems,
+) -> Option<Schema> {
+    match Schema::compile(step.output_schema.as_ref()?) {
+        Ok(schema) => Some(schema),
+        Err(error) => {
+            let place = Place::value(format!("{pointer}/output_schema{}", error.pointer));
+            problems.push(
+                Problem::error("schema", place, error.to_string())
+                    .help("it must be a JSON Schema of draft 2020-12"),
+            );
+            None
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! An earlier run and its steps.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::engine::PlanStart;
+use crate::model::{ExecutionLogRecord, StepStatus};
+
+/// The run to go on with.
+#[derive(Debug)]
+pub struct Base {
+    /// Its id.
+    pub run_id: String,
+    /// What the plan's inputs were; nothing where a file does not say.
+    pub inputs: Map<String, Value>,
+    pub(super) header: PlanStart,
+    pub(super) steps: Vec<Before>,
+    /// A file without an end does not say what was under way.
+    pub(super) is_unended_file: bool,
+}
+
+impl Base {
+    /// The first of the runs that went on with each other up to this one.
+    pub fn first_run(&self) -> &str {
+        let first = &self.header.provenance.first_run;
+        first.as_deref().unwrap_or(&self.run_id)
+    }
+
+    /// The digest of a skill's files as they were.
+    pub(super) fn digest(&self, skill_id: &str) -> Option<&String> {
+        let skills: &BTreeMap<String, String> = &self.header.provenance.skills;
+        skills.get(skill_id)
+    }
+}
+
+/// A step of the earlier run.
+#[derive(Debug, Clone)]
+pub(super) struct Before {
+    /// Its place in the plan that ran.
+    pub(super) index: usize,
+    pub(super) label: String,
+    pub(super) skill_id: String,
+    /// `None` where it was under way when obs died.
+    pub(super) record: Option<Arc<ExecutionLogRecord>>,
+}
+
+impl Before {
+    pub(super) fn recorded(record: Arc<ExecutionLogRecord>) -> Self {
+        Self {
+            index: record.step_index,
+            label: record.step_id.clone(),
+            skill_id: record.skill_id.to_string(),
+            record: Some(record),
+        }
+    }
+
+    /// A step that has begun and has no record: index, label and skill.
+    pub(super) fn under_way((index, label, skill_id): (usize, String, String)) -> Self {
+        Self {
+            index,
+            label,
+            skill_id,
+            record: None,
+        }
+    }
+
+    pub(super) fn success(&self) -> Option<&Arc<ExecutionLogRecord>> {
+        let record = self.record.as_ref();
+        record.filter(|record| record.status == StepStatus::Success)
+    }
+
+    pub(super) fn may_have_had_effect(&self) -> bool {
+        self.record.is_none() || self.success().is_some()
+    }
+}
