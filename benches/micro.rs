@@ -11,14 +11,17 @@ use std::sync::Arc;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use obs::document::Source;
-use obs::engine::{Call, ExecutionLogger as _, Identity, PlanStart, ProvenPlan, Provenance, judge};
+use obs::engine::{
+    ExecutionLogger as _, Identity, PlanStart, ProvenPlan, Provenance, ResolvedArguments,
+    evaluate_plan,
+};
 use obs::executor::BaseEnvironment;
 use obs::model::{ExecutionLogRecord, SandboxMode};
 use obs::plan;
 use obs::policy::{CedarGate, ShortForm};
 use obs::prove;
 use obs::prove::OwnFiles;
-use obs::prove::{Question, TimeFlags};
+use obs::prove::{ProveContext, TimeFlags};
 use obs::report::{Look, RecordTable};
 use obs::skill::Registry;
 use obs::skill::SandboxPolicy;
@@ -74,7 +77,7 @@ fn proven(name: &str, text: &str) -> ProvenPlan {
         max_disk_mb: None,
         home: None,
     };
-    let question = Question {
+    let question = ProveContext {
         registry: &registry,
         workspace: &PathBuf::from("/tmp"),
         environment: &environment,
@@ -109,8 +112,10 @@ fn prove_yaml(bencher: Bencher<'_, '_>, steps: usize) {
 fn resolve_a_reference(bencher: Bencher<'_, '_>) {
     let plan = proven("plan.json", &plan_text(2, "json"));
     let before = Arc::new(record(0, r#"{"unix_ms": 1700000000000}"#));
-    bencher
-        .bench(|| Call::of_step(&plan.steps[1], |_| Some(Arc::clone(black_box(&before)))).unwrap());
+    bencher.bench(|| {
+        ResolvedArguments::resolve(&plan.steps[1], |_| Some(Arc::clone(black_box(&before))))
+            .unwrap()
+    });
 }
 
 /// 100 steps.
@@ -129,7 +134,7 @@ fn ask_policies(bencher: Bencher<'_, '_>, policies: usize) {
     let files = obs::policy::load(&file).unwrap();
     let rules = files.into_iter().flat_map(|file| file.rules).collect();
     let gate = CedarGate::new(Some(rules), &ShortForm::default(), Identity::default()).unwrap();
-    bencher.bench(|| judge(black_box(&gate), &plan));
+    bencher.bench(|| evaluate_plan(black_box(&gate), &plan));
 }
 
 /// Record, chain and commit, as a step's end has it.
@@ -179,7 +184,7 @@ fn start() -> PlanStart {
         session_id: String::new(),
         tenant_id: String::new(),
         user_id: String::new(),
-        steps: 1,
+        dispatch: 1,
         timestamp: jiff::Timestamp::UNIX_EPOCH,
         provenance: Provenance::default(),
         chain: String::new(),

@@ -60,7 +60,7 @@ pub enum RunEvent {
         /// The step's index in the plan.
         index: usize,
         /// Why.
-        reason: EndReason,
+        reason: TerminationCause,
         /// Time until SIGKILL.
         grace: Duration,
     },
@@ -79,7 +79,7 @@ pub enum RunEvent {
         forced: bool,
     },
     /// obs is about to be stopped by the terminal. Answer when the screen is in order.
-    Suspending(oneshot::Sender<()>),
+    PauseTerminal(oneshot::Sender<()>),
     /// obs goes on after having been stopped.
     Resumed {
         /// How long it stood still.
@@ -130,7 +130,7 @@ pub struct StepDetail {
 
 /// Why a step is being ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EndReason {
+pub enum TerminationCause {
     /// Its own time is over.
     StepTimeout,
     /// The run's time is over.

@@ -107,7 +107,7 @@ impl TerminalApprover {
 }
 
 impl Approver for TerminalApprover {
-    fn foresee(&self, step: &ProvenStep) -> Approval {
+    fn preapprove(&self, step: &ProvenStep) -> Approval {
         let unapproved: Vec<String> = self
             .unapproved(step)
             .map(|call| flag_for(step, call))

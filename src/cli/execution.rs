@@ -13,11 +13,11 @@ use super::printer::Printer;
 use super::run_storage::Memory;
 use super::{enforceable, panic, policy};
 use crate::engine::{
-    Approver, Cause, Controller, ExecutionContext, PolicyGate, ProvenPlan, RunOptions, RunOutcome,
-    RunPolicy, Signals, SkillExecutor as _, Verdict, execute_plan,
+    Approver, DecidingCause, ExecutionContext, PolicyGate, ProvenPlan, RunOptions, RunOutcome,
+    RunPolicy, RunResult, ShutdownSender, Signals, SkillExecutor as _, execute_plan,
 };
 use crate::event::{self, EventSender, RunEvent, RunSummary};
-use crate::executor::{BaseEnvironment, FilesPlace, NativeExecutor, RunDirs};
+use crate::executor::{BaseEnvironment, NativeExecutor, RunDirs, SharedDirKind};
 use crate::model::RunStatus;
 use crate::model::signal_name;
 use crate::policy::CedarGate;
@@ -146,7 +146,7 @@ impl Execution {
         let (outcome, was_forced) = runtime.block_on(run);
         // They go while the last word is said.
         ready.launcher.dismiss();
-        let verdict = Verdict::of(&outcome.end, &outcome.records, &self.plan.steps);
+        let verdict = RunResult::new(&outcome.end, &outcome.records, &self.plan.steps);
         let code = exit_code::of(verdict.cause);
         let is_kept = memory.store.is_some();
         let summary = summary(ready.run_id.clone(), &verdict, code, &outcome, is_kept);
@@ -185,10 +185,10 @@ impl Execution {
     /// Makes the directory for files between steps.
     fn settle(&self, ready: &Ready, memory: &Memory) -> Result<(), CommandError> {
         let place = match &self.run_dir {
-            Some(given) => FilesPlace::Given(given.clone()),
+            Some(given) => SharedDirKind::Given(given.clone()),
             None => memory.files_place(&ready.run_id),
         };
-        let settled = ready.dirs.settle(place, &self.plan);
+        let settled = ready.dirs.create_shared(place, &self.plan);
         settled.map_err(no_directory)
     }
 
@@ -228,12 +228,12 @@ impl Execution {
                 ..self.conduct
             },
         };
-        let (controller, control) = Controller::new();
+        let (controller, control) = ShutdownSender::new();
         let outcome = tokio::select! {
             outcome = execute_plan(executor, &self.plan, &context, run, control) => outcome,
-            never = signals.pass_on(&controller, launcher, events) => match never {},
+            never = signals.forward(&controller, launcher, events) => match never {},
         };
-        let verdict = Verdict::of(&outcome.end, &outcome.records, &self.plan.steps);
+        let verdict = RunResult::new(&outcome.end, &outcome.records, &self.plan.steps);
         dirs.finish(verdict.status == RunStatus::Success);
         (outcome, controller.was_forced())
     }
@@ -246,16 +246,16 @@ fn no_directory((message, hint): (String, &'static str)) -> CommandError {
 /// The last word on a run.
 fn summary(
     run_id: String,
-    verdict: &Verdict,
+    verdict: &RunResult,
     code: u8,
     outcome: &RunOutcome,
     is_kept: bool,
 ) -> RunSummary {
     let (decided_by, reason) = match verdict.cause {
-        Cause::Nothing => (None, None),
-        Cause::Step(index, _) => (Some(index), None),
-        Cause::Signal(signal) => (None, Some(signal_name(signal).into_owned())),
-        Cause::PlanTimeout | Cause::Log => (None, verdict.error.clone()),
+        DecidingCause::Nothing => (None, None),
+        DecidingCause::Step(index, _) => (Some(index), None),
+        DecidingCause::Signal(signal) => (None, Some(signal_name(signal).into_owned())),
+        DecidingCause::PlanTimeout | DecidingCause::Log => (None, verdict.error.clone()),
     };
     let unlogged = outcome.unlogged.iter().map(|record| {
         let (step, status) = (&record.step_id, record.status);
@@ -283,7 +283,7 @@ async fn finish_report(
 ) -> Option<u8> {
     let impatience = async {
         if !forced {
-            signals.wants_end().await;
+            signals.recv_shutdown().await;
         }
         tokio::time::sleep(STUCK_REPORT_PATIENCE).await;
     };

@@ -3,7 +3,7 @@
 //! Invariant: the one place where an exit code is chosen. The numbers follow `sysexits.h`, `timeout`
 //! (124) and the shells (128 + signal). A skill's own exit code is in its record, never here.
 
-use crate::engine::Cause;
+use crate::engine::DecidingCause;
 use crate::model::ErrorCode;
 
 /// Everything went well.
@@ -34,15 +34,15 @@ pub const TIMEOUT: u8 = 124;
 pub const SIGNAL_BASE: u8 = 128;
 
 /// The number for what decided how a run ended.
-pub fn of(cause: Cause) -> u8 {
+pub fn of(cause: DecidingCause) -> u8 {
     match cause {
-        Cause::Nothing => SUCCESS,
-        Cause::Step(_, error) => code_of(error),
-        Cause::PlanTimeout => TIMEOUT,
-        Cause::Signal(signal) => {
+        DecidingCause::Nothing => SUCCESS,
+        DecidingCause::Step(_, error) => code_of(error),
+        DecidingCause::PlanTimeout => TIMEOUT,
+        DecidingCause::Signal(signal) => {
             SIGNAL_BASE.saturating_add(u8::try_from(signal).unwrap_or_default())
         }
-        Cause::Log => IO,
+        DecidingCause::Log => IO,
     }
 }
 

@@ -20,7 +20,7 @@ use crate::plan::LoadedPlan;
 use crate::policy::CedarGate;
 use crate::process::give_back_memory;
 use crate::prove;
-use crate::prove::Question;
+use crate::prove::ProveContext;
 use crate::report::{Format, JsonDocument, ReportOptions, write_json_document};
 use crate::skill::{LoadProblem, Skill};
 use crate::store::Base;
@@ -46,7 +46,7 @@ pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> Comma
     let registry = roots::registry(&args.roots, Some(&args.plan))?;
     let run_dir = resume::run_dir(args, state, base.as_ref())?;
     let own_files = state.own_files(args.output.log.as_deref(), args.place.run_dir.as_deref());
-    let question = Question {
+    let question = ProveContext {
         registry: &registry,
         workspace: &workspace,
         environment: &environment,

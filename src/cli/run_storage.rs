@@ -12,7 +12,7 @@ use super::printer::Printer;
 use super::resume;
 use super::state::chain_key;
 use crate::engine::{ProvenPlan, Provenance, Reused};
-use crate::executor::FilesPlace;
+use crate::executor::SharedDirKind;
 use crate::model::sha256_hex;
 use crate::skill::Skill;
 use crate::store::{
@@ -123,11 +123,11 @@ impl Memory {
 
     /// Where files between the steps of the run `run_id` go: those of a resumed run are those of the first
     /// that it goes on with.
-    pub(super) fn files_place(&self, run_id: &str) -> FilesPlace {
+    pub(super) fn files_place(&self, run_id: &str) -> SharedDirKind {
         let first = self.provenance.first_run.as_deref().unwrap_or(run_id);
         match &self.store {
-            Some(store) => FilesPlace::Kept(store.files_of(first)),
-            None => FilesPlace::Temporary,
+            Some(store) => SharedDirKind::Kept(store.files_of(first)),
+            None => SharedDirKind::Temporary,
         }
     }
 

@@ -16,14 +16,14 @@ use crate::plan;
 use crate::plan::LoadedPlan;
 use crate::prove;
 use crate::prove::OwnFiles;
-use crate::prove::{Proof, Question, TimeFlags};
+use crate::prove::{ProveContext, ProveOutcome, TimeFlags};
 
 /// What became of one file.
 enum Checked {
     Unread(SourceError),
     Read {
         loaded: Box<LoadedPlan>,
-        proof: Box<Proof>,
+        proof: Box<ProveOutcome>,
     },
 }
 
@@ -89,7 +89,7 @@ fn check(
             let registry = roots::registry(&args.roots, Some(path))?;
             let limits = TimeFlags::default();
             let sandbox = enforceable::default_policy(environment);
-            let question = Question {
+            let question = ProveContext {
                 registry: &registry,
                 workspace,
                 environment,

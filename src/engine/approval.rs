@@ -39,7 +39,7 @@ impl ProvenStep {
 }
 
 /// What came of asking.
-pub(super) enum Asked {
+pub(super) enum ApprovalOutcome {
     /// Nothing stands in the way.
     Free,
     /// It is not approved, for this reason.
@@ -57,37 +57,41 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
     }
 
     /// What can be said of the step at `index` without asking anybody.
-    pub(super) fn foresee(&self, index: usize) -> Asked {
+    pub(super) fn preapprove(&self, index: usize) -> ApprovalOutcome {
         if !self.awaits_approval(index) {
-            return Asked::Free;
+            return ApprovalOutcome::Free;
         }
-        match self.run.approver.foresee(&self.plan.steps[index]) {
-            Approval::Refused(reason) => Asked::Refused(reason),
-            Approval::Ask => Asked::Free,
+        match self.run.approver.preapprove(&self.plan.steps[index]) {
+            Approval::Refused(reason) => ApprovalOutcome::Refused(reason),
+            Approval::Ask => ApprovalOutcome::Free,
             Approval::Approved(by) => {
                 self.approvals.borrow_mut().insert(index, by);
-                Asked::Free
+                ApprovalOutcome::Free
             }
         }
     }
 
     /// Has the step at `index` approved, with arguments that are final. The question is closed once the step
     /// may not start any more.
-    pub(super) async fn approved(&self, index: usize, arguments: &Map<String, Value>) -> Asked {
+    pub(super) async fn request_approval(
+        &self,
+        index: usize,
+        arguments: &Map<String, Value>,
+    ) -> ApprovalOutcome {
         if !self.awaits_approval(index) {
-            return Asked::Free;
+            return ApprovalOutcome::Free;
         }
         tokio::select! {
             biased;
-            ending = self.until_start_barred() => Asked::Stopped(ending),
+            ending = self.wait_until_start_blocked() => ApprovalOutcome::Stopped(ending),
             asked = self.ask(index, arguments) => asked,
         }
     }
 
-    async fn ask(&self, index: usize, arguments: &Map<String, Value>) -> Asked {
+    async fn ask(&self, index: usize, arguments: &Map<String, Value>) -> ApprovalOutcome {
         // One question at a time.
         let _turn = self.asking.lock().await;
-        let _screen = HeldScreen::hold(self.run.events).await;
+        let _screen = PausedTerminal::pause(self.run.events).await;
         let request = ApprovalRequest {
             step: &self.plan.steps[index],
             index,
@@ -102,28 +106,28 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         match self.run.approver.ask(&request).await {
             Approval::Approved(by) => {
                 self.approvals.borrow_mut().insert(index, by);
-                Asked::Free
+                ApprovalOutcome::Free
             }
-            Approval::Refused(reason) => Asked::Refused(reason),
-            Approval::Ask => Asked::Refused("nobody could be asked".to_owned()),
+            Approval::Refused(reason) => ApprovalOutcome::Refused(reason),
+            Approval::Ask => ApprovalOutcome::Refused("nobody could be asked".to_owned()),
         }
     }
 }
 
 /// The screen shows nothing else until this is dropped.
-struct HeldScreen<'e>(&'e EventSender);
+struct PausedTerminal<'e>(&'e EventSender);
 
-impl<'e> HeldScreen<'e> {
-    async fn hold(events: &'e EventSender) -> Self {
+impl<'e> PausedTerminal<'e> {
+    async fn pause(events: &'e EventSender) -> Self {
         let (in_order, screen) = oneshot::channel();
-        events.emit(RunEvent::Suspending(in_order));
+        events.emit(RunEvent::PauseTerminal(in_order));
         let held = Self(events);
         tokio::time::timeout(SCREEN_PATIENCE, screen).await.ok();
         held
     }
 }
 
-impl Drop for HeldScreen<'_> {
+impl Drop for PausedTerminal<'_> {
     fn drop(&mut self) {
         let stopped_for = Duration::ZERO;
         self.0.emit(RunEvent::Resumed { stopped_for });

@@ -11,7 +11,7 @@ use super::ProvenStep;
 /// Approves steps, or does not.
 pub trait Approver: fmt::Debug + Send + Sync {
     /// What can be said of a step without asking anybody.
-    fn foresee(&self, step: &ProvenStep) -> Approval;
+    fn preapprove(&self, step: &ProvenStep) -> Approval;
     /// Asks, and waits for the answer. To drop the future closes the question.
     fn ask<'a>(&'a self, request: &'a ApprovalRequest<'a>) -> LocalBoxFuture<'a, Approval>;
 }

@@ -6,13 +6,13 @@ use serde_json::{Map, Value};
 
 use super::ProvenStep;
 use super::mask::{mask_arguments, mask_string};
-use super::resolve::{self, Unresolved};
-use super::write_only::shown_or_same;
+use super::resolve::{self, ResolveError};
+use super::write_only::mask_shared;
 use crate::model::ExecutionLogRecord;
 
 /// A step's final arguments.
 #[derive(Debug)]
-pub struct Call {
+pub struct ResolvedArguments {
     /// The arguments.
     pub arguments: Arc<Map<String, Value>>,
     /// The arguments as one JSON object in compact text.
@@ -21,32 +21,32 @@ pub struct Call {
     pub shown: Arc<Map<String, Value>>,
 }
 
-impl Call {
+impl ResolvedArguments {
     /// The call that `step` is: what other steps gave is put in, and held against the skill once more.
     /// `record_of` gives the record of a step that is over.
-    pub fn of_step(
+    pub fn resolve(
         step: &ProvenStep,
         record_of: impl Fn(usize) -> Option<Arc<ExecutionLogRecord>>,
-    ) -> Result<Self, Unresolved> {
+    ) -> Result<Self, ResolveError> {
         match &step.template {
             None => Ok(Self::new(
                 Arc::clone(&step.arguments),
                 Arc::clone(&step.shown_arguments),
             )),
-            Some(template) => Self::of(step, Arc::new(resolve::resolve(template, record_of)?)),
+            Some(template) => Self::check(step, Arc::new(resolve::resolve(template, record_of)?)),
         }
     }
 
     /// A call with arguments that were not known before the run.
-    pub(super) fn of(
+    pub(super) fn check(
         step: &ProvenStep,
         arguments: Arc<Map<String, Value>>,
-    ) -> Result<Self, Unresolved> {
+    ) -> Result<Self, ResolveError> {
         resolve::check(&step.skill, &arguments).map_err(|mut unresolved| {
             mask_string(&step.secrets, &mut unresolved.message);
             unresolved
         })?;
-        let mut shown = shown_or_same(&step.skill, &arguments);
+        let mut shown = mask_shared(&step.skill, &arguments);
         mask_arguments(&step.secrets, &mut shown);
         Ok(Self::new(arguments, shown))
     }

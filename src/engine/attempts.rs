@@ -8,17 +8,17 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::arguments::Call;
+use super::arguments::ResolvedArguments;
 use super::attempts_outcome::{AttemptsOutcome, not_started};
 use super::context::deadline_in;
 use super::run_state::RunState;
 use super::termination::TerminationReason;
-use super::write_only::shown_or_same;
+use super::write_only::mask_shared;
 use super::{
     CircuitBreaker, ExecutionLogger, LogError, ProvenStep, Retries, RuntimeError, SkillExecutor,
     StepControl,
 };
-use crate::event::{EndReason, RunEvent};
+use crate::event::{RunEvent, TerminationCause};
 use crate::model::{
     ErrorCode, Excerpt, ExecutionRequest, ExecutionResult, ExecutionStatus, ResourceUsage,
     format_duration,
@@ -27,7 +27,7 @@ use crate::process::{Moment, Stop};
 
 /// The attempts of one step.
 pub(super) struct Attempts<'a, E, L, B> {
-    ground: &'a RunState<'a, E, L, B>,
+    state: &'a RunState<'a, E, L, B>,
     index: usize,
     step: &'a ProvenStep,
     started: Moment,
@@ -38,7 +38,7 @@ pub(super) struct Attempts<'a, E, L, B> {
     consumed: ResourceUsage,
     before: Option<String>,
     /// Why no skill may be called any more, once that kept one from being called.
-    barred: Option<TerminationReason>,
+    blocked_by: Option<TerminationReason>,
     start_error: Option<LogError>,
 }
 
@@ -50,7 +50,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         urgency: watch::Sender<Stop>,
     ) -> Self {
         Self {
-            ground,
+            state: ground,
             index,
             step: &ground.plan.steps[index],
             started: ground.context.clock().now(),
@@ -58,40 +58,40 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
             made: 0,
             consumed: ResourceUsage::default(),
             before: None,
-            barred: None,
+            blocked_by: None,
             start_error: None,
         }
     }
 
     /// Makes attempts until one succeeds or no other may follow.
-    pub(super) async fn run(mut self, call: Call) -> AttemptsOutcome<'a> {
-        let result = self.tried(&call).await;
+    pub(super) async fn run(mut self, call: ResolvedArguments) -> AttemptsOutcome<'a> {
+        let result = self.run_with_retries(&call).await;
         let mut answer = match self.step.fallback.as_deref() {
-            Some(fallback) if self.is_failure(&result) && self.is_safe() && self.may_start() => {
-                self.remember(&result);
-                self.say(format!("{}; now `{}`", result.error, fallback.skill_id));
+            Some(fallback) if self.is_failure(&result) && self.may_retry() && self.may_start() => {
+                self.remember_failure(&result);
+                self.emit_repeated(format!("{}; now `{}`", result.error, fallback.skill_id));
                 self.fall_back(fallback, call).await
             }
             _ => AttemptsOutcome {
                 result,
                 by: self.step,
                 is_by_fallback: false,
-                shown: call.shown,
-                ending: None,
-                before: None,
+                shown_arguments: call.shown,
+                termination: None,
+                previous_error: None,
                 start_error: None,
             },
         };
         answer.result.attempts = self.made;
         answer.result.resource_usage = self.consumed;
-        answer.before = self.before;
+        answer.previous_error = self.before;
         answer.start_error = self.start_error;
-        answer.ending = answer.ending.or(self.barred);
+        answer.termination = answer.termination.or(self.blocked_by);
         answer
     }
 
     /// The step's own skill, as often as it may be tried.
-    async fn tried(&mut self, call: &Call) -> ExecutionResult {
+    async fn run_with_retries(&mut self, call: &ResolvedArguments) -> ExecutionResult {
         let retries = self.step.retry;
         let mut retry = 0;
         let mut result = self.attempt(self.step, call).await;
@@ -99,8 +99,8 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
             if !self.is_failure(&result) {
                 return result;
             }
-            if !self.is_safe() {
-                self.say_why_not(&mut result);
+            if !self.may_retry() {
+                self.explain_no_retry(&mut result);
                 return result;
             }
             if retry == retries.max || result.is_final {
@@ -115,13 +115,13 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
                 result.error.push_str(&why_not);
                 return result;
             }
-            self.remember(&result);
+            self.remember_failure(&result);
             let (next, all, wait_shown) = (retry + 1, retries.max + 1, format_duration(wait));
-            self.say(format!(
+            self.emit_repeated(format!(
                 "{}; attempt {next} of {all} in {wait_shown}",
                 result.error
             ));
-            if !(self.has_waited(wait).await && self.may_start()) {
+            if !(self.wait_unless_stopped(wait).await && self.may_start()) {
                 return result;
             }
             result = self.attempt(self.step, call).await;
@@ -129,17 +129,21 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
     }
 
     /// The other skill, with the same arguments, once and within its own limit too.
-    async fn fall_back(&mut self, fallback: &'a ProvenStep, call: Call) -> AttemptsOutcome<'a> {
+    async fn fall_back(
+        &mut self,
+        fallback: &'a ProvenStep,
+        call: ResolvedArguments,
+    ) -> AttemptsOutcome<'a> {
         let answer = |result, shown, ending| AttemptsOutcome {
             result,
             by: fallback,
             is_by_fallback: true,
-            shown,
-            ending,
-            before: None,
+            shown_arguments: shown,
+            termination: ending,
+            previous_error: None,
             start_error: None,
         };
-        let call = match Call::of(fallback, call.arguments) {
+        let call = match ResolvedArguments::check(fallback, call.arguments) {
             Ok(call) => call,
             Err(unresolved) => {
                 let error = RuntimeError::text(unresolved.code, &unresolved.message);
@@ -149,7 +153,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         };
         let (mut result, ending) = self.within_own_time(fallback, &call).await;
         // What the step's own skill hides stays hidden when another one gets it.
-        let shown = shown_or_same(&self.step.skill, &call.shown);
+        let shown = mask_shared(&self.step.skill, &call.shown);
         if shown != call.shown {
             result.command.clear();
         }
@@ -159,11 +163,11 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
     async fn within_own_time(
         &mut self,
         by: &ProvenStep,
-        call: &Call,
+        call: &ResolvedArguments,
     ) -> (ExecutionResult, Option<TerminationReason>) {
-        let clock = self.ground.context.clock().clone();
+        let clock = self.state.context.clock().clone();
         let own_time = clock.sleep_until_elapsed(clock.now(), by.timeout.duration);
-        let (urgency, events) = (self.urgency.clone(), self.ground.run.events.clone());
+        let (urgency, events) = (self.urgency.clone(), self.state.run.events.clone());
         let (index, grace) = (self.index, by.grace);
         let attempt = self.attempt(by, call);
         tokio::pin!(attempt, own_time);
@@ -171,7 +175,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
             biased;
             result = &mut attempt => (result, None),
             () = &mut own_time => {
-                let reason = EndReason::StepTimeout;
+                let reason = TerminationCause::StepTimeout;
                 events.emit(RunEvent::StepEnding { index, reason, grace });
                 urgency.send_modify(|now| *now = Stop::End.max(*now));
                 (attempt.await, Some(TerminationReason::StepTimeout(by.timeout)))
@@ -183,21 +187,21 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
     fn may_start(&mut self) -> bool {
         let is_over = self.time_left().is_zero();
         let step_timeout = is_over.then_some(TerminationReason::StepTimeout(self.step.timeout));
-        let barred = self.ground.start_barred(self.made > 0).or(step_timeout);
-        self.barred = self.barred.take().or(barred);
-        self.barred.is_none()
+        let barred = self.state.start_blocked_by(self.made > 0).or(step_timeout);
+        self.blocked_by = self.blocked_by.take().or(barred);
+        self.blocked_by.is_none()
     }
 
-    async fn attempt(&mut self, by: &ProvenStep, call: &Call) -> ExecutionResult {
+    async fn attempt(&mut self, by: &ProvenStep, call: &ResolvedArguments) -> ExecutionResult {
         if !by.is_idempotent
-            && let Err(error) = self.ground.commit_start(self.index, by).await
+            && let Err(error) = self.state.commit_start(self.index, by).await
         {
             self.start_error = Some(error);
         }
         if self.start_error.is_some() || !self.may_start() {
             return not_started(ErrorCode::Canceled, String::new());
         }
-        let context = self.ground.context;
+        let context = self.state.context;
         let run_left = context.timeout.saturating_sub(context.elapsed());
         let time = by.timeout.duration.min(self.time_left());
         let request = ExecutionRequest {
@@ -218,9 +222,9 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
             grace: by.grace,
             deadline: deadline_in(time.min(run_left)),
             stop: self.urgency.subscribe(),
-            events: self.ground.run.events.clone(),
+            events: self.state.run.events.clone(),
         };
-        let mut result = self.ground.executor.execute(request, control).await;
+        let mut result = self.state.executor.execute(request, control).await;
         check_output(&mut result, by);
         self.made += result.attempts;
         let (all, one) = (&mut self.consumed, result.resource_usage);
@@ -234,15 +238,15 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
     fn is_failure(&self, result: &ExecutionResult) -> bool {
         result.status == ExecutionStatus::Failed
             && *self.urgency.borrow() == Stop::Run
-            && self.barred.is_none()
+            && self.blocked_by.is_none()
             && self.start_error.is_none()
     }
 
-    fn is_safe(&self) -> bool {
-        self.step.is_idempotent || self.ground.run.policy.retry_unsafe || self.made == 0
+    fn may_retry(&self) -> bool {
+        self.step.is_idempotent || self.state.run.policy.retry_unsafe || self.made == 0
     }
 
-    fn say_why_not(&self, result: &mut ExecutionResult) {
+    fn explain_no_retry(&self, result: &mut ExecutionResult) {
         if self.step.retry.max > 0 || self.step.fallback.is_some() {
             let skill = &self.step.skill_id;
             let why_not = format!("; not tried again: `{skill}` is not idempotent");
@@ -252,27 +256,27 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         }
     }
 
-    fn remember(&mut self, result: &ExecutionResult) {
+    fn remember_failure(&mut self, result: &ExecutionResult) {
         let skill = &self.step.skill_id;
         self.before = Some(format!("`{skill}` had failed: {}", result.error));
     }
 
-    fn say(&self, message: String) {
+    fn emit_repeated(&self, message: String) {
         let index = self.index;
-        self.ground
+        self.state
             .run
             .events
             .emit(RunEvent::StepRepeated { index, message });
     }
 
     fn time_left(&self) -> Duration {
-        let elapsed = self.ground.context.clock().elapsed(self.started);
+        let elapsed = self.state.context.clock().elapsed(self.started);
         self.step.timeout.duration.saturating_sub(elapsed)
     }
 
     /// False where the step was ended meanwhile.
-    async fn has_waited(&self, wait: Duration) -> bool {
-        let clock = self.ground.context.clock();
+    async fn wait_unless_stopped(&self, wait: Duration) -> bool {
+        let clock = self.state.context.clock();
         let mut stop = self.urgency.subscribe();
         tokio::select! {
             biased;

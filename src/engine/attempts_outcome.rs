@@ -16,11 +16,11 @@ pub(super) struct AttemptsOutcome<'p> {
     pub(super) by: &'p ProvenStep,
     pub(super) is_by_fallback: bool,
     /// Its arguments as they may be shown.
-    pub(super) shown: Arc<Map<String, Value>>,
+    pub(super) shown_arguments: Arc<Map<String, Value>>,
     /// Set where the call's own limit ended it.
-    pub(super) ending: Option<TerminationReason>,
+    pub(super) termination: Option<TerminationReason>,
     /// How the attempt before it had failed.
-    pub(super) before: Option<String>,
+    pub(super) previous_error: Option<String>,
     /// Set if the start of an attempt could not be committed.
     pub(super) start_error: Option<LogError>,
 }

@@ -22,7 +22,7 @@ pub trait CircuitBreaker {
         &self,
         skill_id: &str,
         lease: Duration,
-    ) -> impl Future<Output = Result<Admission, LogError>>;
+    ) -> impl Future<Output = Result<BreakerDecision, LogError>>;
     /// A call succeeded.
     fn record_success(
         &self,
@@ -44,11 +44,11 @@ pub trait CircuitBreaker {
 
 /// A breaker's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Admission {
+pub enum BreakerDecision {
     /// The skill may be called.
     Allowed(Permit),
     /// It may not.
-    Refused(Refusal),
+    Refused(Rejection),
 }
 
 /// The right to call a skill once.
@@ -64,7 +64,7 @@ pub enum Permit {
 
 /// Why a skill may not be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Refusal {
+pub struct Rejection {
     /// [`CircuitState::Open`], or [`CircuitState::HalfOpen`] where a probe is under way.
     pub state: CircuitState,
     /// How many calls have failed in a row.
@@ -108,8 +108,8 @@ impl fmt::Display for CircuitState {
 pub struct NoBreaker;
 
 impl CircuitBreaker for NoBreaker {
-    async fn allow(&self, _: &str, _: Duration) -> Result<Admission, LogError> {
-        Ok(Admission::Allowed(Permit::Unguarded))
+    async fn allow(&self, _: &str, _: Duration) -> Result<BreakerDecision, LogError> {
+        Ok(BreakerDecision::Allowed(Permit::Unguarded))
     }
 
     async fn record_success(&self, _: &str, _: Permit) -> Result<(), LogError> {

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::completion::{CommitFailure, StepCompletion};
 use super::run_state::RunState;
 use super::{
-    CircuitBreaker, ExecutionLogger, LogError, ProvenStep, RunEnd, SkillExecutor, StepStart,
+    CircuitBreaker, ExecutionLogger, LogError, ProvenStep, RunStopReason, SkillExecutor, StepStart,
     UnloggedStep,
 };
 use crate::event::{RunEvent, StepDetail};
@@ -37,7 +37,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
             skill_id: call.skill_id.to_string(),
             timestamp: Timestamp::now(),
         };
-        self.logged(self.run.logger.log_step_start(start)).await
+        self.with_log_timeout(self.run.logger.log_step_start(start))
+            .await
     }
 
     /// Commits the record of a step, then lets everybody else know. `end` is what ends the run, whatever
@@ -46,10 +47,13 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         &self,
         record: ExecutionLogRecord,
         detail: StepDetail,
-        end: Option<RunEnd>,
+        end: Option<RunStopReason>,
     ) -> StepCompletion {
-        let ran = UnloggedStep::of(&record);
-        let record = match self.logged(self.run.logger.log_step(record)).await {
+        let ran = UnloggedStep::from_record(&record);
+        let record = match self
+            .with_log_timeout(self.run.logger.log_step(record))
+            .await
+        {
             Ok(record) => {
                 let event = self.record_committed(Arc::clone(&record), detail);
                 self.run.events.emit(event);
@@ -73,7 +77,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
 
     /// Waits for the log, but not for ever: a disk that hangs, or a log that another process keeps
     /// locked, must not make a run that nobody can end.
-    pub(super) async fn logged<T>(
+    pub(super) async fn with_log_timeout<T>(
         &self,
         write: impl Future<Output = Result<T, LogError>>,
     ) -> Result<T, LogError> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{LogError, RunEnd, UnloggedStep};
+use super::{LogError, RunStopReason, UnloggedStep};
 use crate::model::ExecutionLogRecord;
 
 /// A step that is over.
@@ -10,7 +10,7 @@ pub(super) struct StepCompletion {
     /// Its record, which is in the log.
     pub(super) record: Result<Arc<ExecutionLogRecord>, CommitFailure>,
     /// What the step saw that ends the run, whatever became of the step itself.
-    pub(super) end: Option<RunEnd>,
+    pub(super) end: Option<RunStopReason>,
 }
 
 /// A step whose record, or what has to be written before it, could not be kept.

@@ -59,7 +59,7 @@ pub struct StepResult {
 }
 
 impl StepResult {
-    fn of(record: &ExecutionLogRecord) -> Self {
+    fn from_record(record: &ExecutionLogRecord) -> Self {
         Self {
             step_name: record.step_name.clone(),
             step_id: record.step_id.clone(),
@@ -94,7 +94,7 @@ impl ExecutionContext {
     pub fn results(&self) -> Vec<StepResult> {
         self.lock()
             .iter()
-            .map(|record| StepResult::of(record))
+            .map(|record| StepResult::from_record(record))
             .collect()
     }
 

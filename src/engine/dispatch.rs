@@ -14,18 +14,19 @@ use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
 use tokio::sync::{Mutex, watch};
 
-use super::approval::Asked;
+use super::approval::ApprovalOutcome;
 use super::completion::{CommitFailure, StepCompletion};
 use super::halt::Halt;
 use super::policy_gate::Denial;
 use super::run_options::{FailurePolicy, RunOptions};
 use super::run_state::RunState;
-use super::schedule::{Next, Schedule};
+use super::schedule::{ReadyStep, Schedule};
 use super::step::StepAction;
-use super::verdict::{Verdict, reason_of, stops_the_plan};
+use super::verdict::{RunResult, reason_of, stops_the_plan};
 use super::{
     CircuitBreaker, Concurrency, ExecutionContext, ExecutionLogger, LogError, PlanEnd, PlanStart,
-    ProvenPlan, ProvenStep, RunControl, RunEnd, RunOutcome, SkillExecutor, UnloggedStep, judge,
+    ProvenPlan, ProvenStep, RunOutcome, RunStopReason, ShutdownReceiver, SkillExecutor,
+    UnloggedStep, evaluate_plan,
 };
 use crate::event::{RunEvent, RunStarted, StepDetail, StepHeader};
 use crate::model::ExecutionLogRecord;
@@ -36,7 +37,7 @@ pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreake
     plan: &ProvenPlan,
     context: &ExecutionContext,
     run: RunOptions<'_, L, B>,
-    control: RunControl,
+    control: ShutdownReceiver,
 ) -> RunOutcome {
     let ground = RunState {
         executor,
@@ -47,30 +48,30 @@ pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreake
         approvals: RefCell::default(),
         asking: Mutex::new(()),
         halt: watch::Sender::default(),
-        schedule: RefCell::new(Schedule::of(&plan.flow)),
+        schedule: RefCell::new(Schedule::new(&plan.flow)),
         records: RefCell::new(vec![None; plan.steps.len()]),
     };
-    let mut engine = Engine {
+    let mut engine = Dispatcher {
         ground: &ground,
         unlogged: Vec::new(),
         head: String::new(),
         last_seq: 0,
-        decided: None,
+        stop_reason: None,
         denied: BTreeMap::new(),
         has_exclusive: false,
         end: None,
     };
-    if let Err(error) = engine.start().await {
-        engine.end = Some(RunEnd::LogFailed(error));
+    if let Err(error) = engine.log_run_start().await {
+        engine.end = Some(RunStopReason::LogFailed(error));
     } else {
-        engine.judge().await;
+        engine.authorize().await;
         engine.steps().await;
-        engine.rest().await;
+        engine.skip_remaining().await;
     }
     engine.finish().await
 }
 
-struct Engine<'r, E, L, B> {
+struct Dispatcher<'r, E, L, B> {
     ground: &'r RunState<'r, E, L, B>,
     /// The steps that ran although their records could not be kept.
     unlogged: Vec<UnloggedStep>,
@@ -78,17 +79,17 @@ struct Engine<'r, E, L, B> {
     head: String,
     last_seq: u64,
     /// Why no more steps start, once a step says so.
-    decided: Option<String>,
+    stop_reason: Option<String>,
     /// The steps that were denied before the first one started.
     denied: BTreeMap<usize, Denial>,
     /// A step runs that has the run to itself.
     has_exclusive: bool,
     /// Set as soon as something other than a step's failure has ended the run.
-    end: Option<RunEnd>,
+    end: Option<RunStopReason>,
 }
 
-impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B> {
-    async fn start(&mut self) -> Result<(), LogError> {
+impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, L, B> {
+    async fn log_run_start(&mut self) -> Result<(), LogError> {
         let RunState {
             context, plan, run, ..
         } = self.ground;
@@ -102,14 +103,14 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
             session_id: identity.session_id.clone(),
             tenant_id: identity.tenant_id.clone(),
             user_id: identity.user_id.clone(),
-            steps: plan.steps.len(),
+            dispatch: plan.steps.len(),
             timestamp: context.started_at,
             provenance: run.provenance.clone(),
             chain: String::new(),
             hash: String::new(),
         };
         let logged = run.logger.log_plan_start(start, self.ground.reused());
-        let begun = self.ground.logged(logged).await?;
+        let begun = self.ground.with_log_timeout(logged).await?;
         self.head = begun.start.hash;
         run.events.emit(RunEvent::RunStarted(RunStarted {
             run_id: context.run_id.clone(),
@@ -119,7 +120,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
             timeout: plan.timeout.duration,
         }));
         for record in begun.reused {
-            self.note_head(&record);
+            self.record_head(&record);
             let event = self.ground.record_committed(record, StepDetail::default());
             run.events.emit(event);
         }
@@ -128,10 +129,10 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
 
     /// Asks about the whole plan: policies first, then a person. Where one step is denied, none starts. A
     /// step whose result is taken over does not start, so nobody is asked about it.
-    async fn judge(&mut self) {
+    async fn authorize(&mut self) {
         let RunState { plan, run, .. } = self.ground;
         if let Some(gate) = run.gate {
-            let decisions = judge(gate, plan).into_iter().enumerate();
+            let decisions = evaluate_plan(gate, plan).into_iter().enumerate();
             self.denied = decisions
                 .filter(|(index, _)| !self.ground.is_over(*index))
                 .filter_map(|(index, decision)| {
@@ -144,8 +145,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
             self.approve().await;
         }
         if let Some((first, _)) = self.denied.first_key_value() {
-            self.decided = Some(format!("`{}` is not permitted", plan.steps[*first].label));
-            self.schedule().clear();
+            self.stop_reason = Some(format!("`{}` is not permitted", plan.steps[*first].label));
+            self.schedule().cancel_all();
         }
     }
 
@@ -155,8 +156,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
         let plan = self.ground.plan;
         let to_run = |index: &usize| !self.ground.is_over(*index);
         for index in (0..plan.steps.len()).filter(to_run) {
-            if let Asked::Refused(reason) = self.ground.foresee(index) {
-                self.denied.insert(index, Denial::not_approved(reason));
+            if let ApprovalOutcome::Refused(reason) = self.ground.preapprove(index) {
+                self.denied.insert(index, Denial::unapproved(reason));
             }
         }
         for (index, step) in plan.steps.iter().enumerate() {
@@ -166,12 +167,16 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
             if step.template.is_some() || self.ground.is_over(index) {
                 continue;
             }
-            match self.ground.approved(index, &step.shown_arguments).await {
-                Asked::Free => {}
-                Asked::Refused(reason) => {
-                    self.denied.insert(index, Denial::not_approved(reason));
+            match self
+                .ground
+                .request_approval(index, &step.shown_arguments)
+                .await
+            {
+                ApprovalOutcome::Free => {}
+                ApprovalOutcome::Refused(reason) => {
+                    self.denied.insert(index, Denial::unapproved(reason));
                 }
-                Asked::Stopped(ending) => self.end = ending.run_end(),
+                ApprovalOutcome::Stopped(ending) => self.end = ending.run_stop_reason(),
             }
         }
     }
@@ -182,25 +187,25 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
         let mut running = FuturesUnordered::new();
         loop {
             while running.len() < jobs
-                && let Some((index, turn)) = self.next(running.is_empty())
+                && let Some((index, turn)) = self.next_step(running.is_empty())
             {
-                running.push(self.ground.step(index, turn));
+                running.push(self.ground.run_step(index, turn));
             }
             let Some(over) = running.next().await else {
                 return;
             };
-            self.take_in(over);
+            self.complete(over);
         }
     }
 
     /// The next step that may start. One that must have the run to itself waits until nothing runs, and what
     /// comes after it waits for its turn: the order of steps does not depend on it.
-    fn next(&mut self, is_idle: bool) -> Option<(usize, StepAction)> {
-        self.look_at_signals_and_time();
+    fn next_step(&mut self, is_idle: bool) -> Option<(usize, StepAction)> {
+        self.check_signals_and_time();
         if self.end.is_some() {
             return None;
         }
-        let first = self.schedule().first()?;
+        let first = self.schedule().peek_next()?;
         let is_exclusive = self.ground.plan.steps[first].concurrency == Concurrency::Exclusive;
         if !is_idle && (is_exclusive || self.has_exclusive) {
             return None;
@@ -208,16 +213,16 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
         self.has_exclusive = is_exclusive;
         let next = self.schedule().next()?;
         Some(match next {
-            Next::Start(index) => (index, StepAction::Run),
-            Next::Skip { step, because_of } => {
+            ReadyStep::Start(index) => (index, StepAction::Run),
+            ReadyStep::Skip { step, because_of } => {
                 (step, StepAction::Skip(self.no_success(because_of)))
             }
         })
     }
 
     /// What has come between the steps ends the run where there are steps left to run.
-    fn look_at_signals_and_time(&mut self) {
-        if self.end.is_some() || !self.schedule().has_rest() {
+    fn check_signals_and_time(&mut self) {
+        if self.end.is_some() || !self.schedule().has_remaining() {
             return;
         }
         let RunState {
@@ -227,56 +232,56 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
             ..
         } = self.ground;
         if let Some(signal) = control.state().signal() {
-            self.end = Some(RunEnd::Signal(signal));
+            self.end = Some(RunStopReason::Signal(signal));
         } else if context.elapsed() >= plan.timeout.duration {
-            self.end = Some(RunEnd::PlanTimeout(plan.timeout));
+            self.end = Some(RunStopReason::PlanTimeout(plan.timeout));
         }
     }
 
     /// A step is over, and the plan goes on.
-    fn take_in(&mut self, over: StepCompletion) {
+    fn complete(&mut self, over: StepCompletion) {
         if let Ok(record) = &over.record {
-            self.go_on(record);
+            self.advance(record);
         }
-        self.note(over);
+        self.record_outcome(over);
     }
 
     /// Lets those have their turn that waited for the step of `record`.
-    fn go_on(&mut self, record: &ExecutionLogRecord) {
+    fn advance(&mut self, record: &ExecutionLogRecord) {
         let (index, status) = (record.step_index, record.status);
         let step = &self.ground.plan.steps[index];
         let on_failure = self.ground.run.policy.on_failure;
         if stops_the_plan(status, step) && on_failure != FailurePolicy::KeepGoing {
             let reason = self.no_success(index);
-            let has_siblings = self.schedule().close();
+            let has_siblings = self.schedule().stop_new();
             if on_failure == FailurePolicy::FailFast {
                 self.halt(Halt::EndAll(reason.clone()));
-                self.schedule().clear();
+                self.schedule().cancel_all();
             } else if !has_siblings {
                 self.halt(Halt::NoStart(reason.clone()));
             }
-            self.decided.get_or_insert(reason);
+            self.stop_reason.get_or_insert(reason);
         }
         let is_tolerated = step.continue_on_error;
-        self.schedule().over(index, status, is_tolerated);
+        self.schedule().complete(index, status, is_tolerated);
     }
 
     /// Takes in that a step has its record, or can't have one.
-    fn note(&mut self, over: StepCompletion) {
+    fn record_outcome(&mut self, over: StepCompletion) {
         let StepCompletion { record, end, .. } = over;
-        self.end = heavier(self.end.take(), end);
+        self.end = max_severity(self.end.take(), end);
         match record {
-            Ok(record) => self.note_head(&record),
+            Ok(record) => self.record_head(&record),
             Err(CommitFailure { step, error }) => {
                 self.unlogged.extend(step);
-                let end = RunEnd::LogFailed(error);
+                let end = RunStopReason::LogFailed(error);
                 self.halt(Halt::EndAll(reason_of(&end)));
-                self.end = heavier(self.end.take(), Some(end));
+                self.end = max_severity(self.end.take(), Some(end));
             }
         }
     }
 
-    fn note_head(&mut self, record: &ExecutionLogRecord) {
+    fn record_head(&mut self, record: &ExecutionLogRecord) {
         if record.seq > self.last_seq {
             self.last_seq = record.seq;
             self.head.clone_from(&record.hash);
@@ -297,22 +302,22 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
     }
 
     /// Records the steps that have not had their turn as skipped.
-    async fn rest(&mut self) {
-        let rest = self.schedule().rest();
+    async fn skip_remaining(&mut self) {
+        let rest = self.schedule().remaining();
         for index in rest {
-            if matches!(self.end, Some(RunEnd::LogFailed(_))) {
+            if matches!(self.end, Some(RunStopReason::LogFailed(_))) {
                 return;
             }
             let reason = match &self.end {
                 Some(end) => reason_of(end),
-                None => self.decided.clone().unwrap_or_default(),
+                None => self.stop_reason.clone().unwrap_or_default(),
             };
             let turn = match self.denied.remove(&index) {
                 Some(denial) => StepAction::Deny(denial),
                 None => StepAction::Skip(reason),
             };
-            let over = self.ground.step(index, turn).await;
-            self.take_in(over);
+            let over = self.ground.run_step(index, turn).await;
+            self.complete(over);
         }
     }
 
@@ -329,8 +334,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
             .flatten()
             .cloned()
             .collect::<Vec<_>>();
-        let ended = self.end.clone().unwrap_or(RunEnd::Steps);
-        let verdict = Verdict::of(&ended, &records, &plan.steps);
+        let ended = self.end.clone().unwrap_or(RunStopReason::Steps);
+        let verdict = RunResult::new(&ended, &records, &plan.steps);
         let end = PlanEnd {
             request_id: context.identity.request_id.clone(),
             assistant_id: context.identity.assistant_id.clone(),
@@ -343,16 +348,20 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
             prev_hash: String::new(),
             hash: String::new(),
         };
-        if !matches!(self.end, Some(RunEnd::LogFailed(_))) {
-            match self.ground.logged(run.logger.log_plan_end(end)).await {
+        if !matches!(self.end, Some(RunStopReason::LogFailed(_))) {
+            match self
+                .ground
+                .with_log_timeout(run.logger.log_plan_end(end))
+                .await
+            {
                 Ok(end) => self.head = end.prev_hash,
-                Err(error) => self.end = Some(RunEnd::LogFailed(error)),
+                Err(error) => self.end = Some(RunStopReason::LogFailed(error)),
             }
         }
         RunOutcome {
             records,
             head: self.head,
-            end: self.end.unwrap_or(RunEnd::Steps),
+            end: self.end.unwrap_or(RunStopReason::Steps),
             unlogged: self.unlogged,
             elapsed,
         }
@@ -360,12 +369,12 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Engine<'_, E, L, B
 }
 
 /// Which of two ends decides: a log that can't be written, then a signal, then time.
-fn heavier(one: Option<RunEnd>, other: Option<RunEnd>) -> Option<RunEnd> {
-    let weight = |end: &Option<RunEnd>| match end {
-        None | Some(RunEnd::Steps) => 0,
-        Some(RunEnd::PlanTimeout(_)) => 1,
-        Some(RunEnd::Signal(_)) => 2,
-        Some(RunEnd::LogFailed(_)) => 3,
+fn max_severity(one: Option<RunStopReason>, other: Option<RunStopReason>) -> Option<RunStopReason> {
+    let weight = |end: &Option<RunStopReason>| match end {
+        None | Some(RunStopReason::Steps) => 0,
+        Some(RunStopReason::PlanTimeout(_)) => 1,
+        Some(RunStopReason::Signal(_)) => 2,
+        Some(RunStopReason::LogFailed(_)) => 3,
     };
     if weight(&other) > weight(&one) {
         other

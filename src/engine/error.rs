@@ -26,7 +26,7 @@ pub enum RuntimeError {
 
 impl RuntimeError {
     /// The seed's text for `code`, where the seed has one.
-    pub fn of(code: ErrorCode) -> Option<Self> {
+    pub fn from_code(code: ErrorCode) -> Option<Self> {
         match code {
             ErrorCode::SkillNotLoaded => Some(Self::SkillNotLoaded),
             ErrorCode::ResourceExhausted => Some(Self::ResourceExhausted),
@@ -43,7 +43,7 @@ impl RuntimeError {
 
     /// The text of a failure of kind `code`: the seed's words where it has some, then `detail`.
     pub fn text(code: ErrorCode, detail: &str) -> String {
-        match (Self::of(code), detail) {
+        match (Self::from_code(code), detail) {
             (Some(error), "") => error.to_string(),
             (Some(error), detail) => format!("{error}: {detail}"),
             (None, detail) => detail.to_owned(),

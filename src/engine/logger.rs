@@ -25,7 +25,7 @@ pub trait ExecutionLogger {
         &self,
         start: PlanStart,
         reused: Vec<ExecutionLogRecord>,
-    ) -> impl Future<Output = Result<Begun, LogError>>;
+    ) -> impl Future<Output = Result<LoggedRunStart, LogError>>;
     /// A step that is not safe to run again is about to start. Once this is acknowledged, a later obs
     /// knows that the step may have had its effect, whatever becomes of this one.
     fn log_step_start(&self, start: StepStart) -> impl Future<Output = Result<(), LogError>>;
@@ -40,7 +40,7 @@ pub trait ExecutionLogger {
 
 /// What was kept of the beginning of a run.
 #[derive(Debug, Clone)]
-pub struct Begun {
+pub struct LoggedRunStart {
     /// The header.
     pub start: PlanStart,
     /// The records of the steps whose results it takes over.
@@ -72,7 +72,7 @@ pub struct PlanStart {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub user_id: String,
     /// How many steps it has.
-    pub steps: usize,
+    pub dispatch: usize,
     /// When it began.
     pub timestamp: Timestamp,
     /// What exactly is about to run.

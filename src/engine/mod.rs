@@ -42,22 +42,26 @@ mod verdict;
 mod write_only;
 
 pub use approver::{Approval, ApprovalRequest, Approver};
-pub use arguments::Call;
-pub use circuit_breaker::{Admission, CircuitBreaker, CircuitState, NoBreaker, Permit, Refusal};
+pub use arguments::ResolvedArguments;
+pub use circuit_breaker::{
+    BreakerDecision, CircuitBreaker, CircuitState, NoBreaker, Permit, Rejection,
+};
 pub use context::{ExecutionContext, Identity, StepResult};
 pub use dispatch::execute_plan;
 pub use error::RuntimeError;
 pub use executor::{SkillExecutor, StepControl};
-pub use logger::{Begun, ExecutionLogger, LogError, PlanEnd, PlanStart, Provenance, StepStart};
+pub use logger::{
+    ExecutionLogger, LogError, LoggedRunStart, PlanEnd, PlanStart, Provenance, StepStart,
+};
 pub(crate) use mask::{mask_arguments, mask_json, mask_string, mask_value, mask_words};
-pub use outcome::{RunEnd, RunOutcome, UnloggedStep};
-pub use policy_gate::{Decision, PolicyGate, PolicyQuestion, Ruling, judge};
+pub use outcome::{RunOutcome, RunStopReason, UnloggedStep};
+pub use policy_gate::{Decision, Effect, PolicyGate, PolicyRequest, evaluate_plan};
 pub use proven::{Concurrency, ProvenPlan, ProvenStep, Retries};
-pub use resolve::Unresolved;
+pub use resolve::ResolveError;
 pub use reused::Reused;
 pub use run_options::{FailurePolicy, RunOptions, RunPolicy};
-pub use shutdown::{Controller, RunControl, SignalState};
+pub use shutdown::{ShutdownReceiver, ShutdownSender, ShutdownState};
 pub use signals::Signals;
-pub use time_limit::{Limit, LimitSource};
-pub use verdict::{Cause, Verdict};
-pub(crate) use write_only::{shown_arguments, shown_or_same};
+pub use time_limit::{TimeLimit, TimeLimitSource};
+pub use verdict::{DecidingCause, RunResult};
+pub(crate) use write_only::{mask_shared, shown_arguments};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Limit, LogError};
+use super::{LogError, TimeLimit};
 use crate::model::{ExecutionLogRecord, StepStatus};
 
 /// Everything that a run has to say.
@@ -12,7 +12,7 @@ pub struct RunOutcome {
     /// The records that are in the log, in plan order.
     pub records: Vec<Arc<ExecutionLogRecord>>,
     /// What ended it.
-    pub end: RunEnd,
+    pub end: RunStopReason,
     /// The steps that ran although their records could not be kept.
     pub unlogged: Vec<UnloggedStep>,
     /// The hash of the last record; empty where the log has no chain.
@@ -32,7 +32,7 @@ pub struct UnloggedStep {
 
 impl UnloggedStep {
     /// The step of `record`; `None` where it did not run.
-    pub(super) fn of(record: &ExecutionLogRecord) -> Option<Self> {
+    pub(super) fn from_record(record: &ExecutionLogRecord) -> Option<Self> {
         (record.attempts > 0).then(|| Self {
             step_id: record.step_id.clone(),
             status: record.status,
@@ -42,11 +42,11 @@ impl UnloggedStep {
 
 /// What ended a run.
 #[derive(Debug, Clone)]
-pub enum RunEnd {
+pub enum RunStopReason {
     /// Its steps; the records say how.
     Steps,
     /// The run's own time was over.
-    PlanTimeout(Limit),
+    PlanTimeout(TimeLimit),
     /// A signal, by number.
     Signal(i32),
     /// A record could not be kept.

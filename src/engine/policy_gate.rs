@@ -18,12 +18,12 @@ use crate::plan::Template;
 /// before it starts.
 pub trait PolicyGate: fmt::Debug {
     /// The decision about one call.
-    fn decide(&self, question: &PolicyQuestion<'_>) -> Decision;
+    fn decide(&self, question: &PolicyRequest<'_>) -> Decision;
 }
 
 /// A call that somebody wants to make.
 #[derive(Debug)]
-pub struct PolicyQuestion<'q> {
+pub struct PolicyRequest<'q> {
     /// The call: a step, or its fallback.
     pub step: &'q ProvenStep,
     /// The step's place in the plan, from 0.
@@ -40,7 +40,7 @@ pub struct PolicyQuestion<'q> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
     /// Their ruling.
-    pub ruling: Ruling,
+    pub effect: Effect,
     /// The ids of the policies that decided.
     pub policies: Vec<String>,
     /// What could not be evaluated: the policies' ids, with the reason.
@@ -51,7 +51,7 @@ pub struct Decision {
 
 /// A ruling in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Ruling {
+pub enum Effect {
     /// It may be made.
     Permitted,
     /// It hangs on what other steps are still to give.
@@ -64,7 +64,7 @@ pub enum Ruling {
     Erred,
 }
 
-impl Ruling {
+impl Effect {
     /// True where the step may not be made.
     pub fn is_denial(self) -> bool {
         self >= Self::NotPermitted
@@ -73,9 +73,9 @@ impl Ruling {
 
 impl Decision {
     /// A ruling of these policies.
-    pub fn of(ruling: Ruling, policies: Vec<String>) -> Self {
+    pub fn new(ruling: Effect, policies: Vec<String>) -> Self {
         Self {
-            ruling,
+            effect: ruling,
             policies,
             errors: Vec::new(),
             fallback: None,
@@ -83,22 +83,22 @@ impl Decision {
     }
 
     /// To be asked again.
-    pub fn waits() -> Self {
-        Self::of(Ruling::Waits, Vec::new())
+    pub fn deferred() -> Self {
+        Self::new(Effect::Waits, Vec::new())
     }
 
     /// Policies that could not be evaluated.
-    pub fn erred(errors: Vec<(String, String)>) -> Self {
+    pub fn from_errors(errors: Vec<(String, String)>) -> Self {
         Self {
             policies: errors.iter().map(|(id, _)| id.clone()).collect(),
             errors,
-            ..Self::of(Ruling::Erred, Vec::new())
+            ..Self::new(Effect::Erred, Vec::new())
         }
     }
 
     /// A question that could not even be put.
-    pub fn unanswerable(reason: String) -> Self {
-        Self::erred(vec![("the question".to_owned(), reason)])
+    pub fn request_error(reason: String) -> Self {
+        Self::from_errors(vec![("the question".to_owned(), reason)])
     }
 
     /// Why `step` may not be made, in words; none where it may, or may still.
@@ -108,12 +108,12 @@ impl Decision {
             None => format!("`{}`", step.skill_id),
         };
         let ids: Vec<String> = self.policies.iter().map(|id| format!("`{id}`")).collect();
-        Some(match self.ruling {
-            Ruling::Permitted | Ruling::Waits => return None,
-            Ruling::NotPermitted => format!("no policy permits {skill}"),
-            Ruling::Forbidden if ids.len() > 1 => format!("{} forbid {skill}", ids.join(", ")),
-            Ruling::Forbidden => format!("{} forbids {skill}", ids.concat()),
-            Ruling::Erred => {
+        Some(match self.effect {
+            Effect::Permitted | Effect::Waits => return None,
+            Effect::NotPermitted => format!("no policy permits {skill}"),
+            Effect::Forbidden if ids.len() > 1 => format!("{} forbid {skill}", ids.join(", ")),
+            Effect::Forbidden => format!("{} forbids {skill}", ids.concat()),
+            Effect::Erred => {
                 let errors = self.errors.iter();
                 let errors =
                     errors.map(|(id, reason)| format!("`{id}` can't be evaluated: {reason}"));
@@ -144,19 +144,19 @@ impl Denial {
     }
 
     /// Nobody said yes; the reason tells how to.
-    pub(super) fn not_approved(reason: String) -> Self {
+    pub(super) fn unapproved(reason: String) -> Self {
         Self { reason, hint: None }
     }
 }
 
 /// Asks about every step of `plan`, before anything runs.
-pub fn judge(gate: &dyn PolicyGate, plan: &ProvenPlan) -> Vec<Decision> {
+pub fn evaluate_plan(gate: &dyn PolicyGate, plan: &ProvenPlan) -> Vec<Decision> {
     let steps = plan.steps.iter().enumerate();
     steps
         .map(|(index, step)| {
             let question = |step: &ProvenStep| {
                 let (arguments, unknown) = known_of(step);
-                gate.decide(&PolicyQuestion {
+                gate.decide(&PolicyRequest {
                     step,
                     index,
                     steps: plan.steps.len(),
@@ -164,20 +164,20 @@ pub fn judge(gate: &dyn PolicyGate, plan: &ProvenPlan) -> Vec<Decision> {
                     unknown,
                 })
             };
-            heavier(step, question)
+            most_restrictive(step, question)
         })
         .collect()
 }
 
 /// Asks about one step, whose arguments are known by now.
-pub(super) fn judge_resolved(
+pub(super) fn evaluate_step(
     gate: &dyn PolicyGate,
     plan: &ProvenPlan,
     index: usize,
     arguments: &Map<String, Value>,
 ) -> Decision {
-    heavier(&plan.steps[index], |step| {
-        gate.decide(&PolicyQuestion {
+    most_restrictive(&plan.steps[index], |step| {
+        gate.decide(&PolicyRequest {
             step,
             index,
             steps: plan.steps.len(),
@@ -188,13 +188,13 @@ pub(super) fn judge_resolved(
 }
 
 /// The ruling about a step and its fallback: the heavier one.
-fn heavier(step: &ProvenStep, decide: impl Fn(&ProvenStep) -> Decision) -> Decision {
+fn most_restrictive(step: &ProvenStep, decide: impl Fn(&ProvenStep) -> Decision) -> Decision {
     let own = decide(step);
     let Some(fallback) = step.fallback.as_deref() else {
         return own;
     };
     let mut other = decide(fallback);
-    if other.ruling <= own.ruling {
+    if other.effect <= own.effect {
         return own;
     }
     other.fallback = Some(fallback.skill_id.clone());

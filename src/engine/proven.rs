@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::Limit;
+use super::TimeLimit;
 use crate::model::{RiskLevel, StepType};
 use crate::plan::{Flow, Template};
 use crate::process::Secrets;
@@ -22,7 +22,7 @@ pub struct ProvenPlan {
     /// The id of the plan that it came from.
     pub parent_id: Option<String>,
     /// Bound on the whole run.
-    pub timeout: Limit,
+    pub timeout: TimeLimit,
     /// The steps, in plan order.
     pub steps: Vec<ProvenStep>,
     /// Which step waits for which.
@@ -87,7 +87,7 @@ pub struct ProvenStep {
     /// The arguments with their references, where they hold some.
     pub template: Option<Template>,
     /// Bound on the step.
-    pub timeout: Limit,
+    pub timeout: TimeLimit,
     /// Time between SIGTERM and SIGKILL.
     pub grace: Duration,
     /// The skill is safe to run again.

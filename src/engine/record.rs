@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::attempts_outcome::AttemptsOutcome;
 use super::termination::TerminationReason;
-use super::{CircuitState, ExecutionContext, ProvenStep, Refusal, Reused, RuntimeError};
+use super::{CircuitState, ExecutionContext, ProvenStep, Rejection, Reused, RuntimeError};
 use crate::model::{
     ErrorCode, ExecutionLogRecord, ExecutionResult, ExecutionStatus, ResourceUsage, SCHEMA_VERSION,
     SandboxMode, SandboxReport, StepStatus, signal_name,
@@ -22,25 +22,25 @@ pub(super) struct CompletedStep<'p> {
     pub(super) started_at: Timestamp,
     pub(super) duration: Duration,
     pub(super) answer: AttemptsOutcome<'p>,
-    pub(super) ending: Option<TerminationReason>,
+    pub(super) termination: Option<TerminationReason>,
     pub(super) approved_by: Option<String>,
 }
 
 impl<'p> CompletedStep<'p> {
     /// A step that ended before anything was started.
-    pub(super) fn at_once(answer: AttemptsOutcome<'p>) -> Self {
+    pub(super) fn without_start(answer: AttemptsOutcome<'p>) -> Self {
         Self {
             started_at: Timestamp::now(),
             duration: Duration::ZERO,
             answer,
-            ending: None,
+            termination: None,
             approved_by: None,
         }
     }
 }
 
 /// The record of a step that ran.
-pub(super) fn finished(
+pub(super) fn finished_record(
     context: &ExecutionContext,
     index: usize,
     finished: CompletedStep<'_>,
@@ -49,20 +49,20 @@ pub(super) fn finished(
         started_at,
         duration,
         answer,
-        ending,
+        termination: ending,
         approved_by,
     } = finished;
     let AttemptsOutcome {
         result,
         by,
         is_by_fallback,
-        shown,
-        before,
+        shown_arguments: shown,
+        previous_error: before,
         ..
     } = answer;
     // What had failed before is news where something else is the error now.
     let is_news = ending.is_some() || is_by_fallback;
-    let (status, error_code, error) = verdict(&result, ending);
+    let (status, error_code, error) = step_outcome(&result, ending);
     let error = match (error, before.filter(|_| is_news)) {
         (Some(error), Some(before)) => Some(format!("{error}; before that, {before}")),
         (error, _) => error,
@@ -85,12 +85,12 @@ pub(super) fn finished(
         resource_usage: result.resource_usage,
         sandbox: result.sandbox,
         arguments: shown,
-        ..blank(context, index, by)
+        ..base_record(context, index, by)
     }
 }
 
 /// The record of a step that did not run.
-pub(super) fn skipped(
+pub(super) fn skipped_record(
     context: &ExecutionContext,
     index: usize,
     step: &ProvenStep,
@@ -99,12 +99,12 @@ pub(super) fn skipped(
     ExecutionLogRecord {
         error: Some(format!("skipped: {reason}")),
         error_code: Some(ErrorCode::Skipped),
-        ..blank(context, index, step)
+        ..base_record(context, index, step)
     }
 }
 
 /// The record of a step that may not be made.
-pub(super) fn denied(
+pub(super) fn denied_record(
     context: &ExecutionContext,
     index: usize,
     step: &ProvenStep,
@@ -117,12 +117,12 @@ pub(super) fn denied(
         status: StepStatus::Rejected,
         error: Some(RuntimeError::text(code, reason)),
         error_code: Some(code),
-        ..blank(context, index, step)
+        ..base_record(context, index, step)
     }
 }
 
 /// The record of a step whose result an earlier run has.
-pub(super) fn reused(
+pub(super) fn reused_record(
     context: &ExecutionContext,
     index: usize,
     step: &ProvenStep,
@@ -134,19 +134,19 @@ pub(super) fn reused(
         status: StepStatus::Success,
         output: reused.output.clone(),
         reused_from: Some(reused.run_id.clone()),
-        ..blank(context, index, step)
+        ..base_record(context, index, step)
     }
 }
 
 /// The record of a step that its circuit breaker did not let through.
-pub(super) fn refused(
+pub(super) fn rejected_record(
     context: &ExecutionContext,
     index: usize,
     step: &ProvenStep,
-    refusal: &Refusal,
+    refusal: &Rejection,
     arguments: Arc<Map<String, Value>>,
 ) -> ExecutionLogRecord {
-    let Refusal {
+    let Rejection {
         state,
         failures,
         until,
@@ -170,11 +170,11 @@ pub(super) fn refused(
         status: StepStatus::Rejected,
         error: Some(RuntimeError::text(code, &format!("{failed}; {next}"))),
         error_code: Some(code),
-        ..blank(context, index, step)
+        ..base_record(context, index, step)
     }
 }
 
-fn verdict(
+fn step_outcome(
     result: &ExecutionResult,
     ending: Option<TerminationReason>,
 ) -> (StepStatus, Option<ErrorCode>, Option<String>) {
@@ -211,7 +211,7 @@ fn verdict(
 }
 
 /// What every record of a step holds; as of a step that was skipped just now.
-fn blank(context: &ExecutionContext, index: usize, step: &ProvenStep) -> ExecutionLogRecord {
+fn base_record(context: &ExecutionContext, index: usize, step: &ProvenStep) -> ExecutionLogRecord {
     let now = Timestamp::now();
     ExecutionLogRecord {
         request_id: context.identity.request_id.clone(),

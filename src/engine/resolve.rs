@@ -35,14 +35,14 @@ const MAX_FIELDS: usize = 20;
 
 /// Why there are no arguments.
 #[derive(Debug)]
-pub struct Unresolved {
+pub struct ResolveError {
     /// The kind of failure.
     pub(super) code: ErrorCode,
     /// In words.
     pub(super) message: String,
 }
 
-impl Unresolved {
+impl ResolveError {
     fn missing(message: String) -> Self {
         Self {
             // The output of another step is not what the plan promises.
@@ -63,7 +63,7 @@ impl Unresolved {
 pub(super) fn resolve(
     template: &Template,
     record_of: impl Fn(usize) -> Option<Arc<ExecutionLogRecord>>,
-) -> Result<Map<String, Value>, Unresolved> {
+) -> Result<Map<String, Value>, ResolveError> {
     let mut resolver = Resolver {
         record_of,
         bytes: 0,
@@ -77,7 +77,7 @@ pub(super) fn resolve(
 }
 
 /// Holds resolved arguments against what `skill` takes.
-pub(super) fn check(skill: &Skill, arguments: &Map<String, Value>) -> Result<(), Unresolved> {
+pub(super) fn check(skill: &Skill, arguments: &Map<String, Value>) -> Result<(), ResolveError> {
     let problems = skill.check_arguments(arguments, "");
     if problems.is_empty() {
         return Ok(());
@@ -94,7 +94,7 @@ pub(super) fn check(skill: &Skill, arguments: &Map<String, Value>) -> Result<(),
         0 => String::new(),
         more => format!("; and {more} more"),
     };
-    Err(Unresolved {
+    Err(ResolveError {
         code: ErrorCode::InvalidArguments,
         message: format!("with what the steps gave, {}{more}", told.join("; ")),
     })
@@ -109,7 +109,7 @@ struct Resolver<'t, R> {
 }
 
 impl<'t, R: Fn(usize) -> Option<Arc<ExecutionLogRecord>>> Resolver<'t, R> {
-    fn value(&mut self, template: &'t Template) -> Result<Value, Unresolved> {
+    fn value(&mut self, template: &'t Template) -> Result<Value, ResolveError> {
         Ok(match template {
             Template::Fixed(value) => value.clone(),
             Template::Whole(reference) => self.part(reference, |text| read(reference, text))?,
@@ -148,20 +148,20 @@ impl<'t, R: Fn(usize) -> Option<Arc<ExecutionLogRecord>>> Resolver<'t, R> {
     fn part<T>(
         &mut self,
         reference: &'t Reference,
-        take: impl FnOnce(&str) -> Result<T, Unresolved>,
-    ) -> Result<T, Unresolved> {
+        take: impl FnOnce(&str) -> Result<T, ResolveError>,
+    ) -> Result<T, ResolveError> {
         // The inputs were put in before the run.
         let step = reference.origin.step();
         let record = step.and_then(|step| Some((step, (self.record_of)(step)?)));
         let (step, record) = record.ok_or_else(|| {
-            Unresolved::missing(format!("`{}`: its step gave nothing", reference.written))
+            ResolveError::missing(format!("`{}`: its step gave nothing", reference.written))
         })?;
         let output = record.output.as_deref().map_or("null", RawValue::get);
         let part = self.find(step, reference, output)?;
         self.bytes = self.bytes.saturating_add(part.len());
         if self.bytes > MAX_BYTES {
             let what = format!("bring more than {MAX_BYTES} bytes into the arguments");
-            return Err(Unresolved::too_much(&what));
+            return Err(ResolveError::too_much(&what));
         }
         take(part)
     }
@@ -171,7 +171,7 @@ impl<'t, R: Fn(usize) -> Option<Arc<ExecutionLogRecord>>> Resolver<'t, R> {
         step: usize,
         reference: &'t Reference,
         output: &'o str,
-    ) -> Result<&'o str, Unresolved> {
+    ) -> Result<&'o str, ResolveError> {
         let path = reference.path.as_slice();
         if let Some(range) = self.found.get(&(step, path)) {
             return Ok(&output[range.clone()]);
@@ -180,7 +180,9 @@ impl<'t, R: Fn(usize) -> Option<Arc<ExecutionLogRecord>>> Resolver<'t, R> {
         for (depth, token) in path.iter().enumerate() {
             self.walked_bytes = self.walked_bytes.saturating_add(part.len());
             if self.walked_bytes > MAX_WALKED_BYTES {
-                return Err(Unresolved::too_much("look through too much of the outputs"));
+                return Err(ResolveError::too_much(
+                    "look through too much of the outputs",
+                ));
             }
             part = child(part, token).map_err(|found| no_field(reference, depth, &found))?;
         }
@@ -193,18 +195,18 @@ impl<'t, R: Fn(usize) -> Option<Arc<ExecutionLogRecord>>> Resolver<'t, R> {
 fn read<'t, T: serde::Deserialize<'t>>(
     reference: &Reference,
     text: &'t str,
-) -> Result<T, Unresolved> {
+) -> Result<T, ResolveError> {
     // It was JSON when it was taken; this is for what a deeper nesting than usual may do.
     serde_json::from_str(text)
-        .map_err(|error| Unresolved::missing(format!("`{}`: {error}", reference.written)))
+        .map_err(|error| ResolveError::missing(format!("`{}`: {error}", reference.written)))
 }
 
 /// The entry of a mapping or a list; else what is there instead.
 fn child<'o>(text: &'o str, token: &str) -> Result<&'o str, String> {
     let mut json = serde_json::Deserializer::from_str(text);
     let found = match text.as_bytes().first() {
-        Some(b'{') => json.deserialize_map(Entry(token)),
-        Some(b'[') => json.deserialize_seq(Entry(token)),
+        Some(b'{') => json.deserialize_map(EntryFinder(token)),
+        Some(b'[') => json.deserialize_seq(EntryFinder(token)),
         _ => {
             let value: Value = serde_json::from_str(text).unwrap_or_default();
             return Err(format!("it is {}", kind_of(&value)));
@@ -215,9 +217,9 @@ fn child<'o>(text: &'o str, token: &str) -> Result<&'o str, String> {
 }
 
 /// Looks for one entry and keeps nothing of the others.
-struct Entry<'k>(&'k str);
+struct EntryFinder<'k>(&'k str);
 
-impl<'de> Visitor<'de> for Entry<'_> {
+impl<'de> Visitor<'de> for EntryFinder<'_> {
     type Value = Result<&'de str, String>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -267,11 +269,11 @@ impl<'de> Visitor<'de> for Entry<'_> {
     }
 }
 
-fn no_field(reference: &Reference, depth: usize, found: &str) -> Unresolved {
+fn no_field(reference: &Reference, depth: usize, found: &str) -> ResolveError {
     let holder = written(&reference.name, &reference.path[..depth]);
     let missing = &reference.path[depth];
     let whole = &reference.written;
-    Unresolved::missing(if holder == *whole {
+    ResolveError::missing(if holder == *whole {
         format!("`{whole}` is not there: {found}")
     } else {
         format!("`{whole}`: `{holder}` has no `{missing}`; {found}")

@@ -9,7 +9,7 @@ use tokio::sync::{Mutex, watch};
 use super::halt::Halt;
 use super::run_options::RunOptions;
 use super::schedule::Schedule;
-use super::{ExecutionContext, ProvenPlan, RunControl};
+use super::{ExecutionContext, ProvenPlan, ShutdownReceiver};
 use crate::model::ExecutionLogRecord;
 
 /// What the steps of a run share.
@@ -18,7 +18,7 @@ pub(super) struct RunState<'r, E, L, B> {
     pub(super) plan: &'r ProvenPlan,
     pub(super) context: &'r ExecutionContext,
     pub(super) run: RunOptions<'r, L, B>,
-    pub(super) control: RunControl,
+    pub(super) control: ShutdownReceiver,
     /// Who approved steps, by their indices.
     pub(super) approvals: RefCell<BTreeMap<usize, String>>,
     /// Held while somebody is asked.

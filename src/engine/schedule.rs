@@ -15,7 +15,7 @@ use crate::plan::Flow;
 #[derive(Debug)]
 pub(super) struct Schedule {
     /// Steps first, then the joints between stages.
-    nodes: Vec<Node>,
+    nodes: Vec<ScheduleNode>,
     steps: usize,
     taken: usize,
     order: Order,
@@ -26,18 +26,18 @@ pub(super) struct Schedule {
 }
 
 #[derive(Debug, Default)]
-struct Node {
+struct ScheduleNode {
     /// How many of those that it waits for are not over.
     open: usize,
-    followers: Vec<(usize, Need)>,
+    followers: Vec<(usize, DependencyCondition)>,
     /// The first in plan order of the steps whose end keeps this one from running.
-    barred_by: Option<usize>,
+    blocked_by: Option<usize>,
     is_taken: bool,
 }
 
 /// What a step must have done for one that waits for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Need {
+enum DependencyCondition {
     /// Ended, in whatever way.
     Over,
     /// Succeeded, or failed where the plan allows it.
@@ -48,7 +48,7 @@ enum Need {
 
 /// What comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Next {
+pub(super) enum ReadyStep {
     /// This step may start.
     Start(usize),
     /// This step can't run, because of the end of that one.
@@ -62,7 +62,7 @@ pub(super) enum Next {
 
 impl Schedule {
     /// Nothing has run yet.
-    pub(super) fn of(flow: &Flow) -> Self {
+    pub(super) fn new(flow: &Flow) -> Self {
         let steps = flow.steps.len();
         let mut schedule = Self {
             nodes: Vec::with_capacity(steps),
@@ -72,28 +72,28 @@ impl Schedule {
             ready: BinaryHeap::new(),
             is_closed: false,
         };
-        schedule.nodes.resize_with(steps, Node::default);
+        schedule.nodes.resize_with(steps, ScheduleNode::default);
         for (before, after) in flow.stages.iter().zip(flow.stages.iter().skip(1)) {
             if before.len() == 1 && after.len() == 1 {
-                schedule.link(before.start, after.start, Need::Over);
+                schedule.link(before.start, after.start, DependencyCondition::Over);
                 continue;
             }
             // One joint instead of a wait for each pair.
             let joint = schedule.nodes.len();
-            schedule.nodes.push(Node::default());
+            schedule.nodes.push(ScheduleNode::default());
             before
                 .clone()
-                .for_each(|step| schedule.link(step, joint, Need::Over));
+                .for_each(|step| schedule.link(step, joint, DependencyCondition::Over));
             after
                 .clone()
-                .for_each(|step| schedule.link(joint, step, Need::Over));
+                .for_each(|step| schedule.link(joint, step, DependencyCondition::Over));
         }
         for (step, waits) in flow.steps.iter().enumerate() {
             for &target in &waits.after {
-                schedule.link(target, step, Need::Passed);
+                schedule.link(target, step, DependencyCondition::Passed);
             }
             for &target in &waits.takes {
-                schedule.link(target, step, Need::Succeeded);
+                schedule.link(target, step, DependencyCondition::Succeeded);
             }
         }
         let is_ready = |step: &usize| schedule.nodes[*step].open == 0;
@@ -101,43 +101,43 @@ impl Schedule {
         schedule
     }
 
-    fn link(&mut self, target: usize, waiter: usize, need: Need) {
+    fn link(&mut self, target: usize, waiter: usize, need: DependencyCondition) {
         self.nodes[target].followers.push((waiter, need));
         self.nodes[waiter].open += 1;
     }
 
     /// The step that comes next. What it may not run beside keeps it, and all after it, from being taken.
-    pub(super) fn first(&self) -> Option<usize> {
+    pub(super) fn peek_next(&self) -> Option<usize> {
         self.ready.peek().map(|Reverse(step)| *step)
     }
 
     /// Takes the next step out.
-    pub(super) fn next(&mut self) -> Option<Next> {
+    pub(super) fn next(&mut self) -> Option<ReadyStep> {
         let Reverse(step) = self.ready.pop()?;
         self.nodes[step].is_taken = true;
         self.taken += 1;
-        Some(match self.nodes[step].barred_by {
-            None => Next::Start(step),
-            Some(because_of) => Next::Skip { step, because_of },
+        Some(match self.nodes[step].blocked_by {
+            None => ReadyStep::Start(step),
+            Some(because_of) => ReadyStep::Skip { step, because_of },
         })
     }
 
     /// A step that was taken is over. `is_tolerated`: it may fail.
-    pub(super) fn over(&mut self, step: usize, status: StepStatus, is_tolerated: bool) {
+    pub(super) fn complete(&mut self, step: usize, status: StepStatus, is_tolerated: bool) {
         let is_met = |need| match (need, status) {
-            (Need::Over, _) | (_, StepStatus::Success) => true,
-            (Need::Passed, StepStatus::Failed | StepStatus::Timeout) => is_tolerated,
+            (DependencyCondition::Over, _) | (_, StepStatus::Success) => true,
+            (DependencyCondition::Passed, StepStatus::Failed | StepStatus::Timeout) => is_tolerated,
             _ => false,
         };
         // Whoever could not run passes on what kept it from that.
-        let root = self.nodes[step].barred_by.unwrap_or(step);
+        let root = self.nodes[step].blocked_by.unwrap_or(step);
         let mut ended = vec![step];
         while let Some(node) = ended.pop() {
             for (waiter, need) in std::mem::take(&mut self.nodes[node].followers) {
                 let follower = &mut self.nodes[waiter];
                 if !is_met(need) {
-                    let first = follower.barred_by.map_or(root, |other| other.min(root));
-                    follower.barred_by = Some(first);
+                    let first = follower.blocked_by.map_or(root, |other| other.min(root));
+                    follower.blocked_by = Some(first);
                 }
                 follower.open -= 1;
                 match follower.open {
@@ -151,7 +151,7 @@ impl Schedule {
 
     /// A step has failed: nothing starts any more that comes after it. The siblings of its group do,
     /// however few may run at the same time. False if there are no groups.
-    pub(super) fn close(&mut self) -> bool {
+    pub(super) fn stop_new(&mut self) -> bool {
         self.is_closed = true;
         let has_siblings = self.order == Order::Sequence;
         if !has_siblings {
@@ -161,19 +161,19 @@ impl Schedule {
     }
 
     /// Nothing starts any more, not even siblings.
-    pub(super) fn clear(&mut self) {
+    pub(super) fn cancel_all(&mut self) {
         self.is_closed = true;
         self.ready.clear();
     }
 
     /// The steps that were not taken, in plan order.
-    pub(super) fn rest(&self) -> Vec<usize> {
+    pub(super) fn remaining(&self) -> Vec<usize> {
         let not_taken = |step: &usize| !self.nodes[*step].is_taken;
         (0..self.steps).filter(not_taken).collect()
     }
 
     /// True where a step was not taken.
-    pub(super) fn has_rest(&self) -> bool {
+    pub(super) fn has_remaining(&self) -> bool {
         self.taken < self.steps
     }
 }

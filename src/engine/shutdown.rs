@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 /// Which signals have arrived.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum SignalState {
+pub enum ShutdownState {
     /// None.
     #[default]
     None,
@@ -19,7 +19,7 @@ pub enum SignalState {
     Second(i32),
 }
 
-impl SignalState {
+impl ShutdownState {
     /// The number of the first signal.
     pub fn signal(self) -> Option<i32> {
         match self {
@@ -31,26 +31,26 @@ impl SignalState {
 
 /// The pulling end.
 #[derive(Debug)]
-pub struct Controller(watch::Sender<SignalState>);
+pub struct ShutdownSender(watch::Sender<ShutdownState>);
 
 /// The run's end.
 #[derive(Debug, Clone)]
-pub struct RunControl(watch::Receiver<SignalState>);
+pub struct ShutdownReceiver(watch::Receiver<ShutdownState>);
 
-impl Controller {
+impl ShutdownSender {
     /// Makes both ends.
-    pub fn new() -> (Self, RunControl) {
-        let (sender, receiver) = watch::channel(SignalState::None);
-        (Self(sender), RunControl(receiver))
+    pub fn new() -> (Self, ShutdownReceiver) {
+        let (sender, receiver) = watch::channel(ShutdownState::None);
+        (Self(sender), ShutdownReceiver(receiver))
     }
 
     /// A signal arrived. Gives the new state.
-    pub fn signal(&self, number: i32) -> SignalState {
+    pub fn signal(&self, number: i32) -> ShutdownState {
         self.0.send_modify(|state| {
             *state = match *state {
-                SignalState::None => SignalState::First(number),
-                SignalState::First(first) | SignalState::Second(first) => {
-                    SignalState::Second(first)
+                ShutdownState::None => ShutdownState::First(number),
+                ShutdownState::First(first) | ShutdownState::Second(first) => {
+                    ShutdownState::Second(first)
                 }
             };
         });
@@ -58,16 +58,16 @@ impl Controller {
     }
 }
 
-impl Controller {
+impl ShutdownSender {
     /// True where a second signal has arrived.
     pub fn was_forced(&self) -> bool {
-        matches!(*self.0.borrow(), SignalState::Second(_))
+        matches!(*self.0.borrow(), ShutdownState::Second(_))
     }
 }
 
-impl RunControl {
+impl ShutdownReceiver {
     /// The state now.
-    pub fn state(&self) -> SignalState {
+    pub fn state(&self) -> ShutdownState {
         *self.0.borrow()
     }
 
@@ -75,7 +75,7 @@ impl RunControl {
     pub async fn forced(&mut self) {
         let forced = self
             .0
-            .wait_for(|state| matches!(state, SignalState::Second(_)))
+            .wait_for(|state| matches!(state, ShutdownState::Second(_)))
             .await
             .is_ok();
         if !forced {
@@ -84,7 +84,7 @@ impl RunControl {
     }
 
     /// Waits until the state is another than `seen`. For ever, if no more signals can come.
-    pub async fn changed_from(&mut self, seen: SignalState) -> SignalState {
+    pub async fn changed_from(&mut self, seen: ShutdownState) -> ShutdownState {
         match self.0.wait_for(|state| *state != seen).await {
             Ok(state) => *state,
             Err(_) => std::future::pending().await,

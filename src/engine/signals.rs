@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal as KillSignal, getpid, kill_process};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
-use super::{Controller, SignalState};
+use super::{ShutdownSender, ShutdownState};
 use crate::event::{EventSender, RunEvent};
 use crate::process::Launcher;
 
@@ -31,7 +31,7 @@ pub struct Signals {
 }
 
 /// What arrived.
-enum Arrival {
+enum SignalEvent {
     End(i32),
     Stop,
 }
@@ -55,18 +55,18 @@ impl Signals {
     }
 
     /// Passes signals on to the run. Never returns; dropped when the run is over.
-    pub async fn pass_on(
+    pub async fn forward(
         &mut self,
-        controller: &Controller,
+        controller: &ShutdownSender,
         launcher: &Launcher,
         events: &EventSender,
     ) -> Infallible {
         loop {
             match self.next().await {
-                Arrival::Stop => stop_with_the_terminal(launcher, events).await,
-                Arrival::End(number) => {
+                SignalEvent::Stop => stop_with_the_terminal(launcher, events).await,
+                SignalEvent::End(number) => {
                     let state = controller.signal(number);
-                    let forced = matches!(state, SignalState::Second(_));
+                    let forced = matches!(state, ShutdownState::Second(_));
                     events.emit(RunEvent::SignalReceived {
                         signal: number,
                         forced,
@@ -77,16 +77,16 @@ impl Signals {
     }
 
     /// Waits for a signal that wants obs to end.
-    pub async fn wants_end(&mut self) {
-        while let Arrival::Stop = self.next().await {}
+    pub async fn recv_shutdown(&mut self) {
+        while let SignalEvent::Stop = self.next().await {}
     }
 
-    async fn next(&mut self) -> Arrival {
+    async fn next(&mut self) -> SignalEvent {
         tokio::select! {
-            () = arrival(&mut self.interrupt) => Arrival::End(libc::SIGINT),
-            () = arrival(&mut self.terminate) => Arrival::End(libc::SIGTERM),
-            () = arrival(&mut self.hangup) => Arrival::End(libc::SIGHUP),
-            () = arrival(&mut self.stop) => Arrival::Stop,
+            () = arrival(&mut self.interrupt) => SignalEvent::End(libc::SIGINT),
+            () = arrival(&mut self.terminate) => SignalEvent::End(libc::SIGTERM),
+            () = arrival(&mut self.hangup) => SignalEvent::End(libc::SIGHUP),
+            () = arrival(&mut self.stop) => SignalEvent::Stop,
         }
     }
 }
@@ -112,7 +112,7 @@ fn ignored_signals() -> u64 {
 async fn stop_with_the_terminal(launcher: &Launcher, events: &EventSender) {
     launcher.suspend().await;
     let (in_order, screen) = oneshot::channel();
-    events.emit(RunEvent::Suspending(in_order));
+    events.emit(RunEvent::PauseTerminal(in_order));
     // A screen that can't be put in order, because nobody reads it, stops obs no later than this.
     tokio::time::timeout(SCREEN_PATIENCE, screen).await.ok();
 

@@ -10,22 +10,22 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::approval::Asked;
-use super::arguments::Call;
+use super::approval::ApprovalOutcome;
+use super::arguments::ResolvedArguments;
 use super::attempts::Attempts;
 use super::attempts_outcome::{AttemptsOutcome, not_started};
 use super::completion::{CommitFailure, StepCompletion};
 use super::halt::Halt;
-use super::policy_gate::{Denial, judge_resolved};
+use super::policy_gate::{Denial, evaluate_step};
 use super::record;
-use super::resolve::Unresolved;
+use super::resolve::ResolveError;
 use super::run_state::RunState;
 use super::termination::TerminationReason;
 use super::{
-    Admission, CircuitBreaker, ExecutionLogger, LogError, Permit, ProvenStep, RunEnd, RuntimeError,
-    SignalState, SkillExecutor, UnloggedStep,
+    BreakerDecision, CircuitBreaker, ExecutionLogger, LogError, Permit, ProvenStep, RunStopReason,
+    RuntimeError, ShutdownState, SkillExecutor, UnloggedStep,
 };
-use crate::event::{EndReason, RunEvent, StepDetail};
+use crate::event::{RunEvent, StepDetail, TerminationCause};
 use crate::model::{ErrorCode, ExecutionLogRecord, StepStatus};
 use crate::process::Stop;
 
@@ -44,12 +44,12 @@ struct Termination {
     /// Who ended it, where it did not end by itself.
     ending: Option<TerminationReason>,
     /// See [`Over::end`].
-    end: Option<RunEnd>,
+    end: Option<RunStopReason>,
 }
 
 impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L, B> {
     /// Runs or skips a step and commits its record.
-    pub(super) async fn step(&self, index: usize, turn: StepAction) -> StepCompletion {
+    pub(super) async fn run_step(&self, index: usize, turn: StepAction) -> StepCompletion {
         let step = &self.plan.steps[index];
         if let Some(record) = self.records.borrow()[index].clone() {
             // Its result was taken over from an earlier run.
@@ -59,41 +59,46 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
             };
         }
         match turn {
-            StepAction::Run => self.turn(index, step).await,
+            StepAction::Run => self.start_step(index, step).await,
             StepAction::Skip(reason) => {
-                let record = record::skipped(self.context, index, step, &reason);
-                self.not_run(record, None).await
+                let record = record::skipped_record(self.context, index, step, &reason);
+                self.commit_not_run(record, None).await
             }
             StepAction::Deny(denial) => {
                 let arguments = step.shown_arguments.clone();
-                let record = record::denied(self.context, index, step, &denial.reason, arguments);
-                self.not_run(record, denial.hint).await
+                let record =
+                    record::denied_record(self.context, index, step, &denial.reason, arguments);
+                self.commit_not_run(record, denial.hint).await
             }
         }
     }
 
     /// A step whose turn it is: what it asks for, whether it may, and whether its skill is let through.
-    async fn turn(&self, index: usize, step: &ProvenStep) -> StepCompletion {
+    async fn start_step(&self, index: usize, step: &ProvenStep) -> StepCompletion {
         let call = match self.call(step) {
             Ok(call) => call,
             Err(unresolved) => {
-                let finished = record::CompletedStep::at_once(unanswered(step, &unresolved));
-                let record = record::finished(self.context, index, finished);
-                return self.not_run(record, None).await;
+                let finished =
+                    record::CompletedStep::without_start(unresolved_outcome(step, &unresolved));
+                let record = record::finished_record(self.context, index, finished);
+                return self.commit_not_run(record, None).await;
             }
         };
-        if let Some(over) = self.barred(index, &call).await {
+        if let Some(over) = self.check_permitted(index, &call).await {
             return over;
         }
-        match self.admission(step).await {
-            Ok(Admission::Allowed(permit)) => self.run(index, step, call, permit).await,
-            Ok(Admission::Refused(refusal)) => {
-                let record = record::refused(self.context, index, step, &refusal, call.shown);
+        match self.ask_breaker(step).await {
+            Ok(BreakerDecision::Allowed(permit)) => {
+                self.call_skill(index, step, call, permit).await
+            }
+            Ok(BreakerDecision::Refused(refusal)) => {
+                let record =
+                    record::rejected_record(self.context, index, step, &refusal, call.shown);
                 let skill = &step.skill_id;
                 let hint = format!(
                     "`obs circuits reset {skill}` closes it now, `--circuit-breaker=off` passes it by"
                 );
-                self.not_run(record, Some(hint)).await
+                self.commit_not_run(record, Some(hint)).await
             }
             Err(error) => StepCompletion::unlogged(error),
         }
@@ -101,32 +106,38 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
 
     /// What becomes of a step that may not be made, or may not yet be known to be, now that its arguments
     /// are known: policies first, then a person.
-    async fn barred(&self, index: usize, call: &Call) -> Option<StepCompletion> {
+    async fn check_permitted(
+        &self,
+        index: usize,
+        call: &ResolvedArguments,
+    ) -> Option<StepCompletion> {
         let denial = match self.denial(index, call) {
             Some(reason) => Denial::by_policy(reason),
-            None => match self.approved(index, &call.shown).await {
-                Asked::Free => return None,
-                Asked::Refused(reason) => Denial::not_approved(reason),
-                Asked::Stopped(ending) => return Some(self.canceled(index, call, ending).await),
+            None => match self.request_approval(index, &call.shown).await {
+                ApprovalOutcome::Free => return None,
+                ApprovalOutcome::Refused(reason) => Denial::unapproved(reason),
+                ApprovalOutcome::Stopped(ending) => {
+                    return Some(self.cancel_before_start(index, call, ending).await);
+                }
             },
         };
         let (step, arguments) = (&self.plan.steps[index], call.shown.clone());
-        let record = record::denied(self.context, index, step, &denial.reason, arguments);
-        Some(self.not_run(record, denial.hint).await)
+        let record = record::denied_record(self.context, index, step, &denial.reason, arguments);
+        Some(self.commit_not_run(record, denial.hint).await)
     }
 
     /// Why policies deny the step. One whose arguments always were known was asked about with the plan.
-    fn denial(&self, index: usize, call: &Call) -> Option<String> {
+    fn denial(&self, index: usize, call: &ResolvedArguments) -> Option<String> {
         let step = &self.plan.steps[index];
         let gate = self.run.gate.filter(|_| step.template.is_some())?;
-        judge_resolved(gate, self.plan, index, &call.arguments).denial(step)
+        evaluate_step(gate, self.plan, index, &call.arguments).denial(step)
     }
 
     /// A step that ended while somebody was asked about it.
-    async fn canceled(
+    async fn cancel_before_start(
         &self,
         index: usize,
-        call: &Call,
+        resolve_arguments: &ResolvedArguments,
         ending: TerminationReason,
     ) -> StepCompletion {
         let step = &self.plan.steps[index];
@@ -135,22 +146,26 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
             result: not_started(code, String::new()),
             by: step,
             is_by_fallback: false,
-            shown: call.shown.clone(),
-            ending: None,
-            before: None,
+            shown_arguments: resolve_arguments.shown.clone(),
+            termination: None,
+            previous_error: None,
             start_error: None,
         };
-        let end = ending.run_end();
+        let end = ending.run_stop_reason();
         let finished = record::CompletedStep {
-            ending: Some(ending),
-            ..record::CompletedStep::at_once(answer)
+            termination: Some(ending),
+            ..record::CompletedStep::without_start(answer)
         };
-        let record = record::finished(self.context, index, finished);
+        let record = record::finished_record(self.context, index, finished);
         self.commit_record(record, StepDetail::default(), end).await
     }
 
     /// A step for which nothing was started.
-    async fn not_run(&self, record: ExecutionLogRecord, hint: Option<String>) -> StepCompletion {
+    async fn commit_not_run(
+        &self,
+        record: ExecutionLogRecord,
+        hint: Option<String>,
+    ) -> StepCompletion {
         let detail = StepDetail {
             hint,
             ..StepDetail::default()
@@ -158,10 +173,10 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         self.commit_record(record, detail, None).await
     }
 
-    async fn admission(&self, step: &ProvenStep) -> Result<Admission, LogError> {
+    async fn ask_breaker(&self, step: &ProvenStep) -> Result<BreakerDecision, LogError> {
         let lease = step.timeout.duration.saturating_add(step.grace);
         let asked = self.run.breaker.allow(&step.skill_id, lease);
-        self.logged(asked).await
+        self.with_log_timeout(asked).await
     }
 
     /// Tells the breaker of the step's own skill what became of it. Where the fallback had to answer, it
@@ -175,24 +190,29 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         let (breaker, skill) = (self.run.breaker, &step.skill_id);
         match record.status {
             StepStatus::Canceled | StepStatus::Skipped => {
-                self.logged(breaker.release(skill, permit)).await
+                self.with_log_timeout(breaker.release(skill, permit)).await
             }
             _ if record.skill_id != *skill => {
-                self.logged(breaker.record_failure(skill, permit)).await
+                self.with_log_timeout(breaker.record_failure(skill, permit))
+                    .await
             }
-            StepStatus::Rejected => self.logged(breaker.release(skill, permit)).await,
-            StepStatus::Success => self.logged(breaker.record_success(skill, permit)).await,
+            StepStatus::Rejected => self.with_log_timeout(breaker.release(skill, permit)).await,
+            StepStatus::Success => {
+                self.with_log_timeout(breaker.record_success(skill, permit))
+                    .await
+            }
             StepStatus::Failed | StepStatus::Timeout => {
-                self.logged(breaker.record_failure(skill, permit)).await
+                self.with_log_timeout(breaker.record_failure(skill, permit))
+                    .await
             }
         }
     }
 
-    async fn run(
+    async fn call_skill(
         &self,
         index: usize,
         step: &ProvenStep,
-        call: Call,
+        call: ResolvedArguments,
         permit: Permit,
     ) -> StepCompletion {
         let started_at = Timestamp::now();
@@ -201,7 +221,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
             index,
             timeout: step.timeout.duration,
         });
-        let (mut answer, ended) = self.watched(index, step, call).await;
+        let (mut answer, ended) = self.run_until_done(index, step, call).await;
         let start_error = answer.start_error.take();
         let (result, by) = (&mut answer.result, answer.by);
         let detail = StepDetail {
@@ -213,17 +233,17 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         let finished = record::CompletedStep {
             started_at,
             duration: self.context.clock().elapsed(start),
-            ending: ended.ending,
+            termination: ended.ending,
             answer,
             approved_by: self.approvals.borrow().get(&index).cloned(),
         };
-        let record = record::finished(self.context, index, finished);
+        let record = record::finished_record(self.context, index, finished);
         let told = match start_error {
             Some(error) => Err(error),
             None => self.tell_breaker(step, permit, &record).await,
         };
         if let Err(error) = told {
-            let step = UnloggedStep::of(&record);
+            let step = UnloggedStep::from_record(&record);
             let record = Err(CommitFailure { step, error });
             let end = ended.end;
             return StepCompletion { record, end };
@@ -231,16 +251,16 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         self.commit_record(record, detail, ended.end).await
     }
 
-    fn call(&self, step: &ProvenStep) -> Result<Call, Unresolved> {
-        Call::of_step(step, |index| self.records.borrow()[index].clone())
+    fn call(&self, step: &ProvenStep) -> Result<ResolvedArguments, ResolveError> {
+        ResolvedArguments::resolve(step, |index| self.records.borrow()[index].clone())
     }
 
     /// Owns a running step: its time, the run's time, the signals and the end of the plan.
-    async fn watched<'s>(
+    async fn run_until_done<'s>(
         &'s self,
         index: usize,
         step: &ProvenStep,
-        call: Call,
+        call: ResolvedArguments,
     ) -> (AttemptsOutcome<'s>, Termination) {
         let urgency = watch::Sender::new(Stop::Run);
         let execution = Attempts::new(self, index, urgency.clone()).run(call);
@@ -250,27 +270,27 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         tokio::pin!(execution, step_time, run_time);
         let mut signals = self.control.clone();
         let mut halt = self.halt.subscribe();
-        let mut seen = SignalState::None;
+        let mut seen = ShutdownState::None;
         let mut ended = Termination::default();
         loop {
             let runs = ended.ending.is_none();
             let (ending, wanted) = tokio::select! {
                 biased;
                 answer = &mut execution => {
-                    ended.ending = ended.ending.or_else(|| answer.ending.clone());
-                    ended.end = ended.end.or_else(|| ended.ending.as_ref()?.run_end());
+                    ended.ending = ended.ending.or_else(|| answer.termination.clone());
+                    ended.end = ended.end.or_else(|| ended.ending.as_ref()?.run_stop_reason());
                     return (answer, ended);
                 }
                 state = signals.changed_from(seen) => {
                     seen = state;
                     let signal = state.signal().unwrap_or_default();
                     // A signal outweighs the run's timeout, also where it comes after it.
-                    ended.end = Some(RunEnd::Signal(signal));
-                    let kill = matches!(state, SignalState::Second(_));
+                    ended.end = Some(RunStopReason::Signal(signal));
+                    let kill = matches!(state, ShutdownState::Second(_));
                     (TerminationReason::Signal(signal), if kill { Stop::Kill } else { Stop::End })
                 }
                 () = &mut run_time, if runs => {
-                    ended.end.get_or_insert(RunEnd::PlanTimeout(self.plan.timeout));
+                    ended.end.get_or_insert(RunStopReason::PlanTimeout(self.plan.timeout));
                     (TerminationReason::PlanTimeout(self.plan.timeout), Stop::End)
                 }
                 () = &mut step_time, if runs => (TerminationReason::StepTimeout(step.timeout), Stop::End),
@@ -301,9 +321,9 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         }
         for index in self.plan.flow.in_order().into_iter().flatten() {
             let (step, reused) = (&self.plan.steps[index], self.run.reused.get(index));
-            let call = Call::of_step(step, |index| records[index].clone());
+            let call = ResolvedArguments::resolve(step, |index| records[index].clone());
             if let (Some(Some(reused)), Ok(call)) = (reused, call) {
-                let record = record::reused(self.context, index, step, reused, call.shown);
+                let record = record::reused_record(self.context, index, step, reused, call.shown);
                 records[index] = Some(Arc::new(record.clone()));
                 all.push(record);
             }
@@ -312,23 +332,23 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
     }
 }
 
-fn unanswered<'p>(step: &'p ProvenStep, unresolved: &Unresolved) -> AttemptsOutcome<'p> {
+fn unresolved_outcome<'p>(step: &'p ProvenStep, unresolved: &ResolveError) -> AttemptsOutcome<'p> {
     let error = RuntimeError::text(unresolved.code, &unresolved.message);
     AttemptsOutcome {
         result: not_started(unresolved.code, error),
         by: step,
         is_by_fallback: false,
-        shown: step.shown_arguments.clone(),
-        ending: None,
-        before: None,
+        shown_arguments: step.shown_arguments.clone(),
+        termination: None,
+        previous_error: None,
         start_error: None,
     }
 }
 
-fn end_reason(ending: &TerminationReason) -> EndReason {
+fn end_reason(ending: &TerminationReason) -> TerminationCause {
     match ending {
-        TerminationReason::StepTimeout(_) => EndReason::StepTimeout,
-        TerminationReason::PlanTimeout(_) => EndReason::PlanTimeout,
-        TerminationReason::Signal(_) | TerminationReason::Halt(_) => EndReason::Canceled,
+        TerminationReason::StepTimeout(_) => TerminationCause::StepTimeout,
+        TerminationReason::PlanTimeout(_) => TerminationCause::PlanTimeout,
+        TerminationReason::Signal(_) | TerminationReason::Halt(_) => TerminationCause::Canceled,
     }
 }

@@ -7,11 +7,11 @@
 use super::halt::Halt;
 use super::run_state::RunState;
 use super::termination::TerminationReason;
-use super::{CircuitBreaker, ExecutionLogger, SignalState, SkillExecutor};
+use super::{CircuitBreaker, ExecutionLogger, ShutdownState, SkillExecutor};
 
 impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L, B> {
     /// Why a step may not call a skill any more; none if it may. `has_begun`: it has called one before.
-    pub(super) fn start_barred(&self, has_begun: bool) -> Option<TerminationReason> {
+    pub(super) fn start_blocked_by(&self, has_begun: bool) -> Option<TerminationReason> {
         if let Some(signal) = self.control.state().signal() {
             return Some(TerminationReason::Signal(signal));
         }
@@ -28,16 +28,16 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
     }
 
     /// Waits until a step that has not begun may not start any more, and gives the reason.
-    pub(super) async fn until_start_barred(&self) -> TerminationReason {
+    pub(super) async fn wait_until_start_blocked(&self) -> TerminationReason {
         let clock = self.context.clock();
         let (mut signals, mut halt) = (self.control.clone(), self.halt.subscribe());
         loop {
-            if let Some(ending) = self.start_barred(false) {
+            if let Some(ending) = self.start_blocked_by(false) {
                 return ending;
             }
             let limit = self.plan.timeout.duration;
             tokio::select! {
-                _ = signals.changed_from(SignalState::None) => {}
+                _ = signals.changed_from(ShutdownState::None) => {}
                 _ = halt.wait_for(|halt| *halt != Halt::None) => {}
                 () = clock.sleep_until_elapsed(self.context.start(), limit) => {}
             }

@@ -1,12 +1,12 @@
 //! Why the engine ended a step.
 
-use super::{Limit, RunEnd};
+use super::{RunStopReason, TimeLimit};
 
 /// Why the engine ended a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum TerminationReason {
-    StepTimeout(Limit),
-    PlanTimeout(Limit),
+    StepTimeout(TimeLimit),
+    PlanTimeout(TimeLimit),
     Signal(i32),
     /// Another step, or a log that can't be written, ended the plan.
     Halt(String),
@@ -14,10 +14,10 @@ pub(super) enum TerminationReason {
 
 impl TerminationReason {
     /// How the run ends because of what ended the step.
-    pub(super) fn run_end(&self) -> Option<RunEnd> {
+    pub(super) fn run_stop_reason(&self) -> Option<RunStopReason> {
         match self {
-            Self::Signal(signal) => Some(RunEnd::Signal(*signal)),
-            Self::PlanTimeout(limit) => Some(RunEnd::PlanTimeout(*limit)),
+            Self::Signal(signal) => Some(RunStopReason::Signal(*signal)),
+            Self::PlanTimeout(limit) => Some(RunStopReason::PlanTimeout(*limit)),
             Self::StepTimeout(_) | Self::Halt(_) => None,
         }
     }

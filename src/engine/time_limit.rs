@@ -7,16 +7,16 @@ use crate::model::format_duration;
 
 /// A bound on time, with its origin: a timeout's message names both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limit {
+pub struct TimeLimit {
     /// The bound.
     pub duration: Duration,
     /// Who set it.
-    pub source: LimitSource,
+    pub source: TimeLimitSource,
 }
 
 /// Who set a bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LimitSource {
+pub enum TimeLimitSource {
     /// The plan's `timeout`.
     Plan,
     /// The step's own `timeout`.
@@ -29,26 +29,28 @@ pub enum LimitSource {
     Default,
 }
 
-impl Limit {
+impl TimeLimit {
     /// What a run may take where nobody says: 10 minutes.
     pub const DEFAULT_RUN: Self = Self {
         duration: Duration::from_mins(10),
-        source: LimitSource::Default,
+        source: TimeLimitSource::Default,
     };
     /// What a step may take where nobody says: 2 minutes.
     pub const DEFAULT_STEP: Self = Self {
         duration: Duration::from_mins(2),
-        source: LimitSource::Default,
+        source: TimeLimitSource::Default,
     };
 
     /// A flag replaces the default and caps what anybody else says.
     #[must_use]
-    pub fn capped_by(self, flag: Option<Duration>, name: &'static str) -> Self {
+    pub fn with_flag(self, flag: Option<Duration>, name: &'static str) -> Self {
         match flag {
-            Some(duration) if self.source == LimitSource::Default || duration < self.duration => {
+            Some(duration)
+                if self.source == TimeLimitSource::Default || duration < self.duration =>
+            {
                 Self {
                     duration,
-                    source: LimitSource::Flag(name),
+                    source: TimeLimitSource::Flag(name),
                 }
             }
             _ => self,
@@ -56,15 +58,15 @@ impl Limit {
     }
 }
 
-impl fmt::Display for Limit {
+impl fmt::Display for TimeLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, set by ", format_duration(self.duration))?;
         match self.source {
-            LimitSource::Plan => f.write_str("the plan"),
-            LimitSource::Step => f.write_str("the step"),
-            LimitSource::Manifest => f.write_str("the skill's manifest"),
-            LimitSource::Flag(name) => write!(f, "`{name}`"),
-            LimitSource::Default => f.write_str("obs's default"),
+            TimeLimitSource::Plan => f.write_str("the plan"),
+            TimeLimitSource::Step => f.write_str("the step"),
+            TimeLimitSource::Manifest => f.write_str("the skill's manifest"),
+            TimeLimitSource::Flag(name) => write!(f, "`{name}`"),
+            TimeLimitSource::Default => f.write_str("obs's default"),
         }
     }
 }
@@ -76,22 +78,22 @@ mod tests {
     #[test]
     fn a_flag_replaces_the_default_and_caps_the_rest() {
         let flag = Some(Duration::from_mins(5));
-        let step = |minutes| Limit {
+        let step = |minutes| TimeLimit {
             duration: Duration::from_mins(minutes),
-            source: LimitSource::Step,
+            source: TimeLimitSource::Step,
         };
         assert_eq!(
-            Limit::DEFAULT_STEP.capped_by(flag, "--x").duration,
+            TimeLimit::DEFAULT_STEP.with_flag(flag, "--x").duration,
             Duration::from_mins(5)
         );
         assert_eq!(
-            step(9).capped_by(flag, "--x").to_string(),
+            step(9).with_flag(flag, "--x").to_string(),
             "5m, set by `--x`"
         );
         assert_eq!(
-            step(1).capped_by(flag, "--x").to_string(),
+            step(1).with_flag(flag, "--x").to_string(),
             "1m, set by the step"
         );
-        assert_eq!(step(9).capped_by(None, "--x"), step(9));
+        assert_eq!(step(9).with_flag(None, "--x"), step(9));
     }
 }

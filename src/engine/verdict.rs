@@ -6,24 +6,24 @@
 
 use std::sync::Arc;
 
-use super::{ProvenStep, RunEnd};
+use super::{ProvenStep, RunStopReason};
 use crate::model::RunStatus;
 use crate::model::{ErrorCode, ExecutionLogRecord, StepStatus, signal_name};
 
 /// How a run ended, and what decided it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
+pub struct RunResult {
     /// In one word.
     pub status: RunStatus,
     /// What decided.
-    pub cause: Cause,
+    pub cause: DecidingCause,
     /// What went wrong, in one line; `None` after a success.
     pub error: Option<String>,
 }
 
 /// What decided how a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
+pub enum DecidingCause {
     /// Nothing went wrong that the plan does not allow.
     Nothing,
     /// A step, by its index, with the kind of its failure.
@@ -36,19 +36,25 @@ pub enum Cause {
     Log,
 }
 
-impl Verdict {
+impl RunResult {
     /// Judges a run by what ended it and by the records of its steps.
-    pub fn of(end: &RunEnd, records: &[Arc<ExecutionLogRecord>], steps: &[ProvenStep]) -> Self {
+    pub fn new(
+        end: &RunStopReason,
+        records: &[Arc<ExecutionLogRecord>],
+        steps: &[ProvenStep],
+    ) -> Self {
         let of_run = |status, cause| Self {
             status,
             cause,
             error: Some(reason_of(end)),
         };
         match end {
-            RunEnd::LogFailed(_) => of_run(RunStatus::Failed, Cause::Log),
-            RunEnd::Signal(signal) => of_run(RunStatus::Canceled, Cause::Signal(*signal)),
-            RunEnd::PlanTimeout(_) => of_run(RunStatus::Timeout, Cause::PlanTimeout),
-            RunEnd::Steps => Self::of_steps(records, steps),
+            RunStopReason::LogFailed(_) => of_run(RunStatus::Failed, DecidingCause::Log),
+            RunStopReason::Signal(signal) => {
+                of_run(RunStatus::Canceled, DecidingCause::Signal(*signal))
+            }
+            RunStopReason::PlanTimeout(_) => of_run(RunStatus::Timeout, DecidingCause::PlanTimeout),
+            RunStopReason::Steps => Self::of_steps(records, steps),
         }
     }
 
@@ -60,12 +66,12 @@ impl Verdict {
         match records.iter().find(decides) {
             None => Self {
                 status: RunStatus::Success,
-                cause: Cause::Nothing,
+                cause: DecidingCause::Nothing,
                 error: None,
             },
             Some(record) => Self {
                 status: status_of(record.status),
-                cause: Cause::Step(record.step_index, record.error_code),
+                cause: DecidingCause::Step(record.step_index, record.error_code),
                 error: record.error.clone(),
             },
         }
@@ -83,12 +89,14 @@ pub(super) fn stops_the_plan(status: StepStatus, step: &ProvenStep) -> bool {
 }
 
 /// What ended a run, where it was not its steps.
-pub(super) fn reason_of(end: &RunEnd) -> String {
+pub(super) fn reason_of(end: &RunStopReason) -> String {
     match end {
-        RunEnd::Steps => String::new(),
-        RunEnd::PlanTimeout(limit) => format!("the run took longer than its limit of {limit}"),
-        RunEnd::Signal(signal) => format!("canceled by {}", signal_name(*signal)),
-        RunEnd::LogFailed(error) => error.to_string(),
+        RunStopReason::Steps => String::new(),
+        RunStopReason::PlanTimeout(limit) => {
+            format!("the run took longer than its limit of {limit}")
+        }
+        RunStopReason::Signal(signal) => format!("canceled by {}", signal_name(*signal)),
+        RunStopReason::LogFailed(error) => error.to_string(),
     }
 }
 

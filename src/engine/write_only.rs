@@ -39,7 +39,7 @@ pub(crate) fn shown_arguments<'a>(
 }
 
 /// The same for arguments that many hold: where nothing is hidden, these are the same object.
-pub(crate) fn shown_or_same(
+pub(crate) fn mask_shared(
     skill: &Skill,
     arguments: &Arc<Map<String, Value>>,
 ) -> Arc<Map<String, Value>> {

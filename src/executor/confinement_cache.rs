@@ -17,16 +17,16 @@ const FRESH: Duration = Duration::from_secs(1);
 
 /// The confinements that were made lately, by the skills' ids.
 #[derive(Debug, Default)]
-pub(super) struct RecentConfinements(RefCell<HashMap<String, Vec<Recent>>>);
+pub(super) struct ConfinementCache(RefCell<HashMap<String, Vec<CachedConfinement>>>);
 
 #[derive(Debug)]
-struct Recent {
+struct CachedConfinement {
     scratch: PathBuf,
     made: Instant,
     confinement: Arc<Confinement>,
 }
 
-impl RecentConfinements {
+impl ConfinementCache {
     /// The confinement of `skill_id` with `scratch`; what `make` gives where there is none, or none that is
     /// fresh.
     pub(super) fn get(
@@ -44,11 +44,13 @@ impl RecentConfinements {
         }
         let begun = Instant::now();
         let confinement = Arc::new(make()?);
-        all.entry(skill_id.to_owned()).or_default().push(Recent {
-            scratch: scratch.to_owned(),
-            made: begun,
-            confinement: Arc::clone(&confinement),
-        });
+        all.entry(skill_id.to_owned())
+            .or_default()
+            .push(CachedConfinement {
+                scratch: scratch.to_owned(),
+                made: begun,
+                confinement: Arc::clone(&confinement),
+            });
         Some(confinement)
     }
 }

@@ -16,7 +16,7 @@ use crate::skill::breach_text;
 use crate::skill::{Execution, OutputFormat, Skill};
 
 /// What the executor knows beside the exit.
-pub(super) struct Told {
+pub(super) struct ExecutionMeta {
     /// The resolved argument vector.
     pub(super) command: Vec<String>,
     /// Tokens told through the events descriptor.
@@ -42,10 +42,10 @@ pub(super) fn interpret(
     skill: &Skill,
     execution: &Execution,
     exit: ProcessExit,
-    told: Told,
+    told: ExecutionMeta,
     secrets: &Secrets,
 ) -> ExecutionResult {
-    let judged = judge(skill, execution, &exit, secrets);
+    let judged = evaluate_exit(skill, execution, &exit, secrets);
     let (exit_code, signal) = match exit.leader {
         LeaderExit::Code(code) => (Some(code), None),
         LeaderExit::Signal(signal) => (None, Some(signal)),
@@ -85,7 +85,12 @@ pub(super) fn interpret(
 
 type Judged = Result<Option<Arc<RawValue>>, (ErrorCode, String)>;
 
-fn judge(skill: &Skill, execution: &Execution, exit: &ProcessExit, secrets: &Secrets) -> Judged {
+fn evaluate_exit(
+    skill: &Skill,
+    execution: &Execution,
+    exit: &ProcessExit,
+    secrets: &Secrets,
+) -> Judged {
     if exit.output_limit_exceeded {
         let limit = max_output_bytes(skill);
         let detail = format!("the output is over its limit of {limit} bytes");

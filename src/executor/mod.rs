@@ -16,4 +16,4 @@ pub use event_line::{EventLine, read_event_line};
 pub(crate) use native::wants_run_dir;
 pub use native::{NativeExecutor, shown_command};
 pub(crate) use remove_tree::remove_tree;
-pub use scratch::{FilesPlace, RunDirs};
+pub use scratch::{RunDirs, SharedDirKind};

@@ -14,10 +14,10 @@ use std::time::Instant;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::confinement_cache::RecentConfinements;
+use super::confinement_cache::ConfinementCache;
 use super::environment::{BaseEnvironment, Directories};
 use super::event_line::{EventLine, read_event_line};
-use super::interpret::{Told, interpret, max_output_bytes};
+use super::interpret::{ExecutionMeta, interpret, max_output_bytes};
 use super::scratch::{RunDirs, Scratch};
 use crate::engine::shown_arguments;
 use crate::engine::{RuntimeError, SkillExecutor, StepControl};
@@ -47,8 +47,8 @@ pub struct NativeExecutor<'r> {
     skills: RefCell<HashMap<String, Loaded>>,
     exposure: Exposure,
     /// The skills whose files steps may write, by their ids.
-    guards: HashMap<String, Guard>,
-    confinements: RecentConfinements,
+    guards: HashMap<String, ModifiedFiles>,
+    confinements: ConfinementCache,
     /// What no skill may show: the secrets of all that are loaded. One may read what another one has written.
     secrets: RefCell<Secrets>,
 }
@@ -68,21 +68,21 @@ struct Loaded {
 }
 
 impl Loaded {
-    fn program(&self) -> Result<&Program, NotRun> {
+    fn program(&self) -> Result<&Program, StartError> {
         match &self.program {
             Some(Ok(program)) => Ok(program),
             Some(Err(error)) => {
-                let not_loaded = NotRun::not_loaded(&error.message);
+                let not_loaded = StartError::not_loaded(&error.message);
                 Err(not_loaded.hint(error.help.clone()))
             }
-            None => Err(NotRun::not_loaded("it has no program")),
+            None => Err(StartError::not_loaded("it has no program")),
         }
     }
 }
 
 /// The files of a skill that steps may write.
 #[derive(Debug)]
-struct Guard {
+struct ModifiedFiles {
     skill: Arc<ExposedSkill>,
     /// Taken before the first step.
     snapshot: Arc<Snapshot>,
@@ -91,7 +91,7 @@ struct Guard {
 }
 
 /// A failure before anything ran.
-struct NotRun {
+struct StartError {
     code: ErrorCode,
     detail: String,
     hint: Option<String>,
@@ -99,7 +99,7 @@ struct NotRun {
     is_final: bool,
 }
 
-impl NotRun {
+impl StartError {
     fn new(code: ErrorCode, detail: impl std::fmt::Display) -> Self {
         Self {
             code,
@@ -139,7 +139,7 @@ impl<'r> NativeExecutor<'r> {
         exposure: &Exposure,
     ) -> Self {
         let guards = exposure.exposed().map(|(id, skill)| {
-            let guard = Guard {
+            let guard = ModifiedFiles {
                 skill: Arc::clone(skill),
                 snapshot: Arc::new(skill.snapshot()),
                 is_doubtful: Cell::new(false),
@@ -156,7 +156,7 @@ impl<'r> NativeExecutor<'r> {
             policy,
             stream,
             skills: RefCell::default(),
-            confinements: RecentConfinements::default(),
+            confinements: ConfinementCache::default(),
             secrets: RefCell::default(),
         }
     }
@@ -183,7 +183,7 @@ impl<'r> NativeExecutor<'r> {
         if let Some(confinement) = self.confinement(&loaded, native, &ground) {
             self.launcher.prepare_ahead(&confinement);
         }
-        self.dirs.take_back(scratch);
+        self.dirs.recycle(scratch);
     }
 
     /// The very same object for all steps of a skill that share a directory, as long as it is fresh.
@@ -208,20 +208,20 @@ impl<'r> NativeExecutor<'r> {
 
     /// Makes sure that the files of the skill are those that were proven, if a step may have written them since
     /// somebody last made sure. No step that may write them runs meanwhile.
-    async fn recheck_files(&self, skill_id: &str) -> Result<(), NotRun> {
+    async fn recheck_files(&self, skill_id: &str) -> Result<(), StartError> {
         let guard = self.guards.get(skill_id);
         let Some(guard) = guard.filter(|guard| guard.is_doubtful.get()) else {
             return Ok(());
         };
         let snapshot = Arc::clone(&guard.snapshot);
         let compared = tokio::task::spawn_blocking(move || snapshot.difference()).await;
-        match compared.map_err(NotRun::not_loaded)? {
+        match compared.map_err(StartError::not_loaded)? {
             None => guard.is_doubtful.set(false),
             Some(change) => {
                 let help = guard.skill.help(&change);
-                return Err(NotRun {
+                return Err(StartError {
                     is_final: true,
-                    ..NotRun::not_loaded(change).hint(help)
+                    ..StartError::not_loaded(change).hint(help)
                 });
             }
         }
@@ -229,7 +229,7 @@ impl<'r> NativeExecutor<'r> {
     }
 
     /// A call of the skill is about to start: what it may write is to be compared again.
-    fn doubt_files(&self, skill_id: &str) {
+    fn mark_files_suspect(&self, skill_id: &str) {
         for victim in self.exposure.victims_of(skill_id) {
             if let Some(guard) = self.guards.get(victim) {
                 guard.is_doubtful.set(true);
@@ -241,12 +241,12 @@ impl<'r> NativeExecutor<'r> {
         &self,
         request: &ExecutionRequest,
         control: StepControl,
-    ) -> Result<ExecutionResult, NotRun> {
+    ) -> Result<ExecutionResult, StartError> {
         let loaded = self
             .loaded(&request.skill_id)
-            .ok_or_else(|| NotRun::not_loaded(format_args!("`{}`", request.skill_id)))?;
+            .ok_or_else(|| StartError::not_loaded(format_args!("`{}`", request.skill_id)))?;
         let arguments: Map<String, Value> = serde_json::from_slice(&request.input)
-            .map_err(|error| NotRun::new(ErrorCode::InvalidArguments, error))?;
+            .map_err(|error| StartError::new(ErrorCode::InvalidArguments, error))?;
         match &loaded.skill.body {
             Body::Builtin(builtin) => {
                 let secrets = self.secrets.borrow().clone();
@@ -254,7 +254,7 @@ impl<'r> NativeExecutor<'r> {
             }
             Body::Native(native) => {
                 self.recheck_files(&request.skill_id).await?;
-                self.doubt_files(&request.skill_id);
+                self.mark_files_suspect(&request.skill_id);
                 self.process(&loaded, native, &arguments, request, control)
                     .await
             }
@@ -268,26 +268,26 @@ impl<'r> NativeExecutor<'r> {
         arguments: &Map<String, Value>,
         request: &ExecutionRequest,
         control: StepControl,
-    ) -> Result<ExecutionResult, NotRun> {
+    ) -> Result<ExecutionResult, StartError> {
         let skill = &*loaded.skill;
         let scratch = self.dirs.scratch().map_err(no_directory)?;
         let prepared = self.prepare(loaded, native, arguments, request, &control, &scratch);
         let spec = match prepared {
             Ok(spec) => spec,
             Err(not_run) => {
-                self.dirs.take_back(scratch);
+                self.dirs.recycle(scratch);
                 return Err(not_run);
             }
         };
         let command = shown_command(skill, arguments, &self.workspace);
         let secrets = self.secrets.borrow().clone();
-        let mut listener = Listener::new(&control, self.stream, secrets.clone());
+        let mut listener = EventForwarder::new(&control, self.stream, secrets.clone());
         let outcome = self
             .launcher
-            .run(spec, control.stop.clone(), |event| listener.hear(&event))
+            .run(spec, control.stop.clone(), |event| listener.handle(&event))
             .await;
-        self.dirs.take_back(scratch);
-        let mut told = Told {
+        self.dirs.recycle(scratch);
+        let mut told = ExecutionMeta {
             command,
             tokens_used: listener.tokens_used,
             sandbox: SandboxReport {
@@ -316,7 +316,7 @@ impl<'r> NativeExecutor<'r> {
         request: &ExecutionRequest,
         control: &StepControl,
         scratch: &Scratch,
-    ) -> Result<ProcessSpec, NotRun> {
+    ) -> Result<ProcessSpec, StartError> {
         let (skill, execution) = (&*loaded.skill, &native.execution);
         let places = Places {
             skill_dir: &native.dir,
@@ -325,7 +325,7 @@ impl<'r> NativeExecutor<'r> {
         let argv = execution
             .command
             .expand(arguments, &places)
-            .map_err(|error| NotRun::new(ErrorCode::InvalidArguments, error))?;
+            .map_err(|error| StartError::new(ErrorCode::InvalidArguments, error))?;
         let program = loaded.program()?;
         let run_dir = wants_run_dir(skill)
             .then(|| self.dirs.files())
@@ -339,7 +339,9 @@ impl<'r> NativeExecutor<'r> {
         };
         SandboxPolicy::make_writable_directories(&loaded.paths, run_dir).map_err(|error| {
             match error {
-                PathError::BecameLink(_) => NotRun::not_loaded(error).hint(BECAME_LINK.to_owned()),
+                PathError::BecameLink(_) => {
+                    StartError::not_loaded(error).hint(BECAME_LINK.to_owned())
+                }
                 PathError::Io(error) => no_directory(error),
             }
         })?;
@@ -386,8 +388,8 @@ fn written_directories(skill: &Skill, limits: &Limits, ground: &StepGround<'_>) 
         .collect()
 }
 
-fn no_directory(error: impl std::fmt::Display) -> NotRun {
-    NotRun::not_loaded(format_args!("can't make a directory: {error}"))
+fn no_directory(error: impl std::fmt::Display) -> StartError {
+    StartError::not_loaded(format_args!("can't make a directory: {error}"))
 }
 
 impl SkillExecutor for NativeExecutor<'_> {
@@ -461,7 +463,7 @@ pub(crate) fn wants_run_dir(skill: &Skill) -> bool {
 }
 
 /// Hears what a running skill says, and passes it on.
-struct Listener {
+struct EventForwarder {
     index: usize,
     events: EventSender,
     stream: bool,
@@ -470,7 +472,7 @@ struct Listener {
     dropped_event_lines: u64,
 }
 
-impl Listener {
+impl EventForwarder {
     fn new(control: &StepControl, stream: bool, secrets: Secrets) -> Self {
         Self {
             secrets,
@@ -482,7 +484,7 @@ impl Listener {
         }
     }
 
-    fn hear(&mut self, event: &ProcessEvent<'_>) {
+    fn handle(&mut self, event: &ProcessEvent<'_>) {
         match event {
             ProcessEvent::Stderr(bytes) if self.stream => {
                 let bytes = bytes.to_vec();
@@ -558,7 +560,7 @@ async fn in_process(
     }
 }
 
-fn not_started(error: &ProcessError, told: Told) -> ExecutionResult {
+fn not_started(error: &ProcessError, told: ExecutionMeta) -> ExecutionResult {
     let code = match error {
         ProcessError::SupervisorDied | ProcessError::Unkillable { .. } => ErrorCode::SkillFailed,
         _ => ErrorCode::SkillNotLoaded,

@@ -77,13 +77,13 @@ struct Removal<'a> {
     /// How much was moved to the next level since the last one was begun.
     moved: u64,
     /// A level that is empty.
-    spare: Option<Level>,
+    spare: Option<RemovalLevel>,
     /// Why something could not be removed.
     error: Option<Errno>,
 }
 
 /// A directory at the top that takes what lies below the level that is being removed.
-struct Level {
+struct RemovalLevel {
     dir: OwnedFd,
     name: CString,
 }
@@ -140,7 +140,7 @@ impl<'a> Removal<'a> {
 
     /// Keeps an emptied level for what comes: a deep tree needs two of them in turn. Not one that was large: most
     /// file systems never make a directory smaller, and reading it takes time.
-    fn finish_level(&mut self, level: Level) {
+    fn finish_level(&mut self, level: RemovalLevel) {
         let is_small = fstat(&level.dir).is_ok_and(|stat| stat.st_size <= MAX_SPARE_BYTES);
         if is_small && self.error.is_none() && self.spare.is_none() {
             self.spare = Some(level);
@@ -149,13 +149,13 @@ impl<'a> Removal<'a> {
         }
     }
 
-    fn remove_level(&mut self, level: &Level) {
+    fn remove_level(&mut self, level: &RemovalLevel) {
         let outcome = unlinkat(self.top, &level.name, AtFlags::REMOVEDIR);
         self.note_removal(outcome);
     }
 
     /// Removes the entries of `dir`. What lies deeper than in a directory of it goes to `next`.
-    fn empty(&mut self, dir: &OwnedFd, is_top: bool, next: &mut Option<Level>) {
+    fn empty(&mut self, dir: &OwnedFd, is_top: bool, next: &mut Option<RemovalLevel>) {
         self.each_entry(dir, |removal, name, is_dir| {
             let is_next = next.as_ref().is_some_and(|next| *next.name == *name);
             if is_top && (removal.kept == Some(name) || is_next) {
@@ -174,7 +174,7 @@ impl<'a> Removal<'a> {
     }
 
     /// Removes the entries of `dir`; directories that are not empty go to `next`.
-    fn flatten(&mut self, dir: &OwnedFd, next: &mut Option<Level>) {
+    fn flatten(&mut self, dir: &OwnedFd, next: &mut Option<RemovalLevel>) {
         self.each_entry(dir, |removal, name, is_dir| {
             if !removal.remove(dir, name, is_dir) {
                 removal.raise(dir, name, next);
@@ -235,7 +235,7 @@ impl<'a> Removal<'a> {
     }
 
     /// Moves a directory to the next level; to the top if no level can be made, because the disk is full.
-    fn raise(&mut self, dir: &OwnedFd, name: &CStr, next: &mut Option<Level>) {
+    fn raise(&mut self, dir: &OwnedFd, name: &CStr, next: &mut Option<RemovalLevel>) {
         if next.is_none() {
             *next = self.make_level();
         }
@@ -262,14 +262,14 @@ impl<'a> Removal<'a> {
         }
     }
 
-    fn make_level(&mut self) -> Option<Level> {
+    fn make_level(&mut self) -> Option<RemovalLevel> {
         loop {
             let name = self.next_name();
             match mkdirat(self.top, &name, Mode::RWXU) {
                 Ok(()) => {
                     self.made += 1;
                     let (dir, _) = open_subdirectory(self.top, &name, OwnerGets::All).ok()?;
-                    return Some(Level { dir, name });
+                    return Some(RemovalLevel { dir, name });
                 }
                 Err(Errno::EXIST) => {}
                 Err(_) => return None,

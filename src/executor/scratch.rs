@@ -37,10 +37,10 @@ const LOCK_TIMEOUT: Duration = Duration::from_hours(1);
 /// The directories of one run.
 #[derive(Debug, Default)]
 pub struct RunDirs {
-    place: OnceLock<FilesPlace>,
+    place: OnceLock<SharedDirKind>,
     /// Ends before the root is removed.
     cleaner: Mutex<Option<Cleaner>>,
-    root: OnceLock<Root>,
+    root: OnceLock<RunRoot>,
     files: OnceLock<PathBuf>,
     /// Steps' directories that no step has at the moment. A step may have written to any of them.
     free: Arc<Mutex<Vec<Scratch>>>,
@@ -48,7 +48,7 @@ pub struct RunDirs {
 
 /// Where the files go that one step leaves for another.
 #[derive(Debug, Clone, Default)]
-pub enum FilesPlace {
+pub enum SharedDirKind {
     /// Where `--run-dir` says. They stay.
     Given(PathBuf),
     /// In the state. They go away after a success, and stay for `--resume` after anything else.
@@ -60,7 +60,7 @@ pub enum FilesPlace {
 
 /// The run's own directory.
 #[derive(Debug)]
-struct Root {
+struct RunRoot {
     dir: PathBuf,
     /// Held until the end.
     _lock: File,
@@ -78,7 +78,7 @@ struct Cleaner {
 #[derive(Debug)]
 pub(super) struct Scratch {
     path: PathBuf,
-    identity: Identity,
+    identity: FileIdentity,
 }
 
 impl RunDirs {
@@ -105,9 +105,9 @@ impl RunDirs {
     ///
     /// # Errors
     /// A sentence that names the directory, with the way out.
-    pub fn settle(
+    pub fn create_shared(
         &self,
-        place: FilesPlace,
+        place: SharedDirKind,
         plan: &ProvenPlan,
     ) -> Result<(), (String, &'static str)> {
         let place = self.place.get_or_init(|| place);
@@ -117,8 +117,8 @@ impl RunDirs {
         self.files().map(drop).map_err(|error| {
             let temp = std::env::temp_dir();
             let place = match place {
-                FilesPlace::Given(path) | FilesPlace::Kept(path) => path,
-                FilesPlace::Temporary => &temp,
+                SharedDirKind::Given(path) | SharedDirKind::Kept(path) => path,
+                SharedDirKind::Temporary => &temp,
             };
             let place = place.display();
             let message = format!("can't use `{place}` as the run's directory: {error}");
@@ -133,7 +133,7 @@ impl RunDirs {
             let Some(free) = held(&self.free).pop() else {
                 break;
             };
-            if free.is_as_new() {
+            if free.is_pristine() {
                 return Ok(free);
             }
             self.clean(free);
@@ -147,7 +147,7 @@ impl RunDirs {
     }
 
     /// Takes back what a step no longer needs.
-    pub(super) fn take_back(&self, scratch: Scratch) {
+    pub(super) fn recycle(&self, scratch: Scratch) {
         held(&self.free).push(scratch);
     }
 
@@ -172,11 +172,11 @@ impl RunDirs {
         }
         let place = self.place.get();
         let path = match place {
-            Some(FilesPlace::Given(path) | FilesPlace::Kept(path)) => path.clone(),
-            Some(FilesPlace::Temporary) | None => self.root()?.join("files"),
+            Some(SharedDirKind::Given(path) | SharedDirKind::Kept(path)) => path.clone(),
+            Some(SharedDirKind::Temporary) | None => self.root()?.join("files"),
         };
         let mut private = std::fs::DirBuilder::new();
-        if !matches!(place, Some(FilesPlace::Given(_))) {
+        if !matches!(place, Some(SharedDirKind::Given(_))) {
             private.mode(0o700);
         }
         private.recursive(true).create(&path)?;
@@ -189,7 +189,7 @@ impl RunDirs {
     pub fn finish(&self, is_success: bool) {
         // Two that remove the same tree would disturb each other.
         drop(held(&self.cleaner).take());
-        if let (Some(FilesPlace::Kept(path)), true) = (self.place.get(), is_success) {
+        if let (Some(SharedDirKind::Kept(path)), true) = (self.place.get(), is_success) {
             remove_tree(path, None).ok();
         }
         if let Some(root) = self.root.get() {
@@ -212,7 +212,7 @@ impl RunDirs {
         flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
         std::fs::rename(unnamed, dir.path().join(lock_name()))?;
         let dir = dir.keep();
-        Ok(&self.root.get_or_init(|| Root { dir, _lock: lock }).dir)
+        Ok(&self.root.get_or_init(|| RunRoot { dir, _lock: lock }).dir)
     }
 }
 
@@ -245,14 +245,14 @@ impl Drop for Cleaner {
     }
 }
 
-impl Root {
+impl RunRoot {
     /// Removes it. What could not be removed is left with the lock, for the sweep of another obs.
     fn remove(&self) {
         remove_tree(&self.dir, Some(LOCK)).ok();
     }
 }
 
-impl Drop for Root {
+impl Drop for RunRoot {
     fn drop(&mut self) {
         self.remove();
     }
@@ -263,7 +263,7 @@ impl Scratch {
         &self.path
     }
 
-    fn is_as_new(&self) -> bool {
+    fn is_pristine(&self) -> bool {
         identity(&self.path).is_ok_and(|identity| identity == self.identity)
             && std::fs::read_dir(&self.path).is_ok_and(|mut entries| entries.next().is_none())
     }
@@ -271,7 +271,7 @@ impl Scratch {
     /// Empties it. None, and nothing is there any more, where that does not make it as it was.
     fn clean(self) -> Option<Self> {
         empty_directory(&self.path).ok();
-        if self.is_as_new() {
+        if self.is_pristine() {
             return Some(self);
         }
         remove_tree(&self.path, None).ok();
@@ -289,9 +289,9 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Device, inode, owner, mode and size. (That of a directory that held many entries does not always become what it was,
 /// and then it takes long to find out that it is empty.)
-type Identity = (u64, u64, u32, u32, u64);
+type FileIdentity = (u64, u64, u32, u32, u64);
 
-fn identity(path: &Path) -> io::Result<Identity> {
+fn identity(path: &Path) -> io::Result<FileIdentity> {
     let metadata = std::fs::symlink_metadata(path)?;
     Ok((
         metadata.dev(),
@@ -355,12 +355,12 @@ mod tests {
         std::os::unix::fs::symlink("/", path.join("link")).unwrap();
         std::fs::set_permissions(&locked, Permissions::from_mode(0o500)).unwrap();
         std::fs::set_permissions(&path, Permissions::from_mode(0o1500)).unwrap();
-        dirs.take_back(scratch);
+        dirs.recycle(scratch);
         let next = dirs.scratch().unwrap();
         assert_ne!(next.path(), path, "nobody waits for the removal");
         await_cleaner(&dirs);
-        dirs.take_back(next);
-        dirs.take_back(other);
+        dirs.recycle(next);
+        dirs.recycle(other);
         let all = [(); 3].map(|()| dirs.scratch().unwrap());
         let next = all.iter().find(|scratch| scratch.path() == path).unwrap();
         assert_eq!(next.path().read_dir().unwrap().count(), 0);
@@ -380,7 +380,7 @@ mod tests {
         let path = scratch.path().to_owned();
         std::fs::remove_dir(&path).unwrap();
         std::os::unix::fs::symlink(elsewhere.path(), &path).unwrap();
-        dirs.take_back(scratch);
+        dirs.recycle(scratch);
         assert_ne!(dirs.scratch().unwrap().path(), path);
         await_cleaner(&dirs);
         assert!(elsewhere.path().join("kept").exists());
@@ -399,7 +399,7 @@ mod tests {
         let free = [dirs.scratch().unwrap(), dirs.scratch().unwrap()];
         let paths = free.each_ref().map(|scratch| scratch.path().to_owned());
         for scratch in free {
-            dirs.take_back(scratch);
+            dirs.recycle(scratch);
         }
         // Empty when they were taken back; one is written to and one is replaced before the next step.
         std::fs::create_dir_all(paths[0].join(".local/lib")).unwrap();
@@ -425,8 +425,8 @@ mod tests {
                     std::fs::create_dir_all(scratch.path().join(format!("{number}/a/b/c")))
                         .unwrap();
                 }
-                dirs.take_back(scratch);
-                dirs.take_back(dirs.scratch().unwrap());
+                dirs.recycle(scratch);
+                dirs.recycle(dirs.scratch().unwrap());
             }
             let root = dirs.root().unwrap().to_owned();
             if is_finished {
@@ -438,7 +438,7 @@ mod tests {
         }
     }
 
-    fn placed(place: FilesPlace) -> RunDirs {
+    fn placed(place: SharedDirKind) -> RunDirs {
         RunDirs {
             place: place.into(),
             ..RunDirs::default()
@@ -454,12 +454,12 @@ mod tests {
         assert!(!path.exists());
 
         let parent = tempfile::tempdir().unwrap();
-        let given = placed(FilesPlace::Given(parent.path().join("a/b")));
+        let given = placed(SharedDirKind::Given(parent.path().join("a/b")));
         given.files().unwrap();
         given.finish(true);
         assert!(parent.path().join("a/b").is_dir());
 
-        let kept = placed(FilesPlace::Kept(parent.path().join("c/d")));
+        let kept = placed(SharedDirKind::Kept(parent.path().join("c/d")));
         let path = kept.files().unwrap().to_owned();
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o700);
         kept.finish(false);

@@ -18,7 +18,7 @@ use thiserror::Error;
 use super::dependencies::Rule;
 use super::flag_policies::ShortForm;
 use super::{entity, value};
-use crate::engine::{Decision, Identity, PolicyGate, PolicyQuestion, Ruling};
+use crate::engine::{Decision, Effect, Identity, PolicyGate, PolicyRequest};
 
 /// Policies in force, and who asks them.
 pub struct CedarGate {
@@ -80,7 +80,7 @@ impl CedarGate {
         &self.rules
     }
 
-    fn judge(&self, question: &PolicyQuestion<'_>) -> Result<Decision, String> {
+    fn judge(&self, question: &PolicyRequest<'_>) -> Result<Decision, String> {
         let (request, entities) = self.request(question)?;
         let arguments = question.arguments;
         let is_exact = value::find_inexpressible_entry(arguments).is_none();
@@ -111,8 +111,8 @@ impl CedarGate {
         answer.errors.extend(errors);
         answer.errors.sort();
         let decision = answer.decision(open.iter().any(|rule| !rule.is_forbid()));
-        Ok(match decision.ruling {
-            Ruling::Permitted if !open.is_empty() => Decision::waits(),
+        Ok(match decision.effect {
+            Effect::Permitted if !open.is_empty() => Decision::deferred(),
             _ => decision,
         })
     }
@@ -137,7 +137,7 @@ impl CedarGate {
         }
     }
 
-    fn request(&self, question: &PolicyQuestion<'_>) -> Result<(Request, Entities), String> {
+    fn request(&self, question: &PolicyRequest<'_>) -> Result<(Request, Entities), String> {
         let [action, resource] = entity::call(question.step)?;
         let (user, action_uid) = (self.principal[0].uid(), action.uid());
         let context = self.context(question)?;
@@ -148,7 +148,7 @@ impl CedarGate {
         Ok((request, entity::together(entities)?))
     }
 
-    fn context(&self, question: &PolicyQuestion<'_>) -> Result<Context, String> {
+    fn context(&self, question: &PolicyRequest<'_>) -> Result<Context, String> {
         let number = |number: usize| {
             RestrictedExpression::new_long(i64::try_from(number).unwrap_or(i64::MAX))
         };
@@ -169,8 +169,8 @@ impl CedarGate {
 }
 
 impl PolicyGate for CedarGate {
-    fn decide(&self, question: &PolicyQuestion<'_>) -> Decision {
-        self.judge(question).unwrap_or_else(Decision::unanswerable)
+    fn decide(&self, question: &PolicyRequest<'_>) -> Decision {
+        self.judge(question).unwrap_or_else(Decision::request_error)
     }
 }
 
@@ -178,18 +178,18 @@ impl Answer {
     /// What follows. `may_be_permitted`: a policy that was not asked may permit it.
     fn decision(self, may_be_permitted: bool) -> Decision {
         if !self.errors.is_empty() {
-            return Decision::erred(self.errors);
+            return Decision::from_errors(self.errors);
         }
         if !self.forbids.is_empty() {
-            return Decision::of(Ruling::Forbidden, self.forbids);
+            return Decision::new(Effect::Forbidden, self.forbids);
         }
         if !self.permits.is_empty() {
-            return Decision::of(Ruling::Permitted, self.permits);
+            return Decision::new(Effect::Permitted, self.permits);
         }
         if may_be_permitted {
-            return Decision::waits();
+            return Decision::deferred();
         }
-        Decision::of(Ruling::NotPermitted, Vec::new())
+        Decision::new(Effect::NotPermitted, Vec::new())
     }
 }
 

@@ -9,11 +9,11 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::document::Source;
-use crate::engine::{Decision, Identity, ProvenPlan, Ruling, judge};
+use crate::engine::{Decision, Effect, Identity, ProvenPlan, evaluate_plan};
 use crate::executor::BaseEnvironment;
 use crate::model::SandboxMode;
 use crate::plan;
-use crate::prove::{Question, TimeFlags, prove};
+use crate::prove::{ProveContext, TimeFlags, prove};
 use crate::skill::Registry;
 use crate::skill::SandboxPolicy;
 
@@ -74,7 +74,7 @@ fn proven(steps: &str) -> ProvenPlan {
         max_disk_mb: None,
         home: None,
     };
-    let question = Question {
+    let question = ProveContext {
         registry: &Registry::new(vec![root().to_owned()]),
         workspace: root(),
         environment: &environment,
@@ -118,7 +118,7 @@ fn gate(text: &str, user: &str, tenant: &str) -> CedarGate {
 
 /// The decision about the last step.
 fn decide(steps: &str, policies: &str, user: &str, tenant: &str) -> Decision {
-    judge(&gate(policies, user, tenant), &proven(steps))
+    evaluate_plan(&gate(policies, user, tenant), &proven(steps))
         .pop()
         .unwrap()
 }
@@ -136,11 +136,11 @@ type Row = (
     &'static str,
     &'static str,
     &'static str,
-    Ruling,
+    Effect,
     &'static [&'static str],
 );
 
-use Ruling::{Erred, Forbidden, NotPermitted, Permitted, Waits};
+use Effect::{Erred, Forbidden, NotPermitted, Permitted, Waits};
 
 #[rustfmt::skip]
 const SCOPES: &[Row] = &[
@@ -203,7 +203,7 @@ const ARGUMENTS: &[Row] = &[
 ];
 
 /// `core/fetch` with these arguments, and a condition under which a policy forbids it.
-type UntypedRow = (&'static str, &'static str, Ruling);
+type UntypedRow = (&'static str, &'static str, Effect);
 
 #[rustfmt::skip]
 const UNTYPED: &[UntypedRow] = &[
@@ -273,14 +273,14 @@ fn a_value_without_a_cedar_type_is_never_taken_for_an_absent_one() {
             format!("{ALL}@id(\"f\") forbid(principal, action, resource) when {{ {condition} }};");
         let decision = decide(&step, &forbid, "", "");
         assert_eq!(
-            decision.ruling, *ruling,
+            decision.effect, *ruling,
             "{arguments}: {condition}: {decision:?}"
         );
         // A permit that looks at it is an error too, and no other permit makes up for it.
         let permit = forbid.replace("@id(\"f\") forbid", "@id(\"f\") permit");
         let decision = decide(&step, &permit, "", "");
         assert_eq!(
-            decision.ruling == Erred,
+            decision.effect == Erred,
             *ruling == Erred,
             "{condition}: {decision:?}"
         );
@@ -290,7 +290,7 @@ fn a_value_without_a_cedar_type_is_never_taken_for_an_absent_one() {
             "action == Action::\"core/look\", resource) when",
         );
         assert_eq!(
-            decide(&step, &other, "", "").ruling,
+            decide(&step, &other, "", "").effect,
             Permitted,
             "{condition}"
         );
@@ -301,11 +301,11 @@ fn a_value_without_a_cedar_type_is_never_taken_for_an_absent_one() {
         );
         let decision = decide(&step, &forbid, "", "");
         assert!(
-            *ruling != Erred || decision.ruling.is_denial(),
+            *ruling != Erred || decision.effect.is_denial(),
             "{condition}: {decision:?}"
         );
         assert!(
-            *ruling != Forbidden || decision.ruling != Permitted,
+            *ruling != Forbidden || decision.effect != Permitted,
             "{condition}: {decision:?}"
         );
     }
@@ -371,7 +371,7 @@ fn conditions_that_look_at_no_argument_decide_whether_a_policy_waits() {
     ] {
         let policy = format!("{ALL}@id(\"f\") forbid(principal, action, resource) {condition};");
         let decision = decide(GIVEN, &policy, "", "");
-        assert_eq!(decision.ruling, ruling, "{condition}: {decision:?}");
+        assert_eq!(decision.effect, ruling, "{condition}: {decision:?}");
     }
 }
 
@@ -411,7 +411,7 @@ fn the_table_of_decisions() {
         };
         let decision = decide(steps, &policies, user, tenant);
         assert_eq!(
-            (decision.ruling, decision.policies.as_slice()),
+            (decision.effect, decision.policies.as_slice()),
             (
                 ruling,
                 &*ids.iter().map(ToString::to_string).collect::<Vec<_>>()
@@ -476,9 +476,9 @@ fn the_short_form_is_policies() {
         ),
     ] {
         let gate = CedarGate::new(None, &short, Identity::default()).unwrap();
-        let decision = judge(&gate, &proven(steps)).pop().unwrap();
+        let decision = evaluate_plan(&gate, &proven(steps)).pop().unwrap();
         assert_eq!(
-            (decision.ruling, decision.policies.concat().as_str()),
+            (decision.effect, decision.policies.concat().as_str()),
             (ruling, id)
         );
     }
@@ -489,8 +489,8 @@ fn the_short_form_is_policies() {
         &short(&["core/*"], &[], None, None),
         Identity::default(),
     );
-    let decisions = judge(&gate.unwrap(), &proven(&format!("{LOOK}, {FETCH}")));
-    let rulings: Vec<Ruling> = decisions.iter().map(|decision| decision.ruling).collect();
+    let decisions = evaluate_plan(&gate.unwrap(), &proven(&format!("{LOOK}, {FETCH}")));
+    let rulings: Vec<Effect> = decisions.iter().map(|decision| decision.effect).collect();
     assert_eq!(rulings, [Permitted, Forbidden]);
 }
 
@@ -599,12 +599,12 @@ proptest! {
         let before = decide(steps, &policies, "", tenant);
         policies.push_str(POOL[forbid]);
         let after = decide(steps, &policies, "", tenant);
-        prop_assert!(after.ruling != Permitted || before.ruling == Permitted);
-        prop_assert!(!before.ruling.is_denial() || after.ruling.is_denial());
+        prop_assert!(after.effect != Permitted || before.effect == Permitted);
+        prop_assert!(!before.effect.is_denial() || after.effect.is_denial());
         // `context.absent` is looked at whatever the arguments are.
         if drawn.contains(&4) {
-            prop_assert_eq!(before.ruling, Erred);
+            prop_assert_eq!(before.effect, Erred);
         }
-        prop_assert_eq!(before.ruling == Erred, !before.errors.is_empty());
+        prop_assert_eq!(before.effect == Erred, !before.errors.is_empty());
     }
 }

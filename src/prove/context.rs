@@ -11,7 +11,7 @@ use crate::skill::{Registry, SandboxPolicy};
 
 /// What a plan is proven against.
 #[derive(Debug)]
-pub struct Question<'q> {
+pub struct ProveContext<'q> {
     /// The skills there are.
     pub registry: &'q Registry,
     /// Where skills work.

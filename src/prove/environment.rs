@@ -10,7 +10,7 @@ use crate::skill::{EnvNames, Skill};
 impl Prover<'_> {
     /// What the manifest asks of the environment must be there, and a secret long enough to be masked.
     pub(super) fn check_environment(&self, skill: &Skill, place: &Place, problems: &mut Problems) {
-        let environment = self.question.environment;
+        let environment = self.context.environment;
         let names = EnvNames::of(&skill.manifest.permissions);
         for name in &names.required {
             let help = if names.secret.contains(name) {

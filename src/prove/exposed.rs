@@ -14,18 +14,18 @@ impl Prover<'_> {
     /// Finds out which skills may write what the run relies on, and warns of it.
     pub(super) fn exposure(&self, problems: &mut Problems) -> Exposure {
         let skills = self.skills.iter().map(|called| {
-            let program = self.facts.program_of(&called.skill);
+            let program = self.skill_info.program_of(&called.skill);
             (Arc::clone(&called.skill), program)
         });
         let query = ExposureQuery {
             skills: &skills.collect::<Vec<_>>(),
-            sandbox: self.question.sandbox,
-            workspace: self.question.workspace,
-            run_dir: self.question.run_dir,
-            path: self.question.environment.path(),
+            sandbox: self.context.sandbox,
+            workspace: self.context.workspace,
+            run_dir: self.context.run_dir,
+            path: self.context.environment.path(),
         };
         let is_file = |read: &&(&str, _)| read.1 != Path::new("-");
-        let read = self.question.read.iter().filter(is_file).cloned();
+        let read = self.context.read.iter().filter(is_file).cloned();
         let (exposure, covered) = Exposure::find(&query, &read.collect::<Vec<_>>());
         for covered in covered {
             let called = &self.skills[covered.writer];
@@ -51,7 +51,7 @@ impl Prover<'_> {
 
     /// Two roots with one id: the plan may mean the other skill.
     pub(super) fn check_shadowed(&self, skill: &Skill, place: &Place, problems: &mut Problems) {
-        for other in self.question.registry.shadowed_by(skill) {
+        for other in self.context.registry.shadowed_by(skill) {
             let own = skill
                 .native()
                 .map(|native| native.dir.display().to_string());

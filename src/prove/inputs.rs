@@ -49,7 +49,7 @@ fn hides_inside(schema: &Value) -> bool {
 
 impl Inputs {
     /// The inputs of `plan` with what was `given`; `None` where nobody was asked.
-    pub(super) fn of(
+    pub(super) fn check_inputs(
         plan: &ExecutionPlan,
         given: Option<&Map<String, Value>>,
         problems: &mut Problems,

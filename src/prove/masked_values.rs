@@ -14,15 +14,15 @@ use crate::skill::Skill;
 impl Prover<'_> {
     /// The values that `problems` may show by mistake.
     pub(super) fn misplaced(&self, problems: &[Problem]) -> Vec<String> {
-        misplaced(&self.hiding, problems)
+        misplaced(&self.masking_steps, problems)
     }
 
     /// Hides all arguments of the step at `pointer`: nobody knows what its skill hides.
     pub(super) fn hide_all(&mut self, step: &ExecutionStep, pointer: &str) {
         if !step.arguments.is_empty() {
-            self.hidden.push(whole(pointer));
+            self.masked_pointers.push(whole(pointer));
         }
-        self.hiding.push(format!("{pointer}/"));
+        self.masking_steps.push(format!("{pointer}/"));
     }
 
     /// Remembers the arguments that `skill` hides in the step at `pointer`.
@@ -34,9 +34,9 @@ impl Prover<'_> {
             Some(Err(_)) => return self.hide_all(step, pointer),
         };
         let hidden = hidden.into_iter();
-        self.hidden
+        self.masked_pointers
             .extend(hidden.map(|place| whole(pointer) + &place));
-        self.hiding.push(format!("{pointer}/"));
+        self.masking_steps.push(format!("{pointer}/"));
     }
 }
 

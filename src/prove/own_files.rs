@@ -27,14 +27,14 @@ impl Prover<'_> {
         problems: &mut Problems,
     ) {
         let Some(native) = skill.native() else { return };
-        let (question, sandbox) = (self.question, self.question.sandbox);
+        let (question, sandbox) = (self.context, self.context.sandbox);
         if sandbox.mode == SandboxMode::Off {
             return;
         }
         let is_first = self.own_files.is_none();
         let files = self
             .own_files
-            .get_or_insert_with(|| ProtectedFiles::of(question.own_files));
+            .get_or_insert_with(|| ProtectedFiles::new(question.own_files));
         let ground = StepGround {
             workspace: question.workspace,
             // A step's own directory is new and empty.
@@ -55,7 +55,7 @@ impl Prover<'_> {
                 grant,
                 permission,
             };
-            let found = files.problem(&grant, question.own_files, place);
+            let found = files.check_grant(&grant, question.own_files, place);
             if let Some(problem) = found {
                 problems.push(problem);
             }
@@ -64,7 +64,12 @@ impl Prover<'_> {
 }
 
 impl ProtectedFiles {
-    fn problem(&self, grant: &SkillGrant<'_>, own: &OwnFiles, place: &Place) -> Option<Problem> {
+    fn check_grant(
+        &self,
+        grant: &SkillGrant<'_>,
+        own: &OwnFiles,
+        place: &Place,
+    ) -> Option<Problem> {
         if grant.covers(self.state.as_ref()) {
             let message = grant.text("the state of obs", own.state.as_deref());
             let help = "keep the state elsewhere with `--state-dir DIR` (or nowhere: `none`), or narrow the grant";

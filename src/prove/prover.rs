@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::context::{DEFAULT_GRACE, Question};
+use super::context::{DEFAULT_GRACE, ProveContext};
 use super::inputs;
 use super::inputs::Inputs;
-use super::references::{Arguments, Outputs};
-use super::skill_info::{Facts, SkillFacts};
+use super::references::{ArgumentReferences, OutputSchemas};
+use super::skill_info::{SkillInfo, SkillInfoCache};
 use super::state_files::ProtectedFiles;
 use crate::document::{Place, Problem, Problems};
-use crate::engine::shown_or_same;
-use crate::engine::{Concurrency, Limit, LimitSource, ProvenPlan, ProvenStep, Retries};
+use crate::engine::mask_shared;
+use crate::engine::{Concurrency, ProvenPlan, ProvenStep, Retries, TimeLimit, TimeLimitSource};
 use crate::engine::{mask_arguments, mask_string};
 use crate::executor::shown_command;
 use crate::model::{ExecutionStep, RiskLevel, format_duration};
@@ -27,7 +27,7 @@ use crate::skill::{LoadProblem, Program, Registry, Schema, Skill};
 
 /// The answer.
 #[derive(Debug)]
-pub struct Proof {
+pub struct ProveOutcome {
     /// The plan, where nothing is wrong with it.
     pub plan: Option<ProvenPlan>,
     /// The skills that it calls, each once.
@@ -37,19 +37,19 @@ pub struct Proof {
 }
 
 /// Proves `loaded`, adding what is wrong to its problems.
-pub fn prove(loaded: &mut LoadedPlan, question: &Question<'_>) -> Proof {
+pub fn prove(loaded: &mut LoadedPlan, question: &ProveContext<'_>) -> ProveOutcome {
     let mut prover = Prover {
-        question,
-        outputs: Outputs::of(loaded, question.registry, question.inputs),
+        context: question,
+        outputs: OutputSchemas::new(loaded, question.registry, question.inputs),
         skills: Vec::new(),
-        facts: Facts::default(),
+        skill_info: SkillInfoCache::default(),
         own_files: None,
         not_loaded: Vec::new(),
-        hidden: Vec::new(),
-        hiding: Vec::new(),
+        masked_pointers: Vec::new(),
+        masking_steps: Vec::new(),
     };
     let mut problems = Problems::default();
-    let inputs = Inputs::of(&loaded.plan, question.inputs, &mut problems);
+    let inputs = Inputs::check_inputs(&loaded.plan, question.inputs, &mut problems);
     let mut steps = Vec::new();
     if !loaded.problems.has_errors() {
         steps.reserve_exact(loaded.plan.steps.len());
@@ -70,7 +70,7 @@ pub fn prove(loaded: &mut LoadedPlan, question: &Question<'_>) -> Proof {
     make_exclusive(&mut steps, &exposure);
     prover.keep_secrets(&mut steps);
     loaded.problems.append(problems);
-    prover.hide_in(loaded);
+    prover.mask_in(loaded);
     loaded.document.tidy(&mut loaded.problems);
     let is_proven = !loaded.problems.has_errors();
     let plan = is_proven.then(|| ProvenPlan {
@@ -83,7 +83,7 @@ pub fn prove(loaded: &mut LoadedPlan, question: &Question<'_>) -> Proof {
         inputs: inputs.into_values(),
         exposure,
     });
-    Proof {
+    ProveOutcome {
         plan,
         skills: prover
             .skills
@@ -120,16 +120,16 @@ fn keep_secret(step: &mut ProvenStep, secrets: &Secrets) {
     }
 }
 
-fn run_limit(plan: Option<Duration>, flag: Option<Duration>) -> Limit {
-    plan.map_or(Limit::DEFAULT_RUN, |duration| Limit {
+fn run_limit(plan: Option<Duration>, flag: Option<Duration>) -> TimeLimit {
+    plan.map_or(TimeLimit::DEFAULT_RUN, |duration| TimeLimit {
         duration,
-        source: LimitSource::Plan,
+        source: TimeLimitSource::Plan,
     })
-    .capped_by(flag, "--timeout")
+    .with_flag(flag, "--timeout")
 }
 
 /// A call of a skill that a step makes.
-pub(super) struct Call<'s> {
+pub(super) struct SkillCall<'s> {
     /// The step, with the skill that is called.
     pub(super) step: &'s ExecutionStep,
     /// The step's index.
@@ -142,9 +142,9 @@ pub(super) struct Call<'s> {
     pub(super) is_fallback: bool,
 }
 
-impl<'s> Call<'s> {
+impl<'s> SkillCall<'s> {
     /// The step's own.
-    fn of(step: &'s ExecutionStep, index: usize, pointer: String) -> Self {
+    fn new(step: &'s ExecutionStep, index: usize, pointer: String) -> Self {
         let key = if step.skill.is_some() {
             "skill"
         } else {
@@ -168,32 +168,32 @@ pub(super) struct CalledSkill {
 }
 
 pub(super) struct Prover<'q> {
-    pub(super) question: &'q Question<'q>,
-    pub(super) outputs: Outputs,
+    pub(super) context: &'q ProveContext<'q>,
+    pub(super) outputs: OutputSchemas,
     pub(super) skills: Vec<CalledSkill>,
-    pub(super) facts: Facts,
+    pub(super) skill_info: SkillInfoCache,
     /// Found out for the first native skill.
     pub(super) own_files: Option<ProtectedFiles>,
     pub(super) not_loaded: Vec<Arc<LoadProblem>>,
     /// The values of the plan that no message may show, by their pointers.
-    pub(super) hidden: Vec<String>,
+    pub(super) masked_pointers: Vec<String>,
     /// The steps whose skills hide something, by their pointers.
-    pub(super) hiding: Vec<String>,
+    pub(super) masking_steps: Vec<String>,
 }
 
 impl Prover<'_> {
     /// Takes the secrets of all skills out of what is shown of the steps.
     fn keep_secrets(&self, steps: &mut [ProvenStep]) {
         let skills = self.skills.iter().map(|called| &*called.skill);
-        let secrets = self.question.environment.secrets(skills);
+        let secrets = self.context.environment.secrets(skills);
         for step in steps {
             keep_secret(step, &secrets);
         }
     }
 
     /// Hides values from all messages about `loaded`.
-    fn hide_in(&mut self, loaded: &mut LoadedPlan) {
-        let hidden = std::mem::take(&mut self.hidden).into_iter();
+    fn mask_in(&mut self, loaded: &mut LoadedPlan) {
+        let hidden = std::mem::take(&mut self.masked_pointers).into_iter();
         let misplaced = self.misplaced(&loaded.problems);
         let defaults: Vec<String> = inputs::hidden_defaults(&loaded.plan).collect();
         loaded
@@ -216,7 +216,7 @@ impl Prover<'_> {
             return None; // Said by the plan's own checks.
         }
         let mut of_fallback = Problems::default();
-        let call = Call::of(step, index, pointer);
+        let call = SkillCall::new(step, index, pointer);
         let fallback = self.fallback(&call, template.clone(), inputs, &mut of_fallback);
         let proven = self.call(&call, template, inputs, problems);
         // What is wrong with the step itself was told of both calls.
@@ -226,7 +226,7 @@ impl Prover<'_> {
         problems.append(of_fallback);
         let mut proven = proven?;
         if let Some(retry) = &step.retry {
-            self.doubt_retry(&proven, &call.pointer, problems);
+            self.warn_retry(&proven, &call.pointer, problems);
             proven.retry = Retries {
                 max: retry.max_retries,
                 initial_backoff: retry.initial_backoff,
@@ -241,12 +241,12 @@ impl Prover<'_> {
     /// One call of a skill.
     pub(super) fn call(
         &mut self,
-        call: &Call<'_>,
+        call: &SkillCall<'_>,
         template: Option<Template>,
         inputs: &Inputs,
         problems: &mut Problems,
     ) -> Option<ProvenStep> {
-        let Call { step, pointer, .. } = call;
+        let SkillCall { step, pointer, .. } = call;
         let Some(skill) = self.skill(call, problems) else {
             self.hide_all(step, pointer);
             return None;
@@ -257,7 +257,7 @@ impl Prover<'_> {
         let timeout = self.step_limit(&skill, step, pointer, problems);
         let template = template.map(|template| inputs.fill(template, &skill, pointer, problems));
         self.hide(&skill, step, pointer);
-        let arguments = Arguments::of(step, template, &skill);
+        let arguments = ArgumentReferences::new(step, template, &skill);
         arguments.check(&skill, pointer, problems);
         self.outputs.check(&arguments, &skill, pointer, problems);
         let output_schema = compile_output_schema(step, pointer, problems);
@@ -265,11 +265,11 @@ impl Prover<'_> {
         let command = shown_command(
             &skill,
             &arguments.in_command(&skill),
-            self.question.workspace,
+            self.context.workspace,
         );
         let known = arguments.known;
-        let shown_arguments = shown_or_same(&skill, &known);
-        let facts = self.facts.of(&skill, self.question);
+        let shown_arguments = mask_shared(&skill, &known);
+        let facts = self.skill_info.get(&skill, self.context);
         let program = check_program(&skill, &facts, &call.names_at, problems);
         Some(ProvenStep {
             name: step.name.clone(),
@@ -300,16 +300,16 @@ impl Prover<'_> {
     }
 
     /// Finds the skill and remembers it, with what is wrong with its manifest.
-    fn skill(&mut self, call: &Call<'_>, problems: &mut Problems) -> Option<Arc<Skill>> {
+    fn skill(&mut self, call: &SkillCall<'_>, problems: &mut Problems) -> Option<Arc<Skill>> {
         let id = call.step.skill_id();
         let place = call.names_at.clone();
-        match self.question.registry.find(id) {
+        match self.context.registry.find(id) {
             Ok(Some(skill)) => {
                 self.remember(&skill, call, problems);
                 Some(skill)
             }
             Ok(None) => {
-                problems.push(unknown_skill(id, &place, self.question.registry));
+                problems.push(unknown_skill(id, &place, self.context.registry));
                 None
             }
             Err(error) => {
@@ -319,8 +319,8 @@ impl Prover<'_> {
         }
     }
 
-    fn remember(&mut self, skill: &Arc<Skill>, call: &Call<'_>, problems: &mut Problems) {
-        if !self.facts.is_new(skill) {
+    fn remember(&mut self, skill: &Arc<Skill>, call: &SkillCall<'_>, problems: &mut Problems) {
+        if !self.skill_info.is_new(skill) {
             return;
         }
         let place = &call.names_at;
@@ -344,8 +344,8 @@ impl Prover<'_> {
     /// Says what may be unexpected of the paths that the skill asks for.
     fn check_paths(&self, skill: &Skill, place: &Place, problems: &mut Problems) {
         let Some(native) = skill.native() else { return };
-        let sandbox = self.question.sandbox;
-        let doubts = sandbox.doubtful_paths(skill, native, self.question.workspace);
+        let sandbox = self.context.sandbox;
+        let doubts = sandbox.doubtful_paths(skill, native, self.context.workspace);
         for (permission, doubt) in doubts {
             let asks = format!("`{}` asks for `{permission}`", skill.id);
             let warn = |code, message, help: &str| {
@@ -396,7 +396,7 @@ impl Prover<'_> {
         step: &ExecutionStep,
         pointer: &str,
         problems: &mut Problems,
-    ) -> Limit {
+    ) -> TimeLimit {
         let of_skill = skill.manifest.timeout;
         if let (Some(own), Some(most)) = (step.timeout, of_skill)
             && own > most
@@ -417,20 +417,20 @@ impl Prover<'_> {
                 .expected(format!("at most {}", format_duration(most))),
             );
         }
-        let from = |duration, source| Limit { duration, source };
+        let from = |duration, source| TimeLimit { duration, source };
         let own = step
             .timeout
-            .map(|duration| from(duration, LimitSource::Step));
-        own.or_else(|| of_skill.map(|duration| from(duration, LimitSource::Manifest)))
-            .unwrap_or(Limit::DEFAULT_STEP)
-            .capped_by(self.question.limits.step, "--step-timeout")
+            .map(|duration| from(duration, TimeLimitSource::Step));
+        own.or_else(|| of_skill.map(|duration| from(duration, TimeLimitSource::Manifest)))
+            .unwrap_or(TimeLimit::DEFAULT_STEP)
+            .with_flag(self.context.limits.step, "--step-timeout")
     }
 
     fn grace(&self, skill: &Skill) -> Duration {
         skill
             .manifest
             .grace
-            .or(self.question.limits.grace)
+            .or(self.context.limits.grace)
             .unwrap_or(DEFAULT_GRACE)
     }
 }
@@ -438,11 +438,11 @@ impl Prover<'_> {
 /// The program must be there, and its own confinement must not hide it: never is another one taken instead.
 fn check_program(
     skill: &Skill,
-    facts: &SkillFacts,
+    facts: &SkillInfo,
     place: &Place,
     problems: &mut Problems,
 ) -> Option<Arc<Program>> {
-    if let Some(Hidden { file, permission }) = &facts.hidden {
+    if let Some(Hidden { file, permission }) = &facts.blocked_program {
         let message = format!("`{}` may not execute `{}`", skill.id, file.display());
         problems.push(
             Problem::error("hidden_program", place.clone(), message).help(format!(
@@ -480,7 +480,7 @@ fn unknown_skill(id: &str, place: &Place, registry: &Registry) -> Problem {
     }
 }
 
-fn check_type(skill: &Skill, call: &Call<'_>, problems: &mut Problems) {
+fn check_type(skill: &Skill, call: &SkillCall<'_>, problems: &mut Problems) {
     let (kind, wanted) = (skill.manifest.kind, call.step.step_type);
     if kind == wanted {
         return;
@@ -502,7 +502,7 @@ fn check_type(skill: &Skill, call: &Call<'_>, problems: &mut Problems) {
     problems.push(problem.expected(kind.as_str()).got(wanted.as_str()));
 }
 
-fn check_version(skill: &Skill, call: &Call<'_>, problems: &mut Problems) {
+fn check_version(skill: &Skill, call: &SkillCall<'_>, problems: &mut Problems) {
     let wanted = call.step.skill.as_ref();
     let Some(wanted) = wanted.and_then(|skill| skill.version.as_deref()) else {
         return;
@@ -527,7 +527,7 @@ fn check_version(skill: &Skill, call: &Call<'_>, problems: &mut Problems) {
 }
 
 /// The step's risk, which is its skill's or more.
-fn risk_level(skill: &Skill, call: &Call<'_>, problems: &mut Problems) -> RiskLevel {
+fn risk_level(skill: &Skill, call: &SkillCall<'_>, problems: &mut Problems) -> RiskLevel {
     let of_skill = skill.manifest.risk_level;
     let Some(own) = call.step.risk_level else {
         return of_skill;

@@ -21,7 +21,7 @@ use crate::skill::{Linked, OutputFormat, Registry, Skill, Unknown};
 const MAX_FIELDS: usize = 12;
 
 /// The arguments of one step.
-pub(super) struct Arguments {
+pub(super) struct ArgumentReferences {
     /// As the plan has them, with what reads like a reference but is none made plain.
     pub(super) known: Arc<Map<String, Value>>,
     /// With their references, where they hold some.
@@ -31,8 +31,8 @@ pub(super) struct Arguments {
     unknown: Unknown,
 }
 
-impl Arguments {
-    pub(super) fn of(step: &ExecutionStep, template: Option<Template>, skill: &Skill) -> Self {
+impl ArgumentReferences {
+    pub(super) fn new(step: &ExecutionStep, template: Option<Template>, skill: &Skill) -> Self {
         let template = match template {
             Some(Template::Fixed(Value::Object(known))) => return Self::known(Arc::new(known)),
             Some(template) => template,
@@ -120,7 +120,7 @@ fn as_map(value: Value) -> Map<String, Value> {
 }
 
 /// What the schemas say of the steps' outputs.
-pub(super) struct Outputs {
+pub(super) struct OutputSchemas {
     /// By the steps' indices, all that an output meets, once for each skill that may give it; `None`
     /// where nobody asks.
     steps: Vec<Option<Vec<Vec<Arc<Linked>>>>>,
@@ -128,9 +128,9 @@ pub(super) struct Outputs {
     inputs: HashMap<String, Vec<Vec<Arc<Linked>>>>,
 }
 
-impl Outputs {
+impl OutputSchemas {
     /// Of the steps of a plan, where any of them is referred to.
-    pub(super) fn of(
+    pub(super) fn new(
         loaded: &LoadedPlan,
         registry: &Registry,
         given: Option<&Map<String, Value>>,
@@ -189,7 +189,7 @@ impl Outputs {
     /// skill takes.
     pub(super) fn check(
         &self,
-        arguments: &Arguments,
+        arguments: &ArgumentReferences,
         skill: &Skill,
         pointer: &str,
         problems: &mut Problems,
@@ -201,7 +201,7 @@ impl Outputs {
         let as_written = Value::Object((*arguments.known).clone());
         template.references("", &mut |reference, below, is_whole| {
             let (schemas, path) = self.source(reference);
-            let spot = Spot {
+            let spot = OutputReference {
                 reference,
                 path,
                 pointer: format!("{base}{below}"),
@@ -219,9 +219,7 @@ impl Outputs {
                 }
             }
             if let [schemas] = schemas
-                && let Some(doubt) = schemas
-                    .iter()
-                    .find_map(|schema| spot.doubtful_field(schema))
+                && let Some(doubt) = schemas.iter().find_map(|schema| spot.warn_field(schema))
             {
                 problems.push(doubt);
             }
@@ -267,7 +265,7 @@ fn linked(schema: &Value) -> Option<Arc<Linked>> {
 }
 
 /// A reference and where it stands.
-struct Spot<'s> {
+struct OutputReference<'s> {
     reference: &'s Reference,
     /// The path into the value that has schemas.
     path: &'s [String],
@@ -278,7 +276,7 @@ struct Spot<'s> {
     below: &'s str,
 }
 
-impl Spot<'_> {
+impl OutputReference<'_> {
     fn no_such_field(&self, exclusion: &Exclusion, schemas: &[Vec<Arc<Linked>>]) -> Problem {
         let Exclusion {
             depth,
@@ -328,7 +326,7 @@ impl Spot<'_> {
     }
 
     /// A field that the schema leaves open but that is most likely misspelled.
-    fn doubtful_field(&self, schema: &Linked) -> Option<Problem> {
+    fn warn_field(&self, schema: &Linked) -> Option<Problem> {
         let path = self.path;
         let (depth, fields) = unnamed_field(schema, path)?;
         let near = nearest(&path[depth], fields)?;

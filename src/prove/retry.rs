@@ -1,8 +1,8 @@
 //! What is done when a skill fails, proven before it does.
 
 use super::inputs::Inputs;
-use super::prover::Call;
 use super::prover::Prover;
+use super::prover::SkillCall;
 use crate::document::{Place, Problem, Problems};
 use crate::engine::ProvenStep;
 use crate::model::ExecutionStep;
@@ -12,12 +12,12 @@ impl Prover<'_> {
     /// The call of the fallback, proven like the step's own with the same arguments.
     pub(super) fn fallback(
         &mut self,
-        own: &Call<'_>,
+        own: &SkillCall<'_>,
         template: Option<Template>,
         inputs: &Inputs,
         problems: &mut Problems,
     ) -> Option<ProvenStep> {
-        let Call {
+        let SkillCall {
             step,
             index,
             pointer,
@@ -37,7 +37,7 @@ impl Prover<'_> {
             skill: Some(fallback.clone()),
             ..(*step).clone()
         };
-        let call = Call {
+        let call = SkillCall {
             step: &with_fallback,
             index: *index,
             pointer: pointer.clone(),
@@ -48,8 +48,8 @@ impl Prover<'_> {
     }
 
     /// A plan that counts on being tried again should know that it is not.
-    pub(super) fn doubt_retry(&self, proven: &ProvenStep, pointer: &str, problems: &mut Problems) {
-        if proven.is_idempotent || self.question.retry_unsafe {
+    pub(super) fn warn_retry(&self, proven: &ProvenStep, pointer: &str, problems: &mut Problems) {
+        if proven.is_idempotent || self.context.retry_unsafe {
             return;
         }
         let message = format!(

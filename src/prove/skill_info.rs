@@ -7,19 +7,19 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::context::Question;
+use super::context::ProveContext;
 use crate::executor::wants_run_dir;
 use crate::skill::Hidden;
 use crate::skill::{Program, ProgramError, Skill};
 
 /// The facts about one skill.
-pub(super) struct SkillFacts {
+pub(super) struct SkillInfo {
     /// The skill's id.
     pub(super) id: Arc<str>,
     /// Its program, or why it can't run; none for a built-in.
     pub(super) program: Option<Result<Arc<Program>, ProgramError>>,
     /// What of the program its own confinement would hide.
-    pub(super) hidden: Option<Hidden>,
+    pub(super) blocked_program: Option<Hidden>,
     /// The manifest's permissions.
     pub(super) permissions: Arc<[String]>,
     /// What its steps are confined to, in lines for people.
@@ -30,9 +30,9 @@ pub(super) struct SkillFacts {
 
 /// The facts about the skills that were asked about so far.
 #[derive(Default)]
-pub(super) struct Facts(HashMap<String, Rc<SkillFacts>>);
+pub(super) struct SkillInfoCache(HashMap<String, Rc<SkillInfo>>);
 
-impl Facts {
+impl SkillInfoCache {
     /// True where nobody has asked about the skill yet.
     pub(super) fn is_new(&self, skill: &Skill) -> bool {
         !self.0.contains_key(skill.id.as_str())
@@ -45,19 +45,19 @@ impl Facts {
     }
 
     /// The facts about `skill`.
-    pub(super) fn of(&mut self, skill: &Skill, question: &Question<'_>) -> Rc<SkillFacts> {
+    pub(super) fn get(&mut self, skill: &Skill, question: &ProveContext<'_>) -> Rc<SkillInfo> {
         let id = skill.id.as_str();
         if let Some(known) = self.0.get(id) {
             return Rc::clone(known);
         }
-        let facts = Rc::new(SkillFacts::find(skill, question));
+        let facts = Rc::new(SkillInfo::find(skill, question));
         self.0.insert(id.to_owned(), Rc::clone(&facts));
         facts
     }
 }
 
-impl SkillFacts {
-    fn find(skill: &Skill, question: &Question<'_>) -> Self {
+impl SkillInfo {
+    fn find(skill: &Skill, question: &ProveContext<'_>) -> Self {
         let (sandbox, workspace) = (question.sandbox, question.workspace);
         let native = skill.native();
         let path = question.environment.path();
@@ -72,7 +72,7 @@ impl SkillFacts {
         Self {
             id: Arc::from(skill.id.as_str()),
             program: program.map(|(_, found)| found.map(Arc::new)),
-            hidden,
+            blocked_program: hidden,
             permissions: permissions.map(ToString::to_string).collect(),
             confinement: sandbox.told(skill, workspace).into(),
             wants_run_dir: wants_run_dir(skill),

@@ -32,7 +32,7 @@ pub(super) struct ProtectedFiles {
 }
 
 impl ProtectedFiles {
-    pub(super) fn of(own: &OwnFiles) -> Self {
+    pub(super) fn new(own: &OwnFiles) -> Self {
         let protected = |path: &Option<_>| path.as_deref().map(Protected::new);
         // A terminal, a pipe or /dev/null can't be changed afterwards.
         let log = own

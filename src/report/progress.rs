@@ -14,7 +14,7 @@ use super::lines::{self, HEARTBEAT};
 use super::running::Running;
 use super::terminal::{Look, Stream, Streams};
 use super::text::{Tone, counted, escaped_line, paint, shorten};
-use crate::event::EndReason;
+use crate::event::TerminationCause;
 use crate::model::{ExecutionLogRecord, StepStatus};
 
 /// How often the bars are redrawn.
@@ -137,12 +137,12 @@ impl Screen {
     }
 
     /// A step is being ended.
-    pub(super) fn end(&mut self, index: usize, reason: EndReason, now: Instant) {
+    pub(super) fn end(&mut self, index: usize, reason: TerminationCause, now: Instant) {
         if let Some(step) = self.running.iter_mut().find(|step| step.index == index) {
             step.ending = Some(match reason {
-                EndReason::StepTimeout => "ending (timeout)…",
-                EndReason::PlanTimeout => "ending (plan timeout)…",
-                EndReason::Canceled => "ending (canceled)…",
+                TerminationCause::StepTimeout => "ending (timeout)…",
+                TerminationCause::PlanTimeout => "ending (plan timeout)…",
+                TerminationCause::Canceled => "ending (canceled)…",
             });
         }
         self.draw_soon(now);

@@ -203,7 +203,7 @@ impl Report {
             RunEvent::StepEnding { index, reason, .. } => self.screen.end(index, reason, now),
             RunEvent::StepFinished { record, detail } => self.step_finished(&record, &detail, now),
             RunEvent::SignalReceived { signal, forced } => self.signal(signal, forced),
-            RunEvent::Suspending(ready) => {
+            RunEvent::PauseTerminal(ready) => {
                 self.screen.suspend();
                 // Who asked may have gone on without the answer.
                 ready.send(()).ok();

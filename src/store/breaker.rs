@@ -14,7 +14,7 @@ use super::circuit::Circuit;
 use super::circuit_table::{Key, read, write};
 use super::lock;
 use super::state_writer::Store;
-use crate::engine::{Admission, CircuitBreaker, CircuitState, LogError, Permit};
+use crate::engine::{BreakerDecision, CircuitBreaker, CircuitState, LogError, Permit};
 use crate::skill::BreakerSettings;
 
 /// The breaker of one run.
@@ -109,11 +109,11 @@ impl Breaker {
 }
 
 impl CircuitBreaker for Breaker {
-    async fn allow(&self, skill_id: &str, lease: Duration) -> Result<Admission, LogError> {
+    async fn allow(&self, skill_id: &str, lease: Duration) -> Result<BreakerDecision, LogError> {
         let asked = self.with_circuit(skill_id, move |circuit, run_id, _, now_ms| {
             circuit.ask(now_ms, run_id, lease)
         });
-        let unguarded = Admission::Allowed(Permit::Unguarded);
+        let unguarded = BreakerDecision::Allowed(Permit::Unguarded);
         Ok(asked.await?.unwrap_or(unguarded))
     }
 

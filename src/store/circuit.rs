@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::engine::{Admission, CircuitState, Permit, Refusal};
+use crate::engine::{BreakerDecision, CircuitState, Permit, Rejection};
 use crate::skill::BreakerSettings;
 
 /// What is remembered of a skill's calls. Times are Unix milliseconds.
@@ -55,13 +55,13 @@ impl Circuit {
     }
 
     /// Whether `run_id` may call now.
-    pub(super) fn ask(&mut self, now_ms: i64, run_id: &str, lease: Duration) -> Admission {
+    pub(super) fn ask(&mut self, now_ms: i64, run_id: &str, lease: Duration) -> BreakerDecision {
         self.bounded(now_ms);
         let Some(open_until_ms) = self.open_until_ms else {
-            return Admission::Allowed(Permit::Closed);
+            return BreakerDecision::Allowed(Permit::Closed);
         };
         let refused = |state, until_ms| {
-            Admission::Refused(Refusal {
+            BreakerDecision::Refused(Rejection {
                 state,
                 failures: self.failures,
                 until: Timestamp::from_millisecond(until_ms).unwrap_or(Timestamp::MAX),
@@ -79,7 +79,7 @@ impl Circuit {
             until_ms: now_ms.saturating_add(lease_ms),
             lease_ms,
         });
-        Admission::Allowed(Permit::Probe)
+        BreakerDecision::Allowed(Permit::Probe)
     }
 
     /// A call of `run_id` succeeded.
@@ -151,15 +151,15 @@ mod tests {
         for _ in 0..3 {
             assert_eq!(
                 circuit.ask(now_ms, "a", LEASE),
-                Admission::Allowed(Permit::Closed)
+                BreakerDecision::Allowed(Permit::Closed)
             );
             circuit.fail(Permit::Closed, "a", SETTINGS, now_ms);
         }
         circuit
     }
 
-    fn is_refused(admission: Admission, state: CircuitState, until_ms: i64) -> bool {
-        matches!(admission, Admission::Refused(refusal)
+    fn is_refused(admission: BreakerDecision, state: CircuitState, until_ms: i64) -> bool {
+        matches!(admission, BreakerDecision::Refused(refusal)
             if refusal.state == state && refusal.until.as_millisecond() == until_ms)
     }
 
@@ -186,7 +186,7 @@ mod tests {
         ));
         assert_eq!(
             circuit.ask(31_000, "b", LEASE),
-            Admission::Allowed(Permit::Probe)
+            BreakerDecision::Allowed(Permit::Probe)
         );
         assert_eq!(circuit.state(31_000), CircuitState::HalfOpen);
         // Neither another run nor the same one gets a second.
@@ -206,12 +206,12 @@ mod tests {
         let mut circuit = open_at(0);
         assert_eq!(
             circuit.ask(30_000, "b", LEASE),
-            Admission::Allowed(Permit::Probe)
+            BreakerDecision::Allowed(Permit::Probe)
         );
         circuit.release(Permit::Probe, "b");
         assert_eq!(
             circuit.ask(30_000, "c", LEASE),
-            Admission::Allowed(Permit::Probe)
+            BreakerDecision::Allowed(Permit::Probe)
         );
         circuit.fail(Permit::Probe, "c", SETTINGS, 31_000);
         assert!(is_refused(
@@ -228,14 +228,14 @@ mod tests {
         assert_eq!(circuit.state(1), CircuitState::Open);
         assert_eq!(
             circuit.ask(30_000, "b", LEASE),
-            Admission::Allowed(Permit::Probe)
+            BreakerDecision::Allowed(Permit::Probe)
         );
         circuit.fail(Permit::Closed, "slow", SETTINGS, 30_001);
         assert_eq!(circuit.state(30_001), CircuitState::HalfOpen);
         // A probe whose lease is over has no say either.
         assert_eq!(
             circuit.ask(40_000, "c", LEASE),
-            Admission::Allowed(Permit::Probe)
+            BreakerDecision::Allowed(Permit::Probe)
         );
         circuit.succeed(Permit::Probe, "b");
         assert_eq!(circuit.state(40_000), CircuitState::HalfOpen);
@@ -252,7 +252,7 @@ mod tests {
         ));
         assert_eq!(
             circuit.ask(back + 30_000, "b", LEASE),
-            Admission::Allowed(Permit::Probe)
+            BreakerDecision::Allowed(Permit::Probe)
         );
         // And once more, with a probe under way.
         let back = 0;
@@ -264,7 +264,7 @@ mod tests {
         ));
         assert_eq!(
             circuit.ask(back + 10_000, "c", LEASE),
-            Admission::Allowed(Permit::Probe)
+            BreakerDecision::Allowed(Permit::Probe)
         );
     }
 }

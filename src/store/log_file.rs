@@ -12,7 +12,7 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 
 use super::jsonl_file::LineFile;
-use crate::engine::{Begun, ExecutionLogger, LogError, PlanEnd, PlanStart, StepStart};
+use crate::engine::{ExecutionLogger, LogError, LoggedRunStart, PlanEnd, PlanStart, StepStart};
 use crate::model::{ExecutionLogRecord, json_line};
 
 /// What a line of the file begins with; the event's name and the entry follow.
@@ -102,13 +102,13 @@ impl ExecutionLogger for LogFile {
         &self,
         start: PlanStart,
         reused: Vec<ExecutionLogRecord>,
-    ) -> Result<Begun, LogError> {
+    ) -> Result<LoggedRunStart, LogError> {
         self.keep_start(&start).await?;
         let reused: Vec<_> = reused.into_iter().map(Arc::new).collect();
         for record in &reused {
             self.keep(record).await?;
         }
-        Ok(Begun { start, reused })
+        Ok(LoggedRunStart { start, reused })
     }
 
     /// A file is for reading along and for handing on; it does not replace the state where a step

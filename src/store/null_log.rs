@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::chain::{Chain, ChainKey};
-use crate::engine::{Begun, ExecutionLogger, LogError, PlanEnd, PlanStart, StepStart};
+use crate::engine::{ExecutionLogger, LogError, LoggedRunStart, PlanEnd, PlanStart, StepStart};
 use crate::model::ExecutionLogRecord;
 
 /// The log of one run in memory.
@@ -46,7 +46,7 @@ impl ExecutionLogger for MemoryLog {
         &self,
         mut start: PlanStart,
         reused: Vec<ExecutionLogRecord>,
-    ) -> Result<Begun, LogError> {
+    ) -> Result<LoggedRunStart, LogError> {
         self.with_chain(|chain| {
             let (mut begun, _) = Chain::begin(&mut start, self.key.clone())?;
             let reused = reused.into_iter().map(|mut record| {
@@ -55,7 +55,7 @@ impl ExecutionLogger for MemoryLog {
             });
             let reused = reused.collect::<serde_json::Result<_>>()?;
             *chain = Some(begun);
-            Ok(Begun { start, reused })
+            Ok(LoggedRunStart { start, reused })
         })
     }
 

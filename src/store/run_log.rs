@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 use super::log_file::LogFile;
 use super::null_log::MemoryLog;
 use super::state_log::StateLog;
-use crate::engine::{Begun, ExecutionLogger, LogError, PlanEnd, PlanStart, StepStart};
+use crate::engine::{ExecutionLogger, LogError, LoggedRunStart, PlanEnd, PlanStart, StepStart};
 use crate::model::ExecutionLogRecord;
 
 /// Where the records of one run go.
@@ -55,7 +55,7 @@ impl ExecutionLogger for RunLog {
         &self,
         start: PlanStart,
         reused: Vec<ExecutionLogRecord>,
-    ) -> Result<Begun, LogError> {
+    ) -> Result<LoggedRunStart, LogError> {
         let begun = match &self.keeper {
             Keeper::State(log) => log.log_plan_start(start, reused).await,
             Keeper::Memory(log) => log.log_plan_start(start, reused).await,

@@ -11,7 +11,7 @@ use super::chain::Chain;
 use super::ledger::{LedgerEntry, LedgerEvent};
 use super::lock::RunLock;
 use super::state_writer::Store;
-use crate::engine::{Begun, ExecutionLogger, LogError, PlanEnd, PlanStart, StepStart};
+use crate::engine::{ExecutionLogger, LogError, LoggedRunStart, PlanEnd, PlanStart, StepStart};
 use crate::model::{ExecutionLogRecord, RunStatus};
 
 /// The log of one run in the state.
@@ -76,7 +76,7 @@ impl ExecutionLogger for StateLog {
         &self,
         mut start: PlanStart,
         reused: Vec<ExecutionLogRecord>,
-    ) -> Result<Begun, LogError> {
+    ) -> Result<LoggedRunStart, LogError> {
         let lock = RunLock::take(self.store.dir(), &start.run_id).map_err(|error| LogError {
             name: self.store.name(),
             reason: error.to_string(),
@@ -94,7 +94,7 @@ impl ExecutionLogger for StateLog {
                 .map(|record| kept.add(connection, record));
             let reused = reused.collect::<rusqlite::Result<_>>()?;
             *run.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
-            Ok(Begun { start, reused })
+            Ok(LoggedRunStart { start, reused })
         };
         self.store.submit(begin).await
     }
@@ -146,7 +146,7 @@ fn insert_run(connection: &Connection, start: &PlanStart, line: &str) -> rusqlit
             start.run_id,
             start.assistant_id,
             start.provenance.plan,
-            start.steps,
+            start.dispatch,
             start.timestamp.as_millisecond(),
             RunStatus::Running.as_str(),
             start.provenance.resumed_from,

@@ -13,7 +13,7 @@ use super::printer::Printer;
 use super::problems::{self, Finding};
 use super::{exit_code, roots};
 use crate::document::{Place, Problem, Problems};
-use crate::engine::{Identity, ProvenPlan, judge};
+use crate::engine::{Identity, ProvenPlan, evaluate_plan};
 use crate::plan::LoadedPlan;
 use crate::policy::{self, CedarGate, PolicyFile};
 use crate::skill::{Registry, Skill};
@@ -138,7 +138,7 @@ fn finding(file: &PolicyFile) -> Finding<'_> {
 /// Adds what the policies say against steps of `plan` to the problems of the plan as it was read.
 pub(super) fn object(gate: &CedarGate, plan: &ProvenPlan, loaded: &mut LoadedPlan) {
     let mut problems = Problems::default();
-    for (index, decision) in judge(gate, plan).into_iter().enumerate() {
+    for (index, decision) in evaluate_plan(gate, plan).into_iter().enumerate() {
         let Some(denial) = decision.denial(&plan.steps[index]) else {
             continue;
         };

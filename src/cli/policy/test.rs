@@ -11,14 +11,14 @@ use crate::cli::printer::Printer;
 use crate::cli::problems::Finding;
 use crate::cli::{enforceable, exit_code, inputs, roots};
 use crate::document::Source;
-use crate::engine::{Decision, ProvenPlan, Ruling, judge};
+use crate::engine::{Decision, Effect, ProvenPlan, evaluate_plan};
 use crate::executor::BaseEnvironment;
 use crate::model::{Escaped, EscapedLines, json_pretty};
 use crate::plan;
 use crate::policy::{CedarGate, Rule};
 use crate::prove;
 use crate::prove::OwnFiles;
-use crate::prove::{Question, TimeFlags};
+use crate::prove::{ProveContext, TimeFlags};
 
 /// Shows the decision about every step.
 pub(super) fn test(args: &PolicyTestArgs, printer: &Printer) -> CommandResult {
@@ -28,7 +28,7 @@ pub(super) fn test(args: &PolicyTestArgs, printer: &Printer) -> CommandResult {
         return Err(CommandError::new(Kind::Usage, message)
             .hint("give some with `--policy FILE`, `--allow GLOB` or `--deny GLOB`"));
     };
-    let decisions = judge(&gate, &plan);
+    let decisions = evaluate_plan(&gate, &plan);
     match args.format {
         ListFormat::Table => printer.data(table(&plan, &decisions, &gate)),
         ListFormat::Json => {
@@ -37,7 +37,7 @@ pub(super) fn test(args: &PolicyTestArgs, printer: &Printer) -> CommandResult {
             printer.data_line(text);
         }
     }
-    let is_denied = decisions.iter().any(|decision| decision.ruling.is_denial());
+    let is_denied = decisions.iter().any(|decision| decision.effect.is_denial());
     Ok(if is_denied {
         exit_code::REJECTED
     } else {
@@ -58,7 +58,7 @@ fn proven(args: &PolicyTestArgs, printer: &Printer) -> Result<ProvenPlan, Comman
     let mut loaded = plan::load(source);
     let environment = BaseEnvironment::of_this_process();
     let given = inputs::of_plan(&args.inputs, &args.plan, &loaded)?;
-    let question = Question {
+    let question = ProveContext {
         registry: &roots::registry(&args.roots, Some(&args.plan))?,
         workspace: &roots::workspace(None)?,
         environment: &environment,
@@ -84,13 +84,13 @@ fn proven(args: &PolicyTestArgs, printer: &Printer) -> Result<ProvenPlan, Comman
     })
 }
 
-fn word(ruling: Ruling) -> &'static str {
+fn word(ruling: Effect) -> &'static str {
     match ruling {
-        Ruling::Permitted => "permitted",
-        Ruling::Waits => "waits",
-        Ruling::NotPermitted => "not permitted",
-        Ruling::Forbidden => "forbidden",
-        Ruling::Erred => "error",
+        Effect::Permitted => "permitted",
+        Effect::Waits => "waits",
+        Effect::NotPermitted => "not permitted",
+        Effect::Forbidden => "forbidden",
+        Effect::Erred => "error",
     }
 }
 
@@ -98,14 +98,14 @@ fn word(ruling: Ruling) -> &'static str {
 fn detail(decision: &Decision) -> String {
     let fallback = decision.fallback.as_ref();
     let fallback = fallback.map_or_else(String::new, |skill| format!("fallback {skill}: "));
-    let said = match decision.ruling {
-        Ruling::Waits => "decided when its references are resolved".to_owned(),
-        Ruling::Erred => {
+    let said = match decision.effect {
+        Effect::Waits => "decided when its references are resolved".to_owned(),
+        Effect::Erred => {
             let errors = decision.errors.iter();
             let errors = errors.map(|(id, reason)| format!("{id}: {reason}"));
             errors.collect::<Vec<_>>().join("; ")
         }
-        Ruling::Permitted | Ruling::NotPermitted | Ruling::Forbidden => {
+        Effect::Permitted | Effect::NotPermitted | Effect::Forbidden => {
             decision.policies.join(", ")
         }
     };
@@ -119,7 +119,7 @@ fn table(plan: &ProvenPlan, decisions: &[Decision], gate: &CedarGate) -> String 
                 index.to_string(),
                 Escaped(&step.label).to_string(),
                 Escaped(&step.skill_id).to_string(),
-                word(decision.ruling).to_owned(),
+                word(decision.effect).to_owned(),
                 Escaped(&detail(decision)).to_string(),
             ]
         })
@@ -158,7 +158,7 @@ fn document(plan: &ProvenPlan, decisions: &[Decision], gate: &CedarGate) -> Valu
             "step_id": step.label,
             "skill_id": step.skill_id,
             "risk_level": step.risk_level.as_str(),
-            "decision": word(decision.ruling),
+            "decision": word(decision.effect),
             "policies": decision.policies,
             "errors": errors.collect::<Vec<_>>(),
             "fallback": decision.fallback,

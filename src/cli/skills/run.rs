@@ -24,7 +24,7 @@ use crate::engine::{FailurePolicy, RunPolicy};
 use crate::plan;
 use crate::plan::LoadedPlan;
 use crate::prove;
-use crate::prove::Question;
+use crate::prove::ProveContext;
 use crate::report::{Format, PrintRef, Progress, ReportOptions};
 use crate::skill::Skill;
 
@@ -41,7 +41,7 @@ pub(super) fn run(args: SkillRunArgs, state: &StateArgs, printer: &Printer) -> C
     let workspace = roots::workspace(args.place.workspace.as_deref())?;
     let mut loaded = plan::load(plan_of(&skill, &arguments)?);
     let own_files = state.own_files(None, args.place.run_dir.as_deref());
-    let question = Question {
+    let question = ProveContext {
         registry: &registry,
         workspace: &workspace,
         environment: &environment,

@@ -78,7 +78,7 @@ async fn nothing_runs_whose_start_can_not_be_committed() {
     bench.log.start_fails_at = Some(0);
     let (outcome, _) = bench.run().await;
     assert!(statuses(&outcome).is_empty());
-    assert!(matches!(outcome.end, RunEnd::LogFailed(_)));
+    assert!(matches!(outcome.end, RunStopReason::LogFailed(_)));
     assert!(bench.fake.started.borrow().is_empty());
     assert!(outcome.unlogged.is_empty());
 }
@@ -95,7 +95,7 @@ async fn a_second_attempt_whose_start_can_not_be_committed_leaves_an_unlogged_st
     };
     bench.log.start_fails_at = Some(1);
     let (outcome, _) = bench.run().await;
-    assert!(matches!(outcome.end, RunEnd::LogFailed(_)));
+    assert!(matches!(outcome.end, RunStopReason::LogFailed(_)));
     assert_eq!(*bench.fake.started.borrow(), ["flaky"]);
     assert_eq!(outcome.unlogged.len(), 1);
 }
@@ -107,7 +107,7 @@ async fn a_log_that_fails_ends_what_runs() {
     bench.conduct.jobs = NonZeroUsize::new(2).unwrap();
     bench.log.fails_at = Some(0);
     let (outcome, _) = bench.run().await;
-    assert!(matches!(outcome.end, RunEnd::LogFailed(_)));
+    assert!(matches!(outcome.end, RunStopReason::LogFailed(_)));
     assert_eq!(*bench.fake.started.borrow(), ["ok", "ok-9"]);
     let unlogged = outcome.unlogged.iter().map(|step| step.status);
     assert_eq!(

@@ -91,10 +91,10 @@ async fn fail_fast_cancels_what_still_runs() {
         Some("canceled: `fail-2` did not succeed")
     );
     assert_eq!(outcome.elapsed, Duration::from_secs(3));
-    let verdict = Verdict::of(&outcome.end, &outcome.records, &bench.plan.steps);
+    let verdict = RunResult::new(&outcome.end, &outcome.records, &bench.plan.steps);
     assert_eq!(
         verdict.cause,
-        Cause::Step(2, Some(ErrorCode::SkillFailed)),
+        DecidingCause::Step(2, Some(ErrorCode::SkillFailed)),
         "what was canceled decides nothing"
     );
 }
@@ -161,7 +161,7 @@ async fn a_signal_ends_all_that_runs() {
     let want = ["canceled", "canceled", "success", "skipped"];
     assert_eq!(statuses(&outcome), want);
     assert_eq!(outcome.elapsed, Duration::from_secs(5));
-    assert!(matches!(outcome.end, RunEnd::Signal(2)));
+    assert!(matches!(outcome.end, RunStopReason::Signal(2)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -170,7 +170,7 @@ async fn a_log_that_is_full_ends_what_runs() {
     bench.log.fails_at = Some(1);
     let (outcome, _) = bench.run().await;
     assert_eq!(statuses(&outcome), ["success"]);
-    assert!(matches!(outcome.end, RunEnd::LogFailed(_)));
+    assert!(matches!(outcome.end, RunStopReason::LogFailed(_)));
     assert_eq!(outcome.elapsed, Duration::from_secs(2));
     let unlogged: Vec<_> = outcome.unlogged.iter().map(|r| r.status.as_str()).collect();
     assert_eq!(unlogged, ["success", "canceled"]);

@@ -14,13 +14,13 @@ pub(super) struct Fence {
 }
 
 impl PolicyGate for Fence {
-    fn decide(&self, question: &PolicyQuestion<'_>) -> Decision {
+    fn decide(&self, question: &PolicyRequest<'_>) -> Decision {
         let ruling = if self.denied.contains(&&*question.step.skill_id) {
-            Ruling::Forbidden
+            Effect::Forbidden
         } else {
-            Ruling::Permitted
+            Effect::Permitted
         };
-        Decision::of(ruling, vec!["fence".to_owned()])
+        Decision::new(ruling, vec!["fence".to_owned()])
     }
 }
 
@@ -47,10 +47,10 @@ async fn one_denied_step_of_ten_keeps_all_from_starting() {
         want[6] = "rejected";
         assert_eq!(statuses(&outcome), want);
         assert!(bench.fake.started.borrow().is_empty());
-        let verdict = Verdict::of(&outcome.end, &outcome.records, &bench.plan.steps);
+        let verdict = RunResult::new(&outcome.end, &outcome.records, &bench.plan.steps);
         assert_eq!(
             verdict.cause,
-            Cause::Step(6, Some(ErrorCode::PolicyRejected))
+            DecidingCause::Step(6, Some(ErrorCode::PolicyRejected))
         );
         assert_eq!(
             outcome.records[6].error.as_deref(),
@@ -109,7 +109,7 @@ impl Person {
 }
 
 impl Approver for Person {
-    fn foresee(&self, _: &ProvenStep) -> Approval {
+    fn preapprove(&self, _: &ProvenStep) -> Approval {
         self.foresees.clone()
     }
 
@@ -240,7 +240,7 @@ async fn the_time_of_the_run_closes_a_question() {
     bench.plan.timeout.duration = timeout;
     let (outcome, _) = bench.run().await;
     assert_eq!(statuses(&outcome), ["skipped", "skipped"]);
-    assert!(matches!(outcome.end, RunEnd::PlanTimeout(_)));
+    assert!(matches!(outcome.end, RunStopReason::PlanTimeout(_)));
     assert_eq!(outcome.elapsed, timeout);
     assert!(person.answered.lock().unwrap().is_empty());
 
@@ -279,7 +279,7 @@ async fn a_signal_closes_a_question() {
                 ["skipped"; 2]
             };
             assert_eq!(statuses(&outcome), want);
-            assert!(matches!(outcome.end, RunEnd::Signal(signal) if signal == number));
+            assert!(matches!(outcome.end, RunStopReason::Signal(signal) if signal == number));
             assert_eq!(outcome.elapsed, Duration::from_secs(3));
             assert!(person.answered.lock().unwrap().is_empty());
         }
@@ -363,7 +363,7 @@ async fn nothing_starts_after_the_end_whatever_was_awaited_before() {
         let ((outcome, _), ()) = tokio::join!(bench.run(), signal);
         assert_eq!(statuses(&outcome), ["canceled"]);
         assert_eq!(outcome.records[0].attempts, 0);
-        assert!(matches!(outcome.end, RunEnd::Signal(libc::SIGTERM)));
+        assert!(matches!(outcome.end, RunStopReason::Signal(libc::SIGTERM)));
         assert!(bench.fake.started.borrow().is_empty());
 
         let mut bench = Bench::new(&["ok"]);
@@ -395,6 +395,6 @@ async fn no_fallback_and_no_other_attempt_starts_with_the_signal() {
         let ((), (outcome, _)) = tokio::join!(biased; signal, bench.run());
         assert_eq!(statuses(&outcome), ["canceled"]);
         assert_eq!(*bench.fake.started.borrow(), ["fail-5"]);
-        assert!(matches!(outcome.end, RunEnd::Signal(_)));
+        assert!(matches!(outcome.end, RunStopReason::Signal(_)));
     }
 }

@@ -126,9 +126,9 @@ impl ExecutionLogger for Log {
         &self,
         start: PlanStart,
         reused: Vec<ExecutionLogRecord>,
-    ) -> Result<Begun, LogError> {
+    ) -> Result<LoggedRunStart, LogError> {
         let reused = reused.into_iter().map(Arc::new).collect();
-        Ok(Begun { start, reused })
+        Ok(LoggedRunStart { start, reused })
     }
 
     async fn log_step_start(&self, start: StepStart) -> Result<(), LogError> {
@@ -184,15 +184,15 @@ impl Fuse {
 }
 
 impl CircuitBreaker for Fuse {
-    async fn allow(&self, skill_id: &str, _: Duration) -> Result<Admission, LogError> {
+    async fn allow(&self, skill_id: &str, _: Duration) -> Result<BreakerDecision, LogError> {
         self.note("ask", skill_id);
         if !self.takes.is_zero() {
             sleep(self.takes).await;
         }
         if !self.open.iter().any(|open| open == skill_id) {
-            return Ok(Admission::Allowed(Permit::Closed));
+            return Ok(BreakerDecision::Allowed(Permit::Closed));
         }
-        Ok(Admission::Refused(Refusal {
+        Ok(BreakerDecision::Refused(Rejection {
             state: CircuitState::Open,
             failures: 5,
             until: Timestamp::from_second(1_700_000_000).unwrap(),
@@ -229,18 +229,18 @@ struct Bench {
     approver: Arc<dyn Approver>,
     fake: Fake,
     clock: RunClock,
-    controller: Rc<Controller>,
-    control: RunControl,
+    controller: Rc<ShutdownSender>,
+    control: ShutdownReceiver,
 }
 
 impl Bench {
     fn new(skills: &[&str]) -> Self {
-        let (controller, control) = Controller::new();
+        let (controller, control) = ShutdownSender::new();
         let plan = ProvenPlan {
             assistant_id: "test".to_owned(),
             id: None,
             parent_id: None,
-            timeout: Limit::DEFAULT_RUN,
+            timeout: TimeLimit::DEFAULT_RUN,
             steps: skills.iter().map(|skill| step(skill)).collect(),
             flow: Flow {
                 order: Order::Sequence,
@@ -319,9 +319,9 @@ fn step(skill: &str) -> ProvenStep {
         template: None,
         retry: Retries::default(),
         fallback: None,
-        timeout: Limit {
+        timeout: TimeLimit {
             duration: Duration::from_secs(30),
-            source: LimitSource::Step,
+            source: TimeLimitSource::Step,
         },
         grace: Duration::from_secs(5),
         is_idempotent: true,
@@ -361,7 +361,7 @@ async fn stops_at_the_first_failure_and_records_the_rest_as_skipped() {
         Some("skipped: `fail` did not succeed")
     );
     assert_eq!(outcome.records[2].attempts, 0);
-    assert!(matches!(outcome.end, RunEnd::Steps));
+    assert!(matches!(outcome.end, RunStopReason::Steps));
     assert_eq!(
         bench.log.end.borrow().as_ref().unwrap().error.as_deref(),
         Some("exit code 2")
@@ -401,14 +401,14 @@ async fn a_step_over_its_time_is_a_timeout_whatever_it_returns() {
 #[tokio::test(start_paused = true)]
 async fn the_runs_time_ends_the_running_step_and_skips_the_rest() {
     let mut bench = Bench::new(&["ok-5", "ok-25", "ok-5"]);
-    bench.plan.timeout = Limit {
+    bench.plan.timeout = TimeLimit {
         duration: Duration::from_secs(20),
-        source: LimitSource::Plan,
+        source: TimeLimitSource::Plan,
     };
     let (outcome, _) = bench.run().await;
     assert_eq!(statuses(&outcome), ["success", "timeout", "skipped"]);
     assert_eq!(outcome.records[1].error_code, Some(ErrorCode::PlanTimeout));
-    assert!(matches!(outcome.end, RunEnd::PlanTimeout(_)));
+    assert!(matches!(outcome.end, RunStopReason::PlanTimeout(_)));
     assert_eq!(outcome.elapsed, Duration::from_secs(20));
 }
 
@@ -421,7 +421,7 @@ async fn the_first_signal_ends_what_runs_with_grace() {
         outcome.records[1].error.as_deref(),
         Some("canceled by SIGINT")
     );
-    assert!(matches!(outcome.end, RunEnd::Signal(2)));
+    assert!(matches!(outcome.end, RunStopReason::Signal(2)));
     assert_eq!(outcome.elapsed, Duration::from_secs(3));
 }
 
@@ -435,7 +435,7 @@ async fn the_second_signal_kills_and_the_first_decides() {
     );
     assert_eq!(statuses(&outcome), ["canceled"]);
     assert_eq!(outcome.elapsed, Duration::from_secs(7));
-    assert!(matches!(outcome.end, RunEnd::Signal(15)));
+    assert!(matches!(outcome.end, RunStopReason::Signal(15)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -447,7 +447,7 @@ async fn a_signal_after_a_timeout_does_not_change_the_steps_status() {
         bench.signal_after(33, 2)
     );
     assert_eq!(statuses(&outcome), ["timeout", "skipped"]);
-    assert!(matches!(outcome.end, RunEnd::Signal(2)));
+    assert!(matches!(outcome.end, RunStopReason::Signal(2)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -468,7 +468,7 @@ async fn nothing_is_told_before_it_is_in_the_log() {
     bench.log.fails_at = Some(1);
     let (outcome, events) = bench.run().await;
     assert_eq!(statuses(&outcome), ["success"]);
-    assert!(matches!(&outcome.end, RunEnd::LogFailed(error)
+    assert!(matches!(&outcome.end, RunStopReason::LogFailed(error)
         if error.to_string() == "can't write the log `full.jsonl`: no space left on device"));
     let mut finished = 0;
     while let Ok(event) = events.recv_timeout(Duration::ZERO) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use tokio::sync::oneshot;
 
-use crate::event::{EndReason, RunEvent};
+use crate::event::{RunEvent, TerminationCause};
 use crate::model::RunStatus;
 use crate::report::terminal::Look;
 use crate::report::testing::{
@@ -44,7 +44,7 @@ fn running_steps_are_at_the_bottom_and_finished_ones_above() {
     script.done(record(0, "fetch"));
     script.event(RunEvent::StepEnding {
         index: 1,
-        reason: EndReason::StepTimeout,
+        reason: TerminationCause::StepTimeout,
         grace: Duration::from_secs(5),
     });
     assert_snapshot!(script.memory.screen(), @r"
@@ -101,7 +101,7 @@ fn the_screen_is_in_order_before_obs_is_stopped() {
     script.start(0);
     script.pass(Duration::from_secs(1));
     let (ready, mut answer) = oneshot::channel();
-    script.event(RunEvent::Suspending(ready));
+    script.event(RunEvent::PauseTerminal(ready));
     assert_eq!(answer.try_recv(), Ok(()));
     assert_eq!(script.memory.screen(), "");
     script.pass(Duration::from_secs(100));

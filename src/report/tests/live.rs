@@ -6,7 +6,7 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use tokio::sync::oneshot;
 
-use crate::event::{EndReason, RunEvent};
+use crate::event::{RunEvent, TerminationCause};
 use crate::model::RunStatus;
 use crate::report::testing::{Memory, OFF_TERMINAL, Script, record, summary};
 use crate::report::{Format, ReportOptions};
@@ -27,7 +27,7 @@ fn signals_are_answered() {
     });
     script.event(RunEvent::StepEnding {
         index: 0,
-        reason: EndReason::Canceled,
+        reason: TerminationCause::Canceled,
         grace: Duration::from_secs(5),
     });
     script.event(RunEvent::SignalReceived {
@@ -77,7 +77,7 @@ fn time_that_obs_was_stopped_does_not_count() {
     script.start(0);
     script.pass(Duration::from_secs(50));
     let (ready, mut answer) = oneshot::channel();
-    script.event(RunEvent::Suspending(ready));
+    script.event(RunEvent::PauseTerminal(ready));
     assert_eq!(answer.try_recv(), Ok(()));
     script.pass(Duration::from_hours(1));
     script.event(RunEvent::Resumed {
@@ -93,7 +93,7 @@ fn what_is_said_while_suspended_is_said_later() {
     let memory = off_terminal();
     let mut script = Script::new(ReportOptions::default(), &memory, &["build"]);
     script.start(0);
-    script.event(RunEvent::Suspending(oneshot::channel().0));
+    script.event(RunEvent::PauseTerminal(oneshot::channel().0));
     script.done(record(0, "build"));
     assert_eq!(memory.stderr(), "");
     script.event(RunEvent::Resumed {

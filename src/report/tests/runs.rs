@@ -311,8 +311,8 @@ fn events_out_of_order_and_out_of_range_do_no_harm() {
             stopped_for: Duration::ZERO,
         });
         script.done(record(9, ""));
-        script.event(RunEvent::Suspending(oneshot::channel().0));
-        script.event(RunEvent::Suspending(oneshot::channel().0));
+        script.event(RunEvent::PauseTerminal(oneshot::channel().0));
+        script.event(RunEvent::PauseTerminal(oneshot::channel().0));
         script.pass(Duration::from_hours(1));
         script.finish(summary(RunStatus::Failed, 1, Some(77)));
     }

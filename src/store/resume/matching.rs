@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::previous_run::{Base, Before};
-use crate::engine::{Call, ProvenPlan, ProvenStep, Reused};
+use crate::engine::{ProvenPlan, ProvenStep, ResolvedArguments, Reused};
 use crate::model::{ExecutionLogRecord, Order, StepStatus};
 
 /// What there is now, to hold an earlier run against.
@@ -185,7 +185,7 @@ impl Matching<'_> {
             step.program.is_none() || provenance.workspace == self.grounds.workspace;
         let has_files = !step.wants_run_dir || self.grounds.has_files;
         // A value that is hidden in the record can't be compared, so it counts as another.
-        let has_same_arguments = Call::of_step(step, record_of)
+        let has_same_arguments = ResolvedArguments::resolve(step, record_of)
             .is_ok_and(|call| call.arguments == call.shown && call.shown == record.arguments);
         let is_same = record.step_name == step.name
             && record.step_id == step.label
