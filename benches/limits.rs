@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use obs::process::{Launcher, Limits, ProcessSpec, RunClock, Secrets, Stop, Zygote};
+use obs::process::{Launcher, Limits, ProcessSpec, RunClock, Secrets, StopRequest, Zygote};
 
 /// How often each hog is ended.
 const ROUNDS: usize = 100;
@@ -73,7 +73,7 @@ async fn measure(launcher: &Launcher, hog: &Path, argv: [&str; 2], limits: Limit
             written: Vec::new(),
             secrets: Secrets::default(),
         };
-        let (_sender, stop) = tokio::sync::watch::channel(Stop::Run);
+        let (_sender, stop) = tokio::sync::watch::channel(StopRequest::None);
         let exit = launcher.run(spec, stop, |_| {}).await.unwrap();
         times.extend(exit.limit_breach.map(|_| exit.breach_to_end));
     }

@@ -18,14 +18,11 @@ use obs::engine::{
 use obs::executor::BaseEnvironment;
 use obs::model::{ExecutionLogRecord, SandboxMode};
 use obs::plan;
-use obs::policy::{CedarGate, ShortForm};
-use obs::prove;
-use obs::prove::OwnFiles;
-use obs::prove::{ProveContext, TimeFlags};
-use obs::report::{Look, RecordTable};
-use obs::skill::Registry;
-use obs::skill::SandboxPolicy;
-use obs::store::{StateLog, Store};
+use obs::policy::{CedarGate, FlagPolicies};
+use obs::prove::{self, OwnFiles, ProveContext, TimeFlags};
+use obs::report::{RecordTable, TerminalInfo};
+use obs::skill::{Registry, SandboxPolicy};
+use obs::store::{StateLog, StateWriter};
 
 fn main() {
     divan::main();
@@ -133,7 +130,7 @@ fn ask_policies(bencher: Bencher<'_, '_>, policies: usize) {
     std::fs::write(&file, text.concat()).unwrap();
     let files = obs::policy::load(&file).unwrap();
     let rules = files.into_iter().flat_map(|file| file.rules).collect();
-    let gate = CedarGate::new(Some(rules), &ShortForm::default(), Identity::default()).unwrap();
+    let gate = CedarGate::new(Some(rules), &FlagPolicies::default(), Identity::default()).unwrap();
     bencher.bench(|| evaluate_plan(black_box(&gate), &plan));
 }
 
@@ -145,7 +142,7 @@ fn keep_a_record(bencher: Bencher<'_, '_>) {
         .enable_all()
         .build()
         .unwrap();
-    let log = StateLog::new(Arc::new(Store::open(dir.path(), None).unwrap()));
+    let log = StateLog::new(Arc::new(StateWriter::open(dir.path(), None).unwrap()));
     runtime
         .block_on(log.log_plan_start(start(), Vec::new()))
         .unwrap();
@@ -157,7 +154,7 @@ fn keep_a_record(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn show_a_table(bencher: Bencher<'_, '_>) {
     let records: Vec<_> = (0..10_000).map(|step| record(step, "\"done\"")).collect();
-    let look = Look {
+    let look = TerminalInfo {
         terminal: false,
         cursor: false,
         color: false,

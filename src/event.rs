@@ -1,7 +1,7 @@
 //! What a run tells the outside: one event type between running and showing.
 //!
 //! Invariant: the runtime emits, the report consumes, and nothing flows back but the one
-//! acknowledgement of [`RunEvent::Suspending`]. What happens to steps is told in the order in which it
+//! acknowledgement of [`RunEvent::PauseTerminal`]. What happens to steps is told in the order in which it
 //! happened. The channel never makes the runtime wait: events of
 //! a step's life are as many as the plan has steps, live output is dropped and counted when the
 //! reader is [`LIVE_EVENTS_CAP`] behind. The idea is cargo-nextest's reporter events.

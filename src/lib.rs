@@ -9,7 +9,7 @@
 //!    process is small and has one thread.
 //! 2. [`document::Source`] turns a path into text, [`document::Document`] text into data that knows its
 //!    place, [`plan::load()`] data into an [`model::ExecutionPlan`] and *all* problems. Its
-//!    [`plan::Flow`] says which step waits for which, and where one uses what another gives.
+//!    [`plan::DependencyGraph`] says which step waits for which, and where one uses what another gives.
 //! 3. [`skill::Registry`] finds the skills, [`mod@prove`] proves the plan against them:
 //!    programs, arguments, inputs, references, environment, time. Until here nothing has run.
 //! 4. [`engine`] asks a [`policy`], where one is in force, about the whole plan, and a person

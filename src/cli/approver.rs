@@ -16,7 +16,7 @@ use rustix::process::getuid;
 
 use self::prompt::Terminal;
 use super::args::{ApprovalArgs, IdentityArgs, StepApproval};
-use super::error::{CommandError, Kind};
+use super::error::{CommandError, ErrorKind};
 use super::printer::Printer;
 use crate::engine::{Approval, ApprovalRequest, Approver, ProvenPlan, ProvenStep};
 use crate::model::RiskLevel;
@@ -167,7 +167,7 @@ pub(super) fn check(
         let named = || plan.steps.iter().filter(|step| names_step(approval, step));
         let Some(step) = named().next() else {
             let message = format!("`--approve {approval}`: the plan has no such step");
-            return Err(CommandError::new(Kind::Usage, message));
+            return Err(CommandError::new(ErrorKind::Usage, message));
         };
         let calls = || named().flat_map(ProvenStep::calls);
         if approval.skill.is_none() {
@@ -179,7 +179,10 @@ pub(super) fn check(
                 BareStep::Allow => {}
                 BareStep::Warn => printer.warning(&message),
                 BareStep::Refuse => {
-                    return Err(CommandError::new(Kind::Usage, message + " (`--strict`)"));
+                    return Err(CommandError::new(
+                        ErrorKind::Usage,
+                        message + " (`--strict`)",
+                    ));
                 }
             }
         } else if !calls().any(|call| allows_skill(approval, call)) {
@@ -188,7 +191,7 @@ pub(super) fn check(
                 "`--approve {approval}`: the step calls {}",
                 skills.join(", ")
             );
-            return Err(CommandError::new(Kind::Rejected, message)
+            return Err(CommandError::new(ErrorKind::Rejected, message)
                 .hint("nothing was run; look at the plan before you approve another skill"));
         }
     }

@@ -22,7 +22,7 @@ pub(super) use self::policy::{
 };
 pub(super) use self::secrets::SecretArgs;
 pub(super) use self::state::{
-    BreakerChoice, CircuitsArgs, CircuitsCommand, LogsArgs, MemoryArgs, PruneArgs, RecordFormat,
+    BreakerChoice, CircuitsArgs, CircuitsCommand, LogsArgs, PruneArgs, RecordFormat, ResumeArgs,
     RunsArgs, RunsCommand, StateArgs, VerifyArgs,
 };
 use super::printer::ColorChoice;
@@ -191,10 +191,10 @@ pub struct RunArgs {
     pub steps: OrderArgs,
     /// What it remembers of others.
     #[command(flatten)]
-    pub memory: MemoryArgs,
+    pub resume: ResumeArgs,
     /// Where skills run.
     #[command(flatten)]
-    pub place: PlaceArgs,
+    pub directories: DirectoryArgs,
     /// What skills may touch and consume.
     #[command(flatten)]
     pub sandbox: SandboxArgs,
@@ -244,7 +244,7 @@ reports go to standard error.";
 /// Where skills run.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Place")]
-pub struct PlaceArgs {
+pub struct DirectoryArgs {
     /// The directory that skills work in [default: where obs was started]
     #[arg(
         long,
@@ -604,7 +604,7 @@ pub struct SkillRunArgs {
     pub roots: RootArgs,
     /// Where the skill runs.
     #[command(flatten)]
-    pub place: PlaceArgs,
+    pub place: DirectoryArgs,
     /// What it may touch and consume.
     #[command(flatten)]
     pub sandbox: SandboxArgs,

@@ -5,14 +5,13 @@ use std::fmt::Write as _;
 use serde_json::json;
 
 use super::args::{CircuitsArgs, CircuitsCommand, ListFormat, StateArgs};
-use super::error::CommandResult;
-use super::error::{CommandError, Kind};
+use super::error::{CommandError, CommandResult, ErrorKind};
 use super::exit_code;
 use super::printer::Printer;
 use super::state::unreadable;
 use crate::engine::CircuitState;
 use crate::model::{Escaped, json_pretty};
-use crate::store::{CircuitRow, History};
+use crate::store::{CircuitRow, StateReader};
 
 /// Lists circuits, or closes some.
 pub(super) fn circuits(args: &CircuitsArgs, state: &StateArgs, printer: &Printer) -> CommandResult {
@@ -28,28 +27,28 @@ pub(super) fn circuits(args: &CircuitsArgs, state: &StateArgs, printer: &Printer
         ListFormat::Json => {
             let rows: Vec<_> = circuits.iter().map(machine).collect();
             // Values made of text and numbers always have a JSON form.
-            printer.data_line(json_pretty(&rows).unwrap_or_default());
+            printer.print_line(json_pretty(&rows).unwrap_or_default());
         }
-        ListFormat::Table if circuits.is_empty() => printer.note("all circuits are closed"),
-        ListFormat::Table => printer.data(table(&circuits)),
+        ListFormat::Table if circuits.is_empty() => printer.info("all circuits are closed"),
+        ListFormat::Table => printer.print(table(&circuits)),
     }
     Ok(exit_code::SUCCESS)
 }
 
-fn close(skill: Option<&str>, history: Option<History>, printer: &Printer) -> CommandResult {
+fn close(skill: Option<&str>, history: Option<StateReader>, printer: &Printer) -> CommandResult {
     let closed = match history {
         Some(mut history) => history
             .reset_circuits(skill)
-            .map_err(|error| CommandError::new(Kind::Io, error).hint("nothing was reset"))?,
+            .map_err(|error| CommandError::new(ErrorKind::Io, error).hint("nothing was reset"))?,
         None => 0,
     };
     match (closed, skill) {
         (0, Some(skill)) => {
             let message = format!("nothing is remembered of `{skill}`: its circuit is closed");
-            printer.note(Escaped(&message));
+            printer.info(Escaped(&message));
         }
-        (1, _) => printer.note("reset 1 circuit"),
-        _ => printer.note(format_args!("reset {closed} circuits")),
+        (1, _) => printer.info("reset 1 circuit"),
+        _ => printer.info(format_args!("reset {closed} circuits")),
     }
     Ok(exit_code::SUCCESS)
 }

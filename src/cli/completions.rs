@@ -5,8 +5,7 @@ use std::io;
 use clap::CommandFactory as _;
 use clap_complete::Shell;
 
-use super::error::CommandResult;
-use super::error::{CommandError, Kind};
+use super::error::{CommandError, CommandResult, ErrorKind};
 use super::printer::Printer;
 use super::{Cli, exit_code};
 
@@ -26,9 +25,10 @@ pub(super) fn man(printer: &Printer) -> CommandResult {
     let mut command = Cli::command().disable_help_subcommand(true);
     command.build();
     let mut pages = Vec::new();
-    render(&command, &mut pages)
-        .map_err(|error| CommandError::with_source(Kind::Fault, "can't make the page", &error))?;
-    printer.data(pages);
+    render(&command, &mut pages).map_err(|error| {
+        CommandError::with_source(ErrorKind::Fault, "can't make the page", &error)
+    })?;
+    printer.print(pages);
     Ok(exit_code::SUCCESS)
 }
 

@@ -6,13 +6,12 @@ use serde_json::json;
 
 use super::args::ListFormat;
 use super::enforceable::no_trial;
-use super::error::CommandResult;
-use super::error::{CommandError, Kind};
+use super::error::{CommandError, CommandResult, ErrorKind};
 use super::execution::no_helper;
 use super::exit_code;
 use super::printer::Printer;
 use crate::model::json_pretty;
-use crate::process::{Enforceable, Launcher, RunClock, Zygote};
+use crate::process::{Launcher, RunClock, SandboxSupport, Zygote};
 
 /// Tries every layer and prints what came of it.
 pub(super) fn doctor(format: ListFormat, printer: &Printer) -> CommandResult {
@@ -20,19 +19,21 @@ pub(super) fn doctor(format: ListFormat, printer: &Printer) -> CommandResult {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| CommandError::with_source(Kind::Fault, "can't start tokio", &error))?;
+        .map_err(|error| {
+            CommandError::with_source(ErrorKind::Fault, "can't start tokio", &error)
+        })?;
     let enforceable = runtime.block_on(async {
         let launcher = Launcher::new(zygote, RunClock::new()).map_err(|error| no_helper(&error))?;
         launcher.probe().await.map_err(|error| no_trial(&error))
     })?;
     match format {
-        ListFormat::Table => printer.data(table(&enforceable)),
-        ListFormat::Json => printer.data_line(document(&enforceable)),
+        ListFormat::Table => printer.print(table(&enforceable)),
+        ListFormat::Json => printer.print_line(document(&enforceable)),
     }
     Ok(exit_code::SUCCESS)
 }
 
-fn table(enforceable: &Enforceable) -> String {
+fn table(enforceable: &SandboxSupport) -> String {
     let mut text = format!("{:<18}{:<10}NEEDS\n", "LAYER", "STATUS");
     for status in &enforceable.layers {
         let (word, detail) = match &status.missing {
@@ -46,7 +47,7 @@ fn table(enforceable: &Enforceable) -> String {
     text
 }
 
-fn document(enforceable: &Enforceable) -> String {
+fn document(enforceable: &SandboxSupport) -> String {
     let layers: Vec<_> = enforceable
         .layers
         .iter()

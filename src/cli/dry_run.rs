@@ -24,11 +24,11 @@ pub(super) fn show(
     printer: &Printer,
 ) -> u8 {
     match format {
-        Format::Table => printer.data(text(plan, reused, workspace)),
-        Format::Json => printer.data_line(document(plan, reused, workspace)),
+        Format::Table => printer.print(text(plan, reused, workspace)),
+        Format::Json => printer.print_line(document(plan, reused, workspace)),
         Format::Jsonl => {
             for step in steps(plan, reused) {
-                printer.data_line(json_line(&step).unwrap_or_default());
+                printer.print_line(json_line(&step).unwrap_or_default());
             }
         }
         Format::None => {}
@@ -132,7 +132,7 @@ fn waits(plan: &ProvenPlan, index: usize) -> impl Iterator<Item = usize> + use<>
     let waits = plan.flow.steps.get(index);
     let all = waits
         .into_iter()
-        .flat_map(|waits| waits.after.iter().chain(&waits.takes));
+        .flat_map(|waits| waits.depends_on.iter().chain(&waits.inputs_from));
     let all: BTreeSet<usize> = all.copied().collect();
     all.into_iter()
 }

@@ -5,13 +5,12 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::args::{Sandbox, SandboxArgs};
-use super::error::{CommandError, Kind};
+use super::error::{CommandError, ErrorKind};
 use super::printer::Printer;
 use crate::executor::BaseEnvironment;
 use crate::model::SandboxMode;
 use crate::process::{Launcher, ProcessError, canonicalize};
-use crate::skill::SandboxPolicy;
-use crate::skill::Skill;
+use crate::skill::{SandboxPolicy, Skill};
 
 /// The policy that the flags ask for.
 pub(super) fn policy(args: &SandboxArgs, environment: &BaseEnvironment) -> SandboxPolicy {
@@ -48,7 +47,7 @@ fn home(value: &OsStr) -> PathBuf {
 }
 
 /// Asks this machine for all that `skills` rely on, before anything runs.
-pub(super) async fn assure<'s>(
+pub(super) async fn ensure_enforceable<'s>(
     policy: &SandboxPolicy,
     skills: impl Iterator<Item = &'s Skill>,
     workspace: &Path,
@@ -63,7 +62,7 @@ pub(super) async fn assure<'s>(
         printer.warning("`--sandbox off`: files and network are open to the skills of this run");
         return Ok(());
     }
-    if policy.withholds(workspace) {
+    if policy.excludes_workspace(workspace) {
         printer.warning(
             "the workspace is the home directory or above it, so skills may not read it; \
              permissions such as `fs.read:.` or another `--workspace` do",
@@ -86,11 +85,15 @@ pub(super) async fn assure<'s>(
         return Ok(());
     }
     let message = format!("this machine can't confine the plan's skills: {missing}");
-    Err(CommandError::new(Kind::Unavailable, message)
+    Err(CommandError::new(ErrorKind::Unavailable, message)
         .hint("nothing was run; `--sandbox best-effort` runs with what can be enforced"))
 }
 
 /// Says that what this machine can enforce is not known.
 pub(super) fn no_trial(error: &ProcessError) -> CommandError {
-    CommandError::with_source(Kind::Unavailable, "can't try what can be enforced", error)
+    CommandError::with_source(
+        ErrorKind::Unavailable,
+        "can't try what can be enforced",
+        error,
+    )
 }

@@ -12,14 +12,14 @@ pub(super) type CommandResult = Result<u8, CommandError>;
 /// An error that ends the command.
 #[derive(Debug)]
 pub(super) struct CommandError {
-    kind: Kind,
+    kind: ErrorKind,
     message: String,
     hint: Option<String>,
 }
 
 /// What kind of thing went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ErrorKind {
     /// The command line asks for something that can't be.
     Usage,
     /// A plan, a manifest or arguments are invalid.
@@ -36,7 +36,7 @@ pub(super) enum Kind {
     Fault,
 }
 
-impl Kind {
+impl ErrorKind {
     fn exit_code(self) -> u8 {
         match self {
             Self::Usage => exit_code::USAGE,
@@ -52,7 +52,7 @@ impl Kind {
 
 impl CommandError {
     /// An error of `kind`.
-    pub(super) fn new(kind: Kind, message: impl fmt::Display) -> Self {
+    pub(super) fn new(kind: ErrorKind, message: impl fmt::Display) -> Self {
         Self {
             kind,
             message: message.to_string(),
@@ -61,7 +61,11 @@ impl CommandError {
     }
 
     /// An error of `kind` with all its causes.
-    pub(super) fn with_source(kind: Kind, what: impl fmt::Display, source: &dyn StdError) -> Self {
+    pub(super) fn with_source(
+        kind: ErrorKind,
+        what: impl fmt::Display,
+        source: &dyn StdError,
+    ) -> Self {
         let mut message = format!("{what}: {source}");
         let mut cause = source.source();
         while let Some(error) = cause {

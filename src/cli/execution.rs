@@ -6,28 +6,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::args::{IdentityArgs, Sandbox, SandboxArgs};
-use super::error::CommandResult;
-use super::error::{CommandError, Kind};
-use super::exit_code;
+use super::error::{CommandError, CommandResult, ErrorKind};
 use super::printer::Printer;
-use super::run_storage::Memory;
-use super::{enforceable, panic, policy};
+use super::run_storage::RunStorage;
+use super::{enforceable, exit_code, panic, policy};
 use crate::engine::{
     Approver, DecidingCause, ExecutionContext, PolicyGate, ProvenPlan, RunOptions, RunOutcome,
     RunPolicy, RunResult, ShutdownSender, Signals, SkillExecutor as _, execute_plan,
 };
 use crate::event::{self, EventSender, RunEvent, RunSummary};
 use crate::executor::{BaseEnvironment, NativeExecutor, RunDirs, SharedDirKind};
-use crate::model::RunStatus;
-use crate::model::signal_name;
+use crate::model::{RunStatus, signal_name};
 use crate::policy::CedarGate;
-use crate::process::{Launcher, RunClock, Zygote, affordable_steps, ignore_file_size_signal};
+use crate::process::{Launcher, RunClock, Zygote, ignore_file_size_signal, max_concurrent_steps};
 use crate::report::{ReportOptions, ReportOutcome, Reporter, ReporterHandle};
-use crate::skill::SandboxPolicy;
-use crate::skill::Skill;
+use crate::skill::{SandboxPolicy, Skill};
 
 /// How long a reporter that is stuck in a write may take after a second signal.
-const STUCK_REPORT_PATIENCE: Duration = Duration::from_secs(2);
+const STUCK_REPORT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Starts the zygote. The first thing that a verb does which runs skills, while this process is small
 /// and single-threaded: see `process`. What obs ignores from then on, skills don't. What this machine can
@@ -46,12 +42,16 @@ pub(super) fn start_zygote(sandbox: &SandboxArgs) -> Result<Zygote, CommandError
 
 /// Says that no helper process can be had.
 pub(super) fn no_helper(error: &io::Error) -> CommandError {
-    CommandError::with_source(Kind::Unavailable, "can't start the helper process", error)
+    CommandError::with_source(
+        ErrorKind::Unavailable,
+        "can't start the helper process",
+        error,
+    )
 }
 
 /// A plan that is proven, and everything to run it with.
 #[derive(Debug)]
-pub(super) struct Execution {
+pub(super) struct PreparedRun {
     /// The plan.
     pub(super) plan: ProvenPlan,
     /// The skills that it calls.
@@ -77,13 +77,13 @@ pub(super) struct Execution {
 }
 
 /// What lies ready before the first step.
-struct Ready {
+struct RunResources {
     launcher: Launcher,
     dirs: RunDirs,
     run_id: String,
 }
 
-impl Ready {
+impl RunResources {
     /// Takes the helper processes into service. Called inside a tokio runtime.
     fn new(zygote: Zygote, dirs: RunDirs) -> Result<Self, CommandError> {
         let launcher = Launcher::new(zygote, RunClock::new());
@@ -95,13 +95,13 @@ impl Ready {
     }
 }
 
-impl Execution {
+impl PreparedRun {
     /// Runs the plan to its end and gives the exit code. What the run remembers, and is remembered by, is
     /// opened by `open_memory` while the helper processes make ready.
     pub(super) fn execute(
         self,
         mut zygote: Zygote,
-        open_memory: impl FnOnce(&Self) -> Result<Memory, CommandError>,
+        open_memory: impl FnOnce(&Self) -> Result<RunStorage, CommandError>,
         printer: &Printer,
     ) -> CommandResult {
         let dirs = RunDirs::default();
@@ -110,10 +110,12 @@ impl Execution {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .map_err(|error| CommandError::with_source(Kind::Fault, "can't start tokio", &error))?;
+            .map_err(|error| {
+                CommandError::with_source(ErrorKind::Fault, "can't start tokio", &error)
+            })?;
         let ready = {
             let _inside = runtime.enter();
-            Ready::new(zygote, dirs)?
+            RunResources::new(zygote, dirs)?
         };
         let executor = self.executor(&ready);
         if let Some(first) = self.plan.steps.first() {
@@ -126,11 +128,11 @@ impl Execution {
         let mut signals = {
             let _inside = runtime.enter();
             Signals::listen().map_err(|error| {
-                CommandError::with_source(Kind::Fault, "can't prepare the run", &error)
+                CommandError::with_source(ErrorKind::Fault, "can't prepare the run", &error)
             })?
         };
         let skills = self.skills.iter().map(AsRef::as_ref);
-        runtime.block_on(enforceable::assure(
+        runtime.block_on(enforceable::ensure_enforceable(
             &self.sandbox,
             skills,
             &self.workspace,
@@ -140,7 +142,7 @@ impl Execution {
         let (events, receiver) = event::channel();
         let reporter =
             Reporter::spawn(self.report.clone(), receiver, printer.streams()).map_err(|error| {
-                CommandError::with_source(Kind::Fault, "can't start the reporter", &error)
+                CommandError::with_source(ErrorKind::Fault, "can't start the reporter", &error)
             })?;
         let run = self.drive(&ready, &executor, &mut memory, &mut signals, &events);
         let (outcome, was_forced) = runtime.block_on(run);
@@ -166,7 +168,7 @@ impl Execution {
     }
 
     /// The executor, with all skills of the plan.
-    fn executor<'r>(&self, ready: &'r Ready) -> NativeExecutor<'r> {
+    fn executor<'r>(&self, ready: &'r RunResources) -> NativeExecutor<'r> {
         let executor = NativeExecutor::new(
             &ready.launcher,
             self.environment.clone(),
@@ -183,7 +185,7 @@ impl Execution {
     }
 
     /// Makes the directory for files between steps.
-    fn settle(&self, ready: &Ready, memory: &Memory) -> Result<(), CommandError> {
+    fn settle(&self, ready: &RunResources, memory: &RunStorage) -> Result<(), CommandError> {
         let place = match &self.run_dir {
             Some(given) => SharedDirKind::Given(given.clone()),
             None => memory.files_place(&ready.run_id),
@@ -196,13 +198,13 @@ impl Execution {
     /// forced the end.
     async fn drive(
         &self,
-        ready: &Ready,
+        ready: &RunResources,
         executor: &NativeExecutor<'_>,
-        memory: &mut Memory,
+        memory: &mut RunStorage,
         signals: &mut Signals,
         events: &EventSender,
     ) -> (RunOutcome, bool) {
-        let Ready {
+        let RunResources {
             launcher,
             dirs,
             run_id,
@@ -224,7 +226,7 @@ impl Execution {
             gate: self.gate.as_ref().map(|gate| gate as &dyn PolicyGate),
             events,
             policy: RunPolicy {
-                jobs: affordable_steps(self.conduct.jobs),
+                jobs: max_concurrent_steps(self.conduct.jobs),
                 ..self.conduct
             },
         };
@@ -240,7 +242,7 @@ impl Execution {
 }
 
 fn no_directory((message, hint): (String, &'static str)) -> CommandError {
-    CommandError::new(Kind::Unavailable, message).hint(hint)
+    CommandError::new(ErrorKind::Unavailable, message).hint(hint)
 }
 
 /// The last word on a run.
@@ -285,7 +287,7 @@ async fn finish_report(
         if !forced {
             signals.recv_shutdown().await;
         }
-        tokio::time::sleep(STUCK_REPORT_PATIENCE).await;
+        tokio::time::sleep(STUCK_REPORT_TIMEOUT).await;
     };
     let outcome = tokio::select! {
         outcome = reporter.finish() => outcome,

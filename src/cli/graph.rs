@@ -13,11 +13,10 @@ use std::ops::Range;
 use super::args::{GraphArgs, GraphFormat};
 use super::exit_code;
 use super::printer::Printer;
-use super::problems::{self, Finding};
+use super::problems::{self, FileReport};
 use crate::document::Source;
-use crate::model::{Escaped, ExecutionPlan, Order};
-use crate::plan;
-use crate::plan::Flow;
+use crate::model::{Escaped, ExecutionPlan, StepOrder};
+use crate::plan::{self, DependencyGraph};
 use crate::prove::hide_all_arguments;
 
 /// Runs the verb.
@@ -25,8 +24,8 @@ pub(super) fn graph(args: &GraphArgs, printer: &Printer) -> u8 {
     let source = match Source::read(&args.plan, args.max_plan_size) {
         Ok(source) => source,
         Err(error) => {
-            let finding = Finding::Unread(&error);
-            printer.say(finding.text(printer.stderr_has_color()).trim_end());
+            let finding = FileReport::Unread(&error);
+            printer.eprint(finding.text(printer.stderr_has_color()).trim_end());
             return if error.is_unreadable() {
                 exit_code::UNREADABLE
             } else {
@@ -38,15 +37,15 @@ pub(super) fn graph(args: &GraphArgs, printer: &Printer) -> u8 {
     hide_all_arguments(&mut loaded);
     let (document, problems) = (&loaded.document, &loaded.problems);
     if problems.has_errors() {
-        let finding = Finding::Read { document, problems };
+        let finding = FileReport::Read { document, problems };
         let name = &document.source.name;
-        printer.say(finding.text(printer.stderr_has_color()).trim_end());
+        printer.eprint(finding.text(printer.stderr_has_color()).trim_end());
         let counts = problems::counts(&[finding]);
         printer.error(&format!("`{name}` has no graph: {counts}"), None);
         return exit_code::INVALID;
     }
-    let picture = Picture::of(&loaded.plan, &loaded.flow);
-    printer.data(match args.format {
+    let picture = GraphView::new(&loaded.plan, &loaded.flow);
+    printer.print(match args.format {
         GraphFormat::Mermaid => mermaid::text(&picture),
         GraphFormat::Dot => dot::text(&picture),
         GraphFormat::Tree => tree::text(&picture, &document.source.name),
@@ -55,27 +54,27 @@ pub(super) fn graph(args: &GraphArgs, printer: &Printer) -> u8 {
 }
 
 /// What there is to draw.
-struct Picture {
+struct GraphView {
     /// The steps by index: what they are called, escaped.
     names: Vec<String>,
     /// The same, with the skill where that is another word.
     steps: Vec<String>,
     /// Steps that belong together, one after the other; in a graph they are levels.
-    bands: Vec<Band>,
-    order: Order,
+    bands: Vec<Level>,
+    order: StepOrder,
     /// From a step to one that waits for it, and whether it takes what that one gives.
     edges: Vec<(usize, usize, bool)>,
 }
 
 /// Steps that may run at the same time.
-struct Band {
+struct Level {
     /// What they are called together, escaped; `None` for a step by itself.
     name: Option<String>,
     steps: Vec<usize>,
 }
 
-impl Picture {
-    fn of(plan: &ExecutionPlan, flow: &Flow) -> Self {
+impl GraphView {
+    fn new(plan: &ExecutionPlan, flow: &DependencyGraph) -> Self {
         let label = |step: &crate::model::ExecutionStep| {
             let label = Escaped(step.id_or_name()).to_string();
             match step.skill_id() {
@@ -85,14 +84,14 @@ impl Picture {
         };
         let mut edges = Vec::new();
         for (step, waits) in flow.steps.iter().enumerate() {
-            let takes: BTreeSet<usize> = waits.takes.iter().copied().collect();
+            let takes: BTreeSet<usize> = waits.inputs_from.iter().copied().collect();
             edges.extend(takes.iter().map(|from| (*from, step, true)));
-            let only_after = waits.after.iter().filter(|from| !takes.contains(from));
+            let only_after = waits.depends_on.iter().filter(|from| !takes.contains(from));
             edges.extend(only_after.map(|from| (*from, step, false)));
         }
         let bands = match flow.order {
-            Order::Sequence => flow.stages.iter().map(|stage| group(plan, stage)).collect(),
-            Order::Graph => levels(flow),
+            StepOrder::Sequence => flow.stages.iter().map(|stage| group(plan, stage)).collect(),
+            StepOrder::Graph => levels(flow),
         };
         Self {
             names: plan
@@ -108,26 +107,26 @@ impl Picture {
     }
 
     /// Bands that follow each other by the plan's order alone.
-    fn successions(&self) -> impl Iterator<Item = (&Band, &Band)> {
-        let is_ordered = self.order == Order::Sequence;
+    fn successions(&self) -> impl Iterator<Item = (&Level, &Level)> {
+        let is_ordered = self.order == StepOrder::Sequence;
         let pairs = self.bands.iter().zip(self.bands.iter().skip(1));
         pairs.filter(move |_| is_ordered)
     }
 }
 
-fn group(plan: &ExecutionPlan, stage: &Range<usize>) -> Band {
+fn group(plan: &ExecutionPlan, stage: &Range<usize>) -> Level {
     let name = plan.steps[stage.start].group().filter(|_| stage.len() > 1);
-    Band {
+    Level {
         name: name.map(|name| Escaped(name).to_string()),
         steps: stage.clone().collect(),
     }
 }
 
 /// The steps of a graph by the longest way to them.
-fn levels(flow: &Flow) -> Vec<Band> {
+fn levels(flow: &DependencyGraph) -> Vec<Level> {
     let waits = |step: usize| {
         let waits = &flow.steps[step];
-        waits.after.iter().chain(&waits.takes).copied()
+        waits.depends_on.iter().chain(&waits.inputs_from).copied()
     };
     let mut followers: Vec<Vec<usize>> = vec![Vec::new(); flow.steps.len()];
     let mut open = vec![0_usize; flow.steps.len()];
@@ -137,7 +136,7 @@ fn levels(flow: &Flow) -> Vec<Band> {
             *open += 1;
         }
     }
-    let mut bands: Vec<Band> = Vec::new();
+    let mut bands: Vec<Level> = Vec::new();
     let mut level: Vec<usize> = (0..open.len()).filter(|step| open[*step] == 0).collect();
     while !level.is_empty() {
         let mut next = Vec::new();
@@ -149,7 +148,7 @@ fn levels(flow: &Flow) -> Vec<Band> {
         }
         level.sort_unstable();
         let count = level.len();
-        bands.push(Band {
+        bands.push(Level {
             name: (count > 1).then(|| format!("{count} steps")),
             steps: level,
         });

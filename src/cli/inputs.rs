@@ -8,11 +8,11 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::args::{InputArgs, RunArgs};
-use super::error::{CommandError, Kind};
+use super::error::{CommandError, ErrorKind};
 use crate::document::{DEFAULT_MAX_BYTES, Document, Source};
 use crate::model::strict_json;
 use crate::plan::LoadedPlan;
-use crate::store::Base;
+use crate::store::PreviousRun;
 
 /// The values for the inputs of a plan that was read from `path`.
 pub(super) fn of_plan(
@@ -23,7 +23,7 @@ pub(super) fn of_plan(
     let stdin = Path::new("-");
     if path == stdin && args.file.as_deref() == Some(stdin) {
         let message = "plan and inputs can't both come from standard input";
-        return Err(CommandError::new(Kind::Usage, message));
+        return Err(CommandError::new(ErrorKind::Usage, message));
     }
     read(args.file.as_deref(), &args.set, |key| {
         loaded.plan.inputs.get(key)
@@ -33,7 +33,7 @@ pub(super) fn of_plan(
 /// The values for the inputs of a run: those of the run that it goes on with, and what is given anew.
 pub(super) fn of_run(
     args: &RunArgs,
-    base: Option<&Base>,
+    base: Option<&PreviousRun>,
     loaded: &LoadedPlan,
 ) -> Result<Map<String, Value>, CommandError> {
     let mut values = base.map(|base| base.inputs.clone()).unwrap_or_default();
@@ -61,23 +61,23 @@ pub(super) fn read<'s>(
 fn read_file(path: &Path) -> Result<Map<String, Value>, CommandError> {
     let source = Source::read(path, DEFAULT_MAX_BYTES).map_err(|error| {
         let kind = if error.is_unreadable() {
-            Kind::Unreadable
+            ErrorKind::Unreadable
         } else {
-            Kind::Invalid
+            ErrorKind::Invalid
         };
         CommandError::new(kind, error)
     })?;
     let (document, problems) = Document::parse(source);
     if let Some(problem) = problems.first() {
-        let (line, column) = document.line_and_column(document.bytes_of(&problem.place).start);
+        let (line, column) = document.line_and_column(document.bytes_of(&problem.location).start);
         let name = &document.source.name;
         let message = format!("{name}:{line}:{column}: {}", problem.message);
-        return Err(CommandError::new(Kind::Invalid, message));
+        return Err(CommandError::new(ErrorKind::Invalid, message));
     }
     match document.value {
         Value::Object(map) => Ok(map),
         _ => Err(CommandError::new(
-            Kind::Invalid,
+            ErrorKind::Invalid,
             format_args!("`{}` must hold one mapping", document.source.name),
         )),
     }
@@ -91,16 +91,17 @@ fn from_flags<'s>(
     let mut values = Map::new();
     for flag in flags {
         let Some((key, text)) = flag.split_once('=') else {
-            return Err(
-                CommandError::new(Kind::Usage, format_args!("`--set {flag}` has no `=`"))
-                    .hint("write it like `--set count=3`"),
-            );
+            return Err(CommandError::new(
+                ErrorKind::Usage,
+                format_args!("`--set {flag}` has no `=`"),
+            )
+            .hint("write it like `--set count=3`"));
         };
         let kinds = kinds_of(schema_of(key));
         let value = match serde_json::from_str(text) {
             Ok(value) if !is_meant_as_text(&value, &kinds) => {
                 strict_json(text.as_bytes()).map_err(|error| {
-                    CommandError::new(Kind::Usage, format_args!("`--set {key}=…`: {error}"))
+                    CommandError::new(ErrorKind::Usage, format_args!("`--set {key}=…`: {error}"))
                         .hint("give JSON without it, or a file with `--inputs`")
                 })?;
                 value
@@ -109,7 +110,7 @@ fn from_flags<'s>(
         };
         if values.insert(key.to_owned(), value).is_some() {
             return Err(CommandError::new(
-                Kind::Usage,
+                ErrorKind::Usage,
                 format_args!("`{key}` is set twice"),
             ));
         }

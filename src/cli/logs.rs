@@ -3,15 +3,13 @@
 use std::time::Duration;
 
 use super::args::{LogsArgs, RecordFormat, StateArgs};
-use super::error::CommandResult;
-use super::error::{CommandError, Kind};
+use super::error::{CommandError, CommandResult, ErrorKind};
 use super::exit_code;
 use super::printer::{Printer, Verbosity};
 use super::state::{not_found, unreadable};
-use crate::model::ExecutionLogRecord;
-use crate::model::RunStatus;
-use crate::report::{PrintRef, RecordTable, Stream, Streams as _, write_value};
-use crate::store::{History, RecordFilter, RunRow};
+use crate::model::{ExecutionLogRecord, RunStatus};
+use crate::report::{OutputStream, OutputStreams as _, PrintRef, RecordTable, write_value};
+use crate::store::{RecordFilter, RunRow, StateReader};
 
 /// How often a run in progress is looked at.
 const FOLLOW_EVERY: Duration = Duration::from_millis(200);
@@ -20,10 +18,10 @@ const FOLLOW_EVERY: Duration = Duration::from_millis(200);
 pub(super) fn logs(args: &LogsArgs, state: &StateArgs, printer: &Printer) -> CommandResult {
     let Some(name) = &args.run else {
         let Some(history) = state.look()? else {
-            printer.note("there are no runs yet");
+            printer.info("there are no runs yet");
             return Ok(exit_code::SUCCESS);
         };
-        return Listing::new(args, None, printer).show(&history);
+        return RecordPrinter::new(args, None, printer).show(&history);
     };
     let history = state.look_for(name)?;
     let run = history.find(name).map_err(|error| not_found(&error))?;
@@ -31,7 +29,7 @@ pub(super) fn logs(args: &LogsArgs, state: &StateArgs, printer: &Printer) -> Com
         return print_one(print, run, &history, printer);
     }
     let run_id = run.run_id.clone();
-    let mut listing = Listing::new(args, Some(run), printer);
+    let mut listing = RecordPrinter::new(args, Some(run), printer);
     if args.follow {
         listing.follow(&history, &run_id)
     } else {
@@ -40,7 +38,7 @@ pub(super) fn logs(args: &LogsArgs, state: &StateArgs, printer: &Printer) -> Com
 }
 
 /// Records on their way to stdout.
-struct Listing<'p> {
+struct RecordPrinter<'p> {
     filter: RecordFilter,
     format: RecordFormat,
     table: RecordTable,
@@ -48,7 +46,7 @@ struct Listing<'p> {
     strange: u64,
 }
 
-impl<'p> Listing<'p> {
+impl<'p> RecordPrinter<'p> {
     fn new(args: &LogsArgs, run: Option<RunRow>, printer: &'p Printer) -> Self {
         let has_one_run = run.is_some();
         Self {
@@ -62,7 +60,7 @@ impl<'p> Listing<'p> {
             },
             format: args.format,
             table: RecordTable::new(
-                printer.look(Stream::Stdout),
+                printer.terminal_info(OutputStream::Stdout),
                 printer.verbosity() == Verbosity::Verbose,
                 !has_one_run,
             ),
@@ -71,25 +69,25 @@ impl<'p> Listing<'p> {
         }
     }
 
-    fn show(&mut self, history: &History) -> CommandResult {
-        self.pass_on(history)?;
-        self.printer.data(self.table.flush());
+    fn show(&mut self, history: &StateReader) -> CommandResult {
+        self.print_new(history)?;
+        self.printer.print(self.table.flush());
         Ok(self.finish())
     }
 
     /// Shows what is there, then what comes, until the run has ended.
-    fn follow(&mut self, history: &History, run_id: &str) -> CommandResult {
+    fn follow(&mut self, history: &StateReader, run_id: &str) -> CommandResult {
         loop {
             // Before the look at the records: none can come after a run's end. An obs that dies tells
             // nobody, so that is looked at too.
             history.refresh();
             let run = history.find(run_id).map_err(|error| not_found(&error))?;
-            self.pass_on(history)?;
-            self.printer.data(self.table.flush());
+            self.print_new(history)?;
+            self.printer.print(self.table.flush());
             if !run.is_running() || self.printer.is_closed() {
                 if run.status == RunStatus::Interrupted {
                     self.printer
-                        .note("the run was interrupted: its obs is dead");
+                        .info("the run was interrupted: its obs is dead");
                 }
                 return Ok(self.finish());
             }
@@ -98,7 +96,7 @@ impl<'p> Listing<'p> {
     }
 
     /// Passes on the records that have not been, one at a time.
-    fn pass_on(&mut self, history: &History) -> Result<(), CommandError> {
+    fn print_new(&mut self, history: &StateReader) -> Result<(), CommandError> {
         let Self {
             format,
             table,
@@ -110,9 +108,9 @@ impl<'p> Listing<'p> {
         let outcome = history.records(&self.filter, |seq, line| {
             last_seq = seq;
             match format {
-                RecordFormat::Jsonl => printer.data_line(line),
+                RecordFormat::Jsonl => printer.print_line(line),
                 RecordFormat::Table => match serde_json::from_str::<ExecutionLogRecord>(line) {
-                    Ok(record) => printer.data(table.add(&record)),
+                    Ok(record) => printer.print(table.add(&record)),
                     Err(_) => *strange += 1,
                 },
             }
@@ -134,7 +132,12 @@ impl<'p> Listing<'p> {
     }
 }
 
-fn print_one(print: &PrintRef, run: RunRow, history: &History, printer: &Printer) -> CommandResult {
+fn print_one(
+    print: &PrintRef,
+    run: RunRow,
+    history: &StateReader,
+    printer: &Printer,
+) -> CommandResult {
     let filter = RecordFilter {
         run: Some(run),
         ..RecordFilter::default()
@@ -147,7 +150,7 @@ fn print_one(print: &PrintRef, run: RunRow, history: &History, printer: &Printer
     });
     outcome.map_err(|error| unreadable(&error))?;
     let value = print.pick(records.iter());
-    let value = value.map_err(|error| CommandError::new(Kind::Usage, error))?;
+    let value = value.map_err(|error| CommandError::new(ErrorKind::Usage, error))?;
     write_value(&*printer.streams(), &value);
     Ok(exit_code::SUCCESS)
 }

@@ -62,12 +62,12 @@ fn read_arguments(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, 
     };
     let printer = Printer::new(ColorChoice::Auto, Verbosity::Normal);
     if parse::is_help(&error) {
-        printer.data(error.render().to_string());
+        printer.print(error.render().to_string());
         return Err(finish(Ok(exit_code::SUCCESS), &printer));
     }
     // clap repeats arguments as they came.
     let text = error.render().to_string();
-    printer.say(EscapedLines(text.trim_end()));
+    printer.eprint(EscapedLines(text.trim_end()));
     Err(exit_code::USAGE)
 }
 

@@ -17,7 +17,7 @@ use super::args::{self, GlobalArgs, RunArgs, StateArgs};
 
 /// A typed flag silences the variable of one that it can't stand beside. `OBS_DRY_RUN` is no such
 /// variable: who set it wants nothing to run.
-const SILENCES: [(&str, &str); 5] = [
+const CLI_OVERRIDES: [(&str, &str); 5] = [
     ("quiet", "verbose"),
     ("verbose", "quiet"),
     ("dry_run", "print"),
@@ -37,7 +37,7 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli
         version_alone().try_get_matches_from_mut(&arguments)?;
     }
     if is_a_variable_empty() {
-        return parse_apart(&arguments);
+        return parse_with_env(&arguments);
     }
     // What this verb alone can't read is for all of them to tell of.
     if let [_, alone @ ..] = &*arguments
@@ -54,7 +54,7 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli
     match Cli::command().try_get_matches_from(&arguments) {
         Ok(matches) => Cli::from_arg_matches(&matches),
         Err(error) if is_help(&error) => Err(error),
-        Err(_) => parse_apart(&arguments),
+        Err(_) => parse_with_env(&arguments),
     }
 }
 
@@ -90,8 +90,8 @@ fn is_a_variable_empty() -> bool {
 }
 
 /// Reads the arguments without the variables, then with those of them that count.
-fn parse_apart(arguments: &[OsString]) -> Result<Cli, clap::Error> {
-    let with_variables = without_env(Cli::command(), &says_nothing);
+fn parse_with_env(arguments: &[OsString]) -> Result<Cli, clap::Error> {
+    let with_variables = without_env(Cli::command(), &is_env_unset);
     let typed = without_env(Cli::command(), &|_| true).try_get_matches_from(arguments);
     let typed = match typed {
         Ok(typed) => typed,
@@ -104,7 +104,7 @@ fn parse_apart(arguments: &[OsString]) -> Result<Cli, clap::Error> {
         }
     };
     let is_typed = |id: &str| is_typed(&typed, id);
-    let mut silenced: Vec<&str> = SILENCES
+    let mut silenced: Vec<&str> = CLI_OVERRIDES
         .iter()
         .filter(|(typed, _)| is_typed(typed))
         .map(|(_, silenced)| *silenced)
@@ -135,7 +135,7 @@ fn without_env(command: Command, is_dropped: &dyn Fn(&Arg) -> bool) -> Command {
 }
 
 /// True where the argument's variable counts as not set: CI systems set empty ones.
-fn says_nothing(arg: &Arg) -> bool {
+fn is_env_unset(arg: &Arg) -> bool {
     let Some(value) = arg.get_env().and_then(std::env::var_os) else {
         return false;
     };

@@ -18,7 +18,7 @@ use rustix::io::Errno;
 use rustix::termios::{isatty, tcgetwinsize};
 
 use crate::model::Escaped;
-use crate::report::{Look, Stream, Streams, Tone, paint};
+use crate::report::{OutputStream, OutputStreams, Style, TerminalInfo, paint};
 
 /// Columns of a terminal that does not tell.
 const COLUMNS: usize = 80;
@@ -77,15 +77,15 @@ impl Environment {
 
 /// The gate. Cheap to clone; all clones are one gate.
 #[derive(Debug, Clone)]
-pub struct Printer(Arc<Gates>);
+pub struct Printer(Arc<StreamWriters>);
 
 #[derive(Debug)]
-struct Gates {
+struct StreamWriters {
     color: ColorChoice,
     verbosity: Verbosity,
     environment: Environment,
-    stdout: Mutex<Gate>,
-    stderr: Mutex<Gate>,
+    stdout: Mutex<StreamWriter>,
+    stderr: Mutex<StreamWriter>,
 }
 
 impl Printer {
@@ -95,7 +95,7 @@ impl Printer {
             let value = std::env::var_os(name)?;
             Some(value.to_string_lossy().into_owned())
         });
-        Self::over(
+        Self::with_sinks(
             Box::new(io::stdout()),
             Box::new(io::stderr()),
             color,
@@ -104,19 +104,19 @@ impl Printer {
         )
     }
 
-    fn over(
-        stdout: Box<dyn Sink>,
-        stderr: Box<dyn Sink>,
+    fn with_sinks(
+        stdout: Box<dyn OutputSink>,
+        stderr: Box<dyn OutputSink>,
         color: ColorChoice,
         verbosity: Verbosity,
         environment: Environment,
     ) -> Self {
-        Self(Arc::new(Gates {
+        Self(Arc::new(StreamWriters {
             color,
             verbosity,
             environment,
-            stdout: Mutex::new(Gate::new(stdout)),
-            stderr: Mutex::new(Gate::new(stderr)),
+            stdout: Mutex::new(StreamWriter::new(stdout)),
+            stderr: Mutex::new(StreamWriter::new(stderr)),
         }))
     }
 
@@ -126,50 +126,50 @@ impl Printer {
     }
 
     /// The streams, for a report.
-    pub fn streams(&self) -> Arc<dyn Streams> {
+    pub fn streams(&self) -> Arc<dyn OutputStreams> {
         Arc::new(self.clone())
     }
 
     /// Writes data, as it is.
-    pub fn data(&self, bytes: impl AsRef<[u8]>) {
-        self.write(Stream::Stdout, bytes.as_ref());
+    pub fn print(&self, bytes: impl AsRef<[u8]>) {
+        self.write(OutputStream::Stdout, bytes.as_ref());
     }
 
     /// Writes a line of data.
-    pub fn data_line(&self, line: impl fmt::Display) {
-        self.write(Stream::Stdout, format!("{line}\n").as_bytes());
+    pub fn print_line(&self, line: impl fmt::Display) {
+        self.write(OutputStream::Stdout, format!("{line}\n").as_bytes());
     }
 
     /// Says a line that is always said: an error, an answer to a signal.
-    pub fn say(&self, line: impl fmt::Display) {
-        self.write(Stream::Stderr, format!("{line}\n").as_bytes());
+    pub fn eprint(&self, line: impl fmt::Display) {
+        self.write(OutputStream::Stderr, format!("{line}\n").as_bytes());
     }
 
     /// Says a line, unless quiet.
-    pub fn note(&self, line: impl fmt::Display) {
+    pub fn info(&self, line: impl fmt::Display) {
         if self.0.verbosity >= Verbosity::Normal {
-            self.say(line);
+            self.eprint(line);
         }
     }
 
     /// Says what went wrong and the way out, both escaped here.
     pub fn error(&self, message: &str, hint: Option<&str>) {
-        self.labelled("error", Tone::Bad, message);
+        self.labelled("error", Style::Bad, message);
         if let Some(hint) = hint {
-            self.labelled(" hint", Tone::Dim, hint);
+            self.labelled(" hint", Style::Dim, hint);
         }
     }
 
     /// Says something that a person should know, unless quiet.
     pub fn warning(&self, message: &str) {
         if self.0.verbosity >= Verbosity::Normal {
-            self.labelled("warning", Tone::Warn, message);
+            self.labelled("warning", Style::Warn, message);
         }
     }
 
-    fn labelled(&self, label: &str, tone: Tone, message: &str) {
-        let color = self.look(Stream::Stderr).color;
-        self.say(format_args!(
+    fn labelled(&self, label: &str, tone: Style, message: &str) {
+        let color = self.terminal_info(OutputStream::Stderr).color;
+        self.eprint(format_args!(
             "{}: {}",
             paint(color, tone, label),
             Escaped(message)
@@ -178,12 +178,12 @@ impl Printer {
 
     /// True where data may be coloured.
     pub fn stdout_has_color(&self) -> bool {
-        self.look(Stream::Stdout).color
+        self.terminal_info(OutputStream::Stdout).color
     }
 
     /// True where talk may be coloured.
     pub fn stderr_has_color(&self) -> bool {
-        self.look(Stream::Stderr).color
+        self.terminal_info(OutputStream::Stderr).color
     }
 
     /// stdout for code that wants a [`Write`]. It never fails; see [`stdout_error`](Self::stdout_error).
@@ -193,33 +193,33 @@ impl Printer {
 
     /// True once the reader of stdout has gone away. What follows is dropped, and that is no error.
     pub fn is_closed(&self) -> bool {
-        self.gate(Stream::Stdout).state == State::Closed
+        self.gate(OutputStream::Stdout).state == WriterState::Closed
     }
 
     /// Why stdout could not be written, if it could not: a full disk, say. Nothing was written after
     /// that.
     pub fn stdout_error(&self) -> Option<io::Error> {
-        match self.gate(Stream::Stdout).state {
-            State::Broken(errno) => Some(errno.into()),
-            State::Open | State::Closed => None,
+        match self.gate(OutputStream::Stdout).state {
+            WriterState::Broken(errno) => Some(errno.into()),
+            WriterState::Open | WriterState::Closed => None,
         }
     }
 
-    fn gate(&self, stream: Stream) -> MutexGuard<'_, Gate> {
+    fn gate(&self, stream: OutputStream) -> MutexGuard<'_, StreamWriter> {
         let gate = match stream {
-            Stream::Stdout => &self.0.stdout,
-            Stream::Stderr => &self.0.stderr,
+            OutputStream::Stdout => &self.0.stdout,
+            OutputStream::Stderr => &self.0.stderr,
         };
         gate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Streams for Printer {
-    fn write(&self, stream: Stream, bytes: &[u8]) {
+impl OutputStreams for Printer {
+    fn write(&self, stream: OutputStream, bytes: &[u8]) {
         self.gate(stream).write(bytes);
     }
 
-    fn look(&self, stream: Stream) -> Look {
+    fn terminal_info(&self, stream: OutputStream) -> TerminalInfo {
         let gate = self.gate(stream);
         let environment = &self.0.environment;
         let fd = gate.sink.as_fd();
@@ -230,7 +230,7 @@ impl Streams for Printer {
             None
         };
         let told = |count: u16| Some(usize::from(count)).filter(|&count| count > 0);
-        Look {
+        TerminalInfo {
             terminal,
             cursor: terminal && !environment.dumb,
             color: match self.0.color {
@@ -255,7 +255,7 @@ pub struct DataWriter(Printer);
 
 impl Write for DataWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.data(bytes);
+        self.0.print(bytes);
         Ok(bytes.len())
     }
 
@@ -265,21 +265,21 @@ impl Write for DataWriter {
 }
 
 /// What a gate leads to.
-trait Sink: Write + AsFd + Send {}
+trait OutputSink: Write + AsFd + Send {}
 
-impl Sink for io::Stdout {}
-impl Sink for io::Stderr {}
-impl Sink for File {}
+impl OutputSink for io::Stdout {}
+impl OutputSink for io::Stderr {}
+impl OutputSink for File {}
 
 /// One stream, and what became of it.
-struct Gate {
-    sink: Box<dyn Sink>,
+struct StreamWriter {
+    sink: Box<dyn OutputSink>,
     was_terminal: bool,
-    state: State,
+    state: WriterState,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum WriterState {
     Open,
     /// Nobody reads any more.
     Closed,
@@ -287,7 +287,7 @@ enum State {
     Broken(Errno),
 }
 
-impl fmt::Debug for Gate {
+impl fmt::Debug for StreamWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gate")
             .field("state", &self.state)
@@ -295,17 +295,17 @@ impl fmt::Debug for Gate {
     }
 }
 
-impl Gate {
-    fn new(sink: Box<dyn Sink>) -> Self {
+impl StreamWriter {
+    fn new(sink: Box<dyn OutputSink>) -> Self {
         Self {
             was_terminal: isatty(sink.as_fd()),
             sink,
-            state: State::Open,
+            state: WriterState::Open,
         }
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        if self.state != State::Open {
+        if self.state != WriterState::Open {
             return;
         }
         if let Err(error) = self.write_all(bytes) {
@@ -314,9 +314,9 @@ impl Gate {
             // as a pipe's can be.
             let hung_up = errno == Errno::IO && self.was_terminal;
             self.state = if errno == Errno::PIPE || hung_up {
-                State::Closed
+                WriterState::Closed
             } else {
-                State::Broken(errno)
+                WriterState::Broken(errno)
             };
         }
     }

@@ -6,14 +6,13 @@ use serde_json::{Value, json};
 
 use super::args::ProblemFormat;
 use super::printer::Printer;
-use crate::document::{Document, SourceError, render};
-use crate::document::{Problems, Severity};
+use crate::document::{Diagnostics, Document, Severity, SourceError, render};
 use crate::model::{Escaped, json_pretty};
 use crate::skill::LoadProblem;
 
 /// What was found in one file.
 #[derive(Debug)]
-pub(super) enum Finding<'f> {
+pub(super) enum FileReport<'f> {
     /// The file could not be taken as text.
     Unread(&'f SourceError),
     /// The skill could not be loaded, for a reason that has no place in a text.
@@ -23,11 +22,11 @@ pub(super) enum Finding<'f> {
         /// The file.
         document: &'f Document,
         /// What is wrong with it.
-        problems: &'f Problems,
+        problems: &'f Diagnostics,
     },
 }
 
-impl<'f> Finding<'f> {
+impl<'f> FileReport<'f> {
     /// How many problems of `severity` it has.
     fn count(&self, severity: Severity) -> usize {
         match self {
@@ -37,15 +36,15 @@ impl<'f> Finding<'f> {
     }
 
     /// The problem of something that could not be read, else the text and its problems.
-    fn split(&self) -> Result<(&'f Document, &'f Problems), Bare> {
+    fn split(&self) -> Result<(&'f Document, &'f Diagnostics), UnlocatedDiagnostic> {
         match self {
-            Self::Unread(error) => Err(Bare {
+            Self::Unread(error) => Err(UnlocatedDiagnostic {
                 code: error.code(),
                 message: error.to_string(),
                 help: error.help().map(str::to_owned),
                 file: Some(error.name().to_owned()),
             }),
-            Self::NotLoaded(error) => Err(Bare {
+            Self::NotLoaded(error) => Err(UnlocatedDiagnostic {
                 code: error.code(),
                 message: error.to_string(),
                 help: error.help(),
@@ -56,12 +55,12 @@ impl<'f> Finding<'f> {
     }
 
     /// The problems as machines read them.
-    pub(super) fn machine(&self) -> Vec<Value> {
+    pub(super) fn to_json(&self) -> Vec<Value> {
         match self.split() {
-            Err(bare) => vec![bare.machine()],
+            Err(bare) => vec![bare.to_json()],
             Ok((document, problems)) => problems
                 .iter()
-                .map(|problem| render::machine(problem, document))
+                .map(|problem| render::to_json(problem, document))
                 .collect(),
         }
     }
@@ -95,14 +94,14 @@ impl<'f> Finding<'f> {
 }
 
 /// A problem of something that could not be read, so that it has no place in a text.
-struct Bare {
+struct UnlocatedDiagnostic {
     code: &'static str,
     message: String,
     help: Option<String>,
     file: Option<String>,
 }
 
-impl Bare {
+impl UnlocatedDiagnostic {
     fn text(&self) -> String {
         let help = self
             .help
@@ -117,7 +116,7 @@ impl Bare {
         format!("::error title={}::{message}\n", self.code)
     }
 
-    fn machine(&self) -> Value {
+    fn to_json(&self) -> Value {
         json!({
             "code": self.code,
             "severity": Severity::Error.as_str(),
@@ -136,29 +135,29 @@ impl Bare {
 }
 
 /// Prints findings as the data of a command.
-pub(super) fn print(findings: &[Finding<'_>], format: ProblemFormat, printer: &Printer) {
+pub(super) fn print(findings: &[FileReport<'_>], format: ProblemFormat, printer: &Printer) {
     match format {
         ProblemFormat::Text => {
             let color = printer.stdout_has_color();
             for finding in findings {
-                printer.data(finding.text(color));
+                printer.print(finding.text(color));
             }
         }
         ProblemFormat::Json => {
-            let all: Vec<Value> = findings.iter().flat_map(Finding::machine).collect();
+            let all: Vec<Value> = findings.iter().flat_map(FileReport::to_json).collect();
             // Values made of text and numbers always have a JSON form.
-            printer.data_line(json_pretty(&all).unwrap_or_default());
+            printer.print_line(json_pretty(&all).unwrap_or_default());
         }
         ProblemFormat::Github => {
             for finding in findings {
-                printer.data(finding.github());
+                printer.print(finding.github());
             }
         }
     }
 }
 
 /// `2 errors, 1 warning`; empty where there is neither.
-pub(super) fn counts(findings: &[Finding<'_>]) -> String {
+pub(super) fn counts(findings: &[FileReport<'_>]) -> String {
     let count = |severity| {
         findings
             .iter()

@@ -2,24 +2,25 @@
 
 use std::path::{Path, PathBuf};
 
-use super::args::{MemoryArgs, RunArgs, StateArgs};
-use super::error::{CommandError, Kind};
+use super::args::{ResumeArgs, RunArgs, StateArgs};
+use super::error::{CommandError, ErrorKind};
 use super::printer::Printer;
 use super::state::{chain_key, not_found};
 use crate::engine::{ProvenPlan, Provenance, Reused};
 use crate::model::sha256_hex;
 use crate::report::short_id;
 use crate::store::{
-    self, Base, ExportError, Grounds, ResumeError, ResumeLock, Store, UnsafeStep, files_of,
+    self, ExportError, PreviousRun, ResumeContext, ResumeError, ResumeLock, StateWriter,
+    UnsafeStep, files_of,
 };
 
 /// The run that `--resume` means; `None` where it is not asked for.
 pub(super) fn find(
-    args: &MemoryArgs,
+    args: &ResumeArgs,
     state: &StateArgs,
     file: &Path,
     text: &str,
-) -> Result<Option<Base>, CommandError> {
+) -> Result<Option<PreviousRun>, CommandError> {
     let Some(wanted) = args.resume.as_deref() else {
         return Ok(None);
     };
@@ -27,14 +28,14 @@ pub(super) fn find(
     let name = Some(wanted).filter(|wanted| !wanted.is_empty());
     let file = name.map(Path::new).filter(|name| name.is_file());
     let base = match (file, state.directory()?) {
-        (Some(file), _) => Base::from_file(file, &plan, chain_key()),
+        (Some(file), _) => PreviousRun::from_file(file, &plan, chain_key()),
         (None, None) => {
             let message = "`--state-dir none` keeps no run to go on with";
-            return Err(CommandError::new(Kind::Usage, message)
+            return Err(CommandError::new(ErrorKind::Usage, message)
                 .hint("`--resume=FILE` takes what `--log` wrote"));
         }
         (None, Some(_)) => match state.look()? {
-            Some(history) => Base::from_history(&history, name, &plan, chain_key()),
+            Some(history) => PreviousRun::from_history(&history, name, &plan, chain_key()),
             None => Err(ResumeError::NoRun(plan)),
         },
     };
@@ -45,9 +46,9 @@ pub(super) fn find(
 pub(super) fn run_dir(
     args: &RunArgs,
     state: &StateArgs,
-    base: Option<&Base>,
+    base: Option<&PreviousRun>,
 ) -> Result<Option<PathBuf>, CommandError> {
-    if let Some(given) = &args.place.run_dir {
+    if let Some(given) = &args.directories.run_dir {
         return Ok(Some(given.clone()));
     }
     let Some(base) = base else { return Ok(None) };
@@ -57,9 +58,9 @@ pub(super) fn run_dir(
 
 /// Takes the right to go on with `base`.
 pub(super) fn claim(
-    base: &Base,
-    store: &Store,
-    args: &MemoryArgs,
+    base: &PreviousRun,
+    store: &StateWriter,
+    args: &ResumeArgs,
 ) -> Result<ResumeLock, CommandError> {
     let claim = store::claim(store, &base.run_id, args.allow_changed);
     claim.map_err(refused)
@@ -70,7 +71,7 @@ pub(super) fn claim(
 /// # Errors
 /// Where a step would run a second time that must not.
 pub(super) fn reused(
-    base: &Base,
+    base: &PreviousRun,
     args: &RunArgs,
     state: &StateArgs,
     plan: &ProvenPlan,
@@ -80,14 +81,14 @@ pub(super) fn reused(
     let is_kept = dir.is_some_and(|dir| files_of(&dir, base.first_run()).is_dir());
     let resumption = base.resume(
         plan,
-        &Grounds {
+        &ResumeContext {
             digests: &now.skills,
             workspace: &now.workspace,
             // What stands where `--run-dir` says is whoever's who says it.
-            has_files: is_kept || args.place.run_dir.is_some(),
+            has_files: is_kept || args.directories.run_dir.is_some(),
         },
     );
-    if resumption.unsafe_steps.is_empty() || args.memory.allow_changed {
+    if resumption.unsafe_steps.is_empty() || args.resume.allow_changed {
         return Ok(resumption.reused);
     }
     let steps: Vec<String> = resumption.unsafe_steps.iter().map(named).collect();
@@ -96,17 +97,17 @@ pub(super) fn reused(
         steps.join(", "),
         short_id(&base.run_id)
     );
-    Err(CommandError::new(Kind::Invalid, message).hint(
+    Err(CommandError::new(ErrorKind::Invalid, message).hint(
         "nothing was run; `--allow-changed` runs them all the same, `idempotent: true` in a \
          manifest says that its skill is safe to run twice",
     ))
 }
 
 /// Says what is taken over.
-pub(super) fn say(base: &Base, reused: &[Option<Reused>], printer: &Printer) {
+pub(super) fn say(base: &PreviousRun, reused: &[Option<Reused>], printer: &Printer) {
     let (count, steps) = (reused.iter().flatten().count(), reused.len());
     let run = short_id(&base.run_id);
-    printer.note(format_args!(
+    printer.info(format_args!(
         "resuming run {run}: {count} of {steps} steps are reused"
     ));
 }
@@ -121,23 +122,23 @@ fn named(step: &UnsafeStep) -> String {
 fn refused(error: ResumeError) -> CommandError {
     match error {
         ResumeError::Find(error) => not_found(&error),
-        ResumeError::NoRun(_) => CommandError::new(Kind::Unreadable, error)
+        ResumeError::NoRun(_) => CommandError::new(ErrorKind::Unreadable, error)
             .hint("run it without `--resume`, or name a run: `obs runs` lists them"),
         ResumeError::Export(ExportError::Unreadable { .. }) | ResumeError::Unreadable(_) => {
-            CommandError::new(Kind::Unreadable, error)
+            CommandError::new(ErrorKind::Unreadable, error)
         }
-        ResumeError::Faulty { .. } => CommandError::new(Kind::Invalid, error)
+        ResumeError::Faulty { .. } => CommandError::new(ErrorKind::Invalid, error)
             .hint("nothing was run; `obs verify` says all that is wrong with it"),
         ResumeError::AlreadyResumed { ref by, .. } => {
             let hint = format!("`--resume={by}` goes on where that one ended");
-            CommandError::new(Kind::Usage, error).hint(hint)
+            CommandError::new(ErrorKind::Usage, error).hint(hint)
         }
-        ResumeError::ManyRuns { .. } => CommandError::new(Kind::Usage, error)
+        ResumeError::ManyRuns { .. } => CommandError::new(ErrorKind::Usage, error)
             .hint("give a file that holds one run, or one of this plan"),
         ResumeError::InProgress(_)
         | ResumeError::BeingResumed(_)
         | ResumeError::NoHeader(_)
-        | ResumeError::Export(_) => CommandError::new(Kind::Usage, error),
+        | ResumeError::Export(_) => CommandError::new(ErrorKind::Usage, error),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::args::{InputArgs, PolicyArgs, RootArgs};
-use super::error::{CommandError, Kind};
+use super::error::{CommandError, ErrorKind};
 use crate::skill::{Registry, RootSources, default_roots};
 
 /// The skills that a command sees; `plan` adds the directory beside it. A directory that was asked for
@@ -12,7 +12,7 @@ pub(super) fn registry(args: &RootArgs, plan: Option<&Path>) -> Result<Registry,
     for path in &args.skills {
         std::fs::read_dir(path).map_err(|error| {
             let what = format!("can't open the skills root `{}`", path.display());
-            CommandError::with_source(Kind::Unreadable, what, &error)
+            CommandError::with_source(ErrorKind::Unreadable, what, &error)
                 .hint("give a directory that holds skills with `--skills`")
         })?;
     }
@@ -46,7 +46,7 @@ pub(super) fn workspace(given: Option<&Path>) -> Result<PathBuf, CommandError> {
     let path = given.unwrap_or(Path::new("."));
     let unusable = |error: &std::io::Error| {
         let what = format!("can't use `{}` as the workspace", path.display());
-        CommandError::with_source(Kind::Unreadable, what, error)
+        CommandError::with_source(ErrorKind::Unreadable, what, error)
     };
     let absolute = path.canonicalize().map_err(|error| unusable(&error))?;
     if !absolute.is_dir() {

@@ -5,25 +5,21 @@ use std::sync::Arc;
 
 use super::approver::{self, BareStep, PlanOrigin, TerminalApprover};
 use super::args::{OutputArgs, RunArgs, StateArgs};
-use super::error::CommandResult;
-use super::error::{CommandError, Kind};
-use super::execution::{Execution, start_zygote};
+use super::error::{CommandError, CommandResult, ErrorKind};
+use super::execution::{PreparedRun, start_zygote};
 use super::printer::{Printer, Verbosity};
-use super::problems::{self, Finding};
-use super::run_storage;
-use super::run_storage::Memory;
+use super::problems::{self, FileReport};
+use super::run_storage::{self, RunStorage};
 use super::{dry_run, enforceable, exit_code, inputs, policy, resume, roots, secrets};
 use crate::document::{Source, SourceError};
 use crate::engine::{Approver, ProvenPlan};
-use crate::plan;
-use crate::plan::LoadedPlan;
+use crate::plan::{self, LoadedPlan};
 use crate::policy::CedarGate;
-use crate::process::give_back_memory;
-use crate::prove;
-use crate::prove::ProveContext;
+use crate::process::trim_heap;
+use crate::prove::{self, ProveContext};
 use crate::report::{Format, JsonDocument, ReportOptions, write_json_document};
 use crate::skill::{LoadProblem, Skill};
-use crate::store::Base;
+use crate::store::PreviousRun;
 
 /// What it took to prove a plan of this length, in bytes, is worth giving back. Less is soon used again.
 const LONG_PLAN_BYTES: usize = 64 * 1024;
@@ -34,18 +30,25 @@ pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> Comma
     let zygote = (!args.dry_run).then(|| start_zygote(&args.sandbox));
     let zygote = zygote.transpose()?;
     let environment = secrets::environment(&args.secrets, printer)?;
-    let workspace = roots::workspace(args.place.workspace.as_deref())?;
+    let workspace = roots::workspace(args.directories.workspace.as_deref())?;
     let mut loaded = match Source::read(&args.plan, args.max_plan_size) {
         Ok(source) => plan::load(source),
         Err(error) => return Ok(refuse_unread(&error, args, printer)),
     };
-    let text = &loaded.document.source.text;
-    let base = resume::find(&args.memory, state, &args.plan, text)?;
+    let base = resume::find(
+        &args.resume,
+        state,
+        &args.plan,
+        &loaded.document.source.text,
+    )?;
     let given = inputs::of_run(args, base.as_ref(), &loaded)?;
     let sandbox = enforceable::policy(&args.sandbox, &environment);
     let registry = roots::registry(&args.roots, Some(&args.plan))?;
     let run_dir = resume::run_dir(args, state, base.as_ref())?;
-    let own_files = state.own_files(args.output.log.as_deref(), args.place.run_dir.as_deref());
+    let own_files = state.own_files(
+        args.output.log.as_deref(),
+        args.directories.run_dir.as_deref(),
+    );
     let question = ProveContext {
         registry: &registry,
         workspace: &workspace,
@@ -74,22 +77,21 @@ pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> Comma
         let subject = subject(&plan, &proof.skills, &loaded, &workspace, args);
         return rehearse(args, state, &subject, base.as_ref(), printer);
     };
-    let execution = Execution {
+    let execution = PreparedRun {
         approver: approver_of(args, &loaded, &workspace),
         plan,
         skills: proof.skills,
         environment,
         workspace,
-        run_dir: args.place.run_dir.clone(),
+        run_dir: args.directories.run_dir.clone(),
         identity: args.identity.clone(),
         gate,
         report: report_options(args.output.clone(), warnings(&loaded), printer),
         sandbox,
         conduct: args.steps.conduct(),
     };
-    let open_memory =
-        |execution: &Execution| open_memory(execution, loaded, args, state, base, printer);
-    execution.execute(zygote, open_memory, printer)
+    let open = |run: &PreparedRun| open_storage(run, loaded, args, state, base, printer);
+    execution.execute(zygote, open, printer)
 }
 
 fn approver_of(args: &RunArgs, loaded: &LoadedPlan, workspace: &Path) -> Arc<dyn Approver> {
@@ -105,26 +107,26 @@ fn approver_of(args: &RunArgs, loaded: &LoadedPlan, workspace: &Path) -> Arc<dyn
 
 /// Opens what the run remembers. The plan as it was read goes away with this: a long one takes as much memory
 /// as all that its run needs.
-fn open_memory(
-    execution: &Execution,
+fn open_storage(
+    execution: &PreparedRun,
     loaded: LoadedPlan,
     args: &RunArgs,
     state: &StateArgs,
-    base: Option<Base>,
+    base: Option<PreviousRun>,
     printer: &Printer,
-) -> Result<Memory, CommandError> {
-    let Execution {
+) -> Result<RunStorage, CommandError> {
+    let PreparedRun {
         plan,
         skills,
         workspace,
         ..
     } = execution;
     let subject = subject(plan, skills, &loaded, workspace, args);
-    let memory = Memory::of_run(args, state, &subject, base, printer)?;
+    let memory = RunStorage::open(args, state, &subject, base, printer)?;
     let is_long = loaded.document.source.text.len() >= LONG_PLAN_BYTES;
     drop(loaded);
     if is_long {
-        give_back_memory();
+        trim_heap();
     }
     Ok(memory)
 }
@@ -136,8 +138,8 @@ fn subject<'s>(
     loaded: &'s LoadedPlan,
     workspace: &'s Path,
     args: &'s RunArgs,
-) -> run_storage::Subject<'s> {
-    run_storage::Subject {
+) -> run_storage::RunSubject<'s> {
+    run_storage::RunSubject {
         plan,
         skills,
         input_schemas: &loaded.plan.inputs,
@@ -150,7 +152,7 @@ fn subject<'s>(
 /// True where policies are against the plan; then its problems say so.
 fn is_denied(gate: Option<&CedarGate>, plan: &ProvenPlan, loaded: &mut LoadedPlan) -> bool {
     gate.is_some_and(|gate| {
-        policy::object(gate, plan, loaded);
+        policy::add_denials(gate, plan, loaded);
         loaded.problems.has_errors()
     })
 }
@@ -159,8 +161,8 @@ fn is_denied(gate: Option<&CedarGate>, plan: &ProvenPlan, loaded: &mut LoadedPla
 fn rehearse(
     args: &RunArgs,
     state: &StateArgs,
-    subject: &run_storage::Subject<'_>,
-    base: Option<&Base>,
+    subject: &run_storage::RunSubject<'_>,
+    base: Option<&PreviousRun>,
     printer: &Printer,
 ) -> CommandResult {
     let reused = match base {
@@ -187,7 +189,7 @@ fn warnings(loaded: &LoadedPlan) -> Vec<serde_json::Value> {
     let LoadedPlan {
         document, problems, ..
     } = loaded;
-    Finding::Read { document, problems }.machine()
+    FileReport::Read { document, problems }.to_json()
 }
 
 fn report_options(
@@ -224,13 +226,13 @@ fn check_names(args: &RunArgs, plan: &ProvenPlan, printer: &Printer) -> Result<(
     print
         .resolve(names)
         .map(drop)
-        .map_err(|error| CommandError::new(Kind::Usage, error))
+        .map_err(|error| CommandError::new(ErrorKind::Usage, error))
 }
 
 /// A flag that names the assistant makes up for a plan that doesn't.
 fn drop_told_assistant(loaded: &mut LoadedPlan, args: &RunArgs) {
     if args.identity.assistant_id.is_some() {
-        let problems = loaded.problems.kept_mut();
+        let problems = loaded.problems.diagnostics_mut();
         problems.retain(|problem| problem.code != "no_assistant_id");
     }
 }
@@ -249,7 +251,7 @@ fn refuse_unread(error: &SourceError, args: &RunArgs, printer: &Printer) -> u8 {
     } else {
         exit_code::INVALID
     };
-    refuse_with(&[Finding::Unread(error)], code, args, printer);
+    refuse_with(&[FileReport::Unread(error)], code, args, printer);
     code
 }
 
@@ -260,12 +262,12 @@ fn refuse(
     args: &RunArgs,
     printer: &Printer,
 ) -> u8 {
-    let mut findings = vec![Finding::Read {
+    let mut findings = vec![FileReport::Read {
         document: &loaded.document,
         problems: &loaded.problems,
     }];
     let manifests = not_loaded.iter().filter_map(|error| error.loaded());
-    findings.extend(manifests.map(|m| Finding::Read {
+    findings.extend(manifests.map(|m| FileReport::Read {
         document: &m.document,
         problems: &m.problems,
     }));
@@ -286,17 +288,17 @@ fn refuse(
     code
 }
 
-fn refuse_with(findings: &[Finding<'_>], code: u8, args: &RunArgs, printer: &Printer) {
+fn refuse_with(findings: &[FileReport<'_>], code: u8, args: &RunArgs, printer: &Printer) {
     let color = printer.stderr_has_color();
     for finding in findings {
         let text = finding.text(color);
         if !text.is_empty() {
-            printer.say(text.trim_end_matches('\n'));
-            printer.say("");
+            printer.eprint(text.trim_end_matches('\n'));
+            printer.eprint("");
         }
     }
     if args.output.format == Format::Json {
-        let problems: Vec<_> = findings.iter().flat_map(Finding::machine).collect();
+        let problems: Vec<_> = findings.iter().flat_map(FileReport::to_json).collect();
         let document = JsonDocument {
             run_id: None,
             status: if code == exit_code::REJECTED {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::args::{BreakerChoice, RunArgs, StateArgs};
-use super::error::{CommandError, Kind};
+use super::error::{CommandError, ErrorKind};
 use super::printer::Printer;
 use super::resume;
 use super::state::chain_key;
@@ -16,27 +16,28 @@ use crate::executor::SharedDirKind;
 use crate::model::sha256_hex;
 use crate::skill::Skill;
 use crate::store::{
-    Base, Breaker, ChainKey, Guard, Keeper, LogFile, MemoryLog, ResumeLock, RunLog, StateLog, Store,
+    Breaker, BreakerConfig, ChainKey, LogFile, NullLog, PreviousRun, RecordSink, ResumeLock,
+    RunLog, StateLog, StateWriter,
 };
 
 /// What a run remembers, and is remembered by.
 #[derive(Debug)]
-pub(super) struct Memory {
+pub(super) struct RunStorage {
     /// The state; `None` where nothing is kept.
-    pub(super) store: Option<Arc<Store>>,
+    pub(super) store: Option<Arc<StateWriter>>,
     /// What exactly is about to run.
     pub(super) provenance: Provenance,
     /// Results of an earlier run, by the steps' indices.
     pub(super) reused: Vec<Option<Reused>>,
     key: Option<ChainKey>,
     file: Option<LogFile>,
-    guards: HashMap<String, Guard>,
+    guards: HashMap<String, BreakerConfig>,
     /// Nobody else goes on with the same run.
     _claim: Option<ResumeLock>,
 }
 
 /// What is about to run.
-pub(super) struct Subject<'s> {
+pub(super) struct RunSubject<'s> {
     /// The plan, proven.
     pub(super) plan: &'s ProvenPlan,
     /// The skills that it calls.
@@ -51,7 +52,7 @@ pub(super) struct Subject<'s> {
     pub(super) file: &'s Path,
 }
 
-impl Memory {
+impl RunStorage {
     /// Nothing at all: for a skill that is only tried.
     pub(super) fn none() -> Self {
         Self {
@@ -66,19 +67,19 @@ impl Memory {
     }
 
     /// Opens what the flags ask for, and looks up what there is to go on with. Nothing has run yet.
-    pub(super) fn of_run(
+    pub(super) fn open(
         run_args: &RunArgs,
         state: &StateArgs,
-        subject: &Subject<'_>,
-        base: Option<Base>,
+        subject: &RunSubject<'_>,
+        base: Option<PreviousRun>,
         printer: &Printer,
     ) -> Result<Self, CommandError> {
-        let (log, args) = (run_args.output.log.as_deref(), &run_args.memory);
+        let (log, args) = (run_args.output.log.as_deref(), &run_args.resume);
         let store = state.open()?.map(Arc::new);
         let locks = state.lock_directory()?;
         let file = log.map(|log| LogFile::open(log, locks.as_deref()));
         let file = file.transpose().map_err(|error| {
-            CommandError::new(Kind::Io, error).hint("nothing was run; give another `--log`")
+            CommandError::new(ErrorKind::Io, error).hint("nothing was run; give another `--log`")
         })?;
         if store.is_none() {
             printer.warning(
@@ -115,8 +116,8 @@ impl Memory {
     /// Where the records of the run go.
     pub(super) fn log(&mut self) -> RunLog {
         let keeper = match &self.store {
-            Some(store) => Keeper::State(StateLog::new(Arc::clone(store))),
-            None => Keeper::Memory(MemoryLog::new(self.key.clone())),
+            Some(store) => RecordSink::State(StateLog::new(Arc::clone(store))),
+            None => RecordSink::Memory(NullLog::new(self.key.clone())),
         };
         RunLog::new(keeper, self.file.take())
     }
@@ -143,7 +144,7 @@ impl Memory {
 }
 
 /// What exactly is about to run.
-pub(super) fn provenance(subject: &Subject<'_>) -> Result<Provenance, CommandError> {
+pub(super) fn provenance(subject: &RunSubject<'_>) -> Result<Provenance, CommandError> {
     // What must not be seen is not kept either: not even as a digest, which a short secret can be guessed
     // from. A resumed run asks for it again.
     let is_hidden = |name: &str| {
@@ -157,7 +158,7 @@ pub(super) fn provenance(subject: &Subject<'_>) -> Result<Provenance, CommandErr
     for skill in subject.skills {
         let digest = skill.digest().map_err(|error| {
             let what = format!("can't read the files of `{}`", skill.id);
-            CommandError::with_source(Kind::Unavailable, what, &error)
+            CommandError::with_source(ErrorKind::Unavailable, what, &error)
         })?;
         skills.insert(skill.id.to_string(), digest);
     }
@@ -173,7 +174,7 @@ pub(super) fn provenance(subject: &Subject<'_>) -> Result<Provenance, CommandErr
     })
 }
 
-fn guards(choice: BreakerChoice, skills: &[Arc<Skill>]) -> HashMap<String, Guard> {
+fn guards(choice: BreakerChoice, skills: &[Arc<Skill>]) -> HashMap<String, BreakerConfig> {
     let mut guards = HashMap::new();
     for skill in skills {
         let of_manifest = skill.manifest.circuit_breaker;
@@ -189,7 +190,7 @@ fn guards(choice: BreakerChoice, skills: &[Arc<Skill>]) -> HashMap<String, Guard
             let skill_dir = dir.unwrap_or_default();
             (
                 skill.id.to_string(),
-                Guard {
+                BreakerConfig {
                     skill_dir,
                     settings,
                 },

@@ -3,19 +3,18 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::args::{PruneArgs, RecordFormat, RunsArgs, RunsCommand, StateArgs};
-use super::error::CommandResult;
-use super::error::{CommandError, Kind};
+use super::error::{CommandError, CommandResult, ErrorKind};
 use super::exit_code;
 use super::printer::Printer;
 use super::state::unreadable;
 use crate::model::json_line;
-use crate::report::{RunLine, RunTable, Stream, Streams as _};
-use crate::store::{History, Keep, RunFilter, RunRow};
+use crate::report::{OutputStream, OutputStreams as _, RunLine, RunTable};
+use crate::store::{RetentionPolicy, RunFilter, RunRow, StateReader};
 
 /// Lists runs, or removes some.
 pub(super) fn runs(args: &RunsArgs, state: &StateArgs, printer: &Printer) -> CommandResult {
     let Some(history) = state.look()? else {
-        printer.note("there are no runs yet");
+        printer.info("there are no runs yet");
         return Ok(exit_code::SUCCESS);
     };
     match &args.command {
@@ -24,18 +23,18 @@ pub(super) fn runs(args: &RunsArgs, state: &StateArgs, printer: &Printer) -> Com
     }
 }
 
-fn list(args: &RunsArgs, history: &History, printer: &Printer) -> CommandResult {
+fn list(args: &RunsArgs, history: &StateReader, printer: &Printer) -> CommandResult {
     let filter = RunFilter {
         statuses: args.status.clone(),
         assistant_id: args.assistant.clone(),
         since: args.since.map(|since| since.0),
         limit: args.limit,
     };
-    let mut table = RunTable::new(printer.look(Stream::Stdout));
+    let mut table = RunTable::new(printer.terminal_info(OutputStream::Stdout));
     let outcome = history.runs(&filter, |run| {
         match args.format {
-            RecordFormat::Jsonl => printer.data_line(machine(&run)),
-            RecordFormat::Table => printer.data(table.add(&line(run))),
+            RecordFormat::Jsonl => printer.print_line(machine(&run)),
+            RecordFormat::Table => printer.print(table.add(&line(run))),
         }
         !printer.is_closed()
     });
@@ -73,24 +72,24 @@ fn machine(run: &RunRow) -> String {
     json_line(&document).unwrap_or_default()
 }
 
-fn remove(args: &PruneArgs, mut history: History, printer: &Printer) -> CommandResult {
+fn remove(args: &PruneArgs, mut history: StateReader, printer: &Printer) -> CommandResult {
     let since = args.keep_days.map(|days| {
         let ago = SignedDuration::from_hours(24 * i64::from(days));
         Timestamp::now().checked_sub(ago).unwrap_or(Timestamp::MIN)
     });
-    let keep = Keep {
+    let keep = RetentionPolicy {
         since,
         last: args.keep_last,
     };
     let removed = history
         .prune(keep, args.dry_run)
-        .map_err(|error| CommandError::new(Kind::Io, error).hint("nothing was removed"))?;
+        .map_err(|error| CommandError::new(ErrorKind::Io, error).hint("nothing was removed"))?;
     let runs = if removed == 1 { "run" } else { "runs" };
     let would = if args.dry_run {
         "would remove"
     } else {
         "removed"
     };
-    printer.note(format_args!("{would} {removed} {runs}"));
+    printer.info(format_args!("{would} {removed} {runs}"));
     Ok(exit_code::SUCCESS)
 }

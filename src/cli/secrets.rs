@@ -12,12 +12,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::args::SecretArgs;
-use super::error::{CommandError, Kind};
+use super::error::{CommandError, ErrorKind};
 use super::printer::Printer;
 use crate::executor::BaseEnvironment;
 use crate::model::Escaped;
-use crate::skill::SandboxPolicy;
-use crate::skill::{EnvName, EnvNames, Skill};
+use crate::skill::{EnvName, EnvNames, SandboxPolicy, Skill};
 
 /// The largest file that a secret is read from: 64 KiB. An environment variable can't be much larger.
 const MAX_BYTES: u64 = 64 << 10;
@@ -26,7 +25,7 @@ const MAX_BYTES: u64 = 64 << 10;
 const READABLE_BY_ALL: u32 = 0o004;
 
 /// Where a secret comes from.
-enum Origin<'a> {
+enum SecretSource<'a> {
     Variable(&'a str),
     File(&'a Path),
 }
@@ -42,19 +41,19 @@ pub(super) fn environment(
         let (name, origin) = parse(flag)?;
         if secrets.iter().any(|(known, _)| known == name) {
             let message = format!("`--secret {name}=…` is given twice");
-            return Err(CommandError::new(Kind::Usage, message));
+            return Err(CommandError::new(ErrorKind::Usage, message));
         }
         let value = match origin {
-            Origin::Variable(variable) => environment
+            SecretSource::Variable(variable) => environment
                 .get(variable)
                 .map(ToOwned::to_owned)
                 .ok_or_else(|| {
                     let message = format!(
                         "`--secret {name}=env:{variable}`: the variable `{variable}` is not set"
                     );
-                    CommandError::new(Kind::Usage, message)
+                    CommandError::new(ErrorKind::Usage, message)
                 })?,
-            Origin::File(path) => read(name, path, printer)?,
+            SecretSource::File(path) => read(name, path, printer)?,
         };
         secrets.push((name.to_owned(), value));
     }
@@ -71,7 +70,7 @@ pub(super) fn warn(
 ) {
     for (name, origin) in args.secret.iter().filter_map(|flag| parse(flag).ok()) {
         let asks = |skill: &Arc<Skill>| {
-            let names = EnvNames::of(&skill.manifest.permissions);
+            let names = EnvNames::new(&skill.manifest.permissions);
             names.secret.contains(&name)
         };
         if !skills.iter().any(asks) {
@@ -79,7 +78,9 @@ pub(super) fn warn(
                 format!("`--secret {name}=…`: no skill of the plan asks for `secret:{name}`");
             printer.warning(&message);
         }
-        let Origin::File(path) = origin else { continue };
+        let SecretSource::File(path) = origin else {
+            continue;
+        };
         let Ok(real) = path.canonicalize() else {
             continue;
         };
@@ -97,10 +98,10 @@ pub(super) fn warn(
     }
 }
 
-fn parse(flag: &str) -> Result<(&str, Origin<'_>), CommandError> {
+fn parse(flag: &str) -> Result<(&str, SecretSource<'_>), CommandError> {
     let hint = "write `--secret NAME=env:VARIABLE` or `--secret NAME=file:PATH`";
     // What is wrong may be the value itself: it is not repeated.
-    let wrong = |message: &str| Err(CommandError::new(Kind::Usage, message).hint(hint));
+    let wrong = |message: &str| Err(CommandError::new(ErrorKind::Usage, message).hint(hint));
     let Some((name, origin)) = flag.split_once('=') else {
         return wrong("a `--secret` has no `=`");
     };
@@ -108,8 +109,10 @@ fn parse(flag: &str) -> Result<(&str, Origin<'_>), CommandError> {
         return wrong("a `--secret` does not begin with the name of a variable");
     }
     match origin.split_once(':') {
-        Some(("env", variable)) if !variable.is_empty() => Ok((name, Origin::Variable(variable))),
-        Some(("file", path)) if !path.is_empty() => Ok((name, Origin::File(Path::new(path)))),
+        Some(("env", variable)) if !variable.is_empty() => {
+            Ok((name, SecretSource::Variable(variable)))
+        }
+        Some(("file", path)) if !path.is_empty() => Ok((name, SecretSource::File(Path::new(path)))),
         _ => wrong(&format!(
             "`--secret {name}=…` names neither a variable nor a file"
         )),
@@ -119,9 +122,9 @@ fn parse(flag: &str) -> Result<(&str, Origin<'_>), CommandError> {
 fn read(name: &str, path: &Path, printer: &Printer) -> Result<OsString, CommandError> {
     let shown = path.display().to_string();
     let about = |what: &str| format!("`--secret {name}=file:{shown}`: {what}");
-    let unreadable = |what: &str| CommandError::new(Kind::Unreadable, about(what));
+    let unreadable = |what: &str| CommandError::new(ErrorKind::Unreadable, about(what));
     let failed = |error: io::Error| {
-        CommandError::with_source(Kind::Unreadable, about("can't read the file"), &error)
+        CommandError::with_source(ErrorKind::Unreadable, about("can't read the file"), &error)
     };
     let file = open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;

@@ -6,9 +6,9 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::args::StateArgs;
-use super::error::{CommandError, Kind};
+use super::error::{CommandError, ErrorKind};
 use crate::prove::OwnFiles;
-use crate::store::{ChainKey, FindError, History, Store, StoreError, lock_directory};
+use crate::store::{ChainKey, FindError, StateReader, StateWriter, StoreError, lock_directory};
 
 /// What `--state-dir` says for no state at all.
 const NONE: &str = "none";
@@ -33,7 +33,7 @@ impl StateArgs {
         };
         std::path::absolute(&dir).map(Some).map_err(|error| {
             let what = format!("can't use `{}` for the state", dir.display());
-            CommandError::with_source(Kind::Usage, what, &error)
+            CommandError::with_source(ErrorKind::Usage, what, &error)
         })
     }
 
@@ -66,23 +66,25 @@ impl StateArgs {
     }
 
     /// Opens the state for a run; `None` where nothing is to be kept.
-    pub(super) fn open(&self) -> Result<Option<Store>, CommandError> {
+    pub(super) fn open(&self) -> Result<Option<StateWriter>, CommandError> {
         let dir = self.directory()?;
-        let store = dir.map(|dir| Store::open(&dir, chain_key())).transpose();
+        let store = dir
+            .map(|dir| StateWriter::open(&dir, chain_key()))
+            .transpose();
         store.map_err(|error| unusable(&error))
     }
 
     /// Opens the state to look things up; `None` where there is nothing yet.
-    pub(super) fn look(&self) -> Result<Option<History>, CommandError> {
+    pub(super) fn look(&self) -> Result<Option<StateReader>, CommandError> {
         let Some(dir) = self.directory()? else {
             let message = "with `--state-dir none` there is nothing to look up";
-            return Err(CommandError::new(Kind::Usage, message));
+            return Err(CommandError::new(ErrorKind::Usage, message));
         };
-        History::open(&dir, chain_key()).map_err(|error| unreadable(&error))
+        StateReader::open(&dir, chain_key()).map_err(|error| unreadable(&error))
     }
 
     /// Opens the state to look at a run that must be there.
-    pub(super) fn look_for(&self, run: &str) -> Result<History, CommandError> {
+    pub(super) fn look_for(&self, run: &str) -> Result<StateReader, CommandError> {
         let history = self.look()?;
         history.ok_or_else(|| match run {
             "last" => not_found(&FindError::Empty),
@@ -107,20 +109,21 @@ pub(super) fn chain_key() -> Option<ChainKey> {
 
 /// Says that a run can't be kept.
 fn unusable(error: &StoreError) -> CommandError {
-    CommandError::new(Kind::Io, error).hint(
+    CommandError::new(ErrorKind::Io, error).hint(
         "nothing was run; `--state-dir DIR` keeps runs elsewhere, `--state-dir none` keeps none",
     )
 }
 
 /// Says that what was kept can't be read.
 pub(super) fn unreadable(error: &StoreError) -> CommandError {
-    CommandError::new(Kind::Unreadable, error).hint("give another one with `--state-dir`")
+    CommandError::new(ErrorKind::Unreadable, error).hint("give another one with `--state-dir`")
 }
 
 /// Says that a run can't be found.
 pub(super) fn not_found(error: &FindError) -> CommandError {
     match error {
         FindError::Store(error) => unreadable(error),
-        _ => CommandError::new(Kind::Unreadable, error).hint("`obs runs` lists the runs there are"),
+        _ => CommandError::new(ErrorKind::Unreadable, error)
+            .hint("`obs runs` lists the runs there are"),
     }
 }

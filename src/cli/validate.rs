@@ -3,23 +3,18 @@
 use std::path::Path;
 
 use super::args::{ProblemFormat, StateArgs, ValidateArgs};
-use super::error::CommandError;
-use super::error::CommandResult;
+use super::error::{CommandError, CommandResult};
 use super::printer::{Printer, Verbosity};
-use super::problems::{self, Finding};
+use super::problems::{self, FileReport};
 use super::{enforceable, exit_code, inputs, policy, roots, secrets};
-use crate::document::Severity;
-use crate::document::{Source, SourceError};
+use crate::document::{Severity, Source, SourceError};
 use crate::executor::BaseEnvironment;
 use crate::model::Escaped;
-use crate::plan;
-use crate::plan::LoadedPlan;
-use crate::prove;
-use crate::prove::OwnFiles;
-use crate::prove::{ProveContext, ProveOutcome, TimeFlags};
+use crate::plan::{self, LoadedPlan};
+use crate::prove::{self, OwnFiles, ProveContext, ProveOutcome, TimeFlags};
 
 /// What became of one file.
-enum Checked {
+enum ValidatedPlan {
     Unread(SourceError),
     Read {
         loaded: Box<LoadedPlan>,
@@ -32,7 +27,7 @@ pub(super) fn validate(args: &ValidateArgs, state: &StateArgs, printer: &Printer
     let own_files = state.own_files(None, None);
     let workspace = roots::workspace(args.workspace.as_deref())?;
     let environment = secrets::environment(&args.secrets, printer)?;
-    let checked: Vec<Checked> = args
+    let checked: Vec<ValidatedPlan> = args
         .plans
         .iter()
         .map(|path| check(path, args, &workspace, &environment, &own_files, printer))
@@ -43,7 +38,7 @@ pub(super) fn validate(args: &ValidateArgs, state: &StateArgs, printer: &Printer
         .map(|checked| checked.code(args.strict))
         .max()
         .unwrap_or_default();
-    let findings: Vec<Finding<'_>> = checked.iter().flat_map(Checked::findings).collect();
+    let findings: Vec<FileReport<'_>> = checked.iter().flat_map(ValidatedPlan::findings).collect();
     let is_hidden = printer.verbosity() == Verbosity::Quiet
         && args.format == ProblemFormat::Text
         && code == exit_code::SUCCESS;
@@ -52,16 +47,16 @@ pub(super) fn validate(args: &ValidateArgs, state: &StateArgs, printer: &Printer
     }
     let counts = problems::counts(&findings);
     if !counts.is_empty() {
-        printer.note(&counts);
+        printer.info(&counts);
     }
     for (path, checked) in args.plans.iter().zip(&checked) {
-        if let Checked::Read { loaded, .. } = checked
+        if let ValidatedPlan::Read { loaded, .. } = checked
             && checked.code(args.strict) == exit_code::SUCCESS
         {
             let name = path.display().to_string();
             let steps = loaded.plan.steps.len();
             let plural = if steps == 1 { "" } else { "s" };
-            printer.note(format_args!(
+            printer.info(format_args!(
                 "ok: {} ({steps} step{plural})",
                 Escaped(&name)
             ));
@@ -80,9 +75,9 @@ fn check(
     environment: &BaseEnvironment,
     own_files: &OwnFiles,
     printer: &Printer,
-) -> Result<Checked, CommandError> {
+) -> Result<ValidatedPlan, CommandError> {
     Ok(match Source::read(path, args.max_plan_size) {
-        Err(error) => Checked::Unread(error),
+        Err(error) => ValidatedPlan::Unread(error),
         Ok(source) => {
             let mut loaded = plan::load(source);
             let given = inputs::of_plan(&args.inputs, path, &loaded)?;
@@ -105,9 +100,9 @@ fn check(
             if let Some(plan) = &proof.plan
                 && let Some(gate) = policy::gate(&args.policy, &args.identity, plan, printer)?
             {
-                policy::object(&gate, plan, &mut loaded);
+                policy::add_denials(&gate, plan, &mut loaded);
             }
-            Checked::Read {
+            ValidatedPlan::Read {
                 loaded: Box::new(loaded),
                 proof: Box::new(proof),
             }
@@ -115,13 +110,13 @@ fn check(
     })
 }
 
-impl Checked {
+impl ValidatedPlan {
     /// The plan's own problems, then those of the manifests that it needs.
-    fn findings(&self) -> Vec<Finding<'_>> {
+    fn findings(&self) -> Vec<FileReport<'_>> {
         match self {
-            Self::Unread(error) => vec![Finding::Unread(error)],
+            Self::Unread(error) => vec![FileReport::Unread(error)],
             Self::Read { loaded, proof } => {
-                let read = |document, problems| Finding::Read { document, problems };
+                let read = |document, problems| FileReport::Read { document, problems };
                 let manifests = proof.not_loaded.iter().filter_map(|error| error.loaded());
                 let manifests = manifests.map(|loaded| read(&loaded.document, &loaded.problems));
                 std::iter::once(read(&loaded.document, &loaded.problems))

@@ -5,17 +5,18 @@ use std::path::Path;
 use serde_json::json;
 
 use super::args::{ListFormat, StateArgs, VerifyArgs};
-use super::error::CommandResult;
-use super::error::{CommandError, Kind};
+use super::error::{CommandError, CommandResult, ErrorKind};
 use super::exit_code;
 use super::printer::Printer;
 use super::state::{chain_key, not_found, unreadable};
 use crate::model::{Escaped, json_pretty};
-use crate::store::{Anchors, Fault, History, LedgerReport, RunReport, VerifyError, verify_file};
+use crate::store::{
+    LedgerReport, RunReport, StateReader, VerifyError, VerifyIssue, VerifyKeys, verify_file,
+};
 
 /// Verifies a run, a file or all runs.
 pub(super) fn verify(args: &VerifyArgs, state: &StateArgs, printer: &Printer) -> CommandResult {
-    let anchors = Anchors {
+    let anchors = VerifyKeys {
         key: chain_key(),
         head: args.head.clone(),
     };
@@ -33,7 +34,7 @@ pub(super) fn verify(args: &VerifyArgs, state: &StateArgs, printer: &Printer) ->
             (vec![report.map_err(|error| unreadable(&error))?], None)
         }
     };
-    let is_sound = |faults: &[Fault]| faults.is_empty();
+    let is_sound = |faults: &[VerifyIssue]| faults.is_empty();
     match args.format {
         ListFormat::Json => {
             // Values made of text and numbers always have a JSON form.
@@ -41,14 +42,14 @@ pub(super) fn verify(args: &VerifyArgs, state: &StateArgs, printer: &Printer) ->
             let all: Vec<_> = runs
                 .chain(ledger.iter().map(|ledger| json!(ledger)))
                 .collect();
-            printer.data_line(json_pretty(&all).unwrap_or_default());
+            printer.print_line(json_pretty(&all).unwrap_or_default());
         }
         ListFormat::Table => {
             for report in &reports {
-                tell(report, printer);
+                print_report(report, printer);
             }
             if let Some(ledger) = &ledger {
-                tell_ledger(ledger, printer);
+                print_ledger_report(ledger, printer);
             }
         }
     }
@@ -69,14 +70,14 @@ fn is_file(name: &Path) -> bool {
 fn one_file(
     path: &Path,
     state: &StateArgs,
-    anchors: &Anchors,
+    anchors: &VerifyKeys,
 ) -> Result<Vec<RunReport>, CommandError> {
     // A state that is not there, or can't be read, only means that the file stands alone.
     let dir = state.directory().ok().flatten();
-    let history = dir.and_then(|dir| History::open(&dir, chain_key()).ok().flatten());
+    let history = dir.and_then(|dir| StateReader::open(&dir, chain_key()).ok().flatten());
     let reports = verify_file(path, anchors, history.as_ref()).map_err(|error| match error {
         VerifyError::Store(error) => unreadable(&error),
-        VerifyError::Export(error) => CommandError::new(Kind::Unreadable, error),
+        VerifyError::Export(error) => CommandError::new(ErrorKind::Unreadable, error),
     })?;
     if anchors.head.is_some() && reports.len() > 1 {
         let message = format!(
@@ -84,25 +85,25 @@ fn one_file(
             path.display(),
             reports.len()
         );
-        return Err(CommandError::new(Kind::Usage, message));
+        return Err(CommandError::new(ErrorKind::Usage, message));
     }
     Ok(reports)
 }
 
 fn every_run(
     state: &StateArgs,
-    anchors: &Anchors,
+    anchors: &VerifyKeys,
     printer: &Printer,
 ) -> Result<Option<(Vec<RunReport>, LedgerReport)>, CommandError> {
     let Some(history) = state.look()? else {
-        printer.note("there are no runs yet");
+        printer.info("there are no runs yet");
         return Ok(None);
     };
     let reports = history.verify_all(anchors);
     reports.map(Some).map_err(|error| unreadable(&error))
 }
 
-fn tell(report: &RunReport, printer: &Printer) {
+fn print_report(report: &RunReport, printer: &Printer) {
     let RunReport {
         run_id,
         records,
@@ -112,7 +113,7 @@ fn tell(report: &RunReport, printer: &Printer) {
     } = report;
     let (run_id, head) = (Escaped(run_id), Escaped(head));
     let word = if faults.is_empty() { "ok" } else { "BAD" };
-    printer.data_line(format_args!(
+    printer.print_line(format_args!(
         "{word:<3}  {run_id}  {records} records  head {head}"
     ));
     for fault in faults {
@@ -123,14 +124,14 @@ fn tell(report: &RunReport, printer: &Printer) {
     }
 }
 
-fn tell_ledger(report: &LedgerReport, printer: &Printer) {
+fn print_ledger_report(report: &LedgerReport, printer: &Printer) {
     let LedgerReport {
         ledger_entries,
         head,
         faults,
     } = report;
     let word = if faults.is_empty() { "ok" } else { "BAD" };
-    printer.data_line(format_args!(
+    printer.print_line(format_args!(
         "{word:<3}  ledger  {ledger_entries} entries  head {}",
         Escaped(head)
     ));

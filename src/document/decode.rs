@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::nearest::nearest;
-use super::{Place, Problem, Problems};
+use super::{Diagnostic, Diagnostics, Location};
 use crate::model::parse_duration;
 
 /// The mapping with the most keys has about as many.
@@ -49,8 +49,8 @@ impl<'d> Node<'d> {
     }
 
     /// The place of the value.
-    pub(crate) fn place(&self) -> Place {
-        Place::value(&self.pointer)
+    pub(crate) fn place(&self) -> Location {
+        Location::value(&self.pointer)
     }
 
     /// The last token of the pointer, for messages.
@@ -60,7 +60,11 @@ impl<'d> Node<'d> {
     }
 
     /// The entries of a mapping. `what` names it in problems: "a step".
-    pub(crate) fn fields(&self, problems: &mut Problems, what: &'static str) -> Option<Fields<'d>> {
+    pub(crate) fn fields(
+        &self,
+        problems: &mut Diagnostics,
+        what: &'static str,
+    ) -> Option<Fields<'d>> {
         match self.value {
             Value::Object(map) => Some(Fields {
                 node: self.clone(),
@@ -80,7 +84,7 @@ impl<'d> Node<'d> {
     }
 
     /// A mapping with free keys.
-    pub(crate) fn object(&self, problems: &mut Problems) -> Option<&'d Map<String, Value>> {
+    pub(crate) fn object(&self, problems: &mut Diagnostics) -> Option<&'d Map<String, Value>> {
         let map = self.value.as_object();
         if map.is_none() {
             problems.push(
@@ -92,7 +96,7 @@ impl<'d> Node<'d> {
     }
 
     /// The entries of a mapping with free keys.
-    pub(crate) fn entries(&self, problems: &mut Problems) -> Option<Vec<Self>> {
+    pub(crate) fn entries(&self, problems: &mut Diagnostics) -> Option<Vec<Self>> {
         let map = self.object(problems)?;
         Some(
             map.iter()
@@ -102,7 +106,7 @@ impl<'d> Node<'d> {
     }
 
     /// The elements of a list.
-    pub(crate) fn list(&self, problems: &mut Problems) -> Option<Vec<Self>> {
+    pub(crate) fn list(&self, problems: &mut Diagnostics) -> Option<Vec<Self>> {
         let Some(list) = self.value.as_array() else {
             problems.push(
                 self.must_be("a list", "array")
@@ -115,7 +119,7 @@ impl<'d> Node<'d> {
     }
 
     /// A text.
-    pub(crate) fn string(&self, problems: &mut Problems) -> Option<&'d str> {
+    pub(crate) fn string(&self, problems: &mut Diagnostics) -> Option<&'d str> {
         let text = self.value.as_str();
         if text.is_none() {
             let problem = self.must_be("text", "string");
@@ -132,7 +136,7 @@ impl<'d> Node<'d> {
     }
 
     /// True or false.
-    pub(crate) fn boolean(&self, problems: &mut Problems) -> Option<bool> {
+    pub(crate) fn boolean(&self, problems: &mut Diagnostics) -> Option<bool> {
         let flag = self.value.as_bool();
         if flag.is_none() {
             let problem = self.must_be("`true` or `false`", "boolean");
@@ -150,7 +154,7 @@ impl<'d> Node<'d> {
     }
 
     /// A whole number of at least `least`.
-    pub(crate) fn integer(&self, problems: &mut Problems, least: u64) -> Option<u64> {
+    pub(crate) fn integer(&self, problems: &mut Diagnostics, least: u64) -> Option<u64> {
         match self.value.as_u64() {
             Some(number) if number >= least => Some(number),
             _ => {
@@ -168,17 +172,17 @@ impl<'d> Node<'d> {
     }
 
     /// A duration with a unit.
-    pub(crate) fn duration(&self, problems: &mut Problems) -> Option<Duration> {
+    pub(crate) fn duration(&self, problems: &mut Diagnostics) -> Option<Duration> {
         let name = self.name();
         let problem = match self.value {
             Value::String(text) => match parse_duration(text) {
                 Ok(duration) => return Some(duration),
                 Err(error) => {
-                    Problem::error("duration", self.place(), format!("`{name}`: {error}"))
+                    Diagnostic::error("duration", self.place(), format!("`{name}`: {error}"))
                         .help(DURATION_HELP)
                 }
             },
-            Value::Number(number) => Problem::error(
+            Value::Number(number) => Diagnostic::error(
                 "duration",
                 self.place(),
                 format!("`{name}` is the bare number {number}: a duration has a unit"),
@@ -197,7 +201,7 @@ impl<'d> Node<'d> {
     /// One of a few words.
     pub(crate) fn choice<T: Copy>(
         &self,
-        problems: &mut Problems,
+        problems: &mut Diagnostics,
         choices: &[(&'static str, T)],
     ) -> Option<T> {
         let text = self.string(problems)?;
@@ -206,7 +210,7 @@ impl<'d> Node<'d> {
         }
         let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
         let message = format!("`{}` can't be `{text}`", self.name());
-        let problem = Problem::error("wrong_value", self.place(), message)
+        let problem = Diagnostic::error("wrong_value", self.place(), message)
             .expected(words.clone())
             .got(text);
         problems.push(match nearest(text, words.iter().copied()) {
@@ -223,7 +227,7 @@ impl<'d> Node<'d> {
         json!([{"op": "replace", "path": self.pointer, "value": value}])
     }
 
-    fn must_be(&self, what: &str, expected: &'static str) -> Problem {
+    fn must_be(&self, what: &str, expected: &'static str) -> Diagnostic {
         let message = format!(
             "`{}` must be {what}, found {}",
             self.name(),
@@ -232,8 +236,8 @@ impl<'d> Node<'d> {
         self.wrong_type(message, expected)
     }
 
-    fn wrong_type(&self, message: String, expected: &'static str) -> Problem {
-        Problem::error("wrong_type", self.place(), message)
+    fn wrong_type(&self, message: String, expected: &'static str) -> Diagnostic {
+        Diagnostic::error("wrong_type", self.place(), message)
             .expected(expected)
             .got(json_type(self.value))
     }
@@ -273,12 +277,12 @@ impl<'d> Fields<'d> {
     }
 
     /// Place of a key that is there; of the mapping where it is not.
-    pub(crate) fn place_of_key(&self, key: &str) -> Place {
-        Place::key(format!("{}/{}", self.node.pointer, escape_token(key)))
+    pub(crate) fn place_of_key(&self, key: &str) -> Location {
+        Location::key(format!("{}/{}", self.node.pointer, escape_token(key)))
     }
 
     /// Reports every key that nobody asked for. Keys that begin with `x-` are free.
-    pub(crate) fn finish(self, problems: &mut Problems) {
+    pub(crate) fn finish(self, problems: &mut Diagnostics) {
         for key in self.map.keys() {
             if !self.known.contains(&key.as_str()) && !key.starts_with("x-") {
                 problems.push_error_with(|| self.unknown_key(key));
@@ -286,9 +290,9 @@ impl<'d> Fields<'d> {
         }
     }
 
-    fn unknown_key(&self, key: &str) -> Problem {
+    fn unknown_key(&self, key: &str) -> Diagnostic {
         let message = format!("unknown key `{key}` in {}", self.what);
-        let problem = Problem::error("unknown_key", self.place_of_key(key), message).got(key);
+        let problem = Diagnostic::error("unknown_key", self.place_of_key(key), message).got(key);
         let unused = self.known.iter().copied().filter(|known| !self.has(known));
         match nearest(key, unused) {
             Some(known) => {

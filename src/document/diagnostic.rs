@@ -9,7 +9,7 @@ use serde_json::Value;
 /// Modelled on what rustc's diagnostics carry, with a machine-applicable `fix` (RFC 6902) only where
 /// it is certain.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Problem {
+pub struct Diagnostic {
     /// Stable name for scripts, such as `unknown_key`.
     pub code: &'static str,
     /// Whether it stops the plan.
@@ -20,7 +20,7 @@ pub struct Problem {
     /// What to do about it.
     pub help: Option<String>,
     /// Where it is.
-    pub place: Place,
+    pub location: Location,
     /// The step it belongs to, from 0.
     pub step_index: Option<usize>,
     /// What would have been right, in machine form.
@@ -31,15 +31,15 @@ pub struct Problem {
     pub fix: Option<Value>,
 }
 
-impl Problem {
+impl Diagnostic {
     /// An error at `place`.
-    pub fn error(code: &'static str, place: Place, message: impl Into<String>) -> Self {
+    pub fn error(code: &'static str, place: Location, message: impl Into<String>) -> Self {
         Self {
             code,
             severity: Severity::Error,
             message: message.into(),
             help: None,
-            place,
+            location: place,
             step_index: None,
             expected: None,
             got: None,
@@ -48,7 +48,7 @@ impl Problem {
     }
 
     /// A warning at `place`.
-    pub fn warning(code: &'static str, place: Place, message: impl Into<String>) -> Self {
+    pub fn warning(code: &'static str, place: Location, message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Warning,
             ..Self::error(code, place, message)
@@ -84,7 +84,7 @@ impl Problem {
     }
 }
 
-impl Problem {
+impl Diagnostic {
     /// True where it stops the plan.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
@@ -93,39 +93,39 @@ impl Problem {
 
 /// Problems as they are found, bounded: a hostile file can't make obs hold a million of them.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Problems {
-    list: Vec<Problem>,
-    left_out: usize,
+pub struct Diagnostics {
+    list: Vec<Diagnostic>,
+    suppressed: usize,
     errors_left_out: usize,
 }
 
-impl Problems {
+impl Diagnostics {
     /// How many problems are kept; the rest is counted.
     pub const MAX_KEPT: usize = 200;
 
     /// Adds a problem.
-    pub fn push(&mut self, problem: Problem) {
+    pub fn push(&mut self, problem: Diagnostic) {
         if self.list.len() < Self::MAX_KEPT {
             self.list.push(problem);
         } else {
-            self.left_out += 1;
+            self.suppressed += 1;
             self.errors_left_out += usize::from(problem.severity == Severity::Error);
         }
     }
 
     /// Adds an error that is costly to describe; it is only counted where it would not be kept.
-    pub fn push_error_with(&mut self, describe: impl FnOnce() -> Problem) {
+    pub fn push_error_with(&mut self, describe: impl FnOnce() -> Diagnostic) {
         if self.list.len() < Self::MAX_KEPT {
             self.list.push(describe());
         } else {
-            self.left_out += 1;
+            self.suppressed += 1;
             self.errors_left_out += 1;
         }
     }
 
     /// Adds those of another file or check.
     pub fn append(&mut self, other: Self) {
-        self.left_out += other.left_out;
+        self.suppressed += other.suppressed;
         self.errors_left_out += other.errors_left_out;
         for problem in other.list {
             self.push(problem);
@@ -134,7 +134,7 @@ impl Problems {
 
     /// How many were found beyond those kept.
     pub fn left_out(&self) -> usize {
-        self.left_out
+        self.suppressed
     }
 
     /// True where one of them, kept or not, stops the plan.
@@ -147,26 +147,26 @@ impl Problems {
         let kept = self.list.iter().filter(|p| p.severity == severity).count();
         kept + match severity {
             Severity::Error => self.errors_left_out,
-            Severity::Warning => self.left_out - self.errors_left_out,
+            Severity::Warning => self.suppressed - self.errors_left_out,
         }
     }
 
     /// The kept ones, to be sorted or completed.
-    pub fn kept_mut(&mut self) -> &mut Vec<Problem> {
+    pub fn diagnostics_mut(&mut self) -> &mut Vec<Diagnostic> {
         &mut self.list
     }
 }
 
-impl std::ops::Deref for Problems {
-    type Target = [Problem];
+impl std::ops::Deref for Diagnostics {
+    type Target = [Diagnostic];
 
-    fn deref(&self) -> &[Problem] {
+    fn deref(&self) -> &[Diagnostic] {
         &self.list
     }
 }
 
-impl From<Problem> for Problems {
-    fn from(problem: Problem) -> Self {
+impl From<Diagnostic> for Diagnostics {
+    fn from(problem: Diagnostic) -> Self {
         Self {
             list: vec![problem],
             ..Self::default()
@@ -195,30 +195,30 @@ impl Severity {
 
 /// Where a problem is: by pointer for what was read, by bytes for what could not be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum Location {
     /// A node of the document, by RFC 6901 pointer; `""` is the whole document.
-    Node(String, Part),
+    Node(String, NodePart),
     /// A byte range of the file's text after the BOM.
     Bytes(Range<usize>),
     /// The file as a whole: it could not be read, or is empty.
     File,
 }
 
-impl Place {
+impl Location {
     /// The value at `pointer`.
     pub fn value(pointer: impl Into<String>) -> Self {
-        Self::Node(pointer.into(), Part::Value)
+        Self::Node(pointer.into(), NodePart::Value)
     }
 
     /// The key at `pointer`.
     pub fn key(pointer: impl Into<String>) -> Self {
-        Self::Node(pointer.into(), Part::Key)
+        Self::Node(pointer.into(), NodePart::Key)
     }
 }
 
 /// Which part of a mapping entry is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+pub enum NodePart {
     /// The key.
     Key,
     /// The value.

@@ -8,8 +8,7 @@ use serde_json::Value;
 use super::decode::escape_token;
 use super::source::{Language, Source};
 use super::spans::Spans;
-use super::{Part, Place, Problem, Problems};
-use super::{json, yaml};
+use super::{Diagnostic, Diagnostics, Location, NodePart, json, yaml};
 
 /// A file's data with the place of every node.
 #[derive(Debug)]
@@ -21,12 +20,12 @@ pub struct Document {
     spans: Spans,
     /// Data and places as they were made once more, after they had been laid aside.
     again: Option<Box<OnceLock<(Value, Spans)>>>,
-    hidden: Hidden,
+    hidden: HiddenValues,
 }
 
 /// The values of a document that no message may show.
 #[derive(Debug, Default)]
-struct Hidden {
+struct HiddenValues {
     /// RFC 6901 pointers, sorted.
     pointers: Vec<String>,
     /// Where they stand in the text, once that is asked for.
@@ -36,10 +35,10 @@ struct Hidden {
 impl Document {
     /// Parses `source`. Problems come beside the document, which holds null where the text could not
     /// be read as data at all.
-    pub fn parse(source: Source) -> (Self, Problems) {
+    pub fn parse(source: Source) -> (Self, Diagnostics) {
         if source.text.trim().is_empty() {
             let problem = empty_file("the file is empty");
-            return (Self::of_text(source), problem.into());
+            return (Self::from_text(source), problem.into());
         }
         let (parsed, problems) = parse(&source);
         match parsed {
@@ -49,39 +48,39 @@ impl Document {
                     value,
                     spans,
                     again: None,
-                    hidden: Hidden::default(),
+                    hidden: HiddenValues::default(),
                 },
                 problems,
             ),
             None if problems.is_empty() => {
                 let problem = empty_file("the file holds no data");
-                (Self::of_text(source), problem.into())
+                (Self::from_text(source), problem.into())
             }
-            None => (Self::of_text(source), problems),
+            None => (Self::from_text(source), problems),
         }
     }
 
     /// A text that is no data: only its places count.
-    pub fn of_text(source: Source) -> Self {
+    pub fn from_text(source: Source) -> Self {
         Self {
             source,
             value: Value::Null,
             spans: Spans::default(),
             again: None,
-            hidden: Hidden::default(),
+            hidden: HiddenValues::default(),
         }
     }
 
     /// Lays data and places aside, once what they say is known elsewhere: together they are several times as
     /// large as the text. The places are made again where a message wants one.
-    pub(crate) fn lay_aside(&mut self) {
+    pub(crate) fn release(&mut self) {
         self.value = Value::Null;
         self.spans = Spans::default();
         self.again = Some(Box::default());
     }
 
     /// Data and places.
-    fn tree(&self) -> (&Value, &Spans) {
+    fn reparsed(&self) -> (&Value, &Spans) {
         let Some(again) = &self.again else {
             return (&self.value, &self.spans);
         };
@@ -91,14 +90,14 @@ impl Document {
     }
 
     /// The bytes of the text that `place` names.
-    pub fn bytes_of(&self, place: &Place) -> Range<usize> {
+    pub fn bytes_of(&self, place: &Location) -> Range<usize> {
         let bytes = match place {
-            Place::Node(pointer, part) => {
-                let (value, spans) = self.tree();
+            Location::Node(pointer, part) => {
+                let (value, spans) = self.reparsed();
                 spans.find(value, pointer, *part)
             }
-            Place::Bytes(bytes) => bytes.clone(),
-            Place::File => 0..0,
+            Location::Bytes(bytes) => bytes.clone(),
+            Location::File => 0..0,
         };
         self.of_whole_characters(&bytes)
     }
@@ -112,7 +111,7 @@ impl Document {
 
     /// Hides values from all messages about the document, by their pointers.
     pub fn hide(&mut self, pointers: impl IntoIterator<Item = String>) {
-        let Hidden {
+        let HiddenValues {
             pointers: known, ..
         } = &mut self.hidden;
         known.extend(pointers);
@@ -128,7 +127,7 @@ impl Document {
             if self.hidden.pointers.is_empty() {
                 return spans;
             }
-            let (value, tree) = self.tree();
+            let (value, tree) = self.reparsed();
             for pointer in &self.hidden.pointers {
                 tree.add_all_of(value, pointer, &mut spans);
             }
@@ -141,25 +140,25 @@ impl Document {
     }
 
     /// True for a place in a hidden value.
-    pub(crate) fn is_hidden(&self, place: &Place) -> bool {
+    pub(crate) fn is_hidden(&self, place: &Location) -> bool {
         let hidden = &self.hidden.pointers;
         match place {
-            Place::Node(pointer, part) => {
+            Location::Node(pointer, part) => {
                 let above = pointer.match_indices('/').map(|(at, _)| &pointer[..at]);
                 // The key of a hidden value is none.
-                let own = (*part == Part::Value).then_some(pointer.as_str());
+                let own = (*part == NodePart::Value).then_some(pointer.as_str());
                 let find = |prefix: &str| {
                     let found = hidden.binary_search_by(|place| place.as_str().cmp(prefix));
                     found.is_ok()
                 };
                 above.chain(own).any(find)
             }
-            Place::Bytes(bytes) => {
+            Location::Bytes(bytes) => {
                 let holds =
                     |span: &Range<usize>| span.start <= bytes.start && bytes.end <= span.end;
                 self.hidden_spans().iter().any(holds)
             }
-            Place::File => false,
+            Location::File => false,
         }
     }
 
@@ -181,40 +180,42 @@ impl Document {
     }
 
     /// The pointer to the node that `place` is in; `""` where there is none.
-    pub fn pointer_of(place: &Place) -> &str {
+    pub fn pointer_of(place: &Location) -> &str {
         match place {
-            Place::Node(pointer, _) => pointer,
-            Place::Bytes(_) | Place::File => "",
+            Location::Node(pointer, _) => pointer,
+            Location::Bytes(_) | Location::File => "",
         }
     }
 
     /// Takes out the problems that follow from another one at the same bytes, and sorts the rest by
     /// place.
-    pub fn tidy(&self, problems: &mut Problems) {
+    pub fn sort_and_dedup(&self, problems: &mut Diagnostics) {
         let refused: Vec<Range<usize>> = problems
             .iter()
-            .filter_map(|problem| match &problem.place {
-                Place::Bytes(bytes) => Some(bytes.clone()),
+            .filter_map(|problem| match &problem.location {
+                Location::Bytes(bytes) => Some(bytes.clone()),
                 _ => None,
             })
             .collect();
-        let kept = problems.kept_mut();
-        kept.retain(|problem| match &problem.place {
-            Place::Node(_, Part::Value) => !refused.contains(&self.bytes_of(&problem.place)),
+        let kept = problems.diagnostics_mut();
+        kept.retain(|problem| match &problem.location {
+            Location::Node(_, NodePart::Value) => {
+                !refused.contains(&self.bytes_of(&problem.location))
+            }
             _ => true,
         });
-        kept.sort_by_cached_key(|problem| self.bytes_of(&problem.place).start);
+        kept.sort_by_cached_key(|problem| self.bytes_of(&problem.location).start);
     }
 }
 
-fn parse(source: &Source) -> (Option<(Value, Spans)>, Problems) {
+fn parse(source: &Source) -> (Option<(Value, Spans)>, Diagnostics) {
     match source.language {
         Language::Json => json::parse(&source.text),
         Language::Yaml => yaml::parse(&source.text),
     }
 }
 
-fn empty_file(message: &str) -> Problem {
-    Problem::error("empty_file", Place::File, message)
+fn empty_file(message: &str) -> Diagnostic {
+    Diagnostic::error("empty_file", Location::File, message)
         .help("write `key: value` entries, or give another file")
 }

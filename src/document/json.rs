@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::number::check_finite;
 use super::spans::{Spans, narrow};
-use super::{Place, Problem, Problems};
+use super::{Diagnostic, Diagnostics, Location};
 use crate::model::{is_reserved_key, json_error_offset};
 
 /// What to do about text that is no document, where nothing better is known.
@@ -25,16 +25,16 @@ pub(crate) const MAX_DEPTH: usize = 127;
 pub(crate) const MAX_VALUES: usize = 65_536;
 
 /// Reads `text`. Problems that leave the document readable come beside it.
-pub(crate) fn parse(text: &str) -> (Option<(Value, Spans)>, Problems) {
+pub(crate) fn parse(text: &str) -> (Option<(Value, Spans)>, Diagnostics) {
     if let Some(at) = first_value_too_many(text) {
-        return (None, too_many_values(Place::Bytes(at..at + 1)).into());
+        return (None, too_many_values(Location::Bytes(at..at + 1)).into());
     }
     match serde_json::from_str::<Value>(text) {
         Ok(value) => {
             let mut scan = Scan {
                 text,
                 at: 0,
-                problems: Problems::default(),
+                problems: Diagnostics::default(),
             };
             let spans = scan.value();
             (Some((value, spans)), scan.problems)
@@ -43,16 +43,16 @@ pub(crate) fn parse(text: &str) -> (Option<(Value, Spans)>, Problems) {
     }
 }
 
-fn syntax_problem(text: &str, error: &serde_json::Error) -> Problem {
+fn syntax_problem(text: &str, error: &serde_json::Error) -> Diagnostic {
     let at = json_error_offset(text, error);
-    let place = Place::Bytes(at..text[at..].chars().next().map_or(at, |c| at + c.len_utf8()));
+    let place = Location::Bytes(at..text[at..].chars().next().map_or(at, |c| at + c.len_utf8()));
     let whole = error.to_string();
     // serde_json's text ends with the place, which is shown beside the text.
     let message = whole.split(" at line ").next().unwrap_or(&whole);
     if message.starts_with("recursion limit") {
         return too_deep(place);
     }
-    let problem = Problem::error("syntax", place, format!("invalid JSON: {message}"));
+    let problem = Diagnostic::error("syntax", place, format!("invalid JSON: {message}"));
     match message {
         "trailing characters" => problem.help("a plan is one JSON object; remove what follows it"),
         "trailing comma" => problem.help("remove the comma"),
@@ -100,8 +100,8 @@ fn first_value_too_many(text: &str) -> Option<usize> {
 }
 
 /// The problem of a document that holds too much for obs.
-pub(crate) fn too_many_values(place: Place) -> Problem {
-    Problem::error(
+pub(crate) fn too_many_values(place: Location) -> Diagnostic {
+    Diagnostic::error(
         "too_many_values",
         place,
         format!("more than {MAX_VALUES} values"),
@@ -110,8 +110,8 @@ pub(crate) fn too_many_values(place: Place) -> Problem {
 }
 
 /// The problem of a document that is nested too deeply for obs.
-pub(crate) fn too_deep(place: Place) -> Problem {
-    Problem::error(
+pub(crate) fn too_deep(place: Location) -> Diagnostic {
+    Diagnostic::error(
         "too_deep",
         place,
         format!("nested too deeply: {MAX_DEPTH} levels are the most"),
@@ -134,7 +134,7 @@ fn name_of<'t>(text: &'t str, key: &Range<usize>) -> Cow<'t, str> {
 struct Scan<'t> {
     text: &'t str,
     at: usize,
-    problems: Problems,
+    problems: Diagnostics,
 }
 
 impl Scan<'_> {
@@ -252,9 +252,9 @@ impl Scan<'_> {
             && let Err(refusal) = check_finite(text)
         {
             self.problems.push(
-                Problem::error(
+                Diagnostic::error(
                     "number",
-                    Place::Bytes(start..self.at),
+                    Location::Bytes(start..self.at),
                     refusal.message(text),
                 )
                 .help(refusal.help(text)),
@@ -275,9 +275,9 @@ impl Scan<'_> {
 }
 
 /// The problem of a key that `serde_json` would take for a number or for raw text.
-pub(crate) fn reserved_key(name: &str, bytes: Range<usize>) -> Problem {
+pub(crate) fn reserved_key(name: &str, bytes: Range<usize>) -> Diagnostic {
     let message = format!("the key `{name}` is reserved");
-    Problem::error("reserved_key", Place::Bytes(bytes), message).help("choose another key")
+    Diagnostic::error("reserved_key", Location::Bytes(bytes), message).help("choose another key")
 }
 
 /// The problem of a key that stands in a mapping for the second time.
@@ -286,11 +286,11 @@ pub(crate) fn duplicate_key(
     name: &str,
     second: Range<usize>,
     first: &Range<usize>,
-) -> Problem {
+) -> Diagnostic {
     let line = 1 + text[..first.start].matches('\n').count();
-    Problem::error(
+    Diagnostic::error(
         "duplicate_key",
-        Place::Bytes(second),
+        Location::Bytes(second),
         format!("the key `{name}` stands twice"),
     )
     .help(format!(
@@ -301,7 +301,7 @@ pub(crate) fn duplicate_key(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::document::Part;
+    use crate::document::NodePart;
 
     #[test]
     fn finds_every_node() {
@@ -310,12 +310,12 @@ mod tests {
         let (value, spans) = document.unwrap();
         assert!(problems.is_empty());
         for (pointer, part, want) in [
-            ("/a~1b", Part::Key, "\"a/b\""),
-            ("/a~1b/0", Part::Value, "1"),
-            ("/a~1b/1/key", Part::Key, "\"k\\u0065y\""),
-            ("/a~1b/1/key", Part::Value, "\"v\""),
-            ("/n", Part::Value, "null"),
-            ("/n/missing", Part::Value, "\"n\""),
+            ("/a~1b", NodePart::Key, "\"a/b\""),
+            ("/a~1b/0", NodePart::Value, "1"),
+            ("/a~1b/1/key", NodePart::Key, "\"k\\u0065y\""),
+            ("/a~1b/1/key", NodePart::Value, "\"v\""),
+            ("/n", NodePart::Value, "null"),
+            ("/n/missing", NodePart::Value, "\"n\""),
         ] {
             assert_eq!(&text[spans.find(&value, pointer, part)], want, "{pointer}");
         }
@@ -338,7 +338,7 @@ mod tests {
     fn syntax_errors_have_a_place() {
         let (document, problems) = parse("{\n  \"a\": 1,\n}");
         assert!(document.is_none());
-        assert_eq!(problems[0].place, Place::Bytes(12..13));
+        assert_eq!(problems[0].location, Location::Bytes(12..13));
         assert_eq!(problems[0].message, "invalid JSON: trailing comma");
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Invariant: this module knows nothing about plans or skills, and starts nothing. The way:
 //! [`Source`] (path to text), [`Document`] (text to data with spans), `decode` (data to typed
-//! values and [`Problem`]s), [`render`] (problems to what a person or a program reads).
+//! values and [`Diagnostic`]s), [`render`] (problems to what a person or a program reads).
 
 mod decode;
 mod diagnostic;
@@ -20,7 +20,7 @@ mod spans;
 pub(crate) mod yaml;
 
 pub(crate) use decode::{Fields, Node, escape_token, in_backticks, kind_of};
-pub use diagnostic::{Part, Place, Problem, Problems, Severity};
+pub use diagnostic::{Diagnostic, Diagnostics, Location, NodePart, Severity};
 pub use document::Document;
 pub use nearest::nearest;
 pub use source::{DEFAULT_MAX_BYTES, Language, STDIN_NAME, Source, SourceError};

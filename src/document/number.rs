@@ -7,24 +7,24 @@ use serde_json::Number;
 
 /// What a plain YAML scalar is by the core schema.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Plain {
+pub(crate) enum PlainScalar {
     Null,
     Bool(bool),
     Number(Number),
     Text,
     /// Reads like a number but is none that obs takes.
-    Refused(Refusal),
+    Refused(NumberError),
 }
 
 /// Why a number is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub(crate) enum NumberError {
     LeadingZero,
     NotFinite,
     TooLarge,
 }
 
-impl Refusal {
+impl NumberError {
     pub(crate) fn message(self, text: &str) -> String {
         match self {
             Self::LeadingZero => format!("the number `{text}` begins with a zero"),
@@ -45,19 +45,19 @@ impl Refusal {
 }
 
 /// Resolves an unquoted scalar by the core schema of YAML 1.2.
-pub(crate) fn resolve_plain(text: &str) -> Plain {
+pub(crate) fn resolve_plain(text: &str) -> PlainScalar {
     match text {
-        "" | "~" | "null" | "Null" | "NULL" => Plain::Null,
-        "true" | "True" | "TRUE" => Plain::Bool(true),
-        "false" | "False" | "FALSE" => Plain::Bool(false),
+        "" | "~" | "null" | "Null" | "NULL" => PlainScalar::Null,
+        "true" | "True" | "TRUE" => PlainScalar::Bool(true),
+        "false" | "False" | "FALSE" => PlainScalar::Bool(false),
         _ => resolve_number(text),
     }
 }
 
-fn resolve_number(text: &str) -> Plain {
+fn resolve_number(text: &str) -> PlainScalar {
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     if matches!(unsigned, ".inf" | ".Inf" | ".INF") || matches!(text, ".nan" | ".NaN" | ".NAN") {
-        return Plain::Refused(Refusal::NotFinite);
+        return PlainScalar::Refused(NumberError::NotFinite);
     }
     if let Some(digits) = text.strip_prefix("0x") {
         return from_radix(digits, 16);
@@ -66,42 +66,42 @@ fn resolve_number(text: &str) -> Plain {
         return from_radix(digits, 8);
     }
     let Some(json) = decimal_as_json(text.starts_with('-'), unsigned) else {
-        return Plain::Text;
+        return PlainScalar::Text;
     };
     if has_leading_zero(unsigned) {
-        return Plain::Refused(Refusal::LeadingZero);
+        return PlainScalar::Refused(NumberError::LeadingZero);
     }
     match exact_number(&json) {
-        Ok(number) => Plain::Number(number),
-        Err(refusal) => Plain::Refused(refusal),
+        Ok(number) => PlainScalar::Number(number),
+        Err(refusal) => PlainScalar::Refused(refusal),
     }
 }
 
 /// Reads JSON's spelling of a number without rounding it.
-pub(crate) fn exact_number(json: &str) -> Result<Number, Refusal> {
+pub(crate) fn exact_number(json: &str) -> Result<Number, NumberError> {
     check_finite(json)?;
-    serde_json::from_str(json).map_err(|_| Refusal::NotFinite)
+    serde_json::from_str(json).map_err(|_| NumberError::NotFinite)
 }
 
 /// Refuses a number that overflows to an infinity.
-pub(crate) fn check_finite(json: &str) -> Result<(), Refusal> {
+pub(crate) fn check_finite(json: &str) -> Result<(), NumberError> {
     let is_integer = !json.contains(['.', 'e', 'E']);
     if is_integer || json.parse::<f64>().is_ok_and(f64::is_finite) {
         return Ok(());
     }
-    Err(Refusal::TooLarge)
+    Err(NumberError::TooLarge)
 }
 
-fn from_radix(digits: &str, radix: u32) -> Plain {
+fn from_radix(digits: &str, radix: u32) -> PlainScalar {
     if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix)) {
-        return Plain::Text;
+        return PlainScalar::Text;
     }
     match u128::from_str_radix(digits, radix)
         .ok()
         .map(|n| exact_number(&n.to_string()))
     {
-        Some(Ok(number)) => Plain::Number(number),
-        _ => Plain::Refused(Refusal::TooLarge),
+        Some(Ok(number)) => PlainScalar::Number(number),
+        _ => PlainScalar::Refused(NumberError::TooLarge),
     }
 }
 
@@ -153,20 +153,20 @@ mod tests {
     /// The core schema, pinned: what each plain scalar is.
     #[test]
     fn golden() {
-        let number = |text: &str| Plain::Number(serde_json::from_str(text).unwrap());
+        let number = |text: &str| PlainScalar::Number(serde_json::from_str(text).unwrap());
         for (text, want) in [
-            ("", Plain::Null),
-            ("~", Plain::Null),
-            ("null", Plain::Null),
-            ("nULL", Plain::Text),
-            ("true", Plain::Bool(true)),
-            ("FALSE", Plain::Bool(false)),
-            ("yes", Plain::Text),
-            ("no", Plain::Text),
-            ("on", Plain::Text),
-            ("off", Plain::Text),
-            ("y", Plain::Text),
-            ("1_000", Plain::Text),
+            ("", PlainScalar::Null),
+            ("~", PlainScalar::Null),
+            ("null", PlainScalar::Null),
+            ("nULL", PlainScalar::Text),
+            ("true", PlainScalar::Bool(true)),
+            ("FALSE", PlainScalar::Bool(false)),
+            ("yes", PlainScalar::Text),
+            ("no", PlainScalar::Text),
+            ("on", PlainScalar::Text),
+            ("off", PlainScalar::Text),
+            ("y", PlainScalar::Text),
+            ("1_000", PlainScalar::Text),
             ("1", number("1")),
             ("-1", number("-1")),
             ("+7", number("7")),
@@ -178,25 +178,25 @@ mod tests {
             ("1.5E-3", number("1.5e-3")),
             ("0x1F", number("31")),
             ("0o17", number("15")),
-            ("0xZZ", Plain::Text),
+            ("0xZZ", PlainScalar::Text),
             (
                 "123456789012345678901234567890",
                 number("123456789012345678901234567890"),
             ),
-            ("0777", Plain::Refused(Refusal::LeadingZero)),
-            ("-01", Plain::Refused(Refusal::LeadingZero)),
-            ("00.5", Plain::Refused(Refusal::LeadingZero)),
-            (".inf", Plain::Refused(Refusal::NotFinite)),
-            ("-.Inf", Plain::Refused(Refusal::NotFinite)),
-            (".NaN", Plain::Refused(Refusal::NotFinite)),
-            ("1e999", Plain::Refused(Refusal::TooLarge)),
-            ("1.2.3", Plain::Text),
-            ("2026-01-02", Plain::Text),
-            ("12:30", Plain::Text),
-            ("e5", Plain::Text),
-            (".", Plain::Text),
-            ("-", Plain::Text),
-            ("1e", Plain::Text),
+            ("0777", PlainScalar::Refused(NumberError::LeadingZero)),
+            ("-01", PlainScalar::Refused(NumberError::LeadingZero)),
+            ("00.5", PlainScalar::Refused(NumberError::LeadingZero)),
+            (".inf", PlainScalar::Refused(NumberError::NotFinite)),
+            ("-.Inf", PlainScalar::Refused(NumberError::NotFinite)),
+            (".NaN", PlainScalar::Refused(NumberError::NotFinite)),
+            ("1e999", PlainScalar::Refused(NumberError::TooLarge)),
+            ("1.2.3", PlainScalar::Text),
+            ("2026-01-02", PlainScalar::Text),
+            ("12:30", PlainScalar::Text),
+            ("e5", PlainScalar::Text),
+            (".", PlainScalar::Text),
+            ("-", PlainScalar::Text),
+            ("1e", PlainScalar::Text),
         ] {
             assert_eq!(resolve_plain(text), want, "{text:?}");
         }

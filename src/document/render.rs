@@ -11,7 +11,7 @@ use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 use serde_json::{Value, json};
 
 use super::document::Document;
-use super::{Place, Problem, Severity};
+use super::{Diagnostic, Location, Severity};
 use crate::model::{Escaped, EscapedLines};
 
 /// How much of a line is shown on each side of a problem.
@@ -24,7 +24,7 @@ const MASK: &str = "***";
 const MAX_MESSAGE_CHARS: usize = 400;
 
 /// A problem as a snippet in rustc's manner, ending in a line feed.
-pub fn snippet(problem: &Problem, document: &Document, color: bool) -> String {
+pub fn snippet(problem: &Diagnostic, document: &Document, color: bool) -> String {
     let renderer = if color {
         Renderer::styled()
     } else {
@@ -35,17 +35,17 @@ pub fn snippet(problem: &Problem, document: &Document, color: bool) -> String {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let Words { message, help, .. } = Words::of(problem, document);
+    let RenderedText { message, help, .. } = RenderedText::of(problem, document);
     let message = shown_message(&message);
-    let bytes = document.bytes_of(&problem.place);
+    let bytes = document.bytes_of(&problem.location);
     let (line, column) = document.line_and_column(bytes.start);
     let name = Escaped(&document.source.name).to_string();
-    let view = View::of(document, &problem.place, bytes);
+    let view = SourceView::of(document, &problem.location, bytes);
     let title = level.primary_title(message).id(problem.code);
     let snippet = Snippet::source(view.text)
         .line_start(line)
         .annotation(AnnotationKind::Primary.span(view.marked));
-    let mut group = if problem.place == Place::File {
+    let mut group = if problem.location == Location::File {
         title.element(Origin::path(name))
     } else if view.is_cut {
         // The renderer counts columns in what it is shown, so a cut line says its own.
@@ -78,15 +78,15 @@ fn remove_empty_origin(text: &mut String) {
 }
 
 /// A problem as one JSON object.
-pub fn machine(problem: &Problem, document: &Document) -> Value {
-    let (line, column) = document.line_and_column(document.bytes_of(&problem.place).start);
-    let words = Words::of(problem, document);
+pub fn to_json(problem: &Diagnostic, document: &Document) -> Value {
+    let (line, column) = document.line_and_column(document.bytes_of(&problem.location).start);
+    let words = RenderedText::of(problem, document);
     json!({
         "code": problem.code,
         "severity": problem.severity.as_str(),
         "message": words.message,
         "help": words.help,
-        "pointer": Document::pointer_of(&problem.place),
+        "pointer": Document::pointer_of(&problem.location),
         "step_index": problem.step_index,
         "file": document.source.name,
         "line": line,
@@ -98,8 +98,8 @@ pub fn machine(problem: &Problem, document: &Document) -> Value {
 }
 
 /// A problem as a GitHub workflow command, which marks the line in a pull request.
-pub fn github(problem: &Problem, document: &Document) -> String {
-    let (line, column) = document.line_and_column(document.bytes_of(&problem.place).start);
+pub fn github(problem: &Diagnostic, document: &Document) -> String {
+    let (line, column) = document.line_and_column(document.bytes_of(&problem.location).start);
     let property = |text: &str| {
         Escaped(text)
             .to_string()
@@ -107,7 +107,7 @@ pub fn github(problem: &Problem, document: &Document) -> String {
             .replace(':', "%3A")
             .replace(',', "%2C")
     };
-    let Words { message, help, .. } = Words::of(problem, document);
+    let RenderedText { message, help, .. } = RenderedText::of(problem, document);
     let message = match help {
         Some(help) => format!("{message}; {help}"),
         None => message.into_owned(),
@@ -130,18 +130,18 @@ fn shown_message(text: &str) -> String {
 }
 
 /// What is said of a problem, without the value of a hidden place.
-struct Words<'p> {
+struct RenderedText<'p> {
     message: Cow<'p, str>,
     help: Option<Cow<'p, str>>,
     got: Option<Cow<'p, Value>>,
     fix: Option<&'p Value>,
 }
 
-impl<'p> Words<'p> {
-    fn of(problem: &'p Problem, document: &Document) -> Self {
-        let is_hidden = document.is_hidden(&problem.place);
+impl<'p> RenderedText<'p> {
+    fn of(problem: &'p Diagnostic, document: &Document) -> Self {
+        let is_hidden = document.is_hidden(&problem.location);
         // What has a place by its bytes alone is about how the value is written, and repeats it.
-        let is_about_text = is_hidden && matches!(problem.place, Place::Bytes(_));
+        let is_about_text = is_hidden && matches!(problem.location, Location::Bytes(_));
         let (message, help) = if is_about_text {
             let help = problem.help.as_ref().map(|_| "put it in quotes".into());
             (
@@ -170,14 +170,14 @@ impl<'p> Words<'p> {
 }
 
 /// The part of one line that is shown, with the marked bytes in it.
-struct View {
+struct SourceView {
     text: String,
     marked: Range<usize>,
     is_cut: bool,
 }
 
-impl View {
-    fn of(document: &Document, place: &Place, bytes: Range<usize>) -> Self {
+impl SourceView {
+    fn of(document: &Document, place: &Location, bytes: Range<usize>) -> Self {
         let text = document.source.text.as_str();
         let hidden = document.hidden_spans();
         let line_start = text[..bytes.start].rfind('\n').map_or(0, |at| at + 1);
@@ -201,7 +201,7 @@ impl View {
         push_visible(&mut shown, text, marked.clone(), hidden);
         let end = shown.len();
         // An entry that is refused has no place by which its value could be found.
-        let is_refused = matches!(place, Place::Bytes(_));
+        let is_refused = matches!(place, Location::Bytes(_));
         if is_refused && document.is_hidden_key(&text[marked]) {
             shown.push_str(MASK);
         } else {

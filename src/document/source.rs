@@ -127,14 +127,14 @@ impl Source {
         }
         let name = path.display().to_string();
         match open_regular(path) {
-            Ok(Opened::Regular(file)) => {
+            Ok(OpenedInput::Regular(file)) => {
                 let length = file.metadata().map_or(0, |metadata| metadata.len());
                 // One more, so that the end is found without more room.
                 let expected = length.min(max_bytes).saturating_add(1);
                 let expected = usize::try_from(expected).unwrap_or_default();
                 Self::read_from(name, file, expected, max_bytes)
             }
-            Ok(Opened::Other(kind)) => Err(SourceError::NotRegular { name, kind }),
+            Ok(OpenedInput::Other(kind)) => Err(SourceError::NotRegular { name, kind }),
             Err(source) => Err(SourceError::Unreadable { name, source }),
         }
     }
@@ -184,17 +184,17 @@ impl Source {
     }
 }
 
-enum Opened {
+enum OpenedInput {
     Regular(File),
     Other(&'static str),
 }
 
 /// Opens `path` if it is a regular file. `O_NONBLOCK` covers the moment between the two looks at
 /// what it is: a FIFO put in its place can't block the open.
-fn open_regular(path: &Path) -> io::Result<Opened> {
+fn open_regular(path: &Path) -> io::Result<OpenedInput> {
     let kind = kind_of(&fs::metadata(path)?);
     if let Some(kind) = kind {
-        return Ok(Opened::Other(kind));
+        return Ok(OpenedInput::Other(kind));
     }
     let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
     let file = OpenOptions::new()
@@ -202,8 +202,8 @@ fn open_regular(path: &Path) -> io::Result<Opened> {
         .custom_flags(flags.bits().cast_signed())
         .open(path)?;
     match kind_of(&file.metadata()?) {
-        Some(kind) => Ok(Opened::Other(kind)),
-        None => Ok(Opened::Regular(file)),
+        Some(kind) => Ok(OpenedInput::Other(kind)),
+        None => Ok(OpenedInput::Regular(file)),
     }
 }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use super::Part;
+use super::NodePart;
 
 /// The places of one node and of all below it, in document order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl Spans {
 
     /// The bytes of the `part` of the node at `pointer`; of the nearest node above it where there is
     /// none, which is where a missing key is to be added.
-    pub(crate) fn find(&self, value: &Value, pointer: &str, part: Part) -> Range<usize> {
+    pub(crate) fn find(&self, value: &Value, pointer: &str, part: NodePart) -> Range<usize> {
         let (mut spans, mut value, mut complete) = (self, value, true);
         for token in pointer.split('/').skip(1) {
             let token = token.replace("~1", "/").replace("~0", "~");
@@ -43,8 +43,8 @@ impl Spans {
             (spans, value) = (below, child);
         }
         match (&spans.key, part) {
-            (Some(key), Part::Key) => widen(key),
-            (Some(key), Part::Value) if !complete => widen(key),
+            (Some(key), NodePart::Key) => widen(key),
+            (Some(key), NodePart::Value) if !complete => widen(key),
             _ => widen(&spans.value),
         }
     }

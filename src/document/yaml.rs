@@ -16,9 +16,9 @@ use serde_json::{Map, Value};
 use super::json::{
     MAX_DEPTH, MAX_VALUES, SYNTAX_HELP, duplicate_key, reserved_key, too_deep, too_many_values,
 };
-use super::number::{Plain, resolve_plain};
+use super::number::{PlainScalar, resolve_plain};
 use super::spans::{Spans, narrow, widen};
-use super::{Place, Problem, Problems};
+use super::{Diagnostic, Diagnostics, Location};
 use crate::model::is_reserved_key;
 
 /// What all anchors and aliases of a document may add to it, in units of about a byte of memory.
@@ -28,7 +28,7 @@ const ALIAS_BUDGET: usize = 4 << 20;
 const NODE_COST: usize = 64;
 
 /// Reads `text`. Problems that leave the document readable come beside it.
-pub(crate) fn parse(text: &str) -> (Option<(Value, Spans)>, Problems) {
+pub(crate) fn parse(text: &str) -> (Option<(Value, Spans)>, Diagnostics) {
     let options = options! { flow_nesting_limit: MAX_DEPTH, block_nesting_limit: MAX_DEPTH };
     let mut builder = Builder::new(text);
     for next in Parser::new_from_str_with_options(text, options) {
@@ -47,19 +47,19 @@ pub(crate) fn parse(text: &str) -> (Option<(Value, Spans)>, Problems) {
     )
 }
 
-fn syntax_problem(text: &str, error: &ScanError) -> Problem {
+fn syntax_problem(text: &str, error: &ScanError) -> Diagnostic {
     let at = error
         .marker()
         .byte_offset()
         .unwrap_or(text.len())
         .min(text.len());
     let at = text.floor_char_boundary(at);
-    let place = Place::Bytes(at..text[at..].chars().next().map_or(at, |c| at + c.len_utf8()));
+    let place = Location::Bytes(at..text[at..].chars().next().map_or(at, |c| at + c.len_utf8()));
     let message = error.info();
     if message.contains("recursion limit") || message.contains("nest") {
         return too_deep(place);
     }
-    let problem = Problem::error("syntax", place, format!("invalid YAML: {message}"));
+    let problem = Diagnostic::error("syntax", place, format!("invalid YAML: {message}"));
     match text[at..].chars().next() {
         Some('\t') => problem.help("YAML is indented with spaces, not with tabs"),
         Some('@' | '`') => problem.help("quote a text that begins with this character"),
@@ -69,7 +69,7 @@ fn syntax_problem(text: &str, error: &ScanError) -> Problem {
 
 /// A finished node.
 #[derive(Clone)]
-struct Node {
+struct YamlNode {
     value: Value,
     spans: Spans,
     cost: usize,
@@ -89,28 +89,28 @@ enum Items {
     Mapping {
         map: Map<String, Value>,
         keys: HashMap<String, Range<usize>>,
-        key: Option<Key>,
+        key: Option<MappingKey>,
     },
 }
 
-struct Key {
+struct MappingKey {
     name: String,
     bytes: Range<usize>,
     /// False for a key whose entry is refused: its value is read and dropped.
     kept: bool,
 }
 
-type Step = Result<(), Box<Problem>>;
+type Step = Result<(), Box<Diagnostic>>;
 
 struct Builder<'t> {
     text: &'t str,
     frames: Vec<Frame>,
-    anchors: HashMap<usize, Node>,
+    anchors: HashMap<usize, YamlNode>,
     spent: usize,
     values: usize,
     documents: usize,
-    root: Option<Node>,
-    problems: Problems,
+    root: Option<YamlNode>,
+    problems: Diagnostics,
 }
 
 impl<'t> Builder<'t> {
@@ -123,7 +123,7 @@ impl<'t> Builder<'t> {
             values: 0,
             documents: 0,
             root: None,
-            problems: Problems::default(),
+            problems: Diagnostics::default(),
         }
     }
 
@@ -157,9 +157,9 @@ impl<'t> Builder<'t> {
         if self.documents == 1 {
             return Ok(());
         }
-        let problem = Problem::error(
+        let problem = Diagnostic::error(
             "two_documents",
-            Place::Bytes(bytes),
+            Location::Bytes(bytes),
             "a second document begins here",
         )
         .help("a file holds one document; remove the `---` or put the rest into its own file");
@@ -170,9 +170,9 @@ impl<'t> Builder<'t> {
         let Some(tag) = event.tag() else { return };
         let place = span.tag_span().and_then(|tag| tag.byte_range());
         self.problems.push(
-            Problem::error(
+            Diagnostic::error(
                 "tag",
-                Place::Bytes(place.or_else(|| span.byte_range()).unwrap_or(0..0)),
+                Location::Bytes(place.or_else(|| span.byte_range()).unwrap_or(0..0)),
                 format!("the tag `{}` is not allowed", tag.original()),
             )
             .help("remove it; quote a value to make it text"),
@@ -195,7 +195,7 @@ impl<'t> Builder<'t> {
             _ => Value::String(text.into_owned()),
         };
         self.finish(
-            Node {
+            YamlNode {
                 value,
                 spans: Spans::leaf(bytes),
                 cost,
@@ -206,15 +206,15 @@ impl<'t> Builder<'t> {
 
     fn plain(&mut self, text: Cow<'t, str>, bytes: &Range<usize>) -> Value {
         match resolve_plain(&text) {
-            Plain::Null => Value::Null,
-            Plain::Bool(value) => Value::Bool(value),
-            Plain::Number(number) => Value::Number(number),
-            Plain::Text => Value::String(text.into_owned()),
-            Plain::Refused(refusal) => {
+            PlainScalar::Null => Value::Null,
+            PlainScalar::Bool(value) => Value::Bool(value),
+            PlainScalar::Number(number) => Value::Number(number),
+            PlainScalar::Text => Value::String(text.into_owned()),
+            PlainScalar::Refused(refusal) => {
                 self.problems.push(
-                    Problem::error(
+                    Diagnostic::error(
                         "number",
-                        Place::Bytes(bytes.clone()),
+                        Location::Bytes(bytes.clone()),
                         refusal.message(&text),
                     )
                     .help(refusal.help(&text)),
@@ -256,9 +256,9 @@ impl<'t> Builder<'t> {
         let first = keys.get(&name).cloned();
         if is_merge {
             self.problems.push(
-                Problem::error(
+                Diagnostic::error(
                     "merge_key",
-                    Place::Bytes(bytes.clone()),
+                    Location::Bytes(bytes.clone()),
                     "merge keys (`<<`) are not allowed",
                 )
                 .help("write the entries out"),
@@ -271,7 +271,7 @@ impl<'t> Builder<'t> {
         } else {
             keys.insert(name.clone(), bytes.clone());
         }
-        *key = Some(Key {
+        *key = Some(MappingKey {
             name,
             bytes,
             kept: !is_merge && first.is_none(),
@@ -288,7 +288,7 @@ impl<'t> Builder<'t> {
             return Err(key_is_no_text(bytes));
         }
         if self.frames.len() >= MAX_DEPTH {
-            return Err(Box::new(too_deep(Place::Bytes(bytes))));
+            return Err(Box::new(too_deep(Location::Bytes(bytes))));
         }
         let frame = Frame {
             anchor,
@@ -320,7 +320,7 @@ impl<'t> Builder<'t> {
             Items::Mapping { map, .. } => Value::Object(map),
         };
         self.finish(
-            Node {
+            YamlNode {
                 value,
                 spans,
                 cost: frame.cost,
@@ -334,9 +334,9 @@ impl<'t> Builder<'t> {
             return Err(key_is_no_text(bytes));
         }
         let Some(node) = self.anchors.get(&id).cloned() else {
-            let problem = Problem::error(
+            let problem = Diagnostic::error(
                 "alias",
-                Place::Bytes(bytes),
+                Location::Bytes(bytes),
                 "an alias stands inside its own anchor",
             )
             .help("write the value out");
@@ -351,9 +351,9 @@ impl<'t> Builder<'t> {
         if self.spent <= ALIAS_BUDGET {
             return Ok(());
         }
-        let problem = Problem::error(
+        let problem = Diagnostic::error(
             "alias",
-            Place::Bytes(bytes),
+            Location::Bytes(bytes),
             "anchors and aliases expand to too much",
         )
         .help("write the values out");
@@ -361,10 +361,10 @@ impl<'t> Builder<'t> {
     }
 
     /// Hands a finished node to the collection it stands in.
-    fn finish(&mut self, mut node: Node, anchor: usize) -> Step {
+    fn finish(&mut self, mut node: YamlNode, anchor: usize) -> Step {
         self.values += 1;
         if self.values > MAX_VALUES {
-            let place = Place::Bytes(widen(&node.spans.value));
+            let place = Location::Bytes(widen(&node.spans.value));
             return Err(Box::new(too_many_values(place)));
         }
         if anchor != 0 {
@@ -394,22 +394,22 @@ impl<'t> Builder<'t> {
 }
 
 /// `text: {{fetch.body}}` is a mapping in a mapping to YAML.
-fn reference_is_not_quoted(second_brace: usize) -> Box<Problem> {
+fn reference_is_not_quoted(second_brace: usize) -> Box<Diagnostic> {
     Box::new(
-        Problem::error(
+        Diagnostic::error(
             "key",
-            Place::Bytes(second_brace - 1..second_brace + 1),
+            Location::Bytes(second_brace - 1..second_brace + 1),
             "`{{` without quotes begins a mapping",
         )
         .help("put a reference in quotes: `\"{{name.field}}\"`"),
     )
 }
 
-fn key_is_no_text(bytes: Range<usize>) -> Box<Problem> {
+fn key_is_no_text(bytes: Range<usize>) -> Box<Diagnostic> {
     Box::new(
-        Problem::error(
+        Diagnostic::error(
             "key",
-            Place::Bytes(bytes),
+            Location::Bytes(bytes),
             "a key must be plain or quoted text",
         )
         .help("JSON has no other keys; write a list of entries instead"),
@@ -421,7 +421,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::document::Part;
+    use crate::document::NodePart;
 
     fn value(text: &str) -> Value {
         let (document, problems) = parse(text);
@@ -454,16 +454,16 @@ mod tests {
         let (document, _) = parse(text);
         let (value, spans) = document.unwrap();
         for (pointer, part, want) in [
-            ("/steps", Part::Key, "steps"),
-            ("/steps/0/name", Part::Value, "a"),
-            ("/steps/0/x~1y/k", Part::Key, "k"),
-            ("/steps/0/x~1y/k/1", Part::Value, "\"two\""),
+            ("/steps", NodePart::Key, "steps"),
+            ("/steps/0/name", NodePart::Value, "a"),
+            ("/steps/0/x~1y/k", NodePart::Key, "k"),
+            ("/steps/0/x~1y/k/1", NodePart::Value, "\"two\""),
             (
                 "/steps/0",
-                Part::Value,
+                NodePart::Value,
                 "name: a\n    x/y: {k: [1, \"two\"]}\n\n# end",
             ),
-            ("/last", Part::Value, "~"),
+            ("/last", NodePart::Value, "~"),
         ] {
             assert_eq!(&text[spans.find(&value, pointer, part)], want, "{pointer}");
         }
@@ -475,8 +475,8 @@ mod tests {
         let (document, problems) = parse(text);
         let found: Vec<_> = problems
             .iter()
-            .map(|problem| match &problem.place {
-                Place::Bytes(bytes) => (problem.code, &text[bytes.clone()]),
+            .map(|problem| match &problem.location {
+                Location::Bytes(bytes) => (problem.code, &text[bytes.clone()]),
                 place => panic!("{place:?}"),
             })
             .collect();
@@ -497,7 +497,7 @@ mod tests {
     fn a_reference_without_quotes_is_told_as_such() {
         let (_, problems) = parse("a: {{fetch.body}}\n");
         assert_eq!(problems[0].message, "`{{` without quotes begins a mapping");
-        assert_eq!(problems[0].place, Place::Bytes(3..5));
+        assert_eq!(problems[0].location, Location::Bytes(3..5));
         assert!(codes("{? {a: b} : c}").contains(&"key"));
     }
 

@@ -17,7 +17,7 @@ use crate::event::{EventSender, RunEvent};
 use crate::model::RiskLevel;
 
 /// How long the screen may take to be put in order before somebody is asked.
-const SCREEN_PATIENCE: Duration = Duration::from_secs(1);
+const TERMINAL_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl ProvenStep {
     /// How much harm the step can do, whoever answers.
@@ -122,7 +122,7 @@ impl<'e> PausedTerminal<'e> {
         let (in_order, screen) = oneshot::channel();
         events.emit(RunEvent::PauseTerminal(in_order));
         let held = Self(events);
-        tokio::time::timeout(SCREEN_PATIENCE, screen).await.ok();
+        tokio::time::timeout(TERMINAL_TIMEOUT, screen).await.ok();
         held
     }
 }

@@ -23,7 +23,7 @@ use crate::model::{
     ErrorCode, Excerpt, ExecutionRequest, ExecutionResult, ExecutionStatus, ResourceUsage,
     format_duration,
 };
-use crate::process::{Moment, Stop};
+use crate::process::{Moment, StopRequest};
 
 /// The attempts of one step.
 pub(super) struct Attempts<'a, E, L, B> {
@@ -32,7 +32,7 @@ pub(super) struct Attempts<'a, E, L, B> {
     step: &'a ProvenStep,
     started: Moment,
     /// How urgently the step is to end.
-    urgency: watch::Sender<Stop>,
+    urgency: watch::Sender<StopRequest>,
     /// How often a skill was started.
     made: u32,
     consumed: ResourceUsage,
@@ -47,7 +47,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
     pub(super) fn new(
         ground: &'a RunState<'a, E, L, B>,
         index: usize,
-        urgency: watch::Sender<Stop>,
+        urgency: watch::Sender<StopRequest>,
     ) -> Self {
         Self {
             state: ground,
@@ -177,7 +177,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
             () = &mut own_time => {
                 let reason = TerminationCause::StepTimeout;
                 events.emit(RunEvent::StepEnding { index, reason, grace });
-                urgency.send_modify(|now| *now = Stop::End.max(*now));
+                urgency.send_modify(|now| *now = StopRequest::Terminate.max(*now));
                 (attempt.await, Some(TerminationReason::StepTimeout(by.timeout)))
             }
         }
@@ -237,7 +237,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
     /// Another attempt may mend it: the skill has failed, and nobody has ended it.
     fn is_failure(&self, result: &ExecutionResult) -> bool {
         result.status == ExecutionStatus::Failed
-            && *self.urgency.borrow() == Stop::Run
+            && *self.urgency.borrow() == StopRequest::None
             && self.blocked_by.is_none()
             && self.start_error.is_none()
     }
@@ -280,7 +280,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         let mut stop = self.urgency.subscribe();
         tokio::select! {
             biased;
-            _ = stop.wait_for(|stop| *stop != Stop::Run) => false,
+            _ = stop.wait_for(|stop| *stop != StopRequest::None) => false,
             () = clock.sleep_until_elapsed(clock.now(), wait) => true,
         }
     }

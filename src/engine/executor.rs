@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use crate::event::EventSender;
 use crate::model::{ExecutionRequest, ExecutionResult};
-use crate::process::Stop;
+use crate::process::StopRequest;
 use crate::skill::Skill;
 
 /// Executes skills.
@@ -46,7 +46,7 @@ pub struct StepControl {
     /// When the step's time will be over.
     pub deadline: jiff::Timestamp,
     /// How urgently the step is to end.
-    pub stop: watch::Receiver<Stop>,
+    pub stop: watch::Receiver<StopRequest>,
     /// Where live output and progress go.
     pub events: EventSender,
 }

@@ -9,8 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use crate::model::ExecutionLogRecord;
-use crate::model::RunStatus;
+use crate::model::{ExecutionLogRecord, RunStatus};
 
 /// Keeps the records of a run.
 ///

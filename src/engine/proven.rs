@@ -7,10 +7,9 @@ use serde_json::{Map, Value};
 
 use super::TimeLimit;
 use crate::model::{RiskLevel, StepType};
-use crate::plan::{Flow, Template};
+use crate::plan::{DependencyGraph, Template};
 use crate::process::Secrets;
-use crate::skill::Exposure;
-use crate::skill::{Program, Schema, Skill};
+use crate::skill::{Exposure, Program, Schema, Skill};
 
 /// A plan that may run.
 #[derive(Debug)]
@@ -26,7 +25,7 @@ pub struct ProvenPlan {
     /// The steps, in plan order.
     pub steps: Vec<ProvenStep>,
     /// Which step waits for which.
-    pub flow: Flow,
+    pub flow: DependencyGraph,
     /// What the plan's inputs are in this run.
     pub inputs: Map<String, Value>,
     /// Which of its skills may write the files of which.

@@ -15,10 +15,9 @@ use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::document::Document;
-use crate::document::kind_of;
+use crate::document::{Document, kind_of};
 use crate::model::{ErrorCode, ExecutionLogRecord};
-use crate::plan::{Piece, Reference, Template, written};
+use crate::plan::{Reference, Segment, Template, format_reference};
 use crate::skill::Skill;
 
 /// The most bytes that references may bring into the arguments of one step: 64 MiB.
@@ -83,7 +82,7 @@ pub(super) fn check(skill: &Skill, arguments: &Map<String, Value>) -> Result<(),
         return Ok(());
     }
     let told = problems.iter().take(MAX_TOLD).map(|problem| {
-        let pointer = Document::pointer_of(&problem.place);
+        let pointer = Document::pointer_of(&problem.location);
         match pointer {
             "" => problem.message.clone(),
             pointer => format!("{} (at {pointer})", problem.message),
@@ -117,8 +116,8 @@ impl<'t, R: Fn(usize) -> Option<Arc<ExecutionLogRecord>>> Resolver<'t, R> {
                 let mut text = String::new();
                 for piece in pieces {
                     match piece {
-                        Piece::Text(piece) => text.push_str(piece),
-                        Piece::Reference(reference) => self.part(reference, |part| {
+                        Segment::Text(piece) => text.push_str(piece),
+                        Segment::Reference(reference) => self.part(reference, |part| {
                             if part.starts_with('"') {
                                 text.push_str(&read::<String>(reference, part)?);
                             } else {
@@ -270,7 +269,7 @@ impl<'de> Visitor<'de> for EntryFinder<'_> {
 }
 
 fn no_field(reference: &Reference, depth: usize, found: &str) -> ResolveError {
-    let holder = written(&reference.name, &reference.path[..depth]);
+    let holder = format_reference(&reference.name, &reference.path[..depth]);
     let missing = &reference.path[depth];
     let whole = &reference.written;
     ResolveError::missing(if holder == *whole {

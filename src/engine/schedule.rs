@@ -8,8 +8,8 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::model::{Order, StepStatus};
-use crate::plan::Flow;
+use crate::model::{StepOrder, StepStatus};
+use crate::plan::DependencyGraph;
 
 /// The steps of a plan by what still keeps them from starting.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub(super) struct Schedule {
     nodes: Vec<ScheduleNode>,
     steps: usize,
     taken: usize,
-    order: Order,
+    order: StepOrder,
     /// Steps that wait for nothing any more, the first in plan order on top.
     ready: BinaryHeap<Reverse<usize>>,
     /// After this no step starts but the siblings of one that has.
@@ -62,7 +62,7 @@ pub(super) enum ReadyStep {
 
 impl Schedule {
     /// Nothing has run yet.
-    pub(super) fn new(flow: &Flow) -> Self {
+    pub(super) fn new(flow: &DependencyGraph) -> Self {
         let steps = flow.steps.len();
         let mut schedule = Self {
             nodes: Vec::with_capacity(steps),
@@ -89,10 +89,10 @@ impl Schedule {
                 .for_each(|step| schedule.link(joint, step, DependencyCondition::Over));
         }
         for (step, waits) in flow.steps.iter().enumerate() {
-            for &target in &waits.after {
+            for &target in &waits.depends_on {
                 schedule.link(target, step, DependencyCondition::Passed);
             }
-            for &target in &waits.takes {
+            for &target in &waits.inputs_from {
                 schedule.link(target, step, DependencyCondition::Succeeded);
             }
         }
@@ -153,7 +153,7 @@ impl Schedule {
     /// however few may run at the same time. False if there are no groups.
     pub(super) fn stop_new(&mut self) -> bool {
         self.is_closed = true;
-        let has_siblings = self.order == Order::Sequence;
+        let has_siblings = self.order == StepOrder::Sequence;
         if !has_siblings {
             self.ready.clear();
         }

@@ -3,7 +3,7 @@
 //! Invariant: a straight line. One `select!` owns a step that runs, as in cargo-nextest's
 //! `runner/unix.rs`: its own time, the run's time, signals, and the end of the plan by another step.
 //! A step's record is in the log before anybody is told that the step ended and before anything that
-//! depends on it starts. Steps run side by side on one thread and share nothing but the [`Ground`].
+//! depends on it starts. Steps run side by side on one thread and share nothing but the [`RunState`].
 
 use std::sync::Arc;
 
@@ -17,17 +17,16 @@ use super::attempts_outcome::{AttemptsOutcome, not_started};
 use super::completion::{CommitFailure, StepCompletion};
 use super::halt::Halt;
 use super::policy_gate::{Denial, evaluate_step};
-use super::record;
 use super::resolve::ResolveError;
 use super::run_state::RunState;
 use super::termination::TerminationReason;
 use super::{
     BreakerDecision, CircuitBreaker, ExecutionLogger, LogError, Permit, ProvenStep, RunStopReason,
-    RuntimeError, ShutdownState, SkillExecutor, UnloggedStep,
+    RuntimeError, ShutdownState, SkillExecutor, UnloggedStep, record,
 };
 use crate::event::{RunEvent, StepDetail, TerminationCause};
 use crate::model::{ErrorCode, ExecutionLogRecord, StepStatus};
-use crate::process::Stop;
+use crate::process::StopRequest;
 
 /// What is to become of a step.
 pub(super) enum StepAction {
@@ -43,7 +42,7 @@ pub(super) enum StepAction {
 struct Termination {
     /// Who ended it, where it did not end by itself.
     ending: Option<TerminationReason>,
-    /// See [`Over::end`].
+    /// See [`StepCompletion::end`].
     end: Option<RunStopReason>,
 }
 
@@ -262,7 +261,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         step: &ProvenStep,
         call: ResolvedArguments,
     ) -> (AttemptsOutcome<'s>, Termination) {
-        let urgency = watch::Sender::new(Stop::Run);
+        let urgency = watch::Sender::new(StopRequest::None);
         let execution = Attempts::new(self, index, urgency.clone()).run(call);
         let clock = self.context.clock();
         let step_time = clock.sleep_until_elapsed(clock.now(), step.timeout.duration);
@@ -287,14 +286,14 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
                     // A signal outweighs the run's timeout, also where it comes after it.
                     ended.end = Some(RunStopReason::Signal(signal));
                     let kill = matches!(state, ShutdownState::Second(_));
-                    (TerminationReason::Signal(signal), if kill { Stop::Kill } else { Stop::End })
+                    (TerminationReason::Signal(signal), if kill { StopRequest::Kill } else { StopRequest::Terminate })
                 }
                 () = &mut run_time, if runs => {
                     ended.end.get_or_insert(RunStopReason::PlanTimeout(self.plan.timeout));
-                    (TerminationReason::PlanTimeout(self.plan.timeout), Stop::End)
+                    (TerminationReason::PlanTimeout(self.plan.timeout), StopRequest::Terminate)
                 }
-                () = &mut step_time, if runs => (TerminationReason::StepTimeout(step.timeout), Stop::End),
-                reason = Halt::ends_all(&mut halt), if runs => (TerminationReason::Halt(reason), Stop::End),
+                () = &mut step_time, if runs => (TerminationReason::StepTimeout(step.timeout), StopRequest::Terminate),
+                reason = Halt::ends_all(&mut halt), if runs => (TerminationReason::Halt(reason), StopRequest::Terminate),
             };
             if runs {
                 self.run.events.emit(RunEvent::StepEnding {

@@ -7,8 +7,7 @@
 use std::sync::Arc;
 
 use super::{ProvenStep, RunStopReason};
-use crate::model::RunStatus;
-use crate::model::{ErrorCode, ExecutionLogRecord, StepStatus, signal_name};
+use crate::model::{ErrorCode, ExecutionLogRecord, RunStatus, StepStatus, signal_name};
 
 /// How a run ended, and what decided it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use std::path::Path;
 use crate::engine::StepControl;
 use crate::model::ExecutionRequest;
 use crate::process::Secrets;
-use crate::skill::{EnvNames, Native, Permission, Skill};
+use crate::skill::{EnvNames, NativeSkill, Permission, Skill};
 
 /// Names that every skill gets as obs has them, beside `LC_*`.
 const PASSED: [&str; 4] = ["PATH", "LANG", "TZ", "CI"];
@@ -81,7 +81,7 @@ impl BaseEnvironment {
     pub(crate) fn secrets<'s>(&self, skills: impl IntoIterator<Item = &'s Skill>) -> Secrets {
         let names = skills
             .into_iter()
-            .flat_map(|skill| EnvNames::of(&skill.manifest.permissions).secret);
+            .flat_map(|skill| EnvNames::new(&skill.manifest.permissions).secret);
         Secrets::new(names.filter_map(|name| Some(self.secret(name)?.as_bytes().to_vec())))
     }
 
@@ -95,7 +95,7 @@ impl BaseEnvironment {
     pub(crate) fn for_step(
         &self,
         skill: &Skill,
-        native: &Native,
+        native: &NativeSkill,
         request: &ExecutionRequest,
         control: &StepControl,
         directories: &Directories<'_>,
@@ -120,7 +120,7 @@ impl BaseEnvironment {
                 }
             }
         }
-        let names = EnvNames::of(&skill.manifest.permissions);
+        let names = EnvNames::new(&skill.manifest.permissions);
         for name in names.required.iter().chain(&names.optional) {
             let value = if names.secret.contains(name) {
                 self.secret(name)

@@ -5,15 +5,13 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use crate::engine::RuntimeError;
-use crate::engine::mask_json;
+use crate::engine::{RuntimeError, mask_json};
 use crate::model::{
     ErrorCode, Excerpt, ExecutionResult, ExecutionStatus, ResourceUsage, SandboxReport,
     signal_name, strict_json,
 };
 use crate::process::{LeaderExit, MASK, ProcessExit, Secrets};
-use crate::skill::breach_text;
-use crate::skill::{Execution, OutputFormat, Skill};
+use crate::skill::{Execution, OutputFormat, Skill, breach_text};
 
 /// What the executor knows beside the exit.
 pub(super) struct ExecutionMeta {

@@ -19,21 +19,19 @@ use super::environment::{BaseEnvironment, Directories};
 use super::event_line::{EventLine, read_event_line};
 use super::interpret::{ExecutionMeta, interpret, max_output_bytes};
 use super::scratch::{RunDirs, Scratch};
-use crate::engine::shown_arguments;
-use crate::engine::{RuntimeError, SkillExecutor, StepControl};
-use crate::engine::{mask_string, mask_value, mask_words};
+use crate::engine::{
+    RuntimeError, SkillExecutor, StepControl, mask_string, mask_value, mask_words, shown_arguments,
+};
 use crate::event::{EventSender, RunEvent};
 use crate::model::{ErrorCode, ExecutionRequest, ExecutionResult, ExecutionStatus, SandboxReport};
 use crate::process::{
     Confinement, Launcher, Limits, PathError, ProcessError, ProcessEvent, ProcessExit, ProcessSpec,
     Secrets,
 };
-use crate::skill::ExposedSkill;
-use crate::skill::Exposure;
 use crate::skill::{
-    Body, Builtin, Native, PathBase, Permission, Places, Program, ProgramError, Skill, Snapshot,
+    ArgumentPlaces, Builtin, ExposedSkill, Exposure, NativeSkill, PathBase, Permission, Program,
+    ProgramError, SandboxPolicy, Skill, SkillKind, SkillPaths, Snapshot, StepGround, layer_names,
 };
-use crate::skill::{SandboxPolicy, SkillPaths, StepGround, layer_names};
 
 /// Runs skills natively.
 #[derive(Debug)]
@@ -190,7 +188,7 @@ impl<'r> NativeExecutor<'r> {
     fn confinement(
         &self,
         loaded: &Loaded,
-        native: &Native,
+        native: &NativeSkill,
         ground: &StepGround<'_>,
     ) -> Option<Arc<Confinement>> {
         let skill = &*loaded.skill;
@@ -248,11 +246,11 @@ impl<'r> NativeExecutor<'r> {
         let arguments: Map<String, Value> = serde_json::from_slice(&request.input)
             .map_err(|error| StartError::new(ErrorCode::InvalidArguments, error))?;
         match &loaded.skill.body {
-            Body::Builtin(builtin) => {
+            SkillKind::Builtin(builtin) => {
                 let secrets = self.secrets.borrow().clone();
                 Ok(in_process(*builtin, arguments, &secrets).await)
             }
-            Body::Native(native) => {
+            SkillKind::Native(native) => {
                 self.recheck_files(&request.skill_id).await?;
                 self.mark_files_suspect(&request.skill_id);
                 self.process(&loaded, native, &arguments, request, control)
@@ -264,7 +262,7 @@ impl<'r> NativeExecutor<'r> {
     async fn process(
         &self,
         loaded: &Loaded,
-        native: &Native,
+        native: &NativeSkill,
         arguments: &Map<String, Value>,
         request: &ExecutionRequest,
         control: StepControl,
@@ -311,14 +309,14 @@ impl<'r> NativeExecutor<'r> {
     fn prepare(
         &self,
         loaded: &Loaded,
-        native: &Native,
+        native: &NativeSkill,
         arguments: &Map<String, Value>,
         request: &ExecutionRequest,
         control: &StepControl,
         scratch: &Scratch,
     ) -> Result<ProcessSpec, StartError> {
         let (skill, execution) = (&*loaded.skill, &native.execution);
-        let places = Places {
+        let places = ArgumentPlaces {
             skill_dir: &native.dir,
             workspace: &self.workspace,
         };
@@ -439,7 +437,7 @@ pub fn shown_command(
     let Some(native) = skill.native() else {
         return Vec::new();
     };
-    let places = Places {
+    let places = ArgumentPlaces {
         skill_dir: &native.dir,
         workspace,
     };

@@ -22,8 +22,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::remove_tree::{empty_directory, remove_tree};
 use crate::engine::ProvenPlan;
-use crate::process::make_private_directory;
-use crate::process::{create_new_lock_file, open_lock_file};
+use crate::process::{create_new_lock_file, make_private_directory, open_lock_file};
 
 /// What the names of these directories begin with.
 const PREFIX: &str = "obs-run-";

@@ -27,7 +27,7 @@ pub use error_code::ErrorCode;
 pub use escaped::{Escaped, EscapedLines};
 pub use excerpt::Excerpt;
 pub use json_text::{is_reserved_key, json_line, json_pretty};
-pub use plan::{ExecutionPlan, ExecutionStep, Order, Retry, SkillRef, StepType};
+pub use plan::{ExecutionPlan, ExecutionStep, Retry, SkillRef, StepOrder, StepType};
 pub use record::{ExecutionLogRecord, SCHEMA_VERSION, StepStatus};
 pub use request::ExecutionRequest;
 pub use result::{ExecutionResult, ExecutionStatus};

@@ -28,7 +28,7 @@ pub struct ExecutionPlan {
     /// Bound on the whole run.
     pub timeout: Option<Duration>,
     /// How steps follow each other.
-    pub order: Order,
+    pub order: StepOrder,
     /// The plan's parameters: JSON Schemas by name. One without a `default` must be given.
     pub inputs: Map<String, Value>,
 }
@@ -36,7 +36,7 @@ pub struct ExecutionPlan {
 /// How the steps of a plan follow each other.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Order {
+pub enum StepOrder {
     /// One after the other, in plan order; those of a parallel group together.
     #[default]
     Sequence,
@@ -44,7 +44,7 @@ pub enum Order {
     Graph,
 }
 
-impl Order {
+impl StepOrder {
     /// The order as the plan spells it.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -3,27 +3,24 @@
 //!
 //! Invariant: a text that can be read as a plan is never called mistaken.
 
-use crate::document::Document;
-use crate::document::Language;
-use crate::document::yaml;
-use crate::document::{Place, Problem, Problems};
+use crate::document::{Diagnostic, Diagnostics, Document, Language, Location, yaml};
 
 /// What a plan begins with where a model wrote it.
 const PLAN_BEGINNINGS: [&str; 5] = ["{", "[", "assistant_id:", "steps:", "reasoning:"];
 
 /// The one problem of a plan that stands in a chat answer: between the lines of a code fence, or after
 /// a sentence.
-pub(super) fn mistaken(document: &Document) -> Option<Problem> {
+pub(super) fn mistaken(document: &Document) -> Option<Diagnostic> {
     if document.value.get("steps").is_some() {
         return None;
     }
     let mut lines = lines(&document.source.text)
         .filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
     let (at, first) = lines.next()?;
-    let place = |at: usize, line: &str| Place::Bytes(at..at + line.trim_end().len());
+    let place = |at: usize, line: &str| Location::Bytes(at..at + line.trim_end().len());
     if is_fence(first.trim_start()) {
         return Some(
-            Problem::error(
+            Diagnostic::error(
                 "fenced",
                 place(at, first),
                 "the plan stands in a code fence",
@@ -36,7 +33,7 @@ pub(super) fn mistaken(document: &Document) -> Option<Problem> {
         let is_beginning = PLAN_BEGINNINGS.iter().any(|start| line.starts_with(start));
         if is_fence(line) && begins_with_prose {
             return Some(
-                Problem::error(
+                Diagnostic::error(
                     "fenced",
                     place(fence_at, line),
                     "the plan stands in a code fence, with text around it",
@@ -46,13 +43,13 @@ pub(super) fn mistaken(document: &Document) -> Option<Problem> {
         }
         if is_beginning && begins_with_prose {
             return Some(
-                Problem::error("fenced", place(at, first), "text stands before the plan")
+                Diagnostic::error("fenced", place(at, first), "text stands before the plan")
                     .help("remove it: a file holds the plan and nothing else"),
             );
         }
         if is_fence(line) && document.value.is_null() {
             return Some(
-                Problem::error(
+                Diagnostic::error(
                     "fenced",
                     place(fence_at, line),
                     "a code fence ends the plan",
@@ -65,7 +62,7 @@ pub(super) fn mistaken(document: &Document) -> Option<Problem> {
 }
 
 /// Tells the one who wrote YAML into a `.json` file so, where the text can't be JSON at all.
-pub(super) fn hint_at_yaml(document: &Document, problems: &mut Problems) {
+pub(super) fn hint_at_yaml(document: &Document, problems: &mut Diagnostics) {
     let text = &document.source.text;
     let is_json = document.source.language == Language::Yaml || !document.value.is_null();
     if is_json || text.trim_start().starts_with(['{', '[']) {
@@ -73,7 +70,7 @@ pub(super) fn hint_at_yaml(document: &Document, problems: &mut Problems) {
     }
     let is_mapping = matches!(yaml::parse(text).0, Some((value, _)) if value.is_object());
     if is_mapping {
-        for problem in problems.kept_mut() {
+        for problem in problems.diagnostics_mut() {
             problem.help = Some("this looks like YAML: name it `.yaml`".to_owned());
         }
     }
@@ -109,9 +106,9 @@ mod tests {
     fn told(name: &str, text: &str) -> Vec<String> {
         let source = Source::from_bytes(name.to_owned(), text.as_bytes().to_vec()).unwrap();
         let loaded = load(source);
-        let tell = |problem: &crate::document::Problem| {
+        let tell = |problem: &crate::document::Diagnostic| {
             let help = problem.help.clone().unwrap_or_default();
-            let at = loaded.document.bytes_of(&problem.place).start;
+            let at = loaded.document.bytes_of(&problem.location).start;
             let line = loaded.document.line_and_column(at).0;
             format!("{}:{line}: {}; {help}", problem.code, problem.message)
         };

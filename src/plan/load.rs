@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::graph::Flow;
+use super::graph::DependencyGraph;
 use super::skill_ref::skill_ref;
 use super::{chat_wrapper, retry, validate};
-use crate::document::Document;
-use crate::document::Source;
-use crate::document::{Fields, Node};
-use crate::document::{Place, Problem, Problems};
-use crate::model::{ExecutionPlan, ExecutionStep, Order, RiskLevel, StepType};
+use crate::document::{Diagnostic, Diagnostics, Document, Fields, Location, Node, Source};
+use crate::model::{ExecutionPlan, ExecutionStep, RiskLevel, StepOrder, StepType};
 
 /// The words of `order`.
-const ORDERS: [(&str, Order); 2] = [("sequence", Order::Sequence), ("graph", Order::Graph)];
+const ORDERS: [(&str, StepOrder); 2] = [
+    ("sequence", StepOrder::Sequence),
+    ("graph", StepOrder::Graph),
+];
 
 /// A plan as it was read, with everything that is wrong with it by itself. Whether its skills exist
 /// is asked later.
@@ -26,9 +26,9 @@ pub struct LoadedPlan {
     /// The text and the places. Its data are laid aside where they could be read without a problem.
     pub document: Document,
     /// Which step waits for which.
-    pub flow: Flow,
+    pub flow: DependencyGraph,
     /// Problems, in the order of their places.
-    pub problems: Problems,
+    pub problems: Diagnostics,
 }
 
 /// Reads `source` as a plan and checks all that can be checked without its skills.
@@ -38,7 +38,7 @@ pub fn load(source: Source) -> LoadedPlan {
         return LoadedPlan {
             plan: ExecutionPlan::default(),
             document,
-            flow: Flow::default(),
+            flow: DependencyGraph::default(),
             problems: problem.into(),
         };
     }
@@ -56,12 +56,12 @@ pub fn load(source: Source) -> LoadedPlan {
     }
     if is_read {
         // Whatever is found from here on: the arguments are not among the data any more.
-        document.lay_aside();
+        document.release();
     }
     let plan = plan.unwrap_or_default();
-    let flow = Flow::bind(&plan, &mut problems);
-    locate_steps(problems.kept_mut());
-    document.tidy(&mut problems);
+    let flow = DependencyGraph::bind(&plan, &mut problems);
+    locate_steps(problems.diagnostics_mut());
+    document.sort_and_dedup(&mut problems);
     LoadedPlan {
         plan,
         document,
@@ -86,9 +86,9 @@ fn give_arguments(plan: &mut ExecutionPlan, data: &mut Value, may_take: bool) {
 }
 
 /// Fills in the step that a problem's pointer leads into.
-fn locate_steps(problems: &mut [Problem]) {
+fn locate_steps(problems: &mut [Diagnostic]) {
     for problem in problems {
-        if let Place::Node(pointer, _) = &problem.place
+        if let Location::Node(pointer, _) = &problem.location
             && let Some(rest) = pointer.strip_prefix("/steps/")
         {
             problem.step_index = rest.split('/').next().and_then(|index| index.parse().ok());
@@ -96,9 +96,9 @@ fn locate_steps(problems: &mut [Problem]) {
     }
 }
 
-fn plan(root: &Node<'_>, problems: &mut Problems) -> Option<ExecutionPlan> {
+fn plan(root: &Node<'_>, problems: &mut Diagnostics) -> Option<ExecutionPlan> {
     let mut fields = root.fields(problems, "a plan")?;
-    let text = |node: Option<Node<'_>>, problems: &mut Problems| {
+    let text = |node: Option<Node<'_>>, problems: &mut Diagnostics| {
         node.and_then(|node| node.string(problems).map(str::to_owned))
     };
     let assistant_id = text(fields.get("assistant_id"), problems).unwrap_or_default();
@@ -134,7 +134,7 @@ fn plan(root: &Node<'_>, problems: &mut Problems) -> Option<ExecutionPlan> {
 }
 
 /// Reads the schemas of the inputs.
-fn inputs(node: Option<Node<'_>>, problems: &mut Problems) -> Map<String, Value> {
+fn inputs(node: Option<Node<'_>>, problems: &mut Diagnostics) -> Map<String, Value> {
     let mut inputs = Map::new();
     for node in node
         .and_then(|node| node.entries(problems))
@@ -144,7 +144,7 @@ fn inputs(node: Option<Node<'_>>, problems: &mut Problems) -> Map<String, Value>
         if name.is_empty() || name.contains('.') {
             let message = format!("an input can't be called `{name}`");
             problems.push(
-                Problem::error("input", Place::key(&node.pointer), message)
+                Diagnostic::error("input", Location::key(&node.pointer), message)
                     .help("a name is not empty and holds no `.`, which leads into the value"),
             );
         } else if let Some(schema) = schema(&node, problems) {
@@ -155,7 +155,7 @@ fn inputs(node: Option<Node<'_>>, problems: &mut Problems) -> Map<String, Value>
 }
 
 /// A JSON Schema: a mapping, or true or false.
-fn schema(node: &Node<'_>, problems: &mut Problems) -> Option<Value> {
+fn schema(node: &Node<'_>, problems: &mut Diagnostics) -> Option<Value> {
     matches!(node.value, Value::Bool(_))
         .then(|| node.value.clone())
         .or_else(|| node.object(problems).cloned().map(Value::Object))
@@ -163,7 +163,7 @@ fn schema(node: &Node<'_>, problems: &mut Problems) -> Option<Value> {
 
 /// Reads one step. What can't be read gets the seed's zero value, so that the seed's own checks
 /// speak of it.
-fn step(index: usize, node: &Node<'_>, problems: &mut Problems) -> ExecutionStep {
+fn step(index: usize, node: &Node<'_>, problems: &mut Diagnostics) -> ExecutionStep {
     let mut step = ExecutionStep::default();
     let Some(mut fields) = node.fields(problems, "a step") else {
         return step;
@@ -218,7 +218,7 @@ fn step(index: usize, node: &Node<'_>, problems: &mut Problems) -> ExecutionStep
     step
 }
 
-fn name<'d>(index: usize, fields: &mut Fields<'d>, problems: &mut Problems) -> Option<&'d str> {
+fn name<'d>(index: usize, fields: &mut Fields<'d>, problems: &mut Diagnostics) -> Option<&'d str> {
     let node = fields.get("name");
     if let Some(node) = &node {
         match node.string(problems) {
@@ -228,13 +228,17 @@ fn name<'d>(index: usize, fields: &mut Fields<'d>, problems: &mut Problems) -> O
     }
     let place = node.map_or_else(|| fields.node.place(), |node| node.place());
     problems.push(
-        Problem::error("empty_name", place, format!("step {index} has empty name"))
+        Diagnostic::error("empty_name", place, format!("step {index} has empty name"))
             .help("add `name:` with the id of the skill to call"),
     );
     None
 }
 
-fn step_type(index: usize, fields: &mut Fields<'_>, problems: &mut Problems) -> Option<StepType> {
+fn step_type(
+    index: usize,
+    fields: &mut Fields<'_>,
+    problems: &mut Diagnostics,
+) -> Option<StepType> {
     let node = fields.get("type");
     let text = match &node {
         Some(node) => node.string(problems)?,
@@ -248,7 +252,7 @@ fn step_type(index: usize, fields: &mut Fields<'_>, problems: &mut Problems) -> 
     let message = format!("step {index} has invalid type: {step_type}");
     let place = node.map_or_else(|| fields.node.place(), |node| node.place());
     problems.push(
-        Problem::error("invalid_type", place, message)
+        Diagnostic::error("invalid_type", place, message)
             .help("write `type: skill` or `type: tool`")
             .expected(["skill", "tool"].as_slice())
             .got(step_type),
@@ -256,7 +260,7 @@ fn step_type(index: usize, fields: &mut Fields<'_>, problems: &mut Problems) -> 
     None
 }
 
-fn step_id(node: &Node<'_>, problems: &mut Problems) -> Option<String> {
+fn step_id(node: &Node<'_>, problems: &mut Diagnostics) -> Option<String> {
     let text = node.string(problems)?;
     if text.is_empty() || matches!(text, "inputs" | "item") {
         let message = if text.is_empty() {
@@ -265,7 +269,8 @@ fn step_id(node: &Node<'_>, problems: &mut Problems) -> Option<String> {
             format!("the step_id `{text}` is a reserved word")
         };
         problems.push(
-            Problem::error("step_id", node.place(), message).help("give the step another step_id"),
+            Diagnostic::error("step_id", node.place(), message)
+                .help("give the step another step_id"),
         );
         return None;
     }
@@ -273,7 +278,7 @@ fn step_id(node: &Node<'_>, problems: &mut Problems) -> Option<String> {
 }
 
 /// A list of texts.
-fn names(node: Option<Node<'_>>, problems: &mut Problems) -> Vec<String> {
+fn names(node: Option<Node<'_>>, problems: &mut Diagnostics) -> Vec<String> {
     let nodes = node
         .and_then(|node| node.list(problems))
         .unwrap_or_default();
@@ -282,7 +287,7 @@ fn names(node: Option<Node<'_>>, problems: &mut Problems) -> Vec<String> {
         let name = node.string(problems);
         if name == Some("") {
             problems.push(
-                Problem::error("empty", node.place(), "a name is empty")
+                Diagnostic::error("empty", node.place(), "a name is empty")
                     .help("write the name or the step_id of a step, or leave it out"),
             );
         }
@@ -292,12 +297,12 @@ fn names(node: Option<Node<'_>>, problems: &mut Problems) -> Vec<String> {
 }
 
 /// `timeout` with a unit, or OpenBotStack's `timeout_ms`.
-fn step_timeout(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Duration> {
+fn step_timeout(fields: &mut Fields<'_>, problems: &mut Diagnostics) -> Option<Duration> {
     let timeout = fields.get("timeout");
     let timeout_ms = fields.get("timeout_ms");
     if timeout.is_some() && timeout_ms.is_some() {
         problems.push(
-            Problem::error(
+            Diagnostic::error(
                 "two_timeouts",
                 fields.place_of_key("timeout_ms"),
                 "`timeout` and `timeout_ms` both bound this step",
@@ -328,7 +333,7 @@ mod tests {
             let source = Source::from_bytes("plan.json".to_owned(), text.clone().into_bytes());
             let loaded = load(source.unwrap());
             let places = loaded.problems.iter();
-            let places = places.map(|problem| &text[loaded.document.bytes_of(&problem.place)]);
+            let places = places.map(|problem| &text[loaded.document.bytes_of(&problem.location)]);
             let places: Vec<_> = places.collect();
             let in_arguments = places.iter().filter(|place| **place == r#""{{nope}}""#);
             assert_eq!(in_arguments.count(), 1, "{places:?}");

@@ -1,7 +1,7 @@
 //! From a document to a plan, with every problem in its place.
 //!
 //! Invariant: nothing in this module starts a process or looks at a skill. [`load()`] turns data into
-//! a plan and all its problems; [`Flow`] says which step waits for which.
+//! a plan and all its problems; [`DependencyGraph`] says which step waits for which.
 
 mod chat_wrapper;
 mod graph;
@@ -11,7 +11,7 @@ mod retry;
 mod skill_ref;
 mod validate;
 
-pub use graph::{Flow, StepFlow};
+pub use graph::{DependencyGraph, StepDependencies};
 pub use load::{LoadedPlan, load};
-pub use reference::{Origin, Piece, Reference, Template, WRAPPERS, written};
+pub use reference::{Reference, ReferenceSource, Segment, Template, WRAPPERS, format_reference};
 pub use validate::validate;

@@ -16,7 +16,7 @@ pub enum Template {
     /// One reference and nothing else: the value keeps its type.
     Whole(Reference),
     /// References in a text.
-    Text(Vec<Piece>),
+    Text(Vec<Segment>),
     /// A list that holds some.
     List(Vec<Template>),
     /// A mapping that holds some.
@@ -25,7 +25,7 @@ pub enum Template {
 
 /// A piece of a text.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Piece {
+pub enum Segment {
     /// Text as it is.
     Text(String),
     /// What a step gave, turned into text.
@@ -36,7 +36,7 @@ pub enum Piece {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reference {
     /// Who gives it.
-    pub origin: Origin,
+    pub origin: ReferenceSource,
     /// The name by which it is called.
     pub name: String,
     /// Fields and indices into the value.
@@ -47,14 +47,14 @@ pub struct Reference {
 
 /// Who gives a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
+pub enum ReferenceSource {
     /// A step, by its index.
     Step(usize),
     /// The plan's inputs, as one mapping.
     Inputs,
 }
 
-impl Origin {
+impl ReferenceSource {
     /// The step, if it is one.
     pub fn step(self) -> Option<usize> {
         match self {
@@ -82,7 +82,7 @@ impl Template {
             Self::Whole(reference) => see(reference, pointer, true),
             Self::Text(pieces) => {
                 for piece in pieces {
-                    if let Piece::Reference(reference) = piece {
+                    if let Segment::Reference(reference) = piece {
                         see(reference, pointer, false);
                     }
                 }
@@ -117,14 +117,14 @@ impl Template {
             },
             Self::Text(pieces) => {
                 let pieces = pieces.into_iter().map(|piece| match piece {
-                    Piece::Reference(reference) => {
+                    Segment::Reference(reference) => {
                         match reference.input(inputs, pointer, missing) {
-                            Some(Value::String(text)) => Piece::Text(text.clone()),
-                            Some(other) => Piece::Text(other.to_string()),
-                            None => Piece::Reference(reference),
+                            Some(Value::String(text)) => Segment::Text(text.clone()),
+                            Some(other) => Segment::Text(other.to_string()),
+                            None => Segment::Reference(reference),
                         }
                     }
-                    text @ Piece::Text(_) => text,
+                    text @ Segment::Text(_) => text,
                 });
                 Self::text(pieces.collect())
             }
@@ -147,10 +147,10 @@ impl Template {
     }
 
     /// A text of these pieces, fixed where no reference is among them.
-    pub(super) fn text(pieces: Vec<Piece>) -> Self {
-        let text = |piece: &Piece| match piece {
-            Piece::Text(text) => Some(text.clone()),
-            Piece::Reference(_) => None,
+    pub(super) fn text(pieces: Vec<Segment>) -> Self {
+        let text = |piece: &Segment| match piece {
+            Segment::Text(text) => Some(text.clone()),
+            Segment::Reference(_) => None,
         };
         let texts: Option<Vec<String>> = pieces.iter().map(text).collect();
         texts.map_or(Self::Text(pieces), |texts| {
@@ -187,14 +187,14 @@ impl Template {
     }
 
     /// The value with `stand_in` for every reference: for checks that ask about the rest of it.
-    pub fn with_stand_ins(&self, stand_in: &mut impl FnMut(&Reference, bool) -> Value) -> Value {
+    pub fn with_placeholders(&self, stand_in: &mut impl FnMut(&Reference, bool) -> Value) -> Value {
         match self {
             Self::Fixed(value) => value.clone(),
             Self::Whole(reference) => stand_in(reference, true),
             Self::Text(pieces) => {
                 let pieces = pieces.iter().map(|piece| match piece {
-                    Piece::Text(text) => text.clone(),
-                    Piece::Reference(reference) => match stand_in(reference, false) {
+                    Segment::Text(text) => text.clone(),
+                    Segment::Reference(reference) => match stand_in(reference, false) {
                         Value::String(text) => text,
                         other => other.to_string(),
                     },
@@ -204,12 +204,12 @@ impl Template {
             Self::List(list) => {
                 let values = list
                     .iter()
-                    .map(|template| template.with_stand_ins(stand_in));
+                    .map(|template| template.with_placeholders(stand_in));
                 Value::Array(values.collect())
             }
             Self::Map(map) => {
                 let entry = |(key, template): &(String, Self)| {
-                    (key.clone(), template.with_stand_ins(stand_in))
+                    (key.clone(), template.with_placeholders(stand_in))
                 };
                 Value::Object(map.iter().map(entry).collect())
             }
@@ -225,7 +225,8 @@ impl Reference {
         pointer: &str,
         missing: &mut impl FnMut(&Self, &str),
     ) -> Option<&'v Value> {
-        let (Origin::Inputs, Some((name, path))) = (self.origin, self.path.split_first()) else {
+        let (ReferenceSource::Inputs, Some((name, path))) = (self.origin, self.path.split_first())
+        else {
             return None;
         };
         let mut value = inputs.get(name)?;
@@ -245,19 +246,19 @@ impl Reference {
 
     /// The step and the path as one writes them.
     pub fn shown(&self) -> String {
-        written(&self.name, &self.path)
+        format_reference(&self.name, &self.path)
     }
 }
 
 /// A reference as one writes it.
-pub fn written(name: &str, path: &[String]) -> String {
+pub fn format_reference(name: &str, path: &[String]) -> String {
     let path: Vec<String> = path.iter().map(|token| format!(".{token}")).collect();
     format!("{{{{{name}{}}}}}", path.concat())
 }
 
 /// A piece of a text before its names are bound.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Part<'t> {
+pub(super) enum ScannedPart<'t> {
     Text(Cow<'t, str>),
     /// With its braces, and what stands in them.
     Reference {
@@ -276,7 +277,7 @@ pub(super) enum ScanError<'t> {
 }
 
 /// Takes `text` apart.
-pub(super) fn scan(text: &str) -> Result<Vec<Part<'_>>, ScanError<'_>> {
+pub(super) fn scan(text: &str) -> Result<Vec<ScannedPart<'_>>, ScanError<'_>> {
     let mut parts = Vec::new();
     let mut literal = String::new();
     let mut rest = text;
@@ -303,23 +304,23 @@ pub(super) fn scan(text: &str) -> Result<Vec<Part<'_>>, ScanError<'_>> {
             return Err(ScanError::Empty(written));
         }
         if !literal.is_empty() {
-            parts.push(Part::Text(Cow::Owned(std::mem::take(&mut literal))));
+            parts.push(ScannedPart::Text(Cow::Owned(std::mem::take(&mut literal))));
         }
-        parts.push(Part::Reference { written, inner });
+        parts.push(ScannedPart::Reference { written, inner });
         rest = &inside[end + 2..];
     }
     if literal.is_empty() && !rest.is_empty() {
-        parts.push(Part::Text(Cow::Borrowed(rest)));
+        parts.push(ScannedPart::Text(Cow::Borrowed(rest)));
     } else if !literal.is_empty() || parts.is_empty() {
         literal.push_str(rest);
-        parts.push(Part::Text(Cow::Owned(literal)));
+        parts.push(ScannedPart::Text(Cow::Owned(literal)));
     }
     Ok(parts)
 }
 
 /// What a model probably meant that wrote `{{steps.fetch.output.body}}`, `{{fetch["body"]}}` or
 /// `{{$.fetch.items[0]}}`.
-pub(super) fn plainer(inner: &str) -> String {
+pub(super) fn normalize(inner: &str) -> String {
     let mut plain = String::with_capacity(inner.len());
     let mut rest = inner.split('|').next().unwrap_or_default().trim();
     while let Some((before, bracketed)) = rest.split_once('[') {
@@ -356,9 +357,9 @@ mod tests {
             Err(ScanError::Unclosed(from)) => format!("unclosed {from}"),
             Err(ScanError::Empty(from)) => format!("empty {from}"),
             Ok(parts) => {
-                let tell = |part: &Part<'_>| match part {
-                    Part::Text(text) => format!("'{text}'"),
-                    Part::Reference { inner, .. } => format!("<{inner}>"),
+                let tell = |part: &ScannedPart<'_>| match part {
+                    ScannedPart::Text(text) => format!("'{text}'"),
+                    ScannedPart::Reference { inner, .. } => format!("<{inner}>"),
                 };
                 parts.iter().map(tell).collect::<Vec<_>>().join(" ")
             }
@@ -396,9 +397,9 @@ mod tests {
         fn doubled_braces_keep_any_text(text in "[{}$a. \n]{0,20}") {
             let doubled = text.replace("{{", "{{{{");
             let scanned = scan(&doubled).map(|parts| {
-                let text = |part: Part<'_>| match part {
-                    Part::Text(text) => text.into_owned(),
-                    Part::Reference { written, .. } => format!("<{written}>"),
+                let text = |part: ScannedPart<'_>| match part {
+                    ScannedPart::Text(text) => text.into_owned(),
+                    ScannedPart::Reference { written, .. } => format!("<{written}>"),
                 };
                 parts.into_iter().map(text).collect::<String>()
             });
@@ -409,9 +410,9 @@ mod tests {
         fn no_text_is_too_odd(text in "[{}$é.|\\[\\]\n]{0,20}|\\PC{0,20}") {
             if let Ok(parts) = scan(&text) {
                 for part in parts {
-                    if let Part::Reference { written, inner } = part {
+                    if let ScannedPart::Reference { written, inner } = part {
                         prop_assert!(written.starts_with("{{") && written.ends_with("}}"));
-                        plainer(inner);
+                        normalize(inner);
                     }
                 }
             }
@@ -427,7 +428,7 @@ mod tests {
             ("fetch.body | upper", "fetch.body"),
             ("fetch[0", "fetch[0"),
         ] {
-            assert_eq!(plainer(inner), want, "{inner}");
+            assert_eq!(normalize(inner), want, "{inner}");
         }
     }
 }

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use super::skill_ref::skill_ref;
-use crate::document::Node;
-use crate::document::{Problem, Problems};
+use crate::document::{Diagnostic, Diagnostics, Node};
 use crate::model::{Retry, format_duration};
 
 /// The most retries that a step may ask for.
@@ -17,7 +16,7 @@ const INITIAL_BACKOFF: Duration = Duration::from_secs(1);
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
 
 /// Reads what is done when a skill fails.
-pub(super) fn retry(node: &Node<'_>, problems: &mut Problems) -> Option<Retry> {
+pub(super) fn retry(node: &Node<'_>, problems: &mut Diagnostics) -> Option<Retry> {
     let mut fields = node.fields(problems, "`retry`")?;
     let retries = fields.get("max_retries");
     let has_retries = retries.is_some();
@@ -31,7 +30,7 @@ pub(super) fn retry(node: &Node<'_>, problems: &mut Problems) -> Option<Retry> {
     let fallback = fallback.and_then(|node| skill_ref(&node, problems));
     if !has_retries && !has_fallback {
         problems.push(
-            Problem::error(
+            Diagnostic::error(
                 "retry",
                 node.place(),
                 "`retry` says neither how often nor what else",
@@ -49,7 +48,7 @@ pub(super) fn retry(node: &Node<'_>, problems: &mut Problems) -> Option<Retry> {
             format_duration(max_backoff)
         );
         problems.push(
-            Problem::error("retry", fields.place_of_key("initial_backoff"), message)
+            Diagnostic::error("retry", fields.place_of_key("initial_backoff"), message)
                 .help("raise `max_backoff` or lower `initial_backoff`"),
         );
     }
@@ -62,12 +61,12 @@ pub(super) fn retry(node: &Node<'_>, problems: &mut Problems) -> Option<Retry> {
     })
 }
 
-fn max_retries(node: &Node<'_>, problems: &mut Problems) -> Option<u32> {
+fn max_retries(node: &Node<'_>, problems: &mut Diagnostics) -> Option<u32> {
     let retries = node.integer(problems, 0)?;
     if retries > MAX_RETRIES {
         let message = format!("`max_retries` is {retries}; {MAX_RETRIES} are the most");
         problems.push(
-            Problem::error("retry", node.place(), message)
+            Diagnostic::error("retry", node.place(), message)
                 .help("a step's time bounds all attempts"),
         );
         return None;

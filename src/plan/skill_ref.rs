@@ -1,9 +1,9 @@
 //! Which skill a step calls.
 
-use crate::document::{Node, Problem, Problems};
+use crate::document::{Diagnostic, Diagnostics, Node};
 use crate::model::SkillRef;
 
-pub(super) fn skill_ref(node: &Node<'_>, problems: &mut Problems) -> Option<SkillRef> {
+pub(super) fn skill_ref(node: &Node<'_>, problems: &mut Diagnostics) -> Option<SkillRef> {
     let text = node.string(problems)?;
     let (id, version) = match text.split_once('@') {
         Some((id, version)) => (id, Some(version.to_owned())),
@@ -11,7 +11,7 @@ pub(super) fn skill_ref(node: &Node<'_>, problems: &mut Problems) -> Option<Skil
     };
     if id.is_empty() || version.as_deref() == Some("") {
         problems.push(
-            Problem::error("skill", node.place(), format!("`skill` can't be `{text}`"))
+            Diagnostic::error("skill", node.place(), format!("`skill` can't be `{text}`"))
                 .help("write an id such as `core/fetch`, or with a version `core/fetch@1.2.0`"),
         );
         return None;

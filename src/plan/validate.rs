@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::document::{Place, Problem, Problems, Severity};
+use crate::document::{Diagnostic, Diagnostics, Location, Severity};
 use crate::model::ExecutionPlan;
 
 /// Checks that a plan is well-formed: the seed's `Validate`, which stops at the first error.
@@ -10,7 +10,7 @@ use crate::model::ExecutionPlan;
 /// # Errors
 /// The message of the first problem that is an error, in the seed's words.
 pub fn validate(plan: &ExecutionPlan) -> Result<(), String> {
-    let mut problems = Problems::default();
+    let mut problems = Diagnostics::default();
     for (index, step) in plan.steps.iter().enumerate() {
         if step.name.is_empty() {
             return Err(format!("step {index} has empty name"));
@@ -27,15 +27,15 @@ pub fn validate(plan: &ExecutionPlan) -> Result<(), String> {
 }
 
 /// Adds the problems of a plan as a whole.
-pub(super) fn check(plan: &ExecutionPlan, problems: &mut Problems) {
+pub(super) fn check(plan: &ExecutionPlan, problems: &mut Diagnostics) {
     let steps_are_wrong = problems
         .iter()
-        .any(|problem| problem.place == Place::value("/steps"));
+        .any(|problem| problem.location == Location::value("/steps"));
     if plan.steps.is_empty() && !steps_are_wrong {
         problems.push(
-            Problem::error(
+            Diagnostic::error(
                 "no_steps",
-                Place::value("/steps"),
+                Location::value("/steps"),
                 "plan must have at least one step",
             )
             .help("add one: `steps: [{name: core/fetch, type: skill}]`"),
@@ -43,9 +43,9 @@ pub(super) fn check(plan: &ExecutionPlan, problems: &mut Problems) {
     }
     if plan.assistant_id.is_empty() {
         problems.push(
-            Problem::warning(
+            Diagnostic::warning(
                 "no_assistant_id",
-                Place::key("/assistant_id"),
+                Location::key("/assistant_id"),
                 "the plan has no `assistant_id`",
             )
             .help("add one, so that the log says who wrote the plan"),
@@ -54,7 +54,7 @@ pub(super) fn check(plan: &ExecutionPlan, problems: &mut Problems) {
     check_step_ids(plan, problems);
 }
 
-fn check_step_ids(plan: &ExecutionPlan, problems: &mut Problems) {
+fn check_step_ids(plan: &ExecutionPlan, problems: &mut Diagnostics) {
     let mut by_id: HashMap<&str, usize> = HashMap::new();
     let mut by_name: HashMap<&str, usize> = HashMap::new();
     for (index, step) in plan.steps.iter().enumerate() {
@@ -62,11 +62,11 @@ fn check_step_ids(plan: &ExecutionPlan, problems: &mut Problems) {
     }
     for (index, step) in plan.steps.iter().enumerate() {
         let Some(id) = &step.step_id else { continue };
-        let place = Place::value(format!("/steps/{index}/step_id"));
+        let place = Location::value(format!("/steps/{index}/step_id"));
         if let Some(first) = by_id.get(id.as_str()) {
             let message = format!("the step_id `{id}` is taken by step {first}");
             problems.push(
-                Problem::error("duplicate_step_id", place, message)
+                Diagnostic::error("duplicate_step_id", place, message)
                     .help("step_ids are unique; choose another"),
             );
             continue;
@@ -76,7 +76,7 @@ fn check_step_ids(plan: &ExecutionPlan, problems: &mut Problems) {
         if let Some(other) = namesake {
             let message = format!("the step_id `{id}` is also the name of step {other}");
             problems.push(
-                Problem::error("duplicate_step_id", place, message)
+                Diagnostic::error("duplicate_step_id", place, message)
                     .help("choose another, so that `{{…}}` can mean one step only"),
             );
         }

@@ -15,14 +15,14 @@ use cedar_policy::{
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::dependencies::Rule;
-use super::flag_policies::ShortForm;
+use super::dependencies::LoadedPolicy;
+use super::flag_policies::FlagPolicies;
 use super::{entity, value};
 use crate::engine::{Decision, Effect, Identity, PolicyGate, PolicyRequest};
 
 /// Policies in force, and who asks them.
 pub struct CedarGate {
-    rules: Vec<Rule>,
+    policies: Vec<LoadedPolicy>,
     all: PolicySet,
     principal: Vec<Entity>,
     identity: Identity,
@@ -37,14 +37,14 @@ pub struct GateError(String);
 impl fmt::Debug for CedarGate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CedarGate")
-            .field("rules", &self.rules.len())
+            .field("rules", &self.policies.len())
             .field("identity", &self.identity)
             .finish_non_exhaustive()
     }
 }
 
 /// What policies said.
-struct Answer {
+struct CedarResponse {
     permits: Vec<String>,
     forbids: Vec<String>,
     errors: Vec<(String, String)>,
@@ -53,15 +53,15 @@ struct Answer {
 impl CedarGate {
     /// The gate of `rules` and what `short` asks for. Where there are no rules from files, `None` says so.
     pub fn new(
-        rules: Option<Vec<Rule>>,
-        short: &ShortForm,
+        rules: Option<Vec<LoadedPolicy>>,
+        short: &FlagPolicies,
         identity: Identity,
     ) -> Result<Self, GateError> {
         let has_files = rules.is_some();
         let mut rules = rules.unwrap_or_default();
         for (id, text) in short.policies(has_files) {
             let policy = text.parse().map_err(|error| fault(&error))?;
-            let mut rule = Rule::new(id, &policy);
+            let mut rule = LoadedPolicy::new(id, &policy);
             rule.is_short_form = true;
             rules.push(rule);
         }
@@ -69,31 +69,34 @@ impl CedarGate {
         Ok(Self {
             all: set(rules.iter().map(|rule| rule.policy.clone()).collect())?,
             principal: entity::principal(&identity).map_err(GateError)?,
-            rules,
+            policies: rules,
             identity,
             authorizer: Authorizer::new(),
         })
     }
 
     /// The policies in force, in the order in which they were given.
-    pub fn rules(&self) -> &[Rule] {
-        &self.rules
+    pub fn rules(&self) -> &[LoadedPolicy] {
+        &self.policies
     }
 
-    fn judge(&self, question: &PolicyRequest<'_>) -> Result<Decision, String> {
+    fn evaluate(&self, question: &PolicyRequest<'_>) -> Result<Decision, String> {
         let (request, entities) = self.request(question)?;
         let arguments = question.arguments;
         let is_exact = value::find_inexpressible_entry(arguments).is_none();
         if is_exact && question.unknown.is_empty() {
-            return Ok(self.ask(&self.all, &request, &entities).decision(false));
+            return Ok(self
+                .authorize(&self.all, &request, &entities)
+                .decision(false));
         }
-        let looks_at = |rule: &Rule| rule.find_inexpressible(arguments).filter(|_| !is_exact);
-        let (partial, complete): (Vec<&Rule>, Vec<&Rule>) = self
-            .rules
+        let looks_at =
+            |rule: &LoadedPolicy| rule.find_inexpressible(arguments).filter(|_| !is_exact);
+        let (partial, complete): (Vec<&LoadedPolicy>, Vec<&LoadedPolicy>) = self
+            .policies
             .iter()
             .partition(|rule| rule.needs_any(&question.unknown) || looks_at(rule).is_some());
         let guards = set_of(partial.iter().filter_map(|rule| rule.guard()))?;
-        let guards = self.ask(&guards, &request, &entities);
+        let guards = self.authorize(&guards, &request, &entities);
         let passed: BTreeSet<&str> = guards.permits.iter().map(String::as_str).collect();
         let (mut errors, mut open) = (guards.errors, Vec::new());
         for rule in partial {
@@ -107,7 +110,7 @@ impl CedarGate {
             }
         }
         let complete = set_of(complete.iter().map(|rule| &rule.policy))?;
-        let mut answer = self.ask(&complete, &request, &entities);
+        let mut answer = self.authorize(&complete, &request, &entities);
         answer.errors.extend(errors);
         answer.errors.sort();
         let decision = answer.decision(open.iter().any(|rule| !rule.is_forbid()));
@@ -117,12 +120,15 @@ impl CedarGate {
         })
     }
 
-    fn ask(&self, set: &PolicySet, request: &Request, entities: &Entities) -> Answer {
+    fn authorize(&self, set: &PolicySet, request: &Request, entities: &Entities) -> CedarResponse {
         let response = self.authorizer.is_authorized(request, set, entities);
         let said = response.diagnostics();
         let reasons: BTreeSet<String> = said.reason().map(ToString::to_string).collect();
         // Their order is that of the policies.
-        let reasons = self.rules.iter().filter(|rule| reasons.contains(&rule.id));
+        let reasons = self
+            .policies
+            .iter()
+            .filter(|rule| reasons.contains(&rule.id));
         let reasons = reasons.map(|rule| rule.id.clone()).collect();
         let mut errors: Vec<(String, String)> = said.errors().map(cause_of).collect();
         errors.sort();
@@ -130,7 +136,7 @@ impl CedarGate {
             CedarDecision::Allow => (reasons, Vec::new()),
             CedarDecision::Deny => (Vec::new(), reasons),
         };
-        Answer {
+        CedarResponse {
             permits,
             forbids,
             errors,
@@ -145,7 +151,7 @@ impl CedarGate {
         let request = request.map_err(|error| error.to_string())?;
         let mut entities = self.principal.clone();
         entities.extend([action, resource]);
-        Ok((request, entity::together(entities)?))
+        Ok((request, entity::build_entities(entities)?))
     }
 
     fn context(&self, question: &PolicyRequest<'_>) -> Result<Context, String> {
@@ -170,11 +176,12 @@ impl CedarGate {
 
 impl PolicyGate for CedarGate {
     fn decide(&self, question: &PolicyRequest<'_>) -> Decision {
-        self.judge(question).unwrap_or_else(Decision::request_error)
+        self.evaluate(question)
+            .unwrap_or_else(Decision::request_error)
     }
 }
 
-impl Answer {
+impl CedarResponse {
     /// What follows. `may_be_permitted`: a policy that was not asked may permit it.
     fn decision(self, may_be_permitted: bool) -> Decision {
         if !self.errors.is_empty() {

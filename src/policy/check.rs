@@ -35,7 +35,7 @@ pub fn check<'s>(
             problem.severity = Severity::Warning;
             problem
         }));
-        found.sort_by_key(|problem| file.document.bytes_of(&problem.place).start);
+        found.sort_by_key(|problem| file.document.bytes_of(&problem.location).start);
         for problem in found {
             file.problems.push(problem);
         }

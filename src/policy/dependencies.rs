@@ -15,7 +15,7 @@ use super::value::{Inexpressible, find_inexpressible, find_inexpressible_entry};
 
 /// One policy, under the id by which messages speak of it.
 #[derive(Debug, Clone)]
-pub struct Rule {
+pub struct LoadedPolicy {
     /// Its id.
     pub id: String,
     /// Its text.
@@ -23,12 +23,12 @@ pub struct Rule {
     /// A flag of the command line has become it.
     pub is_short_form: bool,
     pub(super) policy: Policy,
-    form: OnceLock<Form>,
+    form: OnceLock<PolicyAnalysis>,
 }
 
 /// What a policy consists of; computed only if some argument of a step is unknown or inexpressible.
 #[derive(Debug, Clone)]
-struct Form {
+struct PolicyAnalysis {
     /// None if Cedar can't give the form: then the policy looks at everything, in every step.
     known: Option<(Needs, Policy)>,
 }
@@ -40,18 +40,18 @@ struct Needs {
     everything: bool,
     /// The text of all arguments, which is complete for values without a Cedar type too.
     text: bool,
-    paths: BTreeSet<Path>,
+    paths: BTreeSet<AttributePath>,
 }
 
 /// A path of keys below `context.arguments`. An empty one is the whole record.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Path {
+struct AttributePath {
     keys: Vec<String>,
     /// The policy asks with `has` whether there is a value, and not for the value.
     is_presence: bool,
 }
 
-impl Rule {
+impl LoadedPolicy {
     /// The rule that `policy` is, under another id.
     pub(super) fn new(id: String, policy: &Policy) -> Self {
         Self {
@@ -73,7 +73,8 @@ impl Rule {
         let Some((needs, _)) = &self.form().known else {
             return !unknown.is_empty();
         };
-        let is_unknown = |path: &Path| path.keys.first().is_none_or(|name| unknown.contains(name));
+        let is_unknown =
+            |path: &AttributePath| path.keys.first().is_none_or(|name| unknown.contains(name));
         !unknown.is_empty()
             && (needs.everything || needs.text || needs.paths.iter().any(is_unknown))
     }
@@ -97,8 +98,8 @@ impl Rule {
         self.form().known.as_ref().map(|(_, guard)| guard)
     }
 
-    fn form(&self) -> &Form {
-        self.form.get_or_init(|| Form {
+    fn form(&self) -> &PolicyAnalysis {
+        self.form.get_or_init(|| PolicyAnalysis {
             known: form_of(&self.policy),
         })
     }
@@ -145,7 +146,7 @@ fn collect_parts(body: &Value, operator: &str, kind: &str, parts: &mut Vec<Value
     }
 }
 
-impl Path {
+impl AttributePath {
     /// The first value without a Cedar type that a look at this path meets.
     fn find_inexpressible(&self, arguments: &Map<String, Value>) -> Option<Inexpressible> {
         let Some((first, rest)) = self.keys.split_first() else {
@@ -209,7 +210,7 @@ fn look_at_attribute(is_presence: bool, access: &Value, needs: &mut Needs) {
     match first.as_str() {
         // That there are arguments is always known.
         "arguments" if !(is_presence && rest.is_empty()) => {
-            needs.paths.insert(Path {
+            needs.paths.insert(AttributePath {
                 keys: rest.to_vec(),
                 is_presence,
             });

@@ -46,7 +46,7 @@ fn namespace(id: &str) -> &str {
 }
 
 /// All of them together.
-pub(super) fn together(entities: Vec<Entity>) -> Result<Entities, String> {
+pub(super) fn build_entities(entities: Vec<Entity>) -> Result<Entities, String> {
     Entities::from_entities(entities, None).map_err(|error| error.to_string())
 }
 

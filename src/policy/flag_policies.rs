@@ -35,7 +35,7 @@ impl fmt::Display for Glob {
 
 /// What the flags ask for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ShortForm {
+pub struct FlagPolicies {
     /// `--allow`.
     pub allow: Vec<Glob>,
     /// `--deny`.
@@ -46,7 +46,7 @@ pub struct ShortForm {
     pub max_risk: Option<RiskLevel>,
 }
 
-impl ShortForm {
+impl FlagPolicies {
     /// True where no flag was given.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()

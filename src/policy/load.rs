@@ -6,12 +6,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use cedar_policy::{Policy, PolicySet};
-use miette::Diagnostic;
 use thiserror::Error;
 
-use super::dependencies::Rule;
-use crate::document::{Document, Source, SourceError};
-use crate::document::{Place, Problem, Problems};
+use super::dependencies::LoadedPolicy;
+use crate::document::{Diagnostic, Diagnostics, Document, Location, Source, SourceError};
 
 /// The most bytes that a file of policies may have: 4 MiB.
 const MAX_BYTES: u64 = 4 << 20;
@@ -22,9 +20,9 @@ pub struct PolicyFile {
     /// Its text.
     pub document: Document,
     /// What is wrong with it.
-    pub problems: Problems,
+    pub problems: Diagnostics,
     /// Its policies, in order; none where something is wrong.
-    pub rules: Vec<Rule>,
+    pub rules: Vec<LoadedPolicy>,
 }
 
 /// Why there are no policies.
@@ -97,8 +95,8 @@ fn files_of(directory: &Path) -> Result<Vec<PathBuf>, LoadError> {
 
 /// Reads one file. `taken` holds the ids of the files before it, with their files.
 fn read(source: Source, name: &str, taken: &mut BTreeMap<String, String>) -> PolicyFile {
-    let document = Document::of_text(source);
-    let mut problems = Problems::default();
+    let document = Document::from_text(source);
+    let mut problems = Diagnostics::default();
     let mut rules = Vec::new();
     match document.source.text.parse::<PolicySet>() {
         Err(errors) => {
@@ -110,7 +108,7 @@ fn read(source: Source, name: &str, taken: &mut BTreeMap<String, String>) -> Pol
             if set.num_of_templates() > 0 {
                 let message = "a template (`?principal`, `?resource`) can't be filled in here";
                 problems.push(
-                    Problem::error("policy_template", Place::File, message)
+                    Diagnostic::error("policy_template", Location::File, message)
                         .help("write the policy out, or use a group: `principal in Tenant::\"…\"`"),
                 );
             }
@@ -119,11 +117,11 @@ fn read(source: Source, name: &str, taken: &mut BTreeMap<String, String>) -> Pol
                 if let Some(other) = taken.insert(id.clone(), name.to_owned()) {
                     let message = format!("the policy id `{id}` is taken by one in `{other}`");
                     problems.push(
-                        Problem::error("policy_id", Place::File, message)
+                        Diagnostic::error("policy_id", Location::File, message)
                             .help("give each policy an `@id(\"…\")` of its own"),
                     );
                 }
-                rules.push(Rule::new(id, policy));
+                rules.push(LoadedPolicy::new(id, policy));
             }
         }
     }
@@ -156,12 +154,12 @@ fn in_order(set: &PolicySet) -> Vec<&Policy> {
 }
 
 /// What Cedar says, at the place that it says.
-pub(super) fn problem(code: &'static str, error: &dyn Diagnostic) -> Problem {
+pub(super) fn problem(code: &'static str, error: &dyn miette::Diagnostic) -> Diagnostic {
     let label = error.labels().and_then(|mut labels| labels.next());
-    let place = label.as_ref().map_or(Place::File, |label| {
-        Place::Bytes(label.offset()..label.offset() + label.len())
+    let place = label.as_ref().map_or(Location::File, |label| {
+        Location::Bytes(label.offset()..label.offset() + label.len())
     });
-    let problem = Problem::error(code, place, error.to_string());
+    let problem = Diagnostic::error(code, place, error.to_string());
     let said = label.and_then(|label| label.label().map(str::to_owned));
     match error.help().map(|help| help.to_string()).or(said) {
         Some(help) => problem.help(help),

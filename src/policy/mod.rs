@@ -2,7 +2,7 @@
 //!
 //! Invariant: deny unless permitted, forbid wins, and whatever can't be evaluated is a deny. What a plan
 //! says comes in as values, one by one, and is never parsed as Cedar or as Cedar's JSON: an `__entity` in
-//! a plan stays text. The way of one question: [`load()`] and [`ShortForm`] (texts to [`Rule`]s),
+//! a plan stays text. The way of one question: [`load()`] and [`FlagPolicies`] (texts to [`LoadedPolicy`]s),
 //! [`CedarGate`] (a step and an identity to a [`Decision`](crate::engine::Decision)). [`schema_text`]
 //! says in Cedar's words what the skills take, and [`check()`] holds policies against that.
 
@@ -19,7 +19,7 @@ mod value;
 
 pub use cedar_gate::{CedarGate, GateError};
 pub use check::{SchemaFault, check};
-pub use dependencies::Rule;
-pub use flag_policies::{Glob, ShortForm};
+pub use dependencies::LoadedPolicy;
+pub use flag_policies::{FlagPolicies, Glob};
 pub use load::{LoadError, PolicyFile, load};
 pub use schema::schema_text;

@@ -14,8 +14,7 @@ use crate::executor::BaseEnvironment;
 use crate::model::SandboxMode;
 use crate::plan;
 use crate::prove::{ProveContext, TimeFlags, prove};
-use crate::skill::Registry;
-use crate::skill::SandboxPolicy;
+use crate::skill::{Registry, SandboxPolicy};
 
 const SKILLS: [(&str, &str); 6] = [
     (
@@ -99,7 +98,7 @@ fn file(text: &str) -> Vec<PolicyFile> {
     load(&path).unwrap()
 }
 
-fn rules(text: &str) -> Vec<Rule> {
+fn rules(text: &str) -> Vec<LoadedPolicy> {
     let file = file(text).remove(0);
     assert!(!file.problems.has_errors(), "{text}: {:?}", file.problems);
     file.rules
@@ -113,7 +112,7 @@ fn gate(text: &str, user: &str, tenant: &str) -> CedarGate {
         session_id: "s-1".to_owned(),
         ..Identity::default()
     };
-    CedarGate::new(Some(rules(text)), &ShortForm::default(), identity).unwrap()
+    CedarGate::new(Some(rules(text)), &FlagPolicies::default(), identity).unwrap()
 }
 
 /// The decision about the last step.
@@ -423,7 +422,7 @@ fn the_table_of_decisions() {
 
 #[test]
 fn the_short_form_is_policies() {
-    let short = |allow: &[&str], deny: &[&str], max_steps, max_risk| ShortForm {
+    let short = |allow: &[&str], deny: &[&str], max_steps, max_risk| FlagPolicies {
         allow: allow.iter().map(|glob| glob.parse().unwrap()).collect(),
         deny: deny.iter().map(|glob| glob.parse().unwrap()).collect(),
         max_steps,
@@ -516,7 +515,10 @@ fn what_is_wrong_with_a_file_has_its_place() {
         let file = file(text).remove(0);
         let problem = &file.problems[0];
         assert_eq!(
-            (problem.code, file.document.bytes_of(&problem.place).start),
+            (
+                problem.code,
+                file.document.bytes_of(&problem.location).start
+            ),
             (code, start)
         );
         assert!(file.rules.is_empty());

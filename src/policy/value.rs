@@ -23,11 +23,11 @@ pub(super) struct Inexpressible {
     /// The keys that lead to it, the innermost first.
     keys: Vec<String>,
     is_in_list: bool,
-    kind: Kind,
+    kind: CedarType,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum CedarType {
     Null,
     Fraction,
     TooLarge,
@@ -44,15 +44,15 @@ impl Inexpressible {
 impl fmt::Display for Inexpressible {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (what, way_out) = match self.kind {
-            Kind::Null => (
+            CedarType::Null => (
                 "null",
                 "leave it out of the plan, and declare a type without null in the skill's `input_schema`",
             ),
-            Kind::Fraction => (
+            CedarType::Fraction => (
                 "a number with a fractional part",
                 "declare `type: integer` in the skill's `input_schema`",
             ),
-            Kind::TooLarge => (
+            CedarType::TooLarge => (
                 "an integer beyond 64 bits",
                 "declare `type: integer` with `minimum` and `maximum` in the skill's `input_schema`",
             ),
@@ -110,7 +110,7 @@ pub(super) fn find_inexpressible(value: &Value) -> Option<Inexpressible> {
         })
     };
     match value {
-        Value::Null => found(Kind::Null),
+        Value::Null => found(CedarType::Null),
         Value::Number(number) => long(&number.to_string()).err().and_then(found),
         Value::Bool(_) | Value::String(_) => None,
         Value::Array(list) => {
@@ -133,7 +133,7 @@ pub(super) fn find_inexpressible_entry(map: &Map<String, Value>) -> Option<Inexp
 }
 
 /// A JSON number as a Long, by its digits: a float would round them.
-fn long(number: &str) -> Result<i64, Kind> {
+fn long(number: &str) -> Result<i64, CedarType> {
     let (sign, unsigned) = match number.strip_prefix('-') {
         Some(unsigned) => ("-", unsigned),
         None => ("", number),
@@ -149,9 +149,9 @@ fn long(number: &str) -> Result<i64, Kind> {
     let Ok(exponent) = exponent.parse::<i64>() else {
         // Larger than any text of digits is long.
         return Err(if exponent.starts_with('-') {
-            Kind::Fraction
+            CedarType::Fraction
         } else {
-            Kind::TooLarge
+            CedarType::TooLarge
         });
     };
     // The value is `significant` × 10^`zeros`.
@@ -159,13 +159,13 @@ fn long(number: &str) -> Result<i64, Kind> {
     let shift = i64::try_from(dropped).unwrap_or(i64::MAX)
         - i64::try_from(fraction.len()).unwrap_or(i64::MAX);
     let Ok(zeros) = usize::try_from(exponent.saturating_add(shift)) else {
-        return Err(Kind::Fraction);
+        return Err(CedarType::Fraction);
     };
     if significant.len().saturating_add(zeros) > MAX_DIGITS {
-        return Err(Kind::TooLarge);
+        return Err(CedarType::TooLarge);
     }
     let text = format!("{sign}{significant}{}", "0".repeat(zeros));
-    text.parse().map_err(|_| Kind::TooLarge)
+    text.parse().map_err(|_| CedarType::TooLarge)
 }
 
 /// A set of texts.
@@ -197,19 +197,19 @@ mod tests {
             ("-9223372036854775808", Ok(i64::MIN)),
             ("-9.223372036854775808e18", Ok(i64::MIN)),
             ("1000000000000000000", Ok(1_000_000_000_000_000_000)),
-            ("9223372036854775808", Err(Kind::TooLarge)),
-            ("-9223372036854775809", Err(Kind::TooLarge)),
-            ("99999999999999999999", Err(Kind::TooLarge)),
-            ("1e19", Err(Kind::TooLarge)),
-            ("1e400", Err(Kind::TooLarge)),
-            ("1e99999999999999999999", Err(Kind::TooLarge)),
-            ("1e9223372036854775807", Err(Kind::TooLarge)),
-            ("0.5", Err(Kind::Fraction)),
-            ("5000.000000000000000000001", Err(Kind::Fraction)),
-            ("1e-1", Err(Kind::Fraction)),
-            ("10e-2", Err(Kind::Fraction)),
-            ("1.5e-99999999999999999999", Err(Kind::Fraction)),
-            ("1e-9223372036854775808", Err(Kind::Fraction)),
+            ("9223372036854775808", Err(CedarType::TooLarge)),
+            ("-9223372036854775809", Err(CedarType::TooLarge)),
+            ("99999999999999999999", Err(CedarType::TooLarge)),
+            ("1e19", Err(CedarType::TooLarge)),
+            ("1e400", Err(CedarType::TooLarge)),
+            ("1e99999999999999999999", Err(CedarType::TooLarge)),
+            ("1e9223372036854775807", Err(CedarType::TooLarge)),
+            ("0.5", Err(CedarType::Fraction)),
+            ("5000.000000000000000000001", Err(CedarType::Fraction)),
+            ("1e-1", Err(CedarType::Fraction)),
+            ("10e-2", Err(CedarType::Fraction)),
+            ("1.5e-99999999999999999999", Err(CedarType::Fraction)),
+            ("1e-9223372036854775808", Err(CedarType::Fraction)),
         ] {
             assert_eq!(long(number), want, "{number}");
         }

@@ -13,14 +13,14 @@ pub const MAX_EVENT_LINE: usize = 64 * 1024;
 
 /// The first and the last bytes of a stream.
 #[derive(Debug, Default)]
-pub(super) struct HeadTail {
+pub(super) struct HeadTailBuffer {
     head: Vec<u8>,
     /// Everything after the head; cut back to its last [`EXCERPT_HALF`] when twice that long.
     tail: Vec<u8>,
     omitted: u64,
 }
 
-impl HeadTail {
+impl HeadTailBuffer {
     pub(super) fn push(&mut self, bytes: &[u8]) {
         let room = EXCERPT_HALF.saturating_sub(self.head.len());
         let (head, rest) = bytes.split_at(room.min(bytes.len()));
@@ -84,12 +84,12 @@ fn is_continuation(byte: u8) -> bool {
 
 /// Standard output up to its cap.
 #[derive(Debug)]
-pub(super) struct Output {
+pub(super) struct CappedBuffer {
     bytes: Vec<u8>,
     cap: u64,
 }
 
-impl Output {
+impl CappedBuffer {
     pub(super) fn new(cap: u64) -> Self {
         Self {
             bytes: Vec::new(),
@@ -98,15 +98,15 @@ impl Output {
     }
 
     /// Keeps what fits and returns it. What does not fit is the caller's sign to end the step.
-    pub(super) fn push<'a>(&mut self, bytes: &'a [u8]) -> (&'a [u8], Fits) {
+    pub(super) fn push<'a>(&mut self, bytes: &'a [u8]) -> (&'a [u8], CapStatus) {
         let room = self.cap.saturating_sub(self.bytes.len() as u64);
         let room = usize::try_from(room).unwrap_or(usize::MAX);
         let kept = &bytes[..bytes.len().min(room)];
         self.bytes.extend_from_slice(kept);
         let fits = if kept.len() == bytes.len() {
-            Fits::Whole
+            CapStatus::Whole
         } else {
-            Fits::OverCap
+            CapStatus::OverCap
         };
         (kept, fits)
     }
@@ -118,7 +118,7 @@ impl Output {
 
 /// Whether output stayed within its cap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fits {
+pub(super) enum CapStatus {
     Whole,
     OverCap,
 }

@@ -20,14 +20,14 @@ use std::sync::atomic::{AtomicI32, AtomicU8, Ordering};
 
 use rustix::process::{Pid, getpid};
 
-use super::sandbox::Armor;
+use super::sandbox::ChildSandbox;
 use super::spec::StartStage;
 
 /// The child needs little of this; the dynamic loader may bind a symbol on it.
 const STACK_BYTES: usize = 64 * 1024;
 
 /// What a skill is started with.
-pub(super) struct Image<'a> {
+pub(super) struct ExecSpec<'a> {
     /// Absolute path.
     pub(super) program: &'a CStr,
     /// The working directory, opened.
@@ -37,7 +37,7 @@ pub(super) struct Image<'a> {
     /// Descriptors 0 to 3, all of them above 9.
     pub(super) stdio: [RawFd; 4],
     /// What confines it.
-    pub(super) armor: &'a Armor<'a>,
+    pub(super) armor: &'a ChildSandbox<'a>,
 }
 
 /// Where and why a start ended.
@@ -57,7 +57,7 @@ impl StartFailure {
 }
 
 /// Starts skills, one after the other.
-pub(super) struct Spawner {
+pub(super) struct ChildSpawner {
     /// The child's stack; 16-byte elements because that is the alignment of a stack.
     stack: Vec<u128>,
     oom_score: OomScore,
@@ -106,13 +106,13 @@ struct Shared<'a> {
     argv: *const *const c_char,
     env: *const *const c_char,
     stdio: [RawFd; 4],
-    armor: &'a Armor<'a>,
+    armor: &'a ChildSandbox<'a>,
     parent: libc::pid_t,
     failed_stage: AtomicU8,
     failed_errno: AtomicI32,
 }
 
-impl Spawner {
+impl ChildSpawner {
     pub(super) fn new() -> Self {
         Self {
             stack: vec![0; STACK_BYTES / size_of::<u128>()],
@@ -121,7 +121,7 @@ impl Spawner {
     }
 
     /// Starts `image` and returns when it executes its program or has failed to.
-    pub(super) fn spawn(&mut self, image: &Image<'_>) -> Result<Pid, StartFailure> {
+    pub(super) fn spawn(&mut self, image: &ExecSpec<'_>) -> Result<Pid, StartFailure> {
         let argv = pointers(&image.argv);
         let env = pointers(&image.env);
         let shared = Shared {
@@ -221,7 +221,7 @@ fn prepare_and_exec(shared: &Shared<'_>) -> StartStage {
     if unsafe { libc::fchdir(shared.cwd) } < 0 {
         return StartStage::WorkingDirectory;
     }
-    if !shared.armor.put_on() {
+    if !shared.armor.apply() {
         return StartStage::Confinement;
     }
     // SAFETY: no pointers. Last of all descriptors, because the rules and the working directory were some.

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use rustix::thread::sched_getcpu;
 
-use super::tree_stats::{Census, Found, from_ticks, stat_of_thread, threads_of};
+use super::tree_stats::{SampledProcess, TreeStats, from_ticks, stat_of_thread, threads_of};
 
 /// So many standard deviations are subtracted from what is estimated.
 const CONFIDENCE: f64 = 3.0;
@@ -59,7 +59,7 @@ impl CpuSamples {
     }
 
     /// Takes in what a census has found.
-    pub(super) fn add(&mut self, census: &Census) {
+    pub(super) fn add(&mut self, census: &TreeStats) {
         let interval = self.last.elapsed();
         self.last = Instant::now();
         self.has_transients = false;
@@ -76,7 +76,12 @@ impl CpuSamples {
         }
     }
 
-    fn sample(&mut self, found: &Found, known: Option<Sampled>, interval: Duration) -> Sampled {
+    fn sample(
+        &mut self,
+        found: &SampledProcess,
+        known: Option<Sampled>,
+        interval: Duration,
+    ) -> Sampled {
         let Some(known) = known else {
             let activity = Activity::read(found);
             let expected = interval.mul_f64(activity.running);
@@ -125,8 +130,8 @@ struct Activity {
 }
 
 impl Activity {
-    fn read(found: &Found) -> Self {
-        let Found { pid, threads, .. } = *found;
+    fn read(found: &SampledProcess) -> Self {
+        let SampledProcess { pid, threads, .. } = *found;
         let mut activity = Self::default();
         if threads <= 1 {
             let processor = found.is_runnable.then_some(found.processor);
@@ -141,7 +146,7 @@ impl Activity {
     }
 
     /// Adds a thread. One that is runnable has or had `processor`.
-    fn add(&mut self, found: &Found, thread: i32, processor: Option<u64>) {
+    fn add(&mut self, found: &SampledProcess, thread: i32, processor: Option<u64>) {
         let Some(turns) = Turns::read(found.pid, thread) else {
             return;
         };

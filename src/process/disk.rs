@@ -17,7 +17,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::limits::{Limit, LimitBreach};
+use super::limits::{LimitBreach, ResourceKind};
 use super::subdirectory::{OwnerGets, open_directory, open_subdirectory};
 
 /// How long one look may take. The next one comes when twenty times as long has passed.
@@ -40,7 +40,7 @@ const BUFFER_BYTES: usize = 4 * 1024;
 const BLOCK_BYTES: u64 = 512;
 
 /// Looks at a step's directories now and then.
-pub(super) struct DiskWatch {
+pub(super) struct DiskMonitor {
     roots: Vec<OwnedFd>,
     allowed: u64,
     /// What was there before the step.
@@ -53,7 +53,7 @@ pub(super) struct DiskWatch {
     next: Instant,
 }
 
-impl DiskWatch {
+impl DiskMonitor {
     /// Measures what is in `directories` before the step.
     ///
     /// # Errors
@@ -71,9 +71,11 @@ impl DiskWatch {
         let first = loop {
             let mut measurement = Measurement::new(OwnerGets::Nothing);
             match measurement.advance(&roots, deadline) {
-                Progress::Complete => break measurement,
-                Progress::Disturbed if !is_over(deadline) => {}
-                Progress::Paused | Progress::Disturbed => return Err(Errno::TIMEDOUT.into()),
+                MeasureProgress::Complete => break measurement,
+                MeasureProgress::Disturbed if !is_over(deadline) => {}
+                MeasureProgress::Paused | MeasureProgress::Disturbed => {
+                    return Err(Errno::TIMEDOUT.into());
+                }
             }
         };
         Ok(Self {
@@ -88,7 +90,7 @@ impl DiskWatch {
     }
 
     /// Goes on measuring. Files that are renamed meanwhile may count twice, so that two measurements have to agree.
-    pub(super) fn look(&mut self) -> Option<LimitBreach> {
+    pub(super) fn measure(&mut self) -> Option<LimitBreach> {
         let begun = Instant::now();
         if begun < self.next {
             return None;
@@ -96,13 +98,13 @@ impl DiskWatch {
         let progress = self.measurement.advance(&self.roots, Some(begun + SLICE));
         self.next = Instant::now() + begun.elapsed() * PAUSE_FACTOR;
         let breach = self.breach();
-        if progress == Progress::Paused && breach.is_none() {
+        if progress == MeasureProgress::Paused && breach.is_none() {
             return None;
         }
         self.measurement = Measurement::new(OwnerGets::Nothing);
         let confirmed = self.suspected;
         // What was disturbed says nothing about the one before.
-        if progress != Progress::Disturbed || breach.is_some() {
+        if progress != MeasureProgress::Disturbed || breach.is_some() {
             self.suspected = breach.is_some();
         }
         breach.filter(|_| confirmed)
@@ -119,14 +121,14 @@ impl DiskWatch {
     fn breach(&self) -> Option<LimitBreach> {
         if self.measurement.is_too_deep && !self.was_too_deep {
             return Some(LimitBreach {
-                limit: Limit::DirectoryDepth,
+                limit: ResourceKind::DirectoryDepth,
                 allowed: MAX_DEPTH as u64,
                 measured: MAX_DEPTH as u64 + 1,
             });
         }
         let measured = self.measurement.bytes.saturating_sub(self.before);
         (measured > self.allowed).then_some(LimitBreach {
-            limit: Limit::Disk,
+            limit: ResourceKind::Disk,
             allowed: self.allowed,
             measured,
         })
@@ -135,7 +137,7 @@ impl DiskWatch {
 
 /// How far a measurement has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Progress {
+enum MeasureProgress {
     Complete,
     /// Its time was over.
     Paused,
@@ -152,13 +154,13 @@ struct Measurement {
     is_too_deep: bool,
     /// Roots that are not complete yet start at this one.
     root: usize,
-    current: Option<Directory>,
+    current: Option<DirReader>,
     /// Those above the current one.
     above: Vec<Position>,
 }
 
 /// A directory that is open.
-struct Directory {
+struct DirReader {
     fd: OwnedFd,
     position: Position,
 }
@@ -184,13 +186,13 @@ impl Measurement {
     }
 
     /// Goes on until all is measured or the time is over.
-    fn advance(&mut self, roots: &[OwnedFd], deadline: Option<Instant>) -> Progress {
+    fn advance(&mut self, roots: &[OwnedFd], deadline: Option<Instant>) -> MeasureProgress {
         loop {
             let Some(directory) = &mut self.current else {
                 let Some(root) = roots.get(self.root) else {
-                    return Progress::Complete;
+                    return MeasureProgress::Complete;
                 };
-                match Directory::again(root) {
+                match DirReader::again(root) {
                     Ok((directory, stat)) => {
                         self.bytes += allocated(&stat);
                         self.current = Some(directory);
@@ -200,7 +202,7 @@ impl Measurement {
                 continue;
             };
             match directory.next_child(&mut self.bytes, self.owner_gets, deadline) {
-                Next::Child(child) => {
+                NextEntry::Child(child) => {
                     if self.above.len() >= MAX_DEPTH {
                         self.is_too_deep = true;
                     } else {
@@ -208,14 +210,14 @@ impl Measurement {
                         self.above.push(parent.position);
                     }
                     if is_over(deadline) {
-                        return Progress::Paused;
+                        return MeasureProgress::Paused;
                     }
                 }
-                Next::Paused => return Progress::Paused,
-                Next::End => {
+                NextEntry::Paused => return MeasureProgress::Paused,
+                NextEntry::End => {
                     if let Some(position) = self.above.pop() {
                         let Some(parent) = directory.parent(position) else {
-                            return Progress::Disturbed;
+                            return MeasureProgress::Disturbed;
                         };
                         *directory = parent;
                     } else {
@@ -229,13 +231,13 @@ impl Measurement {
 }
 
 /// What a directory has next.
-enum Next {
-    Child(Directory),
+enum NextEntry {
+    Child(DirReader),
     Paused,
     End,
 }
 
-impl Directory {
+impl DirReader {
     fn new(fd: OwnedFd, stat: &Stat) -> Self {
         let position = Position {
             device: stat.st_dev,
@@ -266,10 +268,10 @@ impl Directory {
         bytes: &mut u64,
         owner_gets: OwnerGets,
         deadline: Option<Instant>,
-    ) -> Next {
+    ) -> NextEntry {
         let mut buffer = [MaybeUninit::uninit(); BUFFER_BYTES];
         if seek(&self.fd, SeekFrom::Start(self.position.offset)).is_err() {
-            return Next::End;
+            return NextEntry::End;
         }
         let mut entries = RawDir::new(&self.fd, &mut buffer);
         while let Some(Ok(entry)) = entries.next() {
@@ -287,14 +289,14 @@ impl Directory {
                 if is_directory(&stat)
                     && let Ok((child, stat)) = open_subdirectory(&self.fd, name, owner_gets)
                 {
-                    return Next::Child(Self::new(child, &stat));
+                    return NextEntry::Child(Self::new(child, &stat));
                 }
             }
             if is_over(deadline) {
-                return Next::Paused;
+                return NextEntry::Paused;
             }
         }
-        Next::End
+        NextEntry::End
     }
 }
 

@@ -8,7 +8,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
-use super::limits::{Limit, LimitBreach, Limits};
+use super::limits::{LimitBreach, Limits, ResourceKind};
 
 /// Length and kind.
 pub(super) const HEADER: usize = 5;
@@ -53,12 +53,12 @@ pub(super) fn malformed() -> io::Error {
 }
 
 /// Takes a frame's body apart.
-pub(super) struct Reader<'a> {
+pub(super) struct FrameDecoder<'a> {
     pub(super) kind: u8,
     rest: &'a [u8],
 }
 
-impl<'a> Reader<'a> {
+impl<'a> FrameDecoder<'a> {
     pub(super) fn new(frame: &'a [u8]) -> io::Result<Self> {
         let kind = *frame.get(HEADER - 1).ok_or_else(malformed)?;
         Ok(Self {
@@ -67,8 +67,8 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Takes apart what [`Reader::bytes`] gave.
-    pub(super) fn of_part(part: &'a [u8]) -> Self {
+    /// Takes apart what [`FrameDecoder::bytes`] gave.
+    pub(super) fn from_part(part: &'a [u8]) -> Self {
         Self {
             kind: 0,
             rest: part,
@@ -137,7 +137,7 @@ pub(super) fn put_limits(out: &mut Vec<u8>, limits: &Limits) {
     }
 }
 
-pub(super) fn take_limits(reader: &mut Reader<'_>) -> io::Result<Limits> {
+pub(super) fn take_limits(reader: &mut FrameDecoder<'_>) -> io::Result<Limits> {
     let mut limit = || Ok::<_, io::Error>(Some(reader.u64()?).filter(|limit| *limit != UNLIMITED));
     Ok(Limits {
         memory: limit()?,
@@ -153,14 +153,14 @@ pub(super) fn micros(time: Duration) -> u64 {
 }
 
 /// Their numbers in a frame, from 1 on.
-const LIMITS: [Limit; 7] = [
-    Limit::Memory,
-    Limit::Cpu,
-    Limit::Processes,
-    Limit::Threads,
-    Limit::FileSize,
-    Limit::Disk,
-    Limit::DirectoryDepth,
+const LIMITS: [ResourceKind; 7] = [
+    ResourceKind::Memory,
+    ResourceKind::Cpu,
+    ResourceKind::Processes,
+    ResourceKind::Threads,
+    ResourceKind::FileSize,
+    ResourceKind::Disk,
+    ResourceKind::DirectoryDepth,
 ];
 
 pub(super) fn put_breach(out: &mut Vec<u8>, breach: Option<LimitBreach>) {
@@ -172,7 +172,7 @@ pub(super) fn put_breach(out: &mut Vec<u8>, breach: Option<LimitBreach>) {
     }
 }
 
-pub(super) fn take_breach(reader: &mut Reader<'_>) -> io::Result<Option<LimitBreach>> {
+pub(super) fn take_breach(reader: &mut FrameDecoder<'_>) -> io::Result<Option<LimitBreach>> {
     let number = reader.byte()?;
     if number == 0 {
         return Ok(None);

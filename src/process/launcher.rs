@@ -14,49 +14,49 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::clock::RunClock;
 use super::error::ProcessError;
-use super::sandbox::{Confinement, Enforceable};
-use super::spec::{ProcessEvent, ProcessExit, ProcessSpec, Stop};
-use super::stdio::Streams;
-use super::step_run::{Run, unsendable};
-use super::supervisor_handle::{Lease, Order, Slot};
-use super::wire::{self, Command, Report};
+use super::sandbox::{Confinement, SandboxSupport};
+use super::spec::{ProcessEvent, ProcessExit, ProcessSpec, StopRequest};
+use super::stdio::SkillPipes;
+use super::step_run::{StepRun, unsendable};
+use super::supervisor_handle::{Lease, SupervisorHandle, SupervisorRequest};
+use super::wire::{self, CommandFrame, SupervisorReport};
 use super::zygote::Zygote;
-use super::zygote_client::Nursery;
+use super::zygote_client::ZygoteClient;
 
 /// What a leader leaves behind may end by itself for that long: a `tee` that is still writing the
 /// leader's last line is no leak (nextest's `leak-timeout`).
-const LEEWAY: Duration = Duration::from_millis(100);
+const LEAK_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// A supervisor that has not acknowledged by then is not waited for.
-const ACKNOWLEDGE_PATIENCE: Duration = Duration::from_secs(1);
+const ACKNOWLEDGE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Runs processes. Made once, inside a tokio runtime with I/O and time; shared by reference.
 #[derive(Debug)]
 pub struct Launcher {
-    nursery: Arc<Nursery>,
+    nursery: Arc<ZygoteClient>,
     clock: RunClock,
-    leeway: Duration,
+    leak_timeout: Duration,
     /// The first supervisor, where it has been asked for a trial ahead of time.
     probing: Mutex<Option<Lease>>,
-    idle: Mutex<Vec<Slot>>,
-    busy: Mutex<Busy>,
+    idle: Mutex<Vec<SupervisorHandle>>,
+    busy: Mutex<ActiveSteps>,
     suspended: watch::Sender<bool>,
 }
 
 /// Where to send orders to running steps.
 #[derive(Debug, Default)]
-struct Busy {
+struct ActiveSteps {
     next: u64,
-    orders: HashMap<u64, mpsc::UnboundedSender<Order>>,
+    orders: HashMap<u64, mpsc::UnboundedSender<SupervisorRequest>>,
 }
 
-/// An entry in [`Busy`].
-struct Listed<'a> {
+/// An entry in [`ActiveSteps`].
+struct ActiveGuard<'a> {
     launcher: &'a Launcher,
     key: u64,
 }
 
-impl Drop for Listed<'_> {
+impl Drop for ActiveGuard<'_> {
     fn drop(&mut self) {
         self.launcher.busy().orders.remove(&self.key);
     }
@@ -73,28 +73,28 @@ impl Drop for Launcher {
 impl Launcher {
     /// Takes `zygote` into service. Must be called inside a tokio runtime.
     pub fn new(zygote: Zygote, clock: RunClock) -> io::Result<Self> {
-        Self::with_leeway(zygote, clock, LEEWAY)
+        Self::with_leak_timeout(zygote, clock, LEAK_TIMEOUT)
     }
 
     /// Like [`Launcher::new`], with another leeway for what a leader leaves behind.
-    pub(super) fn with_leeway(
+    pub(super) fn with_leak_timeout(
         zygote: Zygote,
         clock: RunClock,
         leeway: Duration,
     ) -> io::Result<Self> {
         let is_probing = zygote.is_probing;
-        let (nursery, pid, socket) = Nursery::new(zygote)?;
+        let (nursery, pid, socket) = ZygoteClient::new(zygote)?;
         let nursery = Arc::new(nursery);
         let (mut probing, mut idle) = (None, Vec::new());
         if is_probing {
-            probing = Some(Slot::at_work(pid, socket, Arc::clone(&nursery))?);
+            probing = Some(SupervisorHandle::busy(pid, socket, Arc::clone(&nursery))?);
         } else {
-            idle.push(Slot::new(pid, socket, Arc::clone(&nursery))?);
+            idle.push(SupervisorHandle::new(pid, socket, Arc::clone(&nursery))?);
         }
         Ok(Self {
             nursery,
             clock,
-            leeway,
+            leak_timeout: leeway,
             probing: Mutex::new(probing),
             idle: Mutex::new(idle),
             busy: Mutex::default(),
@@ -117,17 +117,17 @@ impl Launcher {
     pub async fn run(
         &self,
         spec: ProcessSpec,
-        mut stop: watch::Receiver<Stop>,
+        mut stop: watch::Receiver<StopRequest>,
         on_event: impl FnMut(ProcessEvent<'_>),
     ) -> Result<ProcessExit, ProcessError> {
         let mut spec = spec;
         self.resumed().await;
         let frame = wire::encode_start(&spec).map_err(|error| unsendable(&spec, error))?;
         let (streams, fds) =
-            Streams::open(spec.stdin.take(), spec.max_output_bytes, &spec.secrets)?;
+            SkillPipes::open(spec.stdin.take(), spec.max_output_bytes, &spec.secrets)?;
         let confinement = spec.confinement.clone();
         let (mut lease, listed) = self.lease(frame, fds, confinement, Some(&stop)).await?;
-        let run = Run::new(&spec, &self.clock, self.leeway, streams, on_event);
+        let run = StepRun::new(&spec, &self.clock, self.leak_timeout, streams, on_event);
         let outcome = run.follow(&mut lease, &mut stop).await;
         drop(listed);
         if let Ok(_) | Err(ProcessError::Start { .. }) = &outcome {
@@ -140,7 +140,7 @@ impl Launcher {
     ///
     /// # Errors
     /// Where no supervisor can be had.
-    pub async fn probe(&self) -> Result<Enforceable, ProcessError> {
+    pub async fn probe(&self) -> Result<SandboxSupport, ProcessError> {
         let ahead = self.probing().take();
         let (mut lease, listed) = if let Some(lease) = ahead {
             (lease, None)
@@ -151,11 +151,11 @@ impl Launcher {
         };
         let report = lease.report().await;
         drop(listed);
-        let Some(Report::Probed(trial)) = report else {
+        let Some(SupervisorReport::Probed(trial)) = report else {
             return Err(ProcessError::SupervisorDied);
         };
         self.idle().extend(lease.finish());
-        Ok(Enforceable::from_trial(trial))
+        Ok(SandboxSupport::from_probe(trial))
     }
 
     /// Has the first supervisor make ready for a step with `confinement`, while obs does other work. To be
@@ -178,12 +178,12 @@ impl Launcher {
     /// starts.
     pub async fn suspend(&self) {
         self.suspended.send_replace(true);
-        self.tell_all(Command::Stop).await;
+        self.send_all(CommandFrame::Stop).await;
     }
 
     /// Lets every tree go on.
     pub async fn resume(&self) {
-        self.tell_all(Command::Continue).await;
+        self.send_all(CommandFrame::Continue).await;
         self.suspended.send_replace(false);
     }
 
@@ -193,14 +193,14 @@ impl Launcher {
         suspended.wait_for(|suspended| !suspended).await.ok();
     }
 
-    async fn tell_all(&self, command: Command) {
+    async fn send_all(&self, command: CommandFrame) {
         let acknowledged: Vec<_> = self
             .busy()
             .orders
             .values()
             .filter_map(|orders| {
                 let (sender, receiver) = oneshot::channel();
-                orders.send(Order::Ask(command, sender)).ok()?;
+                orders.send(SupervisorRequest::Ask(command, sender)).ok()?;
                 Some(receiver)
             })
             .collect();
@@ -210,7 +210,7 @@ impl Launcher {
                 receiver.await.ok();
             }
         };
-        tokio::time::timeout(ACKNOWLEDGE_PATIENCE, all).await.ok();
+        tokio::time::timeout(ACKNOWLEDGE_TIMEOUT, all).await.ok();
     }
 
     /// Starts a step on a free supervisor, or a new one; not if `stop` was raised meanwhile.
@@ -219,18 +219,18 @@ impl Launcher {
         frame: Vec<u8>,
         fds: Vec<OwnedFd>,
         confinement: Option<Arc<Confinement>>,
-        stop: Option<&watch::Receiver<Stop>>,
-    ) -> Result<(Lease, Listed<'_>), ProcessError> {
+        stop: Option<&watch::Receiver<StopRequest>>,
+    ) -> Result<(Lease, ActiveGuard<'_>), ProcessError> {
         let slot = if let Some(slot) = self.living_slot(confinement.as_ref()) {
             slot
         } else {
             let (pid, socket) = self.nursery.supervisor().await?;
-            Slot::new(pid, socket, Arc::clone(&self.nursery))?
+            SupervisorHandle::new(pid, socket, Arc::clone(&self.nursery))?
         };
         // Once more, for the time that making a supervisor took. From here to the entry in the list
         // nothing else runs: a stop comes before this start or finds it in the list.
         self.resumed().await;
-        if stop.is_some_and(|stop| *stop.borrow() != Stop::Run) {
+        if stop.is_some_and(|stop| *stop.borrow() != StopRequest::None) {
             self.idle().push(slot);
             return Err(ProcessError::Stopped);
         }
@@ -240,7 +240,7 @@ impl Launcher {
         busy.next += 1;
         busy.orders
             .extend(lease.orders().map(|orders| (key, orders)));
-        let listed = Listed {
+        let listed = ActiveGuard {
             launcher: self,
             key,
         };
@@ -248,7 +248,7 @@ impl Launcher {
     }
 
     /// The free supervisor that suits best; of several that do, the one that ran last.
-    fn living_slot(&self, wanted: Option<&Arc<Confinement>>) -> Option<Slot> {
+    fn living_slot(&self, wanted: Option<&Arc<Confinement>>) -> Option<SupervisorHandle> {
         let mut idle = self.idle();
         // Those that have died in the meantime are dropped on the way.
         std::iter::from_fn(|| {
@@ -258,10 +258,10 @@ impl Launcher {
                 .max()?;
             Some(idle.remove(best))
         })
-        .find(Slot::is_alive)
+        .find(SupervisorHandle::is_alive)
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Slot>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<SupervisorHandle>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -269,7 +269,7 @@ impl Launcher {
         self.probing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn busy(&self) -> MutexGuard<'_, Busy> {
+    fn busy(&self) -> MutexGuard<'_, ActiveSteps> {
         self.busy.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -8,18 +8,18 @@
 //! it is, shared pages included. Pages that nobody has mapped (in a `memfd`, on a tmpfs) are not
 //! seen. CPU time is that of the living, of those that they have waited for, and of those that the
 //! supervisor has reaped; that of processes that the kernel reaps by itself is estimated ([`CpuSamples`]). What the
-//! step writes to its own directories is measured there ([`DiskWatch`]).
+//! step writes to its own directories is measured there ([`DiskMonitor`]).
 
 use std::time::{Duration, Instant};
 
 use super::cpu_samples::CpuSamples;
-use super::disk::DiskWatch;
-use super::limits::{Limit, LimitBreach, Limits, THREADS_PER_PROCESS};
-use super::tree_stats::Census;
+use super::disk::DiskMonitor;
+use super::limits::{LimitBreach, Limits, ResourceKind, THREADS_PER_PROCESS};
+use super::tree_stats::TreeStats;
 use super::tree_usage::TreeUsage;
 
 /// Looks at a tree now and then, and sees when it is over its limits.
-pub(super) struct Watch {
+pub(super) struct LimitMonitor {
     limits: Limits,
     next: Option<Instant>,
     /// Processes that the last look has seen.
@@ -33,10 +33,10 @@ pub(super) struct Watch {
     /// Only with a limit on CPU time.
     cpu: Option<CpuSamples>,
     /// Only with a limit on what is written.
-    disk: Option<DiskWatch>,
+    disk: Option<DiskMonitor>,
 }
 
-impl Watch {
+impl LimitMonitor {
     /// Between two looks.
     const INTERVAL: Duration = Duration::from_millis(50);
     /// Before the first look, and between two where the tree grows, or is halfway to a limit.
@@ -46,7 +46,7 @@ impl Watch {
     /// A tree of fewer processes is counted before it has become much larger.
     const CROWD: u64 = 32;
 
-    pub(super) fn new(limits: Limits, disk: Option<DiskWatch>) -> Self {
+    pub(super) fn new(limits: Limits, disk: Option<DiskMonitor>) -> Self {
         let is_limited = limits.memory.is_some() || limits.cpu.is_some() || disk.is_some();
         let is_limited = is_limited || limits.processes.is_some();
         Self {
@@ -62,7 +62,7 @@ impl Watch {
     }
 
     /// Time until the next look.
-    pub(super) fn patience(&self) -> Option<Duration> {
+    pub(super) fn sample_interval(&self) -> Option<Duration> {
         self.next
             .map(|next| next.saturating_duration_since(Instant::now()))
     }
@@ -75,7 +75,7 @@ impl Watch {
     /// True where the machine has so many tasks more than before that the tree may be a fork bomb. It is a single
     /// cheap look, where counting a tree takes long enough for a bomb to become ten times as large. Others'
     /// tasks and the tree's threads count too, so it may well be none.
-    pub(super) fn is_crowded(&mut self) -> bool {
+    pub(super) fn suspect_fork_bomb(&mut self) -> bool {
         let Some(processes) = self.limits.processes else {
             return false;
         };
@@ -90,10 +90,10 @@ impl Watch {
     }
 
     /// Looks. `reaped` is the CPU time of those who are no more.
-    pub(super) fn look(&mut self, reaped: Duration) -> Option<LimitBreach> {
+    pub(super) fn sample(&mut self, reaped: Duration) -> Option<LimitBreach> {
         // Whoever is over the limit anyway need not be counted to the end.
         let enough = self.limits.processes.unwrap_or(u64::MAX).saturating_add(1);
-        let census = Census::take(enough);
+        let census = TreeStats::sample(enough);
         self.largest = self.largest.max(census.largest());
         if let Some(samples) = &mut self.cpu {
             samples.add(&census);
@@ -101,7 +101,7 @@ impl Watch {
         let breach = self
             .counted(&census, reaped)
             .or_else(|| self.memory(&census))
-            .or_else(|| self.disk.as_mut()?.look());
+            .or_else(|| self.disk.as_mut()?.measure());
         let hurry = self.is_halfway(&census)
             || census.processes() >= self.last + Self::MANY
             || self.cpu.as_ref().is_some_and(CpuSamples::has_transients);
@@ -129,20 +129,20 @@ impl Watch {
         if let Some(samples) = &self.cpu {
             usage.cpu = usage.cpu.max(samples.total());
         }
-        if over(Limit::Memory, memory, usage.peak_memory_bytes).is_some()
+        if over(ResourceKind::Memory, memory, usage.peak_memory_bytes).is_some()
             && usage.peak_memory_bytes <= own_peak()
         {
             usage.peak_memory_bytes = self.largest;
         }
         let breach = breach
-            .or_else(|| over(Limit::Cpu, cpu.map(millis), millis(usage.cpu)))
-            .or_else(|| over(Limit::Memory, memory, usage.peak_memory_bytes))
+            .or_else(|| over(ResourceKind::Cpu, cpu.map(millis), millis(usage.cpu)))
+            .or_else(|| over(ResourceKind::Memory, memory, usage.peak_memory_bytes))
             .or_else(|| self.disk.as_mut()?.last());
         match breach {
-            Some(breach) if breach.limit == Limit::Memory => {
+            Some(breach) if breach.limit == ResourceKind::Memory => {
                 usage.peak_memory_bytes = usage.peak_memory_bytes.max(breach.measured);
             }
-            Some(breach) if breach.limit == Limit::Cpu => {
+            Some(breach) if breach.limit == ResourceKind::Cpu => {
                 usage.cpu = usage.cpu.max(Duration::from_millis(breach.measured));
             }
             _ => {}
@@ -151,47 +151,51 @@ impl Watch {
     }
 
     /// What is over a limit as soon as it is seen.
-    fn counted(&self, census: &Census, reaped: Duration) -> Option<LimitBreach> {
+    fn counted(&self, census: &TreeStats, reaped: Duration) -> Option<LimitBreach> {
         let Limits { cpu, processes, .. } = self.limits;
         let threads = processes.map(|processes| processes.saturating_mul(THREADS_PER_PROCESS));
         let cpu = cpu.map(millis);
         let estimate = self.cpu.as_ref().map(CpuSamples::total);
         let used = (census.cpu + reaped).max(estimate.unwrap_or_default());
-        over(Limit::Processes, processes, census.processes())
-            .or_else(|| over(Limit::Threads, threads, census.threads))
-            .or_else(|| over(Limit::Cpu, cpu, millis(used)))
+        over(ResourceKind::Processes, processes, census.processes())
+            .or_else(|| over(ResourceKind::Threads, threads, census.threads))
+            .or_else(|| over(ResourceKind::Cpu, cpu, millis(used)))
     }
 
     /// Cheap and too high first; exact only where that decides; and twice, because it is not exact
     /// while the tree forks.
-    fn memory(&mut self, census: &Census) -> Option<LimitBreach> {
+    fn memory(&mut self, census: &TreeStats) -> Option<LimitBreach> {
         let memory = self.limits.memory;
-        let single = over(Limit::Memory, memory, census.largest());
+        let single = over(ResourceKind::Memory, memory, census.largest());
         if single.is_some() {
             return single;
         }
-        let breach = over(Limit::Memory, memory, census.resident)
-            .and_then(|_| over(Limit::Memory, memory, census.proportional()));
+        let breach = over(ResourceKind::Memory, memory, census.resident)
+            .and_then(|_| over(ResourceKind::Memory, memory, census.proportional()));
         let confirmed = self.suspected;
         self.suspected = breach.is_some();
         breach.filter(|_| confirmed)
     }
 
-    fn is_halfway(&self, census: &Census) -> bool {
+    fn is_halfway(&self, census: &TreeStats) -> bool {
         let half = |limit: Option<u64>, measured| limit.is_some_and(|limit| measured > limit / 2);
         half(self.limits.memory, census.resident) || half(self.limits.processes, census.processes())
     }
 
     /// The breach that the kernel's own limits have seen, told by the signal that ended a process.
-    pub(super) fn told_by(&self, signal: i32, consumed: Duration) -> Option<LimitBreach> {
+    pub(super) fn breach_from_signal(
+        &self,
+        signal: i32,
+        consumed: Duration,
+    ) -> Option<LimitBreach> {
         match signal {
             libc::SIGXCPU => self.limits.cpu.map(|allowed| LimitBreach {
-                limit: Limit::Cpu,
+                limit: ResourceKind::Cpu,
                 allowed: millis(allowed),
                 measured: millis(consumed.max(allowed)),
             }),
             libc::SIGXFSZ => self.limits.file_size.map(|allowed| LimitBreach {
-                limit: Limit::FileSize,
+                limit: ResourceKind::FileSize,
                 allowed,
                 measured: allowed,
             }),
@@ -205,7 +209,7 @@ fn tasks() -> u16 {
     rustix::system::sysinfo().procs
 }
 
-fn over(limit: Limit, allowed: Option<u64>, measured: u64) -> Option<LimitBreach> {
+fn over(limit: ResourceKind, allowed: Option<u64>, measured: u64) -> Option<LimitBreach> {
     let allowed = allowed.filter(|allowed| measured > *allowed)?;
     Some(LimitBreach {
         limit,

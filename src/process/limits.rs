@@ -1,7 +1,7 @@
 //! Limits on what a tree of processes consumes.
 //!
 //! Invariant: a limit is on the tree, and the number that decides is the number that is reported. The supervisor
-//! looks at the tree while it runs ([`LimitMonitor`](super::limit_monitor::Watch)) and ends it at a breach. When the tree has ended, its usage is
+//! looks at the tree while it runs ([`LimitMonitor`](super::limit_monitor::LimitMonitor)) and ends it at a breach. When the tree has ended, its usage is
 //! held against the limits once more, because a tree can go over a limit and end between two looks. Resource
 //! limits of the kernel are per process; they are the backstop for a supervisor that is late. Never
 //! `RLIMIT_AS`, of which Node and Java die, and never `RLIMIT_NPROC`: it counts all of the user's processes, and
@@ -35,7 +35,7 @@ impl Default for Limits {
 
 /// Something that is limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Limit {
+pub enum ResourceKind {
     /// In bytes.
     Memory,
     /// In milliseconds.
@@ -56,7 +56,7 @@ pub enum Limit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LimitBreach {
     /// Which.
-    pub limit: Limit,
+    pub limit: ResourceKind,
     /// The limit.
     pub allowed: u64,
     /// What was seen. For a file size the limit once more: the kernel lets nothing larger come to be.

@@ -63,21 +63,21 @@ mod tests;
 pub use capture::{EventLines, MAX_EVENT_LINE};
 pub use clock::{Moment, RunClock};
 pub use error::ProcessError;
-pub use fd_limit::affordable_steps;
+pub use fd_limit::max_concurrent_steps;
 pub use launcher::Launcher;
-pub use limits::{Limit, LimitBreach, Limits};
+pub use limits::{LimitBreach, Limits, ResourceKind};
 pub(crate) use lock_file::{
     create_lock_file, create_new_lock_file, open_lock_file, private_directory,
 };
-pub use own_memory::give_back_memory;
+pub use own_memory::trim_heap;
 pub use own_signals::ignore_file_size_signal;
 pub use readiness::WatchedFile;
 pub use redact::{MASK, MIN_SECRET_CHARS, Secrets, is_maskable};
 pub use sandbox::{
-    Access, Applied, Confinement, DefaultGrants, Enforceable, Grant, Ground, Layer, LayerStatus,
-    Layers, Network, Strictness, default_grants, is_of_system,
+    Access, Applied, Confinement, DefaultGrants, Grant, Ground, Layer, LayerStatus, Layers,
+    Network, SandboxSupport, Strictness, default_grants, is_system,
 };
-pub use spec::{LeaderExit, ProcessEvent, ProcessExit, ProcessSpec, StartStage, Stop};
+pub use spec::{LeaderExit, ProcessEvent, ProcessExit, ProcessSpec, StartStage, StopRequest};
 pub(crate) use subdirectory::{OwnerGets, grant_all, open_directory, open_subdirectory};
 pub use symlinks::{PathError, canonicalize, make_directory, make_private_directory};
 pub use tree_usage::TreeUsage;

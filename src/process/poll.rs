@@ -15,7 +15,7 @@ pub(super) struct Ready {
 }
 
 /// Waits for a socket and a signal descriptor; for ever where `patience` is `None`.
-pub(super) fn either(
+pub(super) fn poll_either(
     socket: &OwnedFd,
     signals: &OwnedFd,
     patience: Option<Duration>,
@@ -25,7 +25,7 @@ pub(super) fn either(
 }
 
 /// Waits for one descriptor.
-pub(super) fn one(fd: &OwnedFd, patience: Option<Duration>) -> io::Result<bool> {
+pub(super) fn poll_one(fd: &OwnedFd, patience: Option<Duration>) -> io::Result<bool> {
     let [ready] = wait([fd], patience)?;
     Ok(ready)
 }

@@ -46,12 +46,12 @@ pub struct ProcessSpec {
 
 /// What the caller wants of a running process. Only ever raise it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stop {
+pub enum StopRequest {
     /// Let it run.
     #[default]
-    Run,
+    None,
     /// End its tree: SIGTERM, grace, SIGKILL.
-    End,
+    Terminate,
     /// End its tree with SIGKILL at once.
     Kill,
 }

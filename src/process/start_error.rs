@@ -48,7 +48,7 @@ pub(super) fn explain(spec: &ProcessSpec, stage: StartStage, error: &io::Error) 
 /// The symlink that kept `spec` from being started, and the path that it is on.
 pub(super) fn find_link(spec: &ProcessSpec) -> Option<(PathBuf, PathBuf)> {
     let grants = spec.confinement.iter().flat_map(|all| &all.grants);
-    let grants = grants.filter(|grant| !grant.of_system);
+    let grants = grants.filter(|grant| !grant.is_system);
     let program = spec.program.parent();
     let paths = [spec.cwd.as_path(), spec.target.as_path()].into_iter();
     let mut paths = paths

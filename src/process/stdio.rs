@@ -12,7 +12,7 @@ use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::pipe::{PipeFlags, pipe_with};
 use tokio::net::unix::pipe::Sender;
 
-use super::capture::{EventLines, Fits, HeadTail, Output};
+use super::capture::{CapStatus, CappedBuffer, EventLines, HeadTailBuffer};
 use super::pipe::{Pipe, read_now};
 use super::redact::{Redactor, Secrets};
 use super::spec::ProcessEvent;
@@ -28,7 +28,7 @@ const MAX_DRAIN: usize = 64 * 1024 * 1024;
 
 /// A stream with news.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stream {
+pub(super) enum SkillPipe {
     Stdin,
     Stdout,
     Stderr,
@@ -37,16 +37,16 @@ pub(super) enum Stream {
 
 /// obs's ends, and what came out of them.
 #[derive(Debug)]
-pub(super) struct Streams {
-    stdin: Option<Feed>,
+pub(super) struct SkillPipes {
+    stdin: Option<StdinWriter>,
     stdout: Option<Pipe>,
     stderr: Option<Pipe>,
     events: Option<Pipe>,
     /// Standard output after it has gone over its cap: not read any more, and not closed either,
     /// because the tree is to die of SIGKILL and not of a broken pipe.
-    overfull: Option<Pipe>,
-    pub(super) output: Output,
-    pub(super) errors: HeadTail,
+    capped_stdout: Option<Pipe>,
+    pub(super) output: CappedBuffer,
+    pub(super) errors: HeadTailBuffer,
     pub(super) lines: EventLines,
     redactor: Redactor,
     chunk: Vec<u8>,
@@ -54,13 +54,13 @@ pub(super) struct Streams {
 
 /// What is still to be written to standard input.
 #[derive(Debug)]
-struct Feed {
+struct StdinWriter {
     pipe: Sender,
     bytes: Vec<u8>,
     written: usize,
 }
 
-impl Streams {
+impl SkillPipes {
     /// Makes the pipes. Returns the skill's ends: standard input if there is one, output, error,
     /// events.
     pub(super) fn open(
@@ -74,7 +74,7 @@ impl Streams {
             Some(bytes) => {
                 let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
                 theirs.push(reader);
-                Feed::begin(writer, bytes)?
+                StdinWriter::begin(writer, bytes)?
             }
         };
         let mut output = || -> io::Result<Option<Pipe>> {
@@ -88,9 +88,9 @@ impl Streams {
             stdout,
             stderr,
             events,
-            overfull: None,
-            output: Output::new(cap),
-            errors: HeadTail::default(),
+            capped_stdout: None,
+            output: CappedBuffer::new(cap),
+            errors: HeadTailBuffer::default(),
             lines: EventLines::default(),
             redactor: Redactor::new(secrets.clone()),
             chunk: Vec::with_capacity(FIRST_CHUNK),
@@ -111,42 +111,42 @@ impl Streams {
     }
 
     /// Waits until one of the streams can be read or written. Keeps nothing when dropped.
-    pub(super) async fn ready(&self) -> Stream {
+    pub(super) async fn ready(&self) -> SkillPipe {
         tokio::select! {
-            () = writable(self.stdin.as_ref()) => Stream::Stdin,
-            () = readable(self.stdout.as_ref()) => Stream::Stdout,
-            () = readable(self.stderr.as_ref()) => Stream::Stderr,
-            () = readable(self.events.as_ref()) => Stream::Events,
+            () = writable(self.stdin.as_ref()) => SkillPipe::Stdin,
+            () = readable(self.stdout.as_ref()) => SkillPipe::Stdout,
+            () = readable(self.stderr.as_ref()) => SkillPipe::Stderr,
+            () = readable(self.events.as_ref()) => SkillPipe::Events,
         }
     }
 
     /// Moves what one stream can take or give at once.
     pub(super) fn pump(
         &mut self,
-        stream: Stream,
+        stream: SkillPipe,
         on_event: &mut impl FnMut(ProcessEvent<'_>),
-    ) -> Fits {
+    ) -> CapStatus {
         let pipe = match stream {
-            Stream::Stdin => {
-                if self.stdin.as_mut().is_some_and(Feed::is_over) {
+            SkillPipe::Stdin => {
+                if self.stdin.as_mut().is_some_and(StdinWriter::write_some) {
                     self.stdin = None;
                 }
-                return Fits::Whole;
+                return CapStatus::Whole;
             }
-            Stream::Stdout => &mut self.stdout,
-            Stream::Stderr => &mut self.stderr,
-            Stream::Events => &mut self.events,
+            SkillPipe::Stdout => &mut self.stdout,
+            SkillPipe::Stderr => &mut self.stderr,
+            SkillPipe::Events => &mut self.events,
         };
         let Some(open) = pipe else {
-            return Fits::Whole;
+            return CapStatus::Whole;
         };
         let mut chunk = std::mem::take(&mut self.chunk);
         make_room(&mut chunk);
         let fits = match open.read(&mut chunk) {
-            Err(error) if is_transient(&error) => Fits::Whole,
+            Err(error) if is_transient(&error) => CapStatus::Whole,
             Ok(0) | Err(_) => {
                 *pipe = None;
-                Fits::Whole
+                CapStatus::Whole
             }
             Ok(_) => self.keep(stream, &chunk, on_event),
         };
@@ -158,46 +158,46 @@ impl Streams {
     /// events are read as JSON first: only what they say, and not how they write it, is masked.
     fn keep(
         &mut self,
-        stream: Stream,
+        stream: SkillPipe,
         bytes: &[u8],
         on_event: &mut impl FnMut(ProcessEvent<'_>),
-    ) -> Fits {
+    ) -> CapStatus {
         match stream {
-            Stream::Stdin => Fits::Whole,
-            Stream::Stdout => {
+            SkillPipe::Stdin => CapStatus::Whole,
+            SkillPipe::Stdout => {
                 let (kept, fits) = self.output.push(bytes);
                 if !kept.is_empty() {
                     on_event(ProcessEvent::Stdout(kept));
                 }
-                if fits == Fits::OverCap {
-                    self.overfull = self.stdout.take();
+                if fits == CapStatus::OverCap {
+                    self.capped_stdout = self.stdout.take();
                 }
                 fits
             }
-            Stream::Stderr => {
+            SkillPipe::Stderr => {
                 let seen = self.redactor.feed(bytes);
                 self.errors.push(&seen);
                 on_event(ProcessEvent::Stderr(&seen));
-                Fits::Whole
+                CapStatus::Whole
             }
-            Stream::Events => {
+            SkillPipe::Events => {
                 self.lines
                     .push(bytes, |line| on_event(ProcessEvent::EventLine(line)));
-                Fits::Whole
+                CapStatus::Whole
             }
         }
     }
 
     /// After the tree has ended: reads what is left in the pipes, without waiting for an end that a
     /// process outside the tree may keep from coming.
-    pub(super) fn drain(&mut self, on_event: &mut impl FnMut(ProcessEvent<'_>)) -> Fits {
+    pub(super) fn drain(&mut self, on_event: &mut impl FnMut(ProcessEvent<'_>)) -> CapStatus {
         self.stdin = None;
-        let mut fits = Fits::Whole;
+        let mut fits = CapStatus::Whole;
         let mut chunk = std::mem::take(&mut self.chunk);
         let pipes = [
-            (Stream::Stdout, self.stdout.take()),
-            (Stream::Stderr, self.stderr.take()),
-            (Stream::Events, self.events.take()),
+            (SkillPipe::Stdout, self.stdout.take()),
+            (SkillPipe::Stderr, self.stderr.take()),
+            (SkillPipe::Events, self.events.take()),
         ];
         for (stream, pipe) in pipes {
             let Some(pipe) = pipe.and_then(|pipe| pipe.into_fd().ok()) else {
@@ -211,8 +211,8 @@ impl Streams {
                     break;
                 }
                 drained += length;
-                if self.keep(stream, &chunk, on_event) == Fits::OverCap {
-                    fits = Fits::OverCap;
+                if self.keep(stream, &chunk, on_event) == CapStatus::OverCap {
+                    fits = CapStatus::OverCap;
                     break;
                 }
             }
@@ -227,7 +227,7 @@ impl Streams {
     }
 }
 
-impl Feed {
+impl StdinWriter {
     /// Writes what fits before anybody reads; most input is smaller than a pipe.
     fn begin(pipe: OwnedFd, bytes: Vec<u8>) -> io::Result<Option<Self>> {
         fcntl_setfl(&pipe, OFlags::NONBLOCK)?;
@@ -251,7 +251,7 @@ impl Feed {
 
     /// Writes once. True when there is nothing more to write, or nobody to read it: a skill need not
     /// read its input.
-    fn is_over(&mut self) -> bool {
+    fn write_some(&mut self) -> bool {
         match self.pipe.try_write(&self.bytes[self.written..]) {
             Ok(length) => {
                 self.written += length;
@@ -285,7 +285,7 @@ async fn readable(pipe: Option<&Pipe>) {
 }
 
 /// An error is found again, and dealt with, by the write that follows.
-async fn writable(feed: Option<&Feed>) {
+async fn writable(feed: Option<&StdinWriter>) {
     match feed {
         Some(feed) => drop(feed.pipe.writable().await),
         None => pending().await,

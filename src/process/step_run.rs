@@ -11,23 +11,23 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::capture::Fits;
+use super::capture::CapStatus;
 use super::clock::{Moment, RunClock};
 use super::error::ProcessError;
 use super::limits::LimitBreach;
 use super::sandbox::Applied;
-use super::spec::{LeaderExit, ProcessEvent, ProcessExit, ProcessSpec, StartStage, Stop};
-use super::stdio::Streams;
+use super::spec::{LeaderExit, ProcessEvent, ProcessExit, ProcessSpec, StartStage, StopRequest};
+use super::stdio::SkillPipes;
 use super::supervisor_handle::Lease;
 use super::tree_usage::TreeUsage;
-use super::wire::{Command, Report};
+use super::wire::{CommandFrame, SupervisorReport};
 
 /// A tree that is alive so long after SIGKILL hangs in the kernel.
-const KILL_PATIENCE: Duration = Duration::from_secs(30);
+const KILL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How far the end of a tree has come. Only ever moves down this list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Ending {
+enum TerminationPhase {
     /// It runs.
     Not,
     /// The leader is gone and others are not.
@@ -39,20 +39,20 @@ enum Ending {
 }
 
 /// A step that runs.
-pub(super) struct Run<'a, F> {
+pub(super) struct StepRun<'a, F> {
     spec: &'a ProcessSpec,
     clock: &'a RunClock,
     /// How long what a leader leaves behind may end by itself.
     leeway: Duration,
     begun: Moment,
-    streams: Streams,
+    streams: SkillPipes,
     on_event: F,
-    state: State,
+    state: RunPhase,
 }
 
 /// What has happened to it.
-struct State {
-    ending: Ending,
+struct RunPhase {
+    ending: TerminationPhase,
     /// When `ending` became what it is.
     since: Moment,
     leader: Option<LeaderExit>,
@@ -64,24 +64,24 @@ struct State {
 }
 
 /// What `select!` saw.
-enum Happened {
-    Reported(Option<Report>),
-    Wished(Stop),
-    Ready(super::stdio::Stream),
+enum StepRunEvent {
+    Reported(Option<SupervisorReport>),
+    Wished(StopRequest),
+    Ready(super::stdio::SkillPipe),
     TimeUp,
 }
 
-impl<'a, F: FnMut(ProcessEvent<'_>)> Run<'a, F> {
+impl<'a, F: FnMut(ProcessEvent<'_>)> StepRun<'a, F> {
     pub(super) fn new(
         spec: &'a ProcessSpec,
         clock: &'a RunClock,
         leeway: Duration,
-        streams: Streams,
+        streams: SkillPipes,
         on_event: F,
     ) -> Self {
         let begun = clock.now();
-        let state = State {
-            ending: Ending::Not,
+        let state = RunPhase {
+            ending: TerminationPhase::Not,
             since: begun,
             leader: None,
             applied: Applied::default(),
@@ -105,33 +105,37 @@ impl<'a, F: FnMut(ProcessEvent<'_>)> Run<'a, F> {
     pub(super) async fn follow(
         mut self,
         lease: &mut Lease,
-        stop: &mut watch::Receiver<Stop>,
+        stop: &mut watch::Receiver<StopRequest>,
     ) -> Result<ProcessExit, ProcessError> {
         // Level-triggered: what was wished before counts too.
         stop.mark_changed();
         loop {
             let happened = tokio::select! {
-                report = lease.report() => Happened::Reported(report),
-                wish = next_wish(stop) => Happened::Wished(wish),
-                stream = self.streams.ready() => Happened::Ready(stream),
-                () = self.time_up() => Happened::TimeUp,
+                report = lease.report() => StepRunEvent::Reported(report),
+                wish = next_wish(stop) => StepRunEvent::Wished(wish),
+                stream = self.streams.ready() => StepRunEvent::Ready(stream),
+                () = self.time_up() => StepRunEvent::TimeUp,
             };
             match happened {
-                Happened::Reported(report) => {
+                StepRunEvent::Reported(report) => {
                     if let Some(usage) = self.reported(report, lease)? {
-                        return self.conclude(usage);
+                        return self.into_exit(usage);
                     }
                 }
-                Happened::Wished(Stop::Run) => {}
-                Happened::Wished(Stop::End) => self.end(Ending::Terminated, lease),
-                Happened::Wished(Stop::Kill) => self.end(Ending::Killed, lease),
-                Happened::Ready(stream) => {
-                    if self.streams.pump(stream, &mut self.on_event) == Fits::OverCap {
+                StepRunEvent::Wished(StopRequest::None) => {}
+                StepRunEvent::Wished(StopRequest::Terminate) => {
+                    self.end(TerminationPhase::Terminated, lease);
+                }
+                StepRunEvent::Wished(StopRequest::Kill) => {
+                    self.end(TerminationPhase::Killed, lease);
+                }
+                StepRunEvent::Ready(stream) => {
+                    if self.streams.pump(stream, &mut self.on_event) == CapStatus::OverCap {
                         self.state.output_limit_exceeded = true;
-                        self.end(Ending::Killed, lease);
+                        self.end(TerminationPhase::Killed, lease);
                     }
                 }
-                Happened::TimeUp => self.escalate(lease)?,
+                StepRunEvent::TimeUp => self.escalate(lease)?,
             }
         }
     }
@@ -139,11 +143,11 @@ impl<'a, F: FnMut(ProcessEvent<'_>)> Run<'a, F> {
     /// Returns the tree's usage when the report was the last one.
     fn reported(
         &mut self,
-        report: Option<Report>,
+        report: Option<SupervisorReport>,
         lease: &Lease,
     ) -> Result<Option<TreeUsage>, ProcessError> {
         match report.ok_or(ProcessError::SupervisorDied)? {
-            Report::Started { pid, applied } => {
+            SupervisorReport::Started { pid, applied } => {
                 self.state.applied = applied;
                 // This is told together with the end, unless the skill runs for a while.
                 if !lease.has_reports() {
@@ -151,17 +155,17 @@ impl<'a, F: FnMut(ProcessEvent<'_>)> Run<'a, F> {
                 }
                 (self.on_event)(ProcessEvent::Started { pid });
             }
-            Report::StartFailed { stage, errno } => {
+            SupervisorReport::StartFailed { stage, errno } => {
                 let source = io::Error::from_raw_os_error(errno);
                 return Err(ProcessError::start(self.spec, stage, source));
             }
-            Report::LeaderExited { status, tree_empty } => {
+            SupervisorReport::LeaderExited { status, tree_empty } => {
                 self.state.leader = Some(LeaderExit::from_wait_status(status));
                 if !tree_empty {
-                    self.end(Ending::Leeway, lease);
+                    self.end(TerminationPhase::Leeway, lease);
                 }
             }
-            Report::TreeEnded {
+            SupervisorReport::TreeEnded {
                 usage,
                 breach,
                 breach_to_end,
@@ -170,31 +174,31 @@ impl<'a, F: FnMut(ProcessEvent<'_>)> Run<'a, F> {
                 self.state.breach_to_end = breach_to_end;
                 return Ok(Some(usage));
             }
-            Report::Acknowledged | Report::Probed(_) => {}
+            SupervisorReport::Acknowledged | SupervisorReport::Probed(_) => {}
         }
         Ok(None)
     }
 
     /// Moves the end of the tree on to `ending`, if it is not there yet.
-    fn end(&mut self, ending: Ending, lease: &Lease) {
+    fn end(&mut self, ending: TerminationPhase, lease: &Lease) {
         if self.state.ending >= ending {
             return;
         }
         let grace = self.spec.grace;
         let survivors = self.state.leader.is_some();
         match ending {
-            Ending::Not | Ending::Leeway => {}
-            Ending::Terminated => {
-                lease.tell(Command::Terminate);
+            TerminationPhase::Not | TerminationPhase::Leeway => {}
+            TerminationPhase::Terminated => {
+                lease.send(CommandFrame::Terminate);
                 (self.on_event)(if survivors {
                     ProcessEvent::EndingSurvivors { grace }
                 } else {
                     ProcessEvent::Ending { grace }
                 });
             }
-            Ending::Killed => lease.tell(Command::Kill),
+            TerminationPhase::Killed => lease.send(CommandFrame::Kill),
         }
-        if ending >= Ending::Terminated && survivors {
+        if ending >= TerminationPhase::Terminated && survivors {
             self.state.survivors_ended = true;
         }
         self.state.ending = ending;
@@ -204,10 +208,10 @@ impl<'a, F: FnMut(ProcessEvent<'_>)> Run<'a, F> {
     /// Returns when the present state of the end has lasted long enough.
     async fn time_up(&self) {
         let budget = match self.state.ending {
-            Ending::Not => return pending().await,
-            Ending::Leeway => self.leeway,
-            Ending::Terminated => self.spec.grace,
-            Ending::Killed => KILL_PATIENCE,
+            TerminationPhase::Not => return pending().await,
+            TerminationPhase::Leeway => self.leeway,
+            TerminationPhase::Terminated => self.spec.grace,
+            TerminationPhase::Killed => KILL_TIMEOUT,
         };
         self.clock
             .sleep_until_elapsed(self.state.since, budget)
@@ -216,12 +220,12 @@ impl<'a, F: FnMut(ProcessEvent<'_>)> Run<'a, F> {
 
     fn escalate(&mut self, lease: &Lease) -> Result<(), ProcessError> {
         match self.state.ending {
-            Ending::Not => {}
-            Ending::Leeway => self.end(Ending::Terminated, lease),
-            Ending::Terminated => self.end(Ending::Killed, lease),
-            Ending::Killed => {
+            TerminationPhase::Not => {}
+            TerminationPhase::Leeway => self.end(TerminationPhase::Terminated, lease),
+            TerminationPhase::Terminated => self.end(TerminationPhase::Killed, lease),
+            TerminationPhase::Killed => {
                 return Err(ProcessError::Unkillable {
-                    waited: KILL_PATIENCE,
+                    waited: KILL_TIMEOUT,
                 });
             }
         }
@@ -229,7 +233,7 @@ impl<'a, F: FnMut(ProcessEvent<'_>)> Run<'a, F> {
     }
 
     /// Nothing is alive any more; what it had written is still there.
-    fn conclude(mut self, usage: TreeUsage) -> Result<ProcessExit, ProcessError> {
+    fn into_exit(mut self, usage: TreeUsage) -> Result<ProcessExit, ProcessError> {
         let drained = self.streams.drain(&mut self.on_event);
         let on_event = &mut self.on_event;
         let dropped_event_lines = self
@@ -243,7 +247,8 @@ impl<'a, F: FnMut(ProcessEvent<'_>)> Run<'a, F> {
         Ok(ProcessExit {
             leader,
             stdout: self.streams.output.into_bytes(),
-            output_limit_exceeded: self.state.output_limit_exceeded || drained == Fits::OverCap,
+            output_limit_exceeded: self.state.output_limit_exceeded
+                || drained == CapStatus::OverCap,
             stderr: self.streams.errors.into_excerpt(),
             usage,
             limit_breach: self.state.limit_breach,
@@ -257,7 +262,7 @@ impl<'a, F: FnMut(ProcessEvent<'_>)> Run<'a, F> {
 }
 
 /// The caller's next wish. A caller that is gone wishes nothing more.
-async fn next_wish(stop: &mut watch::Receiver<Stop>) -> Stop {
+async fn next_wish(stop: &mut watch::Receiver<StopRequest>) -> StopRequest {
     match stop.changed().await {
         Ok(()) => *stop.borrow_and_update(),
         Err(_) => pending().await,

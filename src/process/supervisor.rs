@@ -18,18 +18,18 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, getpid, set_child_subreaper};
 use rustix::thread::{set_name, set_no_new_privs};
 
-use super::child::{Image, Spawner, StartFailure};
-use super::disk::DiskWatch;
-use super::limit_monitor::Watch;
+use super::child::{ChildSpawner, ExecSpec, StartFailure};
+use super::disk::DiskMonitor;
+use super::limit_monitor::LimitMonitor;
 use super::limits::{LimitBreach, Limits};
 use super::poll;
-use super::sandbox::{Applied, Workshop, try_layers};
+use super::sandbox::{Applied, SandboxBuilder, try_layers};
 use super::spec::StartStage;
 use super::symlinks::Opener;
 use super::sys::{self, Waited};
-use super::tree::{Domain, DomainRules, Witness};
+use super::tree::{OutsideProcesses, SignalDomain, SignalDomainRules};
 use super::tree_usage::TreeUsage;
-use super::wire::{self, Command, Inbox, Report, Request, Start};
+use super::wire::{self, CommandFrame, FrameReader, Request, StartFrame, SupervisorReport};
 
 /// How long a supervisor waits before it kills what is still there once more.
 const KILL_AGAIN: Duration = Duration::from_millis(20);
@@ -44,7 +44,11 @@ const REAP_AT_ONCE: usize = 256;
 
 /// The life of a supervisor, right after its fork. Returns when obs's end of `socket` is closed and
 /// no process is left.
-pub(super) fn live(socket: OwnedFd, witness: Witness, rules: DomainRules) -> io::Result<()> {
+pub(super) fn main(
+    socket: OwnedFd,
+    witness: OutsideProcesses,
+    rules: SignalDomainRules,
+) -> io::Result<()> {
     let socket = sys::keep_only(socket)?;
     set_child_subreaper(Some(getpid()))?;
     set_name(c"obs-super")?;
@@ -53,10 +57,10 @@ pub(super) fn live(socket: OwnedFd, witness: Witness, rules: DomainRules) -> io:
     sys::ask_for_short_slices();
     let mut supervisor = Supervisor {
         signals: sys::child_signals()?,
-        domain: Domain::enter(witness, rules),
-        spawner: Spawner::new(),
-        workshop: Workshop::new(),
-        inbox: Inbox::default(),
+        domain: SignalDomain::enter(witness, rules),
+        spawner: ChildSpawner::new(),
+        workshop: SandboxBuilder::new(),
+        inbox: FrameReader::default(),
         reports: Vec::new(),
         start_waits: false,
         step: None,
@@ -71,27 +75,27 @@ pub(super) fn live(socket: OwnedFd, witness: Witness, rules: DomainRules) -> io:
 struct Supervisor {
     socket: OwnedFd,
     signals: OwnedFd,
-    domain: Domain,
-    spawner: Spawner,
-    workshop: Workshop,
-    inbox: Inbox,
+    domain: SignalDomain,
+    spawner: ChildSpawner,
+    workshop: SandboxBuilder,
+    inbox: FrameReader,
     /// Frames to be sent with the next write.
     reports: Vec<u8>,
     /// The start of a step is among them and may wait for what comes next.
     start_waits: bool,
-    step: Option<Step>,
+    step: Option<SupervisedStep>,
     /// There may be more to reap.
     unreaped: bool,
 }
 
 /// The step that runs.
-struct Step {
+struct SupervisedStep {
     leader: Pid,
     leader_status: Option<i32>,
     usage: TreeUsage,
     /// Kill what turns up until nothing is left.
     killing: bool,
-    watch: Watch,
+    watch: LimitMonitor,
     breach: Option<LimitBreach>,
     /// When the breach was seen.
     breached: Option<Instant>,
@@ -99,27 +103,27 @@ struct Step {
     suspended: bool,
 }
 
-impl Step {
+impl SupervisedStep {
     /// How long nothing need be done for it.
-    fn patience(&self) -> Option<Duration> {
+    fn next_check_in(&self) -> Option<Duration> {
         if self.killing {
             Some(KILL_AGAIN)
         } else {
-            self.watch.patience()
+            self.watch.sample_interval()
         }
     }
 
     /// Ends the tree if it is over a limit. One that may be a fork bomb stands still while it is counted: else
     /// it is larger by far when it is to be ended, and keeps this process from its work.
-    fn look(&mut self, domain: &Domain) {
+    fn enforce_limits(&mut self, domain: &SignalDomain) {
         if self.killing || !self.watch.is_due() {
             return;
         }
-        let stops = self.watch.is_crowded() && !self.suspended;
+        let stops = self.watch.suspect_fork_bomb() && !self.suspended;
         if stops {
             domain.signal_tree(Signal::STOP);
         }
-        if let Some(breach) = self.watch.look(self.usage.cpu) {
+        if let Some(breach) = self.watch.sample(self.usage.cpu) {
             self.breach = Some(breach);
             self.breached = Some(Instant::now());
             self.killing = true;
@@ -135,7 +139,7 @@ impl Supervisor {
         loop {
             let patience = match &self.step {
                 _ if self.unreaped => Some(Duration::ZERO),
-                Some(step) => step.patience(),
+                Some(step) => step.next_check_in(),
                 None => None,
             };
             let patience = if std::mem::take(&mut self.start_waits) {
@@ -143,20 +147,20 @@ impl Supervisor {
             } else {
                 patience
             };
-            let ready = poll::either(&self.socket, &self.signals, patience)?;
+            let ready = poll::poll_either(&self.socket, &self.signals, patience)?;
             if ready.signals || self.unreaped {
                 sys::drain(&self.signals);
                 self.reap();
             }
             if let Some(step) = &mut self.step {
-                step.look(&self.domain);
+                step.enforce_limits(&self.domain);
             }
             if ready.socket {
                 if !self.inbox.receive(self.socket.as_fd())? {
                     return Ok(());
                 }
                 while let Some(frame) = self.inbox.next_frame()? {
-                    self.obey(&frame)?;
+                    self.handle(&frame)?;
                 }
             }
             if self.step.as_ref().is_some_and(|step| step.killing) {
@@ -168,7 +172,7 @@ impl Supervisor {
         }
     }
 
-    fn obey(&mut self, frame: &[u8]) -> io::Result<()> {
+    fn handle(&mut self, frame: &[u8]) -> io::Result<()> {
         match Request::decode(frame)? {
             Request::Start(start) => self.start(start),
             Request::Command(command) => {
@@ -189,33 +193,33 @@ impl Supervisor {
         }
     }
 
-    fn signal(&mut self, command: Command) {
+    fn signal(&mut self, command: CommandFrame) {
         // Without a step there is nobody to signal: the order was under way when the tree ended.
         if let Some(step) = &mut self.step {
             match command {
-                Command::Terminate => {
+                CommandFrame::Terminate => {
                     self.domain.signal_tree(Signal::TERM);
                     // A stopped process acts on SIGTERM only when it goes on.
                     self.domain.signal_tree(Signal::CONT);
                 }
                 // The signal itself is sent, again and again, by the loop.
-                Command::Kill => step.killing = true,
-                Command::Stop => {
+                CommandFrame::Kill => step.killing = true,
+                CommandFrame::Stop => {
                     step.suspended = true;
                     self.domain.signal_tree(Signal::STOP);
                 }
-                Command::Continue => {
+                CommandFrame::Continue => {
                     step.suspended = false;
                     self.domain.signal_tree(Signal::CONT);
                 }
             }
         }
-        if matches!(command, Command::Stop | Command::Continue) {
-            Report::Acknowledged.encode(&mut self.reports);
+        if matches!(command, CommandFrame::Stop | CommandFrame::Continue) {
+            SupervisorReport::Acknowledged.encode(&mut self.reports);
         }
     }
 
-    fn start(&mut self, start: Start<'_>) -> io::Result<()> {
+    fn start(&mut self, start: StartFrame<'_>) -> io::Result<()> {
         if self.step.is_some() {
             return Err(io::Error::other("a step is running already"));
         }
@@ -232,30 +236,30 @@ impl Supervisor {
         let limits = start.limits;
         let disk = limits
             .disk
-            .map(|allowed| DiskWatch::new(&start.directories, allowed))
+            .map(|allowed| DiskMonitor::new(&start.directories, allowed))
             .transpose()
             .map_err(|error| StartFailure::of(StartStage::Disk, &error));
         let started =
             disk.and_then(|disk| Ok((self.spawn(start, stdin.as_ref(), &streams)?, disk)));
         let report = match started {
             Ok(((leader, applied), disk)) => {
-                self.step = Some(Step {
+                self.step = Some(SupervisedStep {
                     leader,
                     leader_status: None,
                     usage: TreeUsage::default(),
                     killing: false,
-                    watch: Watch::new(limits, disk),
+                    watch: LimitMonitor::new(limits, disk),
                     breach: None,
                     breached: None,
                     suspended: false,
                 });
                 self.start_waits = true;
-                Report::Started {
+                SupervisorReport::Started {
                     pid: leader.as_raw_pid(),
                     applied,
                 }
             }
-            Err(failure) => Report::StartFailed {
+            Err(failure) => SupervisorReport::StartFailed {
                 stage: failure.stage,
                 errno: failure.errno,
             },
@@ -266,7 +270,7 @@ impl Supervisor {
 
     fn spawn(
         &mut self,
-        start: Start<'_>,
+        start: StartFrame<'_>,
         stdin: Option<&OwnedFd>,
         [stdout, stderr, events]: &[OwnedFd; 3],
     ) -> Result<(Pid, Applied), StartFailure> {
@@ -282,8 +286,8 @@ impl Supervisor {
             .workshop
             .prepare(start.sealed, &start.limits, opener)
             .map_err(|error| StartFailure::of(StartStage::Confinement, &error))?;
-        let armor = suit.armor(self.domain.skill_rules());
-        let leader = self.spawner.spawn(&Image {
+        let armor = suit.child_sandbox(self.domain.skill_rules());
+        let leader = self.spawner.spawn(&ExecSpec {
             program: start.program,
             cwd: sys::raw(&cwd),
             argv: start.argv,
@@ -297,7 +301,7 @@ impl Supervisor {
             ],
             armor: &armor,
         })?;
-        let enforced = armor.applied().and(self.domain.layers());
+        let enforced = armor.applied().union(self.domain.layers());
         let missing = suit.wanted().without(enforced);
         Ok((leader, Applied { enforced, missing }))
     }
@@ -306,7 +310,7 @@ impl Supervisor {
         if self.step.is_some() {
             return Err(io::Error::other("a step is running"));
         }
-        Report::Probed(try_layers(self.domain.guard())).encode(&mut self.reports);
+        SupervisorReport::Probed(try_layers(self.domain.is_isolated())).encode(&mut self.reports);
         Ok(())
     }
 
@@ -327,7 +331,7 @@ impl Supervisor {
                         step.usage.add(&usage);
                         if step.breach.is_none() && libc::WIFSIGNALED(status) {
                             let signal = libc::WTERMSIG(status);
-                            step.breach = step.watch.told_by(signal, step.usage.cpu);
+                            step.breach = step.watch.breach_from_signal(signal, step.usage.cpu);
                         }
                         if pid == step.leader {
                             step.leader_status = Some(status);
@@ -341,7 +345,7 @@ impl Supervisor {
         };
         let Some(step) = &mut self.step else { return };
         if leader_ended && let Some(status) = step.leader_status {
-            Report::LeaderExited {
+            SupervisorReport::LeaderExited {
                 status,
                 tree_empty: childless,
             }
@@ -352,7 +356,7 @@ impl Supervisor {
             let breach = step
                 .watch
                 .conclude(step.breach, &mut step.usage, sys::own_peak_memory);
-            Report::TreeEnded {
+            SupervisorReport::TreeEnded {
                 usage: step.usage,
                 breach,
                 breach_to_end,
@@ -379,7 +383,7 @@ impl Supervisor {
                 return;
             }
             self.domain.signal_tree(Signal::KILL);
-            poll::one(&self.signals, Some(KILL_AGAIN)).ok();
+            poll::poll_one(&self.signals, Some(KILL_AGAIN)).ok();
             sys::drain(&self.signals);
         }
     }

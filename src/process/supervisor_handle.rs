@@ -18,30 +18,30 @@ use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
 
 use super::sandbox::Confinement;
-use super::wire::{self, Command, Inbox, Report};
-use super::zygote_client::Nursery;
+use super::wire::{self, CommandFrame, FrameReader, SupervisorReport};
+use super::zygote_client::ZygoteClient;
 
 /// The most that is sent ahead of a step, in bytes: what a socket takes at once.
 const MAX_AHEAD: usize = 32 * 1024;
 
 /// What a supervisor's task is to do.
 #[derive(Debug)]
-pub(super) enum Order {
-    /// Send a `Start` frame with its descriptors; reports go to the sender until the tree has ended.
+pub(super) enum SupervisorRequest {
+    /// Send a `StartFrame` frame with its descriptors; reports go to the sender until the tree has ended.
     Start {
         frame: Vec<u8>,
         fds: Vec<OwnedFd>,
-        reports: mpsc::UnboundedSender<Report>,
+        reports: mpsc::UnboundedSender<SupervisorReport>,
     },
     /// Send a command.
-    Tell(Command),
+    Tell(CommandFrame),
     /// Send a command that is acknowledged.
-    Ask(Command, oneshot::Sender<()>),
+    Ask(CommandFrame, oneshot::Sender<()>),
 }
 
 /// How well a supervisor suits a step, the best last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Fit {
+pub(super) enum Compatibility {
     /// It wears no filter, so it can serve any.
     Fresh,
     /// It wears the step's filter.
@@ -52,22 +52,22 @@ pub(super) enum Fit {
 
 /// A supervisor. Dropping this closes its socket, upon which it ends what it runs, and itself.
 #[derive(Debug)]
-pub(super) struct Slot {
-    orders: mpsc::UnboundedSender<Order>,
+pub(super) struct SupervisorHandle {
+    orders: mpsc::UnboundedSender<SupervisorRequest>,
     socket: Arc<UnixStream>,
     /// That of the last step, or of the one that it is ready for. Its filter is the supervisor's own from then
     /// on, and its rules are at hand.
     confinement: Option<Arc<Confinement>>,
 }
 
-impl Slot {
+impl SupervisorHandle {
     /// Takes a new supervisor into service.
-    pub(super) fn new(pid: Pid, socket: OwnedFd, nursery: Arc<Nursery>) -> io::Result<Self> {
+    pub(super) fn new(pid: Pid, socket: OwnedFd, nursery: Arc<ZygoteClient>) -> io::Result<Self> {
         Self::with_reports(pid, socket, nursery, None)
     }
 
     /// Takes a new supervisor into service that has been given its first work already.
-    pub(super) fn at_work(pid: Pid, socket: OwnedFd, nursery: Arc<Nursery>) -> io::Result<Lease> {
+    pub(super) fn busy(pid: Pid, socket: OwnedFd, nursery: Arc<ZygoteClient>) -> io::Result<Lease> {
         let (sender, reports) = mpsc::unbounded_channel();
         let slot = Self::with_reports(pid, socket, nursery, Some(sender))?;
         let slot = Some(slot);
@@ -77,15 +77,15 @@ impl Slot {
     fn with_reports(
         pid: Pid,
         socket: OwnedFd,
-        nursery: Arc<Nursery>,
-        reports: Option<mpsc::UnboundedSender<Report>>,
+        nursery: Arc<ZygoteClient>,
+        reports: Option<mpsc::UnboundedSender<SupervisorReport>>,
     ) -> io::Result<Self> {
         let socket = Arc::new(UnixStream::from_std(socket.into())?);
         let (orders, received) = mpsc::unbounded_channel();
-        let line = Line {
+        let line = Connection {
             socket: Arc::clone(&socket),
             orders: received,
-            inbox: Inbox::default(),
+            inbox: FrameReader::default(),
             reports,
             acknowledged: VecDeque::new(),
         };
@@ -98,16 +98,16 @@ impl Slot {
     }
 
     /// How well the supervisor suits a step; none where it wears another filter than the step's.
-    pub(super) fn fit(&self, wanted: Option<&Arc<Confinement>>) -> Option<Fit> {
+    pub(super) fn fit(&self, wanted: Option<&Arc<Confinement>>) -> Option<Compatibility> {
         let Some(last) = &self.confinement else {
-            return Some(Fit::Fresh);
+            return Some(Compatibility::Fresh);
         };
         let wanted = wanted?;
         if Arc::ptr_eq(last, wanted) {
-            return Some(Fit::Same);
+            return Some(Compatibility::Same);
         }
         let filter = |confinement: &Confinement| confinement.network.without_ports();
-        (filter(last) == filter(wanted)).then_some(Fit::Filter)
+        (filter(last) == filter(wanted)).then_some(Compatibility::Filter)
     }
 
     /// False if the supervisor is known to be dead. Between steps it never says anything, so there
@@ -150,7 +150,7 @@ impl Slot {
             slot: Some(self),
             reports,
         };
-        lease.order(Order::Start {
+        lease.order(SupervisorRequest::Start {
             frame,
             fds,
             reports: sender,
@@ -159,7 +159,7 @@ impl Slot {
     }
 }
 
-impl Drop for Slot {
+impl Drop for SupervisorHandle {
     fn drop(&mut self) {
         // Now, not when the task is polled: perhaps it never is again.
         shutdown(&self.socket, Shutdown::Both).ok();
@@ -170,13 +170,13 @@ impl Drop for Slot {
 #[derive(Debug)]
 pub(super) struct Lease {
     /// Gone when the step has ended well.
-    slot: Option<Slot>,
-    reports: mpsc::UnboundedReceiver<Report>,
+    slot: Option<SupervisorHandle>,
+    reports: mpsc::UnboundedReceiver<SupervisorReport>,
 }
 
 impl Lease {
     /// The next report; `None` when the supervisor is dead and what it had orphaned is gone too.
-    pub(super) async fn report(&mut self) -> Option<Report> {
+    pub(super) async fn report(&mut self) -> Option<SupervisorReport> {
         self.reports.recv().await
     }
 
@@ -185,16 +185,16 @@ impl Lease {
         !self.reports.is_empty()
     }
 
-    pub(super) fn tell(&self, command: Command) {
-        self.order(Order::Tell(command));
+    pub(super) fn send(&self, command: CommandFrame) {
+        self.order(SupervisorRequest::Tell(command));
     }
 
     /// Where to send orders that are not the step's own.
-    pub(super) fn orders(&self) -> Option<mpsc::UnboundedSender<Order>> {
+    pub(super) fn orders(&self) -> Option<mpsc::UnboundedSender<SupervisorRequest>> {
         self.slot.as_ref().map(|slot| slot.orders.clone())
     }
 
-    /// Like [`Slot::prepare`].
+    /// Like [`SupervisorHandle::prepare`].
     pub(super) fn prepare(&mut self, confinement: &Arc<Confinement>) {
         if let Some(slot) = &mut self.slot {
             slot.prepare(confinement);
@@ -202,11 +202,11 @@ impl Lease {
     }
 
     /// Gives the supervisor back after its last report.
-    pub(super) fn finish(mut self) -> Option<Slot> {
+    pub(super) fn finish(mut self) -> Option<SupervisorHandle> {
         self.slot.take()
     }
 
-    fn order(&self, order: Order) {
+    fn order(&self, order: SupervisorRequest) {
         if let Some(slot) = &self.slot {
             // A task that has ended drops the reports, which is how the step learns of it.
             slot.orders.send(order).ok();
@@ -215,17 +215,17 @@ impl Lease {
 }
 
 /// What the task of a supervisor works with.
-struct Line {
+struct Connection {
     socket: Arc<UnixStream>,
-    orders: mpsc::UnboundedReceiver<Order>,
-    inbox: Inbox,
+    orders: mpsc::UnboundedReceiver<SupervisorRequest>,
+    inbox: FrameReader,
     /// Where the reports of the running step go.
-    reports: Option<mpsc::UnboundedSender<Report>>,
+    reports: Option<mpsc::UnboundedSender<SupervisorReport>>,
     acknowledged: VecDeque<oneshot::Sender<()>>,
 }
 
 /// How a supervisor's task came to its end.
-enum Ended {
+enum ConnectionEnd {
     /// Nobody needs the supervisor any more, and it has no step.
     Unused,
     /// It died, or the step was abandoned: there may be processes whose end has to be awaited.
@@ -233,49 +233,49 @@ enum Ended {
 }
 
 /// The life of a supervisor as obs sees it.
-async fn serve(mut line: Line, pid: Pid, nursery: Arc<Nursery>) {
-    let ended = line.converse().await;
+async fn serve(mut line: Connection, pid: Pid, nursery: Arc<ZygoteClient>) {
+    let ended = line.event_loop().await;
     // Of a supervisor that lives, this ends the step.
     shutdown(&line.socket, Shutdown::Both).ok();
     match ended {
-        Ended::Unused => nursery.forget(pid),
-        Ended::Died => {
+        ConnectionEnd::Unused => nursery.forget(pid),
+        ConnectionEnd::Died => {
             line.orders.close();
-            nursery.swept(pid).await;
+            nursery.await_reaped(pid).await;
         }
     }
     // Only now are the reports dropped: the step learns of the death when it is over.
 }
 
-impl Line {
-    async fn converse(&mut self) -> Ended {
+impl Connection {
+    async fn event_loop(&mut self) -> ConnectionEnd {
         loop {
             tokio::select! {
                 order = self.orders.recv() => {
                     let Some(order) = order else {
                         return match self.reports {
-                            None => Ended::Unused,
-                            Some(_) => Ended::Died,
+                            None => ConnectionEnd::Unused,
+                            Some(_) => ConnectionEnd::Died,
                         };
                     };
-                    if self.obey(order).await.is_err() {
-                        return Ended::Died;
+                    if self.handle(order).await.is_err() {
+                        return ConnectionEnd::Died;
                     }
                 }
                 received = self.socket.async_io(Interest::READABLE, || {
                     self.inbox.receive(self.socket.as_fd())
                 }) => {
                     if !matches!(received, Ok(true)) || self.forward().is_err() {
-                        return Ended::Died;
+                        return ConnectionEnd::Died;
                     }
                 }
             }
         }
     }
 
-    async fn obey(&mut self, order: Order) -> io::Result<()> {
+    async fn handle(&mut self, order: SupervisorRequest) -> io::Result<()> {
         match order {
-            Order::Start {
+            SupervisorRequest::Start {
                 frame,
                 fds,
                 reports,
@@ -284,8 +284,8 @@ impl Line {
                 let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
                 self.send(&frame, &fds).await
             }
-            Order::Tell(command) => self.send(&command.encode(), &[]).await,
-            Order::Ask(command, asker) => {
+            SupervisorRequest::Tell(command) => self.send(&command.encode(), &[]).await,
+            SupervisorRequest::Ask(command, asker) => {
                 self.acknowledged.push_back(asker);
                 self.send(&command.encode(), &[]).await
             }
@@ -303,9 +303,9 @@ impl Line {
             match part.await {
                 Ok(length) => sent += length,
                 Err(error)
-                    if wire::is_crowded(&error) && began.elapsed() < wire::CROWD_PATIENCE =>
+                    if wire::is_fd_limit(&error) && began.elapsed() < wire::FD_LIMIT_TIMEOUT =>
                 {
-                    tokio::time::sleep(wire::CROWD_PAUSE).await;
+                    tokio::time::sleep(wire::FD_LIMIT_PAUSE).await;
                 }
                 Err(error) => return Err(error),
             }
@@ -316,8 +316,8 @@ impl Line {
     /// Hands on what has been received whole.
     fn forward(&mut self) -> io::Result<()> {
         while let Some(frame) = self.inbox.next_frame()? {
-            let report = Report::decode(&frame)?;
-            if report == Report::Acknowledged {
+            let report = SupervisorReport::decode(&frame)?;
+            if report == SupervisorReport::Acknowledged {
                 if let Some(asker) = self.acknowledged.pop_front() {
                     asker.send(()).ok();
                 }

@@ -145,23 +145,23 @@ pub fn make_private_directory(path: &Path) -> Result<(), PathError> {
 /// cost little; what it has seen is of one moment, so it is for one start and never kept.
 #[derive(Default)]
 pub(super) struct Opener {
-    directories: Vec<Directory>,
+    directories: Vec<OpenDir>,
 }
 
 /// A directory that was opened, the root first.
-struct Directory {
+struct OpenDir {
     parent: usize,
     name: OsString,
     fd: Rc<OwnedFd>,
 }
 
 /// A file that was opened with `O_PATH`, which is no symlink.
-pub(super) struct Opened {
+pub(super) struct OpenedPath {
     pub(super) fd: Rc<OwnedFd>,
     stat: Stat,
 }
 
-impl Opened {
+impl OpenedPath {
     /// Device and inode.
     pub(super) fn id(&self) -> (u64, u64) {
         (self.stat.st_dev, self.stat.st_ino)
@@ -174,7 +174,7 @@ impl Opened {
 
 impl Opener {
     /// Opens what there is at a canonical path.
-    pub(super) fn open(&mut self, path: &Path) -> Result<Opened, PathError> {
+    pub(super) fn open(&mut self, path: &Path) -> Result<OpenedPath, PathError> {
         let mut at = self.root()?;
         let mut names = names(path)?.peekable();
         while let Some(name) = names.next() {
@@ -189,12 +189,12 @@ impl Opener {
                     return Err(self.became_link(at, name));
                 }
                 let fd = Rc::new(fd);
-                return Ok(Opened { fd, stat });
+                return Ok(OpenedPath { fd, stat });
             }
         }
         let fd = Rc::clone(&self.directories[at].fd);
         let stat = fstat(&fd)?;
-        Ok(Opened { fd, stat })
+        Ok(OpenedPath { fd, stat })
     }
 
     /// Opens the directory at a canonical path.
@@ -209,7 +209,7 @@ impl Opener {
     fn root(&mut self) -> Result<usize, PathError> {
         if self.directories.is_empty() {
             let fd = open("/", OPEN | OFlags::DIRECTORY, Mode::empty())?;
-            self.directories.push(Directory {
+            self.directories.push(OpenDir {
                 parent: 0,
                 name: OsString::new(),
                 fd: Rc::new(fd),
@@ -230,7 +230,7 @@ impl Opener {
             Mode::empty(),
         ) {
             Ok(fd) => {
-                self.directories.push(Directory {
+                self.directories.push(OpenDir {
                     parent,
                     name: name.to_owned(),
                     fd: Rc::new(fd),

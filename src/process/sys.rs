@@ -42,7 +42,7 @@ pub(super) fn fork() -> io::Result<Forked> {
 
 /// Runs the whole life of a forked process. Neither a return nor a panic gets past it: the frames
 /// below belong to the parent, whose destructors and exit handlers must not run twice.
-pub(super) fn live_forked(life: impl FnOnce() -> io::Result<()>) -> ! {
+pub(super) fn run_forked_child(life: impl FnOnce() -> io::Result<()>) -> ! {
     let code = match catch_unwind(AssertUnwindSafe(life)) {
         Ok(Ok(())) => 0,
         Ok(Err(error)) => error.raw_os_error().unwrap_or(EXIT_FAULT),

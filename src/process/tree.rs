@@ -1,6 +1,6 @@
 //! Signalling a whole tree of processes, and nothing else.
 //!
-//! Invariant: `kill(-1, …)` is called only right after [`Domain::guard`] has proven that this
+//! Invariant: `kill(-1, …)` is called only right after [`SignalDomain::is_isolated`] has proven that this
 //! process can't reach the ones outside. Inside a Landlock domain that scopes signals, everybody
 //! that can be reached is the tree, and the kernel walks its own process list under one lock: no
 //! fork outruns it. Where the proof fails, the tree is walked instead (`walk`). The idea is the
@@ -20,7 +20,7 @@ use super::{proc_walk, sys};
 
 /// Processes outside the domain that a supervisor knows for certain.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Witness {
+pub(super) struct OutsideProcesses {
     /// The supervisor's parent.
     pub(super) zygote: Pid,
     /// The zygote's parent, and the supervisor's when the zygote is dead (obs is a subreaper).
@@ -29,7 +29,7 @@ pub(super) struct Witness {
 
 /// What the domain of a supervisor restricts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum DomainRules {
+pub(super) enum SignalDomainRules {
     /// There is no domain, as on a kernel without signal scopes.
     #[cfg(test)]
     None,
@@ -45,17 +45,17 @@ pub(super) enum DomainRules {
 
 /// What this process knows about the reach of its signals.
 #[derive(Debug)]
-pub(super) struct Domain {
-    witness: Witness,
+pub(super) struct SignalDomain {
+    witness: OutsideProcesses,
     /// This process entered a domain that scopes signals.
     entered: bool,
     /// Rules for each skill: its own domain inside this one, so that it can't signal its supervisor.
     skill_rules: Option<OwnedFd>,
 }
 
-impl Domain {
+impl SignalDomain {
     /// Enters a domain of its own, if the kernel has such domains.
-    pub(super) fn enter(witness: Witness, wanted: DomainRules) -> Self {
+    pub(super) fn enter(witness: OutsideProcesses, wanted: SignalDomainRules) -> Self {
         let entered = ruleset(wanted).is_some_and(|rules| rules.restrict_self().is_ok());
         let skill_rules = if entered {
             ruleset(wanted).and_then(Option::<OwnedFd>::from)
@@ -71,7 +71,7 @@ impl Domain {
 
     /// A process that has entered no domain and says it has: what the guard is for.
     #[cfg(test)]
-    pub(super) fn pretend(witness: Witness) -> Self {
+    pub(super) fn fake_for_test(witness: OutsideProcesses) -> Self {
         Self {
             witness,
             entered: true,
@@ -86,9 +86,9 @@ impl Domain {
 
     /// The layers that every skill of this supervisor is inside of.
     pub(super) fn layers(&self) -> Layers {
-        let mut layers = Layers::of(&[Layer::NoNewPrivileges, Layer::Subreaper]);
-        if self.guard() {
-            layers.insert(Layer::TreeEnd);
+        let mut layers = Layers::from_list(&[Layer::NoNewPrivileges, Layer::Subreaper]);
+        if self.is_isolated() {
+            layers.insert(Layer::TreeKill);
         }
         layers
     }
@@ -99,7 +99,7 @@ impl Domain {
     /// The witness is the parent, if that is the zygote or obs. Unlike obs's remembered pid it can't
     /// have been given to somebody else: the kernel changes the parent in the same step in which it
     /// frees the pid. Without one of the two there is no proof.
-    pub(super) fn guard(&self) -> bool {
+    pub(super) fn is_isolated(&self) -> bool {
         if !self.entered {
             return false;
         }
@@ -113,7 +113,7 @@ impl Domain {
     /// Sends `signal` to every process below this one. One call reaches everything where the guard
     /// holds; where not, processes may slip through and the caller calls again.
     pub(super) fn signal_tree(&self, signal: Signal) {
-        if self.guard() {
+        if self.is_isolated() {
             sys::signal_everybody(signal);
             return;
         }
@@ -122,16 +122,16 @@ impl Domain {
 }
 
 /// The rules of a domain that scopes signals. None if the kernel has no such scope (before ABI 6).
-fn ruleset(wanted: DomainRules) -> Option<RulesetCreated> {
+fn ruleset(wanted: SignalDomainRules) -> Option<RulesetCreated> {
     let rules = Ruleset::default()
         .set_compatibility(CompatLevel::HardRequirement)
         .scope(Scope::Signal)
         .ok()?;
     let rules = match wanted {
         #[cfg(test)]
-        DomainRules::None => return None,
-        DomainRules::Signals => rules.create().ok()?,
-        DomainRules::SignalsAndRefer => {
+        SignalDomainRules::None => return None,
+        SignalDomainRules::Signals => rules.create().ok()?,
+        SignalDomainRules::SignalsAndRefer => {
             let everywhere = PathBeneath::new(PathFd::new("/").ok()?, AccessFs::Refer);
             let rules = rules.handle_access(AccessFs::Refer).ok()?;
             rules.create().ok()?.add_rule(everywhere).ok()?

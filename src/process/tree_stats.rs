@@ -17,8 +17,8 @@ use super::proc_walk;
 
 /// What was counted.
 #[derive(Debug, Default)]
-pub(super) struct Census {
-    found: Vec<Found>,
+pub(super) struct TreeStats {
+    found: Vec<SampledProcess>,
     /// Threads of all processes.
     pub(super) threads: u64,
     /// Resident bytes of all processes; shared pages count for each.
@@ -29,7 +29,7 @@ pub(super) struct Census {
 
 /// A process that was counted.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct SampledProcess {
     pub(super) pid: i32,
     /// In clock ticks since boot; with the pid it identifies a process.
     pub(super) start: u64,
@@ -79,9 +79,9 @@ impl Stat {
     }
 }
 
-impl Census {
+impl TreeStats {
     /// Counts, at most to `enough` processes.
-    pub(super) fn take(enough: u64) -> Self {
+    pub(super) fn sample(enough: u64) -> Self {
         let own = getpid().as_raw_pid();
         let mut census = Self::default();
         let mut known = HashSet::from([own]);
@@ -119,14 +119,14 @@ impl Census {
             }
         }
         if !lists {
-            ticks = census.take_by_walk();
+            ticks = census.sample_by_walk();
         }
         census.cpu = from_ticks(ticks);
         census
     }
 
     /// All of them.
-    pub(super) fn found(&self) -> &[Found] {
+    pub(super) fn found(&self) -> &[SampledProcess] {
         &self.found
     }
 
@@ -162,7 +162,7 @@ impl Census {
         let resident = pages.saturating_mul(rustix::param::page_size() as u64);
         self.resident = self.resident.saturating_add(resident);
         self.threads += stat.threads;
-        self.found.push(Found {
+        self.found.push(SampledProcess {
             pid,
             start: stat.start,
             threads: stat.threads,
@@ -175,7 +175,7 @@ impl Census {
     }
 
     /// For a kernel without lists of children. Returns the ticks.
-    fn take_by_walk(&mut self) -> u64 {
+    fn sample_by_walk(&mut self) -> u64 {
         let mut ticks = 0;
         for process in proc_walk::descendants(getpid(), &|_| false) {
             let pid = process.pid().as_raw_pid();
@@ -246,8 +246,8 @@ fn stat_at(path: &str) -> Option<Stat> {
 }
 
 /// `Pss` and `SwapPss` of a process.
-fn proportional(found: &Found) -> io::Result<u64> {
-    let Found { pid, thread, .. } = found;
+fn proportional(found: &SampledProcess) -> io::Result<u64> {
+    let SampledProcess { pid, thread, .. } = found;
     let text = fs::read_to_string(format!("/proc/{pid}/task/{thread}/smaps_rollup"))?;
     let kib = |name: &str| -> Option<u64> {
         let line = text.lines().find_map(|line| line.strip_prefix(name))?;
@@ -260,7 +260,7 @@ fn proportional(found: &Found) -> io::Result<u64> {
     Ok(sum.saturating_mul(1024))
 }
 
-/// True if this process can see what [`Census`] needs, tried on itself.
+/// True if this process can see what [`TreeStats`] needs, tried on itself.
 pub(super) fn is_possible() -> bool {
     stat(getpid().as_raw_pid()).is_some()
 }

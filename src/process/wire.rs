@@ -3,7 +3,7 @@
 //! Invariant: a frame is four bytes of length, one byte of kind, a body; numbers are little endian.
 //! Texts travel with the NUL that `execve` wants behind them, so the supervisor passes pointers into
 //! the frame on and copies nothing: its memory is the floor of every skill's reported peak.
-//! Descriptors of a `Start` come with its first byte. Both ends are this program, so a frame that
+//! Descriptors of a `StartFrame` come with its first byte. Both ends are this program, so a frame that
 //! makes no sense is an error and never a guess.
 
 use std::ffi::{CStr, OsStr};
@@ -19,11 +19,11 @@ use rustix::net::{
 };
 
 use super::frame::{
-    HEADER, Reader, frame, malformed, micros, put_breach, put_bytes, put_i32, put_limits, put_text,
-    put_u32, take_breach, take_limits,
+    FrameDecoder, HEADER, frame, malformed, micros, put_breach, put_bytes, put_i32, put_limits,
+    put_text, put_u32, take_breach, take_limits,
 };
 use super::limits::{LimitBreach, Limits};
-use super::sandbox::{Applied, Confinement, Layer, Layers, Trial, seal};
+use super::sandbox::{Applied, Confinement, Layer, Layers, ProbeResult, encode};
 use super::spec::{ProcessSpec, StartStage};
 use super::tree_usage::TreeUsage;
 
@@ -37,12 +37,12 @@ const READ_SIZE: usize = 16 * 1024;
 
 /// Descriptors on their way count for all processes of a user together, against the limit of files of the one that
 /// sends. Where that is low and others send too, it passes as soon as they arrive.
-pub(super) const CROWD_PATIENCE: Duration = Duration::from_secs(10);
-pub(super) const CROWD_PAUSE: Duration = Duration::from_millis(1);
+pub(super) const FD_LIMIT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const FD_LIMIT_PAUSE: Duration = Duration::from_millis(1);
 
 /// What obs orders without further data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Command {
+pub(super) enum CommandFrame {
     /// SIGTERM to the whole tree.
     Terminate,
     /// SIGKILL to the whole tree until nothing is left.
@@ -57,7 +57,7 @@ const KIND_START: u8 = 1;
 const KIND_PROBE: u8 = 6;
 const KIND_PREPARE: u8 = 7;
 
-impl Command {
+impl CommandFrame {
     const ALL: [Self; 4] = [Self::Terminate, Self::Kill, Self::Stop, Self::Continue];
 
     fn kind(self) -> u8 {
@@ -80,8 +80,8 @@ impl Command {
     reason = "there is one at a time, and it is read right away"
 )]
 pub(super) enum Request<'a> {
-    Start(Start<'a>),
-    Command(Command),
+    Start(StartFrame<'a>),
+    Command(CommandFrame),
     /// Find out what can be enforced.
     Probe,
     /// Have what this confinement, sealed, takes at hand: a step that wants it is about to come.
@@ -89,7 +89,7 @@ pub(super) enum Request<'a> {
 }
 
 /// What to start.
-pub(super) struct Start<'a> {
+pub(super) struct StartFrame<'a> {
     /// Standard input is one of the descriptors; if not, it is empty.
     pub(super) with_stdin: bool,
     pub(super) program: &'a CStr,
@@ -107,7 +107,7 @@ pub(super) struct Start<'a> {
 impl<'a> Request<'a> {
     /// Reads a whole frame.
     pub(super) fn decode(frame: &'a [u8]) -> io::Result<Self> {
-        let mut reader = Reader::new(frame)?;
+        let mut reader = FrameDecoder::new(frame)?;
         if reader.kind == KIND_PROBE {
             return Ok(Self::Probe);
         }
@@ -115,13 +115,13 @@ impl<'a> Request<'a> {
             return Ok(Self::Prepare(reader.bytes()?));
         }
         if reader.kind != KIND_START {
-            let command = Command::ALL
+            let command = CommandFrame::ALL
                 .into_iter()
                 .find(|command| command.kind() == reader.kind)
                 .ok_or_else(malformed)?;
             return Ok(Self::Command(command));
         }
-        Ok(Self::Start(Start {
+        Ok(Self::Start(StartFrame {
             with_stdin: reader.byte()? != 0,
             program: reader.text()?,
             target: reader.text()?,
@@ -135,7 +135,7 @@ impl<'a> Request<'a> {
     }
 }
 
-/// Writes the `Start` frame of `spec`.
+/// Writes the `StartFrame` frame of `spec`.
 pub(super) fn encode_start(spec: &ProcessSpec) -> io::Result<Vec<u8>> {
     let frame = frame(KIND_START, |out| {
         out.push(u8::from(spec.stdin.is_some()));
@@ -152,7 +152,7 @@ pub(super) fn encode_start(spec: &ProcessSpec) -> io::Result<Vec<u8>> {
         }
         put_bytes(out, |out| {
             if let Some(confinement) = &spec.confinement {
-                seal(out, confinement);
+                encode(out, confinement);
             }
         });
         put_limits(out, &spec.limits);
@@ -176,7 +176,7 @@ pub(super) fn encode_probe() -> Vec<u8> {
 /// Writes the frame that announces a confinement.
 pub(super) fn encode_prepare(confinement: &Confinement) -> Vec<u8> {
     frame(KIND_PREPARE, |out| {
-        put_bytes(out, |out| seal(out, confinement));
+        put_bytes(out, |out| encode(out, confinement));
     })
 }
 
@@ -203,7 +203,7 @@ fn check_texts(spec: &ProcessSpec) -> io::Result<()> {
 
 /// What a supervisor reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Report {
+pub(super) enum SupervisorReport {
     /// The program is being executed.
     Started { pid: i32, applied: Applied },
     /// It could not be started; the supervisor is free again.
@@ -219,12 +219,12 @@ pub(super) enum Report {
         breach_to_end: Duration,
     },
     /// What became of each layer.
-    Probed(Trial),
-    /// A `Stop` or `Continue` was carried out.
+    Probed(ProbeResult),
+    /// A `StopRequest` or `Continue` was carried out.
     Acknowledged,
 }
 
-impl Report {
+impl SupervisorReport {
     /// True if the supervisor is free again.
     pub(super) fn is_last(self) -> bool {
         matches!(
@@ -272,7 +272,7 @@ impl Report {
 
     /// Reads a whole frame.
     pub(super) fn decode(frame: &[u8]) -> io::Result<Self> {
-        let mut reader = Reader::new(frame)?;
+        let mut reader = FrameDecoder::new(frame)?;
         Ok(match reader.kind {
             1 => Self::Started {
                 pid: reader.i32()?,
@@ -303,7 +303,7 @@ impl Report {
                 for errno in &mut errnos {
                     *errno = reader.i32()?;
                 }
-                Self::Probed(Trial { abi, errnos })
+                Self::Probed(ProbeResult { abi, errnos })
             }
             5 => Self::Acknowledged,
             _ => return Err(malformed()),
@@ -313,12 +313,12 @@ impl Report {
 
 /// Bytes and descriptors that arrived and are not used up yet.
 #[derive(Debug, Default)]
-pub(super) struct Inbox {
+pub(super) struct FrameReader {
     bytes: Vec<u8>,
     fds: std::collections::VecDeque<OwnedFd>,
 }
 
-impl Inbox {
+impl FrameReader {
     /// Reads once. Returns false at the end of the stream.
     pub(super) fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<bool> {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
@@ -388,6 +388,6 @@ pub(super) fn send(socket: impl AsFd, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> i
 }
 
 /// True where so many descriptors are on their way that no more can be sent now.
-pub(super) fn is_crowded(error: &io::Error) -> bool {
+pub(super) fn is_fd_limit(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ETOOMANYREFS)
 }

@@ -24,59 +24,58 @@ use rustix::process::{
 };
 use rustix::thread::set_name;
 
-use super::supervisor;
 use super::sys::{self, Forked, Waited};
-use super::tree::{DomainRules, Witness};
-use super::{poll, proc_walk, wire};
+use super::tree::{OutsideProcesses, SignalDomainRules};
+use super::{poll, proc_walk, supervisor, wire};
 
 /// How long the zygote waits between two looks for orphans.
 const SWEEP_AGAIN: Duration = Duration::from_millis(10);
 
 /// After so many looks in a row that found nothing, nothing is left: a single look may miss a
 /// process that was forked while its parent died.
-const CLEAN_LOOKS: u8 = 2;
+const CLEAN_SWEEPS: u8 = 2;
 
 /// A zygote that has not answered by then (somebody stopped it, or what it is to end hangs in the
 /// kernel) is as good as dead.
-pub(super) const ASK_PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The tag of the first question; the others count on from it.
 pub(super) const FIRST_TAG: u32 = 0;
 
 /// What the zygote is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ask {
+pub(super) enum ZygoteRequest {
     /// A supervisor, for the socket that comes with the message. The answer is its pid, or an errno
     /// below zero.
     Supervisor,
     /// An answer when the supervisor with this pid, and what it has orphaned, are gone.
-    Swept(i32),
+    AwaitReaped(i32),
 }
 
-impl Ask {
+impl ZygoteRequest {
     pub(super) fn encode(self, tag: u32) -> [u8; 8] {
         let pid = match self {
             Self::Supervisor => 0,
-            Self::Swept(pid) => pid,
+            Self::AwaitReaped(pid) => pid,
         };
-        pair(tag, pid)
+        encode_reply(tag, pid)
     }
 
     fn decode(message: [u8; 8]) -> (u32, Self) {
-        match split(message) {
+        match decode_reply(message) {
             (tag, 0) => (tag, Self::Supervisor),
-            (tag, pid) => (tag, Self::Swept(pid)),
+            (tag, pid) => (tag, Self::AwaitReaped(pid)),
         }
     }
 }
 
 /// Puts a tag and a number into a message, which is what an answer is too.
-fn pair(tag: u32, value: i32) -> [u8; 8] {
+fn encode_reply(tag: u32, value: i32) -> [u8; 8] {
     (u64::from(tag) << 32 | u64::from(value.cast_unsigned())).to_le_bytes()
 }
 
 /// Takes an answer apart.
-pub(super) fn split(message: [u8; 8]) -> (u32, i32) {
+pub(super) fn decode_reply(message: [u8; 8]) -> (u32, i32) {
     let both = u64::from_le_bytes(message);
     let half = |half: u64| u32::try_from(half & u64::from(u32::MAX)).unwrap_or_default();
     (half(both >> 32), half(both).cast_signed())
@@ -102,22 +101,22 @@ impl Zygote {
     /// Forks the zygote. To be called first thing in `main`: while there is one thread, before
     /// anything large is read and before an async runtime exists. That it lives is not waited for.
     pub fn start() -> io::Result<Self> {
-        Self::start_with(DomainRules::SignalsAndRefer)
+        Self::start_with(SignalDomainRules::SignalsAndRefer)
     }
 
     /// Like [`Zygote::start`], for skills that are not confined: they may mount.
     pub fn start_unconfined() -> io::Result<Self> {
-        Self::start_with(DomainRules::Signals)
+        Self::start_with(SignalDomainRules::Signals)
     }
 
     /// Like [`Zygote::start`]; its supervisors enter a domain with these rules.
-    pub(super) fn start_with(rules: DomainRules) -> io::Result<Self> {
+    pub(super) fn start_with(rules: SignalDomainRules) -> io::Result<Self> {
         let obs = getpid();
         let inherited = proc_walk::own_children().into_iter().collect();
         let (ours, theirs) = pair_of_sockets(SocketType::SEQPACKET)?;
         let (first, its) = pair_of_sockets(SocketType::STREAM)?;
         let pid = match sys::fork()? {
-            Forked::Child => sys::live_forked(|| live(theirs, obs, rules)),
+            Forked::Child => sys::run_forked_child(|| main(theirs, obs, rules)),
             Forked::Parent(pid) => pid,
         };
         drop(theirs);
@@ -155,7 +154,7 @@ impl Zygote {
     }
 
     fn first_answer(&self) -> io::Result<Pid> {
-        if !poll::one(&self.socket, Some(ASK_PATIENCE))? {
+        if !poll::poll_one(&self.socket, Some(REQUEST_TIMEOUT))? {
             return Err(io::ErrorKind::TimedOut.into());
         }
         let mut answer = [0; 8];
@@ -164,7 +163,7 @@ impl Zygote {
         match received {
             // It may not even have read the question.
             Ok((_, 0)) | Err(Errno::CONNRESET) => Err(why_it_ended(self.pid)),
-            Ok(_) => supervisor_of(split(answer).1),
+            Ok(_) => supervisor_of(decode_reply(answer).1),
             Err(errno) => Err(errno.into()),
         }
     }
@@ -172,12 +171,12 @@ impl Zygote {
 
 /// Asks for the first supervisor, which gets `its` end of its socket.
 fn ask_for_first(zygote: &OwnedFd, its: &OwnedFd) -> io::Result<()> {
-    let question = Ask::Supervisor.encode(FIRST_TAG);
+    let question = ZygoteRequest::Supervisor.encode(FIRST_TAG);
     let began = Instant::now();
     loop {
         match wire::send(zygote, &question, &[its.as_fd()]) {
-            Err(error) if wire::is_crowded(&error) && began.elapsed() < wire::CROWD_PATIENCE => {
-                std::thread::sleep(wire::CROWD_PAUSE);
+            Err(error) if wire::is_fd_limit(&error) && began.elapsed() < wire::FD_LIMIT_TIMEOUT => {
+                std::thread::sleep(wire::FD_LIMIT_PAUSE);
             }
             // It has died, of which is told where its answer is waited for.
             Err(error) if matches!(error.raw_os_error(), Some(libc::EPIPE | libc::ECONNRESET)) => {
@@ -193,7 +192,7 @@ pub(super) fn pair_of_sockets(kind: SocketType) -> rustix::io::Result<(OwnedFd, 
     socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)
 }
 
-/// What an answer to [`Ask::Supervisor`] says.
+/// What an answer to [`ZygoteRequest::Supervisor`] says.
 pub(super) fn supervisor_of(answer: i32) -> io::Result<Pid> {
     Pid::from_raw(answer.max(0))
         .ok_or_else(|| io::Error::from_raw_os_error(answer.saturating_neg()))
@@ -211,7 +210,7 @@ fn why_it_ended(pid: Pid) -> io::Error {
 }
 
 /// The life of the zygote, right after its fork.
-fn live(socket: OwnedFd, obs: Pid, rules: DomainRules) -> io::Result<()> {
+fn main(socket: OwnedFd, obs: Pid, rules: SignalDomainRules) -> io::Result<()> {
     sys::block_all_signals()?;
     sys::reset_signal_actions();
     // obs's hook may touch its terminal; a helper has none.
@@ -222,10 +221,10 @@ fn live(socket: OwnedFd, obs: Pid, rules: DomainRules) -> io::Result<()> {
     chdir("/")?;
     set_name(c"obs-zygote")?;
     set_child_subreaper(Some(getpid()))?;
-    let mut nest = Nest {
+    let mut nest = ZygoteServer {
         signals: sys::child_signals()?,
         socket,
-        witness: Witness {
+        witness: OutsideProcesses {
             zygote: getpid(),
             obs,
         },
@@ -238,11 +237,11 @@ fn live(socket: OwnedFd, obs: Pid, rules: DomainRules) -> io::Result<()> {
     nest.serve()
 }
 
-struct Nest {
+struct ZygoteServer {
     socket: OwnedFd,
     signals: OwnedFd,
-    witness: Witness,
-    rules: DomainRules,
+    witness: OutsideProcesses,
+    rules: SignalDomainRules,
     supervisors: HashSet<Pid>,
     /// Tags of those who want to know that a supervisor and its orphans are gone.
     waiting: Vec<(u32, i32)>,
@@ -251,16 +250,16 @@ struct Nest {
     obs_gone: bool,
 }
 
-impl Nest {
+impl ZygoteServer {
     fn serve(&mut self) -> io::Result<()> {
         loop {
             let patience = (self.looks > 0).then_some(SWEEP_AGAIN);
             let (mut asked, mut signaled) = (false, true);
             if self.obs_gone {
                 // A closed socket is readable for ever.
-                poll::one(&self.signals, patience)?;
+                poll::poll_one(&self.signals, patience)?;
             } else {
-                let ready = poll::either(&self.socket, &self.signals, patience)?;
+                let ready = poll::poll_either(&self.socket, &self.signals, patience)?;
                 (asked, signaled) = (ready.socket, ready.signals);
             }
             if signaled {
@@ -285,7 +284,7 @@ impl Nest {
             match sys::wait_any() {
                 Waited::Ended { pid, .. } => {
                     if self.supervisors.remove(&pid) {
-                        self.looks = CLEAN_LOOKS;
+                        self.looks = CLEAN_SWEEPS;
                     }
                 }
                 Waited::Running => return false,
@@ -305,7 +304,7 @@ impl Nest {
         self.looks = match (childless, found) {
             (true, _) => 0,
             (false, 0) => self.looks - 1,
-            (false, _) => CLEAN_LOOKS,
+            (false, _) => CLEAN_SWEEPS,
         };
         if self.looks > 0 {
             return;
@@ -315,7 +314,7 @@ impl Nest {
         self.waiting.retain(|(tag, pid)| {
             let alive = Pid::from_raw(*pid).is_some_and(|pid| supervisors.contains(&pid));
             if !alive {
-                send(socket, &pair(*tag, 0), SendFlags::NOSIGNAL).ok();
+                send(socket, &encode_reply(*tag, 0), SendFlags::NOSIGNAL).ok();
             }
             alive
         });
@@ -343,12 +342,12 @@ impl Nest {
             RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
             _ => None,
         });
-        match (Ask::decode(message), fd) {
-            ((tag, Ask::Supervisor), Some(fd)) => {
+        match (ZygoteRequest::decode(message), fd) {
+            ((tag, ZygoteRequest::Supervisor), Some(fd)) => {
                 let value = match sys::fork() {
                     Ok(Forked::Child) => {
                         let (witness, rules) = (self.witness, self.rules);
-                        sys::live_forked(|| supervisor::live(fd, witness, rules))
+                        sys::run_forked_child(|| supervisor::main(fd, witness, rules))
                     }
                     Ok(Forked::Parent(pid)) => {
                         self.supervisors.insert(pid);
@@ -356,15 +355,15 @@ impl Nest {
                     }
                     Err(error) => -error.raw_os_error().unwrap_or(libc::EAGAIN),
                 };
-                send(&self.socket, &pair(tag, value), SendFlags::NOSIGNAL).ok();
+                send(&self.socket, &encode_reply(tag, value), SendFlags::NOSIGNAL).ok();
             }
-            ((tag, Ask::Swept(pid)), _) => {
+            ((tag, ZygoteRequest::AwaitReaped(pid)), _) => {
                 self.waiting.push((tag, pid));
-                self.looks = CLEAN_LOOKS;
+                self.looks = CLEAN_SWEEPS;
             }
             // The descriptor got lost on its way: there was no room for it here.
-            ((tag, Ask::Supervisor), None) => {
-                let answer = pair(tag, -libc::EMFILE);
+            ((tag, ZygoteRequest::Supervisor), None) => {
+                let answer = encode_reply(tag, -libc::EMFILE);
                 send(&self.socket, &answer, SendFlags::NOSIGNAL).ok();
             }
         }

@@ -18,24 +18,26 @@ use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
 
 use super::error::ProcessError;
-use super::zygote::{ASK_PATIENCE, Ask, FIRST_TAG, Zygote, pair_of_sockets, split, supervisor_of};
+use super::zygote::{
+    FIRST_TAG, REQUEST_TIMEOUT, Zygote, ZygoteRequest, decode_reply, pair_of_sockets, supervisor_of,
+};
 use super::{poll, proc_walk, wire};
 
 /// A sweep that has not come to an end by then is given up: what is left hangs in the kernel.
 const SWEEP_ROUNDS: u32 = 500;
 const SWEEP_AGAIN: Duration = Duration::from_millis(20);
-const CLEAN_LOOKS: u8 = 2;
+const CLEAN_SWEEPS: u8 = 2;
 
 /// Helpers that take longer to go, go alone.
-const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A question for the zygote, a descriptor that goes with it, and where the answer goes.
-type Question = (Ask, Option<OwnedFd>, oneshot::Sender<i32>);
+type PendingRequest = (ZygoteRequest, Option<OwnedFd>, oneshot::Sender<i32>);
 
 /// The source of supervisors.
 #[derive(Debug)]
-pub(super) struct Nursery {
-    questions: mpsc::UnboundedSender<Question>,
+pub(super) struct ZygoteClient {
+    questions: mpsc::UnboundedSender<PendingRequest>,
     socket: Arc<UnixStream>,
     zygote: Pid,
     inherited: HashSet<Pid>,
@@ -45,7 +47,7 @@ pub(super) struct Nursery {
     dismissed: AtomicBool,
 }
 
-impl Nursery {
+impl ZygoteClient {
     /// Takes the zygote over, with its first supervisor: its pid and obs's end of its socket. Called
     /// inside a tokio runtime.
     ///
@@ -58,7 +60,7 @@ impl Nursery {
         // tokio only watches the descriptor; that it carries messages and no stream is ours to know.
         let socket = Arc::new(UnixStream::from_std(zygote.socket.into())?);
         let (questions, asked) = mpsc::unbounded_channel();
-        tokio::spawn(converse(Arc::clone(&socket), asked));
+        tokio::spawn(event_loop(Arc::clone(&socket), asked));
         let nursery = Self {
             questions,
             socket,
@@ -75,18 +77,20 @@ impl Nursery {
         let (ours, theirs) = pair_of_sockets(SocketType::STREAM).map_err(io::Error::from)?;
         // Only obs's end: the two ends are two open files, and the supervisor's stays blocking.
         rustix::io::ioctl_fionbio(&ours, true).map_err(io::Error::from)?;
-        let answer = self.ask(Ask::Supervisor, Some(theirs)).await;
+        let answer = self.request(ZygoteRequest::Supervisor, Some(theirs)).await;
         let pid = supervisor_of(answer.ok_or(ProcessError::ZygoteDied)?)?;
         self.known().insert(pid);
         Ok((pid, ours))
     }
 
     /// Returns when the supervisor `pid`, whose socket has ended, and all it has orphaned are gone.
-    pub(super) async fn swept(self: &Arc<Self>, pid: Pid) {
+    pub(super) async fn await_reaped(self: &Arc<Self>, pid: Pid) {
         if self.dismissed.load(Ordering::Relaxed) {
             return;
         }
-        let answer = self.ask(Ask::Swept(pid.as_raw_pid()), None).await;
+        let answer = self
+            .request(ZygoteRequest::AwaitReaped(pid.as_raw_pid()), None)
+            .await;
         if answer.is_none() {
             let nursery = Arc::clone(self);
             // It waits and reads /proc, neither of which belongs on the runtime's thread.
@@ -114,15 +118,18 @@ impl Nursery {
         let Ok(pidfd) = pidfd_open(self.zygote, PidfdFlags::empty()) else {
             return;
         };
-        if poll::one(&pidfd, Some(CLOSE_PATIENCE)).is_ok_and(|gone| gone) {
+        if poll::poll_one(&pidfd, Some(CLOSE_TIMEOUT)).is_ok_and(|gone| gone) {
             reaped(self.zygote);
         }
     }
 
-    async fn ask(&self, ask: Ask, fd: Option<OwnedFd>) -> Option<i32> {
+    async fn request(&self, ask: ZygoteRequest, fd: Option<OwnedFd>) -> Option<i32> {
         let (sender, answer) = oneshot::channel();
         self.questions.send((ask, fd, sender)).ok()?;
-        tokio::time::timeout(ASK_PATIENCE, answer).await.ok()?.ok()
+        tokio::time::timeout(REQUEST_TIMEOUT, answer)
+            .await
+            .ok()?
+            .ok()
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, HashSet<Pid>> {
@@ -133,7 +140,7 @@ impl Nursery {
 
     /// Does the zygote's work after its death.
     fn sweep(&self, dead: Pid) {
-        let mut looks = CLEAN_LOOKS;
+        let mut looks = CLEAN_SWEEPS;
         for _ in 0..SWEEP_ROUNDS {
             // Sockets end before children are handed on; whoever can be reaped has done both. Where
             // one is no child of obs (any more), that is true as well.
@@ -141,7 +148,7 @@ impl Nursery {
             let found = self.end_orphans();
             looks = match found {
                 0 if gone => looks - 1,
-                _ => CLEAN_LOOKS,
+                _ => CLEAN_SWEEPS,
             };
             if looks == 0 {
                 return;
@@ -176,7 +183,7 @@ fn reaped(pid: Pid) -> bool {
 
 /// The conversation with the zygote; ends when it is dead or nobody asks any more. Questions without
 /// an answer are dropped then, which tells their askers.
-async fn converse(socket: Arc<UnixStream>, mut asked: mpsc::UnboundedReceiver<Question>) {
+async fn event_loop(socket: Arc<UnixStream>, mut asked: mpsc::UnboundedReceiver<PendingRequest>) {
     let mut open: HashMap<u32, oneshot::Sender<i32>> = HashMap::new();
     let mut next_tag = FIRST_TAG;
     loop {
@@ -196,7 +203,7 @@ async fn converse(socket: Arc<UnixStream>, mut asked: mpsc::UnboundedReceiver<Qu
             }
             answer = socket.async_io(Interest::READABLE, || receive(&socket)) => {
                 let Ok(Some(answer)) = answer else { return };
-                let (tag, value) = split(answer);
+                let (tag, value) = decode_reply(answer);
                 if let Some(asker) = open.remove(&tag) {
                     // An asker that has left needs no answer.
                     asker.send(value).ok();

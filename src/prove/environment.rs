@@ -3,15 +3,20 @@
 use std::os::unix::ffi::OsStrExt as _;
 
 use super::prover::Prover;
-use crate::document::{Place, Problem, Problems};
+use crate::document::{Diagnostic, Diagnostics, Location};
 use crate::process::{MIN_SECRET_CHARS, is_maskable};
 use crate::skill::{EnvNames, Skill};
 
 impl Prover<'_> {
     /// What the manifest asks of the environment must be there, and a secret long enough to be masked.
-    pub(super) fn check_environment(&self, skill: &Skill, place: &Place, problems: &mut Problems) {
+    pub(super) fn check_environment(
+        &self,
+        skill: &Skill,
+        place: &Location,
+        problems: &mut Diagnostics,
+    ) {
         let environment = self.context.environment;
-        let names = EnvNames::of(&skill.manifest.permissions);
+        let names = EnvNames::new(&skill.manifest.permissions);
         for name in &names.required {
             let help = if names.secret.contains(name) {
                 if environment.secret(name).is_some() {
@@ -30,7 +35,7 @@ impl Prover<'_> {
                 "`{}` needs the variable `{name}`, which is not set",
                 skill.id
             );
-            problems.push(Problem::error("environment", place.clone(), message).help(help));
+            problems.push(Diagnostic::error("environment", place.clone(), message).help(help));
         }
         let is_short = |name: &str| {
             let value = environment.secret(name);
@@ -42,7 +47,7 @@ impl Prover<'_> {
                 skill.id
             );
             problems.push(
-                Problem::warning("short_secret", place.clone(), message)
+                Diagnostic::warning("short_secret", place.clone(), message)
                     .help("give a longer value, or ask for it by `env:` if it is no secret"),
             );
         }

@@ -5,14 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::prover::Prover;
-use crate::document::{Place, Problem, Problems};
-use crate::skill::Exposure;
-use crate::skill::ExposureQuery;
-use crate::skill::Skill;
+use crate::document::{Diagnostic, Diagnostics, Location};
+use crate::skill::{Exposure, ExposureQuery, Skill};
 
 impl Prover<'_> {
     /// Finds out which skills may write what the run relies on, and warns of it.
-    pub(super) fn exposure(&self, problems: &mut Problems) -> Exposure {
+    pub(super) fn exposure(&self, problems: &mut Diagnostics) -> Exposure {
         let skills = self.skills.iter().map(|called| {
             let program = self.skill_info.program_of(&called.skill);
             (Arc::clone(&called.skill), program)
@@ -42,7 +40,7 @@ impl Prover<'_> {
                 "`{}` may {verb} {covered}, by its `{}`",
                 called.skill.id, covered.permission
             );
-            let mut problem = Problem::warning(code, called.place.clone(), message).help(help);
+            let mut problem = Diagnostic::warning(code, called.place.clone(), message).help(help);
             problem.step_index = Some(called.step);
             problems.push(problem);
         }
@@ -50,7 +48,12 @@ impl Prover<'_> {
     }
 
     /// Two roots with one id: the plan may mean the other skill.
-    pub(super) fn check_shadowed(&self, skill: &Skill, place: &Place, problems: &mut Problems) {
+    pub(super) fn check_shadowed(
+        &self,
+        skill: &Skill,
+        place: &Location,
+        problems: &mut Diagnostics,
+    ) {
         for other in self.context.registry.shadowed_by(skill) {
             let own = skill
                 .native()
@@ -62,7 +65,7 @@ impl Prover<'_> {
                 other.display()
             );
             problems.push(
-                Problem::warning("shadowed_skill", place.clone(), message)
+                Diagnostic::warning("shadowed_skill", place.clone(), message)
                     .help("rename or remove one of them; `obs skills list` shows both"),
             );
         }

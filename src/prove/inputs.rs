@@ -5,12 +5,10 @@
 
 use serde_json::{Map, Value};
 
-use crate::document::nearest;
-use crate::document::{Place, Problem, Problems};
-use crate::document::{escape_token, in_backticks};
+use crate::document::{Diagnostic, Diagnostics, Location, escape_token, in_backticks, nearest};
 use crate::engine::shown_arguments;
 use crate::model::ExecutionPlan;
-use crate::plan::{Origin, Template};
+use crate::plan::{ReferenceSource, Template};
 use crate::skill::{Schema, Skill};
 
 /// How many inputs a message names.
@@ -52,7 +50,7 @@ impl Inputs {
     pub(super) fn check_inputs(
         plan: &ExecutionPlan,
         given: Option<&Map<String, Value>>,
-        problems: &mut Problems,
+        problems: &mut Diagnostics,
     ) -> Self {
         let mut values = Map::new();
         for (name, schema) in &plan.inputs {
@@ -60,9 +58,9 @@ impl Inputs {
             let compiled = match Schema::compile(schema) {
                 Ok(compiled) => compiled,
                 Err(error) => {
-                    let place = Place::value(format!("{pointer}{}", error.pointer));
+                    let place = Location::value(format!("{pointer}{}", error.pointer));
                     problems.push(
-                        Problem::error("schema", place, error.to_string())
+                        Diagnostic::error("schema", place, error.to_string())
                             .help("it must be a JSON Schema of draft 2020-12"),
                     );
                     continue;
@@ -71,7 +69,7 @@ impl Inputs {
             if !is_hidden(schema) && hides_inside(schema) {
                 let message = format!("a part of the input `{name}` is `writeOnly`");
                 problems.push(
-                    Problem::error("hidden_input", Place::value(&pointer), message)
+                    Diagnostic::error("hidden_input", Location::value(&pointer), message)
                         .help("parts can't be followed to where they go: make the whole input `writeOnly`"),
                 );
             }
@@ -116,14 +114,14 @@ impl Inputs {
         template: Template,
         skill: &Skill,
         pointer: &str,
-        problems: &mut Problems,
+        problems: &mut Diagnostics,
     ) -> Template {
         let base = format!("{pointer}/arguments");
         self.check_hidden(&template, skill, &base, problems);
         template.fill(&self.values, &base, &mut |reference, pointer| {
             let message = format!("`{}` is not in the value of the input", reference.written);
             problems.push(
-                Problem::error("unknown_field", Place::value(pointer), message)
+                Diagnostic::error("unknown_field", Location::value(pointer), message)
                     .help("give a value that has it, or write another reference"),
             );
         })
@@ -134,21 +132,21 @@ impl Inputs {
         template: &Template,
         skill: &Skill,
         base: &str,
-        problems: &mut Problems,
+        problems: &mut Diagnostics,
     ) {
         if self.hidden.is_empty() {
             return;
         }
-        let arguments = template.with_stand_ins(&mut |_, _| Value::from("x"));
+        let arguments = template.with_placeholders(&mut |_, _| Value::from("x"));
         let shown = arguments
             .as_object()
             .map(|map| shown_arguments(skill, map).into_owned());
         let shown = Value::Object(shown.unwrap_or_default());
         template.references("", &mut |reference, below, _| {
             let is_hidden = match (reference.origin, reference.path.first()) {
-                (Origin::Step(_), _) => false,
-                (Origin::Inputs, Some(name)) => self.hidden.contains(name),
-                (Origin::Inputs, None) => true,
+                (ReferenceSource::Step(_), _) => false,
+                (ReferenceSource::Inputs, Some(name)) => self.hidden.contains(name),
+                (ReferenceSource::Inputs, None) => true,
             };
             // A masked value differs from what stands there; one below a masked one is gone.
             if is_hidden && shown.pointer(below) == arguments.pointer(below) {
@@ -157,8 +155,8 @@ impl Inputs {
                     reference.written, skill.id
                 );
                 let help = "mark the argument as `writeOnly: true` in the skill's `input_schema`";
-                let place = Place::value(format!("{base}{below}"));
-                problems.push(Problem::error("hidden_input", place, message).help(help));
+                let place = Location::value(format!("{base}{below}"));
+                problems.push(Diagnostic::error("hidden_input", place, message).help(help));
             }
         });
     }
@@ -172,14 +170,14 @@ impl Inputs {
     }
 }
 
-fn check(name: &str, value: &Value, schema: &Schema, pointer: &str, problems: &mut Problems) {
+fn check(name: &str, value: &Value, schema: &Schema, pointer: &str, problems: &mut Diagnostics) {
     let what = format!("the input `{name}`");
     for violation in schema.violations(value, &what) {
         let message = match violation.pointer.as_str() {
             "" => violation.message,
             below => format!("{what}: {} (at {below})", violation.message),
         };
-        let problem = Problem::error("input", Place::key(pointer), message);
+        let problem = Diagnostic::error("input", Location::key(pointer), message);
         problems.push(match violation.help {
             Some(help) => problem.help(help),
             None => problem.help("give another value with `--set` or `--inputs`"),
@@ -187,16 +185,16 @@ fn check(name: &str, value: &Value, schema: &Schema, pointer: &str, problems: &m
     }
 }
 
-fn not_given(name: &str, pointer: &str) -> Problem {
+fn not_given(name: &str, pointer: &str) -> Diagnostic {
     let message = format!("the input `{name}` is not given");
-    Problem::error("missing_input", Place::key(pointer), message).help(format!(
+    Diagnostic::error("missing_input", Location::key(pointer), message).help(format!(
         "give it with `--set {name}=…` or `--inputs`, or give it a `default`"
     ))
 }
 
-fn unknown(name: &str, plan: &ExecutionPlan) -> Problem {
+fn unknown(name: &str, plan: &ExecutionPlan) -> Diagnostic {
     let message = format!("`{name}` was given, but is no input of this plan");
-    let problem = Problem::error("unknown_input", Place::key("/inputs"), message).got(name);
+    let problem = Diagnostic::error("unknown_input", Location::key("/inputs"), message).got(name);
     let known: Vec<&str> = plan.inputs.keys().map(String::as_str).collect();
     match nearest(name, known.iter().copied()) {
         Some(near) => problem

@@ -6,14 +6,14 @@
 use serde_json::{Map, Value};
 
 use super::prover::Prover;
-use crate::document::{Part, Place, Problem};
+use crate::document::{Diagnostic, Location, NodePart};
 use crate::model::ExecutionStep;
 use crate::plan::LoadedPlan;
 use crate::skill::Skill;
 
 impl Prover<'_> {
     /// The values that `problems` may show by mistake.
-    pub(super) fn misplaced(&self, problems: &[Problem]) -> Vec<String> {
+    pub(super) fn misplaced(&self, problems: &[Diagnostic]) -> Vec<String> {
         misplaced(&self.masking_steps, problems)
     }
 
@@ -56,11 +56,13 @@ fn whole(pointer: &str) -> String {
 
 /// The values of the keys that `problems` are about in the `hiding` steps: one that is misspelled may be meant for a
 /// hidden one.
-fn misplaced(hiding: &[String], problems: &[Problem]) -> Vec<String> {
-    let keys = problems.iter().filter_map(|problem| match &problem.place {
-        Place::Node(pointer, Part::Key) => Some(pointer),
-        _ => None,
-    });
+fn misplaced(hiding: &[String], problems: &[Diagnostic]) -> Vec<String> {
+    let keys = problems
+        .iter()
+        .filter_map(|problem| match &problem.location {
+            Location::Node(pointer, NodePart::Key) => Some(pointer),
+            _ => None,
+        });
     let is_in_one = |pointer: &&String| hiding.iter().any(|step| pointer.starts_with(step));
     keys.filter(is_in_one).cloned().collect()
 }

@@ -4,11 +4,10 @@ use std::path::Path;
 
 use super::prover::Prover;
 use super::state_files::{OwnFiles, Protected, ProtectedFiles};
-use crate::document::{Place, Problem, Problems};
+use crate::document::{Diagnostic, Diagnostics, Location};
 use crate::model::SandboxMode;
 use crate::process::{Access, Grant, Network};
-use crate::skill::StepGround;
-use crate::skill::{Permission, Skill};
+use crate::skill::{Permission, Skill, StepGround};
 
 /// A grant of one skill, and where it comes from.
 struct SkillGrant<'s> {
@@ -23,8 +22,8 @@ impl Prover<'_> {
     pub(super) fn check_own_files(
         &mut self,
         skill: &Skill,
-        place: &Place,
-        problems: &mut Problems,
+        place: &Location,
+        problems: &mut Diagnostics,
     ) {
         let Some(native) = skill.native() else { return };
         let (question, sandbox) = (self.context, self.context.sandbox);
@@ -45,7 +44,7 @@ impl Prover<'_> {
         // Those of the system are the same for all skills.
         let defaults = defaults
             .into_iter()
-            .filter(|grant| is_first || !grant.of_system)
+            .filter(|grant| is_first || !grant.is_system)
             .map(|grant| (None, grant));
         let of_permissions = sandbox.permission_grants(skill, native, &ground);
         let of_permissions = of_permissions.map(|(permission, grant)| (Some(permission), grant));
@@ -68,22 +67,22 @@ impl ProtectedFiles {
         &self,
         grant: &SkillGrant<'_>,
         own: &OwnFiles,
-        place: &Place,
-    ) -> Option<Problem> {
+        place: &Location,
+    ) -> Option<Diagnostic> {
         if grant.covers(self.state.as_ref()) {
             let message = grant.text("the state of obs", own.state.as_deref());
             let help = "keep the state elsewhere with `--state-dir DIR` (or nowhere: `none`), or narrow the grant";
-            return Some(Problem::error("state_granted", place.clone(), message).help(help));
+            return Some(Diagnostic::error("state_granted", place.clone(), message).help(help));
         }
         if grant.covers(self.locks.as_ref()) {
             let message = grant.text("the lock of the log", own.locks.as_deref());
             let help = "set `XDG_RUNTIME_DIR` to a directory elsewhere, give a `--state-dir`, or narrow the grant";
-            return Some(Problem::error("state_granted", place.clone(), message).help(help));
+            return Some(Diagnostic::error("state_granted", place.clone(), message).help(help));
         }
         if grant.may_write() && grant.covers(self.log.as_ref()) {
             let message = grant.text("the log", own.log.as_deref());
             let help = "write the log elsewhere, or narrow the grant";
-            return Some(Problem::warning("log_granted", place.clone(), message).help(help));
+            return Some(Diagnostic::warning("log_granted", place.clone(), message).help(help));
         }
         None
     }
@@ -92,7 +91,7 @@ impl ProtectedFiles {
 impl SkillGrant<'_> {
     fn covers(&self, file: Option<&Protected>) -> bool {
         file.is_some_and(|file| {
-            if self.grant.of_system {
+            if self.grant.is_system {
                 file.is_below(&self.grant.path)
             } else {
                 file.is_covered_by(&self.grant.path)

@@ -8,22 +8,22 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::context::{DEFAULT_GRACE, ProveContext};
-use super::inputs;
-use super::inputs::Inputs;
+use super::inputs::{self, Inputs};
 use super::references::{ArgumentReferences, OutputSchemas};
 use super::skill_info::{SkillInfo, SkillInfoCache};
 use super::state_files::ProtectedFiles;
-use crate::document::{Place, Problem, Problems};
-use crate::engine::mask_shared;
-use crate::engine::{Concurrency, ProvenPlan, ProvenStep, Retries, TimeLimit, TimeLimitSource};
-use crate::engine::{mask_arguments, mask_string};
+use crate::document::{Diagnostic, Diagnostics, Location};
+use crate::engine::{
+    Concurrency, ProvenPlan, ProvenStep, Retries, TimeLimit, TimeLimitSource, mask_arguments,
+    mask_shared, mask_string,
+};
 use crate::executor::shown_command;
 use crate::model::{ExecutionStep, RiskLevel, format_duration};
 use crate::plan::{LoadedPlan, Template};
 use crate::process::Secrets;
-use crate::skill::Exposure;
-use crate::skill::{DoubtfulPath, Hidden};
-use crate::skill::{LoadProblem, Program, Registry, Schema, Skill};
+use crate::skill::{
+    BlockedProgram, Exposure, LoadProblem, Program, Registry, Schema, Skill, SuspectPath,
+};
 
 /// The answer.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ pub fn prove(loaded: &mut LoadedPlan, question: &ProveContext<'_>) -> ProveOutco
         masked_pointers: Vec::new(),
         masking_steps: Vec::new(),
     };
-    let mut problems = Problems::default();
+    let mut problems = Diagnostics::default();
     let inputs = Inputs::check_inputs(&loaded.plan, question.inputs, &mut problems);
     let mut steps = Vec::new();
     if !loaded.problems.has_errors() {
@@ -61,7 +61,7 @@ pub fn prove(loaded: &mut LoadedPlan, question: &ProveContext<'_>) -> ProveOutco
             .and_then(|flow| flow.arguments.take())
             .map(|template| *template);
         let sound = prover.step(index, step, template, &inputs, &mut problems);
-        for problem in problems.kept_mut().iter_mut().skip(before) {
+        for problem in problems.diagnostics_mut().iter_mut().skip(before) {
             problem.step_index = Some(index);
         }
         steps.extend(sound);
@@ -71,7 +71,7 @@ pub fn prove(loaded: &mut LoadedPlan, question: &ProveContext<'_>) -> ProveOutco
     prover.keep_secrets(&mut steps);
     loaded.problems.append(problems);
     prover.mask_in(loaded);
-    loaded.document.tidy(&mut loaded.problems);
+    loaded.document.sort_and_dedup(&mut loaded.problems);
     let is_proven = !loaded.problems.has_errors();
     let plan = is_proven.then(|| ProvenPlan {
         assistant_id: loaded.plan.assistant_id.clone(),
@@ -137,7 +137,7 @@ pub(super) struct SkillCall<'s> {
     /// Where the step stands.
     pub(super) pointer: String,
     /// Where it names the skill.
-    pub(super) names_at: Place,
+    pub(super) names_at: Location,
     /// It is made when the step's own has failed.
     pub(super) is_fallback: bool,
 }
@@ -151,7 +151,7 @@ impl<'s> SkillCall<'s> {
             "name"
         };
         Self {
-            names_at: Place::value(format!("{pointer}/{key}")),
+            names_at: Location::value(format!("{pointer}/{key}")),
             step,
             index,
             pointer,
@@ -164,7 +164,7 @@ impl<'s> SkillCall<'s> {
 pub(super) struct CalledSkill {
     pub(super) skill: Arc<Skill>,
     pub(super) step: usize,
-    pub(super) place: Place,
+    pub(super) place: Location,
 }
 
 pub(super) struct Prover<'q> {
@@ -208,20 +208,20 @@ impl Prover<'_> {
         step: &ExecutionStep,
         template: Option<Template>,
         inputs: &Inputs,
-        problems: &mut Problems,
+        problems: &mut Diagnostics,
     ) -> Option<ProvenStep> {
         let pointer = format!("/steps/{index}");
         if step.name.is_empty() {
             self.hide_all(step, &pointer);
             return None; // Said by the plan's own checks.
         }
-        let mut of_fallback = Problems::default();
+        let mut of_fallback = Diagnostics::default();
         let call = SkillCall::new(step, index, pointer);
         let fallback = self.fallback(&call, template.clone(), inputs, &mut of_fallback);
         let proven = self.call(&call, template, inputs, problems);
         // What is wrong with the step itself was told of both calls.
         of_fallback
-            .kept_mut()
+            .diagnostics_mut()
             .retain(|problem| !problems.contains(problem));
         problems.append(of_fallback);
         let mut proven = proven?;
@@ -244,7 +244,7 @@ impl Prover<'_> {
         call: &SkillCall<'_>,
         template: Option<Template>,
         inputs: &Inputs,
-        problems: &mut Problems,
+        problems: &mut Diagnostics,
     ) -> Option<ProvenStep> {
         let SkillCall { step, pointer, .. } = call;
         let Some(skill) = self.skill(call, problems) else {
@@ -300,7 +300,7 @@ impl Prover<'_> {
     }
 
     /// Finds the skill and remembers it, with what is wrong with its manifest.
-    fn skill(&mut self, call: &SkillCall<'_>, problems: &mut Problems) -> Option<Arc<Skill>> {
+    fn skill(&mut self, call: &SkillCall<'_>, problems: &mut Diagnostics) -> Option<Arc<Skill>> {
         let id = call.step.skill_id();
         let place = call.names_at.clone();
         match self.context.registry.find(id) {
@@ -319,7 +319,7 @@ impl Prover<'_> {
         }
     }
 
-    fn remember(&mut self, skill: &Arc<Skill>, call: &SkillCall<'_>, problems: &mut Problems) {
+    fn remember(&mut self, skill: &Arc<Skill>, call: &SkillCall<'_>, problems: &mut Diagnostics) {
         if !self.skill_info.is_new(skill) {
             return;
         }
@@ -332,7 +332,7 @@ impl Prover<'_> {
         if skill.check_schemas().has_errors() {
             let message = format!("a schema of `{}` is broken", skill.id);
             problems.push(
-                Problem::error("manifest", place.clone(), message)
+                Diagnostic::error("manifest", place.clone(), message)
                     .help(format!("`obs skills check {}` shows where", skill.id)),
             );
         }
@@ -342,23 +342,23 @@ impl Prover<'_> {
     }
 
     /// Says what may be unexpected of the paths that the skill asks for.
-    fn check_paths(&self, skill: &Skill, place: &Place, problems: &mut Problems) {
+    fn check_paths(&self, skill: &Skill, place: &Location, problems: &mut Diagnostics) {
         let Some(native) = skill.native() else { return };
         let sandbox = self.context.sandbox;
-        let doubts = sandbox.doubtful_paths(skill, native, self.context.workspace);
+        let doubts = sandbox.suspect_paths(skill, native, self.context.workspace);
         for (permission, doubt) in doubts {
             let asks = format!("`{}` asks for `{permission}`", skill.id);
             let warn = |code, message, help: &str| {
-                Problem::warning(code, place.clone(), message).help(help)
+                Diagnostic::warning(code, place.clone(), message).help(help)
             };
             problems.push(match doubt {
                 // It grants nothing: the skill will not find what it asks for.
-                DoubtfulPath::Missing => warn(
+                SuspectPath::Missing => warn(
                     "missing_path",
                     format!("{asks}, which does not exist"),
                     "make it before the run, or take the permission out of the manifest",
                 ),
-                DoubtfulPath::Outside(real) => warn(
+                SuspectPath::Outside(real) => warn(
                     "outside_workspace",
                     format!(
                         "{asks}, which leads out of the workspace to `{}`",
@@ -366,7 +366,7 @@ impl Prover<'_> {
                     ),
                     "remove the link, or write the full path into the manifest",
                 ),
-                DoubtfulPath::NotOneFile => warn(
+                SuspectPath::NotOneFile => warn(
                     "missing_path",
                     format!("{asks}, whose links do not lead to one file"),
                     "nothing is granted for it; write the path that it is to lead to",
@@ -375,8 +375,13 @@ impl Prover<'_> {
         }
     }
 
-    fn cannot_load(&mut self, error: Arc<LoadProblem>, place: Place, problems: &mut Problems) {
-        let problem = Problem::error(error.code(), place, error.to_string());
+    fn cannot_load(
+        &mut self,
+        error: Arc<LoadProblem>,
+        place: Location,
+        problems: &mut Diagnostics,
+    ) {
+        let problem = Diagnostic::error(error.code(), place, error.to_string());
         problems.push(match error.help() {
             Some(help) => problem.help(help),
             None => problem,
@@ -395,7 +400,7 @@ impl Prover<'_> {
         skill: &Skill,
         step: &ExecutionStep,
         pointer: &str,
-        problems: &mut Problems,
+        problems: &mut Diagnostics,
     ) -> TimeLimit {
         let of_skill = skill.manifest.timeout;
         if let (Some(own), Some(most)) = (step.timeout, of_skill)
@@ -408,9 +413,9 @@ impl Prover<'_> {
                 format_duration(most)
             );
             problems.push(
-                Problem::error(
+                Diagnostic::error(
                     "timeout",
-                    Place::value(format!("{pointer}/timeout")),
+                    Location::value(format!("{pointer}/timeout")),
                     message,
                 )
                 .help("lower the step's `timeout` or leave it out")
@@ -439,13 +444,13 @@ impl Prover<'_> {
 fn check_program(
     skill: &Skill,
     facts: &SkillInfo,
-    place: &Place,
-    problems: &mut Problems,
+    place: &Location,
+    problems: &mut Diagnostics,
 ) -> Option<Arc<Program>> {
-    if let Some(Hidden { file, permission }) = &facts.blocked_program {
+    if let Some(BlockedProgram { file, permission }) = &facts.blocked_program {
         let message = format!("`{}` may not execute `{}`", skill.id, file.display());
         problems.push(
-            Problem::error("hidden_program", place.clone(), message).help(format!(
+            Diagnostic::error("hidden_program", place.clone(), message).help(format!(
                 "add `{permission}` to the `permissions` of its manifest"
             )),
         );
@@ -454,22 +459,22 @@ fn check_program(
         Ok(program) => Some(Arc::clone(program)),
         Err(error) => {
             let message = format!("`{}` can't run: {}", skill.id, error.message);
-            let problem = Problem::error("program", place.clone(), message);
+            let problem = Diagnostic::error("program", place.clone(), message);
             problems.push(problem.help(error.help.clone()));
             None
         }
     }
 }
 
-fn unknown_skill(id: &str, place: &Place, registry: &Registry) -> Problem {
-    let problem = Problem::error(
+fn unknown_skill(id: &str, place: &Location, registry: &Registry) -> Diagnostic {
+    let problem = Diagnostic::error(
         "unknown_skill",
         place.clone(),
         format!("unknown skill `{id}`"),
     )
     .got(id);
     match (registry.nearest_id(id), place) {
-        (Some(near), Place::Node(pointer, _)) => {
+        (Some(near), Location::Node(pointer, _)) => {
             let patch = json!([{"op": "replace", "path": pointer, "value": near}]);
             problem
                 .help(format!("did you mean `{near}`?"))
@@ -480,7 +485,7 @@ fn unknown_skill(id: &str, place: &Place, registry: &Registry) -> Problem {
     }
 }
 
-fn check_type(skill: &Skill, call: &SkillCall<'_>, problems: &mut Problems) {
+fn check_type(skill: &Skill, call: &SkillCall<'_>, problems: &mut Diagnostics) {
     let (kind, wanted) = (skill.manifest.kind, call.step.step_type);
     if kind == wanted {
         return;
@@ -492,17 +497,17 @@ fn check_type(skill: &Skill, call: &SkillCall<'_>, problems: &mut Problems) {
     let place = format!("{}/type", call.pointer);
     let fix = json!([{"op": "replace", "path": place, "value": kind.as_str()}]);
     let problem = if call.is_fallback {
-        Problem::error("kind", call.names_at.clone(), message)
+        Diagnostic::error("kind", call.names_at.clone(), message)
             .help(format!("name another {wanted}"))
     } else {
-        Problem::error("kind", Place::value(&place), message)
+        Diagnostic::error("kind", Location::value(&place), message)
             .help(format!("write `type: {kind}`"))
             .fix(fix)
     };
     problems.push(problem.expected(kind.as_str()).got(wanted.as_str()));
 }
 
-fn check_version(skill: &Skill, call: &SkillCall<'_>, problems: &mut Problems) {
+fn check_version(skill: &Skill, call: &SkillCall<'_>, problems: &mut Diagnostics) {
     let wanted = call.step.skill.as_ref();
     let Some(wanted) = wanted.and_then(|skill| skill.version.as_deref()) else {
         return;
@@ -519,7 +524,7 @@ fn check_version(skill: &Skill, call: &SkillCall<'_>, problems: &mut Problems) {
         None => format!("`{}` has no version, but the step wants {wanted}", skill.id),
     };
     problems.push(
-        Problem::error("version", call.names_at.clone(), message)
+        Diagnostic::error("version", call.names_at.clone(), message)
             .help("name the version that there is, or leave `@…` out")
             .expected(wanted)
             .got(has),
@@ -527,7 +532,7 @@ fn check_version(skill: &Skill, call: &SkillCall<'_>, problems: &mut Problems) {
 }
 
 /// The step's risk, which is its skill's or more.
-fn risk_level(skill: &Skill, call: &SkillCall<'_>, problems: &mut Problems) -> RiskLevel {
+fn risk_level(skill: &Skill, call: &SkillCall<'_>, problems: &mut Diagnostics) -> RiskLevel {
     let of_skill = skill.manifest.risk_level;
     let Some(own) = call.step.risk_level else {
         return of_skill;
@@ -540,9 +545,9 @@ fn risk_level(skill: &Skill, call: &SkillCall<'_>, problems: &mut Problems) -> R
             of_skill.as_str()
         );
         problems.push(
-            Problem::error(
+            Diagnostic::error(
                 "risk_level",
-                Place::value(format!("{}/risk_level", call.pointer)),
+                Location::value(format!("{}/risk_level", call.pointer)),
                 message,
             )
             .help("a step may only raise what its skill says of itself; leave `risk_level` out")
@@ -556,14 +561,14 @@ fn risk_level(skill: &Skill, call: &SkillCall<'_>, problems: &mut Problems) -> R
 fn compile_output_schema(
     step: &ExecutionStep,
     pointer: &str,
-    problems: &mut Problems,
+    problems: &mut Diagnostics,
 ) -> Option<Schema> {
     match Schema::compile(step.output_schema.as_ref()?) {
         Ok(schema) => Some(schema),
         Err(error) => {
-            let place = Place::value(format!("{pointer}/output_schema{}", error.pointer));
+            let place = Location::value(format!("{pointer}/output_schema{}", error.pointer));
             problems.push(
-                Problem::error("schema", place, error.to_string())
+                Diagnostic::error("schema", place, error.to_string())
                     .help("it must be a JSON Schema of draft 2020-12"),
             );
             None

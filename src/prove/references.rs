@@ -9,13 +9,11 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use crate::document::in_backticks;
-use crate::document::nearest;
-use crate::document::{Place, Problem, Problems};
+use crate::document::{Diagnostic, Diagnostics, Location, in_backticks, nearest};
 use crate::model::ExecutionStep;
-use crate::plan::{LoadedPlan, Origin, Reference, Template, WRAPPERS, written};
-use crate::skill::schema_types::{Exclusion, Kinds, Part, part_of, unnamed_field};
-use crate::skill::{Linked, OutputFormat, Registry, Skill, Unknown};
+use crate::plan::{LoadedPlan, Reference, ReferenceSource, Template, WRAPPERS, format_reference};
+use crate::skill::schema_types::{Impossible, SchemaPart, TypeSet, part_of, unnamed_field};
+use crate::skill::{Linked, OutputFormat, Registry, Skill, UnknownPaths};
 
 /// How many fields a message names.
 const MAX_FIELDS: usize = 12;
@@ -28,7 +26,7 @@ pub(super) struct ArgumentReferences {
     pub(super) template: Option<Template>,
     /// With something in the place of each reference.
     stand_ins: Arc<Map<String, Value>>,
-    unknown: Unknown,
+    unknown: UnknownPaths,
 }
 
 impl ArgumentReferences {
@@ -44,7 +42,7 @@ impl ArgumentReferences {
                 pointers.push(pointer.to_owned());
             }
         });
-        let stand_ins = template.with_stand_ins(&mut |_, _| Value::from("x"));
+        let stand_ins = template.with_placeholders(&mut |_, _| Value::from("x"));
         let stand_ins = spread_for(skill, &template, as_map(stand_ins), |_| {
             Value::Array(Vec::new())
         });
@@ -52,7 +50,7 @@ impl ArgumentReferences {
             known: Arc::clone(&step.arguments),
             template: Some(template),
             stand_ins: Arc::new(stand_ins),
-            unknown: Unknown::at(pointers),
+            unknown: UnknownPaths::at(pointers),
         }
     }
 
@@ -61,15 +59,15 @@ impl ArgumentReferences {
             stand_ins: Arc::clone(&known),
             known,
             template: None,
-            unknown: Unknown::default(),
+            unknown: UnknownPaths::default(),
         }
     }
 
     /// What is wrong with them beside their references.
-    pub(super) fn check(&self, skill: &Skill, pointer: &str, problems: &mut Problems) {
+    pub(super) fn check(&self, skill: &Skill, pointer: &str, problems: &mut Diagnostics) {
         let base = format!("{pointer}/arguments");
-        let mut found = skill.check_arguments_beside(&self.unknown, &self.stand_ins, &base);
-        for problem in found.kept_mut() {
+        let mut found = skill.check_arguments_partial(&self.unknown, &self.stand_ins, &base);
+        for problem in found.diagnostics_mut() {
             let help = || format!("`obs skills show {}` shows what it takes", skill.id);
             problem.help.get_or_insert_with(help);
         }
@@ -81,7 +79,7 @@ impl ArgumentReferences {
         let Some(template) = &self.template else {
             return Arc::clone(&self.known);
         };
-        let shown = template.with_stand_ins(&mut |reference, _| Value::from(reference.shown()));
+        let shown = template.with_placeholders(&mut |reference, _| Value::from(reference.shown()));
         let shown = spread_for(skill, template, as_map(shown), |shown| json!([shown]));
         Arc::new(shown)
     }
@@ -136,7 +134,7 @@ impl OutputSchemas {
         given: Option<&Map<String, Value>>,
     ) -> Self {
         let mut steps: Vec<Option<Vec<Vec<Arc<Linked>>>>> = vec![None; loaded.plan.steps.len()];
-        for taken in loaded.flow.steps.iter().flat_map(|flow| &flow.takes) {
+        for taken in loaded.flow.steps.iter().flat_map(|flow| &flow.inputs_from) {
             steps[*taken].get_or_insert_with(|| {
                 let step = &loaded.plan.steps[*taken];
                 let fallback = step
@@ -173,15 +171,15 @@ impl OutputSchemas {
     /// What is known of the value that `reference` leads into, and the path into that value.
     fn source<'s>(&'s self, reference: &'s Reference) -> (&'s [Vec<Arc<Linked>>], &'s [String]) {
         match (reference.origin, reference.path.split_first()) {
-            (Origin::Step(step), _) => {
+            (ReferenceSource::Step(step), _) => {
                 let schemas = self.steps[step].as_deref().unwrap_or_default();
                 (schemas, &reference.path)
             }
-            (Origin::Inputs, Some((name, path))) => {
+            (ReferenceSource::Inputs, Some((name, path))) => {
                 let schemas = self.inputs.get(name).map(Vec::as_slice);
                 (schemas.unwrap_or_default(), path)
             }
-            (Origin::Inputs, None) => (&[], &[]),
+            (ReferenceSource::Inputs, None) => (&[], &[]),
         }
     }
 
@@ -192,7 +190,7 @@ impl OutputSchemas {
         arguments: &ArgumentReferences,
         skill: &Skill,
         pointer: &str,
-        problems: &mut Problems,
+        problems: &mut Diagnostics,
     ) {
         let Some(template) = &arguments.template else {
             return;
@@ -209,12 +207,12 @@ impl OutputSchemas {
                 below,
             };
             match part(schemas, path) {
-                Part::Excluded(exclusion) => {
+                SchemaPart::Excluded(exclusion) => {
                     problems.push_error_with(|| spot.no_such_field(&exclusion, schemas));
                     return;
                 }
-                Part::Possible(kinds) => {
-                    let kinds = if is_whole { kinds } else { Kinds::TEXT };
+                SchemaPart::Possible(kinds) => {
+                    let kinds = if is_whole { kinds } else { TypeSet::TEXT };
                     spot.check_kind(kinds, skill, problems);
                 }
             }
@@ -228,18 +226,18 @@ impl OutputSchemas {
 }
 
 /// What is known of the part at `path` of a value that meets all schemas of one of the lists.
-fn part(schemas: &[Vec<Arc<Linked>>], path: &[String]) -> Part {
-    let anything = Part::Possible(Kinds::ALL);
+fn part(schemas: &[Vec<Arc<Linked>>], path: &[String]) -> SchemaPart {
+    let anything = SchemaPart::Possible(TypeSet::ALL);
     let of_one = |schemas: &Vec<Arc<Linked>>| {
         let parts = schemas.iter().map(|schema| part_of(schema, path));
         parts
-            .reduce(Part::and)
-            .unwrap_or(Part::Possible(Kinds::ALL))
+            .reduce(SchemaPart::intersect)
+            .unwrap_or(SchemaPart::Possible(TypeSet::ALL))
     };
     schemas
         .iter()
         .map(of_one)
-        .reduce(Part::or)
+        .reduce(SchemaPart::union)
         .unwrap_or(anything)
 }
 
@@ -261,7 +259,7 @@ fn schemas_of(skill: &Skill) -> Vec<Arc<Linked>> {
 
 /// A schema of the plan itself. What is wrong with it is said elsewhere.
 fn linked(schema: &Value) -> Option<Arc<Linked>> {
-    Linked::of(schema).ok().map(Arc::new)
+    Linked::new(schema).ok().map(Arc::new)
 }
 
 /// A reference and where it stands.
@@ -277,8 +275,8 @@ struct OutputReference<'s> {
 }
 
 impl OutputReference<'_> {
-    fn no_such_field(&self, exclusion: &Exclusion, schemas: &[Vec<Arc<Linked>>]) -> Problem {
-        let Exclusion {
+    fn no_such_field(&self, exclusion: &Impossible, schemas: &[Vec<Arc<Linked>>]) -> Diagnostic {
+        let Impossible {
             depth,
             kinds,
             fields,
@@ -294,9 +292,9 @@ impl OutputReference<'_> {
         } else {
             format!("`{as_written}` asks for `{missing}`, which is not there")
         };
-        let problem =
-            Problem::error("unknown_field", Place::value(&self.pointer), message).got(missing);
-        let is_possible = |path: &[String]| matches!(part(schemas, path), Part::Possible(_));
+        let problem = Diagnostic::error("unknown_field", Location::value(&self.pointer), message)
+            .got(missing);
+        let is_possible = |path: &[String]| matches!(part(schemas, path), SchemaPart::Possible(_));
         let unwrapped = WRAPPERS.contains(&missing).then(|| {
             let mut path = path.to_vec();
             path.remove(*depth);
@@ -326,7 +324,7 @@ impl OutputReference<'_> {
     }
 
     /// A field that the schema leaves open but that is most likely misspelled.
-    fn warn_field(&self, schema: &Linked) -> Option<Problem> {
+    fn warn_field(&self, schema: &Linked) -> Option<Diagnostic> {
         let path = self.path;
         let (depth, fields) = unnamed_field(schema, path)?;
         let near = nearest(&path[depth], fields)?;
@@ -338,20 +336,20 @@ impl OutputReference<'_> {
         );
         let likely = self.likely(&likely);
         Some(
-            Problem::warning("doubtful_field", Place::value(&self.pointer), message)
+            Diagnostic::warning("doubtful_field", Location::value(&self.pointer), message)
                 .help(format!("did you mean `{likely}`?"))
                 .expected(likely),
         )
     }
 
     /// The value's kind must be one that the skill takes here.
-    fn check_kind(&self, kinds: Kinds, skill: &Skill, problems: &mut Problems) {
+    fn check_kind(&self, kinds: TypeSet, skill: &Skill, problems: &mut Diagnostics) {
         let Some(Ok(schema)) = skill.input() else {
             return;
         };
         let unescape = |token: &str| token.replace("~1", "/").replace("~0", "~");
         let path: Vec<String> = self.below.split('/').skip(1).map(unescape).collect();
-        if let Part::Possible(wanted) = part_of(schema.linked(), &path)
+        if let SchemaPart::Possible(wanted) = part_of(schema.linked(), &path)
             && kinds.exclude(wanted)
         {
             let argument = path.last().map_or("", String::as_str);
@@ -362,7 +360,7 @@ impl OutputReference<'_> {
                 kinds.words()
             );
             problems.push(
-                Problem::error("reference_type", Place::value(&self.pointer), message)
+                Diagnostic::error("reference_type", Location::value(&self.pointer), message)
                     .help(format!(
                         "`obs skills show {}` shows what it takes",
                         skill.id
@@ -377,7 +375,7 @@ impl OutputReference<'_> {
     fn likely(&self, path: &[String]) -> String {
         let before = self.reference.path.len() - self.path.len();
         let before = &self.reference.path[..before];
-        written(&self.reference.name, &[before, path].concat())
+        format_reference(&self.reference.name, &[before, path].concat())
     }
 
     fn replace(&self, to: &str) -> Value {

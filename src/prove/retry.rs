@@ -1,9 +1,8 @@
 //! What is done when a skill fails, proven before it does.
 
 use super::inputs::Inputs;
-use super::prover::Prover;
-use super::prover::SkillCall;
-use crate::document::{Place, Problem, Problems};
+use super::prover::{Prover, SkillCall};
+use crate::document::{Diagnostic, Diagnostics, Location};
 use crate::engine::ProvenStep;
 use crate::model::ExecutionStep;
 use crate::plan::Template;
@@ -15,7 +14,7 @@ impl Prover<'_> {
         own: &SkillCall<'_>,
         template: Option<Template>,
         inputs: &Inputs,
-        problems: &mut Problems,
+        problems: &mut Diagnostics,
     ) -> Option<ProvenStep> {
         let SkillCall {
             step,
@@ -24,11 +23,11 @@ impl Prover<'_> {
             ..
         } = own;
         let fallback = step.retry.as_ref()?.fallback.as_ref()?;
-        let names_at = Place::value(format!("{pointer}/retry/fallback"));
+        let names_at = Location::value(format!("{pointer}/retry/fallback"));
         if fallback.id == step.skill_id() {
             let message = format!("the fallback `{}` is the step's own skill", fallback.id);
             problems.push(
-                Problem::error("retry", names_at, message)
+                Diagnostic::error("retry", names_at, message)
                     .help("`max_retries` tries the same skill again; name another one here"),
             );
             return None;
@@ -48,7 +47,12 @@ impl Prover<'_> {
     }
 
     /// A plan that counts on being tried again should know that it is not.
-    pub(super) fn warn_retry(&self, proven: &ProvenStep, pointer: &str, problems: &mut Problems) {
+    pub(super) fn warn_retry(
+        &self,
+        proven: &ProvenStep,
+        pointer: &str,
+        problems: &mut Diagnostics,
+    ) {
         if proven.is_idempotent || self.context.retry_unsafe {
             return;
         }
@@ -57,9 +61,9 @@ impl Prover<'_> {
             proven.skill_id
         );
         problems.push(
-            Problem::warning(
+            Diagnostic::warning(
                 "not_idempotent",
-                Place::value(format!("{pointer}/retry")),
+                Location::value(format!("{pointer}/retry")),
                 message,
             )
             .help("`idempotent: true` in its manifest, or `--retry-unsafe`, would allow it"),

@@ -9,8 +9,7 @@ use std::sync::Arc;
 
 use super::context::ProveContext;
 use crate::executor::wants_run_dir;
-use crate::skill::Hidden;
-use crate::skill::{Program, ProgramError, Skill};
+use crate::skill::{BlockedProgram, Program, ProgramError, Skill};
 
 /// The facts about one skill.
 pub(super) struct SkillInfo {
@@ -19,7 +18,7 @@ pub(super) struct SkillInfo {
     /// Its program, or why it can't run; none for a built-in.
     pub(super) program: Option<Result<Arc<Program>, ProgramError>>,
     /// What of the program its own confinement would hide.
-    pub(super) blocked_program: Option<Hidden>,
+    pub(super) blocked_program: Option<BlockedProgram>,
     /// The manifest's permissions.
     pub(super) permissions: Arc<[String]>,
     /// What its steps are confined to, in lines for people.
@@ -64,7 +63,7 @@ impl SkillInfo {
         let program = native.map(|native| (native, native.resolve_program(workspace, path)));
         let hidden = match &program {
             Some((native, Ok(program))) => {
-                sandbox.hidden_program(skill, native, workspace, program)
+                sandbox.blocked_program(skill, native, workspace, program)
             }
             _ => None,
         };
@@ -74,7 +73,7 @@ impl SkillInfo {
             program: program.map(|(_, found)| found.map(Arc::new)),
             blocked_program: hidden,
             permissions: permissions.map(ToString::to_string).collect(),
-            confinement: sandbox.told(skill, workspace).into(),
+            confinement: sandbox.describe(skill, workspace).into(),
             wants_run_dir: wants_run_dir(skill),
         }
     }

@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 
-use super::terminal::{Stream, Streams};
+use super::terminal::{OutputStream, OutputStreams};
 
 /// A terminal narrower than this is drawn on as if it had this width; indicatif can't do less.
-const LEAST_COLUMNS: usize = 4;
+const MIN_COLUMNS: usize = 4;
 
 /// Lines at the bottom of the terminal, held in place by one indicatif bar of many lines: however
 /// many steps run, a frame is one write.
@@ -21,8 +21,8 @@ pub(super) struct Bars(ProgressBar);
 
 impl Bars {
     /// Nothing drawn yet.
-    pub(super) fn new(streams: Arc<dyn Streams>) -> Self {
-        let screen = Screen {
+    pub(super) fn new(streams: Arc<dyn OutputStreams>) -> Self {
+        let screen = TerminalLines {
             streams,
             frame: Mutex::default(),
         };
@@ -38,7 +38,7 @@ impl Bars {
     }
 
     /// Runs `write` with the lines out of the way.
-    pub(super) fn aside(&self, write: impl FnOnce()) {
+    pub(super) fn suspend(&self, write: impl FnOnce()) {
         self.0.suspend(write);
     }
 }
@@ -51,12 +51,12 @@ impl Drop for Bars {
 
 /// stderr as indicatif wants it: one write for each frame.
 #[derive(Debug)]
-struct Screen {
-    streams: Arc<dyn Streams>,
+struct TerminalLines {
+    streams: Arc<dyn OutputStreams>,
     frame: Mutex<String>,
 }
 
-impl Screen {
+impl TerminalLines {
     fn push(&self, text: std::fmt::Arguments<'_>) -> io::Result<()> {
         let mut frame = self.frame.lock().unwrap_or_else(PoisonError::into_inner);
         frame.write_fmt(text).map_err(io::Error::other)
@@ -70,14 +70,17 @@ impl Screen {
     }
 }
 
-impl TermLike for Screen {
+impl TermLike for TerminalLines {
     fn width(&self) -> u16 {
-        let columns = self.streams.look(Stream::Stderr).usable_columns();
-        u16::try_from(columns.max(LEAST_COLUMNS)).unwrap_or(u16::MAX)
+        let columns = self
+            .streams
+            .terminal_info(OutputStream::Stderr)
+            .usable_columns();
+        u16::try_from(columns.max(MIN_COLUMNS)).unwrap_or(u16::MAX)
     }
 
     fn height(&self) -> u16 {
-        match self.streams.look(Stream::Stderr).rows {
+        match self.streams.terminal_info(OutputStream::Stderr).rows {
             0 => 24,
             rows => u16::try_from(rows).unwrap_or(u16::MAX),
         }
@@ -114,7 +117,7 @@ impl TermLike for Screen {
     fn flush(&self) -> io::Result<()> {
         let frame = std::mem::take(&mut *self.frame.lock().unwrap_or_else(PoisonError::into_inner));
         if !frame.is_empty() {
-            self.streams.write(Stream::Stderr, frame.as_bytes());
+            self.streams.write(OutputStream::Stderr, frame.as_bytes());
         }
         Ok(())
     }

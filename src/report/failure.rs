@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::text::{Tone, cause_of, head, label_of, paint, shorten};
+use super::text::{Style, cause_of, head, label_of, paint, shorten};
 use crate::event::StepDetail;
 use crate::model::{
     Escaped, EscapedLines, Excerpt, ExecutionLogRecord, SandboxMode, StepStatus, json_line,
@@ -31,12 +31,12 @@ pub(super) fn is_failure(record: &ExecutionLogRecord) -> bool {
 /// The report on one step, as lines, each with its line feed.
 pub(super) fn render(record: &ExecutionLogRecord, detail: &StepDetail, color: bool) -> String {
     let label = label_of(&record.step_id, record.step_index);
-    let mut report = Report {
+    let mut report = FailureReport {
         text: String::new(),
         color,
     };
     let heading = format!("{}: {label}", record.status);
-    report.line(&paint(color, Tone::of(record.status), &heading));
+    report.line(&paint(color, Style::of(record.status), &heading));
     report.field("skill", &skill_words(record));
     if let Some(error) = &record.error {
         report.field("error", error);
@@ -63,12 +63,12 @@ pub(super) fn render(record: &ExecutionLogRecord, detail: &StepDetail, color: bo
     report.text
 }
 
-struct Report {
+struct FailureReport {
     text: String,
     color: bool,
 }
 
-impl Report {
+impl FailureReport {
     fn line(&mut self, safe: &str) {
         self.text.push_str(safe);
         self.text.push('\n');
@@ -78,7 +78,7 @@ impl Report {
     fn field(&mut self, name: &str, value: &str) {
         // Escaping at most multiplies the length; what is looked at is bounded first.
         let value = Escaped(head(value, FIELD_COLUMNS * 4)).to_string();
-        let name = paint(self.color, Tone::Strong, &format!("{name}:"));
+        let name = paint(self.color, Style::Strong, &format!("{name}:"));
         self.line(&format!("  {name} {}", shorten(&value, FIELD_COLUMNS)));
     }
 
@@ -120,7 +120,7 @@ impl Report {
             (0, false) => "blank".to_owned(),
             (_, false) => String::new(),
         };
-        let name = paint(self.color, Tone::Strong, &format!("{name}:"));
+        let name = paint(self.color, Style::Strong, &format!("{name}:"));
         self.line(format!("  {name} {title}").trim_end());
         for line in last.iter().rev() {
             let bounded = head(line, LINE_COLUMNS * 4);

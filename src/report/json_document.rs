@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::terminal::{Stream, Streams};
+use super::terminal::{OutputStream, OutputStreams};
 use crate::model::{EscapedLines, ExecutionLogRecord, json_line, json_pretty};
 
 /// The whole outcome of a run as one document.
@@ -31,11 +31,11 @@ pub struct JsonDocument<'a> {
 }
 
 /// Writes `document` to stdout.
-pub fn write_json_document(streams: &dyn Streams, document: &JsonDocument<'_>) {
+pub fn write_json_document(streams: &dyn OutputStreams, document: &JsonDocument<'_>) {
     match json_pretty(document).map(|text| text + "\n") {
-        Ok(text) => streams.write(Stream::Stdout, text.as_bytes()),
+        Ok(text) => streams.write(OutputStream::Stdout, text.as_bytes()),
         Err(error) => streams.write(
-            Stream::Stderr,
+            OutputStream::Stderr,
             format!("error: the outcome can't be written as JSON: {error}\n").as_bytes(),
         ),
     }
@@ -47,9 +47,9 @@ pub(super) fn record_line<T: Serialize + ?Sized>(value: &T) -> serde_json::Resul
 }
 
 /// Writes one value to stdout: a string as it is, anything else as JSON.
-pub fn write_value(streams: &dyn Streams, value: &Value) {
+pub fn write_value(streams: &dyn OutputStreams, value: &Value) {
     let mut text = match value {
-        Value::String(text) if streams.look(Stream::Stdout).watched => {
+        Value::String(text) if streams.terminal_info(OutputStream::Stdout).watched => {
             EscapedLines(text).to_string()
         }
         Value::String(text) => text.clone(),
@@ -58,5 +58,5 @@ pub fn write_value(streams: &dyn Streams, value: &Value) {
     if !text.ends_with('\n') {
         text.push('\n');
     }
-    streams.write(Stream::Stdout, text.as_bytes());
+    streams.write(OutputStream::Stdout, text.as_bytes());
 }

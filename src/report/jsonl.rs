@@ -1,15 +1,15 @@
 //! `--format jsonl`: each record as one line, at once.
 
 use super::json_document::record_line;
-use super::terminal::{Stream, Streams};
+use super::terminal::{OutputStream, OutputStreams};
 use crate::model::ExecutionLogRecord;
 
 /// Writes `record` as one line of stdout.
-pub(super) fn write(streams: &dyn Streams, record: &ExecutionLogRecord) {
+pub(super) fn write(streams: &dyn OutputStreams, record: &ExecutionLogRecord) {
     match record_line(record) {
-        Ok(line) => streams.write(Stream::Stdout, line.as_bytes()),
+        Ok(line) => streams.write(OutputStream::Stdout, line.as_bytes()),
         Err(error) => streams.write(
-            Stream::Stderr,
+            OutputStream::Stderr,
             format!(
                 "error: the record of step {} is no JSON: {error}\n",
                 record.step_index

@@ -1,7 +1,7 @@
 //! What people and scripts see of a run: events in, text out.
 //!
 //! Invariant: this room is fed by [`RunEvent`](crate::event::RunEvent)s alone and writes through a
-//! [`Streams`] alone. Data goes to stdout, talk to stderr. Text that obs did not write passes
+//! [`OutputStreams`] alone. Data goes to stdout, talk to stderr. Text that obs did not write passes
 //! [`Escaped`](crate::model::Escaped), [`EscapedLines`](crate::model::EscapedLines) or
 //! [`json_line`](crate::model::json_line) on its way; the one exception is a string that `--print`
 //! hands to a file or a pipe.
@@ -35,8 +35,8 @@ pub use record_table::RecordTable;
 pub use reporter::{ReportOutcome, Reporter, ReporterHandle};
 pub use run_table::{RunLine, RunTable};
 pub use summary::short_id;
-pub use terminal::{Look, Stream, Streams};
-pub use text::{Tone, paint, shorten};
+pub use terminal::{OutputStream, OutputStreams, TerminalInfo};
+pub use text::{Style, paint, shorten};
 
 /// What a run writes to stdout.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]

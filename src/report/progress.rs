@@ -1,6 +1,6 @@
 //! What stderr shows while steps run.
 //!
-//! Invariant: every line that goes to a stream during a run goes through [`Screen`], which takes
+//! Invariant: every line that goes to a stream during a run goes through [`ProgressDisplay`], which takes
 //! the bars out of the way first. While the run is suspended nothing is drawn and nothing said. What
 //! is drawn fits on the terminal, however many steps run; where the plan has more steps than the
 //! terminal has rows, failures are all that is kept above it.
@@ -12,8 +12,8 @@ use super::Progress;
 use super::bars::Bars;
 use super::lines::{self, HEARTBEAT};
 use super::running::Running;
-use super::terminal::{Look, Stream, Streams};
-use super::text::{Tone, counted, escaped_line, paint, shorten};
+use super::terminal::{OutputStream, OutputStreams, TerminalInfo};
+use super::text::{Style, counted, escaped_line, paint, shorten};
 use crate::event::TerminationCause;
 use crate::model::{ExecutionLogRecord, StepStatus};
 
@@ -38,8 +38,8 @@ enum Mode {
 
 /// stderr, with what is drawn on it.
 #[derive(Debug)]
-pub(super) struct Screen {
-    streams: Arc<dyn Streams>,
+pub(super) struct ProgressDisplay {
+    streams: Arc<dyn OutputStreams>,
     mode: Mode,
     bars: Option<Bars>,
     running: Vec<Running>,
@@ -51,18 +51,18 @@ pub(super) struct Screen {
     /// How many have suspended it: a stop by the terminal may come while somebody is asked.
     suspensions: usize,
     /// Lines that wait for the end of the last suspension.
-    held: Option<Vec<String>>,
+    buffered: Option<Vec<String>>,
 }
 
-impl Screen {
+impl ProgressDisplay {
     /// Decides how progress is shown; nothing is drawn yet.
     pub(super) fn new(
-        streams: Arc<dyn Streams>,
+        streams: Arc<dyn OutputStreams>,
         progress: Progress,
         quiet: bool,
         now: Instant,
     ) -> Self {
-        let bars_work = streams.look(Stream::Stderr).cursor;
+        let bars_work = streams.terminal_info(OutputStream::Stderr).cursor;
         let mode = match progress {
             Progress::None => Mode::None,
             Progress::Auto if quiet => Mode::None,
@@ -80,7 +80,7 @@ impl Screen {
             frame: 0,
             next_tick: now,
             suspensions: 0,
-            held: None,
+            buffered: None,
         };
         screen.next_tick = now + screen.interval();
         screen
@@ -123,12 +123,12 @@ impl Screen {
     /// A step's skill has failed and is tried again, or another one is.
     pub(super) fn repeat(&mut self, index: usize, label: &str, message: &str) {
         if self.mode != Mode::None {
-            let color = self.streams.look(Stream::Stderr).color;
+            let color = self.streams.terminal_info(OutputStream::Stderr).color;
             let text = format!(
                 "↻ {label} {}",
                 shorten(&escaped_line(message), MESSAGE_COLUMNS)
             );
-            self.say(&paint(color, Tone::Warn, &text));
+            self.print_above(&paint(color, Style::Warn, &text));
         }
         // What the failed attempt said of itself is no longer true.
         if let Some(step) = self.running.iter_mut().find(|step| step.index == index) {
@@ -155,15 +155,16 @@ impl Screen {
         let is_failure = !matches!(record.status, StepStatus::Success | StepStatus::Skipped);
         self.failed += usize::from(is_failure);
         if self.mode != Mode::None && (is_failure || !self.is_crowded()) {
-            let look = self.streams.look(Stream::Stderr);
-            self.say(&lines::finished(record, look.color));
+            let look = self.streams.terminal_info(OutputStream::Stderr);
+            self.print_above(&lines::finished(record, look.color));
         }
         self.draw_soon(now);
     }
 
     /// True where bars show a plan of more steps than the terminal has rows.
     fn is_crowded(&self) -> bool {
-        self.mode == Mode::Bars && self.total > rows_of(self.streams.look(Stream::Stderr))
+        self.mode == Mode::Bars
+            && self.total > rows_of(self.streams.terminal_info(OutputStream::Stderr))
     }
 
     /// Draws at once, or with the next frame where there is too much to draw it for each step.
@@ -179,8 +180,8 @@ impl Screen {
     }
 
     /// How long the reporter may wait for the next event.
-    pub(super) fn patience(&self, now: Instant) -> Duration {
-        if self.held.is_some() || self.mode == Mode::None {
+    pub(super) fn timeout(&self, now: Instant) -> Duration {
+        if self.buffered.is_some() || self.mode == Mode::None {
             return LONG;
         }
         self.next_tick.saturating_duration_since(now)
@@ -188,7 +189,7 @@ impl Screen {
 
     /// Draws the next frame or gives the sign of life, if it is time for that.
     pub(super) fn tick(&mut self, now: Instant) {
-        if now < self.next_tick || self.held.is_some() {
+        if now < self.next_tick || self.buffered.is_some() {
             return;
         }
         self.next_tick = now + self.interval();
@@ -199,7 +200,7 @@ impl Screen {
             }
             Mode::Lines => {
                 for line in lines::still_running(&self.running, now) {
-                    self.say(&line);
+                    self.print_above(&line);
                 }
             }
             Mode::None => {}
@@ -207,20 +208,22 @@ impl Screen {
     }
 
     /// Writes one line, or more, to stderr.
-    pub(super) fn say(&mut self, text: &str) {
-        if let Some(held) = &mut self.held {
+    pub(super) fn print_above(&mut self, text: &str) {
+        if let Some(held) = &mut self.buffered {
             if held.len() < HELD_LINES {
                 held.push(text.to_owned());
             }
             return;
         }
-        self.aside(|streams| streams.write(Stream::Stderr, format!("{text}\n").as_bytes()));
+        self.suspend_for(|streams| {
+            streams.write(OutputStream::Stderr, format!("{text}\n").as_bytes());
+        });
     }
 
     /// Runs `write` with nothing drawn in its way.
-    pub(super) fn aside(&self, write: impl FnOnce(&dyn Streams)) {
+    pub(super) fn suspend_for(&self, write: impl FnOnce(&dyn OutputStreams)) {
         match &self.bars {
-            Some(bars) => bars.aside(|| write(&*self.streams)),
+            Some(bars) => bars.suspend(|| write(&*self.streams)),
             None => write(&*self.streams),
         }
     }
@@ -229,7 +232,7 @@ impl Screen {
     pub(super) fn suspend(&mut self) {
         self.bars = None;
         self.suspensions += 1;
-        self.held.get_or_insert_default();
+        self.buffered.get_or_insert_default();
     }
 
     /// Goes on after `stopped_for`, in which no step's time ran.
@@ -257,8 +260,8 @@ impl Screen {
     }
 
     fn release(&mut self) {
-        for line in self.held.take().unwrap_or_default() {
-            self.say(&line);
+        for line in self.buffered.take().unwrap_or_default() {
+            self.print_above(&line);
         }
     }
 
@@ -271,10 +274,10 @@ impl Screen {
     }
 
     fn draw(&mut self, now: Instant) {
-        if self.mode != Mode::Bars || self.held.is_some() {
+        if self.mode != Mode::Bars || self.buffered.is_some() {
             return;
         }
-        let look = self.streams.look(Stream::Stderr);
+        let look = self.streams.terminal_info(OutputStream::Stderr);
         let picture = self.picture(look, now);
         self.bars
             .get_or_insert_with(|| Bars::new(Arc::clone(&self.streams)))
@@ -282,7 +285,7 @@ impl Screen {
     }
 
     /// The lines to draw: the running steps, as many as fit, and the footer.
-    fn picture(&self, look: Look, now: Instant) -> Vec<String> {
+    fn picture(&self, look: TerminalInfo, now: Instant) -> Vec<String> {
         let columns = look.usable_columns().saturating_sub(1);
         let room = rows_of(look).saturating_sub(3).max(1);
         let spinner = SPINNER[self.frame % SPINNER.len()];
@@ -292,7 +295,7 @@ impl Screen {
             .take(room)
             .map(|step| {
                 let text = shorten(&step.describe(columns, now), columns.saturating_sub(2));
-                format!("{} {text}", paint(look.color, Tone::Active, spinner))
+                format!("{} {text}", paint(look.color, Style::Active, spinner))
             })
             .collect();
         let more = match self.running.len().saturating_sub(room) {
@@ -305,12 +308,12 @@ impl Screen {
         };
         let steps = counted(self.total, "step");
         let footer = format!("  {}/{steps}{failed}{more}", self.done);
-        picture.push(paint(look.color, Tone::Dim, &shorten(&footer, columns)));
+        picture.push(paint(look.color, Style::Dim, &shorten(&footer, columns)));
         picture
     }
 }
 
-fn rows_of(look: Look) -> usize {
+fn rows_of(look: TerminalInfo) -> usize {
     match look.rows {
         0 => 24,
         rows => rows,

@@ -4,7 +4,7 @@
 //! first portion decides how wide the columns are.
 
 use super::table::{Columns, StepTable};
-use super::terminal::Look;
+use super::terminal::TerminalInfo;
 use crate::model::ExecutionLogRecord;
 
 /// How many rows are looked at together.
@@ -13,7 +13,7 @@ const PORTION: usize = 500;
 /// A table of records on its way to stdout.
 #[derive(Debug)]
 pub struct RecordTable {
-    look: Look,
+    look: TerminalInfo,
     verbose: bool,
     has_many_runs: bool,
     rows: StepTable,
@@ -23,7 +23,7 @@ pub struct RecordTable {
 impl RecordTable {
     /// An empty table. With `has_many_runs` each row says which run it is of; without, the rows of a
     /// portion are in plan order.
-    pub fn new(look: Look, verbose: bool, has_many_runs: bool) -> Self {
+    pub fn new(look: TerminalInfo, verbose: bool, has_many_runs: bool) -> Self {
         Self {
             look,
             verbose,

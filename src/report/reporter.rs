@@ -18,15 +18,14 @@ use tokio::sync::oneshot;
 use super::json_document::{JsonDocument, write_json_document, write_value};
 use super::live_output::LiveOutput;
 use super::print_ref::{PrintRef, PrintRefError};
-use super::progress::Screen;
-use super::summary::Tally;
+use super::progress::ProgressDisplay;
+use super::summary::RunStats;
 use super::table::StepTable;
-use super::terminal::{Stream, Streams};
-use super::text::{Tone, counted, label_of, paint};
+use super::terminal::{OutputStream, OutputStreams};
+use super::text::{Style, counted, label_of, paint};
 use super::{Format, ReportOptions, failure, jsonl};
 use crate::event::{EventReceiver, RunEvent, RunStarted, RunSummary, StepDetail};
-use crate::model::RunStatus;
-use crate::model::{Escaped, EscapedLines, ExecutionLogRecord, signal_name};
+use crate::model::{Escaped, EscapedLines, ExecutionLogRecord, RunStatus, signal_name};
 
 /// The exit code that a document has where the run ended without one: a fault in obs.
 const FAULT: u8 = 70;
@@ -42,13 +41,16 @@ impl Reporter {
     pub fn spawn(
         options: ReportOptions,
         receiver: EventReceiver,
-        streams: Arc<dyn Streams>,
+        streams: Arc<dyn OutputStreams>,
     ) -> io::Result<ReporterHandle> {
         let (at_work, ended) = oneshot::channel();
         let thread = Builder::new().name("report".to_owned()).spawn(move || {
             // Dropped when everything is written, or in a panic.
             let _at_work: oneshot::Sender<Infallible> = at_work;
-            consume(Report::new(options, streams, Instant::now()), &receiver)
+            consume(
+                ReporterState::new(options, streams, Instant::now()),
+                &receiver,
+            )
         })?;
         Ok(ReporterHandle { thread, ended })
     }
@@ -84,9 +86,9 @@ pub struct ReportOutcome {
     pub panicked: bool,
 }
 
-fn consume(mut report: Report, receiver: &EventReceiver) -> ReportOutcome {
+fn consume(mut report: ReporterState, receiver: &EventReceiver) -> ReportOutcome {
     loop {
-        let patience = report.patience(Instant::now());
+        let patience = report.timeout(Instant::now());
         match receiver.recv_timeout(patience) {
             Ok(event) => {
                 let over = matches!(event, RunEvent::RunFinished(_));
@@ -116,14 +118,14 @@ enum Data {
 
 /// The state of one report. Time comes in with each call.
 #[derive(Debug)]
-pub(super) struct Report {
-    streams: Arc<dyn Streams>,
-    screen: Screen,
+pub(super) struct ReporterState {
+    streams: Arc<dyn OutputStreams>,
+    screen: ProgressDisplay,
     data: Data,
     live: Option<LiveOutput>,
     next_dropped: Instant,
     labels: Vec<String>,
-    tally: Tally,
+    tally: RunStats,
     /// By the steps' indices: they are told in plan order.
     failures: BTreeMap<usize, String>,
     run_id: Option<String>,
@@ -133,8 +135,12 @@ pub(super) struct Report {
     outcome: ReportOutcome,
 }
 
-impl Report {
-    pub(super) fn new(options: ReportOptions, streams: Arc<dyn Streams>, now: Instant) -> Self {
+impl ReporterState {
+    pub(super) fn new(
+        options: ReportOptions,
+        streams: Arc<dyn OutputStreams>,
+        now: Instant,
+    ) -> Self {
         let data = match (options.print, options.format) {
             (Some(reference), _) => Data::Print(reference, Vec::new()),
             (None, Format::Table) if options.quiet => Data::None,
@@ -144,13 +150,18 @@ impl Report {
             (None, Format::None) => Data::None,
         };
         Self {
-            screen: Screen::new(Arc::clone(&streams), options.progress, options.quiet, now),
+            screen: ProgressDisplay::new(
+                Arc::clone(&streams),
+                options.progress,
+                options.quiet,
+                now,
+            ),
             streams,
             data,
             live: options.stream.then(LiveOutput::default),
             next_dropped: now,
             labels: Vec::new(),
-            tally: Tally::default(),
+            tally: RunStats::default(),
             failures: BTreeMap::new(),
             run_id: None,
             quiet: options.quiet,
@@ -161,8 +172,8 @@ impl Report {
     }
 
     /// How long to wait for the next event.
-    pub(super) fn patience(&self, now: Instant) -> Duration {
-        self.screen.patience(now)
+    pub(super) fn timeout(&self, now: Instant) -> Duration {
+        self.screen.timeout(now)
     }
 
     /// What is due at `now` without an event.
@@ -238,13 +249,13 @@ impl Report {
         if lines.is_empty() {
             return;
         }
-        let color = self.streams.look(Stream::Stderr).color;
-        let prefix = paint(color, Tone::Dim, &format!("{} │", self.label(index)));
+        let color = self.streams.terminal_info(OutputStream::Stderr).color;
+        let prefix = paint(color, Style::Dim, &format!("{} │", self.label(index)));
         let text: Vec<String> = lines
             .iter()
             .map(|line| format!("{prefix} {}", EscapedLines(line)))
             .collect();
-        self.screen.say(&text.join("\n"));
+        self.screen.print_above(&text.join("\n"));
     }
 
     fn end_live(&mut self, index: usize) {
@@ -259,7 +270,7 @@ impl Report {
         }
         let pieces = counted(usize::try_from(count).unwrap_or(usize::MAX), "piece");
         self.screen
-            .say(&format!("… {pieces} of live output not shown"));
+            .print_above(&format!("… {pieces} of live output not shown"));
     }
 
     fn step_finished(
@@ -271,13 +282,15 @@ impl Report {
         self.end_live(record.step_index);
         self.tally.count(record);
         if failure::is_failure(record) {
-            let color = self.streams.look(Stream::Stderr).color;
+            let color = self.streams.terminal_info(OutputStream::Stderr).color;
             let report = failure::render(record, detail, color);
             self.failures.insert(record.step_index, report);
         }
         match &mut self.data {
             Data::Table(table) => table.add(record),
-            Data::Jsonl => self.screen.aside(|streams| jsonl::write(streams, record)),
+            Data::Jsonl => self
+                .screen
+                .suspend_for(|streams| jsonl::write(streams, record)),
             Data::Json(records) => records.push(Arc::clone(record)),
             Data::Print(reference, records) if reference.may_mean(record) => {
                 records.push(Arc::clone(record));
@@ -299,7 +312,7 @@ impl Report {
         } else {
             " (again to kill at once)"
         };
-        self.screen.say(&format!(
+        self.screen.print_above(&format!(
             "received {}: {action} {steps}{again}",
             signal_name(signal)
         ));
@@ -332,7 +345,7 @@ impl Report {
         if let Some(summary) = &self.outcome.summary
             && (!self.quiet || summary.status != RunStatus::Success)
         {
-            let color = self.streams.look(Stream::Stderr).color;
+            let color = self.streams.terminal_info(OutputStream::Stderr).color;
             self.say(&self.tally.line(summary, color));
         }
         self.outcome
@@ -340,16 +353,19 @@ impl Report {
 
     fn say(&self, line: &str) {
         self.streams
-            .write(Stream::Stderr, format!("{line}\n").as_bytes());
+            .write(OutputStream::Stderr, format!("{line}\n").as_bytes());
     }
 
     fn write_data(&mut self) {
         let summary = self.outcome.summary.as_ref();
         match std::mem::replace(&mut self.data, Data::None) {
             Data::Table(table) => {
-                let text = table.render(self.streams.look(Stream::Stdout), self.verbose);
+                let text = table.render(
+                    self.streams.terminal_info(OutputStream::Stdout),
+                    self.verbose,
+                );
                 if !text.is_empty() {
-                    self.streams.write(Stream::Stdout, text.as_bytes());
+                    self.streams.write(OutputStream::Stdout, text.as_bytes());
                 }
             }
             Data::Json(mut records) => {
@@ -383,10 +399,10 @@ impl Report {
     fn write_failures(&self) {
         for report in self.failures.values() {
             self.streams
-                .write(Stream::Stderr, format!("\n{report}").as_bytes());
+                .write(OutputStream::Stderr, format!("\n{report}").as_bytes());
         }
         if !self.failures.is_empty() {
-            self.streams.write(Stream::Stderr, b"\n");
+            self.streams.write(OutputStream::Stderr, b"\n");
         }
     }
 }

@@ -7,15 +7,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::summary::short_id;
-use super::terminal::Look;
-use super::text::{Tone, columns_of, escaped_line, paint, shorten};
-use crate::model::RunStatus;
-use crate::model::format_duration;
+use super::terminal::TerminalInfo;
+use super::text::{Style, columns_of, escaped_line, paint, shorten};
+use crate::model::{RunStatus, format_duration};
 
 /// The columns that the assistant's name may take.
 const ASSISTANT_COLUMNS: usize = 16;
 /// The least that is left to the plan's name on a terminal.
-const LEAST_PLAN_COLUMNS: usize = 12;
+const MIN_PLAN_COLUMNS: usize = 12;
 
 /// A run as it is listed.
 #[derive(Debug, Clone)]
@@ -41,13 +40,13 @@ pub struct RunLine {
 /// A table of runs on its way to stdout.
 #[derive(Debug)]
 pub struct RunTable {
-    look: Look,
+    look: TerminalInfo,
     has_header: bool,
 }
 
 impl RunTable {
     /// An empty table.
-    pub fn new(look: Look) -> Self {
+    pub fn new(look: TerminalInfo) -> Self {
         Self {
             look,
             has_header: false,
@@ -67,10 +66,10 @@ impl RunTable {
             escaped_line(&run.plan),
         ];
         let tone = match run.status {
-            RunStatus::Success => Tone::Good,
-            RunStatus::Running => Tone::Active,
-            RunStatus::Canceled | RunStatus::Interrupted => Tone::Warn,
-            RunStatus::Failed | RunStatus::Timeout | RunStatus::Rejected => Tone::Bad,
+            RunStatus::Success => Style::Good,
+            RunStatus::Running => Style::Active,
+            RunStatus::Canceled | RunStatus::Interrupted => Style::Warn,
+            RunStatus::Failed | RunStatus::Timeout | RunStatus::Rejected => Style::Bad,
         };
         let mut text = String::new();
         if !std::mem::replace(&mut self.has_header, true) {
@@ -83,26 +82,26 @@ impl RunTable {
                 "ASSISTANT",
                 "PLAN",
             ];
-            text = self.line(&titles.map(str::to_owned), Tone::Plain);
+            text = self.line(&titles.map(str::to_owned), Style::Plain);
         }
         text + &self.line(&cells, tone)
     }
 
-    fn line(&self, cells: &[String; 7], tone: Tone) -> String {
+    fn line(&self, cells: &[String; 7], tone: Style) -> String {
         const WIDTHS: [usize; 6] = [18, 11, 9, 8, 20, ASSISTANT_COLUMNS];
         let [.., plan] = cells;
         let mut line = String::new();
         for (at, (cell, width)) in cells.iter().zip(WIDTHS).enumerate() {
             let pad = " ".repeat(width.saturating_sub(columns_of(cell)) + 2);
-            let tone = if at == 1 { tone } else { Tone::Plain };
-            let is_plain = tone == Tone::Plain;
+            let tone = if at == 1 { tone } else { Style::Plain };
+            let is_plain = tone == Style::Plain;
             line.push_str(&paint(self.look.color && !is_plain, tone, cell));
             line.push_str(&pad);
         }
         let taken: usize = WIDTHS.iter().map(|width| width + 2).sum();
         let room = self.look.usable_columns().saturating_sub(taken);
         if self.look.terminal {
-            line.push_str(&shorten(plan, room.max(LEAST_PLAN_COLUMNS)));
+            line.push_str(&shorten(plan, room.max(MIN_PLAN_COLUMNS)));
         } else {
             line.push_str(plan);
         }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::text::{Tone, cause_of, code_words, counted, escaped_line, label_of, paint};
+use super::text::{Style, cause_of, code_words, counted, escaped_line, label_of, paint};
 use crate::event::RunSummary;
-use crate::model::RunStatus;
-use crate::model::{ErrorCode, ExecutionLogRecord, StepStatus, format_duration, signal_name};
+use crate::model::{
+    ErrorCode, ExecutionLogRecord, RunStatus, StepStatus, format_duration, signal_name,
+};
 
 /// How much of a run's id is shown: the milliseconds, which two runs may share, and twelve bits more.
 const ID_CHARS: usize = 18;
@@ -22,7 +23,7 @@ pub fn short_id(run_id: &str) -> String {
 
 /// What is kept of a run to say how it ended.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct RunStats {
     counts: [usize; STATUSES.len()],
     /// The steps that may decide: label and cause, escaped.
     causes: BTreeMap<usize, (String, String)>,
@@ -40,7 +41,7 @@ const STATUSES: [(StepStatus, &str); 6] = [
     (StepStatus::Skipped, "skipped"),
 ];
 
-impl Tally {
+impl RunStats {
     /// What the run may take.
     pub(super) fn run_timeout(&mut self, timeout: Duration) {
         self.run_timeout = Some(timeout);
@@ -78,9 +79,9 @@ impl Tally {
     /// The last line: `failed: build (exit 2) · 3 ok 1 failed 2 skipped · 41s · run 0192ab12-345 · head 5f0c66b2`.
     pub(super) fn line(&self, summary: &RunSummary, color: bool) -> String {
         let (word, tone) = match summary.status {
-            RunStatus::Success => ("ok", Tone::Good),
-            RunStatus::Canceled => ("canceled", Tone::Warn),
-            status => (status.as_str(), Tone::Bad),
+            RunStatus::Success => ("ok", Style::Good),
+            RunStatus::Canceled => ("canceled", Style::Warn),
+            status => (status.as_str(), Style::Bad),
         };
         let mut parts = Vec::new();
         if summary.status == RunStatus::Success {

@@ -8,20 +8,20 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::lines::retried;
 use super::summary::short_id;
-use super::terminal::Look;
-use super::text::{Tone, columns_of, escaped_line, label_of, output_line, paint, shorten};
+use super::terminal::TerminalInfo;
+use super::text::{Style, columns_of, escaped_line, label_of, output_line, paint, shorten};
 use crate::model::{ExecutionLogRecord, StepStatus, format_duration};
 
 /// The width of a table that is not on a terminal.
 const COLUMNS_OFF_TERMINAL: usize = 120;
 /// The least width that a detail has off a terminal, whatever the names take.
-const LEAST_DETAIL_OFF_TERMINAL: usize = 40;
+const MIN_DETAIL_OFF_TERMINAL: usize = 40;
 /// A detail narrower than this says nothing and is left out.
-const LEAST_DETAIL: usize = 12;
+const MIN_DETAIL: usize = 12;
 /// The least width of a step's name.
-const LEAST_NAME: usize = 8;
+const MIN_NAME: usize = 8;
 /// Where step and skill would have less than this each, the step has all of it.
-const LEAST_PAIR: usize = 12;
+const MIN_PAIR: usize = 12;
 /// What a name leaves to the detail where both are long.
 const FAIR_DETAIL: usize = 20;
 /// Columns between two columns.
@@ -102,14 +102,14 @@ impl StepTable {
     }
 
     /// The table as lines, in plan order; empty where no step ended.
-    pub(super) fn render(self, look: Look, verbose: bool) -> String {
+    pub(super) fn render(self, look: TerminalInfo, verbose: bool) -> String {
         self.portion(look, verbose, &mut None)
     }
 
     /// A portion of a table: with a header and the columns that fit it where there are none yet.
     pub(super) fn portion(
         mut self,
-        look: Look,
+        look: TerminalInfo,
         verbose: bool,
         columns: &mut Option<Columns>,
     ) -> String {
@@ -157,7 +157,7 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    fn choose(rows: &[Row], look: Look, verbose: bool, has_runs: bool) -> Self {
+    fn choose(rows: &[Row], look: TerminalInfo, verbose: bool, has_runs: bool) -> Self {
         let widest = |cell: &dyn Fn(&Row) -> usize, title: &str| {
             rows.iter().map(cell).max().unwrap_or(0).max(title.len())
         };
@@ -183,7 +183,7 @@ impl Columns {
             let names = fixed + step + skill.map_or(0, |skill| skill + GAP) + GAP;
             let room = COLUMNS_OFF_TERMINAL
                 .saturating_sub(names)
-                .max(LEAST_DETAIL_OFF_TERMINAL);
+                .max(MIN_DETAIL_OFF_TERMINAL);
             return Self {
                 has_runs,
                 step,
@@ -208,7 +208,7 @@ impl Columns {
         chosen.fit(room, wanted);
         let left = room.saturating_sub(chosen.names());
         chosen.detail =
-            Some(left.saturating_sub(GAP)).filter(|&width| says_more && width >= LEAST_DETAIL);
+            Some(left.saturating_sub(GAP)).filter(|&width| says_more && width >= MIN_DETAIL);
         if chosen.detail.is_none() {
             (chosen.step, chosen.skill) = (step, skill);
             chosen.fit(room, 0);
@@ -222,7 +222,7 @@ impl Columns {
         let names = room.saturating_sub(wanted);
         if let Some(skill) = self.skill {
             let half = names.saturating_sub(GAP) / 2;
-            if half < LEAST_PAIR {
+            if half < MIN_PAIR {
                 self.skill = None;
             } else if self.names() > names {
                 self.step = self.step.min(half.max(names.saturating_sub(GAP + skill)));
@@ -230,7 +230,7 @@ impl Columns {
             }
         }
         if self.skill.is_none() {
-            self.step = self.step.min(names.max(LEAST_NAME));
+            self.step = self.step.min(names.max(MIN_NAME));
         }
     }
 
@@ -239,7 +239,7 @@ impl Columns {
     }
 
     fn header(&self, color: bool) -> Vec<String> {
-        let heading = |text: &str| paint(color, Tone::Strong, text);
+        let heading = |text: &str| paint(color, Style::Strong, text);
         let mut cells = Vec::new();
         cells.extend(self.has_runs.then(|| heading("RUN")));
         cells.extend([heading("#"), heading("STEP")]);
@@ -255,12 +255,12 @@ impl Columns {
     /// Where colours are on every cell is painted: the codes then widen all cells of a column by
     /// the same amount.
     fn cells(&self, row: &Row, color: bool) -> Vec<String> {
-        let tone = Tone::of(row.status);
-        let plain = |text: &str| paint(color, Tone::Plain, text);
+        let tone = Style::of(row.status);
+        let plain = |text: &str| paint(color, Style::Plain, text);
         let mut cells = Vec::new();
         cells.extend(self.has_runs.then(|| plain(&row.run)));
         cells.extend([
-            paint(color, Tone::Dim, &row.index.to_string()),
+            paint(color, Style::Dim, &row.index.to_string()),
             plain(&shorten(&row.step, self.step)),
         ]);
         cells.extend(self.skill.map(|width| plain(&shorten(&row.skill, width))));

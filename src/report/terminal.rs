@@ -4,7 +4,7 @@ use std::fmt;
 
 /// One of the two streams that obs writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stream {
+pub enum OutputStream {
     /// Data.
     Stdout,
     /// Talk.
@@ -17,7 +17,7 @@ pub enum Stream {
     clippy::struct_excessive_bools,
     reason = "independent facts about one stream"
 )]
-pub struct Look {
+pub struct TerminalInfo {
     /// True for a terminal.
     pub terminal: bool,
     /// True for a terminal whose cursor can be moved.
@@ -32,7 +32,7 @@ pub struct Look {
     pub rows: usize,
 }
 
-impl Look {
+impl TerminalInfo {
     /// The columns to fill; 80 where nobody knows.
     pub fn usable_columns(&self) -> usize {
         if self.columns == 0 { 80 } else { self.columns }
@@ -41,10 +41,10 @@ impl Look {
 
 /// The two streams. Writing never fails for the one who writes: a reader that went away is no
 /// error, anything else is for the owner of the streams to remember.
-pub trait Streams: fmt::Debug + Send + Sync {
+pub trait OutputStreams: fmt::Debug + Send + Sync {
     /// Writes all of `bytes` and flushes.
-    fn write(&self, stream: Stream, bytes: &[u8]);
+    fn write(&self, stream: OutputStream, bytes: &[u8]);
 
     /// What is at the other end now. A terminal may change its size at any time.
-    fn look(&self, stream: Stream) -> Look;
+    fn terminal_info(&self, stream: OutputStream) -> TerminalInfo;
 }

@@ -8,19 +8,18 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
-use super::reporter::Report;
-use super::{Look, ReportOptions, ReportOutcome, Stream, Streams};
+use super::reporter::ReporterState;
+use super::{OutputStream, OutputStreams, ReportOptions, ReportOutcome, TerminalInfo};
 use crate::event::{RunEvent, RunStarted, RunSummary, StepDetail, StepHeader};
-use crate::model::RunStatus;
 use crate::model::{
-    ErrorCode, Excerpt, ExecutionLogRecord, ResourceUsage, SCHEMA_VERSION, SandboxReport,
-    StepStatus, StepType,
+    ErrorCode, Excerpt, ExecutionLogRecord, ResourceUsage, RunStatus, SCHEMA_VERSION,
+    SandboxReport, StepStatus, StepType,
 };
 
 pub(super) const RUN_ID: &str = "0192ab12-3456-7890-abcd-ef0123456789";
 
 /// A pipe or a file.
-pub(super) const OFF_TERMINAL: Look = Look {
+pub(super) const OFF_TERMINAL: TerminalInfo = TerminalInfo {
     terminal: false,
     cursor: false,
     color: false,
@@ -30,8 +29,8 @@ pub(super) const OFF_TERMINAL: Look = Look {
 };
 
 /// A terminal without colours, so that a test can read what it shows.
-pub(super) fn terminal(columns: usize) -> Look {
-    Look {
+pub(super) fn terminal(columns: usize) -> TerminalInfo {
+    TerminalInfo {
         terminal: true,
         cursor: true,
         watched: true,
@@ -42,13 +41,13 @@ pub(super) fn terminal(columns: usize) -> Look {
 
 /// Streams that are read back.
 #[derive(Debug)]
-pub(super) struct Memory {
-    stdout: Mutex<(Look, Vec<u8>)>,
-    stderr: Mutex<(Look, Vec<u8>)>,
+pub(super) struct CapturedStreams {
+    stdout: Mutex<(TerminalInfo, Vec<u8>)>,
+    stderr: Mutex<(TerminalInfo, Vec<u8>)>,
 }
 
-impl Memory {
-    pub(super) fn new(stdout: Look, stderr: Look) -> Arc<Self> {
+impl CapturedStreams {
+    pub(super) fn new(stdout: TerminalInfo, stderr: TerminalInfo) -> Arc<Self> {
         Arc::new(Self {
             stdout: Mutex::new((stdout, Vec::new())),
             stderr: Mutex::new((stderr, Vec::new())),
@@ -69,16 +68,16 @@ impl Memory {
         shown(*look, bytes)
     }
 
-    fn stream(&self, stream: Stream) -> &Mutex<(Look, Vec<u8>)> {
+    fn stream(&self, stream: OutputStream) -> &Mutex<(TerminalInfo, Vec<u8>)> {
         match stream {
-            Stream::Stdout => &self.stdout,
-            Stream::Stderr => &self.stderr,
+            OutputStream::Stdout => &self.stdout,
+            OutputStream::Stderr => &self.stderr,
         }
     }
 }
 
 /// What a terminal of that size shows of `bytes`.
-pub(super) fn shown(look: Look, bytes: &[u8]) -> String {
+pub(super) fn shown(look: TerminalInfo, bytes: &[u8]) -> String {
     let size = |count: usize| NonZero::new(u16::try_from(count).unwrap()).unwrap();
     let mut parser = vt100::Parser::new(size(look.rows), size(look.columns), 0);
     for &byte in bytes {
@@ -101,8 +100,8 @@ pub(super) fn shown(look: Look, bytes: &[u8]) -> String {
     text.trim_end().to_owned()
 }
 
-impl Streams for Memory {
-    fn write(&self, stream: Stream, bytes: &[u8]) {
+impl OutputStreams for CapturedStreams {
+    fn write(&self, stream: OutputStream, bytes: &[u8]) {
         self.stream(stream)
             .lock()
             .unwrap()
@@ -110,7 +109,7 @@ impl Streams for Memory {
             .extend_from_slice(bytes);
     }
 
-    fn look(&self, stream: Stream) -> Look {
+    fn terminal_info(&self, stream: OutputStream) -> TerminalInfo {
         self.stream(stream).lock().unwrap().0
     }
 }
@@ -219,19 +218,23 @@ pub(crate) fn summary(status: RunStatus, exit_code: u8, decided_by: Option<usize
 
 /// A run that is told to a report event by event, with its own time.
 pub(super) struct Script {
-    pub(super) memory: Arc<Memory>,
-    report: Report,
+    pub(super) memory: Arc<CapturedStreams>,
+    report: ReporterState,
     now: Instant,
 }
 
 impl Script {
     /// A run of steps with these labels.
-    pub(super) fn new(options: ReportOptions, memory: &Arc<Memory>, labels: &[&str]) -> Self {
+    pub(super) fn new(
+        options: ReportOptions,
+        memory: &Arc<CapturedStreams>,
+        labels: &[&str],
+    ) -> Self {
         let now = Instant::now();
-        let streams: Arc<dyn Streams> = Arc::<Memory>::clone(memory);
+        let streams: Arc<dyn OutputStreams> = Arc::<CapturedStreams>::clone(memory);
         let mut script = Self {
             memory: Arc::clone(memory),
-            report: Report::new(options, streams, now),
+            report: ReporterState::new(options, streams, now),
             now,
         };
         script.event(started(labels));
@@ -272,7 +275,7 @@ impl Script {
     pub(super) fn pass(&mut self, time: Duration) {
         let end = self.now + time;
         while self.now < end {
-            let patience = self.report.patience(self.now);
+            let patience = self.report.timeout(self.now);
             self.now += patience.min(end - self.now);
             self.report.advance(self.now);
         }

@@ -14,7 +14,7 @@ const LINE_BYTES: usize = 4096;
 
 /// What a coloured text says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tone {
+pub enum Style {
     /// It went well.
     Good,
     /// It went wrong.
@@ -31,7 +31,7 @@ pub enum Tone {
     Plain,
 }
 
-impl Tone {
+impl Style {
     /// The select-graphic-rendition parameter; always of two digits, so that every painted cell of
     /// a column is wider than what is seen by the same amount.
     fn parameter(self) -> &'static str {
@@ -58,7 +58,7 @@ impl Tone {
 }
 
 /// `text` in the colour of `tone`, or as it is where colours are not welcome.
-pub fn paint(color: bool, tone: Tone, text: &str) -> String {
+pub fn paint(color: bool, tone: Style, text: &str) -> String {
     if color {
         format!("\u{1b}[{}m{text}\u{1b}[0m", tone.parameter())
     } else {

@@ -171,7 +171,7 @@ fn parse(text: &str) -> Result<Value, String> {
     let Some(problem) = problems.first() else {
         return Ok(document.value);
     };
-    let at = document.bytes_of(&problem.place).start;
+    let at = document.bytes_of(&problem.location).start;
     let (line, column) = document.line_and_column(at);
     let message = &problem.message;
     Err(format!(

@@ -18,12 +18,11 @@ use super::registry::{LoadProblem, read_manifest};
 use super::root_dir::{FileKind, RootDir};
 use super::schema::Schema;
 use super::skill::schema_problem;
-use crate::document::Document;
-use crate::document::{Place, Problem, Problems};
+use crate::document::{Diagnostic, Diagnostics, Document, Location};
 
 /// What a skill would meet if it ran now.
 #[derive(Clone, Copy)]
-pub struct Surroundings<'a> {
+pub struct CheckContext<'a> {
     /// The workspace, absolute.
     pub workspace: &'a Path,
     /// The user's home directory, where it is known.
@@ -36,21 +35,21 @@ pub struct Surroundings<'a> {
 
 /// A skill directory that was looked through.
 #[derive(Debug)]
-pub struct Checked {
+pub struct CheckReport {
     /// The id that it is called by, where it has one.
     pub id: Option<SkillId>,
     /// The manifest's text and the places in it.
     pub document: Document,
     /// What is wrong, in the order of the places.
-    pub problems: Problems,
+    pub problems: Diagnostics,
 }
 
 /// Looks through the skill in the directory `below` of `root`; `""` is the root itself.
 pub fn check(
     root: &Path,
     below: &Path,
-    surroundings: &Surroundings<'_>,
-) -> Result<Checked, Arc<LoadProblem>> {
+    surroundings: &CheckContext<'_>,
+) -> Result<CheckReport, Arc<LoadProblem>> {
     let no_manifest = || {
         Arc::new(LoadProblem::NoManifest {
             path: root.join(below),
@@ -84,21 +83,21 @@ pub fn check(
             path: surroundings.path,
         };
         if let Err(error) = resolve(execution.command.program(), &places) {
-            let place = Place::value("/execution/command/0");
-            problems.push(Problem::error("program", place, error.message).help(error.help));
+            let place = Location::value("/execution/command/0");
+            problems.push(Diagnostic::error("program", place, error.message).help(error.help));
         }
         check_arguments(&manifest, execution, &mut problems);
     }
     check_permissions(&document, &skill_dir, surroundings, &mut problems);
-    document.tidy(&mut problems);
-    Ok(Checked {
+    document.sort_and_dedup(&mut problems);
+    Ok(CheckReport {
         id,
         document,
         problems,
     })
 }
 
-fn check_id(manifest: &Manifest, below: &Path, problems: &mut Problems) -> Option<SkillId> {
+fn check_id(manifest: &Manifest, below: &Path, problems: &mut Diagnostics) -> Option<SkillId> {
     if let Some(id) = &manifest.id {
         return Some(id.clone());
     }
@@ -107,16 +106,16 @@ fn check_id(manifest: &Manifest, below: &Path, problems: &mut Problems) -> Optio
         Ok(id) if id.is_reserved() => {
             let message = format!("the id `{id}` is reserved for tools that are built in");
             problems.push(
-                Problem::error("skill_id", Place::File, message).help("rename the directory"),
+                Diagnostic::error("skill_id", Location::File, message).help("rename the directory"),
             );
             None
         }
         Ok(id) => Some(id),
         Err(error) => {
             problems.push(
-                Problem::error(
+                Diagnostic::error(
                     "skill_id",
-                    Place::File,
+                    Location::File,
                     format!("the directory's path is no id: {error}"),
                 )
                 .help("rename the directory, or give the manifest an `id`"),
@@ -126,7 +125,7 @@ fn check_id(manifest: &Manifest, below: &Path, problems: &mut Problems) -> Optio
     }
 }
 
-fn check_schemas(manifest: &Manifest, problems: &mut Problems) {
+fn check_schemas(manifest: &Manifest, problems: &mut Diagnostics) {
     let schemas = [
         ("/input_schema", &manifest.input_schema),
         ("/output_schema", &manifest.output_schema),
@@ -148,9 +147,9 @@ fn check_schemas(manifest: &Manifest, problems: &mut Problems) {
     };
     if !takes_object {
         problems.push(
-            Problem::error(
+            Diagnostic::error(
                 "schema",
-                Place::value("/input_schema/type"),
+                Location::value("/input_schema/type"),
                 "no arguments can meet `input_schema`",
             )
             .help("arguments are always a mapping: write `type: object`")
@@ -160,27 +159,33 @@ fn check_schemas(manifest: &Manifest, problems: &mut Problems) {
 }
 
 /// A second manifest beside the one that counts.
-fn check_names(root: &RootDir, below: &Path, problems: &mut Problems) {
-    let is_there = |name: &&str| matches!(root.look(&below.join(name)), Ok((FileKind::Regular, _)));
+fn check_names(root: &RootDir, below: &Path, problems: &mut Diagnostics) {
+    let is_there = |name: &&str| {
+        matches!(
+            root.file_kind(&below.join(name)),
+            Ok((FileKind::Regular, _))
+        )
+    };
     let mut names = MANIFEST_NAMES.iter().copied().filter(is_there);
     if let Some(first) = names.next() {
         for ignored in names {
             let message = format!("`{ignored}` is ignored, because `{first}` is there");
-            problems
-                .push(Problem::warning("two_manifests", Place::File, message).help("remove one"));
+            problems.push(
+                Diagnostic::warning("two_manifests", Location::File, message).help("remove one"),
+            );
         }
     }
 }
 
 /// What the schema and the command say of each other.
-fn check_arguments(manifest: &Manifest, execution: &Execution, problems: &mut Problems) {
+fn check_arguments(manifest: &Manifest, execution: &Execution, problems: &mut Diagnostics) {
     let Some(schema) = &manifest.input_schema else {
         return;
     };
     let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
         return;
     };
-    let place = || Place::value("/execution/command");
+    let place = || Location::value("/execution/command");
     let required = schema.get("required").and_then(Value::as_array);
     let is_required =
         |name: &str| required.is_some_and(|names| names.iter().any(|other| other == name));
@@ -197,19 +202,19 @@ fn check_arguments(manifest: &Manifest, execution: &Execution, problems: &mut Pr
         if !properties.contains_key(name) && !is_closed {
             let message = format!("`{name}` stands in the command, but not in `input_schema`");
             problems.push(
-                Problem::warning("undescribed_argument", place(), message)
+                Diagnostic::warning("undescribed_argument", place(), message)
                     .help("describe it under `properties`, so that it is checked before the run"),
             );
         } else if !is_optional && !is_required(name) {
             let message =
                 format!("the command needs `{name}`, but `input_schema` lets it be left out");
             let help = format!("add it to `required`, or nest its element: [[\"{{{{{name}}}}}\"]]");
-            problems.push(Problem::warning("optional_argument", place(), message).help(help));
+            problems.push(Diagnostic::warning("optional_argument", place(), message).help(help));
         }
     }
     if told.is_empty() && execution.stdin == Stdin::None && !properties.is_empty() {
         problems.push(
-            Problem::warning(
+            Diagnostic::warning(
                 "unused_arguments",
                 place(),
                 "no argument reaches the program",
@@ -222,8 +227,8 @@ fn check_arguments(manifest: &Manifest, execution: &Execution, problems: &mut Pr
 fn check_permissions(
     document: &Document,
     skill_dir: &Path,
-    surroundings: &Surroundings<'_>,
-    problems: &mut Problems,
+    surroundings: &CheckContext<'_>,
+    problems: &mut Diagnostics,
 ) {
     let list = document.value.get("permissions").and_then(Value::as_array);
     let texts = list
@@ -248,22 +253,22 @@ fn check_permissions(
                 format!("`{permission}` adds nothing to `net`"),
                 "remove one of the two",
             )),
-            Permission::Env(_) | Permission::Secret(_) => doubt_env(permission, surroundings),
+            Permission::Env(_) | Permission::Secret(_) => warn_env(permission, surroundings),
             Permission::FsRead(_) | Permission::FsExec(_) | Permission::FsWrite(_) => {
-                doubt_path(permission, &places)
+                warn_path(permission, &places)
             }
             Permission::Net | Permission::NetTcp(_) | Permission::NetDns => None,
         };
         if let Some((message, help)) = doubt {
-            let place = Place::value(format!("/permissions/{index}"));
-            problems.push(Problem::warning("permission", place, message).help(help));
+            let place = Location::value(format!("/permissions/{index}"));
+            problems.push(Diagnostic::warning("permission", place, message).help(help));
         }
     }
 }
 
-type Doubt = (String, &'static str);
+type PathWarning = (String, &'static str);
 
-fn doubt_env(permission: &Permission, surroundings: &Surroundings<'_>) -> Option<Doubt> {
+fn warn_env(permission: &Permission, surroundings: &CheckContext<'_>) -> Option<PathWarning> {
     let (env, _) = permission.env()?;
     let name = &env.name;
     if name.starts_with("OBS_") {
@@ -281,7 +286,7 @@ fn doubt_env(permission: &Permission, surroundings: &Surroundings<'_>) -> Option
     })
 }
 
-fn doubt_path(permission: &Permission, places: &GrantPlaces<'_>) -> Option<Doubt> {
+fn warn_path(permission: &Permission, places: &GrantPlaces<'_>) -> Option<PathWarning> {
     let grant = permission.path()?;
     let path = grant.resolve(places)?;
     let covers = |other: Option<&Path>| other.is_some_and(|other| other.starts_with(&path));
@@ -330,7 +335,7 @@ mod tests {
             fs::write(&path, text).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         }
-        let surroundings = Surroundings {
+        let surroundings = CheckContext {
             workspace: &dir.path().join("work"),
             home: Some(Path::new("/home/somebody")),
             path: OsStr::new("/usr/bin:/bin"),

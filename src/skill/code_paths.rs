@@ -12,11 +12,11 @@ use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::command::{Places, ProgramName, Role};
+use super::command::{ArgumentPlaces, ProgramName, Role};
 use super::program::{self, Program};
-use super::skill::Native;
+use super::skill::NativeSkill;
 use super::snapshot::{decisive, walk};
-use crate::process::is_of_system;
+use crate::process::is_system;
 
 /// The most directories below which the words of a command are looked for.
 const MAX_BASES: usize = 32;
@@ -33,7 +33,7 @@ pub struct CodePaths {
     pub has_hard_links: bool,
 }
 
-impl Native {
+impl NativeSkill {
     /// Where the code of the skill lies, if it is run as `program`. `path` is the value of `PATH`.
     pub fn code_paths(&self, program: &Program, workspace: &Path, path: &OsStr) -> CodePaths {
         let is_bare = matches!(self.execution.command.program(), ProgramName::Bare(_));
@@ -63,12 +63,12 @@ impl Native {
 
     /// The files and directories that the command names in a place of code.
     fn named(&self, workspace: &Path, path: &OsStr) -> Vec<PathBuf> {
-        let places = Places {
+        let places = ArgumentPlaces {
             skill_dir: &self.dir,
             workspace,
         };
         let command = &self.execution.command;
-        let search = Search {
+        let search = CodePathSearch {
             bases: bases(&command.constant_words(&places), workspace),
             workspace,
             path,
@@ -96,7 +96,7 @@ impl Native {
 }
 
 /// Where the words of a command are looked for.
-struct Search<'a> {
+struct CodePathSearch<'a> {
     /// The directories that a relative path can start from.
     bases: Vec<PathBuf>,
     workspace: &'a Path,
@@ -104,7 +104,7 @@ struct Search<'a> {
     path: &'a OsStr,
 }
 
-impl Search<'_> {
+impl CodePathSearch<'_> {
     /// What counts as code of what `word` names.
     fn find(&self, role: Role, word: &OsStr) -> Vec<PathBuf> {
         let is_bare = !word.as_encoded_bytes().contains(&b'/');
@@ -217,7 +217,7 @@ fn is_out_of_reach(place: &Path) -> bool {
 fn has_hard_links(paths: &[PathBuf], workspace: &Path) -> bool {
     let ends = paths.iter().filter_map(|path| decisive(path).pop());
     let mut roots: Vec<PathBuf> = ends
-        .filter(|end| end.starts_with(workspace) || !is_of_system(end))
+        .filter(|end| end.starts_with(workspace) || !is_system(end))
         .collect();
     roots.sort_unstable();
     roots.dedup_by(|below, above| below.starts_with(above));

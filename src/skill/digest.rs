@@ -12,7 +12,7 @@ use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
-use super::skill::{Body, Skill};
+use super::skill::{Skill, SkillKind};
 use crate::model::hex;
 
 /// Directories that tools fill as they run.
@@ -27,11 +27,11 @@ impl Skill {
     pub fn digest(&self) -> io::Result<String> {
         let mut hasher = Sha256::new();
         match &self.body {
-            Body::Builtin(_) => {
+            SkillKind::Builtin(_) => {
                 field(&mut hasher, b"builtin", self.id.to_string().as_bytes());
                 field(&mut hasher, b"obs", env!("CARGO_PKG_VERSION").as_bytes());
             }
-            Body::Native(native) => directory(&mut hasher, &native.dir)?,
+            SkillKind::Native(native) => directory(&mut hasher, &native.dir)?,
         }
         Ok(hex(&hasher.finalize()))
     }
@@ -64,7 +64,7 @@ fn directory(hasher: &mut Sha256, path: &Path) -> io::Result<()> {
 /// The SHA-256 of what is left to read of `file`.
 pub(super) fn digest_of(file: &mut File) -> io::Result<[u8; 32]> {
     let mut content = Sha256::new();
-    io::copy(file, &mut Sink(&mut content))?;
+    io::copy(file, &mut HashWriter(&mut content))?;
     Ok(content.finalize().into())
 }
 
@@ -90,9 +90,9 @@ fn field(hasher: &mut Sha256, name: &[u8], value: &[u8]) {
     }
 }
 
-struct Sink<'h>(&'h mut Sha256);
+struct HashWriter<'h>(&'h mut Sha256);
 
-impl io::Write for Sink<'_> {
+impl io::Write for HashWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.update(bytes);
         Ok(bytes.len())

@@ -104,7 +104,7 @@ impl Exposure {
             return (exposure, covered);
         }
         let codes = query.skills.iter();
-        let codes: Vec<Option<Code>> = codes
+        let codes: Vec<Option<SkillCode>> = codes
             .map(|(skill, program)| query.code_of(skill, program.as_deref(), &grants))
             .collect();
         for (writer, grants) in grants.iter().enumerate() {
@@ -199,12 +199,12 @@ impl Exposure {
 }
 
 /// Where the code of a skill lies, and every place on the way to it.
-struct Code {
+struct SkillCode {
     found: CodePaths,
     places: Vec<PathBuf>,
 }
 
-impl Code {
+impl SkillCode {
     fn covered_by(&self, grant: &WriteGrant<'_>) -> Option<&Path> {
         let place = self.places.iter().find(|place| grant.covers(place));
         place.map(PathBuf::as_path)
@@ -254,7 +254,7 @@ impl<'q> ExposureQuery<'q> {
         skill: &Skill,
         program: Option<&Program>,
         grants: &[Vec<WriteGrant<'_>>],
-    ) -> Option<Code> {
+    ) -> Option<SkillCode> {
         let (native, program) = (skill.native()?, program?);
         let mut found = native.code_paths(program, self.workspace, self.path);
         let is_writable = |link: &PathBuf| {
@@ -266,7 +266,7 @@ impl<'q> ExposureQuery<'q> {
             .paths
             .extend(linked_dirs.into_iter().filter(is_writable));
         let places = found.paths.iter().flat_map(|path| decisive(path));
-        Some(Code {
+        Some(SkillCode {
             places: places.collect(),
             found,
         })

@@ -32,11 +32,11 @@ mod snapshot;
 mod violation;
 
 pub use builtin::Builtin;
-pub use check::{Checked, Surroundings, check};
+pub use check::{CheckContext, CheckReport, check};
 pub use code_paths::CodePaths;
 pub use command::{
-    ArgumentUse, CommandError, CommandTemplate, MAX_COMMAND_BYTES, MAX_ELEMENT_BYTES, Places,
-    ProgramName, Stdin,
+    ArgumentPlaces, ArgumentUse, CommandTemplate, ExpandError, MAX_COMMAND_BYTES,
+    MAX_ELEMENT_BYTES, ProgramName, Stdin,
 };
 pub use exposure::Exposure;
 pub(crate) use exposure::{ExposedSkill, ExposureQuery};
@@ -49,14 +49,14 @@ pub use permission::{
     EnvName, EnvNames, GrantPath, GrantPlaces, PathBase, Permission, PermissionError,
 };
 pub use program::{Interpreter, Program, ProgramError};
-pub use registry::{ListedSkill, Listing, LoadProblem, Registry, RootSources, default_roots};
+pub use registry::{ListedSkill, LoadProblem, Registry, RootSources, SkillList, default_roots};
 pub use root_dir::RootDir;
 pub use sandbox_policy::SandboxPolicy;
 pub(crate) use sandbox_policy::{
-    DoubtfulPath, Hidden, SkillPaths, StepGround, breach_text, layer_names,
+    BlockedProgram, SkillPaths, StepGround, SuspectPath, breach_text, layer_names,
 };
 pub use scaffold::{ScaffoldError, manifest_text, write_new};
-pub use schema::{Linked, MAX_VIOLATIONS, Schema, SchemaError, Unknown};
-pub use skill::{Body, Native, Skill, check_output};
+pub use schema::{Linked, MAX_VIOLATIONS, Schema, SchemaError, UnknownPaths};
+pub use skill::{NativeSkill, Skill, SkillKind, check_output};
 pub use snapshot::{Change, MAX_BYTES, MAX_ENTRIES, Scope, Snapshot, decisive};
 pub use violation::{Fix, Violation, mask};

@@ -54,7 +54,7 @@ impl EnvName {
 pub struct GrantPath {
     /// Where the path starts.
     pub base: PathBase,
-    /// What follows; empty for the base itself. Absolute where the base is [`PathBase::Root`].
+    /// What follows; empty for the base itself. Absolute where the base is [`PathBase::RunDir`].
     pub rest: PathBuf,
 }
 
@@ -179,7 +179,7 @@ pub struct EnvNames<'a> {
 impl<'a> EnvNames<'a> {
     /// The variables that `permissions` ask for. One that is asked for twice is required, or
     /// secret, where either says so.
-    pub fn of(permissions: &'a [Permission]) -> Self {
+    pub fn new(permissions: &'a [Permission]) -> Self {
         let mut names = Self::default();
         for (env, is_secret) in permissions.iter().filter_map(Permission::env) {
             let name = env.name.as_str();

@@ -137,7 +137,7 @@ fn in_skill_dir(
 ) -> Result<(PathBuf, Option<FileId>), ProgramError> {
     let from_root = places.below.join(below);
     let path = places.skill_dir.join(below);
-    match places.root.look(&from_root) {
+    match places.root.file_kind(&from_root) {
         Ok((_, file)) => Ok((path, Some(file))),
         Err(cause) if is_absence(&cause) => Err(missing_in_skill_dir(below, places)),
         Err(cause) if leaves_root(&cause) => {
@@ -181,7 +181,7 @@ fn is_in_virtual_environment(from_root: &Path, root: &RootDir) -> bool {
     let Some(bin) = from_root.parent().filter(|bin| bin.ends_with("bin")) else {
         return false;
     };
-    root.look(bin).is_ok()
+    root.file_kind(bin).is_ok()
         && bin
             .parent()
             .is_some_and(|environment| root.open_file(&environment.join("pyvenv.cfg")).is_ok())

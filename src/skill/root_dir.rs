@@ -68,7 +68,7 @@ impl RootDir {
     }
 
     /// What stands at `below`, links followed as far as they stay inside.
-    pub(super) fn look(&self, below: &Path) -> io::Result<(FileKind, FileId)> {
+    pub(super) fn file_kind(&self, below: &Path) -> io::Result<(FileKind, FileId)> {
         let stat = fstat(open_beneath(self.fd.as_fd(), below, OFlags::PATH)?)?;
         Ok((kind_of(&stat), file_id(&stat)))
     }

@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{GrantPath, GrantPlaces, Native, PathBase, Permission, Program, Skill};
+use super::{GrantPath, GrantPlaces, NativeSkill, PathBase, Permission, Program, Skill};
 use crate::model::SandboxMode;
 use crate::process::{
-    Access, Applied, Confinement, Grant, Ground, Layer, Limit, LimitBreach, Limits, Network,
-    PathError, Strictness, canonicalize, default_grants, make_directory,
+    Access, Applied, Confinement, Grant, Ground, Layer, LimitBreach, Limits, Network, PathError,
+    ResourceKind, Strictness, canonicalize, default_grants, make_directory,
 };
 
 /// How a run confines its skills: the flags, and what is the same for all steps.
@@ -83,7 +83,7 @@ impl SandboxPolicy {
     pub(crate) fn confinement(
         &self,
         skill: &Skill,
-        native: &Native,
+        native: &NativeSkill,
         paths: &SkillPaths,
         ground: &StepGround<'_>,
     ) -> Option<Confinement> {
@@ -106,7 +106,7 @@ impl SandboxPolicy {
     /// What a step may touch without asking for it.
     pub(crate) fn default_grants(
         &self,
-        native: &Native,
+        native: &NativeSkill,
         ground: &StepGround<'_>,
         network: &Network,
     ) -> Vec<Grant> {
@@ -123,7 +123,7 @@ impl SandboxPolicy {
     pub(crate) fn permission_grants<'a>(
         &'a self,
         skill: &'a Skill,
-        native: &'a Native,
+        native: &'a NativeSkill,
         ground: &StepGround<'a>,
     ) -> impl Iterator<Item = (&'a Permission, Grant)> + use<'a> {
         let ground = *ground;
@@ -136,7 +136,7 @@ impl SandboxPolicy {
 
     /// True where the workspace is not granted, because it is the root, the home directory or above
     /// it, and skills are confined.
-    pub fn withholds(&self, workspace: &Path) -> bool {
+    pub fn excludes_workspace(&self, workspace: &Path) -> bool {
         let nowhere = Path::new("/nonexistent");
         let home = self.home.as_deref();
         let ground = Ground {
@@ -181,7 +181,7 @@ impl SandboxPolicy {
     pub(crate) fn skill_paths(
         &self,
         skill: &Skill,
-        native: &Native,
+        native: &NativeSkill,
         workspace: &Path,
     ) -> SkillPaths {
         let permissions = skill.manifest.permissions.iter();
@@ -193,7 +193,7 @@ impl SandboxPolicy {
     fn skill_path(
         &self,
         permission: &Permission,
-        native: &Native,
+        native: &NativeSkill,
         workspace: &Path,
     ) -> Option<SkillPath> {
         let access = access_of(permission)?;
@@ -225,13 +225,13 @@ impl SandboxPolicy {
     }
 
     /// The permission that a program needs which the grants would hide.
-    pub(crate) fn hidden_program(
+    pub(crate) fn blocked_program(
         &self,
         skill: &Skill,
-        native: &Native,
+        native: &NativeSkill,
         workspace: &Path,
         program: &Program,
-    ) -> Option<Hidden> {
+    ) -> Option<BlockedProgram> {
         // A step's own directory holds no program before the step runs.
         let ground = StepGround {
             workspace,
@@ -255,36 +255,37 @@ impl SandboxPolicy {
             .into_iter()
             .find(|file| !may_execute(&confinement, file))?;
         let permission = self.permission_for(hidden);
-        Some(Hidden {
+        Some(BlockedProgram {
             file: hidden.clone(),
             permission,
         })
     }
 
     /// What the user may not expect of the paths that the manifest asks for, with what to do about it.
-    pub(crate) fn doubtful_paths<'p>(
+    pub(crate) fn suspect_paths<'p>(
         &self,
         skill: &'p Skill,
-        native: &Native,
+        native: &NativeSkill,
         workspace: &Path,
-    ) -> Vec<(&'p Permission, DoubtfulPath)> {
+    ) -> Vec<(&'p Permission, SuspectPath)> {
         if self.mode == SandboxMode::Off {
             return Vec::new();
         }
         let places = self.places(native, workspace);
-        let may_come =
-            |path: &GrantPath| path.base == PathBase::Workspace && !self.withholds(workspace);
+        let may_come = |path: &GrantPath| {
+            path.base == PathBase::Workspace && !self.excludes_workspace(workspace)
+        };
         let doubt = |permission: &Permission| {
             let path = permission.path()?;
             let Ok(real) = canonicalize(&path.resolve(&places)?) else {
-                return Some(DoubtfulPath::NotOneFile);
+                return Some(SuspectPath::NotOneFile);
             };
             if path.base == PathBase::Workspace && !real.starts_with(workspace) {
-                return Some(DoubtfulPath::Outside(real));
+                return Some(SuspectPath::Outside(real));
             }
             let reads = !matches!(permission, Permission::FsWrite(_));
             (reads && !may_come(path) && real.symlink_metadata().is_err())
-                .then_some(DoubtfulPath::Missing)
+                .then_some(SuspectPath::Missing)
         };
         let permissions = skill.manifest.permissions.iter();
         permissions
@@ -329,7 +330,7 @@ impl SandboxPolicy {
     pub(crate) fn path_of(
         &self,
         permission: &Permission,
-        native: &Native,
+        native: &NativeSkill,
         workspace: &Path,
         run_dir: Option<&Path>,
     ) -> Option<PathBuf> {
@@ -337,7 +338,7 @@ impl SandboxPolicy {
         path.get(run_dir).map(Cow::into_owned)
     }
 
-    fn places<'a>(&'a self, native: &'a Native, workspace: &'a Path) -> GrantPlaces<'a> {
+    fn places<'a>(&'a self, native: &'a NativeSkill, workspace: &'a Path) -> GrantPlaces<'a> {
         GrantPlaces {
             workspace,
             skill_dir: &native.dir,
@@ -348,14 +349,14 @@ impl SandboxPolicy {
     }
 
     /// What the step may touch, for the failure report.
-    pub(crate) fn told(&self, skill: &Skill, workspace: &Path) -> Vec<String> {
+    pub(crate) fn describe(&self, skill: &Skill, workspace: &Path) -> Vec<String> {
         if skill.native().is_none() {
             return Vec::new();
         }
         if self.mode == SandboxMode::Off {
             return vec!["files and network: not confined (`--sandbox off`)".to_owned()];
         }
-        let withheld = self.withholds(workspace);
+        let withheld = self.excludes_workspace(workspace);
         let permissions = &skill.manifest.permissions;
         let paths = |wanted: fn(&Permission) -> Option<&GrantPath>| {
             let mut text = String::new();
@@ -412,7 +413,7 @@ impl SandboxPolicy {
 
 /// What may be unexpected of a path that a manifest asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum DoubtfulPath {
+pub(crate) enum SuspectPath {
     /// It is to be read and does not exist. Below a workspace that is granted it may still come: what an earlier
     /// step puts there can be read.
     Missing,
@@ -424,7 +425,7 @@ pub(crate) enum DoubtfulPath {
 
 /// A program that the grants would hide.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Hidden {
+pub(crate) struct BlockedProgram {
     /// The program, or its interpreter.
     pub(crate) file: PathBuf,
     /// The permission to add.
@@ -455,17 +456,19 @@ pub(crate) fn breach_text(breach: &LimitBreach) -> String {
     } = *breach;
     let mib = |bytes: u64| format!("{} MiB", bytes.div_ceil(1 << 20));
     let (what, measured, allowed) = match limit {
-        Limit::Memory => ("memory", mib(measured), mib(allowed)),
-        Limit::Cpu => (
+        ResourceKind::Memory => ("memory", mib(measured), mib(allowed)),
+        ResourceKind::Cpu => (
             "CPU time",
             format!("{measured} ms"),
             format!("{allowed} ms"),
         ),
-        Limit::Processes => ("processes", measured.to_string(), allowed.to_string()),
-        Limit::Threads => ("threads", measured.to_string(), allowed.to_string()),
-        Limit::FileSize => ("file size", mib(measured), mib(allowed)),
-        Limit::Disk => ("disk usage", mib(measured), mib(allowed)),
-        Limit::DirectoryDepth => ("directory depth", measured.to_string(), allowed.to_string()),
+        ResourceKind::Processes => ("processes", measured.to_string(), allowed.to_string()),
+        ResourceKind::Threads => ("threads", measured.to_string(), allowed.to_string()),
+        ResourceKind::FileSize => ("file size", mib(measured), mib(allowed)),
+        ResourceKind::Disk => ("disk usage", mib(measured), mib(allowed)),
+        ResourceKind::DirectoryDepth => {
+            ("directory depth", measured.to_string(), allowed.to_string())
+        }
     };
     format!("{what} of {measured}, over the limit of {allowed}")
 }

@@ -16,9 +16,7 @@ use thiserror::Error;
 use super::command::{Reading, Stdin, read_command};
 use super::id::SkillId;
 use super::manifest::{self, FrontMatter, MANIFEST_NAMES};
-use crate::document::Node;
-use crate::document::Source;
-use crate::document::{Problem, Problems, Severity};
+use crate::document::{Diagnostic, Diagnostics, Node, Severity, Source};
 
 /// Why a command can't become a skill.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -38,7 +36,7 @@ pub fn manifest_text(id: &SkillId, argv: &[String]) -> Result<String, ScaffoldEr
         allow_leading_dash: false,
         stdin: &Stdin::None,
     };
-    let mut problems = Problems::default();
+    let mut problems = Diagnostics::default();
     let command = read_command(&Node::root(&value), reading, &mut problems);
     let Some(command) = command else {
         return Err(first_error(&problems));
@@ -97,8 +95,8 @@ fn reads_back(text: &str) -> Result<(), ScaffoldError> {
     Ok(())
 }
 
-fn first_error(problems: &Problems) -> ScaffoldError {
-    let is_error = |problem: &&Problem| problem.severity == Severity::Error;
+fn first_error(problems: &Diagnostics) -> ScaffoldError {
+    let is_error = |problem: &&Diagnostic| problem.severity == Severity::Error;
     match problems.iter().find(is_error) {
         Some(problem) => ScaffoldError {
             message: problem.message.clone(),
@@ -204,7 +202,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::skill::command::Places;
+    use crate::skill::command::ArgumentPlaces;
 
     fn text(argv: &[&str]) -> Result<String, ScaffoldError> {
         let argv: Vec<String> = argv.iter().map(|element| (*element).to_owned()).collect();
@@ -294,7 +292,7 @@ mod tests {
             let source = Source::from_bytes("manifest.yaml".to_owned(), text.into_bytes()).unwrap();
             let loaded = manifest::load(source, FrontMatter::default);
             let nowhere = Path::new("/");
-            let places = Places { skill_dir: nowhere, workspace: nowhere };
+            let places = ArgumentPlaces { skill_dir: nowhere, workspace: nowhere };
             let arguments = json!({});
             let expanded = loaded.execution.unwrap().command.expand(arguments.as_object().unwrap(), &places).unwrap();
             let expanded: Vec<String> = expanded.into_iter().map(|word| word.into_string().unwrap()).collect();

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 pub use self::links::Linked;
-use super::violation::{Seen, Violation, violations_of};
+use super::violation::{ShownValues, Violation, violations_of};
 use crate::document::escape_token;
 
 /// The most violations that are told of one value.
@@ -51,10 +51,10 @@ pub struct SchemaError {
 impl Schema {
     /// Compiles `value`.
     pub fn compile(value: &Value) -> Result<Self, SchemaError> {
-        let linked = Linked::of(value);
+        let linked = Linked::new(value);
         if linked
             .as_ref()
-            .is_ok_and(|linked| complexity::of(linked) > complexity::MAX)
+            .is_ok_and(|linked| complexity::complexity(linked) > complexity::MAX)
         {
             return Err(SchemaError {
                 pointer: String::new(),
@@ -110,20 +110,20 @@ impl Schema {
     /// What `value` violates, at most [`MAX_VIOLATIONS`]. `what` names the whole value in messages:
     /// "the output".
     pub fn violations(&self, value: &Value, what: &str) -> Vec<Violation> {
-        self.violations_beside(&Unknown::default(), value, what)
+        self.violations_partial(&UnknownPaths::default(), value, what)
     }
 
     /// What `value` violates whatever will stand in its `unknown` places.
-    pub fn violations_beside(
+    pub fn violations_partial(
         &self,
-        unknown: &Unknown,
+        unknown: &UnknownPaths,
         value: &Value,
         what: &str,
     ) -> Vec<Violation> {
         let errors = self.validator.iter_errors(value);
         let certain = errors.filter(|error| !unknown.may_cause(error));
         let hidden = self.hidden_in(value);
-        let seen = Seen::new(value, &hidden);
+        let seen = ShownValues::new(value, &hidden);
         violations_of(
             self.linked.value(),
             &seen,
@@ -135,12 +135,12 @@ impl Schema {
 
 /// Places of a value of which nothing is known yet, as RFC 6901 pointers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Unknown {
+pub struct UnknownPaths {
     /// Sorted, so that each question is a search.
     places: Vec<String>,
 }
 
-impl Unknown {
+impl UnknownPaths {
     /// These places.
     pub fn at(mut places: Vec<String>) -> Self {
         places.sort_unstable();
@@ -238,7 +238,7 @@ fn schema_error(schema: &Value, error: ValidationError<'_>) -> SchemaError {
     }
     let first = violations_of(
         &Value::Null,
-        &Seen::new(schema, &[]),
+        &ShownValues::new(schema, &[]),
         std::iter::once(error),
         "the schema",
     )
@@ -367,7 +367,7 @@ mod tests {
     #[test]
     fn what_an_unknown_may_mend_is_not_told() {
         let value = json!({"a": "?", "b": {"c": ["?", 1, 2]}, "d": 1});
-        let unknown = Unknown::at(vec!["/b/c/0".to_owned(), "/a".to_owned()]);
+        let unknown = UnknownPaths::at(vec!["/b/c/0".to_owned(), "/a".to_owned()]);
         for (schema, told) in [
             // In its place, and in what holds it.
             (json!({"properties": {"a": {"type": "integer"}}}), 0),
@@ -404,7 +404,7 @@ mod tests {
             ),
         ] {
             let violations = Schema::compile(&schema).unwrap();
-            let violations = violations.violations_beside(&unknown, &value, "it");
+            let violations = violations.violations_partial(&unknown, &value, "it");
             assert_eq!(violations.len(), told, "{schema}: {violations:?}");
         }
     }

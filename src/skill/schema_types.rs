@@ -17,9 +17,9 @@ const MAX_DEPTH: u32 = 64;
 
 /// The kinds of value that may stand in a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Kinds(u8);
+pub struct TypeSet(u8);
 
-impl Kinds {
+impl TypeSet {
     /// Anything.
     pub const ALL: Self = Self(0b111_1111);
     /// Text.
@@ -53,7 +53,7 @@ impl Kinds {
         self & kind != Self::NONE
     }
 
-    fn of_name(name: &str) -> Self {
+    fn from_name(name: &str) -> Self {
         match name {
             "null" => Self::NULL,
             "boolean" => Self::BOOLEAN,
@@ -66,7 +66,7 @@ impl Kinds {
         }
     }
 
-    fn of_value(value: &Value) -> Self {
+    fn from_value(value: &Value) -> Self {
         match value {
             Value::Null => Self::NULL,
             Value::Bool(_) => Self::BOOLEAN,
@@ -92,7 +92,7 @@ impl Kinds {
     }
 }
 
-impl BitAnd for Kinds {
+impl BitAnd for TypeSet {
     type Output = Self;
 
     fn bitand(self, other: Self) -> Self {
@@ -100,7 +100,7 @@ impl BitAnd for Kinds {
     }
 }
 
-impl BitOr for Kinds {
+impl BitOr for TypeSet {
     type Output = Self;
 
     fn bitor(self, other: Self) -> Self {
@@ -110,28 +110,28 @@ impl BitOr for Kinds {
 
 /// What a schema says about the part of a value at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Part {
+pub enum SchemaPart {
     /// It may be there, and then it is of these kinds.
-    Possible(Kinds),
+    Possible(TypeSet),
     /// It can't be there.
-    Excluded(Exclusion),
+    Excluded(Impossible),
 }
 
 /// Why a part can't be there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Exclusion {
+pub struct Impossible {
     /// How many tokens of the path lead to what has no such part.
     pub depth: usize,
     /// What stands there.
-    pub kinds: Kinds,
+    pub kinds: TypeSet,
     /// The fields that it has, as far as the schema names them.
     pub fields: Vec<String>,
 }
 
-impl Part {
+impl SchemaPart {
     /// What holds where both schemas do.
     #[must_use]
-    pub fn and(self, other: Self) -> Self {
+    pub fn intersect(self, other: Self) -> Self {
         match (self, other) {
             (Self::Possible(one), Self::Possible(other)) => Self::Possible(one & other),
             (excluded @ Self::Excluded(_), _) | (_, excluded) => excluded,
@@ -140,7 +140,7 @@ impl Part {
 
     /// What holds where one of the schemas does.
     #[must_use]
-    pub fn or(self, other: Self) -> Self {
+    pub fn union(self, other: Self) -> Self {
         match (self, other) {
             (Self::Possible(one), Self::Possible(other)) => Self::Possible(one | other),
             (possible @ Self::Possible(_), _) | (_, possible @ Self::Possible(_)) => possible,
@@ -150,8 +150,8 @@ impl Part {
 }
 
 /// What `schema` says about the part at `path` of a value that meets it.
-pub fn part_of(schema: &Linked, path: &[String]) -> Part {
-    let mut look = Look {
+pub fn part_of(schema: &Linked, path: &[String]) -> SchemaPart {
+    let mut look = SchemaWalker {
         linked: schema,
         fuel: FUEL,
         nesting: 0,
@@ -185,16 +185,16 @@ pub fn unnamed_field<'s>(schema: &'s Linked, path: &[String]) -> Option<(usize, 
     None
 }
 
-struct Look<'s> {
+struct SchemaWalker<'s> {
     linked: &'s Linked,
     fuel: u32,
     nesting: u32,
 }
 
-impl<'s> Look<'s> {
-    fn part(&mut self, schema: &'s Value, path: &[String], depth: usize) -> Part {
+impl<'s> SchemaWalker<'s> {
+    fn part(&mut self, schema: &'s Value, path: &[String], depth: usize) -> SchemaPart {
         if self.fuel == 0 || self.nesting == MAX_DEPTH {
-            return Part::Possible(Kinds::ALL);
+            return SchemaPart::Possible(TypeSet::ALL);
         }
         self.fuel -= 1;
         self.nesting += 1;
@@ -203,19 +203,19 @@ impl<'s> Look<'s> {
         part
     }
 
-    fn part_inside(&mut self, schema: &'s Value, path: &[String], depth: usize) -> Part {
+    fn part_inside(&mut self, schema: &'s Value, path: &[String], depth: usize) -> SchemaPart {
         let keywords = match schema {
             Value::Bool(false) => {
                 return match path {
-                    [] => Part::Possible(Kinds::NONE),
-                    _ => excluded(depth, Kinds::NONE, Vec::new()),
+                    [] => SchemaPart::Possible(TypeSet::NONE),
+                    _ => excluded(depth, TypeSet::NONE, Vec::new()),
                 };
             }
             Value::Object(keywords) => keywords,
-            _ => return Part::Possible(Kinds::ALL),
+            _ => return SchemaPart::Possible(TypeSet::ALL),
         };
         let mut part = match path {
-            [] => Part::Possible(own_kinds(keywords)),
+            [] => SchemaPart::Possible(own_kinds(keywords)),
             [token, rest @ ..] => self.child(keywords, token, rest, depth),
         };
         for targets in self.linked.links(keywords) {
@@ -223,20 +223,20 @@ impl<'s> Look<'s> {
             let parts = targets
                 .into_iter()
                 .map(|target| self.part(target, path, depth));
-            if let Some(any) = parts.reduce(Part::or) {
-                part = part.and(any);
+            if let Some(any) = parts.reduce(SchemaPart::union) {
+                part = part.intersect(any);
             }
         }
         for schema in list(keywords, "allOf") {
-            part = part.and(self.part(schema, path, depth));
+            part = part.intersect(self.part(schema, path, depth));
         }
         for key in ["anyOf", "oneOf"] {
             let branches: Vec<&Value> = list(keywords, key).collect();
             let parts = branches
                 .into_iter()
                 .map(|branch| self.part(branch, path, depth));
-            if let Some(any) = parts.reduce(Part::or) {
-                part = part.and(any);
+            if let Some(any) = parts.reduce(SchemaPart::union) {
+                part = part.intersect(any);
             }
         }
         part
@@ -249,7 +249,7 @@ impl<'s> Look<'s> {
         token: &str,
         rest: &[String],
         depth: usize,
-    ) -> Part {
+    ) -> SchemaPart {
         let kinds = own_kinds(keywords);
         let fields = || {
             let properties = keywords.get("properties").and_then(Value::as_object);
@@ -259,7 +259,7 @@ impl<'s> Look<'s> {
                 .cloned()
                 .collect()
         };
-        let in_mapping = kinds.has(Kinds::MAPPING).then(|| {
+        let in_mapping = kinds.has(TypeSet::MAPPING).then(|| {
             let named = keywords
                 .get("properties")
                 .and_then(|named| named.get(token));
@@ -270,7 +270,7 @@ impl<'s> Look<'s> {
                 (None, None) => keywords.get("additionalProperties"),
             }
         });
-        let in_list = (kinds.has(Kinds::LIST) && is_index(token)).then(|| {
+        let in_list = (kinds.has(TypeSet::LIST) && is_index(token)).then(|| {
             let first: Vec<&Value> = list(keywords, "prefixItems").collect();
             let at = token.parse::<usize>().ok();
             at.and_then(|at| first.get(at).copied())
@@ -282,15 +282,15 @@ impl<'s> Look<'s> {
             .map(|schema| match schema {
                 Some(Value::Bool(false)) => excluded(depth, kinds, fields()),
                 Some(schema) => self.part(schema, rest, depth + 1),
-                None => Part::Possible(Kinds::ALL),
+                None => SchemaPart::Possible(TypeSet::ALL),
             });
-        let found = looked.reduce(Part::or);
+        let found = looked.reduce(SchemaPart::union);
         found.unwrap_or_else(|| excluded(depth, kinds, Vec::new()))
     }
 }
 
-fn excluded(depth: usize, kinds: Kinds, fields: Vec<String>) -> Part {
-    Part::Excluded(Exclusion {
+fn excluded(depth: usize, kinds: TypeSet, fields: Vec<String>) -> SchemaPart {
+    SchemaPart::Excluded(Impossible {
         depth,
         kinds,
         fields,
@@ -298,22 +298,25 @@ fn excluded(depth: usize, kinds: Kinds, fields: Vec<String>) -> Part {
 }
 
 /// The kinds that a schema's own keywords leave.
-fn own_kinds(keywords: &Map<String, Value>) -> Kinds {
+fn own_kinds(keywords: &Map<String, Value>) -> TypeSet {
     let by_type = match keywords.get("type") {
-        Some(Value::String(name)) => Kinds::of_name(name),
+        Some(Value::String(name)) => TypeSet::from_name(name),
         Some(Value::Array(names)) => {
-            let names = names.iter().filter_map(Value::as_str).map(Kinds::of_name);
-            names.fold(Kinds::NONE, BitOr::bitor)
+            let names = names
+                .iter()
+                .filter_map(Value::as_str)
+                .map(TypeSet::from_name);
+            names.fold(TypeSet::NONE, BitOr::bitor)
         }
-        _ => Kinds::ALL,
+        _ => TypeSet::ALL,
     };
     let by_value = match (keywords.get("const"), keywords.get("enum")) {
-        (Some(value), _) => Kinds::of_value(value),
+        (Some(value), _) => TypeSet::from_value(value),
         (None, Some(Value::Array(values))) => {
-            let values = values.iter().map(Kinds::of_value);
-            values.fold(Kinds::NONE, BitOr::bitor)
+            let values = values.iter().map(TypeSet::from_value);
+            values.fold(TypeSet::NONE, BitOr::bitor)
         }
-        _ => Kinds::ALL,
+        _ => TypeSet::ALL,
     };
     by_type & by_value
 }
@@ -345,10 +348,10 @@ mod tests {
             .filter(|t| !t.is_empty())
             .map(str::to_owned)
             .collect();
-        match part_of(&Linked::of(schema).unwrap(), &path) {
-            Part::Possible(Kinds::ALL) => "anything".to_owned(),
-            Part::Possible(kinds) => kinds.words(),
-            Part::Excluded(Exclusion {
+        match part_of(&Linked::new(schema).unwrap(), &path) {
+            SchemaPart::Possible(TypeSet::ALL) => "anything".to_owned(),
+            SchemaPart::Possible(kinds) => kinds.words(),
+            SchemaPart::Excluded(Impossible {
                 depth,
                 kinds,
                 fields,
@@ -452,7 +455,7 @@ mod tests {
     #[test]
     fn a_field_that_nobody_names_is_found() {
         let schema = json!({"properties": {"files": {"properties": {"count": {}}}}});
-        let schema = Linked::of(&schema).unwrap();
+        let schema = Linked::new(&schema).unwrap();
         let path = |text: &str| -> Vec<String> { text.split('.').map(str::to_owned).collect() };
         assert_eq!(
             unnamed_field(&schema, &path("fils")),

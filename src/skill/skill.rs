@@ -1,7 +1,7 @@
 //! A skill that was found: what it is called, what it says of itself, and what it is made of.
 //!
 //! Invariant: the rest of obs treats a skill that is a directory and a tool that is built in alike;
-//! only who runs a step looks at the [`Body`]. Schemas are compiled when they are first asked for,
+//! only who runs a step looks at the [`SkillKind`]. Schemas are compiled when they are first asked for,
 //! once.
 
 use std::path::PathBuf;
@@ -14,11 +14,9 @@ use super::id::SkillId;
 use super::manifest::{Execution, Manifest};
 use super::program::{Program, ProgramError, ProgramPlaces, resolve};
 use super::root_dir::RootDir;
-use super::schema::{Schema, SchemaError, Unknown};
+use super::schema::{Schema, SchemaError, UnknownPaths};
 use super::violation::Violation;
-use crate::document::Document;
-use crate::document::escape_token;
-use crate::document::{Place, Problem, Problems};
+use crate::document::{Diagnostic, Diagnostics, Document, Location, escape_token};
 use crate::model::StepType;
 
 /// How many violations the error of an output tells.
@@ -32,23 +30,23 @@ pub struct Skill {
     /// What it says of itself.
     pub manifest: Manifest,
     /// What it is made of.
-    pub body: Body,
+    pub body: SkillKind,
     input: OnceLock<Result<Schema, SchemaError>>,
     output: OnceLock<Result<Schema, SchemaError>>,
 }
 
 /// What a skill is made of.
 #[derive(Debug)]
-pub enum Body {
+pub enum SkillKind {
     /// A directory with a manifest and a program.
-    Native(Box<Native>),
+    Native(Box<NativeSkill>),
     /// Code of obs.
     Builtin(Builtin),
 }
 
 /// A skill that is a directory.
 #[derive(Debug)]
-pub struct Native {
+pub struct NativeSkill {
     /// The skill's directory, canonical and absolute.
     pub dir: PathBuf,
     /// The skills root that it was found in.
@@ -65,11 +63,11 @@ impl Skill {
     /// A built-in tool, which is a skill like any other.
     pub fn builtin(tool: Builtin) -> Option<Self> {
         let id = SkillId::parse(tool.id()).ok()?;
-        Some(Self::new(id, tool.manifest(), Body::Builtin(tool)))
+        Some(Self::new(id, tool.manifest(), SkillKind::Builtin(tool)))
     }
 
     /// A skill of these parts.
-    pub(super) fn new(id: SkillId, manifest: Manifest, body: Body) -> Self {
+    pub(super) fn new(id: SkillId, manifest: Manifest, body: SkillKind) -> Self {
         Self {
             id,
             manifest,
@@ -85,10 +83,10 @@ impl Skill {
     }
 
     /// The directory that it is, unless it is built in.
-    pub fn native(&self) -> Option<&Native> {
+    pub fn native(&self) -> Option<&NativeSkill> {
         match &self.body {
-            Body::Native(native) => Some(native),
-            Body::Builtin(_) => None,
+            SkillKind::Native(native) => Some(native),
+            SkillKind::Builtin(_) => None,
         }
     }
 
@@ -105,8 +103,8 @@ impl Skill {
     }
 
     /// What is wrong with the schemas, with its place in the manifest.
-    pub fn check_schemas(&self) -> Problems {
-        let mut problems = Problems::default();
+    pub fn check_schemas(&self) -> Diagnostics {
+        let mut problems = Diagnostics::default();
         for (key, schema) in [
             ("/input_schema", self.input()),
             ("/output_schema", self.output()),
@@ -120,29 +118,33 @@ impl Skill {
 
     /// What is wrong with `arguments`, which stand at `base_pointer` of the plan: all violations of
     /// `input_schema`, else the first thing that keeps them out of the command.
-    pub fn check_arguments(&self, arguments: &Map<String, Value>, base_pointer: &str) -> Problems {
-        self.check_arguments_beside(&Unknown::default(), arguments, base_pointer)
+    pub fn check_arguments(
+        &self,
+        arguments: &Map<String, Value>,
+        base_pointer: &str,
+    ) -> Diagnostics {
+        self.check_arguments_partial(&UnknownPaths::default(), arguments, base_pointer)
     }
 
     /// The same where nothing is known yet of some places, which hold something that stands in.
-    pub fn check_arguments_beside(
+    pub fn check_arguments_partial(
         &self,
-        unknown: &Unknown,
+        unknown: &UnknownPaths,
         arguments: &Map<String, Value>,
         base_pointer: &str,
-    ) -> Problems {
-        let mut problems = Problems::default();
+    ) -> Diagnostics {
+        let mut problems = Diagnostics::default();
         match self.input() {
             Some(Ok(schema)) => {
                 let value = Value::Object(arguments.clone());
-                for violation in schema.violations_beside(unknown, &value, "`arguments`") {
+                for violation in schema.violations_partial(unknown, &value, "`arguments`") {
                     problems.push(violation.problem("arguments", base_pointer));
                 }
             }
             Some(Err(error)) => problems.push(
-                Problem::error(
+                Diagnostic::error(
                     "skill_schema",
-                    Place::value(base_pointer),
+                    Location::value(base_pointer),
                     format!("the `input_schema` of `{}` is broken: {error}", self.id),
                 )
                 .help(format!("`obs skills check {}` shows where", self.id)),
@@ -154,12 +156,13 @@ impl Skill {
             && let Err(error) = native.execution.command.check(arguments)
         {
             let name = error.argument();
-            let place = Place::value(if arguments.contains_key(name) {
+            let place = Location::value(if arguments.contains_key(name) {
                 format!("{base_pointer}/{}", escape_token(name))
             } else {
                 base_pointer.to_owned()
             });
-            problems.push(Problem::error("arguments", place, error.to_string()).help(error.help()));
+            problems
+                .push(Diagnostic::error("arguments", place, error.to_string()).help(error.help()));
         }
         problems
     }
@@ -209,7 +212,7 @@ pub fn check_output(schema: &Schema, output: &Value) -> Result<(), String> {
     ))
 }
 
-impl Native {
+impl NativeSkill {
     /// Finds the program that the skill runs.
     pub fn resolve_program(
         &self,
@@ -228,9 +231,9 @@ impl Native {
 }
 
 /// A broken schema as a problem of the manifest that holds it under `key`.
-pub(super) fn schema_problem(key: &str, error: &SchemaError) -> Problem {
-    let place = Place::value(format!("{key}{}", error.pointer));
-    let problem = Problem::error("schema", place, error.message.clone());
+pub(super) fn schema_problem(key: &str, error: &SchemaError) -> Diagnostic {
+    let place = Location::value(format!("{key}{}", error.pointer));
+    let problem = Diagnostic::error("schema", place, error.message.clone());
     match &error.help {
         Some(help) => problem.help(help.clone()),
         None => problem,

@@ -46,7 +46,7 @@ pub struct Snapshot {
     /// The paths as they were given, with the places that decide where each leads.
     paths: Vec<(PathBuf, Vec<PathBuf>)>,
     scope: Scope,
-    entries: BTreeMap<PathBuf, Entry>,
+    entries: BTreeMap<PathBuf, SnapshotEntry>,
     bytes: u64,
     /// Why there is nothing to compare with.
     fault: Option<Change>,
@@ -71,7 +71,7 @@ pub enum Change {
 
 /// What is compared of one file.
 #[derive(Debug, PartialEq, Eq)]
-struct Entry {
+struct SnapshotEntry {
     /// Type and permissions.
     mode: u32,
     /// Of a regular file.
@@ -120,7 +120,7 @@ impl Snapshot {
         if self.scope == Scope::HardLinks {
             let mut entries = self.entries.iter();
             return entries.try_for_each(|(path, then)| match fs::symlink_metadata(path) {
-                Ok(metadata) => then.hold_against(path, &metadata),
+                Ok(metadata) => then.compare_with(path, &metadata),
                 Err(error) => Err(lost(path, &error)),
             });
         }
@@ -129,7 +129,7 @@ impl Snapshot {
             found += 1;
             let then = self.entries.get(path);
             let then = then.ok_or_else(|| Change::Added(path.to_owned()))?;
-            then.hold_against(path, metadata)
+            then.compare_with(path, metadata)
         })?;
         if found == self.entries.len() {
             return Ok(());
@@ -159,13 +159,14 @@ impl Snapshot {
         if self.entries.len() == MAX_ENTRIES || self.bytes > MAX_BYTES {
             return Err(Change::TooMuch);
         }
-        let entry = Entry::read(path, metadata).map_err(|error| unreadable(path, &error))?;
+        let entry =
+            SnapshotEntry::read(path, metadata).map_err(|error| unreadable(path, &error))?;
         self.entries.insert(path.to_owned(), entry);
         Ok(())
     }
 }
 
-impl Entry {
+impl SnapshotEntry {
     /// What can be known without reading the file.
     fn outline(metadata: &Metadata) -> Self {
         let file = Some(metadata).filter(|metadata| metadata.is_file());
@@ -195,7 +196,7 @@ impl Entry {
     }
 
     /// Reads the file only if nothing else differs, so that no more is read than was at first.
-    fn hold_against(&self, path: &Path, metadata: &Metadata) -> Result<(), Change> {
+    fn compare_with(&self, path: &Path, metadata: &Metadata) -> Result<(), Change> {
         let outline = Self {
             digest: self.digest,
             ..Self::outline(metadata)

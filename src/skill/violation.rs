@@ -9,10 +9,9 @@ mod seen;
 use serde_json::{Value, json};
 
 pub(super) use self::messages::violations_of;
-pub(super) use self::seen::Seen;
+pub(super) use self::seen::ShownValues;
 pub use self::seen::mask;
-use crate::document::escape_token;
-use crate::document::{Part, Place, Problem};
+use crate::document::{Diagnostic, Location, NodePart, escape_token};
 
 /// How many characters of a value a message shows.
 const MAX_SHOWN_CHARS: usize = 60;
@@ -26,7 +25,7 @@ pub struct Violation {
     /// Where in the value, as an RFC 6901 pointer.
     pub pointer: String,
     /// Whether the entry's key or its value is meant.
-    pub part: Part,
+    pub part: NodePart,
     /// What is wrong.
     pub message: String,
     /// The way out.
@@ -54,7 +53,7 @@ impl Violation {
     fn new(pointer: impl Into<String>, message: String) -> Self {
         Self {
             pointer: pointer.into(),
-            part: Part::Value,
+            part: NodePart::Value,
             message,
             help: None,
             expected: None,
@@ -65,7 +64,7 @@ impl Violation {
     }
 
     /// The violation as a problem of a document that holds the value at `base`.
-    pub fn problem(self, code: &'static str, base: &str) -> Problem {
+    pub fn problem(self, code: &'static str, base: &str) -> Diagnostic {
         let path = format!("{base}{}", self.pointer);
         let fix = self.fix.map(|fix| match fix {
             Fix::Replace(value) => json!([{"op": "replace", "path": path, "value": value}]),
@@ -75,13 +74,13 @@ impl Violation {
                 json!([{"op": "move", "from": path, "path": to}])
             }
         });
-        let place = Place::Node(path, self.part);
-        Problem {
+        let place = Location::Node(path, self.part);
+        Diagnostic {
             help: self.help,
             expected: self.expected,
             got: self.got,
             fix,
-            ..Problem::error(code, place, self.message)
+            ..Diagnostic::error(code, place, self.message)
         }
     }
 }

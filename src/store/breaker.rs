@@ -11,9 +11,9 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::circuit::Circuit;
-use super::circuit_table::{Key, read, write};
+use super::circuit_table::{CircuitKey, read, write};
 use super::lock;
-use super::state_writer::Store;
+use super::state_writer::StateWriter;
 use crate::engine::{BreakerDecision, CircuitBreaker, CircuitState, LogError, Permit};
 use crate::skill::BreakerSettings;
 
@@ -23,19 +23,19 @@ pub struct Breaker {
     circuits: Circuits,
     tenant_id: String,
     run_id: String,
-    guards: HashMap<String, Guard>,
+    guards: HashMap<String, BreakerConfig>,
 }
 
 /// Where circuits are kept.
 #[derive(Debug)]
 enum Circuits {
-    State(Arc<Store>),
+    State(Arc<StateWriter>),
     Memory(Mutex<HashMap<String, Circuit>>),
 }
 
 /// A skill that has a breaker.
 #[derive(Debug, Clone)]
-pub struct Guard {
+pub struct BreakerConfig {
     /// The skill's directory: two skills of the same id in two projects are two.
     pub skill_dir: String,
     /// When it opens, and for how long.
@@ -46,10 +46,10 @@ impl Breaker {
     /// The breaker of the run `run_id` for the skills in `guards`, by their ids; in memory where there
     /// is no state.
     pub fn new(
-        store: Option<Arc<Store>>,
+        store: Option<Arc<StateWriter>>,
         tenant_id: String,
         run_id: String,
-        guards: HashMap<String, Guard>,
+        guards: HashMap<String, BreakerConfig>,
     ) -> Self {
         let circuits = match store {
             Some(store) => Circuits::State(store),
@@ -81,7 +81,7 @@ impl Breaker {
                 Ok(Some(work(circuit, now_ms())))
             }
             Circuits::State(store) => {
-                let key = Key {
+                let key = CircuitKey {
                     tenant_id: self.tenant_id.clone(),
                     skill_id: skill_id.to_owned(),
                     skill_dir: guard.skill_dir.clone(),
@@ -111,7 +111,7 @@ impl Breaker {
 impl CircuitBreaker for Breaker {
     async fn allow(&self, skill_id: &str, lease: Duration) -> Result<BreakerDecision, LogError> {
         let asked = self.with_circuit(skill_id, move |circuit, run_id, _, now_ms| {
-            circuit.ask(now_ms, run_id, lease)
+            circuit.try_acquire(now_ms, run_id, lease)
         });
         let unguarded = BreakerDecision::Allowed(Permit::Unguarded);
         Ok(asked.await?.unwrap_or(unguarded))

@@ -34,7 +34,7 @@ pub(super) struct Probe {
 
 impl Circuit {
     /// The same at `now_ms`: what lies further ahead than it ever can was noted by another clock.
-    fn bounded(&mut self, now_ms: i64) {
+    fn clamp_clock_skew(&mut self, now_ms: i64) {
         let latest = now_ms.saturating_add(self.cooldown_ms);
         self.open_until_ms = self.open_until_ms.map(|until| until.min(latest));
         if let Some(probe) = &mut self.probe {
@@ -46,7 +46,7 @@ impl Circuit {
     /// The state at `now_ms`.
     pub(super) fn state(&self, now_ms: i64) -> CircuitState {
         let mut bounded = self.clone();
-        bounded.bounded(now_ms);
+        bounded.clamp_clock_skew(now_ms);
         match bounded.open_until_ms {
             None => CircuitState::Closed,
             Some(until) if now_ms < until => CircuitState::Open,
@@ -55,8 +55,13 @@ impl Circuit {
     }
 
     /// Whether `run_id` may call now.
-    pub(super) fn ask(&mut self, now_ms: i64, run_id: &str, lease: Duration) -> BreakerDecision {
-        self.bounded(now_ms);
+    pub(super) fn try_acquire(
+        &mut self,
+        now_ms: i64,
+        run_id: &str,
+        lease: Duration,
+    ) -> BreakerDecision {
+        self.clamp_clock_skew(now_ms);
         let Some(open_until_ms) = self.open_until_ms else {
             return BreakerDecision::Allowed(Permit::Closed);
         };
@@ -150,7 +155,7 @@ mod tests {
         let mut circuit = Circuit::default();
         for _ in 0..3 {
             assert_eq!(
-                circuit.ask(now_ms, "a", LEASE),
+                circuit.try_acquire(now_ms, "a", LEASE),
                 BreakerDecision::Allowed(Permit::Closed)
             );
             circuit.fail(Permit::Closed, "a", SETTINGS, now_ms);
@@ -180,19 +185,19 @@ mod tests {
         let mut circuit = open_at(1_000);
         assert_eq!(circuit.state(1_000), CircuitState::Open);
         assert!(is_refused(
-            circuit.ask(30_999, "b", LEASE),
+            circuit.try_acquire(30_999, "b", LEASE),
             CircuitState::Open,
             31_000
         ));
         assert_eq!(
-            circuit.ask(31_000, "b", LEASE),
+            circuit.try_acquire(31_000, "b", LEASE),
             BreakerDecision::Allowed(Permit::Probe)
         );
         assert_eq!(circuit.state(31_000), CircuitState::HalfOpen);
         // Neither another run nor the same one gets a second.
         for run in ["c", "b"] {
             assert!(is_refused(
-                circuit.ask(31_500, run, LEASE),
+                circuit.try_acquire(31_500, run, LEASE),
                 CircuitState::HalfOpen,
                 41_000
             ));
@@ -205,17 +210,17 @@ mod tests {
     fn a_probe_that_fails_opens_it_again_and_one_that_is_canceled_lets_the_next_try() {
         let mut circuit = open_at(0);
         assert_eq!(
-            circuit.ask(30_000, "b", LEASE),
+            circuit.try_acquire(30_000, "b", LEASE),
             BreakerDecision::Allowed(Permit::Probe)
         );
         circuit.release(Permit::Probe, "b");
         assert_eq!(
-            circuit.ask(30_000, "c", LEASE),
+            circuit.try_acquire(30_000, "c", LEASE),
             BreakerDecision::Allowed(Permit::Probe)
         );
         circuit.fail(Permit::Probe, "c", SETTINGS, 31_000);
         assert!(is_refused(
-            circuit.ask(31_000, "d", LEASE),
+            circuit.try_acquire(31_000, "d", LEASE),
             CircuitState::Open,
             61_000
         ));
@@ -227,14 +232,14 @@ mod tests {
         circuit.succeed(Permit::Closed, "slow");
         assert_eq!(circuit.state(1), CircuitState::Open);
         assert_eq!(
-            circuit.ask(30_000, "b", LEASE),
+            circuit.try_acquire(30_000, "b", LEASE),
             BreakerDecision::Allowed(Permit::Probe)
         );
         circuit.fail(Permit::Closed, "slow", SETTINGS, 30_001);
         assert_eq!(circuit.state(30_001), CircuitState::HalfOpen);
         // A probe whose lease is over has no say either.
         assert_eq!(
-            circuit.ask(40_000, "c", LEASE),
+            circuit.try_acquire(40_000, "c", LEASE),
             BreakerDecision::Allowed(Permit::Probe)
         );
         circuit.succeed(Permit::Probe, "b");
@@ -246,24 +251,24 @@ mod tests {
         let mut circuit = open_at(2 * DAY_MS);
         let back = DAY_MS;
         assert!(is_refused(
-            circuit.ask(back, "b", LEASE),
+            circuit.try_acquire(back, "b", LEASE),
             CircuitState::Open,
             back + 30_000
         ));
         assert_eq!(
-            circuit.ask(back + 30_000, "b", LEASE),
+            circuit.try_acquire(back + 30_000, "b", LEASE),
             BreakerDecision::Allowed(Permit::Probe)
         );
         // And once more, with a probe under way.
         let back = 0;
         circuit.open_until_ms = Some(-1);
         assert!(is_refused(
-            circuit.ask(back, "c", LEASE),
+            circuit.try_acquire(back, "c", LEASE),
             CircuitState::HalfOpen,
             back + 10_000
         ));
         assert_eq!(
-            circuit.ask(back + 10_000, "c", LEASE),
+            circuit.try_acquire(back + 10_000, "c", LEASE),
             BreakerDecision::Allowed(Permit::Probe)
         );
     }

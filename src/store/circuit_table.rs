@@ -6,13 +6,13 @@ use super::circuit::{Circuit, Probe};
 
 /// A circuit's place in the state.
 #[derive(Debug, Clone)]
-pub(super) struct Key {
+pub(super) struct CircuitKey {
     pub(super) tenant_id: String,
     pub(super) skill_id: String,
     pub(super) skill_dir: String,
 }
 
-pub(super) fn read(connection: &Connection, key: &Key) -> rusqlite::Result<Circuit> {
+pub(super) fn read(connection: &Connection, key: &CircuitKey) -> rusqlite::Result<Circuit> {
     let text =
         "SELECT failures, open_until_ms, cooldown_ms, probe_run, probe_until_ms, probe_lease_ms
                 FROM circuits WHERE tenant_id = ?1 AND skill_id = ?2 AND skill_dir = ?3";
@@ -42,7 +42,11 @@ pub(super) fn circuit_of(row: &Row<'_>, first: usize) -> rusqlite::Result<Circui
     })
 }
 
-pub(super) fn write(connection: &Connection, key: &Key, circuit: &Circuit) -> rusqlite::Result<()> {
+pub(super) fn write(
+    connection: &Connection,
+    key: &CircuitKey,
+    circuit: &Circuit,
+) -> rusqlite::Result<()> {
     let place = params![key.tenant_id, key.skill_id, key.skill_dir];
     if circuit.is_clean() {
         let text = "DELETE FROM circuits WHERE tenant_id = ?1 AND skill_id = ?2 AND skill_dir = ?3";

@@ -21,7 +21,7 @@ const FILE: &str = "obs.db";
 
 /// How long another process may hold the file before that is an error. Below the engine's patience,
 /// so that the reason is told and not only the silence.
-const BUSY_PATIENCE: Duration = Duration::from_secs(20);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The steps from one form to the next: the form's number is how many were taken.
 const MIGRATIONS: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schema/2.sql")];
@@ -77,7 +77,7 @@ impl Database {
             Ok(false) => return Ok(None),
             Err(error) => return Err(unusable(dir, &error)),
         }
-        let wrong = |error: rusqlite::Error| unusable(dir, &words(&error));
+        let wrong = |error: rusqlite::Error| unusable(dir, &sqlite_message(&error));
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | OpenFlags::SQLITE_OPEN_EXRESCODE;
@@ -93,9 +93,9 @@ impl Database {
 
     fn migrate(&mut self) -> Result<(), StoreError> {
         let dir = self.dir.clone();
-        let wrong = |error: rusqlite::Error| unusable(&dir, &words(&error));
+        let wrong = |error: rusqlite::Error| unusable(&dir, &sqlite_message(&error));
         let known = MIGRATIONS.len();
-        let found = form(&self.connection).map_err(wrong)?;
+        let found = schema_version(&self.connection).map_err(wrong)?;
         if found > known {
             return Err(StoreError::TooNew { dir, found, known });
         }
@@ -106,7 +106,7 @@ impl Database {
         let transaction = self.connection.transaction_with_behavior(immediate);
         let transaction = transaction.map_err(wrong)?;
         // Another process may have done it in the meantime.
-        let found = form(&transaction).map_err(wrong)?;
+        let found = schema_version(&transaction).map_err(wrong)?;
         for migration in MIGRATIONS.iter().skip(found) {
             transaction.execute_batch(migration).map_err(wrong)?;
         }
@@ -117,7 +117,7 @@ impl Database {
     }
 }
 
-fn form(connection: &Connection) -> rusqlite::Result<usize> {
+fn schema_version(connection: &Connection) -> rusqlite::Result<usize> {
     connection.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
 
@@ -142,11 +142,11 @@ fn make(dir: &Path) -> Result<(), String> {
     let mut private = OpenOptions::new();
     private.write(true).create_new(true).mode(0o600);
     private.open(&path).map_err(told)?;
-    let connection = Connection::open(&path).map_err(|error| words(&error))?;
-    let made = found(&connection);
+    let connection = Connection::open(&path).map_err(|error| sqlite_message(&error))?;
+    let made = initialize(&connection);
     // Closing it brings all of it into the one file.
     let closed = connection.close().map_err(|(_, error)| error);
-    made.and(closed).map_err(|error| words(&error))?;
+    made.and(closed).map_err(|error| sqlite_message(&error))?;
     // Before it has its name, so that a machine that dies does not leave half of it there.
     let whole = File::open(&path).and_then(|file| file.sync_all());
     whole.map_err(told)?;
@@ -158,7 +158,7 @@ fn make(dir: &Path) -> Result<(), String> {
 
 /// What a file keeps for good. Nobody else knows it yet, so it needs no journal and no sync before it is whole:
 /// with them, each statement waited for the disk.
-fn found(connection: &Connection) -> rusqlite::Result<()> {
+fn initialize(connection: &Connection) -> rusqlite::Result<()> {
     let mode = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);
     connection.query_row("PRAGMA journal_mode = OFF", [], mode)?;
     connection.pragma_update(None, "synchronous", "OFF")?;
@@ -175,7 +175,7 @@ fn found(connection: &Connection) -> rusqlite::Result<()> {
 
 /// What each connection has to be told.
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
-    connection.busy_timeout(BUSY_PATIENCE)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
@@ -190,7 +190,7 @@ pub(super) fn unusable(dir: &Path, reason: &impl ToString) -> StoreError {
 }
 
 /// What SQLite says, without the code that it puts before it.
-pub(super) fn words(error: &rusqlite::Error) -> String {
+pub(super) fn sqlite_message(error: &rusqlite::Error) -> String {
     match error {
         rusqlite::Error::SqliteFailure(code, Some(text)) => {
             format!("{text} (SQLite error {})", code.extended_code)

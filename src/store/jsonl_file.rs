@@ -17,14 +17,14 @@ use super::lock::LogLock;
 
 /// A file open for appending lines.
 #[derive(Debug)]
-pub(super) struct LineFile {
+pub(super) struct JsonlFile {
     file: File,
     lock: Option<LogLock>,
     /// False for pipes and devices, which can't be locked, measured or cut.
     is_regular: bool,
 }
 
-impl LineFile {
+impl JsonlFile {
     /// Opens or creates the file, whose lock is in the directory `locks`. A FIFO that nobody reads is an error
     /// instead of a wait.
     pub(super) fn open(path: &Path, locks: Option<&Path>) -> io::Result<Self> {
@@ -128,7 +128,7 @@ mod tests {
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
-                    let mut file = LineFile::open(&path, Some(&dir.path().join("locks"))).unwrap();
+                    let mut file = JsonlFile::open(&path, Some(&dir.path().join("locks"))).unwrap();
                     for _ in 0..50 {
                         file.append(&line).unwrap();
                     }
@@ -145,7 +145,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log.jsonl");
         std::fs::write(&path, "{\"torn\":").unwrap();
-        LineFile::open(&path, Some(&dir.path().join("locks")))
+        JsonlFile::open(&path, Some(&dir.path().join("locks")))
             .unwrap()
             .append("{}")
             .unwrap();
@@ -159,9 +159,9 @@ mod tests {
         let mode = rustix::fs::Mode::RWXU;
         let kind = rustix::fs::FileType::Fifo;
         rustix::fs::mknodat(rustix::fs::CWD, &fifo, kind, mode, 0).unwrap();
-        assert!(LineFile::open(&fifo, Some(&dir.path().join("locks"))).is_err());
-        assert!(LineFile::open(dir.path(), Some(&dir.path().join("locks"))).is_err());
-        let full = LineFile::open(Path::new("/dev/full"), None)
+        assert!(JsonlFile::open(&fifo, Some(&dir.path().join("locks"))).is_err());
+        assert!(JsonlFile::open(dir.path(), Some(&dir.path().join("locks"))).is_err());
+        let full = JsonlFile::open(Path::new("/dev/full"), None)
             .unwrap()
             .append("x")
             .unwrap_err();

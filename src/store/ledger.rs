@@ -68,7 +68,7 @@ pub(super) struct LedgerHead {
 }
 
 /// The end of the ledger, to which the next row is added.
-struct Tail {
+struct LedgerTail {
     entries: u64,
     /// The hash of the last row; `None` if the ledger is damaged.
     head: Option<String>,
@@ -106,7 +106,7 @@ impl LedgerEntry {
         connection: &Connection,
         key: Option<&ChainKey>,
     ) -> rusqlite::Result<()> {
-        let tail = Tail::read(connection, key)?;
+        let tail = LedgerTail::read(connection, key)?;
         self.seq = tail.entries.saturating_add(1);
         self.prev_hash = tail.head.unwrap_or_default();
         let chain = if key.is_some() { KEYED } else { PLAIN };
@@ -140,7 +140,7 @@ pub(super) fn needs_key(connection: &Connection) -> rusqlite::Result<bool> {
     Ok(head.is_some_and(|head| head.chain == KEYED))
 }
 
-impl Tail {
+impl LedgerTail {
     fn read(connection: &Connection, key: Option<&ChainKey>) -> rusqlite::Result<Self> {
         let text = "SELECT seq, line FROM ledger ORDER BY seq DESC LIMIT 1";
         let last = connection

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::chain::{ChainKey, KEYED, PLAIN, seal};
 use super::ledger::{LedgerEntry, LedgerHead};
 use super::testing::{end, record, start};
-use super::{Anchors, FaultKind, History, Keep, StateLog, Store};
+use super::{RetentionPolicy, StateLog, StateReader, StateWriter, VerifyIssueKind, VerifyKeys};
 use crate::engine::ExecutionLogger as _;
 use crate::model::RunStatus;
 
@@ -37,7 +37,7 @@ impl State {
     }
 
     async fn begin(&self, id: &str) -> StateLog {
-        let store = Store::open(self.temp.path(), self.key.clone()).unwrap();
+        let store = StateWriter::open(self.temp.path(), self.key.clone()).unwrap();
         let log = StateLog::new(Arc::new(store));
         log.log_plan_start(start(id), Vec::new()).await.unwrap();
         for index in 0..3 {
@@ -57,21 +57,21 @@ impl State {
         connection.execute_batch(text).unwrap();
     }
 
-    fn history(&self) -> History {
-        History::open(self.temp.path(), self.key.clone())
+    fn history(&self) -> StateReader {
+        StateReader::open(self.temp.path(), self.key.clone())
             .unwrap()
             .unwrap()
     }
 
-    fn anchors(&self, head: Option<&str>) -> Anchors {
-        Anchors {
+    fn anchors(&self, head: Option<&str>) -> VerifyKeys {
+        VerifyKeys {
             key: self.key.clone(),
             head: head.map(str::to_owned),
         }
     }
 
     /// The kinds of all faults, and the messages.
-    fn faults(&self, head: Option<&str>) -> (Vec<FaultKind>, String) {
+    fn faults(&self, head: Option<&str>) -> (Vec<VerifyIssueKind>, String) {
         let (runs, ledger) = self.history().verify_all(&self.anchors(head)).unwrap();
         let faults = runs.into_iter().flat_map(|run| run.faults);
         let (mut kinds, mut text) = (Vec::new(), String::new());
@@ -83,7 +83,7 @@ impl State {
         (kinds, text)
     }
 
-    fn faults_of(&self, id: &str) -> Vec<FaultKind> {
+    fn faults_of(&self, id: &str) -> Vec<VerifyIssueKind> {
         let history = self.history();
         let run = history.find(id).unwrap();
         let report = history.verify(&run, &self.anchors(None)).unwrap();
@@ -115,58 +115,58 @@ const CUT: &str = "DELETE FROM records WHERE run = 3 AND seq > 1;
         head = (SELECT substr(line, -66, 64) FROM records WHERE run = 3) WHERE id = 3;";
 
 /// A change, and a kind of fault that shows it.
-const CHANGES: [(&str, FaultKind); 18] = [
+const CHANGES: [(&str, VerifyIssueKind); 18] = [
     // As if its obs had just been killed.
     (
         "UPDATE runs SET status = 'running', \"end\" = NULL, duration_ms = NULL WHERE id = 2;",
-        FaultKind::Replaced,
+        VerifyIssueKind::Replaced,
     ),
-    (CUT, FaultKind::Cut),
+    (CUT, VerifyIssueKind::Cut),
     // The same, as if the run were older than the ledger.
     (
         "UPDATE runs SET is_in_ledger = 0 WHERE id = 2; DELETE FROM records WHERE run = 2 AND seq > 1;
         UPDATE runs SET status = 'interrupted', \"end\" = NULL, duration_ms = NULL, count = 1,
             head = (SELECT substr(line, -66, 64) FROM records WHERE run = 2) WHERE id = 2;",
-        FaultKind::Cut,
+        VerifyIssueKind::Cut,
     ),
-    ("DELETE FROM records WHERE run = 2; DELETE FROM runs WHERE id = 2;", FaultKind::Removed),
-    ("DELETE FROM records WHERE run = 1; DELETE FROM runs WHERE id = 1;", FaultKind::Removed),
-    ("DELETE FROM records; DELETE FROM runs;", FaultKind::Removed),
+    ("DELETE FROM records WHERE run = 2; DELETE FROM runs WHERE id = 2;", VerifyIssueKind::Removed),
+    ("DELETE FROM records WHERE run = 1; DELETE FROM runs WHERE id = 1;", VerifyIssueKind::Removed),
+    ("DELETE FROM records; DELETE FROM runs;", VerifyIssueKind::Removed),
     // The last run with its rows.
     (
         "DELETE FROM records WHERE run = 3; DELETE FROM runs WHERE id = 3; DELETE FROM ledger WHERE seq > 4;",
-        FaultKind::Cut,
+        VerifyIssueKind::Cut,
     ),
     (
         "DELETE FROM records WHERE run = 3; DELETE FROM runs WHERE id = 3; DELETE FROM ledger WHERE seq > 4;
          DELETE FROM ledger_head;",
-        FaultKind::Removed,
+        VerifyIssueKind::Removed,
     ),
     // Its end only.
-    ("DELETE FROM ledger WHERE seq = 6;", FaultKind::Cut),
+    ("DELETE FROM ledger WHERE seq = 6;", VerifyIssueKind::Cut),
     // One in the middle with its rows, the others moved up.
     (
         "DELETE FROM records WHERE run = 2; DELETE FROM runs WHERE id = 2;
          DELETE FROM ledger WHERE run_id = 'a2'; UPDATE ledger SET seq = seq - 2 WHERE seq > 4;",
-        FaultKind::Reordered,
+        VerifyIssueKind::Reordered,
     ),
-    ("UPDATE runs SET status = 'failed' WHERE id = 1;", FaultKind::Replaced),
-    ("UPDATE ledger SET line = replace(line, '\"records\":3', '\"records\":1') WHERE seq = 4;", FaultKind::Changed),
-    ("UPDATE ledger SET line = '{}' WHERE seq = 4;", FaultKind::Changed),
-    ("DELETE FROM ledger WHERE seq = 3;", FaultKind::Removed),
+    ("UPDATE runs SET status = 'failed' WHERE id = 1;", VerifyIssueKind::Replaced),
+    ("UPDATE ledger SET line = replace(line, '\"records\":3', '\"records\":1') WHERE seq = 4;", VerifyIssueKind::Changed),
+    ("UPDATE ledger SET line = '{}' WHERE seq = 4;", VerifyIssueKind::Changed),
+    ("DELETE FROM ledger WHERE seq = 3;", VerifyIssueKind::Removed),
     // Two rows change places.
     (
         "UPDATE ledger SET line = CASE seq WHEN 2 THEN (SELECT line FROM ledger WHERE seq = 4)
              ELSE (SELECT line FROM ledger WHERE seq = 2) END WHERE seq IN (2, 4);",
-        FaultKind::Reordered,
+        VerifyIssueKind::Reordered,
     ),
-    ("UPDATE ledger SET run_id = 'a2', event = 'prune' WHERE seq = 2;", FaultKind::Reordered),
-    ("DELETE FROM ledger; DELETE FROM ledger_head;", FaultKind::Removed),
+    ("UPDATE ledger SET run_id = 'a2', event = 'prune' WHERE seq = 2;", VerifyIssueKind::Reordered),
+    ("DELETE FROM ledger; DELETE FROM ledger_head;", VerifyIssueKind::Removed),
     // A run that never was.
     (
         "INSERT INTO runs SELECT 9, 'a9', assistant_id, plan, steps, started_ms, status, ended_ms, duration_ms,
              resumed_from, inputs, count, head, replace(header, 'a1', 'a9'), \"end\", 1 FROM runs WHERE id = 1;",
-        FaultKind::Removed,
+        VerifyIssueKind::Removed,
     ),
 ];
 
@@ -192,7 +192,7 @@ async fn one_run_is_held_against_its_own_rows() {
     for key in [None, Some("secret")] {
         let state = State::with_runs(key).await;
         state.sql(CUT);
-        assert_eq!(state.faults_of("a3"), [FaultKind::Cut]);
+        assert_eq!(state.faults_of("a3"), [VerifyIssueKind::Cut]);
         assert!(state.faults_of("a2").is_empty());
         // With the end of the ledger cut as well.
         let state = State::with_runs(key).await;
@@ -230,10 +230,10 @@ async fn a_ledger_that_was_written_anew_shows_with_the_key_or_an_earlier_head() 
     let head = state.head();
     rewrite(&state);
     let (kinds, text) = state.faults(None);
-    assert_eq!(kinds, [FaultKind::Replaced], "{text}");
+    assert_eq!(kinds, [VerifyIssueKind::Replaced], "{text}");
     state.run("b1").await;
     assert!(!state.faults(None).0.is_empty(), "hidden by a later run");
-    assert!(state.faults(Some(&head)).0.contains(&FaultKind::Head));
+    assert!(state.faults(Some(&head)).0.contains(&VerifyIssueKind::Head));
 
     let state = State::with_runs(None).await;
     let head = state.head();
@@ -244,14 +244,14 @@ async fn a_ledger_that_was_written_anew_shows_with_the_key_or_an_earlier_head() 
     rewrite(&state);
     // Without a key nothing else than the head could show it.
     state.expect_sound();
-    assert_eq!(state.faults(Some(&head)).0, [FaultKind::Head]);
+    assert_eq!(state.faults(Some(&head)).0, [VerifyIssueKind::Head]);
 }
 
 #[tokio::test]
 async fn pruning_adds_rows_and_removes_none() {
     for key in [None, Some("secret")] {
         let state = State::with_runs(key).await;
-        let keep = Keep {
+        let keep = RetentionPolicy {
             since: None,
             last: Some(1),
         };
@@ -267,7 +267,7 @@ async fn pruning_adds_rows_and_removes_none() {
             "INSERT INTO runs SELECT 9, 'a1', assistant_id, plan, steps, started_ms, status, ended_ms, duration_ms,
                  resumed_from, inputs, count, head, header, \"end\", 1 FROM runs LIMIT 1;",
         );
-        assert!(state.faults(None).0.contains(&FaultKind::Replaced));
+        assert!(state.faults(None).0.contains(&VerifyIssueKind::Replaced));
     }
     // Without the key nobody removes what was kept with it.
     let state = State::with_runs(Some("secret")).await;
@@ -275,7 +275,7 @@ async fn pruning_adds_rows_and_removes_none() {
         temp: state.temp,
         key: None,
     };
-    let keep = Keep {
+    let keep = RetentionPolicy {
         since: None,
         last: None,
     };
@@ -296,7 +296,7 @@ async fn an_interrupted_run_ends_in_the_ledger_when_the_key_is_there() {
     state.expect_sound();
     state.sql("DELETE FROM records WHERE run = 1 AND seq > 1;
         UPDATE runs SET count = 1, head = (SELECT substr(line, -66, 64) FROM records WHERE run = 1) WHERE id = 1;");
-    assert_eq!(state.faults_of("a1"), [FaultKind::Cut]);
+    assert_eq!(state.faults_of("a1"), [VerifyIssueKind::Cut]);
 
     // Whoever looks without the key marks it, and adds nothing.
     let state = State::new(Some("secret"));
@@ -332,13 +332,13 @@ async fn runs_with_and_without_the_key() {
             .faults(None)
             .0
             .iter()
-            .all(|kind| *kind == FaultKind::Key)
+            .all(|kind| *kind == VerifyIssueKind::Key)
     );
     state.run("b1").await;
     assert!(state.faults_of("b1").is_empty());
     assert_eq!(
         state.faults(None).0,
-        [FaultKind::Key; 3],
+        [VerifyIssueKind::Key; 3],
         "the three runs from before"
     );
 
@@ -354,7 +354,7 @@ async fn runs_with_and_without_the_key() {
     };
     assert!(state.faults_of("b1").is_empty());
     let (kinds, text) = state.faults(None);
-    assert!(kinds.contains(&FaultKind::Key), "{text}");
+    assert!(kinds.contains(&VerifyIssueKind::Key), "{text}");
     assert!(text.contains("was written without the key"), "{text}");
 
     // Another key, and none.
@@ -369,7 +369,10 @@ async fn runs_with_and_without_the_key() {
         key: None,
     };
     let (kinds, text) = state.faults(None);
-    assert!(kinds.iter().all(|kind| *kind == FaultKind::Key), "{text}");
+    assert!(
+        kinds.iter().all(|kind| *kind == VerifyIssueKind::Key),
+        "{text}"
+    );
     assert!(text.contains("the ledger was written with a key"), "{text}");
 }
 
@@ -392,7 +395,7 @@ async fn a_run_from_before_the_ledger_is_listed_as_older() {
     state
         .history()
         .prune(
-            Keep {
+            RetentionPolicy {
                 since: None,
                 last: Some(2),
             },
@@ -417,7 +420,7 @@ fn two_obs_at_once_write_one_ledger() {
                         let id = format!("{thread}-{run}");
                         runtime.block_on(state.run(&id));
                         if run == 5 {
-                            let keep = Keep {
+                            let keep = RetentionPolicy {
                                 since: None,
                                 last: Some(8),
                             };

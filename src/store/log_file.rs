@@ -11,7 +11,7 @@ use std::sync::mpsc;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
-use super::jsonl_file::LineFile;
+use super::jsonl_file::JsonlFile;
 use crate::engine::{ExecutionLogger, LogError, LoggedRunStart, PlanEnd, PlanStart, StepStart};
 use crate::model::{ExecutionLogRecord, json_line};
 
@@ -45,7 +45,7 @@ impl LogFile {
             name: name.clone(),
             reason: error.to_string(),
         };
-        let mut file = LineFile::open(path, locks).map_err(error)?;
+        let mut file = JsonlFile::open(path, locks).map_err(error)?;
         let (sender, receiver) = mpsc::channel::<Write>();
         std::thread::Builder::new()
             .name("obs-log".to_owned())

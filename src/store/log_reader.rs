@@ -30,7 +30,7 @@ pub(super) struct ExportedRun {
 
 /// A file that holds runs.
 #[derive(Debug, Default)]
-pub(super) struct Exported {
+pub(super) struct ExportedLog {
     /// In the order in which they begin.
     pub(super) runs: Vec<ExportedRun>,
     /// The numbers of lines that are neither, from 1.
@@ -62,7 +62,7 @@ struct Belongs {
     run_id: String,
 }
 
-impl Exported {
+impl ExportedLog {
     /// Reads the file at `path`; `-` is standard input.
     pub(super) fn read(path: &Path) -> Result<Self, ExportError> {
         let name = path.display().to_string();
@@ -71,13 +71,13 @@ impl Exported {
             source,
         };
         let exported = if path == Path::new("-") {
-            Self::of(io::stdin().lock()).map_err(unreadable)?
+            Self::parse(io::stdin().lock()).map_err(unreadable)?
         } else {
             let file = open(path).map_err(unreadable)?;
             if !file.metadata().map_err(unreadable)?.is_file() {
                 return Err(ExportError::NotRegular(name));
             }
-            Self::of(file).map_err(unreadable)?
+            Self::parse(file).map_err(unreadable)?
         };
         if exported.runs.is_empty() {
             return Err(ExportError::Empty(name));
@@ -85,7 +85,7 @@ impl Exported {
         Ok(exported)
     }
 
-    fn of(input: impl Read) -> io::Result<Self> {
+    fn parse(input: impl Read) -> io::Result<Self> {
         let mut exported = Self::default();
         for (index, line) in BufReader::new(input).split(b'\n').enumerate() {
             let taken = String::from_utf8(line?).is_ok_and(|line| exported.take(&line));

@@ -28,18 +28,21 @@ mod testing;
 mod tests;
 mod verify;
 
-pub use breaker::{Breaker, Guard};
+pub use breaker::{Breaker, BreakerConfig};
 pub use chain::ChainKey;
 pub use database::{StoreError, files_of};
 pub use lock::{ResumeLock, lock_directory};
 pub use log_file::LogFile;
 pub use log_reader::ExportError;
-pub use null_log::MemoryLog;
-pub use resume::{Base, Grounds, ResumeError, Resumption, UnsafeStep, claim};
-pub use run_log::{Keeper, RunLog};
+pub use null_log::NullLog;
+pub use resume::{PreviousRun, ResumeContext, ResumeError, Resumption, UnsafeStep, claim};
+pub use run_log::{RecordSink, RunLog};
 pub use state_log::StateLog;
-pub use state_reader::{CircuitRow, FindError, History, Keep, RecordFilter, RunFilter, RunRow};
-pub use state_writer::Store;
+pub use state_reader::{
+    CircuitRow, FindError, RecordFilter, RetentionPolicy, RunFilter, RunRow, StateReader,
+};
+pub use state_writer::StateWriter;
 pub use verify::{
-    Anchors, Fault, FaultKind, LEAST_HEAD_DIGITS, LedgerReport, RunReport, VerifyError, verify_file,
+    LedgerReport, MIN_HEAD_DIGITS, RunReport, VerifyError, VerifyIssue, VerifyIssueKind,
+    VerifyKeys, verify_file,
 };

@@ -11,12 +11,12 @@ use crate::model::ExecutionLogRecord;
 
 /// The log of one run in memory.
 #[derive(Debug)]
-pub struct MemoryLog {
+pub struct NullLog {
     key: Option<ChainKey>,
     chain: Mutex<Option<Chain>>,
 }
 
-impl MemoryLog {
+impl NullLog {
     /// The log of a run that is about to begin.
     pub fn new(key: Option<ChainKey>) -> Self {
         Self {
@@ -37,7 +37,7 @@ impl MemoryLog {
     }
 }
 
-impl ExecutionLogger for MemoryLog {
+impl ExecutionLogger for NullLog {
     fn name(&self) -> String {
         "memory".to_owned()
     }

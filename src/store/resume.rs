@@ -15,16 +15,16 @@ use std::sync::Arc;
 use serde_json::Map;
 use thiserror::Error;
 
-pub use self::matching::{Grounds, Resumption, UnsafeStep};
-pub use self::previous_run::Base;
-use self::previous_run::Before;
+pub use self::matching::{ResumeContext, Resumption, UnsafeStep};
+pub use self::previous_run::PreviousRun;
+use self::previous_run::PreviousStep;
 use super::chain::ChainKey;
 use super::database::{StoreError, unusable};
 use super::lock::ResumeLock;
-use super::log_reader::{ExportError, Exported, ExportedRun};
-use super::state_reader::{FindError, History, RecordFilter, RunRow};
-use super::state_writer::Store;
-use super::verify::{Anchors, FaultKind, RunReport, exported_run};
+use super::log_reader::{ExportError, ExportedLog, ExportedRun};
+use super::state_reader::{FindError, RecordFilter, RunRow, StateReader};
+use super::state_writer::StateWriter;
+use super::verify::{RunReport, VerifyIssueKind, VerifyKeys, exported_run};
 use crate::engine::{PlanStart, ProvenPlan};
 use crate::model::ExecutionLogRecord;
 
@@ -84,10 +84,10 @@ impl From<StoreError> for ResumeError {
     }
 }
 
-impl Base {
+impl PreviousRun {
     /// Finds the run in the state: the one that is named, or else the latest of the plan in this file.
     pub fn from_history(
-        history: &History,
+        history: &StateReader,
         name: Option<&str>,
         plan: &str,
         key: Option<ChainKey>,
@@ -101,11 +101,11 @@ impl Base {
         if run.is_running() {
             return Err(ResumeError::InProgress(run.run_id));
         }
-        refuse_faults(&history.verify(&run, &Anchors { key, head: None })?)?;
-        let mut base = Self::of(&run.run_id, &run.header, &lines_of(history, &run)?)?;
+        refuse_faults(&history.verify(&run, &VerifyKeys { key, head: None })?)?;
+        let mut base = Self::from_lines(&run.run_id, &run.header, &lines_of(history, &run)?)?;
         let under_way = history.under_way(&run)?;
         base.steps
-            .extend(under_way.into_iter().map(Before::under_way));
+            .extend(under_way.into_iter().map(PreviousStep::under_way));
         base.steps.sort_by_key(|before| before.index);
         let inputs = serde_json::from_str(&run.inputs);
         base.inputs = inputs.map_err(|_| ResumeError::Unreadable(run.run_id))?;
@@ -115,7 +115,7 @@ impl Base {
     /// Reads a run from a file that `--log` wrote: the latest of the plan in the file `plan`, or the only
     /// one there is.
     pub fn from_file(path: &Path, plan: &str, key: Option<ChainKey>) -> Result<Self, ResumeError> {
-        let exported = Exported::read(path)?;
+        let exported = ExportedLog::read(path)?;
         let name = path.display().to_string();
         let is_of_plan = |run: &&ExportedRun| {
             let header = run
@@ -136,21 +136,23 @@ impl Base {
                 })?,
         };
         let header = run.header.as_ref().ok_or(ResumeError::NoHeader(name))?;
-        let mut report = exported_run(run, None, &Anchors { key, head: None });
+        let mut report = exported_run(run, None, &VerifyKeys { key, head: None });
         // An obs that was killed has written no end.
-        report.faults.retain(|fault| fault.kind != FaultKind::Cut);
+        report
+            .faults
+            .retain(|fault| fault.kind != VerifyIssueKind::Cut);
         refuse_faults(&report)?;
-        let mut base = Self::of(&run.run_id, header, &run.records)?;
+        let mut base = Self::from_lines(&run.run_id, header, &run.records)?;
         base.is_unended_file = run.end.is_none();
         Ok(base)
     }
 
-    fn of(run_id: &str, header: &str, lines: &[String]) -> Result<Self, ResumeError> {
+    fn from_lines(run_id: &str, header: &str, lines: &[String]) -> Result<Self, ResumeError> {
         let unreadable = |_| ResumeError::Unreadable(run_id.to_owned());
         let mut steps = Vec::new();
         for line in lines {
             let record: ExecutionLogRecord = serde_json::from_str(line).map_err(unreadable)?;
-            steps.push(Before::recorded(Arc::new(record)));
+            steps.push(PreviousStep::recorded(Arc::new(record)));
         }
         steps.sort_by_key(|before| before.index);
         Ok(Self {
@@ -163,7 +165,7 @@ impl Base {
     }
 
     /// Says which steps of `plan` need not run again.
-    pub fn resume(&self, plan: &ProvenPlan, grounds: &Grounds<'_>) -> Resumption {
+    pub fn resume(&self, plan: &ProvenPlan, grounds: &ResumeContext<'_>) -> Resumption {
         matching::resume(self, plan, grounds)
     }
 }
@@ -173,11 +175,15 @@ impl Base {
 ///
 /// # Errors
 /// If another obs has it, or another run has resumed it already.
-pub fn claim(store: &Store, run_id: &str, may_repeat: bool) -> Result<ResumeLock, ResumeError> {
+pub fn claim(
+    store: &StateWriter,
+    run_id: &str,
+    may_repeat: bool,
+) -> Result<ResumeLock, ResumeError> {
     let taken =
         ResumeLock::take(store.dir(), run_id).map_err(|error| unusable(store.dir(), &error))?;
     let lock = taken.ok_or_else(|| ResumeError::BeingResumed(run_id.to_owned()))?;
-    let history = History::open(store.dir(), store.key().cloned())?;
+    let history = StateReader::open(store.dir(), store.key().cloned())?;
     let by = history
         .map(|history| history.resumed_by(run_id))
         .transpose()?;
@@ -200,7 +206,7 @@ fn refuse_faults(report: &RunReport) -> Result<(), ResumeError> {
     }
 }
 
-fn lines_of(history: &History, run: &RunRow) -> Result<Vec<String>, StoreError> {
+fn lines_of(history: &StateReader, run: &RunRow) -> Result<Vec<String>, StoreError> {
     let mut lines = Vec::new();
     let filter = RecordFilter {
         run: Some(run.clone()),

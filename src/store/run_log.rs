@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 use super::log_file::LogFile;
-use super::null_log::MemoryLog;
+use super::null_log::NullLog;
 use super::state_log::StateLog;
 use crate::engine::{ExecutionLogger, LogError, LoggedRunStart, PlanEnd, PlanStart, StepStart};
 use crate::model::ExecutionLogRecord;
@@ -16,7 +16,7 @@ use crate::model::ExecutionLogRecord;
 /// Where the records of one run go.
 #[derive(Debug)]
 pub struct RunLog {
-    keeper: Keeper,
+    keeper: RecordSink,
     file: Option<LogFile>,
     /// Whose line is next.
     line_turn: Mutex<()>,
@@ -24,16 +24,16 @@ pub struct RunLog {
 
 /// Who gives records their place in the chain.
 #[derive(Debug)]
-pub enum Keeper {
+pub enum RecordSink {
     /// The state.
     State(StateLog),
     /// Nobody, beyond the run.
-    Memory(MemoryLog),
+    Memory(NullLog),
 }
 
 impl RunLog {
     /// Keeps with `keeper` first, then in `file`.
-    pub fn new(keeper: Keeper, file: Option<LogFile>) -> Self {
+    pub fn new(keeper: RecordSink, file: Option<LogFile>) -> Self {
         Self {
             keeper,
             file,
@@ -45,9 +45,9 @@ impl RunLog {
 impl ExecutionLogger for RunLog {
     fn name(&self) -> String {
         match (&self.keeper, &self.file) {
-            (Keeper::State(log), _) => log.name(),
-            (Keeper::Memory(_), Some(file)) => file.name(),
-            (Keeper::Memory(log), None) => log.name(),
+            (RecordSink::State(log), _) => log.name(),
+            (RecordSink::Memory(_), Some(file)) => file.name(),
+            (RecordSink::Memory(log), None) => log.name(),
         }
     }
 
@@ -57,8 +57,8 @@ impl ExecutionLogger for RunLog {
         reused: Vec<ExecutionLogRecord>,
     ) -> Result<LoggedRunStart, LogError> {
         let begun = match &self.keeper {
-            Keeper::State(log) => log.log_plan_start(start, reused).await,
-            Keeper::Memory(log) => log.log_plan_start(start, reused).await,
+            RecordSink::State(log) => log.log_plan_start(start, reused).await,
+            RecordSink::Memory(log) => log.log_plan_start(start, reused).await,
         }?;
         if let Some(file) = &self.file {
             file.keep_start(&begun.start).await?;
@@ -71,8 +71,8 @@ impl ExecutionLogger for RunLog {
 
     async fn log_step_start(&self, start: StepStart) -> Result<(), LogError> {
         match &self.keeper {
-            Keeper::State(log) => log.log_step_start(start).await,
-            Keeper::Memory(log) => log.log_step_start(start).await,
+            RecordSink::State(log) => log.log_step_start(start).await,
+            RecordSink::Memory(log) => log.log_step_start(start).await,
         }
     }
 
@@ -82,8 +82,8 @@ impl ExecutionLogger for RunLog {
     ) -> Result<Arc<ExecutionLogRecord>, LogError> {
         let kept = async {
             match &self.keeper {
-                Keeper::State(log) => log.log_step(record).await,
-                Keeper::Memory(log) => log.log_step(record).await,
+                RecordSink::State(log) => log.log_step(record).await,
+                RecordSink::Memory(log) => log.log_step(record).await,
             }
         };
         let Some(file) = &self.file else {
@@ -99,8 +99,8 @@ impl ExecutionLogger for RunLog {
 
     async fn log_plan_end(&self, end: PlanEnd) -> Result<PlanEnd, LogError> {
         let end = match &self.keeper {
-            Keeper::State(log) => log.log_plan_end(end).await,
-            Keeper::Memory(log) => log.log_plan_end(end).await,
+            RecordSink::State(log) => log.log_plan_end(end).await,
+            RecordSink::Memory(log) => log.log_plan_end(end).await,
         }?;
         match &self.file {
             Some(file) => file.log_plan_end(end).await,

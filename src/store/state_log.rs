@@ -10,26 +10,26 @@ use rusqlite::{Connection, params};
 use super::chain::Chain;
 use super::ledger::{LedgerEntry, LedgerEvent};
 use super::lock::RunLock;
-use super::state_writer::Store;
+use super::state_writer::StateWriter;
 use crate::engine::{ExecutionLogger, LogError, LoggedRunStart, PlanEnd, PlanStart, StepStart};
 use crate::model::{ExecutionLogRecord, RunStatus};
 
 /// The log of one run in the state.
 #[derive(Debug)]
 pub struct StateLog {
-    store: Arc<Store>,
+    store: Arc<StateWriter>,
     lock: OnceLock<RunLock>,
-    run: Arc<Mutex<Option<Kept>>>,
+    run: Arc<Mutex<Option<ActiveRun>>>,
 }
 
 /// A run that has begun.
 #[derive(Debug)]
-struct Kept {
+struct ActiveRun {
     id: i64,
     chain: Chain,
 }
 
-impl Kept {
+impl ActiveRun {
     /// Adds a record to the chain and to the state.
     fn add(
         &mut self,
@@ -44,7 +44,7 @@ impl Kept {
 
 impl StateLog {
     /// The log of a run that is about to begin.
-    pub fn new(store: Arc<Store>) -> Self {
+    pub fn new(store: Arc<StateWriter>) -> Self {
         Self {
             store,
             lock: OnceLock::new(),
@@ -55,7 +55,7 @@ impl StateLog {
     /// Does `work` with the run that has begun, in a transaction.
     async fn with_run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection, &mut Kept) -> rusqlite::Result<T> + Send + 'static,
+        work: impl FnOnce(&Connection, &mut ActiveRun) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, LogError> {
         let run = Arc::clone(&self.run);
         let work = move |connection: &Connection| {
@@ -88,7 +88,7 @@ impl ExecutionLogger for StateLog {
             let id = insert_run(connection, &start, &line)?;
             LedgerEntry::about(LedgerEvent::RunStart, &start.run_id, connection)?
                 .append(connection, chain.key())?;
-            let mut kept = Kept { id, chain };
+            let mut kept = ActiveRun { id, chain };
             let reused = reused
                 .into_iter()
                 .map(|record| kept.add(connection, record));
@@ -100,8 +100,9 @@ impl ExecutionLogger for StateLog {
     }
 
     async fn log_step_start(&self, start: StepStart) -> Result<(), LogError> {
-        let insert =
-            move |connection: &Connection, run: &mut Kept| insert_start(connection, run, &start);
+        let insert = move |connection: &Connection, run: &mut ActiveRun| {
+            insert_start(connection, run, &start)
+        };
         self.with_run(insert).await
     }
 
@@ -109,12 +110,12 @@ impl ExecutionLogger for StateLog {
         &self,
         record: ExecutionLogRecord,
     ) -> Result<Arc<ExecutionLogRecord>, LogError> {
-        let keep = move |connection: &Connection, run: &mut Kept| run.add(connection, record);
+        let keep = move |connection: &Connection, run: &mut ActiveRun| run.add(connection, record);
         self.with_run(keep).await
     }
 
     async fn log_plan_end(&self, mut end: PlanEnd) -> Result<PlanEnd, LogError> {
-        let update = move |connection: &Connection, run: &mut Kept| {
+        let update = move |connection: &Connection, run: &mut ActiveRun| {
             let line = run.chain.end(&mut end).map_err(not_json)?;
             let text = "UPDATE runs SET status = ?2, ended_ms = ?3, duration_ms = ?4, \"end\" = ?5
                         WHERE id = ?1";
@@ -158,7 +159,11 @@ fn insert_run(connection: &Connection, start: &PlanStart, line: &str) -> rusqlit
     Ok(connection.last_insert_rowid())
 }
 
-fn insert_start(connection: &Connection, run: &Kept, start: &StepStart) -> rusqlite::Result<()> {
+fn insert_start(
+    connection: &Connection,
+    run: &ActiveRun,
+    start: &StepStart,
+) -> rusqlite::Result<()> {
     // A later attempt of the same step replaces an earlier one.
     let text = "INSERT OR REPLACE INTO started (run, step_index, step_id, skill_id, started_ms)
                 VALUES (?1, ?2, ?3, ?4, ?5)";
@@ -174,7 +179,7 @@ fn insert_start(connection: &Connection, run: &Kept, start: &StepStart) -> rusql
 
 fn insert_record(
     connection: &Connection,
-    run: &Kept,
+    run: &ActiveRun,
     record: &ExecutionLogRecord,
     line: &str,
 ) -> rusqlite::Result<()> {

@@ -15,7 +15,7 @@ use thiserror::Error;
 
 use super::chain::ChainKey;
 use super::circuit_table::circuit_of;
-use super::database::{Database, StoreError, files_of, unusable, words};
+use super::database::{Database, StoreError, files_of, sqlite_message, unusable};
 use super::ledger::{self, LedgerEntry, LedgerEvent};
 use super::lock;
 use crate::engine::CircuitState;
@@ -24,7 +24,7 @@ use crate::model::{RunStatus, StepStatus};
 
 /// The state, open for looking things up.
 #[derive(Debug)]
-pub struct History {
+pub struct StateReader {
     database: Database,
     key: Option<ChainKey>,
 }
@@ -119,7 +119,7 @@ pub struct CircuitRow {
 
 /// What `prune` leaves: what any of these says.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Keep {
+pub struct RetentionPolicy {
     /// Runs that began at this time or later.
     pub since: Option<Timestamp>,
     /// So many of the newest.
@@ -158,7 +158,7 @@ const NEEDS_KEY: &str = "its ledger is written with a key: give it as `OBS_CHAIN
 /// How many candidates are told.
 const CANDIDATES: usize = 5;
 
-impl History {
+impl StateReader {
     /// Opens the state in `dir`; `None` where there is none yet. `key` is that of the ledger.
     pub fn open(dir: &Path, key: Option<ChainKey>) -> Result<Option<Self>, StoreError> {
         let Some(database) = Database::open(dir)? else {
@@ -342,7 +342,7 @@ impl History {
 
     /// Removes the runs that nothing in `keep` speaks for, with their records. Those in progress stay.
     /// Gives how many; with `is_dry` it only counts.
-    pub fn prune(&mut self, keep: Keep, is_dry: bool) -> Result<u64, StoreError> {
+    pub fn prune(&mut self, keep: RetentionPolicy, is_dry: bool) -> Result<u64, StoreError> {
         let since = keep.since.map_or(i64::MAX, Timestamp::as_millisecond);
         let last = keep.last.unwrap_or_default();
         let meant = "FROM runs WHERE status <> 'running' AND started_ms < ?1
@@ -446,7 +446,7 @@ impl History {
     }
 
     /// Looks at the state as it is at one moment.
-    pub(super) fn at_once<T>(
+    pub(super) fn in_snapshot<T>(
         &self,
         look: impl FnOnce(&Self) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
@@ -485,7 +485,7 @@ impl History {
     }
 
     fn unreadable(&self, error: &rusqlite::Error) -> StoreError {
-        unusable(&self.database.dir, &words(error))
+        unusable(&self.database.dir, &sqlite_message(error))
     }
 }
 

@@ -12,7 +12,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::chain::ChainKey;
-use super::database::{Database, StoreError, files_of, unusable, words};
+use super::database::{Database, StoreError, files_of, sqlite_message, unusable};
 use crate::engine::LogError;
 
 /// The length of the write-ahead log, in pages, at which a commit brings it into the file. Whoever opens
@@ -58,13 +58,13 @@ where
 /// The state, open for writing. Its thread is never waited for: what counts was acknowledged, and a
 /// disk that hangs must not keep obs alive.
 #[derive(Debug)]
-pub struct Store {
+pub struct StateWriter {
     dir: PathBuf,
     key: Option<ChainKey>,
     work: Sender<Box<dyn Work>>,
 }
 
-impl Store {
+impl StateWriter {
     /// Opens the state in `dir`, which is made where it is not there, and marks the runs whose obs is
     /// dead as interrupted. `key` is that of the chains and of the ledger.
     pub fn open(dir: &Path, key: Option<ChainKey>) -> Result<Self, StoreError> {
@@ -72,7 +72,7 @@ impl Store {
             mut connection,
             dir,
         } = Database::create(dir)?;
-        let wrong = |error: rusqlite::Error| unusable(&dir, &words(&error));
+        let wrong = |error: rusqlite::Error| unusable(&dir, &sqlite_message(&error));
         super::lock::mark_interrupted(&connection, &dir, key.as_ref()).map_err(wrong)?;
         let autocheckpoint = format!("PRAGMA wal_autocheckpoint = {MAX_WAL_PAGES}");
         // Negative: in KiB and not in pages.
@@ -138,7 +138,7 @@ fn serve(connection: &mut Connection, waiting: &Receiver<Box<dyn Work>>) {
     while let Ok(first) = waiting.recv() {
         let mut all: Vec<_> = std::iter::once(first).chain(waiting.try_iter()).collect();
         if committed.is_ok() {
-            committed = commit(connection, &mut all).map_err(|error| words(&error));
+            committed = commit(connection, &mut all).map_err(|error| sqlite_message(&error));
         }
         for work in all {
             work.acknowledge(&committed);
@@ -169,7 +169,7 @@ mod tests {
     #[tokio::test]
     async fn what_waits_is_committed_together_and_fails_together() {
         let temp = tempfile::tempdir().unwrap();
-        let store = Store::open(temp.path(), None).unwrap();
+        let store = StateWriter::open(temp.path(), None).unwrap();
         let one = store.submit(|connection| insert(connection, "1"));
         let two = store.submit(|connection| insert(connection, "2"));
         one.await.unwrap();
@@ -186,7 +186,7 @@ mod tests {
         let later = store.submit(|connection| insert(connection, "3"));
         let later = later.await;
         assert_eq!(later.unwrap_err().to_string(), error.to_string());
-        let store = Store::open(temp.path(), None).unwrap();
+        let store = StateWriter::open(temp.path(), None).unwrap();
         let count = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
         let query = move |c: &Connection| c.query_row("SELECT count(*) FROM runs", [], count);
         let count = store.submit(query);

@@ -3,8 +3,7 @@
 use jiff::Timestamp;
 
 use crate::engine::{PlanEnd, PlanStart, Provenance};
-use crate::model::ExecutionLogRecord;
-use crate::model::RunStatus;
+use crate::model::{ExecutionLogRecord, RunStatus};
 
 /// The header of a run.
 pub(super) fn start(run_id: &str) -> PlanStart {

@@ -11,8 +11,7 @@ use super::database::Database;
 use super::testing::{end, record, start};
 use super::*;
 use crate::engine::ExecutionLogger;
-use crate::model::json_line;
-use crate::model::{RunStatus, StepStatus};
+use crate::model::{RunStatus, StepStatus, json_line};
 
 /// A state with one run of ten records, and the same run in a file.
 struct Kept {
@@ -26,10 +25,10 @@ const COUNT: u64 = 10;
 impl Kept {
     async fn new(key: Option<&str>) -> Self {
         let temp = TempDir::new().unwrap();
-        let store = Store::open(&temp.path().join("state"), chain_key(key));
+        let store = StateWriter::open(&temp.path().join("state"), chain_key(key));
         let store = Arc::new(store.unwrap());
         let log = RunLog::new(
-            Keeper::State(StateLog::new(store)),
+            RecordSink::State(StateLog::new(store)),
             Some(
                 LogFile::open(
                     &temp.path().join("log.jsonl"),
@@ -53,8 +52,8 @@ impl Kept {
         self.temp.path().join("state")
     }
 
-    fn history(&self) -> History {
-        History::open(&self.state(), None).unwrap().unwrap()
+    fn history(&self) -> StateReader {
+        StateReader::open(&self.state(), None).unwrap().unwrap()
     }
 
     /// Changes the state behind obs's back.
@@ -63,7 +62,7 @@ impl Kept {
         database.connection.execute_batch(text).unwrap();
     }
 
-    fn verify(&self, anchors: &Anchors) -> RunReport {
+    fn verify(&self, anchors: &VerifyKeys) -> RunReport {
         let history = self.history();
         let run = history.find(self.run).unwrap();
         history.verify(&run, anchors).unwrap()
@@ -75,7 +74,7 @@ impl Kept {
     }
 
     /// Verifies a file of these lines, without the state's help.
-    fn verify_lines(&self, lines: &[String], anchors: &Anchors) -> RunReport {
+    fn verify_lines(&self, lines: &[String], anchors: &VerifyKeys) -> RunReport {
         let path = self.temp.path().join("export.jsonl");
         std::fs::write(&path, lines.join("\n") + "\n").unwrap();
         let mut reports = verify_file(&path, anchors, None).unwrap();
@@ -88,19 +87,24 @@ fn chain_key(key: Option<&str>) -> Option<ChainKey> {
     ChainKey::new(key?.as_bytes().to_vec())
 }
 
-fn keyed(key: &str) -> Anchors {
-    Anchors {
+fn keyed(key: &str) -> VerifyKeys {
+    VerifyKeys {
         key: chain_key(Some(key)),
         head: None,
     }
 }
 
-fn kinds(report: &RunReport) -> Vec<FaultKind> {
+fn kinds(report: &RunReport) -> Vec<VerifyIssueKind> {
     report.faults.iter().map(|fault| fault.kind).collect()
 }
 
 #[track_caller]
-fn assert_fault(report: &RunReport, kind: FaultKind, seq: impl Into<Option<u64>>, what: &str) {
+fn assert_fault(
+    report: &RunReport,
+    kind: VerifyIssueKind,
+    seq: impl Into<Option<u64>>,
+    what: &str,
+) {
     let seq = seq.into();
     let found = report.faults.iter().any(|f| f.kind == kind && f.seq == seq);
     assert!(
@@ -113,14 +117,14 @@ fn assert_fault(report: &RunReport, kind: FaultKind, seq: impl Into<Option<u64>>
 #[tokio::test]
 async fn the_untouched_run_passes() {
     let kept = Kept::new(None).await;
-    let report = kept.verify(&Anchors::default());
+    let report = kept.verify(&VerifyKeys::default());
     assert_eq!(report.faults, []);
     assert_eq!(report.records, COUNT);
-    let exported = kept.verify_lines(&kept.lines(), &Anchors::default());
+    let exported = kept.verify_lines(&kept.lines(), &VerifyKeys::default());
     assert_eq!((exported.faults, exported.notes), (Vec::new(), Vec::new()));
     assert_eq!(exported.head, report.head);
     let head = Some(report.head[..16].to_owned());
-    let anchors = Anchors { key: None, head };
+    let anchors = VerifyKeys { key: None, head };
     assert_eq!(kept.verify(&anchors).faults, []);
 }
 
@@ -132,8 +136,8 @@ async fn whatever_is_done_to_a_record_in_the_state_shows() {
             "UPDATE records SET line = replace(line, '\"duration_ms\":3', '\"duration_ms\":4') WHERE seq = {seq}"
         ));
         assert_fault(
-            &kept.verify(&Anchors::default()),
-            FaultKind::Changed,
+            &kept.verify(&VerifyKeys::default()),
+            VerifyIssueKind::Changed,
             seq,
             "changed",
         );
@@ -141,11 +145,11 @@ async fn whatever_is_done_to_a_record_in_the_state_shows() {
         let kept = Kept::new(None).await;
         kept.sql(&format!("DELETE FROM records WHERE seq = {seq}"));
         let kind = if seq == COUNT {
-            FaultKind::Cut
+            VerifyIssueKind::Cut
         } else {
-            FaultKind::Removed
+            VerifyIssueKind::Removed
         };
-        assert_fault(&kept.verify(&Anchors::default()), kind, seq, "removed");
+        assert_fault(&kept.verify(&VerifyKeys::default()), kind, seq, "removed");
 
         // What it is looked up by is changed, the line is not.
         let kept = Kept::new(None).await;
@@ -153,8 +157,8 @@ async fn whatever_is_done_to_a_record_in_the_state_shows() {
             "UPDATE records SET status = 'skipped' WHERE seq = {seq}"
         ));
         assert_fault(
-            &kept.verify(&Anchors::default()),
-            FaultKind::Index,
+            &kept.verify(&VerifyKeys::default()),
+            VerifyIssueKind::Index,
             seq,
             "index",
         );
@@ -167,9 +171,9 @@ async fn whatever_is_done_to_a_record_in_the_state_shows() {
                  ELSE (SELECT line FROM records WHERE seq = {seq}) END
              WHERE seq IN ({seq}, {other})"
         ));
-        let report = kept.verify(&Anchors::default());
+        let report = kept.verify(&VerifyKeys::default());
         assert!(
-            kinds(&report).contains(&FaultKind::Reordered),
+            kinds(&report).contains(&VerifyIssueKind::Reordered),
             "swapped {seq}: {report:?}"
         );
 
@@ -181,8 +185,8 @@ async fn whatever_is_done_to_a_record_in_the_state_shows() {
                  head = coalesce((SELECT substr(line, -66, 64) FROM records WHERE seq = {seq} - 1), head)"
         ));
         assert_fault(
-            &kept.verify(&Anchors::default()),
-            FaultKind::Cut,
+            &kept.verify(&VerifyKeys::default()),
+            VerifyIssueKind::Cut,
             seq,
             "cut",
         );
@@ -194,29 +198,38 @@ async fn header_and_end_are_part_of_it() {
     for (text, kind) in [
         (
             "UPDATE runs SET header = replace(header, 'test', 'text')",
-            FaultKind::Changed,
+            VerifyIssueKind::Changed,
         ),
         (
             "UPDATE runs SET \"end\" = replace(\"end\", 'success', 'failed')",
-            FaultKind::Changed,
+            VerifyIssueKind::Changed,
         ),
-        ("UPDATE runs SET \"end\" = NULL", FaultKind::Cut),
-        ("UPDATE runs SET status = 'failed'", FaultKind::Index),
-        ("UPDATE runs SET plan = '/other'", FaultKind::Index),
-        ("UPDATE runs SET assistant_id = 'other'", FaultKind::Index),
-        ("UPDATE runs SET steps = 9", FaultKind::Index),
-        ("UPDATE runs SET started_ms = 1", FaultKind::Index),
-        ("UPDATE runs SET duration_ms = 1", FaultKind::Index),
-        ("UPDATE runs SET resumed_from = 'other'", FaultKind::Index),
-        ("UPDATE runs SET inputs = '{\"v\":1}'", FaultKind::Index),
+        ("UPDATE runs SET \"end\" = NULL", VerifyIssueKind::Cut),
+        ("UPDATE runs SET status = 'failed'", VerifyIssueKind::Index),
+        ("UPDATE runs SET plan = '/other'", VerifyIssueKind::Index),
+        (
+            "UPDATE runs SET assistant_id = 'other'",
+            VerifyIssueKind::Index,
+        ),
+        ("UPDATE runs SET steps = 9", VerifyIssueKind::Index),
+        ("UPDATE runs SET started_ms = 1", VerifyIssueKind::Index),
+        ("UPDATE runs SET duration_ms = 1", VerifyIssueKind::Index),
+        (
+            "UPDATE runs SET resumed_from = 'other'",
+            VerifyIssueKind::Index,
+        ),
+        (
+            "UPDATE runs SET inputs = '{\"v\":1}'",
+            VerifyIssueKind::Index,
+        ),
         (
             "UPDATE runs SET head = replace(head, '0', '1')",
-            FaultKind::Replaced,
+            VerifyIssueKind::Replaced,
         ),
     ] {
         let kept = Kept::new(None).await;
         kept.sql(text);
-        let report = kept.verify(&Anchors::default());
+        let report = kept.verify(&VerifyKeys::default());
         assert!(kinds(&report).contains(&kind), "{text}: {report:?}");
     }
 }
@@ -226,34 +239,39 @@ async fn whatever_is_done_to_a_line_of_a_file_shows() {
     let kept = Kept::new(None).await;
     let lines = kept.lines();
     assert_eq!(lines.len(), 12, "start, ten records, end");
-    let report = kept.verify_lines(&lines[1..], &Anchors::default());
-    assert_fault(&report, FaultKind::Removed, None, "without its header");
+    let report = kept.verify_lines(&lines[1..], &VerifyKeys::default());
+    assert_fault(
+        &report,
+        VerifyIssueKind::Removed,
+        None,
+        "without its header",
+    );
     for seq in 1..=10 {
         let at = |seq: usize| u64::try_from(seq).unwrap();
         let mut changed = lines.clone();
         changed[seq] = changed[seq].replace("\"duration_ms\":3", "\"duration_ms\":4");
-        let report = kept.verify_lines(&changed, &Anchors::default());
-        assert_fault(&report, FaultKind::Changed, at(seq), "changed");
+        let report = kept.verify_lines(&changed, &VerifyKeys::default());
+        assert_fault(&report, VerifyIssueKind::Changed, at(seq), "changed");
 
         let mut removed = lines.clone();
         removed.remove(seq);
         let kind = if seq == 10 {
-            FaultKind::Cut
+            VerifyIssueKind::Cut
         } else {
-            FaultKind::Removed
+            VerifyIssueKind::Removed
         };
-        let report = kept.verify_lines(&removed, &Anchors::default());
+        let report = kept.verify_lines(&removed, &VerifyKeys::default());
         assert_fault(&report, kind, at(seq), "removed");
 
         if seq < 10 {
             let mut swapped = lines.clone();
             swapped.swap(seq, seq + 1);
-            let report = kept.verify_lines(&swapped, &Anchors::default());
-            assert_fault(&report, FaultKind::Reordered, at(seq), "swapped");
+            let report = kept.verify_lines(&swapped, &VerifyKeys::default());
+            assert_fault(&report, VerifyIssueKind::Reordered, at(seq), "swapped");
         }
 
-        let report = kept.verify_lines(&lines[..=seq], &Anchors::default());
-        assert_fault(&report, FaultKind::Cut, None, "cut");
+        let report = kept.verify_lines(&lines[..=seq], &VerifyKeys::default());
+        assert_fault(&report, VerifyIssueKind::Cut, None, "cut");
     }
 }
 
@@ -264,7 +282,7 @@ async fn records_alone_are_held_against_the_state() {
         .iter()
         .map(|line| line.replacen("\"event\":\"step\",", "", 1))
         .collect();
-    let whole = kept.verify_lines(&records, &Anchors::default());
+    let whole = kept.verify_lines(&records, &VerifyKeys::default());
     assert_eq!(whole.faults, []);
     assert!(
         whole.notes[0].contains("nothing here says where the run ends"),
@@ -272,17 +290,22 @@ async fn records_alone_are_held_against_the_state() {
     );
     let path = kept.temp.path().join("cut.jsonl");
     std::fs::write(&path, records[..7].join("\n") + "\n").unwrap();
-    let report = verify_file(&path, &Anchors::default(), Some(&kept.history())).unwrap();
-    assert_fault(&report[0], FaultKind::Cut, 8, "cut");
-    let first_gone = kept.verify_lines(&records[1..], &Anchors::default());
-    assert_fault(&first_gone, FaultKind::Removed, 1, "the first is gone");
+    let report = verify_file(&path, &VerifyKeys::default(), Some(&kept.history())).unwrap();
+    assert_fault(&report[0], VerifyIssueKind::Cut, 8, "cut");
+    let first_gone = kept.verify_lines(&records[1..], &VerifyKeys::default());
+    assert_fault(
+        &first_gone,
+        VerifyIssueKind::Removed,
+        1,
+        "the first is gone",
+    );
 }
 
 /// What somebody would write who makes all of it anew, with another duration.
 async fn rewritten(key: Option<&str>) -> Vec<String> {
     let temp = TempDir::new().unwrap();
     let path = temp.path().join("log.jsonl");
-    let keeper = Keeper::Memory(MemoryLog::new(chain_key(key)));
+    let keeper = RecordSink::Memory(NullLog::new(chain_key(key)));
     let log = RunLog::new(
         keeper,
         Some(LogFile::open(&path, Some(&temp.path().join("locks"))).unwrap()),
@@ -302,16 +325,19 @@ async fn rewritten(key: Option<&str>) -> Vec<String> {
 #[tokio::test]
 async fn a_file_written_anew_passes_without_and_fails_with_head_or_key() {
     let kept = Kept::new(None).await;
-    let head = kept.verify(&Anchors::default()).head;
+    let head = kept.verify(&VerifyKeys::default()).head;
     let forged = rewritten(None).await;
-    assert_eq!(kept.verify_lines(&forged, &Anchors::default()).faults, []);
-    let anchors = Anchors {
+    assert_eq!(
+        kept.verify_lines(&forged, &VerifyKeys::default()).faults,
+        []
+    );
+    let anchors = VerifyKeys {
         key: None,
         head: Some(head),
     };
     assert_fault(
         &kept.verify_lines(&forged, &anchors),
-        FaultKind::Head,
+        VerifyIssueKind::Head,
         None,
         "head",
     );
@@ -324,10 +350,18 @@ async fn a_file_written_anew_passes_without_and_fails_with_head_or_key() {
     );
     for forged in [rewritten(None).await, rewritten(Some("guess")).await] {
         let report = kept.verify_lines(&forged, &keyed("secret"));
-        assert_eq!(kinds(&report), [FaultKind::Key], "made without the key");
+        assert_eq!(
+            kinds(&report),
+            [VerifyIssueKind::Key],
+            "made without the key"
+        );
     }
-    let report = kept.verify(&Anchors::default());
-    assert_eq!(kinds(&report), [FaultKind::Key], "verified without the key");
+    let report = kept.verify(&VerifyKeys::default());
+    assert_eq!(
+        kinds(&report),
+        [VerifyIssueKind::Key],
+        "verified without the key"
+    );
 }
 
 #[tokio::test]
@@ -417,7 +451,7 @@ async fn pruning_keeps_what_any_flag_keeps_and_what_runs() {
     insert(3, 2_000, "success");
     insert(4, 3_000, "failed");
     let mut history = kept.history();
-    let keep = Keep {
+    let keep = RetentionPolicy {
         since: Some(jiff::Timestamp::from_millisecond(2_000).unwrap()),
         last: Some(1),
     };
@@ -445,11 +479,11 @@ async fn pruning_keeps_what_any_flag_keeps_and_what_runs() {
 #[tokio::test]
 async fn a_run_whose_obs_is_dead_is_interrupted_and_one_that_lives_is_not() {
     let temp = TempDir::new().unwrap();
-    let store = Arc::new(Store::open(temp.path(), None).unwrap());
+    let store = Arc::new(StateWriter::open(temp.path(), None).unwrap());
     let log = StateLog::new(Arc::clone(&store));
     log.log_plan_start(start(RUN), Vec::new()).await.unwrap();
     let status = || {
-        let history = History::open(temp.path(), None).unwrap().unwrap();
+        let history = StateReader::open(temp.path(), None).unwrap().unwrap();
         history.find(RUN).unwrap().status
     };
     assert_eq!(status(), RunStatus::Running);
@@ -460,9 +494,9 @@ async fn a_run_whose_obs_is_dead_is_interrupted_and_one_that_lives_is_not() {
 #[tokio::test]
 async fn lines_follow_each_other_as_in_the_chain_whoever_is_served_first() {
     let temp = TempDir::new().unwrap();
-    let store = Arc::new(Store::open(&temp.path().join("state"), None).unwrap());
+    let store = Arc::new(StateWriter::open(&temp.path().join("state"), None).unwrap());
     let path = temp.path().join("log.jsonl");
-    let keeper = Keeper::State(StateLog::new(store));
+    let keeper = RecordSink::State(StateLog::new(store));
     let log = RunLog::new(
         keeper,
         Some(LogFile::open(&path, Some(&temp.path().join("locks"))).unwrap()),

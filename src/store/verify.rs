@@ -12,25 +12,25 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use self::fault::{Fault, FaultKind};
+pub use self::fault::{VerifyIssue, VerifyIssueKind};
 pub use self::ledger::LedgerReport;
 use self::ledger::{check_ledger, check_run};
 use super::chain::{ChainKey, KEYED, PLAIN, hashes};
 use super::database::StoreError;
-use super::log_reader::{ExportError, Exported, ExportedRun};
-use super::state_reader::{History, IndexedRecord, RunFilter, RunRow};
+use super::log_reader::{ExportError, ExportedLog, ExportedRun};
+use super::state_reader::{IndexedRecord, RunFilter, RunRow, StateReader};
 use crate::engine::{PlanEnd, PlanStart};
 use crate::model::{RunStatus, sha256_hex};
 
 /// The least digits of a head that tell it from any other.
-pub const LEAST_HEAD_DIGITS: usize = 16;
+pub const MIN_HEAD_DIGITS: usize = 16;
 
 /// What runs are held against.
 #[derive(Debug, Clone, Default)]
-pub struct Anchors {
+pub struct VerifyKeys {
     /// `OBS_CHAIN_KEY`.
     pub key: Option<ChainKey>,
-    /// `--head`: the hash of the last record, kept elsewhere; at least [`LEAST_HEAD_DIGITS`] of it.
+    /// `--head`: the hash of the last record, kept elsewhere; at least [`MIN_HEAD_DIGITS`] of it.
     pub head: Option<String>,
 }
 
@@ -44,7 +44,7 @@ pub struct RunReport {
     /// The hash of the last one.
     pub head: String,
     /// What is wrong.
-    pub faults: Vec<Fault>,
+    pub faults: Vec<VerifyIssue>,
     /// What could not be judged.
     pub notes: Vec<String>,
 }
@@ -62,7 +62,7 @@ pub enum VerifyError {
 
 /// What a record says about its place.
 #[derive(Debug, Deserialize)]
-struct Placed {
+struct ChainFields {
     run_id: String,
     step_id: String,
     step_name: String,
@@ -77,7 +77,7 @@ struct Placed {
 
 /// A record that was looked at.
 #[derive(Debug)]
-struct Seen {
+struct CheckedRecord {
     seq: u64,
     step_id: String,
     prev_hash: String,
@@ -85,7 +85,7 @@ struct Seen {
     is_changed: bool,
 }
 
-impl Seen {
+impl CheckedRecord {
     fn name(&self) -> String {
         format!("record {} (`{}`)", self.seq, self.step_id)
     }
@@ -93,22 +93,22 @@ impl Seen {
 
 /// Looks at the entries of one run.
 struct Examiner<'a> {
-    anchors: &'a Anchors,
+    anchors: &'a VerifyKeys,
     /// The key that the chain claims to be made with, if that is there.
     key: Option<&'a ChainKey>,
     /// Without the key nothing can be said of hashes.
     is_sealed: bool,
     run_id: String,
     header: Option<PlanStart>,
-    seen: Vec<Seen>,
-    faults: Vec<Fault>,
+    seen: Vec<CheckedRecord>,
+    faults: Vec<VerifyIssue>,
     notes: Vec<String>,
 }
 
-impl History {
+impl StateReader {
     /// Examines one run of the state.
-    pub fn verify(&self, run: &RunRow, anchors: &Anchors) -> Result<RunReport, StoreError> {
-        self.at_once(|history| {
+    pub fn verify(&self, run: &RunRow, anchors: &VerifyKeys) -> Result<RunReport, StoreError> {
+        self.in_snapshot(|history| {
             // A run in progress has moved on since it was found.
             let now = history.run(&run.run_id)?;
             history.examine(now.as_ref().unwrap_or(run), anchors)
@@ -118,14 +118,14 @@ impl History {
     /// Examines all runs of the state, and the ledger. The head of `anchors` is the ledger's.
     pub fn verify_all(
         &self,
-        anchors: &Anchors,
+        anchors: &VerifyKeys,
     ) -> Result<(Vec<RunReport>, LedgerReport), StoreError> {
         let head = anchors.head.as_deref();
-        let anchors = Anchors {
+        let anchors = VerifyKeys {
             key: anchors.key.clone(),
             head: None,
         };
-        self.at_once(|history| {
+        self.in_snapshot(|history| {
             let mut runs = Vec::new();
             history.runs(&RunFilter::default(), |run| {
                 runs.push(run);
@@ -141,7 +141,7 @@ impl History {
         })
     }
 
-    fn examine(&self, run: &RunRow, anchors: &Anchors) -> Result<RunReport, StoreError> {
+    fn examine(&self, run: &RunRow, anchors: &VerifyKeys) -> Result<RunReport, StoreError> {
         let mut examiner = Examiner::new(&run.run_id, anchors);
         examiner.header(&run.header);
         examiner.columns(run);
@@ -153,7 +153,7 @@ impl History {
         match &run.end {
             Some(end) => examiner.end(end, Some(run.status)),
             None if !run.status.is_ended() => {}
-            None => examiner.fault(FaultKind::Cut, None, "the end of the run is missing"),
+            None => examiner.fault(VerifyIssueKind::Cut, None, "the end of the run is missing"),
         }
         examiner.tail(Some((run.records, &run.head)));
         let is_keyed = examiner
@@ -177,10 +177,10 @@ impl History {
 /// Where the file or the state can't be read.
 pub fn verify_file(
     path: &Path,
-    anchors: &Anchors,
-    history: Option<&History>,
+    anchors: &VerifyKeys,
+    history: Option<&StateReader>,
 ) -> Result<Vec<RunReport>, VerifyError> {
-    let exported = Exported::read(path)?;
+    let exported = ExportedLog::read(path)?;
     let mut reports = Vec::new();
     for run in &exported.runs {
         let kept = match history {
@@ -190,8 +190,8 @@ pub fn verify_file(
         reports.push(exported_run(run, kept.as_ref(), anchors));
     }
     if let Some(first) = reports.first_mut() {
-        let strange = exported.strange_lines.iter().map(|line| Fault {
-            kind: FaultKind::Strange,
+        let strange = exported.strange_lines.iter().map(|line| VerifyIssue {
+            kind: VerifyIssueKind::Strange,
             seq: None,
             message: format!("line {line} is no entry of a log"),
         });
@@ -203,11 +203,15 @@ pub fn verify_file(
 pub(super) fn exported_run(
     run: &ExportedRun,
     kept: Option<&RunRow>,
-    anchors: &Anchors,
+    anchors: &VerifyKeys,
 ) -> RunReport {
     let mut examiner = Examiner::new(&run.run_id, anchors);
     if run.has_events && run.header.is_none() {
-        examiner.fault(FaultKind::Removed, None, "the header of the run is missing");
+        examiner.fault(
+            VerifyIssueKind::Removed,
+            None,
+            "the header of the run is missing",
+        );
     }
     match (&run.header, kept) {
         (Some(header), _) => examiner.header(header),
@@ -223,7 +227,7 @@ pub(super) fn exported_run(
     } else if run.has_events && kept.is_none_or(|kept| kept.end.is_some()) {
         // `--log` writes both, so one without the other was cut, or its obs was.
         let message = "the end of the run is missing: it was cut, or obs was";
-        examiner.fault(FaultKind::Cut, None, message);
+        examiner.fault(VerifyIssueKind::Cut, None, message);
     }
     // A run in progress goes on after the file was read.
     let kept = kept.filter(|kept| !kept.is_running());
@@ -238,7 +242,7 @@ pub(super) fn exported_run(
 }
 
 impl<'a> Examiner<'a> {
-    fn new(run_id: &str, anchors: &'a Anchors) -> Self {
+    fn new(run_id: &str, anchors: &'a VerifyKeys) -> Self {
         Self {
             anchors,
             key: anchors.key.as_ref(),
@@ -251,8 +255,8 @@ impl<'a> Examiner<'a> {
         }
     }
 
-    fn fault(&mut self, kind: FaultKind, seq: Option<u64>, message: impl Into<String>) {
-        self.faults.push(Fault {
+    fn fault(&mut self, kind: VerifyIssueKind, seq: Option<u64>, message: impl Into<String>) {
+        self.faults.push(VerifyIssue {
             kind,
             seq,
             message: message.into(),
@@ -270,12 +274,12 @@ impl<'a> Examiner<'a> {
         match header.as_ref().map(|header| header.chain.as_str()) {
             Some(KEYED) if !has_key => {
                 let message = "the run was recorded with a key: give it as `OBS_CHAIN_KEY`";
-                self.fault(FaultKind::Key, None, message);
+                self.fault(VerifyIssueKind::Key, None, message);
                 self.is_sealed = true;
             }
             Some(PLAIN) if has_key => {
                 let message = "the run was recorded without a key, so the key proves nothing";
-                self.fault(FaultKind::Key, None, message);
+                self.fault(VerifyIssueKind::Key, None, message);
                 self.key = None;
             }
             _ => {}
@@ -285,7 +289,7 @@ impl<'a> Examiner<'a> {
             .is_some_and(|header| header.run_id == self.run_id);
         if self.is_changed(line) || !is_of_run {
             self.fault(
-                FaultKind::Changed,
+                VerifyIssueKind::Changed,
                 None,
                 "the header of the run was changed",
             );
@@ -308,17 +312,17 @@ impl<'a> Examiner<'a> {
             && end.is_none_or(|end| run.duration_ms == Some(end.duration_ms));
         if !is_same {
             let message = "the run is listed as another than its header and its end say";
-            self.fault(FaultKind::Index, None, message);
+            self.fault(VerifyIssueKind::Index, None, message);
         }
     }
 
-    fn record(&mut self, line: &str) -> Option<Placed> {
-        let Ok(placed) = serde_json::from_str::<Placed>(line) else {
+    fn record(&mut self, line: &str) -> Option<ChainFields> {
+        let Ok(placed) = serde_json::from_str::<ChainFields>(line) else {
             let message = "a record can't be read: it was changed, or it has no place in a chain";
-            self.fault(FaultKind::Changed, None, message);
+            self.fault(VerifyIssueKind::Changed, None, message);
             return None;
         };
-        let seen = Seen {
+        let seen = CheckedRecord {
             seq: placed.seq,
             step_id: placed.step_id.clone(),
             prev_hash: placed.prev_hash.clone(),
@@ -327,13 +331,13 @@ impl<'a> Examiner<'a> {
         };
         if seen.is_changed {
             let message = format!("{} was changed", seen.name());
-            self.fault(FaultKind::Changed, Some(seen.seq), message);
+            self.fault(VerifyIssueKind::Changed, Some(seen.seq), message);
         }
         self.seen.push(seen);
         Some(placed)
     }
 
-    fn index(&mut self, indexed: &IndexedRecord, placed: &Placed) {
+    fn index(&mut self, indexed: &IndexedRecord, placed: &ChainFields) {
         let is_same = indexed.seq == placed.seq
             && indexed.step_index == placed.step_index
             && indexed.step_name == placed.step_name
@@ -353,7 +357,7 @@ impl<'a> Examiner<'a> {
                 placed.step_id,
                 placed.status
             );
-            self.fault(FaultKind::Index, Some(indexed.seq), message);
+            self.fault(VerifyIssueKind::Index, Some(indexed.seq), message);
         }
     }
 
@@ -361,7 +365,11 @@ impl<'a> Examiner<'a> {
         let end = serde_json::from_str::<PlanEnd>(line).ok();
         let is_of_run = end.as_ref().is_some_and(|end| end.run_id == self.run_id);
         if self.is_changed(line) || !is_of_run {
-            self.fault(FaultKind::Changed, None, "the end of the run was changed");
+            self.fault(
+                VerifyIssueKind::Changed,
+                None,
+                "the end of the run was changed",
+            );
             return;
         }
         let Some(end) = end else { return };
@@ -370,7 +378,7 @@ impl<'a> Examiner<'a> {
                 "the run is looked up as another than `{}`",
                 end.status.as_str()
             );
-            self.fault(FaultKind::Index, None, message);
+            self.fault(VerifyIssueKind::Index, None, message);
         }
         self.tail(Some((end.records, &end.prev_hash)));
     }
@@ -388,8 +396,8 @@ impl<'a> Examiner<'a> {
                     last_seq + 1
                 ),
             };
-            let fault = Fault {
-                kind: FaultKind::Cut,
+            let fault = VerifyIssue {
+                kind: VerifyIssueKind::Cut,
                 seq: Some(last_seq + 1),
                 message,
             };
@@ -399,19 +407,19 @@ impl<'a> Examiner<'a> {
             }
         } else if count < last_seq {
             let message = format!("there are records after {count}, which was the last");
-            self.fault(FaultKind::Replaced, Some(count + 1), message);
+            self.fault(VerifyIssueKind::Replaced, Some(count + 1), message);
         } else if last.is_some_and(|last| last.hash != head) {
             let message = format!("record {count} is not the last one that was kept");
-            self.fault(FaultKind::Replaced, Some(count), message);
+            self.fault(VerifyIssueKind::Replaced, Some(count), message);
         }
     }
 
     /// What the places of all records say together.
     fn places(&mut self) {
-        let mut places: BTreeMap<u64, &Seen> = BTreeMap::new();
+        let mut places: BTreeMap<u64, &CheckedRecord> = BTreeMap::new();
         let mut faults = Vec::new();
         let mut add = |kind, seq, message| {
-            faults.push(Fault {
+            faults.push(VerifyIssue {
                 kind,
                 seq: Some(seq),
                 message,
@@ -421,17 +429,17 @@ impl<'a> Examiner<'a> {
         for seen in &self.seen {
             if places.insert(seen.seq, seen).is_some() {
                 add(
-                    FaultKind::Reordered,
+                    VerifyIssueKind::Reordered,
                     seen.seq,
                     format!("{} stands twice", seen.name()),
                 );
             } else if seen.seq < latest {
                 let message = format!("{} stands behind record {latest}", seen.name());
-                add(FaultKind::Reordered, seen.seq, message);
+                add(VerifyIssueKind::Reordered, seen.seq, message);
             }
             latest = latest.max(seen.seq);
         }
-        let mut before: Option<&Seen> = None;
+        let mut before: Option<&CheckedRecord> = None;
         for (&seq, seen) in &places {
             let expected = before.map_or(1, |before| before.seq + 1);
             let head = match before {
@@ -443,17 +451,17 @@ impl<'a> Examiner<'a> {
                     1 => format!("record {expected} is missing"),
                     _ => format!("records {expected} to {} are missing", seq - 1),
                 };
-                add(FaultKind::Removed, expected, message);
+                add(VerifyIssueKind::Removed, expected, message);
             } else if head.is_some_and(|head| *head != seen.prev_hash)
                 && !seen.is_changed
                 && before.is_none_or(|before| !before.is_changed)
             {
-                let what = before.map_or("the header".to_owned(), Seen::name);
+                let what = before.map_or("the header".to_owned(), CheckedRecord::name);
                 let message = format!(
                     "{} does not follow {what}: one of them was replaced",
                     seen.name()
                 );
-                add(FaultKind::Replaced, seq, message);
+                add(VerifyIssueKind::Replaced, seq, message);
             }
             before = Some(seen);
         }
@@ -462,13 +470,13 @@ impl<'a> Examiner<'a> {
 
     /// Where no hash at all is what the key makes, that is one thing to say and not many.
     fn other_key(&mut self) {
-        let is_changed = |fault: &Fault| fault.kind == FaultKind::Changed;
+        let is_changed = |fault: &VerifyIssue| fault.kind == VerifyIssueKind::Changed;
         let changed = self.faults.iter().filter(|fault| is_changed(fault)).count();
         if self.key.is_some() && changed > 1 && self.seen.iter().all(|seen| seen.is_changed) {
             self.faults.retain(|fault| !is_changed(fault));
             let message = "no hash is one that this key makes: the run was recorded with another key, \
                            or all of it was written anew";
-            self.fault(FaultKind::Key, None, message);
+            self.fault(VerifyIssueKind::Key, None, message);
         }
     }
 
@@ -488,7 +496,7 @@ impl<'a> Examiner<'a> {
             && !head.starts_with(&wanted.to_ascii_lowercase())
         {
             let message = format!("the head is {head}, not the one that was given");
-            self.fault(FaultKind::Head, None, message);
+            self.fault(VerifyIssueKind::Head, None, message);
         }
         RunReport {
             run_id: self.run_id,

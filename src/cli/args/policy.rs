@@ -10,7 +10,7 @@ use clap::{Args, Subcommand, ValueHint};
 use super::{IdentityArgs, InputArgs, ListFormat, ProblemFormat, RootArgs};
 use crate::document::DEFAULT_MAX_BYTES;
 use crate::model::RiskLevel;
-use crate::policy::{Glob, ShortForm};
+use crate::policy::{FlagPolicies, Glob};
 use crate::skill::SkillId;
 
 /// What may be called at all.
@@ -56,8 +56,8 @@ pub struct PolicyArgs {
 
 impl PolicyArgs {
     /// The flags that become policies.
-    pub(in crate::cli) fn short_form(&self) -> ShortForm {
-        ShortForm {
+    pub(in crate::cli) fn short_form(&self) -> FlagPolicies {
+        FlagPolicies {
             allow: self.allow.clone(),
             deny: self.deny.clone(),
             max_steps: self.max_steps,

@@ -31,7 +31,7 @@ pub struct StateArgs {
 /// What a run remembers of others.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Memory")]
-pub struct MemoryArgs {
+pub struct ResumeArgs {
     /// Go on with an earlier run: reuse what succeeded, run the rest
     ///
     /// RUN is a run's id, what it begins with, or `last`; FILE is what `--log` wrote. Without a value it
@@ -263,7 +263,7 @@ impl FromStr for Since {
 }
 
 fn head(text: &str) -> Result<String, String> {
-    let least = crate::store::LEAST_HEAD_DIGITS;
+    let least = crate::store::MIN_HEAD_DIGITS;
     if text.len() < least || text.len() > 64 || !text.chars().all(|c| c.is_ascii_hexdigit()) {
         return Err(format!("a head has {least} to 64 hexadecimal digits"));
     }

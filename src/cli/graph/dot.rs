@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::{Band, Picture};
-use crate::model::Order;
+use super::{GraphView, Level};
+use crate::model::StepOrder;
 
 /// The picture as a digraph.
-pub(super) fn text(picture: &Picture) -> String {
+pub(super) fn text(picture: &GraphView) -> String {
     let mut text = String::from("digraph plan {\n    compound=true;\n    node [shape=box];\n");
     // Writing to a String can't fail.
     for band in &picture.bands {
@@ -56,10 +56,10 @@ pub(super) fn text(picture: &Picture) -> String {
 }
 
 /// The id and the name of a group of a sequence.
-fn cluster_of<'b>(band: &'b Band, picture: &Picture) -> Option<(String, &'b str)> {
+fn cluster_of<'b>(band: &'b Level, picture: &GraphView) -> Option<(String, &'b str)> {
     let name = band.name.as_deref()?;
     let first = band.steps.first()?;
-    (picture.order == Order::Sequence).then(|| (format!("cluster_{first}"), name))
+    (picture.order == StepOrder::Sequence).then(|| (format!("cluster_{first}"), name))
 }
 
 /// A quoted string. Labels begin escapes with a backslash.

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::{Band, Picture};
-use crate::model::Order;
+use super::{GraphView, Level};
+use crate::model::StepOrder;
 
 /// The picture as a flowchart.
-pub(super) fn text(picture: &Picture) -> String {
+pub(super) fn text(picture: &GraphView) -> String {
     let mut text = String::from("flowchart TD\n");
     // Writing to a String can't fail.
     for band in &picture.bands {
@@ -49,13 +49,13 @@ pub(super) fn text(picture: &Picture) -> String {
 }
 
 /// The name of a band that is drawn as a box: a group of a sequence.
-fn group_of<'b>(band: &'b Band, picture: &Picture) -> Option<&'b str> {
+fn group_of<'b>(band: &'b Level, picture: &GraphView) -> Option<&'b str> {
     band.name
         .as_deref()
-        .filter(|_| picture.order == Order::Sequence)
+        .filter(|_| picture.order == StepOrder::Sequence)
 }
 
-fn id(band: &Band, picture: &Picture) -> String {
+fn id(band: &Level, picture: &GraphView) -> String {
     let first = band.steps.first().copied().unwrap_or_default();
     match group_of(band, picture) {
         Some(_) => format!("g{first}"),

@@ -2,14 +2,14 @@
 
 use std::fmt::Write as _;
 
-use super::Picture;
+use super::GraphView;
 use crate::model::Escaped;
 
 /// How many of the steps that one waits for are named.
 const MAX_NAMED: usize = 8;
 
 /// The picture as a tree of what runs one after the other and what runs together.
-pub(super) fn text(picture: &Picture, plan: &str) -> String {
+pub(super) fn text(picture: &GraphView, plan: &str) -> String {
     let mut waits_for: Vec<Vec<usize>> = vec![Vec::new(); picture.steps.len()];
     for (from, to, _) in &picture.edges {
         waits_for[*to].push(*from);

@@ -1,10 +1,9 @@
 //! `obs policy check`.
 
 use crate::cli::args::{PolicyCheckArgs, ProblemFormat};
-use crate::cli::error::CommandResult;
-use crate::cli::error::{CommandError, Kind};
+use crate::cli::error::{CommandError, CommandResult, ErrorKind};
 use crate::cli::printer::Printer;
-use crate::cli::problems::{self, Finding};
+use crate::cli::problems::{self, FileReport};
 use crate::cli::{exit_code, roots};
 use crate::policy;
 
@@ -17,8 +16,8 @@ pub(super) fn check(args: &PolicyCheckArgs, printer: &Printer) -> CommandResult 
     let registry = roots::registry(&args.roots, None)?;
     let skills = super::skills(&registry, printer);
     policy::check(&mut files, skills.iter().map(AsRef::as_ref))
-        .map_err(|fault| CommandError::new(Kind::Fault, fault))?;
-    let findings: Vec<Finding<'_>> = files.iter().map(super::finding).collect();
+        .map_err(|fault| CommandError::new(ErrorKind::Fault, fault))?;
+    let findings: Vec<FileReport<'_>> = files.iter().map(super::finding).collect();
     problems::print(&findings, args.format, printer);
     if args.format == ProblemFormat::Text {
         let policies: usize = files.iter().map(|file| file.rules.len()).sum();
@@ -28,7 +27,7 @@ pub(super) fn check(args: &PolicyCheckArgs, printer: &Printer) -> CommandResult 
             counts => counts,
         };
         let skills = skills.len();
-        printer.note(format_args!(
+        printer.info(format_args!(
             "checked {policies} {noun} against {skills} skills: {counts}"
         ));
     }

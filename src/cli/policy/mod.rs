@@ -7,12 +7,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::args::{IdentityArgs, PolicyArgs, PolicyCommand, PolicySchemaArgs};
-use super::error::CommandResult;
-use super::error::{CommandError, Kind};
+use super::error::{CommandError, CommandResult, ErrorKind};
 use super::printer::Printer;
-use super::problems::{self, Finding};
+use super::problems::{self, FileReport};
 use super::{exit_code, roots};
-use crate::document::{Place, Problem, Problems};
+use crate::document::{Diagnostic, Diagnostics, Location};
 use crate::engine::{Identity, ProvenPlan, evaluate_plan};
 use crate::plan::LoadedPlan;
 use crate::policy::{self, CedarGate, PolicyFile};
@@ -33,7 +32,7 @@ pub(super) fn policy(command: PolicyCommand, printer: &Printer) -> CommandResult
 fn schema(args: &PolicySchemaArgs, printer: &Printer) -> CommandResult {
     let registry = roots::registry(&args.roots, None)?;
     let skills = skills(&registry, printer);
-    printer.data(policy::schema_text(skills.iter().map(AsRef::as_ref)));
+    printer.print(policy::schema_text(skills.iter().map(AsRef::as_ref)));
     Ok(exit_code::SUCCESS)
 }
 
@@ -76,7 +75,7 @@ pub(super) fn gate(
     let identity = identity(who, &plan.assistant_id, "");
     let gate = CedarGate::new(rules, &short, identity);
     gate.map(Some)
-        .map_err(|error| CommandError::new(Kind::Invalid, error))
+        .map_err(|error| CommandError::new(ErrorKind::Invalid, error))
 }
 
 /// Who asks, as a run of a plan by `assistant_id` will say.
@@ -95,9 +94,9 @@ pub(super) fn identity(flags: &IdentityArgs, assistant_id: &str, run_id: &str) -
 fn read(path: &Path) -> Result<Vec<PolicyFile>, CommandError> {
     policy::load(path).map_err(|error| {
         let kind = if error.is_unreadable() {
-            Kind::Unreadable
+            ErrorKind::Unreadable
         } else {
-            Kind::Invalid
+            ErrorKind::Invalid
         };
         CommandError::new(kind, error)
     })
@@ -112,12 +111,12 @@ fn sound(
     if !files.iter().any(|file| file.problems.has_errors()) {
         return Ok(files);
     }
-    let findings: Vec<Finding<'_>> = files.iter().map(finding).collect();
+    let findings: Vec<FileReport<'_>> = files.iter().map(finding).collect();
     for finding in &findings {
         let text = finding.text(printer.stderr_has_color());
         if !text.is_empty() {
-            printer.say(text.trim_end_matches('\n'));
-            printer.say("");
+            printer.eprint(text.trim_end_matches('\n'));
+            printer.eprint("");
         }
     }
     let counts = problems::counts(&findings);
@@ -125,34 +124,35 @@ fn sound(
         "the policies in `{}` are not in force: {counts}",
         path.display()
     );
-    Err(CommandError::new(Kind::Invalid, message).hint("nothing was run"))
+    Err(CommandError::new(ErrorKind::Invalid, message).hint("nothing was run"))
 }
 
-fn finding(file: &PolicyFile) -> Finding<'_> {
-    Finding::Read {
+fn finding(file: &PolicyFile) -> FileReport<'_> {
+    FileReport::Read {
         document: &file.document,
         problems: &file.problems,
     }
 }
 
 /// Adds what the policies say against steps of `plan` to the problems of the plan as it was read.
-pub(super) fn object(gate: &CedarGate, plan: &ProvenPlan, loaded: &mut LoadedPlan) {
-    let mut problems = Problems::default();
+pub(super) fn add_denials(gate: &CedarGate, plan: &ProvenPlan, loaded: &mut LoadedPlan) {
+    let mut problems = Diagnostics::default();
     for (index, decision) in evaluate_plan(gate, plan).into_iter().enumerate() {
         let Some(denial) = decision.denial(&plan.steps[index]) else {
             continue;
         };
-        let mut problem = Problem::error(CODE, Place::value(format!("/steps/{index}")), denial)
-            .help("the plan would be rejected with 77 before anything runs");
+        let mut problem =
+            Diagnostic::error(CODE, Location::value(format!("/steps/{index}")), denial)
+                .help("the plan would be rejected with 77 before anything runs");
         problem.step_index = Some(index);
         problems.push(problem);
     }
     loaded.problems.append(problems);
-    loaded.document.tidy(&mut loaded.problems);
+    loaded.document.sort_and_dedup(&mut loaded.problems);
 }
 
 /// True where nothing but policies stands against the plan.
-pub(super) fn is_all(problems: &Problems) -> bool {
+pub(super) fn is_all(problems: &Diagnostics) -> bool {
     let mut errors = problems
         .iter()
         .filter(|problem| problem.is_error())

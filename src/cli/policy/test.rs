@@ -5,36 +5,33 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use crate::cli::args::{ListFormat, PolicyTestArgs};
-use crate::cli::error::CommandResult;
-use crate::cli::error::{CommandError, Kind};
+use crate::cli::error::{CommandError, CommandResult, ErrorKind};
 use crate::cli::printer::Printer;
-use crate::cli::problems::Finding;
+use crate::cli::problems::FileReport;
 use crate::cli::{enforceable, exit_code, inputs, roots};
 use crate::document::Source;
 use crate::engine::{Decision, Effect, ProvenPlan, evaluate_plan};
 use crate::executor::BaseEnvironment;
 use crate::model::{Escaped, EscapedLines, json_pretty};
 use crate::plan;
-use crate::policy::{CedarGate, Rule};
-use crate::prove;
-use crate::prove::OwnFiles;
-use crate::prove::{ProveContext, TimeFlags};
+use crate::policy::{CedarGate, LoadedPolicy};
+use crate::prove::{self, OwnFiles, ProveContext, TimeFlags};
 
 /// Shows the decision about every step.
 pub(super) fn test(args: &PolicyTestArgs, printer: &Printer) -> CommandResult {
     let plan = proven(args, printer)?;
     let Some(gate) = super::gate(&args.policy, &args.identity, &plan, printer)? else {
         let message = "there is no policy to test";
-        return Err(CommandError::new(Kind::Usage, message)
+        return Err(CommandError::new(ErrorKind::Usage, message)
             .hint("give some with `--policy FILE`, `--allow GLOB` or `--deny GLOB`"));
     };
     let decisions = evaluate_plan(&gate, &plan);
     match args.format {
-        ListFormat::Table => printer.data(table(&plan, &decisions, &gate)),
+        ListFormat::Table => printer.print(table(&plan, &decisions, &gate)),
         ListFormat::Json => {
             // Values made of text and numbers always have a JSON form.
             let text = json_pretty(&document(&plan, &decisions, &gate)).unwrap_or_default();
-            printer.data_line(text);
+            printer.print_line(text);
         }
     }
     let is_denied = decisions.iter().any(|decision| decision.effect.is_denial());
@@ -49,9 +46,9 @@ pub(super) fn test(args: &PolicyTestArgs, printer: &Printer) -> CommandResult {
 fn proven(args: &PolicyTestArgs, printer: &Printer) -> Result<ProvenPlan, CommandError> {
     let source = Source::read(&args.plan, args.max_plan_size).map_err(|error| {
         let kind = if error.is_unreadable() {
-            Kind::Unreadable
+            ErrorKind::Unreadable
         } else {
-            Kind::Invalid
+            ErrorKind::Invalid
         };
         CommandError::new(kind, error)
     })?;
@@ -73,11 +70,11 @@ fn proven(args: &PolicyTestArgs, printer: &Printer) -> Result<ProvenPlan, Comman
     let proof = prove::prove(&mut loaded, &question);
     proof.plan.ok_or_else(|| {
         let (document, problems) = (&loaded.document, &loaded.problems);
-        let text = Finding::Read { document, problems }.text(printer.stderr_has_color());
-        printer.say(text.trim_end_matches('\n'));
-        printer.say("");
+        let text = FileReport::Read { document, problems }.text(printer.stderr_has_color());
+        printer.eprint(text.trim_end_matches('\n'));
+        printer.eprint("");
         CommandError::new(
-            Kind::Invalid,
+            ErrorKind::Invalid,
             "the plan is not valid, so there is nothing to decide",
         )
         .hint("`obs validate` shows everything that is wrong with it")
@@ -164,7 +161,7 @@ fn document(plan: &ProvenPlan, decisions: &[Decision], gate: &CedarGate) -> Valu
             "fallback": decision.fallback,
         })
     });
-    let policy = |rule: &Rule| {
+    let policy = |rule: &LoadedPolicy| {
         let effect = if rule.is_forbid() { "forbid" } else { "permit" };
         json!({"id": rule.id, "effect": effect, "text": rule.text})
     };

@@ -23,7 +23,7 @@ fn null() -> File {
 
 fn printer(stdout: File, stderr: File) -> Printer {
     let environment = Environment::default();
-    Printer::over(
+    Printer::with_sinks(
         Box::new(stdout),
         Box::new(stderr),
         ColorChoice::Auto,
@@ -38,8 +38,8 @@ fn a_reader_that_went_away_is_no_error() {
     drop(reader);
     let printer = printer(writer, null());
     assert!(!printer.is_closed());
-    printer.data_line("one");
-    printer.data_line("two");
+    printer.print_line("one");
+    printer.print_line("two");
     assert!(printer.is_closed());
     assert!(printer.stdout_error().is_none());
 }
@@ -80,9 +80,9 @@ async fn a_report_goes_on_when_its_reader_went_away() {
 fn a_full_disk_is_remembered_for_stdout_and_forgotten_for_stderr() {
     let full = || OpenOptions::new().write(true).open("/dev/full").unwrap();
     let printer = printer(full(), full());
-    printer.say("nobody hears this");
+    printer.eprint("nobody hears this");
     assert!(printer.stdout_error().is_none());
-    printer.data_line("lost");
+    printer.print_line("lost");
     let error = printer.stdout_error().unwrap();
     assert_eq!(error.raw_os_error(), Some(libc::ENOSPC));
     assert!(!printer.is_closed());
@@ -96,7 +96,7 @@ fn a_stream_that_does_not_block_is_waited_for() {
     let printer = printer(writer, null());
     let text = vec![b'x'; 1_000_000];
     let expected = text.len();
-    let thread = thread::spawn(move || printer.data(text));
+    let thread = thread::spawn(move || printer.print(text));
     let mut read = Vec::new();
     reader.read_to_end(&mut read).unwrap();
     thread.join().unwrap();
@@ -112,14 +112,14 @@ fn colours_follow_choice_then_environment_then_terminal() {
                 .find(|(key, _)| *key == name)
                 .map(|(_, v)| (*v).to_owned())
         });
-        Printer::over(
+        Printer::with_sinks(
             Box::new(null()),
             Box::new(null()),
             choice,
             Verbosity::Normal,
             environment,
         )
-        .look(Stream::Stderr)
+        .terminal_info(OutputStream::Stderr)
         .color
     };
     assert!(!color(ColorChoice::Auto, &[("TERM", "xterm")]));
@@ -151,16 +151,16 @@ fn pty() -> (std::os::fd::OwnedFd, impl Fn() -> File) {
 #[test]
 fn a_terminal_that_was_hung_up_is_a_reader_that_went_away() {
     let (controller, open) = pty();
-    let printer = Printer::over(
+    let printer = Printer::with_sinks(
         Box::new(open()),
         Box::new(null()),
         ColorChoice::Never,
         Verbosity::Normal,
         Environment::default(),
     );
-    printer.data("seen\n");
+    printer.print("seen\n");
     drop(controller);
-    printer.data("not seen\n");
+    printer.print("not seen\n");
     assert!(printer.is_closed());
     assert!(printer.stdout_error().is_none());
 }
@@ -178,14 +178,14 @@ fn a_terminal_tells_its_size_and_dumb_ones_have_no_cursor() {
     rustix::termios::tcsetwinsize(&terminal, size).unwrap();
     for (term, cursor) in [("xterm", true), ("dumb", false)] {
         let environment = Environment::read(|name| (name == "TERM").then(|| term.to_owned()));
-        let printer = Printer::over(
+        let printer = Printer::with_sinks(
             Box::new(open()),
             Box::new(null()),
             ColorChoice::Auto,
             Verbosity::Normal,
             environment,
         );
-        let look = printer.look(Stream::Stdout);
+        let look = printer.terminal_info(OutputStream::Stdout);
         assert_eq!((look.columns, look.rows), (33, 5));
         assert_eq!(
             (look.terminal, look.cursor, look.watched),
@@ -199,14 +199,14 @@ fn a_runner_of_github_watches_pipes_but_not_files() {
     let watched = |file: File| {
         let environment =
             Environment::read(|name| (name == "GITHUB_ACTIONS").then(|| "true".to_owned()));
-        Printer::over(
+        Printer::with_sinks(
             Box::new(file),
             Box::new(null()),
             ColorChoice::Auto,
             Verbosity::Normal,
             environment,
         )
-        .look(Stream::Stdout)
+        .terminal_info(OutputStream::Stdout)
         .watched
     };
     let (_reader, writer) = pipe();
@@ -218,13 +218,13 @@ fn a_runner_of_github_watches_pipes_but_not_files() {
 fn columns_come_from_the_environment_where_no_terminal_tells() {
     for (value, columns) in [("132", 132), ("0", 80), ("wide", 80), ("-1", 80)] {
         let environment = Environment::read(|name| (name == "COLUMNS").then(|| value.to_owned()));
-        let printer = Printer::over(
+        let printer = Printer::with_sinks(
             Box::new(null()),
             Box::new(null()),
             ColorChoice::Auto,
             Verbosity::Normal,
             environment,
         );
-        assert_eq!(printer.look(Stream::Stdout).columns, columns);
+        assert_eq!(printer.terminal_info(OutputStream::Stdout).columns, columns);
     }
 }

@@ -4,30 +4,29 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::cli::args::{CheckArgs, ProblemFormat};
-use crate::cli::error::CommandResult;
-use crate::cli::error::{CommandError, Kind};
+use crate::cli::error::{CommandError, CommandResult, ErrorKind};
 use crate::cli::printer::Printer;
-use crate::cli::problems::{self, Finding};
+use crate::cli::problems::{self, FileReport};
 use crate::cli::{exit_code, roots};
 use crate::executor::BaseEnvironment;
-use crate::skill::{Checked, LoadProblem, Surroundings, check as check_skill};
+use crate::skill::{CheckContext, CheckReport, LoadProblem, check as check_skill};
 
 /// Checks the named skills, or all.
 pub(super) fn check(args: &CheckArgs, printer: &Printer) -> CommandResult {
     let directories = directories(args)?;
     let environment = BaseEnvironment::of_this_process();
     let workspace = roots::workspace(None)?;
-    let surroundings = Surroundings {
+    let surroundings = CheckContext {
         workspace: &workspace,
         home: environment.get("HOME").map(Path::new),
         path: environment.path(),
         is_set: &|name| environment.get(name).is_some(),
     };
-    let checked: Vec<Result<Checked, Arc<LoadProblem>>> = directories
+    let checked: Vec<Result<CheckReport, Arc<LoadProblem>>> = directories
         .iter()
         .map(|(root, below)| check_skill(root, below, &surroundings))
         .collect();
-    let findings: Vec<Finding<'_>> = checked.iter().map(finding).collect();
+    let findings: Vec<FileReport<'_>> = checked.iter().map(finding).collect();
     problems::print(&findings, args.format, printer);
     let is_wrong = checked.iter().any(|checked| {
         !checked
@@ -42,7 +41,7 @@ pub(super) fn check(args: &CheckArgs, printer: &Printer) -> CommandResult {
         counts
     };
     if args.format == ProblemFormat::Text {
-        printer.note(format_args!(
+        printer.info(format_args!(
             "checked {} skill{plural}: {counts}",
             checked.len()
         ));
@@ -54,13 +53,13 @@ pub(super) fn check(args: &CheckArgs, printer: &Printer) -> CommandResult {
     })
 }
 
-fn finding(checked: &Result<Checked, Arc<LoadProblem>>) -> Finding<'_> {
+fn finding(checked: &Result<CheckReport, Arc<LoadProblem>>) -> FileReport<'_> {
     match checked {
-        Ok(checked) => Finding::Read {
+        Ok(checked) => FileReport::Read {
             document: &checked.document,
             problems: &checked.problems,
         },
-        Err(problem) => Finding::NotLoaded(problem),
+        Err(problem) => FileReport::NotLoaded(problem),
     }
 }
 
@@ -76,7 +75,7 @@ fn directories(args: &CheckArgs) -> Result<Vec<(PathBuf, PathBuf)>, CommandError
         .collect();
     for id in &args.ids {
         if !found.iter().any(|listed| listed.id == *id) {
-            let error = CommandError::new(Kind::Invalid, format_args!("unknown skill `{id}`"));
+            let error = CommandError::new(ErrorKind::Invalid, format_args!("unknown skill `{id}`"));
             return Err(match registry.nearest_id(id) {
                 Some(near) => error.hint(format_args!("did you mean `{near}`?")),
                 None => error.hint("`obs skills list` shows the skills there are"),

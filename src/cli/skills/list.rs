@@ -10,11 +10,11 @@ use crate::cli::error::CommandResult;
 use crate::cli::printer::Printer;
 use crate::cli::{exit_code, roots};
 use crate::model::{Escaped, json_pretty};
-use crate::report::{Stream, Streams as _};
+use crate::report::{OutputStream, OutputStreams as _};
 use crate::skill::ListedSkill;
 
 /// The narrowest table: below that a terminal wraps lines itself.
-const LEAST_COLUMNS: usize = 40;
+const MIN_COLUMNS: usize = 40;
 
 /// Lists all skills; those that can't be called say why.
 pub(super) fn list(args: &ListArgs, printer: &Printer) -> CommandResult {
@@ -23,9 +23,9 @@ pub(super) fn list(args: &ListArgs, printer: &Printer) -> CommandResult {
         ListFormat::Json => {
             let skills: Vec<Value> = listing.skills.iter().map(machine).collect();
             // Values made of text always have a JSON form.
-            printer.data_line(json_pretty(&skills).unwrap_or_default());
+            printer.print_line(json_pretty(&skills).unwrap_or_default());
         }
-        ListFormat::Table => printer.data(table(&listing.skills, printer)),
+        ListFormat::Table => printer.print(table(&listing.skills, printer)),
     }
     for problem in &listing.problems {
         printer.warning(&problem.to_string());
@@ -35,13 +35,13 @@ pub(super) fn list(args: &ListArgs, printer: &Printer) -> CommandResult {
 
 fn table(skills: &[ListedSkill], printer: &Printer) -> String {
     let mut table = Table::new();
-    let look = printer.look(Stream::Stdout);
+    let look = printer.terminal_info(OutputStream::Stdout);
     table
         .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(["SKILL", "KIND", "DESCRIPTION"]);
     if look.terminal {
-        let columns = u16::try_from(look.columns.max(LEAST_COLUMNS)).unwrap_or(u16::MAX);
+        let columns = u16::try_from(look.columns.max(MIN_COLUMNS)).unwrap_or(u16::MAX);
         table.set_width(columns);
     }
     for column in table.column_iter_mut() {

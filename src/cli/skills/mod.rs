@@ -9,8 +9,7 @@ mod show;
 use std::sync::Arc;
 
 use super::args::{RootArgs, SkillsCommand, StateArgs};
-use super::error::CommandResult;
-use super::error::{CommandError, Kind};
+use super::error::{CommandError, CommandResult, ErrorKind};
 use super::printer::Printer;
 use super::roots;
 use crate::skill::{Registry, Skill};
@@ -36,14 +35,14 @@ fn find(id: &str, args: &RootArgs) -> Result<(Registry, Arc<Skill>), CommandErro
     match registry.find(id) {
         Ok(Some(skill)) => Ok((registry, skill)),
         Ok(None) => {
-            let error = CommandError::new(Kind::Invalid, format_args!("unknown skill `{id}`"));
+            let error = CommandError::new(ErrorKind::Invalid, format_args!("unknown skill `{id}`"));
             Err(match registry.nearest_id(id) {
                 Some(near) => error.hint(format_args!("did you mean `{near}`?")),
                 None => error.hint("`obs skills list` shows the skills there are"),
             })
         }
         Err(problem) => {
-            let error = CommandError::new(Kind::Invalid, &problem);
+            let error = CommandError::new(ErrorKind::Invalid, &problem);
             Err(match problem.help() {
                 Some(help) => error.hint(help),
                 None => error,

@@ -3,23 +3,22 @@
 use std::path::Path;
 
 use crate::cli::args::NewArgs;
-use crate::cli::error::CommandResult;
-use crate::cli::error::{CommandError, Kind};
+use crate::cli::error::{CommandError, CommandResult, ErrorKind};
 use crate::cli::printer::Printer;
 use crate::cli::{exit_code, roots};
 use crate::executor::BaseEnvironment;
-use crate::skill::{SkillId, Surroundings, check, manifest_text, write_new};
+use crate::skill::{CheckContext, SkillId, check, manifest_text, write_new};
 
 /// Writes a manifest from a command and says what is left to do.
 pub(super) fn new(args: &NewArgs, printer: &Printer) -> CommandResult {
     let id = SkillId::parse(&args.name)
-        .map_err(|error| CommandError::new(Kind::Usage, &error).hint(error.help()))?;
+        .map_err(|error| CommandError::new(ErrorKind::Usage, &error).hint(error.help()))?;
     if id.is_reserved() {
         let message = format_args!("the id `{id}` is reserved for tools that are built in");
-        return Err(CommandError::new(Kind::Usage, message).hint("choose another name"));
+        return Err(CommandError::new(ErrorKind::Usage, message).hint("choose another name"));
     }
     let text = manifest_text(&id, &args.command).map_err(|error| {
-        let refused = CommandError::new(Kind::Usage, &error);
+        let refused = CommandError::new(ErrorKind::Usage, &error);
         match error.help {
             Some(help) => refused.hint(help),
             None => refused,
@@ -27,12 +26,12 @@ pub(super) fn new(args: &NewArgs, printer: &Printer) -> CommandResult {
     })?;
     let path = write_new(&args.root, &id, &text).map_err(|error| {
         let what = format!("can't make the skill `{id}`");
-        CommandError::with_source(Kind::Io, what, &error)
+        CommandError::with_source(ErrorKind::Io, what, &error)
             .hint("choose another name or another root with `--skills`")
     })?;
-    printer.data_line(path.display());
+    printer.print_line(path.display());
     warn_of_program(&args.root, &id, printer);
-    printer.note("say in its `description` what it is good for, then try it with `obs skills run`");
+    printer.info("say in its `description` what it is good for, then try it with `obs skills run`");
     Ok(exit_code::SUCCESS)
 }
 
@@ -42,7 +41,7 @@ fn warn_of_program(root: &Path, id: &SkillId, printer: &Printer) {
     let Ok(workspace) = roots::workspace(None) else {
         return;
     };
-    let surroundings = Surroundings {
+    let surroundings = CheckContext {
         workspace: &workspace,
         home: environment.get("HOME").map(Path::new),
         path: environment.path(),
@@ -51,7 +50,7 @@ fn warn_of_program(root: &Path, id: &SkillId, printer: &Printer) {
     let Ok(checked) = check(root, Path::new(id.as_str()), &surroundings) else {
         return;
     };
-    let of_program = |problem: &&crate::document::Problem| problem.code == "program";
+    let of_program = |problem: &&crate::document::Diagnostic| problem.code == "program";
     for problem in checked.problems.iter().filter(of_program) {
         let help = problem.help.as_ref().map(|help| format!(" ({help})"));
         printer.warning(&format!("{}{}", problem.message, help.unwrap_or_default()));

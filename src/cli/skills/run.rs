@@ -12,19 +12,15 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::approver::{self, BareStep, PlanOrigin, TerminalApprover};
 use crate::cli::args::{SkillRunArgs, StateArgs};
-use crate::cli::error::CommandResult;
-use crate::cli::error::{CommandError, Kind};
-use crate::cli::execution::{Execution, start_zygote};
+use crate::cli::error::{CommandError, CommandResult, ErrorKind};
+use crate::cli::execution::{PreparedRun, start_zygote};
 use crate::cli::printer::Printer;
-use crate::cli::run_storage::Memory;
+use crate::cli::run_storage::RunStorage;
 use crate::cli::{enforceable, inputs, policy, roots, secrets};
 use crate::document::Source;
-use crate::engine::{Approver, ProvenPlan};
-use crate::engine::{FailurePolicy, RunPolicy};
-use crate::plan;
-use crate::plan::LoadedPlan;
-use crate::prove;
-use crate::prove::ProveContext;
+use crate::engine::{Approver, FailurePolicy, ProvenPlan, RunPolicy};
+use crate::plan::{self, LoadedPlan};
+use crate::prove::{self, ProveContext};
 use crate::report::{Format, PrintRef, Progress, ReportOptions};
 use crate::skill::Skill;
 
@@ -63,7 +59,7 @@ pub(super) fn run(args: SkillRunArgs, state: &StateArgs, printer: &Printer) -> C
     secrets::warn(&args.secrets, &proof.skills, &sandbox, &workspace, printer);
     let gate = policy::gate(&args.policy, &args.identity, &plan, printer)?;
     approver::check(&args.approval, &plan, BareStep::Allow, printer)?;
-    let execution = Execution {
+    let execution = PreparedRun {
         report: report_of(&skill)?,
         approver: approver_of(&args, &plan, &workspace),
         plan,
@@ -80,7 +76,7 @@ pub(super) fn run(args: SkillRunArgs, state: &StateArgs, printer: &Printer) -> C
             retry_unsafe: false,
         },
     };
-    execution.execute(zygote, |_| Ok(Memory::none()), printer)
+    execution.execute(zygote, |_| Ok(RunStorage::none()), printer)
 }
 
 fn approver_of(args: &SkillRunArgs, plan: &ProvenPlan, workspace: &Path) -> Arc<dyn Approver> {
@@ -100,7 +96,7 @@ fn report_of(skill: &Skill) -> Result<ReportOptions, CommandError> {
         .id
         .as_str()
         .parse()
-        .map_err(|error| CommandError::with_source(Kind::Fault, "can't print", &error))?;
+        .map_err(|error| CommandError::with_source(ErrorKind::Fault, "can't print", &error))?;
     Ok(ReportOptions {
         format: Format::None,
         print: Some(print),
@@ -123,7 +119,7 @@ fn refusal(skill: &Skill, loaded: &LoadedPlan, has_inputs: bool) -> CommandError
             None => problem.message.clone(),
         })
         .collect();
-    CommandError::new(Kind::Invalid, messages.join("; ")).hint(format_args!(
+    CommandError::new(ErrorKind::Invalid, messages.join("; ")).hint(format_args!(
         "`obs skills show {}` shows what it takes",
         skill.id
     ))
@@ -153,5 +149,5 @@ fn plan_of(skill: &Skill, arguments: &Map<String, Value>) -> Result<Source, Comm
         }],
     });
     Source::from_bytes("arguments.json".to_owned(), plan.to_string().into_bytes())
-        .map_err(|error| CommandError::with_source(Kind::Fault, "can't make a plan", &error))
+        .map_err(|error| CommandError::with_source(ErrorKind::Fault, "can't make a plan", &error))
 }

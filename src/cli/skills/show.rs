@@ -16,8 +16,8 @@ pub(super) fn show(args: &ShowArgs, printer: &Printer) -> CommandResult {
     let (_, skill) = super::find(&args.skill, &args.roots)?;
     match args.format {
         // Values made of text and numbers always have a JSON form.
-        ListFormat::Json => printer.data_line(json_pretty(&machine(&skill)).unwrap_or_default()),
-        ListFormat::Table => printer.data(text(&skill)),
+        ListFormat::Json => printer.print_line(json_pretty(&machine(&skill)).unwrap_or_default()),
+        ListFormat::Table => printer.print(text(&skill)),
     }
     Ok(exit_code::SUCCESS)
 }

@@ -6,11 +6,11 @@ use super::*;
 fn graph(steps: &[(&str, &str, &[usize])]) -> Bench {
     let skills: Vec<&str> = steps.iter().map(|(_, skill, _)| *skill).collect();
     let mut bench = Bench::new(&skills);
-    bench.plan.flow.order = Order::Graph;
+    bench.plan.flow.order = StepOrder::Graph;
     bench.plan.flow.stages.clear();
     for (index, (label, _, after)) in steps.iter().enumerate() {
         (*label).clone_into(&mut bench.plan.steps[index].label);
-        bench.plan.flow.steps[index].after = after.to_vec();
+        bench.plan.flow.steps[index].depends_on = after.to_vec();
     }
     bench
 }

@@ -287,25 +287,25 @@ async fn a_signal_closes_a_question() {
 }
 
 /// Steps that all run at the same time, in a graph or in one group.
-fn side_by_side(bench: &mut Bench, order: Order) {
+fn side_by_side(bench: &mut Bench, order: StepOrder) {
     let flow = &mut bench.plan.flow;
     flow.order = order;
     flow.stages = match order {
-        Order::Sequence => std::iter::once(0..flow.steps.len()).collect(),
-        Order::Graph => Vec::new(),
+        StepOrder::Sequence => std::iter::once(0..flow.steps.len()).collect(),
+        StepOrder::Graph => Vec::new(),
     };
 }
 
 #[tokio::test(start_paused = true)]
 async fn another_steps_failure_closes_a_question_where_nothing_starts_any_more() {
     for (order, on_failure, is_closed) in [
-        (Order::Graph, FailurePolicy::Drain, true),
-        (Order::Graph, FailurePolicy::FailFast, true),
-        (Order::Graph, FailurePolicy::KeepGoing, false),
-        (Order::Sequence, FailurePolicy::FailFast, true),
+        (StepOrder::Graph, FailurePolicy::Drain, true),
+        (StepOrder::Graph, FailurePolicy::FailFast, true),
+        (StepOrder::Graph, FailurePolicy::KeepGoing, false),
+        (StepOrder::Sequence, FailurePolicy::FailFast, true),
         // The siblings of a group come to their end.
-        (Order::Sequence, FailurePolicy::Drain, false),
-        (Order::Sequence, FailurePolicy::KeepGoing, false),
+        (StepOrder::Sequence, FailurePolicy::Drain, false),
+        (StepOrder::Sequence, FailurePolicy::KeepGoing, false),
     ] {
         let (mut bench, person) = attended_by(&["fail-2", "ok"], &[1], slow_person(60));
         side_by_side(&mut bench, order);
@@ -337,7 +337,7 @@ async fn another_steps_failure_closes_a_question_where_nothing_starts_any_more()
 #[tokio::test(start_paused = true)]
 async fn one_question_at_a_time_and_those_that_wait_are_closed_too() {
     let (mut bench, person) = attended_by(&["ok", "ok-2", "ok-3"], &[0, 1, 2], slow_person(10));
-    side_by_side(&mut bench, Order::Sequence);
+    side_by_side(&mut bench, StepOrder::Sequence);
     (0..3).for_each(|index| ask_late(&mut bench, index));
     let signal = bench.signal_after(15, libc::SIGTERM);
     let ((outcome, _), ()) = tokio::join!(bench.run(), signal);

@@ -12,13 +12,12 @@ use tokio::time::sleep;
 use super::*;
 use crate::event::{self, EventReceiver, RunEvent};
 use crate::model::{
-    ErrorCode, ExecutionLogRecord, ExecutionRequest, ExecutionResult, ExecutionStatus, Order,
-    RiskLevel, StepStatus, StepType,
+    ErrorCode, ExecutionLogRecord, ExecutionRequest, ExecutionResult, ExecutionStatus, RiskLevel,
+    StepOrder, StepStatus, StepType,
 };
-use crate::plan::{Flow, StepFlow};
-use crate::process::{RunClock, Stop};
-use crate::skill::Exposure;
-use crate::skill::Skill;
+use crate::plan::{DependencyGraph, StepDependencies};
+use crate::process::{RunClock, StopRequest};
+use crate::skill::{Exposure, Skill};
 
 /// What the fake does with a step, by its skill id.
 fn script(skill_id: &str) -> (Duration, ExecutionStatus, Obeys) {
@@ -65,9 +64,9 @@ impl SkillExecutor for Fake {
             status = ExecutionStatus::Success;
         }
         let enough = if obeys == Obeys::OnlyKill {
-            Stop::Kill
+            StopRequest::Kill
         } else {
-            Stop::End
+            StopRequest::Terminate
         };
         let status = tokio::select! {
             () = sleep(takes) => status,
@@ -242,10 +241,10 @@ impl Bench {
             parent_id: None,
             timeout: TimeLimit::DEFAULT_RUN,
             steps: skills.iter().map(|skill| step(skill)).collect(),
-            flow: Flow {
-                order: Order::Sequence,
+            flow: DependencyGraph {
+                order: StepOrder::Sequence,
                 stages: (0..skills.len()).map(|at| at..at + 1).collect(),
-                steps: vec![StepFlow::default(); skills.len()],
+                steps: vec![StepDependencies::default(); skills.len()],
             },
             inputs: serde_json::Map::new(),
             exposure: Exposure::default(),

@@ -106,9 +106,9 @@ impl Sketch {
                     continue;
                 }
                 let list = if *takes || !self.is_graph {
-                    &mut flow.takes
+                    &mut flow.inputs_from
                 } else {
-                    &mut flow.after
+                    &mut flow.depends_on
                 };
                 if !list.contains(&place_of[target]) {
                     list.push(place_of[target]);
@@ -116,7 +116,7 @@ impl Sketch {
             }
         }
         if self.is_graph {
-            bench.plan.flow.order = Order::Graph;
+            bench.plan.flow.order = StepOrder::Graph;
             bench.plan.flow.stages.clear();
         } else {
             bench.plan.flow.stages = stages;
@@ -161,7 +161,7 @@ fn expected_when_going_on(bench: &Bench) -> Vec<&'static str> {
     while statuses.iter().any(Option::is_none) {
         for step in 0..statuses.len() {
             let waits = &flow.steps[step];
-            let all = waits.after.iter().chain(&waits.takes);
+            let all = waits.depends_on.iter().chain(&waits.inputs_from);
             if all.clone().any(|target| statuses[*target].is_none()) {
                 continue;
             }
@@ -169,9 +169,9 @@ fn expected_when_going_on(bench: &Bench) -> Vec<&'static str> {
                 Some("failed") => bench.plan.steps[*target].continue_on_error,
                 status => status == Some("success"),
             };
-            let may_run = waits.after.iter().all(passed)
+            let may_run = waits.depends_on.iter().all(passed)
                 && waits
-                    .takes
+                    .inputs_from
                     .iter()
                     .all(|target| statuses[*target] == Some("success"));
             let fails = bench.plan.steps[step].skill_id.starts_with("fail");
@@ -194,7 +194,7 @@ fn expected_when_stopping(bench: &Bench) -> Vec<&'static str> {
         for step in stage.clone() {
             let proven = &bench.plan.steps[step];
             if flow.steps[step]
-                .takes
+                .inputs_from
                 .iter()
                 .all(|target| statuses[*target] == "success")
             {
@@ -229,14 +229,14 @@ fn check_order(bench: &Bench, outcome: &RunOutcome) {
             "{running:?} ran at the same time"
         );
         let waits = &flow.steps[*step];
-        for target in &waits.takes {
+        for target in &waits.inputs_from {
             assert!(
                 over.contains(target),
                 "{step} began before {target} was over"
             );
             assert_eq!(outcome.records[*target].status, StepStatus::Success);
         }
-        for target in &waits.after {
+        for target in &waits.depends_on {
             assert!(
                 over.contains(target),
                 "{step} began before {target} was over"
@@ -314,7 +314,7 @@ fn the_time_per_step_does_not_grow_with_their_number() {
     let mut bench = Bench::new(&skills);
     bench.plan.flow.stages = vec![0..50_000, 50_000..100_000];
     for step in 50_000..100_000 {
-        bench.plan.flow.steps[step].takes = vec![step - 50_000];
+        bench.plan.flow.steps[step].inputs_from = vec![step - 50_000];
     }
     bench.plan.timeout.duration = Duration::from_hours(100);
     bench.conduct.jobs = NonZeroUsize::new(1_000).unwrap();

@@ -5,13 +5,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::names::{self, Meaning, Names};
-use crate::document::nearest;
-use crate::document::{Place, Problem, Problems};
-use crate::document::{escape_token, in_backticks};
-use crate::model::{ExecutionPlan, Order};
+use super::names::{self, NameIndex, NameTarget};
+use crate::document::{Diagnostic, Diagnostics, Location, escape_token, in_backticks, nearest};
+use crate::model::{ExecutionPlan, StepOrder};
 use crate::plan::reference::{
-    Origin, Part, Piece, Reference, ScanError, Template, WRAPPERS, plainer, scan, written,
+    Reference, ReferenceSource, ScanError, ScannedPart, Segment, Template, WRAPPERS,
+    format_reference, normalize, scan,
 };
 
 /// How many inputs a message names.
@@ -20,13 +19,13 @@ const MAX_INPUTS: usize = 12;
 /// Binds the references of one plan.
 pub(super) struct Binder<'p> {
     pub(super) plan: &'p ExecutionPlan,
-    pub(super) names: &'p Names<'p>,
+    pub(super) names: &'p NameIndex<'p>,
     /// The stage that each step is in; empty in a graph.
     pub(super) stage_of: Vec<usize>,
 }
 
 /// Where a text stands.
-struct Spot<'s> {
+struct ReferenceSite<'s> {
     step: usize,
     pointer: &'s str,
     text: &'s str,
@@ -35,7 +34,7 @@ struct Spot<'s> {
 impl Binder<'_> {
     /// The arguments of a step with their references; `None` where they hold none and nothing that
     /// reads like one.
-    pub(super) fn arguments(&self, step: usize, problems: &mut Problems) -> Option<Template> {
+    pub(super) fn arguments(&self, step: usize, problems: &mut Diagnostics) -> Option<Template> {
         let arguments = &self.plan.steps[step].arguments;
         if self.plan.steps[step].has_plain_arguments || !arguments.values().any(holds_braces) {
             return None;
@@ -49,7 +48,7 @@ impl Binder<'_> {
         step: usize,
         map: &Map<String, Value>,
         pointer: &str,
-        problems: &mut Problems,
+        problems: &mut Diagnostics,
     ) -> Template {
         let entry = |(key, value): (&String, &Value)| {
             let pointer = format!("{pointer}/{}", escape_token(key));
@@ -63,12 +62,12 @@ impl Binder<'_> {
         step: usize,
         value: &Value,
         pointer: &str,
-        problems: &mut Problems,
+        problems: &mut Diagnostics,
     ) -> Template {
         match value {
             _ if !holds_braces(value) => Template::Fixed(value.clone()),
             Value::String(text) => {
-                let spot = Spot {
+                let spot = ReferenceSite {
                     step,
                     pointer,
                     text,
@@ -86,7 +85,7 @@ impl Binder<'_> {
         }
     }
 
-    fn text(&self, spot: &Spot<'_>, problems: &mut Problems) -> Template {
+    fn text(&self, spot: &ReferenceSite<'_>, problems: &mut Diagnostics) -> Template {
         let parts = match scan(spot.text) {
             Ok(parts) => parts,
             Err(error) => {
@@ -97,10 +96,10 @@ impl Binder<'_> {
         let mut pieces = Vec::new();
         for part in parts {
             match part {
-                Part::Text(text) => pieces.push(Piece::Text(text.into_owned())),
-                Part::Reference { written, inner } => {
+                ScannedPart::Text(text) => pieces.push(Segment::Text(text.into_owned())),
+                ScannedPart::Reference { written, inner } => {
                     match self.reference(spot.step, written, inner) {
-                        Ok(reference) => pieces.push(Piece::Reference(reference)),
+                        Ok(reference) => pieces.push(Segment::Reference(reference)),
                         Err(wrong) => {
                             problems.push_error_with(|| self.describe(spot, written, inner, wrong));
                         }
@@ -111,31 +110,41 @@ impl Binder<'_> {
         match pieces.as_slice() {
             // Each reference was refused.
             [] => Template::Fixed(Value::from(spot.text)),
-            [Piece::Reference(reference)] if reference.written == spot.text => {
+            [Segment::Reference(reference)] if reference.written == spot.text => {
                 Template::Whole(reference.clone())
             }
             _ => Template::text(pieces),
         }
     }
 
-    fn reference(&self, step: usize, written: &str, inner: &str) -> Result<Reference, Wrong> {
+    fn reference(
+        &self,
+        step: usize,
+        written: &str,
+        inner: &str,
+    ) -> Result<Reference, ReferenceError> {
         match inner.split('.').next() {
             Some("inputs") => return self.input(written, inner),
-            Some("item") => return Err(Wrong::Reserved),
+            Some("item") => return Err(ReferenceError::Reserved),
             _ => {}
         }
-        let (name, meaning) = self.names.longest_in(inner).ok_or(Wrong::Unknown)?;
+        let (name, meaning) = self
+            .names
+            .longest_in(inner)
+            .ok_or(ReferenceError::Unknown)?;
         let target = match meaning {
-            Meaning::One(target) => target,
-            Meaning::Many(first, second) => return Err(Wrong::Ambiguous(first, second)),
+            NameTarget::One(target) => target,
+            NameTarget::Many(first, second) => {
+                return Err(ReferenceError::Ambiguous(first, second));
+            }
         };
         let path: Vec<String> = path_after(inner, name);
-        if path.iter().any(|token| is_odd(token)) {
-            return Err(Wrong::Odd);
+        if path.iter().any(|token| is_malformed(token)) {
+            return Err(ReferenceError::Odd);
         }
         self.is_over_by_then(step, target)?;
         Ok(Reference {
-            origin: Origin::Step(target),
+            origin: ReferenceSource::Step(target),
             name: name.to_owned(),
             path,
             written: written.to_owned(),
@@ -143,93 +152,105 @@ impl Binder<'_> {
     }
 
     /// What one of the plan's inputs gives; which value that is, is not known yet.
-    fn input(&self, written: &str, inner: &str) -> Result<Reference, Wrong> {
+    fn input(&self, written: &str, inner: &str) -> Result<Reference, ReferenceError> {
         let path = path_after(inner, "inputs");
-        let name = path.first().ok_or(Wrong::NoInput)?;
+        let name = path.first().ok_or(ReferenceError::NoInput)?;
         if !self.plan.inputs.contains_key(name) {
-            return Err(Wrong::NoInput);
+            return Err(ReferenceError::NoInput);
         }
-        if path.iter().any(|token| is_odd(token)) {
-            return Err(Wrong::Odd);
+        if path.iter().any(|token| is_malformed(token)) {
+            return Err(ReferenceError::Odd);
         }
         Ok(Reference {
-            origin: Origin::Inputs,
+            origin: ReferenceSource::Inputs,
             name: "inputs".to_owned(),
             path,
             written: written.to_owned(),
         })
     }
 
-    fn is_over_by_then(&self, step: usize, target: usize) -> Result<(), Wrong> {
+    fn is_over_by_then(&self, step: usize, target: usize) -> Result<(), ReferenceError> {
         if target == step {
-            return Err(Wrong::Own);
+            return Err(ReferenceError::Own);
         }
-        if self.plan.order == Order::Graph {
+        if self.plan.order == StepOrder::Graph {
             return Ok(()); // It waits for the other; circles are told by themselves.
         }
         match self.stage_of[target].cmp(&self.stage_of[step]) {
             std::cmp::Ordering::Less => Ok(()),
-            std::cmp::Ordering::Equal => Err(Wrong::Sibling),
-            std::cmp::Ordering::Greater => Err(Wrong::Later(target)),
+            std::cmp::Ordering::Equal => Err(ReferenceError::Sibling),
+            std::cmp::Ordering::Greater => Err(ReferenceError::Later(target)),
         }
     }
 
-    fn describe(&self, spot: &Spot<'_>, written: &str, inner: &str, wrong: Wrong) -> Problem {
-        let place = Place::value(spot.pointer);
+    fn describe(
+        &self,
+        spot: &ReferenceSite<'_>,
+        written: &str,
+        inner: &str,
+        wrong: ReferenceError,
+    ) -> Diagnostic {
+        let place = Location::value(spot.pointer);
         match wrong {
-            Wrong::Reserved => Problem::error(
+            ReferenceError::Reserved => Diagnostic::error(
                 "reserved_word",
                 place,
                 format!("`{written}` begins with a reserved word"),
             )
             .help("give the step a step_id and write that"),
-            Wrong::Ambiguous(first, second) => {
+            ReferenceError::Ambiguous(first, second) => {
                 let name = self.names.longest_in(inner).map_or(inner, |(name, _)| name);
                 names::ambiguous(name, first, second, place)
             }
-            Wrong::Own => {
+            ReferenceError::Own => {
                 let message = format!("`{written}` is what this step itself gives");
-                Problem::error("own_output", place, message).help("write the name of another step")
+                Diagnostic::error("own_output", place, message)
+                    .help("write the name of another step")
             }
-            Wrong::Sibling => {
+            ReferenceError::Sibling => {
                 let message = format!("`{written}` is what a step of the same group gives");
-                Problem::error("sibling_step", place, message)
+                Diagnostic::error("sibling_step", place, message)
                     .help("the steps of a group run together: take this one out of it")
             }
-            Wrong::Later(target) => {
+            ReferenceError::Later(target) => {
                 let message = format!("`{written}` is what a later step gives");
-                Problem::error("later_step", place, message).help(format!(
+                Diagnostic::error("later_step", place, message).help(format!(
                     "move step {target} before this one, or write `order: graph` in the plan"
                 ))
             }
-            Wrong::NoInput => self.no_input(spot, written, inner),
-            Wrong::Odd | Wrong::Unknown => {
-                let message = if wrong == Wrong::Odd {
+            ReferenceError::NoInput => self.no_input(spot, written, inner),
+            ReferenceError::Odd | ReferenceError::Unknown => {
+                let message = if wrong == ReferenceError::Odd {
                     format!("`{written}` is no name with fields behind it")
                 } else {
                     format!("`{written}` begins with no step's name")
                 };
-                let code = if wrong == Wrong::Odd {
+                let code = if wrong == ReferenceError::Odd {
                     "reference"
                 } else {
                     "unknown_step"
                 };
-                self.with_likely(Problem::error(code, place, message), spot, written, inner)
+                self.with_likely(
+                    Diagnostic::error(code, place, message),
+                    spot,
+                    written,
+                    inner,
+                )
             }
         }
     }
 
-    fn no_input(&self, spot: &Spot<'_>, from: &str, inner: &str) -> Problem {
+    fn no_input(&self, spot: &ReferenceSite<'_>, from: &str, inner: &str) -> Diagnostic {
         let message = format!("`{from}` is no input of this plan");
-        let problem = Problem::error("unknown_input", Place::value(spot.pointer), message);
-        let mut path = path_after(&plainer(inner), "inputs");
+        let problem = Diagnostic::error("unknown_input", Location::value(spot.pointer), message);
+        let mut path = path_after(&normalize(inner), "inputs");
         let name = path.first().map_or("", String::as_str).to_owned();
         let known: Vec<&str> = self.plan.inputs.keys().map(String::as_str).collect();
         match (nearest(&name, known.iter().copied()), name.as_str()) {
             (_, "") => problem.help("write `{{inputs.name}}` with the name of an input"),
             (Some(near), _) => {
                 near.clone_into(&mut path[0]);
-                let likely = written("inputs", &path);
+                let likely = format_reference("inputs", &path);
                 problem
                     .help(format!("did you mean `{likely}`?"))
                     .expected(likely.as_str())
@@ -246,9 +267,15 @@ impl Binder<'_> {
     }
 
     /// Adds what was probably meant.
-    fn with_likely(&self, problem: Problem, spot: &Spot<'_>, from: &str, inner: &str) -> Problem {
-        let plain = plainer(inner);
-        if let Some((name, Meaning::One(target))) = self.names.longest_in(&plain)
+    fn with_likely(
+        &self,
+        problem: Diagnostic,
+        spot: &ReferenceSite<'_>,
+        from: &str,
+        inner: &str,
+    ) -> Diagnostic {
+        let plain = normalize(inner);
+        if let Some((name, NameTarget::One(target))) = self.names.longest_in(&plain)
             && self.is_over_by_then(spot.step, target).is_ok()
         {
             let mut path = path_after(&plain, name);
@@ -260,7 +287,7 @@ impl Binder<'_> {
                 path.remove(0);
             }
             if !path.iter().any(String::is_empty) {
-                let likely = written(name, &path);
+                let likely = format_reference(name, &path);
                 return problem
                     .help(format!("did you mean `{likely}`?"))
                     .expected(likely.as_str())
@@ -288,7 +315,7 @@ impl Binder<'_> {
 
 /// What is wrong with a reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wrong {
+enum ReferenceError {
     Reserved,
     NoInput,
     Unknown,
@@ -299,16 +326,16 @@ enum Wrong {
     Later(usize),
 }
 
-impl Spot<'_> {
-    fn broken(&self, error: ScanError<'_>) -> Problem {
-        let place = Place::value(self.pointer);
+impl ReferenceSite<'_> {
+    fn broken(&self, error: ScanError<'_>) -> Diagnostic {
+        let place = Location::value(self.pointer);
         let help = "write `{{name.field}}`, or `{{{{` for two braces; `references: false` on the step \
                     makes all of its arguments plain text";
         let message = match error {
             ScanError::Unclosed(_) => "a `{{` has no `}}`".to_owned(),
             ScanError::Empty(written) => format!("nothing stands in `{written}`"),
         };
-        Problem::error("reference", place, message).help(help)
+        Diagnostic::error("reference", place, message).help(help)
     }
 
     fn replace(&self, from: &str, to: &str) -> Value {
@@ -317,7 +344,7 @@ impl Spot<'_> {
     }
 }
 
-fn is_odd(token: &str) -> bool {
+fn is_malformed(token: &str) -> bool {
     token.is_empty() || token.contains(['[', ']', '|', '\n'])
 }
 

@@ -4,15 +4,15 @@
 //! waits (Kahn's algorithm; where it gets stuck, walking back along what is waited for ends in a
 //! circle).
 
-use super::Wait;
-use crate::document::{Problem, Problems};
+use super::Dependency;
+use crate::document::{Diagnostic, Diagnostics};
 use crate::model::ExecutionPlan;
 
 /// How many steps of a circle are named.
 const MAX_NAMED: usize = 12;
 
 /// Adds a problem for each circle.
-pub(super) fn refuse(plan: &ExecutionPlan, waits: &[Wait], problems: &mut Problems) {
+pub(super) fn refuse(plan: &ExecutionPlan, waits: &[Dependency], problems: &mut Diagnostics) {
     let steps = plan.steps.len();
     let mut waits_of: Vec<Vec<usize>> = vec![Vec::new(); steps];
     let mut waiters_of: Vec<Vec<usize>> = vec![Vec::new(); steps];
@@ -53,7 +53,7 @@ pub(super) fn refuse(plan: &ExecutionPlan, waits: &[Wait], problems: &mut Proble
 /// The circle that walking from `start` along what is waited for ends in, as indices of waits.
 fn walk(
     start: usize,
-    waits: &[Wait],
+    waits: &[Dependency],
     waits_of: &[Vec<usize>],
     is_over: &[bool],
     seen_at: &mut [usize],
@@ -78,7 +78,7 @@ fn walk(
     circle
 }
 
-fn describe(plan: &ExecutionPlan, waits: &[Wait], circle: &[usize]) -> Problem {
+fn describe(plan: &ExecutionPlan, waits: &[Dependency], circle: &[usize]) -> Diagnostic {
     // Told from the first of its steps, wherever the walk began.
     let first = (0..circle.len()).min_by_key(|at| waits[circle[*at]].waiter);
     let first = first.unwrap_or_default();
@@ -88,7 +88,7 @@ fn describe(plan: &ExecutionPlan, waits: &[Wait], circle: &[usize]) -> Problem {
     let name = |step: &usize| format!("`{}`", plan.steps[*step].id_or_name());
     if let [step] = waiters.as_slice() {
         let message = format!("{} waits for itself", name(step));
-        return Problem::error("cycle", place, message).help("let it wait for another step");
+        return Diagnostic::error("cycle", place, message).help("let it wait for another step");
     }
     let mut path: Vec<String> = waiters.iter().take(MAX_NAMED).map(name).collect();
     if waiters.len() > MAX_NAMED {
@@ -99,5 +99,5 @@ fn describe(plan: &ExecutionPlan, waits: &[Wait], circle: &[usize]) -> Problem {
         "steps wait for each other in a circle: {}",
         path.join(" → ")
     );
-    Problem::error("cycle", place, message).help("let one of them not wait for the next")
+    Diagnostic::error("cycle", place, message).help("let one of them not wait for the next")
 }

@@ -5,12 +5,16 @@
 
 use std::collections::HashSet;
 
-use super::StepFlow;
-use crate::document::{Place, Problem, Problems};
+use super::StepDependencies;
+use crate::document::{Diagnostic, Diagnostics, Location};
 use crate::model::ExecutionPlan;
 
 /// Doubts references to steps that the plan allows to fail, and to those that are skipped then.
-pub(super) fn doubt(plan: &ExecutionPlan, steps: &[StepFlow], problems: &mut Problems) {
+pub(super) fn warn_missing(
+    plan: &ExecutionPlan,
+    steps: &[StepDependencies],
+    problems: &mut Diagnostics,
+) {
     if !plan.steps.iter().any(|step| step.continue_on_error) {
         return;
     }
@@ -35,7 +39,7 @@ pub(super) fn doubt(plan: &ExecutionPlan, steps: &[StepFlow], problems: &mut Pro
                 reference.written
             );
             problems.push(
-                Problem::warning("may_be_missing", Place::value(pointer), message)
+                Diagnostic::warning("may_be_missing", Location::value(pointer), message)
                     .help("this step is skipped then; leave `continue_on_error` out where that is not meant"),
             );
         });
@@ -43,14 +47,14 @@ pub(super) fn doubt(plan: &ExecutionPlan, steps: &[StepFlow], problems: &mut Pro
 }
 
 /// For each step that may end without an output although the plan goes on, the step that may fail.
-fn causes(plan: &ExecutionPlan, steps: &[StepFlow]) -> Vec<Option<usize>> {
+fn causes(plan: &ExecutionPlan, steps: &[StepDependencies]) -> Vec<Option<usize>> {
     let mut takers: Vec<Vec<usize>> = vec![Vec::new(); steps.len()];
     let mut followers: Vec<Vec<usize>> = vec![Vec::new(); steps.len()];
     for (index, step) in steps.iter().enumerate() {
-        step.takes
+        step.inputs_from
             .iter()
             .for_each(|target| takers[*target].push(index));
-        step.after
+        step.depends_on
             .iter()
             .for_each(|target| followers[*target].push(index));
     }

@@ -16,52 +16,52 @@ use std::ops::Range;
 use serde_json::json;
 
 use self::arguments::Binder;
-use self::names::{Meaning, Names};
+use self::names::{NameIndex, NameTarget};
 use super::reference::Template;
-use crate::document::{Place, Problem, Problems};
-use crate::model::{ExecutionPlan, Order};
+use crate::document::{Diagnostic, Diagnostics, Location};
+use crate::model::{ExecutionPlan, StepOrder};
 
 /// The steps of a plan by what they wait for.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Flow {
+pub struct DependencyGraph {
     /// How steps follow each other.
-    pub order: Order,
+    pub order: StepOrder,
     /// What runs one after the other: a step, or the consecutive steps of a group. A graph has none.
     pub stages: Vec<Range<usize>>,
     /// What each step waits for beside that, in plan order.
-    pub steps: Vec<StepFlow>,
+    pub steps: Vec<StepDependencies>,
 }
 
 /// What one step waits for.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct StepFlow {
+pub struct StepDependencies {
     /// Steps that must have succeeded, or failed where the plan allows it: its `depends_on`.
-    pub after: Vec<usize>,
+    pub depends_on: Vec<usize>,
     /// Steps that must have succeeded: those whose output it takes.
-    pub takes: Vec<usize>,
+    pub inputs_from: Vec<usize>,
     /// Its arguments, where they hold references or what reads like one.
     pub arguments: Option<Box<Template>>,
 }
 
 /// One step's wish to wait for another.
-struct Wait {
+struct Dependency {
     waiter: usize,
     target: usize,
-    place: Place,
+    place: Location,
 }
 
-impl StepFlow {
+impl StepDependencies {
     /// All steps that it waits for by name; one may come twice.
     pub fn targets(&self) -> impl Iterator<Item = usize> {
-        self.after.iter().chain(&self.takes).copied()
+        self.depends_on.iter().chain(&self.inputs_from).copied()
     }
 }
 
-impl Flow {
+impl DependencyGraph {
     /// The steps so that each comes after what it waits for: what runs one after the other in a sequence,
     /// single steps in a graph.
     pub fn in_order(&self) -> Vec<Range<usize>> {
-        if self.order == Order::Sequence {
+        if self.order == StepOrder::Sequence {
             return self.stages.clone();
         }
         let mut followers = vec![Vec::new(); self.steps.len()];
@@ -87,28 +87,28 @@ impl Flow {
     }
 
     /// Binds the names of `plan` to its steps, adding what is wrong with them.
-    pub(super) fn bind(plan: &ExecutionPlan, problems: &mut Problems) -> Self {
-        let names = Names::of(plan);
+    pub(super) fn bind(plan: &ExecutionPlan, problems: &mut Diagnostics) -> Self {
+        let names = NameIndex::new(plan);
         let stages = stages(plan);
         let binder = Binder {
             plan,
             names: &names,
             stage_of: stage_of(&stages),
         };
-        let mut steps = vec![StepFlow::default(); plan.steps.len()];
+        let mut steps = vec![StepDependencies::default(); plan.steps.len()];
         let mut waits = Vec::new();
         for (index, step) in steps.iter_mut().enumerate() {
-            step.after = bind_dependencies(index, plan, &names, &mut waits, problems);
+            step.depends_on = bind_dependencies(index, plan, &names, &mut waits, problems);
             step.arguments = binder.arguments(index, problems).map(Box::new);
             if let Some(arguments) = &step.arguments {
-                step.takes = bind_arguments(index, arguments, &mut waits);
+                step.inputs_from = bind_arguments(index, arguments, &mut waits);
             }
         }
         check_groups(plan, problems);
-        if plan.order == Order::Graph {
+        if plan.order == StepOrder::Graph {
             cycle::refuse(plan, &waits, problems);
         }
-        missing::doubt(plan, &steps, problems);
+        missing::warn_missing(plan, &steps, problems);
         Self {
             order: plan.order,
             stages,
@@ -118,7 +118,7 @@ impl Flow {
 }
 
 fn stages(plan: &ExecutionPlan) -> Vec<Range<usize>> {
-    if plan.order == Order::Graph {
+    if plan.order == StepOrder::Graph {
         return Vec::new();
     }
     let mut stages: Vec<Range<usize>> = Vec::new();
@@ -145,12 +145,12 @@ fn stage_of(stages: &[Range<usize>]) -> Vec<usize> {
 fn bind_dependencies(
     index: usize,
     plan: &ExecutionPlan,
-    names: &Names<'_>,
-    waits: &mut Vec<Wait>,
-    problems: &mut Problems,
+    names: &NameIndex<'_>,
+    waits: &mut Vec<Dependency>,
+    problems: &mut Diagnostics,
 ) -> Vec<usize> {
     let depends_on = &plan.steps[index].depends_on;
-    if plan.order == Order::Sequence && !depends_on.is_empty() {
+    if plan.order == StepOrder::Sequence && !depends_on.is_empty() {
         problems.push(depends_in_sequence(index));
         return Vec::new();
     }
@@ -158,16 +158,17 @@ fn bind_dependencies(
     for (at, name) in depends_on.iter().enumerate() {
         let pointer = format!("/steps/{index}/depends_on/{at}");
         match names.find(name) {
-            Some(Meaning::One(target)) => {
+            Some(NameTarget::One(target)) => {
                 after.push(target);
-                waits.push(Wait {
+                waits.push(Dependency {
                     waiter: index,
                     target,
-                    place: Place::value(pointer),
+                    place: Location::value(pointer),
                 });
             }
-            Some(Meaning::Many(first, second)) => problems
-                .push_error_with(|| names::ambiguous(name, first, second, Place::value(pointer))),
+            Some(NameTarget::Many(first, second)) => problems.push_error_with(|| {
+                names::ambiguous(name, first, second, Location::value(pointer))
+            }),
             // Said when it was read.
             None if name.is_empty() => {}
             None => problems.push_error_with(|| unknown_step(names, name, &pointer)),
@@ -177,7 +178,7 @@ fn bind_dependencies(
 }
 
 /// The steps that arguments refer to.
-fn bind_arguments(index: usize, arguments: &Template, waits: &mut Vec<Wait>) -> Vec<usize> {
+fn bind_arguments(index: usize, arguments: &Template, waits: &mut Vec<Dependency>) -> Vec<usize> {
     let mut takes = Vec::new();
     let pointer = format!("/steps/{index}/arguments");
     arguments.references(&pointer, &mut |reference, pointer, _| {
@@ -185,10 +186,10 @@ fn bind_arguments(index: usize, arguments: &Template, waits: &mut Vec<Wait>) -> 
             return;
         };
         takes.push(target);
-        waits.push(Wait {
+        waits.push(Dependency {
             waiter: index,
             target,
-            place: Place::value(pointer),
+            place: Location::value(pointer),
         });
     });
     distinct(takes)
@@ -200,9 +201,9 @@ fn distinct(mut steps: Vec<usize>) -> Vec<usize> {
     steps
 }
 
-fn unknown_step(names: &Names<'_>, name: &str, pointer: &str) -> Problem {
+fn unknown_step(names: &NameIndex<'_>, name: &str, pointer: &str) -> Diagnostic {
     let message = format!("no step is called `{name}`");
-    let problem = Problem::error("unknown_step", Place::value(pointer), message).got(name);
+    let problem = Diagnostic::error("unknown_step", Location::value(pointer), message).got(name);
     match names.nearest(name) {
         Some(near) => problem
             .help(format!("did you mean `{near}`?"))
@@ -212,30 +213,30 @@ fn unknown_step(names: &Names<'_>, name: &str, pointer: &str) -> Problem {
     }
 }
 
-fn depends_in_sequence(index: usize) -> Problem {
-    let place = Place::key(format!("/steps/{index}/depends_on"));
-    Problem::error("order", place, "`depends_on` means nothing in a sequence")
+fn depends_in_sequence(index: usize) -> Diagnostic {
+    let place = Location::key(format!("/steps/{index}/depends_on"));
+    Diagnostic::error("order", place, "`depends_on` means nothing in a sequence")
         .help("write `order: graph` in the plan, or leave `depends_on` out")
 }
 
 /// A group that does not do what it seems to is doubted.
-fn check_groups(plan: &ExecutionPlan, problems: &mut Problems) {
+fn check_groups(plan: &ExecutionPlan, problems: &mut Diagnostics) {
     let mut last_of: std::collections::HashMap<&str, usize> = std::collections::HashMap::new();
     for (index, step) in plan.steps.iter().enumerate() {
-        if plan.order == Order::Graph && step.runs_alone {
-            let place = Place::key(format!("/steps/{index}/parallelizable"));
+        if plan.order == StepOrder::Graph && step.runs_alone {
+            let place = Location::key(format!("/steps/{index}/parallelizable"));
             problems.push(
-                Problem::warning("order", place, "`parallelizable` means nothing in a graph")
+                Diagnostic::warning("order", place, "`parallelizable` means nothing in a graph")
                     .help("let the step wait with `depends_on`, and others for it"),
             );
         }
         let Some(group) = step.parallel_group.as_deref() else {
             continue;
         };
-        let place = Place::value(format!("/steps/{index}/parallel_group"));
-        if plan.order == Order::Graph {
+        let place = Location::value(format!("/steps/{index}/parallel_group"));
+        if plan.order == StepOrder::Graph {
             problems.push(
-                Problem::warning("order", place, "`parallel_group` means nothing in a graph")
+                Diagnostic::warning("order", place, "`parallel_group` means nothing in a graph")
                     .help("leave it out: in a graph, all that can run together does"),
             );
         } else if last_of
@@ -244,7 +245,7 @@ fn check_groups(plan: &ExecutionPlan, problems: &mut Problems) {
         {
             let message = format!("the steps of the group `{group}` don't follow each other");
             problems.push(
-                Problem::warning("split_group", place, message)
+                Diagnostic::warning("split_group", place, message)
                     .help("they run as groups of their own; put them next to each other"),
             );
         }

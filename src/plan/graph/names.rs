@@ -2,36 +2,35 @@
 
 use std::collections::HashMap;
 
-use crate::document::nearest;
-use crate::document::{Place, Problem};
+use crate::document::{Diagnostic, Location, nearest};
 use crate::model::ExecutionPlan;
 
 /// Every name and `step_id`, and the steps that it means.
-pub(super) struct Names<'p> {
-    meanings: HashMap<&'p str, Meaning>,
+pub(super) struct NameIndex<'p> {
+    meanings: HashMap<&'p str, NameTarget>,
     longest_bytes: usize,
 }
 
 /// What a name means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Meaning {
+pub(super) enum NameTarget {
     /// This step.
     One(usize),
     /// Any of several steps, of which these are two.
     Many(usize, usize),
 }
 
-impl<'p> Names<'p> {
-    pub(super) fn of(plan: &'p ExecutionPlan) -> Self {
-        let mut meanings: HashMap<&str, Meaning> = HashMap::new();
+impl<'p> NameIndex<'p> {
+    pub(super) fn new(plan: &'p ExecutionPlan) -> Self {
+        let mut meanings: HashMap<&str, NameTarget> = HashMap::new();
         for (index, step) in plan.steps.iter().enumerate() {
             let names = std::iter::once(&step.name).chain(&step.step_id);
             for name in names.filter(|name| !name.is_empty()) {
-                let meaning = meanings.entry(name).or_insert(Meaning::One(index));
-                if let Meaning::One(first) = *meaning
+                let meaning = meanings.entry(name).or_insert(NameTarget::One(index));
+                if let NameTarget::One(first) = *meaning
                     && first != index
                 {
-                    *meaning = Meaning::Many(first, index);
+                    *meaning = NameTarget::Many(first, index);
                 }
             }
         }
@@ -43,7 +42,7 @@ impl<'p> Names<'p> {
     }
 
     /// The longest name that `inner` begins with, up to a dot or its end.
-    pub(super) fn longest_in<'i>(&self, inner: &'i str) -> Option<(&'i str, Meaning)> {
+    pub(super) fn longest_in<'i>(&self, inner: &'i str) -> Option<(&'i str, NameTarget)> {
         // A reference may be as long as a plan; no name in it is longer than the longest there is.
         let ends = inner.match_indices('.').map(|(at, _)| at);
         let ends = ends.chain([inner.len()]);
@@ -55,7 +54,7 @@ impl<'p> Names<'p> {
         longest_first.find_map(|prefix| Some((prefix, self.find(prefix)?)))
     }
 
-    pub(super) fn find(&self, name: &str) -> Option<Meaning> {
+    pub(super) fn find(&self, name: &str) -> Option<NameTarget> {
         self.meanings.get(name).copied()
     }
 
@@ -69,9 +68,9 @@ impl<'p> Names<'p> {
 }
 
 /// A name that several steps have.
-pub(super) fn ambiguous(name: &str, first: usize, second: usize, place: Place) -> Problem {
+pub(super) fn ambiguous(name: &str, first: usize, second: usize, place: Location) -> Diagnostic {
     let message = format!("`{name}` can mean step {first} or step {second}");
-    Problem::error("ambiguous_step", place, message)
+    Diagnostic::error("ambiguous_step", place, message)
         .help("give each of them a `step_id` and write that")
         .got(name)
 }

@@ -1,7 +1,6 @@
 //! What is wrong with the order of a plan, and where.
 
-use crate::document::Severity;
-use crate::document::Source;
+use crate::document::{Severity, Source};
 use crate::plan::{LoadedPlan, load};
 
 fn loaded(text: &str) -> LoadedPlan {
@@ -12,8 +11,8 @@ fn loaded(text: &str) -> LoadedPlan {
 /// `code pointer: message; help`, one for each problem.
 fn told(text: &str) -> Vec<String> {
     let loaded = loaded(text);
-    let tell = |problem: &crate::document::Problem| {
-        let pointer = crate::document::Document::pointer_of(&problem.place);
+    let tell = |problem: &crate::document::Diagnostic| {
+        let pointer = crate::document::Document::pointer_of(&problem.location);
         let help = problem.help.as_deref().unwrap_or_default();
         let warning = match problem.severity {
             Severity::Warning => "warning ",
@@ -105,7 +104,7 @@ fn names_in_depends_on_mean_one_step() {
     let steps = "order: graph\nsteps:\n- {name: fetch, type: skill}\n- {name: fetch, step_id: second, type: skill}\n\
                  - {name: build, type: skill, depends_on: [second]}\n";
     assert_eq!(told(steps), [""; 0]);
-    assert_eq!(loaded(steps).flow.steps[2].after, [1]);
+    assert_eq!(loaded(steps).flow.steps[2].depends_on, [1]);
 }
 
 #[test]

@@ -22,17 +22,17 @@ fn c_path(path: &Path) -> CString {
     CString::new(path.as_os_str().as_bytes()).unwrap()
 }
 
-fn watch(path: &Path, allowed: u64) -> DiskWatch {
-    DiskWatch::new(&[&c_path(path)], allowed).unwrap()
+fn watch(path: &Path, allowed: u64) -> DiskMonitor {
+    DiskMonitor::new(&[&c_path(path)], allowed).unwrap()
 }
 
 /// What is in `path`, measured with as many pauses as there can be.
-fn measured(path: &Path) -> (Progress, u64) {
+fn measured(path: &Path) -> (MeasureProgress, u64) {
     let roots = [open_directory(&c_path(path), OwnerGets::Nothing).unwrap()];
     let mut measurement = Measurement::new(OwnerGets::Nothing);
     loop {
         let progress = measurement.advance(&roots, Some(Instant::now()));
-        if progress != Progress::Paused {
+        if progress != MeasureProgress::Paused {
             return (progress, measurement.bytes);
         }
     }
@@ -73,7 +73,7 @@ fn a_measurement_that_pauses_counts_as_du_does() {
         .unwrap();
     }
     let (progress, bytes) = measured(temp.path());
-    assert_eq!(progress, Progress::Complete);
+    assert_eq!(progress, MeasureProgress::Complete);
     let (low, high) = (du(temp.path()) - 4096, du(temp.path()) + 4096);
     assert!(
         (low..=high).contains(&bytes),
@@ -89,7 +89,7 @@ fn what_was_there_before_does_not_count() {
     assert_eq!(watch.last(), None);
     fill(&temp.path().join("after"), 2);
     let breach = watch.last().unwrap();
-    assert_eq!((breach.limit, breach.allowed), (Limit::Disk, MIB));
+    assert_eq!((breach.limit, breach.allowed), (ResourceKind::Disk, MIB));
     assert!((2 * MIB..3 * MIB).contains(&breach.measured), "{breach:?}");
 }
 
@@ -99,7 +99,7 @@ fn two_measurements_have_to_agree_while_the_step_runs() {
     let mut watch = watch(temp.path(), MIB);
     let mut look = || {
         watch.next = Instant::now();
-        watch.look()
+        watch.measure()
     };
     fill(&temp.path().join("file"), 2);
     assert_eq!(look(), None);
@@ -107,7 +107,7 @@ fn two_measurements_have_to_agree_while_the_step_runs() {
     assert_eq!(look(), None);
     fill(&temp.path().join("file"), 2);
     assert_eq!(look(), None);
-    assert_eq!(look().unwrap().limit, Limit::Disk);
+    assert_eq!(look().unwrap().limit, ResourceKind::Disk);
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn a_directory_that_its_owner_can_not_read_is_measured_at_the_end() {
     for dir in [&hidden, hidden.parent().unwrap()] {
         fs::set_permissions(dir, fs::Permissions::from_mode(0o000)).unwrap();
     }
-    assert_eq!(watch.last().unwrap().limit, Limit::Disk);
+    assert_eq!(watch.last().unwrap().limit, ResourceKind::Disk);
 }
 
 #[test]
@@ -135,10 +135,13 @@ fn a_directory_that_is_moved_ends_a_measurement_inside_the_root() {
     let mut measurement = Measurement::new(OwnerGets::Nothing);
     while measurement.above.len() < 2 {
         let progress = measurement.advance(&roots, Some(Instant::now()));
-        assert_eq!(progress, Progress::Paused);
+        assert_eq!(progress, MeasureProgress::Paused);
     }
     fs::rename(root.join("a/b"), outside.join("b")).unwrap();
-    assert_eq!(measurement.advance(&roots, None), Progress::Disturbed);
+    assert_eq!(
+        measurement.advance(&roots, None),
+        MeasureProgress::Disturbed
+    );
     assert!(measurement.bytes < MIB);
 }
 
@@ -157,18 +160,18 @@ fn a_tree_that_is_too_deep_is_over_a_limit_and_takes_no_more_memory() {
     let deadline = Some(Instant::now());
     assert_eq!(
         measurement.advance(&watch.roots, deadline),
-        Progress::Paused
+        MeasureProgress::Paused
     );
     assert_eq!(measurement.above.len(), MAX_DEPTH);
     watch.measurement = measurement;
     let breach = watch.breach().unwrap();
-    assert_eq!(breach.limit, Limit::DirectoryDepth);
+    assert_eq!(breach.limit, ResourceKind::DirectoryDepth);
     assert!(breach.measured > breach.allowed);
     // It was there before the step.
     watch.was_too_deep = true;
     assert_eq!(watch.breach(), None);
     watch.measurement.bytes = watch.before + 2 * MIB;
-    assert_eq!(watch.breach().unwrap().limit, Limit::Disk);
+    assert_eq!(watch.breach().unwrap().limit, ResourceKind::Disk);
 }
 
 #[test]
@@ -178,7 +181,7 @@ fn what_takes_too_long_to_measure_before_a_step_is_an_error() {
         fs::create_dir(temp.path().join(name.to_string())).unwrap();
     }
     let path = c_path(temp.path());
-    let within = |timeout| DiskWatch::within(timeout, &[&path], MIB);
+    let within = |timeout| DiskMonitor::within(timeout, &[&path], MIB);
     let error = within(Duration::ZERO).err().unwrap();
     assert_eq!(error.raw_os_error(), Some(libc::ETIMEDOUT));
     assert!(within(FIRST_TIMEOUT).is_ok());

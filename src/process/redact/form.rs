@@ -19,7 +19,7 @@ const PART_UNITS: usize = 64;
 
 /// A text that is masked, or a part of it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Form {
+pub(super) struct MaskPattern {
     units: Vec<Unit>,
     /// What the text begins with, up to a byte that can be read in several ways.
     plain: Vec<u8>,
@@ -36,7 +36,7 @@ enum Unit {
 
 /// What a form finds at a place of a stream.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct PatternMatch {
     /// Where the longest occurrence ends.
     pub(super) end: Option<usize>,
     /// The stream ends inside of what may become an occurrence, or a longer one.
@@ -45,7 +45,7 @@ pub(super) struct Found {
     pub(super) continues: bool,
 }
 
-impl Found {
+impl PatternMatch {
     /// Takes in what another form finds at the same place.
     pub(super) fn join(&mut self, other: Self) {
         self.end = self.end.max(other.end);
@@ -62,7 +62,7 @@ pub(super) struct Ends {
     is_open: bool,
 }
 
-impl Form {
+impl MaskPattern {
     /// The forms of `text`, which is not empty.
     pub(super) fn parts_of(text: &[u8]) -> Vec<Self> {
         let mut units = Vec::with_capacity(text.len());
@@ -99,13 +99,13 @@ impl Form {
     }
 
     /// Looks for an occurrence that begins at `at`.
-    pub(super) fn find_at(&self, bytes: &[u8], at: usize, ends: &mut Ends) -> Found {
+    pub(super) fn find_at(&self, bytes: &[u8], at: usize, ends: &mut Ends) -> PatternMatch {
         // Most places differ in a byte that no form of the text has.
         let rest = &bytes[at..];
         let pairs = self.plain.iter().zip(rest);
         let same = pairs.take_while(|(own, byte)| own == byte).count();
         if same < self.plain.len() && rest.get(same).is_some_and(|byte| !begins_escape(*byte)) {
-            return Found::default();
+            return PatternMatch::default();
         }
         ends.is_open = false;
         ends.now.clear();
@@ -124,7 +124,7 @@ impl Form {
                 break;
             }
         }
-        Found {
+        PatternMatch {
             end: ends.now.last().copied(),
             is_open: ends.is_open,
             continues: self.continues && !ends.now.is_empty(),

@@ -11,7 +11,7 @@ mod tests;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use self::form::{Ends, Form, Found, MAX_FIRST_BYTES};
+use self::form::{Ends, MAX_FIRST_BYTES, MaskPattern, PatternMatch};
 
 /// What is shown in the place of a secret.
 pub const MASK: &str = "***";
@@ -24,11 +24,11 @@ const MIN_LINE_CHARS: usize = 8;
 
 /// The texts that are taken out.
 #[derive(Debug, Clone, Default)]
-pub struct Secrets(Option<Arc<Forms>>);
+pub struct Secrets(Option<Arc<MaskPatterns>>);
 
 #[derive(Debug)]
-struct Forms {
-    all: Vec<Form>,
+struct MaskPatterns {
+    all: Vec<MaskPattern>,
     /// For each byte, the forms whose text begins with it. While each form was tried at each escape, 9 MB of `%`
     /// beside a secret of 50 lines took 19 s, in which obs heard neither timers nor signals.
     by_first_byte: Vec<Vec<usize>>,
@@ -39,7 +39,7 @@ struct Forms {
 impl Secrets {
     /// Takes out `values`, without the space around them, and each of their longer lines.
     pub fn new(values: impl IntoIterator<Item = Vec<u8>>) -> Self {
-        let mut all: Vec<Form> = values
+        let mut all: Vec<MaskPattern> = values
             .into_iter()
             .filter(|value| is_maskable(value))
             .flat_map(|value| forms_of(value.trim_ascii()))
@@ -49,7 +49,7 @@ impl Secrets {
         }
         let mut seen = std::collections::HashSet::new();
         all.retain(|form| seen.insert(form.clone()));
-        Self(Some(Arc::new(Forms::new(all))))
+        Self(Some(Arc::new(MaskPatterns::new(all))))
     }
 
     /// True if there is nothing to take out.
@@ -87,19 +87,19 @@ pub fn is_maskable(value: &[u8]) -> bool {
 }
 
 /// The whole of a value, and its longer lines.
-fn forms_of(value: &[u8]) -> Vec<Form> {
+fn forms_of(value: &[u8]) -> Vec<MaskPattern> {
     let lines = value.split(|byte| matches!(byte, b'\n' | b'\r'));
     let lines = lines.map(<[u8]>::trim_ascii);
     let lines =
         lines.filter(|line| String::from_utf8_lossy(line).chars().count() >= MIN_LINE_CHARS);
     std::iter::once(value)
         .chain(lines)
-        .flat_map(Form::parts_of)
+        .flat_map(MaskPattern::parts_of)
         .collect()
 }
 
-impl Forms {
-    fn new(all: Vec<Form>) -> Self {
+impl MaskPatterns {
+    fn new(all: Vec<MaskPattern>) -> Self {
         let mut by_first_byte = vec![Vec::new(); 256];
         let mut begins = [false; 256];
         for (index, form) in all.iter().enumerate() {
@@ -116,9 +116,9 @@ impl Forms {
     }
 
     /// The longest occurrence at a place.
-    fn find_at(&self, bytes: &[u8], at: usize, ends: &mut Ends) -> Found {
-        let mut longest = Found::default();
-        let mut try_form = |form: &Form| longest.join(form.find_at(bytes, at, ends));
+    fn find_at(&self, bytes: &[u8], at: usize, ends: &mut Ends) -> PatternMatch {
+        let mut longest = PatternMatch::default();
+        let mut try_form = |form: &MaskPattern| longest.join(form.find_at(bytes, at, ends));
         if bytes.len() - at < MAX_FIRST_BYTES {
             // What the first escape says is not certain yet.
             self.all.iter().for_each(try_form);
@@ -135,7 +135,7 @@ impl Forms {
 
 /// What is to be done with an occurrence that is not complete at the end of the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum AtEnd {
+enum StreamEnd {
     /// More may come.
     Wait,
     /// It is none.
@@ -174,17 +174,24 @@ impl Redactor {
         }
         let mut waiting = std::mem::take(&mut self.held);
         waiting.extend_from_slice(bytes);
-        Cow::Owned(self.scan(&waiting, AtEnd::Wait))
+        Cow::Owned(self.scan(&waiting, StreamEnd::Wait))
     }
 
     /// What is left at the end of the stream. If the stream is cut there, the beginning of a secret is
     /// masked too.
     pub(super) fn flush(&mut self, is_cut: bool) -> Vec<u8> {
         let waiting = std::mem::take(&mut self.held);
-        self.scan(&waiting, if is_cut { AtEnd::Mask } else { AtEnd::Show })
+        self.scan(
+            &waiting,
+            if is_cut {
+                StreamEnd::Mask
+            } else {
+                StreamEnd::Show
+            },
+        )
     }
 
-    fn scan(&mut self, waiting: &[u8], at_end: AtEnd) -> Vec<u8> {
+    fn scan(&mut self, waiting: &[u8], at_end: StreamEnd) -> Vec<u8> {
         let mut seen = Vec::with_capacity(waiting.len());
         let Some(forms) = self.secrets.0.as_deref() else {
             seen.extend_from_slice(waiting);
@@ -195,13 +202,13 @@ impl Redactor {
         for at in 0..waiting.len() {
             if forms.begins[usize::from(waiting[at])] {
                 let found = forms.find_at(waiting, at, &mut self.ends);
-                if found.is_open && at_end == AtEnd::Wait {
+                if found.is_open && at_end == StreamEnd::Wait {
                     self.held = waiting[at..].to_vec();
                     self.covered = covered_to.saturating_sub(at);
                     self.is_after_mask = is_after_mask && at <= covered_to;
                     return seen;
                 }
-                let is_cut = found.is_open && at_end == AtEnd::Mask;
+                let is_cut = found.is_open && at_end == StreamEnd::Mask;
                 let end = if is_cut {
                     Some(waiting.len())
                 } else {

@@ -19,15 +19,15 @@ use std::marker::PhantomData;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use super::ruleset_cache::{Page, RuleBook};
+use super::ruleset_cache::{CachedRuleset, RulesetCache};
 use super::{Layer, Layers, Network, Strictness, capabilities, landlock, seccomp};
 use crate::process::limits::{Limits, Rlimit};
 use crate::process::symlinks::Opener;
 
 /// Makes armors. Belongs to one supervisor.
-pub(in crate::process) struct Workshop {
+pub(in crate::process) struct SandboxBuilder {
     abi: i32,
-    book: RuleBook,
+    book: RulesetCache,
     filter: Filter,
 }
 
@@ -42,7 +42,7 @@ enum Filter {
 }
 
 /// All that an armor points to, for one start.
-pub(in crate::process) struct Suit<'a> {
+pub(in crate::process) struct PreparedSandbox<'a> {
     rules: Option<&'a OwnedFd>,
     rule_layers: Layers,
     filter_layers: Layers,
@@ -52,7 +52,7 @@ pub(in crate::process) struct Suit<'a> {
     rlimits: Vec<Rlimit>,
 }
 
-impl Workshop {
+impl SandboxBuilder {
     pub(in crate::process) fn new() -> Self {
         Self::for_abi(landlock::abi(), Filter::None)
     }
@@ -62,14 +62,14 @@ impl Workshop {
         Self::for_abi(landlock::abi(), Filter::NotOurs)
     }
 
-    /// Like [`Workshop::without_filter`], on a kernel with at most version `abi` of Landlock.
+    /// Like [`SandboxBuilder::without_filter`], on a kernel with at most version `abi` of Landlock.
     #[cfg(test)]
     pub(in crate::process) fn of_abi(abi: i32) -> Self {
         Self::for_abi(abi, Filter::NotOurs)
     }
 
     fn for_abi(abi: i32, filter: Filter) -> Self {
-        let book = RuleBook::new(abi);
+        let book = RulesetCache::new(abi);
         Self { abi, book, filter }
     }
 
@@ -83,16 +83,16 @@ impl Workshop {
         sealed: Option<&[u8]>,
         limits: &Limits,
         opener: &mut Opener,
-    ) -> io::Result<Suit<'_>> {
+    ) -> io::Result<PreparedSandbox<'_>> {
         let rlimits = limits.rlimits(sealed.is_some());
         let Some(sealed) = sealed else {
             if let Filter::Worn(_) = self.filter {
                 return Err(io::Error::from_raw_os_error(libc::EBUSY));
             }
-            return Ok(Suit {
+            return Ok(PreparedSandbox {
                 rules: None,
                 // The supervisor's own rules for skills take their place.
-                rule_layers: Layers::of(&[Layer::Signals]),
+                rule_layers: Layers::from_list(&[Layer::Signals]),
                 filter_layers: Layers::default(),
                 required: Layers::default(),
                 wanted: Layers::default(),
@@ -103,16 +103,16 @@ impl Workshop {
         let rule_layers = landlock::layers(self.abi);
         let denies_truncate = !rule_layers.contains(Layer::Truncate);
         let page = self.book.open(sealed, opener)?;
-        let filter_layers = self.filter.wear(page, denies_truncate)?;
+        let filter_layers = self.filter.install(page, denies_truncate)?;
         let required = match page.strictness {
             Strictness::Require => page.required,
             Strictness::BestEffort => Layers::default(),
         };
-        let possible = rule_layers.and(filter_layers).and(given());
+        let possible = rule_layers.union(filter_layers).union(baseline());
         if !required.without(possible).is_empty() {
             return Err(io::Error::from_raw_os_error(libc::ENOSYS));
         }
-        Ok(Suit {
+        Ok(PreparedSandbox {
             rules: page.rules.as_ref(),
             rule_layers,
             filter_layers,
@@ -127,7 +127,7 @@ impl Workshop {
 impl Filter {
     /// Puts the filter on that the page wants, with what else all children are to be born with, and gives the
     /// layers that it is. Where it is refused, none; whether that will do is the caller's to say.
-    fn wear(&mut self, page: &Page, denies_truncate: bool) -> io::Result<Layers> {
+    fn install(&mut self, page: &CachedRuleset, denies_truncate: bool) -> io::Result<Layers> {
         let wanted = page.network.without_ports();
         match self {
             Self::Worn(worn) if *worn != wanted => {
@@ -136,13 +136,13 @@ impl Filter {
             Self::Worn(_) | Self::NotOurs => {}
             Self::None => {
                 capabilities::give_up_for_children();
-                if seccomp::put_on(&wanted, denies_truncate).is_err() {
+                if seccomp::install(&wanted, denies_truncate).is_err() {
                     return Ok(Layers::default());
                 }
                 *self = Self::Worn(wanted);
             }
         }
-        let mut layers = Layers::of(&[Layer::Seccomp]);
+        let mut layers = Layers::from_list(&[Layer::Seccomp]);
         if denies_truncate {
             layers.insert(Layer::Truncate);
         }
@@ -151,15 +151,18 @@ impl Filter {
 }
 
 /// What does not depend on Landlock and seccomp: the supervisor has it, or the start fails.
-fn given() -> Layers {
-    Layers::of(&[Layer::NoNewPrivileges, Layer::Capabilities])
+fn baseline() -> Layers {
+    Layers::from_list(&[Layer::NoNewPrivileges, Layer::Capabilities])
 }
 
-impl Suit<'_> {
+impl PreparedSandbox<'_> {
     /// The armor, with `fallback` for rules where the confinement has none.
-    pub(in crate::process) fn armor<'a>(&'a self, fallback: Option<&'a OwnedFd>) -> Armor<'a> {
+    pub(in crate::process) fn child_sandbox<'a>(
+        &'a self,
+        fallback: Option<&'a OwnedFd>,
+    ) -> ChildSandbox<'a> {
         let rules = self.rules.or(fallback);
-        Armor {
+        ChildSandbox {
             rules: rules.map_or(-1, AsRawFd::as_raw_fd),
             rule_layers: self.rule_layers.to_bits(),
             required: self.required.to_bits(),
@@ -176,7 +179,7 @@ impl Suit<'_> {
 }
 
 /// What a child puts on.
-pub(in crate::process) struct Armor<'a> {
+pub(in crate::process) struct ChildSandbox<'a> {
     rules: RawFd,
     rule_layers: u16,
     required: u16,
@@ -186,14 +189,14 @@ pub(in crate::process) struct Armor<'a> {
     lives: PhantomData<&'a OwnedFd>,
 }
 
-impl Armor<'_> {
+impl ChildSandbox<'_> {
     /// What was put on, apart from what the supervisor gives to all.
     pub(in crate::process) fn applied(&self) -> Layers {
         Layers::from_bits(self.applied.load(Ordering::Relaxed))
     }
 
     /// In the child: puts it on. False, with errno, if the start must fail.
-    pub(in crate::process) fn put_on(&self) -> bool {
+    pub(in crate::process) fn apply(&self) -> bool {
         for limit in self.rlimits {
             // Refused where the caller's own hard limit is lower, which is as good.
             // SAFETY: the kernel reads the limit, which is alive.
@@ -209,7 +212,7 @@ impl Armor<'_> {
             if !capabilities::drop_all() {
                 return false;
             }
-            self.add(Layers::of(&[Layer::Capabilities]).to_bits());
+            self.add(Layers::from_list(&[Layer::Capabilities]).to_bits());
         }
         if self.rules < 0 {
             return true;

@@ -9,14 +9,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use super::{Access, Confinement, Grant, Network, Strictness};
-use crate::process::frame::{Reader, malformed, put_text, put_u32};
+use crate::process::frame::{FrameDecoder, malformed, put_text, put_u32};
 
 /// Set in the byte of a grant's access.
 const OF_SYSTEM: u8 = 0x80;
 
-/// Appends what [`unseal`] makes the confinement from. The same confinement is the same bytes, by which a
+/// Appends what [`decode`] makes the confinement from. The same confinement is the same bytes, by which a
 /// supervisor knows it again.
-pub(in crate::process) fn seal(out: &mut Vec<u8>, confinement: &Confinement) {
+pub(in crate::process) fn encode(out: &mut Vec<u8>, confinement: &Confinement) {
     out.push(match confinement.strictness {
         Strictness::Require => 1,
         Strictness::BestEffort => 2,
@@ -40,14 +40,14 @@ pub(in crate::process) fn seal(out: &mut Vec<u8>, confinement: &Confinement) {
             Access::ReadWrite => 2,
             Access::ReadWriteExec => 3,
         };
-        out.push(access | if grant.of_system { OF_SYSTEM } else { 0 });
+        out.push(access | if grant.is_system { OF_SYSTEM } else { 0 });
         put_text(out, &[grant.path.as_os_str()]);
     }
 }
 
-/// Reads what [`seal`] has written.
-pub(super) fn unseal(sealed: &[u8]) -> io::Result<Confinement> {
-    let reader = &mut Reader::of_part(sealed);
+/// Reads what [`encode`] has written.
+pub(super) fn decode(sealed: &[u8]) -> io::Result<Confinement> {
+    let reader = &mut FrameDecoder::from_part(sealed);
     let strictness = match reader.byte()? {
         1 => Strictness::Require,
         2 => Strictness::BestEffort,
@@ -74,7 +74,7 @@ pub(super) fn unseal(sealed: &[u8]) -> io::Result<Confinement> {
     })
 }
 
-fn take_grant(reader: &mut Reader<'_>) -> io::Result<Grant> {
+fn take_grant(reader: &mut FrameDecoder<'_>) -> io::Result<Grant> {
     let byte = reader.byte()?;
     let access = match byte & !OF_SYSTEM {
         0 => Access::Read,
@@ -86,6 +86,6 @@ fn take_grant(reader: &mut Reader<'_>) -> io::Result<Grant> {
     Ok(Grant {
         path: PathBuf::from(OsStr::from_bytes(reader.text()?.to_bytes())),
         access,
-        of_system: byte & OF_SYSTEM != 0,
+        is_system: byte & OF_SYSTEM != 0,
     })
 }

@@ -133,7 +133,7 @@ pub struct DefaultGrants {
 }
 
 /// True for a path, with all links followed, below the directories of programs and libraries.
-pub fn is_of_system(path: &Path) -> bool {
+pub fn is_system(path: &Path) -> bool {
     SYSTEM.iter().any(|system| path.starts_with(system))
 }
 
@@ -201,7 +201,7 @@ fn of_system(path: &Path, access: Access) -> Option<Grant> {
     let path = canonicalize(path).ok()?;
     let exists = std::fs::symlink_metadata(&path).is_ok();
     exists.then(|| Grant {
-        of_system: true,
+        is_system: true,
         ..Grant::new(path, access)
     })
 }

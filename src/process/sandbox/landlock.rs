@@ -14,7 +14,7 @@ use landlock::{
 };
 
 use super::{Access, Confinement, Grant, Layer, Layers, Network};
-use crate::process::symlinks::{Opened, Opener};
+use crate::process::symlinks::{OpenedPath, Opener};
 use crate::process::sys;
 
 /// The version of Landlock here; 0 where there is none, or it is switched off.
@@ -61,7 +61,7 @@ pub(super) fn rules(
         if let Some(file) = &file {
             ruleset = grant_file(ruleset, file, grant.access, abi)?;
         }
-        let replaceable = file.filter(|_| !grant.of_system);
+        let replaceable = file.filter(|_| !grant.is_system);
         targets.push(replaceable.map(|file| file.id()));
     }
     let ruleset = grant_ports(ruleset, &confinement.network, abi).map_err(other)?;
@@ -76,14 +76,14 @@ pub(super) fn is_unchanged(grant: &Grant, target: Target, opener: &mut Opener) -
 }
 
 /// Opens a granted path. `None` if it does not exist, or this user can't reach it.
-fn open_granted(grant: &Grant, opener: &mut Opener) -> io::Result<Option<Opened>> {
+fn open_granted(grant: &Grant, opener: &mut Opener) -> io::Result<Option<OpenedPath>> {
     let error = match opener.open(&grant.path) {
         Ok(file) => return Ok(Some(file)),
         Err(error) => error.errno(),
     };
     match error {
         libc::ENOENT | libc::ENOTDIR | libc::EACCES | libc::ENAMETOOLONG => Ok(None),
-        libc::ELOOP if grant.of_system => Ok(None),
+        libc::ELOOP if grant.is_system => Ok(None),
         errno => Err(io::Error::from_raw_os_error(errno)),
     }
 }
@@ -105,7 +105,7 @@ fn handled(confinement: &Confinement, abi: ABI) -> Result<Ruleset, RulesetError>
 
 fn grant_file(
     ruleset: RulesetCreated,
-    file: &Opened,
+    file: &OpenedPath,
     access: Access,
     abi: ABI,
 ) -> io::Result<RulesetCreated> {

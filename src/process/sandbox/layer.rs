@@ -27,7 +27,7 @@ pub enum Layer {
     /// System calls that no skill needs are denied, and sockets by family and type.
     Seccomp,
     /// One signal reaches the whole tree and nothing else.
-    TreeEnd,
+    TreeKill,
     /// Orphans of a tree stay in it.
     Subreaper,
     /// Memory, CPU time and processes of a tree can be summed.
@@ -46,7 +46,7 @@ impl Layer {
         Self::AbstractSockets,
         Self::Signals,
         Self::Seccomp,
-        Self::TreeEnd,
+        Self::TreeKill,
         Self::Subreaper,
         Self::Limits,
     ];
@@ -63,7 +63,7 @@ impl Layer {
             Self::AbstractSockets => "abstract-sockets",
             Self::Signals => "signals",
             Self::Seccomp => "seccomp",
-            Self::TreeEnd => "tree-end",
+            Self::TreeKill => "tree-end",
             Self::Subreaper => "subreaper",
             Self::Limits => "limits",
         }
@@ -78,7 +78,7 @@ impl Layer {
             Self::Truncate => "Landlock ABI 3 (Linux 6.2) or seccomp",
             Self::DeviceControl => "Landlock ABI 5 (Linux 6.10)",
             Self::Tcp => "Landlock ABI 4 (Linux 6.7)",
-            Self::AbstractSockets | Self::Signals | Self::TreeEnd => "Landlock ABI 6 (Linux 6.12)",
+            Self::AbstractSockets | Self::Signals | Self::TreeKill => "Landlock ABI 6 (Linux 6.12)",
             Self::Seccomp => "seccomp filters (CONFIG_SECCOMP_FILTER)",
             Self::Subreaper => "Linux 3.4",
             Self::Limits => "a readable /proc",
@@ -102,7 +102,7 @@ pub struct Layers(u16);
 
 impl Layers {
     /// The set of `layers`.
-    pub fn of(layers: &[Layer]) -> Self {
+    pub fn from_list(layers: &[Layer]) -> Self {
         Self(layers.iter().fold(0, |bits, layer| bits | layer.bit()))
     }
 
@@ -124,7 +124,7 @@ impl Layers {
 
     /// What is in either.
     #[must_use]
-    pub fn and(self, other: Self) -> Self {
+    pub fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 

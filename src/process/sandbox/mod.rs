@@ -47,13 +47,13 @@ mod support;
 
 use std::path::PathBuf;
 
-pub use grants::{DefaultGrants, Ground, default_grants, is_of_system};
+pub use grants::{DefaultGrants, Ground, default_grants, is_system};
 pub use layer::{Applied, Layer, Layers};
-pub use support::{Enforceable, LayerStatus};
+pub use support::{LayerStatus, SandboxSupport};
 
-pub(super) use child_sandbox::{Armor, Workshop};
-pub(super) use encoding::seal;
-pub(super) use probe::{Trial, try_layers};
+pub(super) use child_sandbox::{ChildSandbox, SandboxBuilder};
+pub(super) use encoding::encode;
+pub(super) use probe::{ProbeResult, try_layers};
 
 /// What a process may touch. Everything else is denied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +85,7 @@ pub struct Grant {
     pub access: Access,
     /// The path belongs to the system: nothing that a skill does replaces what is there. Rules that are
     /// used for several steps need not look at it each time, and an update that puts a symlink there fails no step.
-    pub of_system: bool,
+    pub is_system: bool,
 }
 
 /// What may be done to a granted path.
@@ -125,7 +125,7 @@ impl Grant {
         Self {
             path: path.into(),
             access,
-            of_system: false,
+            is_system: false,
         }
     }
 }
@@ -151,7 +151,7 @@ impl Network {
 impl Confinement {
     /// The layers without which this is not what it says. The others are a gain where they exist.
     pub fn required(&self) -> Layers {
-        let mut layers = Layers::of(&[
+        let mut layers = Layers::from_list(&[
             Layer::NoNewPrivileges,
             Layer::Capabilities,
             Layer::Files,
@@ -171,7 +171,7 @@ impl Confinement {
             Layer::DeviceControl,
             Layer::AbstractSockets,
             Layer::Signals,
-            Layer::TreeEnd,
+            Layer::TreeKill,
         ] {
             layers.insert(layer);
         }

@@ -20,17 +20,17 @@ use rustix::process::{child_subreaper, getpid, getppid, test_kill_process, waitp
 use rustix::thread::no_new_privs;
 
 use super::{
-    Access, Confinement, Grant, Layer, Network, Strictness, Workshop, landlock, seal, seccomp,
+    Access, Confinement, Grant, Layer, Network, SandboxBuilder, Strictness, encode, landlock,
+    seccomp,
 };
 use crate::process::limits::Limits;
 use crate::process::symlinks::Opener;
-use crate::process::sys;
-use crate::process::sys::Forked;
+use crate::process::sys::{self, Forked};
 use crate::process::tree_stats;
 
 /// What became of each layer, in the order of [`Layer::ALL`]: 0, or the errno that it failed with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::process) struct Trial {
+pub(in crate::process) struct ProbeResult {
     pub(in crate::process) abi: i32,
     pub(in crate::process) errnos: [i32; Layer::ALL.len()],
 }
@@ -39,16 +39,16 @@ pub(in crate::process) struct Trial {
 pub(super) const NO_EFFECT: i32 = libc::EBADE;
 
 /// Tries every layer. `tree_end` is what the guard of the supervisor's domain says.
-pub(in crate::process) fn try_layers(tree_end: bool) -> Trial {
+pub(in crate::process) fn try_layers(tree_end: bool) -> ProbeResult {
     let mut errnos = try_in_child().unwrap_or_else(|error| [errno(&error); Layer::ALL.len()]);
     let mut tell = |layer, outcome| errnos[place(layer)] = errno_of(outcome);
     tell(Layer::NoNewPrivileges, no_new_privs().map_err(Into::into));
     let subreaper = child_subreaper().map(|own| own.is_some());
     tell(Layer::Subreaper, subreaper.map_err(Into::into));
     tell(Layer::Limits, Ok(tree_stats::is_possible()));
-    tell(Layer::TreeEnd, Ok(tree_end));
+    tell(Layer::TreeKill, Ok(tree_end));
     let abi = landlock::abi();
-    Trial { abi, errnos }
+    ProbeResult { abi, errnos }
 }
 
 /// Tries what changes a process for ever, all of it in one child.
@@ -57,7 +57,7 @@ fn try_in_child() -> io::Result<[i32; Layer::ALL.len()]> {
     let listener = abstract_socket();
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
     let child = match sys::fork()? {
-        Forked::Child => sys::live_forked(|| {
+        Forked::Child => sys::run_forked_child(|| {
             let mut told = File::from(writer);
             try_confined(&listener, |layer, outcome| {
                 let errno = errno_of(outcome).to_le_bytes();
@@ -103,11 +103,11 @@ fn try_confined(
     // Made before the filter, which is another layer.
     let client = socket(AddressFamily::UNIX, SocketType::DGRAM, None)?;
     let mut sealed = Vec::new();
-    seal(&mut sealed, &confinement);
-    let mut workshop = Workshop::without_filter();
+    encode(&mut sealed, &confinement);
+    let mut workshop = SandboxBuilder::without_filter();
     let suit = workshop.prepare(Some(&sealed), &Limits::NONE, &mut Opener::default())?;
-    let armor = suit.armor(None);
-    if !armor.put_on() {
+    let armor = suit.child_sandbox(None);
+    if !armor.apply() {
         return Err(io::Error::last_os_error());
     }
     let applied = armor.applied();
@@ -136,7 +136,7 @@ fn try_confined(
         }),
         Err(error) => tell(Layer::AbstractSockets, Err(again(error))),
     }
-    let filter = seccomp::put_on(&confinement.network, !has_truncate);
+    let filter = seccomp::install(&confinement.network, !has_truncate);
     if !has_truncate {
         tell(
             Layer::Truncate,

@@ -10,7 +10,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use super::encoding::unseal;
+use super::encoding::decode;
 use super::landlock::{self, Target};
 use super::{Grant, Layers, Network, Strictness};
 use crate::process::symlinks::Opener;
@@ -22,13 +22,13 @@ const SYSTEM_AGAIN: Duration = Duration::from_secs(1);
 const PAGES: usize = 8;
 
 /// Rules by their confinements, those that were used last at the end.
-pub(super) struct RuleBook {
+pub(super) struct RulesetCache {
     abi: i32,
-    pages: Vec<Page>,
+    pages: Vec<CachedRuleset>,
 }
 
 /// A confinement, and the rules for it.
-pub(super) struct Page {
+pub(super) struct CachedRuleset {
     sealed: Vec<u8>,
     made: Instant,
     /// What a skill could have replaced.
@@ -41,7 +41,7 @@ pub(super) struct Page {
     pub(super) wanted: Layers,
 }
 
-impl RuleBook {
+impl RulesetCache {
     /// An empty one, for a kernel with version `abi` of Landlock.
     pub(super) fn new(abi: i32) -> Self {
         let pages = Vec::new();
@@ -49,7 +49,11 @@ impl RuleBook {
     }
 
     /// The page of a sealed confinement.
-    pub(super) fn open(&mut self, sealed: &[u8], opener: &mut Opener) -> io::Result<&Page> {
+    pub(super) fn open(
+        &mut self,
+        sealed: &[u8],
+        opener: &mut Opener,
+    ) -> io::Result<&CachedRuleset> {
         let known = self.pages.iter().position(|page| page.sealed == sealed);
         let known = known.map(|at| self.pages.remove(at));
         let page = match known.filter(|page| page.is_valid(opener)) {
@@ -65,20 +69,20 @@ impl RuleBook {
     }
 
     /// Writes a page. Where few files may be open, the ones that others hold are given up for it.
-    fn write(&mut self, sealed: &[u8], opener: &mut Opener) -> io::Result<Page> {
-        match Page::write(sealed, self.abi, opener) {
+    fn write(&mut self, sealed: &[u8], opener: &mut Opener) -> io::Result<CachedRuleset> {
+        match CachedRuleset::write(sealed, self.abi, opener) {
             Err(error) if error.raw_os_error() == Some(libc::EMFILE) && !self.pages.is_empty() => {
                 self.pages.clear();
-                Page::write(sealed, self.abi, opener)
+                CachedRuleset::write(sealed, self.abi, opener)
             }
             outcome => outcome,
         }
     }
 }
 
-impl Page {
+impl CachedRuleset {
     fn write(sealed: &[u8], abi: i32, opener: &mut Opener) -> io::Result<Self> {
-        let confinement = unseal(sealed)?;
+        let confinement = decode(sealed)?;
         // Before anything is looked at, so that the age is never understated.
         let made = Instant::now();
         let (rules, targets) = match abi {
@@ -91,7 +95,7 @@ impl Page {
         Ok(Self {
             sealed: sealed.to_owned(),
             made,
-            replaceable: grants.filter(|(grant, _)| !grant.of_system).collect(),
+            replaceable: grants.filter(|(grant, _)| !grant.is_system).collect(),
             rules,
             network: confinement.network,
             strictness: confinement.strictness,
@@ -114,11 +118,11 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::process::sandbox::encoding::seal;
+    use crate::process::sandbox::encoding::encode;
     use crate::process::sandbox::{Access, Confinement};
 
     /// True if opening the page of `sealed` made it anew.
-    fn is_made_anew(book: &mut RuleBook, sealed: &[u8]) -> bool {
+    fn is_made_anew(book: &mut RulesetCache, sealed: &[u8]) -> bool {
         let before = book.pages.last().map(|page| page.made);
         let page = book.open(sealed, &mut Opener::default()).unwrap();
         Some(page.made) != before
@@ -126,7 +130,7 @@ mod tests {
 
     fn sealed(confinement: &Confinement) -> Vec<u8> {
         let mut out = Vec::new();
-        seal(&mut out, confinement);
+        encode(&mut out, confinement);
         out
     }
 
@@ -142,7 +146,7 @@ mod tests {
         let confinement = Confinement {
             grants: vec![
                 Grant {
-                    of_system: true,
+                    is_system: true,
                     ..Grant::new("/usr", Access::ReadExec)
                 },
                 Grant::new(dir("mine"), Access::ReadWrite),
@@ -152,7 +156,7 @@ mod tests {
             strictness: Strictness::Require,
         };
         let sealed = sealed(&confinement);
-        let book = &mut RuleBook::new(abi);
+        let book = &mut RulesetCache::new(abi);
         assert!(is_made_anew(book, &sealed));
         assert!(!is_made_anew(book, &sealed));
         // The same name, and often the same number, but another directory.
@@ -181,7 +185,7 @@ mod tests {
         let names: Vec<_> = (0..=PAGES)
             .map(|n| sealed(&confinement(&format!("/{n}"))))
             .collect();
-        let book = &mut RuleBook::new(landlock::abi());
+        let book = &mut RulesetCache::new(landlock::abi());
         for name in &names {
             book.open(name, &mut Opener::default()).unwrap();
         }

@@ -167,7 +167,7 @@ const TYPES_FOR_THE_USER: [i32; 2] = [0x5412, 0x541C];
 
 /// Puts the filter on this thread, for ever, and on all that it starts from now on. `denies_truncate` for
 /// kernels whose Landlock does not.
-pub(super) fn put_on(network: &Network, denies_truncate: bool) -> io::Result<()> {
+pub(super) fn install(network: &Network, denies_truncate: bool) -> io::Result<()> {
     let program = program(network, denies_truncate).map_err(io::Error::other)?;
     seccompiler::apply_filter(&program).map_err(|error| match error {
         seccompiler::Error::Prctl(error) | seccompiler::Error::Seccomp(error) => error,

@@ -5,12 +5,12 @@
 use std::fmt;
 use std::io;
 
-use super::probe::{NO_EFFECT, Trial};
+use super::probe::{NO_EFFECT, ProbeResult};
 use super::{Confinement, Layer, Layers};
 
 /// What this machine can enforce, layer by layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Enforceable {
+pub struct SandboxSupport {
     /// The version of Landlock; 0 where there is none.
     pub landlock_abi: u32,
     /// Every layer there is.
@@ -42,8 +42,8 @@ impl fmt::Display for LayerStatus {
     }
 }
 
-impl Enforceable {
-    pub(in crate::process) fn from_trial(trial: Trial) -> Self {
+impl SandboxSupport {
+    pub(in crate::process) fn from_probe(trial: ProbeResult) -> Self {
         let layers = Layer::ALL
             .into_iter()
             .zip(trial.errnos)
@@ -66,22 +66,22 @@ impl Enforceable {
             .filter(|status| status.is_enforced())
             .map(|status| status.layer)
             .collect();
-        Layers::of(&enforced)
+        Layers::from_list(&enforced)
     }
 
     /// Why `confinement` can't be had in full: one line for each layer that it requires and that is
     /// not enforced here. Empty if it can.
     pub fn missing(&self, confinement: &Confinement) -> Vec<String> {
-        self.told(confinement.required().without(self.enforced()))
+        self.describe(confinement.required().without(self.enforced()))
     }
 
     /// One line for each layer that a newer kernel would add.
     pub fn would_add(&self, confinement: &Confinement) -> Vec<String> {
         let gain = confinement.wanted().without(confinement.required());
-        self.told(gain.without(self.enforced()))
+        self.describe(gain.without(self.enforced()))
     }
 
-    fn told(&self, layers: Layers) -> Vec<String> {
+    fn describe(&self, layers: Layers) -> Vec<String> {
         self.layers
             .iter()
             .filter(|status| layers.contains(status.layer))

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use super::*;
 
 /// Ends a stubborn tree in the given way and makes sure that nobody is left.
-async fn end_stubborn(launcher: &Launcher, wish: Stop) {
+async fn end_stubborn(launcher: &Launcher, wish: StopRequest) {
     let mut spec = script(STUBBORN);
     spec.grace = Duration::from_millis(200);
     let mark = marked(&mut spec);
@@ -22,8 +22,8 @@ async fn end_stubborn(launcher: &Launcher, wish: Stop) {
 isolated! {
     fn a_stubborn_tree_is_ended() {
         room(async |launcher| {
-            end_stubborn(launcher, Stop::End).await;
-            end_stubborn(launcher, Stop::Kill).await;
+            end_stubborn(launcher, StopRequest::Terminate).await;
+            end_stubborn(launcher, StopRequest::Kill).await;
             // On the same supervisor, which must be free of it.
             assert_eq!(simply(launcher, script("exit 1")).await.unwrap().leader, LeaderExit::Code(1));
         });
@@ -33,8 +33,8 @@ isolated! {
 isolated! {
     fn a_stubborn_tree_is_ended_by_walking() {
         room_without_scopes(async |launcher| {
-            end_stubborn(launcher, Stop::End).await;
-            end_stubborn(launcher, Stop::Kill).await;
+            end_stubborn(launcher, StopRequest::Terminate).await;
+            end_stubborn(launcher, StopRequest::Kill).await;
             assert_eq!(simply(launcher, script("exit 1")).await.unwrap().leader, LeaderExit::Code(1));
         });
     }
@@ -42,15 +42,15 @@ isolated! {
 
 isolated! {
     fn sigterm_lets_a_tree_tidy_up() {
-        for rules in [DomainRules::SignalsAndRefer, DomainRules::None] {
+        for rules in [SignalDomainRules::SignalsAndRefer, SignalDomainRules::None] {
             room_with(rules, SHORT_LEEWAY, async |launcher| {
                 let text = "trap 'echo bye; exit 3' TERM; echo ready; while :; do sleep 0.05; done";
                 let mut spec = script(text);
                 spec.grace = PATIENCE;
-                let (sender, stop) = watch::channel(Stop::Run);
+                let (sender, stop) = watch::channel(StopRequest::None);
                 let mut endings = 0;
                 let exit = launcher.run(spec, stop, |event| match event {
-                    ProcessEvent::Stdout(b"ready\n") => drop(sender.send(Stop::End)),
+                    ProcessEvent::Stdout(b"ready\n") => drop(sender.send(StopRequest::Terminate)),
                     ProcessEvent::Ending { grace } => {
                         assert_eq!(grace, PATIENCE);
                         endings += 1;
@@ -68,7 +68,7 @@ isolated! {
 isolated! {
     fn nothing_starts_after_a_stop() {
         room(async |launcher| {
-            for stop in [Stop::End, Stop::Kill] {
+            for stop in [StopRequest::Terminate, StopRequest::Kill] {
                 let mut spec = script("sleep 1000");
                 let mark = marked(&mut spec);
                 let (_sender, stop) = watch::channel(stop);
@@ -77,7 +77,7 @@ isolated! {
                 assert_eq!(alive(&mark), []);
             }
             // The supervisor is free for the next step.
-            let (_sender, stop) = watch::channel(Stop::Run);
+            let (_sender, stop) = watch::channel(StopRequest::None);
             let exit = launcher.run(script("exit 3"), stop, |_| {}).await.unwrap();
             assert_eq!(exit.leader, LeaderExit::Code(3));
         });
@@ -90,7 +90,7 @@ isolated! {
             let mut spec = script("trap '' TERM; setsid sleep 1000 & head -c 60000 /dev/zero; echo end");
             spec.grace = Duration::from_millis(200);
             let mark = marked(&mut spec);
-            let (_sender, stop) = watch::channel(Stop::Run);
+            let (_sender, stop) = watch::channel(StopRequest::None);
             let mut told = false;
             let exit = launcher.run(spec, stop, |event| {
                 told |= matches!(event, ProcessEvent::EndingSurvivors { .. });
@@ -106,7 +106,7 @@ isolated! {
 
 isolated! {
     fn what_ends_by_itself_right_after_its_leader_is_left_alone() {
-        room_with(DomainRules::SignalsAndRefer, PATIENCE, async |launcher| {
+        room_with(SignalDomainRules::SignalsAndRefer, PATIENCE, async |launcher| {
             let exit = simply(launcher, script("( sleep 0.1; echo late ) & echo early")).await.unwrap();
             assert_eq!(exit.stdout, b"early\nlate\n");
             assert!(!exit.survivors_ended);
@@ -119,7 +119,7 @@ isolated! {
         room(async |launcher| {
             let mut spec = script(STUBBORN);
             let mark = marked(&mut spec);
-            let (_sender, stop) = watch::channel(Stop::Run);
+            let (_sender, stop) = watch::channel(StopRequest::None);
             let run = launcher.run(spec, stop, |_| {});
             tokio::select! {
                 outcome = run => panic!("ended: {outcome:?}"),
@@ -136,7 +136,7 @@ isolated! {
         room(async |launcher| {
             let mut doomed = script(STUBBORN);
             let mark = marked(&mut doomed);
-            let (gate, held) = watch::channel(Stop::Run);
+            let (gate, held) = watch::channel(StopRequest::None);
             let bystander = script("trap 'echo alive; exit' USR1; echo ready; while :; do sleep 0.05; done");
             let (ready, leader) = (Cell::new(false), Cell::new(None));
             let bystander = launcher.run(bystander, held, |event| match event {
@@ -146,7 +146,7 @@ isolated! {
             });
             let doomed = with(launcher, doomed, async |stop| {
                 until("both stand", || alive(&mark).len() == STUBBORN_COUNT && ready.get()).await;
-                stop.send(Stop::Kill).unwrap();
+                stop.send(StopRequest::Kill).unwrap();
                 until("one is gone", || alive(&mark).is_empty()).await;
                 kill_process(leader.get().unwrap(), Signal::USR1).unwrap();
             });
@@ -168,7 +168,7 @@ isolated! {
             let mark = marked(&mut spec);
             with(launcher, spec, async |stop| {
                 until("many", || alive(&mark).len() > 50).await;
-                stop.send(Stop::Kill).unwrap();
+                stop.send(StopRequest::Kill).unwrap();
             }).await.unwrap();
             assert_eq!(alive(&mark), []);
         });

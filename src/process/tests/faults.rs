@@ -1,9 +1,8 @@
 //! Whoever is killed on the way, nothing stays.
 
 use super::*;
-use crate::process::sys;
-use crate::process::sys::Forked;
-use crate::process::tree::{Domain, DomainRules, Witness};
+use crate::process::sys::{self, Forked};
+use crate::process::tree::{OutsideProcesses, SignalDomain, SignalDomainRules};
 use rustix::process::{WaitOptions, getpid, waitpid};
 
 /// The processes between obs and the leader of the tree with `mark`.
@@ -88,7 +87,7 @@ isolated! {
                 let (supervisor, zygote) = above(&mark);
                 kill(zygote);
                 until("obs has adopted the supervisor", || state(supervisor).1 == Some(getpid())).await;
-                stop.send(Stop::Kill).unwrap();
+                stop.send(StopRequest::Kill).unwrap();
             }).await.unwrap();
             assert_eq!(exit.leader, LeaderExit::Signal(9));
             assert_eq!(alive(&mark), []);
@@ -174,7 +173,7 @@ isolated! {
 /// The exit code of a forked process.
 fn forked(life: impl FnOnce() -> bool) -> Option<i32> {
     match sys::fork().unwrap() {
-        Forked::Child => sys::live_forked(|| {
+        Forked::Child => sys::run_forked_child(|| {
             if life() {
                 Ok(())
             } else {
@@ -189,25 +188,25 @@ fn forked(life: impl FnOnce() -> bool) -> Option<i32> {
 }
 
 fn has_signal_scopes() -> bool {
-    let here = Witness {
+    let here = OutsideProcesses {
         zygote: getpid(),
         obs: getpid(),
     };
-    forked(|| Domain::enter(here, DomainRules::Signals).guard()) == Some(0)
+    forked(|| SignalDomain::enter(here, SignalDomainRules::Signals).is_isolated()) == Some(0)
 }
 
 isolated! {
     fn the_guard_refuses_outside_of_a_domain() {
-        let here = Witness { zygote: getpid(), obs: getpid() };
-        assert_eq!(forked(|| Domain::pretend(here).guard()), Some(1));
-        assert_eq!(forked(|| Domain::enter(here, DomainRules::None).guard()), Some(1));
+        let here = OutsideProcesses { zygote: getpid(), obs: getpid() };
+        assert_eq!(forked(|| SignalDomain::fake_for_test(here).is_isolated()), Some(1));
+        assert_eq!(forked(|| SignalDomain::enter(here, SignalDomainRules::None).is_isolated()), Some(1));
         // This machine's CI has signal scopes; where there are none, the guard always refuses.
         if has_signal_scopes() {
             let stranger = Pid::INIT;
-            let elsewhere = Witness { zygote: stranger, obs: stranger };
-            assert_eq!(forked(|| Domain::enter(elsewhere, DomainRules::Signals).guard()), Some(1));
-            let obs_only = Witness { zygote: stranger, ..here };
-            assert_eq!(forked(|| Domain::enter(obs_only, DomainRules::Signals).guard()), Some(0));
+            let elsewhere = OutsideProcesses { zygote: stranger, obs: stranger };
+            assert_eq!(forked(|| SignalDomain::enter(elsewhere, SignalDomainRules::Signals).is_isolated()), Some(1));
+            let obs_only = OutsideProcesses { zygote: stranger, ..here };
+            assert_eq!(forked(|| SignalDomain::enter(obs_only, SignalDomainRules::Signals).is_isolated()), Some(0));
         }
     }
 }

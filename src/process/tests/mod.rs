@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::watch;
 
-use super::tree::DomainRules;
+use super::tree::SignalDomainRules;
 use super::*;
 
 /// The test that this process is to run; set in processes that tests start.
@@ -112,17 +112,17 @@ fn ended(child: &mut Child, patience: Duration) -> Option<std::process::ExitStat
 
 /// Runs `scenario` with a launcher as obs makes it.
 pub(super) fn room(scenario: impl AsyncFnOnce(&Launcher)) {
-    room_with(DomainRules::SignalsAndRefer, SHORT_LEEWAY, scenario);
+    room_with(SignalDomainRules::SignalsAndRefer, SHORT_LEEWAY, scenario);
 }
 
 /// Like [`room`], as on a kernel without signal scopes.
 pub(super) fn room_without_scopes(scenario: impl AsyncFnOnce(&Launcher)) {
-    room_with(DomainRules::None, SHORT_LEEWAY, scenario);
+    room_with(SignalDomainRules::None, SHORT_LEEWAY, scenario);
 }
 
 /// Like [`room`], with another leeway for survivors.
 pub(super) fn room_with(
-    rules: DomainRules,
+    rules: SignalDomainRules,
     leeway: Duration,
     scenario: impl AsyncFnOnce(&Launcher),
 ) {
@@ -136,7 +136,7 @@ pub(super) fn room_of(zygote: Zygote, leeway: Duration, scenario: impl AsyncFnOn
         .build()
         .unwrap();
     runtime.block_on(async {
-        let launcher = Launcher::with_leeway(zygote, RunClock::new(), leeway).unwrap();
+        let launcher = Launcher::with_leak_timeout(zygote, RunClock::new(), leeway).unwrap();
         scenario(&launcher).await;
     });
 }
@@ -230,7 +230,7 @@ pub(super) async fn simply(
     launcher: &Launcher,
     spec: ProcessSpec,
 ) -> Result<ProcessExit, ProcessError> {
-    let (_sender, stop) = watch::channel(Stop::Run);
+    let (_sender, stop) = watch::channel(StopRequest::None);
     let run = launcher.run(spec, stop, |_| {});
     tokio::time::timeout(2 * PATIENCE, run).await.unwrap()
 }
@@ -239,9 +239,9 @@ pub(super) async fn simply(
 pub(super) async fn with(
     launcher: &Launcher,
     spec: ProcessSpec,
-    meanwhile: impl AsyncFnOnce(&watch::Sender<Stop>),
+    meanwhile: impl AsyncFnOnce(&watch::Sender<StopRequest>),
 ) -> Result<ProcessExit, ProcessError> {
-    let (sender, stop) = watch::channel(Stop::Run);
+    let (sender, stop) = watch::channel(StopRequest::None);
     let run = launcher.run(spec, stop, |_| {});
     let (outcome, ()) = tokio::join!(tokio::time::timeout(2 * PATIENCE, run), meanwhile(&sender));
     outcome.unwrap()

@@ -1,12 +1,14 @@
 //! What needs no process of its own.
 
 use super::*;
-use crate::process::capture::{EventLines, Fits, HeadTail, Output};
-use crate::process::wire::{Command, Inbox, Report, Request, encode_start, send};
+use crate::process::capture::{CapStatus, CappedBuffer, EventLines, HeadTailBuffer};
+use crate::process::wire::{
+    CommandFrame, FrameReader, Request, SupervisorReport, encode_start, send,
+};
 
 #[test]
 fn stderr_keeps_head_and_tail_and_counts_the_rest() {
-    let mut kept = HeadTail::default();
+    let mut kept = HeadTailBuffer::default();
     for _ in 0..1000 {
         kept.push(&[b'a'; 100]);
     }
@@ -20,7 +22,7 @@ fn stderr_keeps_head_and_tail_and_counts_the_rest() {
 
 #[test]
 fn stderr_is_whole_up_to_both_halves() {
-    let mut kept = HeadTail::default();
+    let mut kept = HeadTailBuffer::default();
     kept.push(&vec![b'x'; 32 * 1024]);
     let excerpt = kept.into_excerpt();
     assert_eq!((excerpt.head.len(), excerpt.omitted_bytes), (32 * 1024, 0));
@@ -28,7 +30,7 @@ fn stderr_is_whole_up_to_both_halves() {
 
 #[test]
 fn a_cut_character_is_left_out_whole() {
-    let mut kept = HeadTail::default();
+    let mut kept = HeadTailBuffer::default();
     // Two-byte characters at odd offsets: both cuts go through one.
     let text = format!("x{}", "é".repeat(40_000));
     kept.push(text.as_bytes());
@@ -40,9 +42,9 @@ fn a_cut_character_is_left_out_whole() {
 
 #[test]
 fn output_fits_to_the_byte() {
-    let mut output = Output::new(4);
-    assert_eq!(output.push(b"1234"), (&b"1234"[..], Fits::Whole));
-    assert_eq!(output.push(b"5"), (&b""[..], Fits::OverCap));
+    let mut output = CappedBuffer::new(4);
+    assert_eq!(output.push(b"1234"), (&b"1234"[..], CapStatus::Whole));
+    assert_eq!(output.push(b"5"), (&b""[..], CapStatus::OverCap));
     assert_eq!(output.into_bytes(), b"1234");
 }
 
@@ -87,9 +89,9 @@ fn frames_survive_the_way() {
     let odd = std::ffi::OsString::from_vec(vec![0xff, b'=']);
     spec.env = vec![("A".into(), odd)];
     let mut bytes = encode_start(&spec).unwrap();
-    bytes.extend(Command::Stop.encode());
+    bytes.extend(CommandFrame::Stop.encode());
     assert_eq!(send(&ours, &bytes, &[]).unwrap(), bytes.len());
-    let mut inbox = Inbox::default();
+    let mut inbox = FrameReader::default();
     assert!(inbox.receive(std::os::fd::AsFd::as_fd(&theirs)).unwrap());
     let frame = inbox.next_frame().unwrap().unwrap();
     let Request::Start(start) = Request::decode(&frame).unwrap() else {
@@ -101,7 +103,7 @@ fn frames_survive_the_way() {
     let frame = inbox.next_frame().unwrap().unwrap();
     assert!(matches!(
         Request::decode(&frame).unwrap(),
-        Request::Command(Command::Stop)
+        Request::Command(CommandFrame::Stop)
     ));
     assert!(inbox.next_frame().unwrap().is_none());
 }
@@ -109,41 +111,41 @@ fn frames_survive_the_way() {
 #[test]
 fn reports_survive_the_way() {
     let reports = [
-        Report::Started {
+        SupervisorReport::Started {
             pid: 7,
             applied: Applied {
-                enforced: Layers::of(&Layer::ALL),
-                missing: Layers::of(&[Layer::Limits]),
+                enforced: Layers::from_list(&Layer::ALL),
+                missing: Layers::from_list(&[Layer::Limits]),
             },
         },
-        Report::StartFailed {
+        SupervisorReport::StartFailed {
             stage: StartStage::Exec,
             errno: -1,
         },
-        Report::LeaderExited {
+        SupervisorReport::LeaderExited {
             status: 9,
             tree_empty: true,
         },
-        Report::TreeEnded {
+        SupervisorReport::TreeEnded {
             usage: TreeUsage {
                 cpu: Duration::from_micros(5),
                 peak_memory_bytes: 1 << 40,
             },
             breach: Some(LimitBreach {
-                limit: Limit::FileSize,
+                limit: ResourceKind::FileSize,
                 allowed: 1,
                 measured: 2,
             }),
             breach_to_end: Duration::from_micros(7),
         },
-        Report::Acknowledged,
+        SupervisorReport::Acknowledged,
     ];
     for report in reports {
         let mut frame = Vec::new();
         report.encode(&mut frame);
-        assert_eq!(Report::decode(&frame).unwrap(), report);
+        assert_eq!(SupervisorReport::decode(&frame).unwrap(), report);
         for cut in 0..frame.len() {
-            let partly = Report::decode(&frame[..cut]);
+            let partly = SupervisorReport::decode(&frame[..cut]);
             assert!(partly.is_err(), "{cut} bytes of {report:?}");
         }
     }

@@ -120,7 +120,7 @@ isolated! {
             let mut spec = script(spin);
             spec.stdin = Some(b"\n".to_vec());
             spec.grace = PATIENCE;
-            let (_sender, stop) = watch::channel(Stop::Run);
+            let (_sender, stop) = watch::channel(StopRequest::None);
             let exit = launcher.run(spec, stop, |_| {}).await.unwrap();
             assert!(exit.usage.cpu > small.usage.cpu, "{:?}", exit.usage);
         });

@@ -80,7 +80,7 @@ isolated! {
     fn streams_and_events_are_kept_apart() {
         room(async |launcher| {
             let text = "echo out; echo err >&2; echo '{\"progress\": 1}' >&3; head -c 70000 /dev/zero >&3; echo >&3; printf last >&3";
-            let (_sender, stop) = watch::channel(Stop::Run);
+            let (_sender, stop) = watch::channel(StopRequest::None);
             let mut events = Vec::new();
             let exit = launcher.run(script(text), stop, |event| {
                 if let ProcessEvent::EventLine(line) = event {

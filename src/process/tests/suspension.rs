@@ -8,7 +8,7 @@ fn states(mark: &str) -> Vec<char> {
 
 isolated! {
     fn trees_stop_and_go_on() {
-        for rules in [DomainRules::Signals, DomainRules::None] {
+        for rules in [SignalDomainRules::Signals, SignalDomainRules::None] {
             room_with(rules, SHORT_LEEWAY, async |launcher| {
                 let mut spec = script(STUBBORN);
                 let mark = marked(&mut spec);
@@ -19,7 +19,7 @@ isolated! {
                     launcher.resume().await;
                     until("all go on", || states(&mark).iter().all(|state| *state != 'T')).await;
                     assert_eq!(alive(&mark).len(), STUBBORN_COUNT);
-                    stop.send(Stop::Kill).unwrap();
+                    stop.send(StopRequest::Kill).unwrap();
                 }).await.unwrap();
                 assert_eq!(exit.leader, LeaderExit::Signal(9));
                 assert_eq!(alive(&mark), []);
@@ -30,7 +30,7 @@ isolated! {
 
 isolated! {
     fn a_stopped_tree_acts_on_sigterm() {
-        for rules in [DomainRules::Signals, DomainRules::None] {
+        for rules in [SignalDomainRules::Signals, SignalDomainRules::None] {
             room_with(rules, SHORT_LEEWAY, async |launcher| {
                 let mut spec = script("trap 'exit 3' TERM; while :; do sleep 0.05; done");
                 spec.grace = PATIENCE;
@@ -39,7 +39,7 @@ isolated! {
                     until("it runs", || alive(&mark).len() == 2).await;
                     launcher.suspend().await;
                     until("it stopped", || states(&mark).contains(&'T')).await;
-                    stop.send(Stop::End).unwrap();
+                    stop.send(StopRequest::Terminate).unwrap();
                 }).await.unwrap();
                 assert_eq!(exit.leader, LeaderExit::Code(3));
             });

@@ -8,9 +8,9 @@ use tokio::sync::oneshot;
 
 use crate::event::{RunEvent, TerminationCause};
 use crate::model::RunStatus;
-use crate::report::terminal::Look;
+use crate::report::terminal::TerminalInfo;
 use crate::report::testing::{
-    Memory, OFF_TERMINAL, Script, failed, record, skipped, summary, terminal,
+    CapturedStreams, OFF_TERMINAL, Script, failed, record, skipped, summary, terminal,
 };
 use crate::report::{Format, Progress, ReportOptions};
 
@@ -19,7 +19,7 @@ const LABELS: [&str; 3] = ["fetch", "build", "deploy"];
 fn script(options: ReportOptions, columns: usize) -> Script {
     Script::new(
         options,
-        &Memory::new(terminal(columns), terminal(columns)),
+        &CapturedStreams::new(terminal(columns), terminal(columns)),
         &LABELS,
     )
 }
@@ -134,12 +134,12 @@ fn nothing_is_left_when_the_runtime_goes_away() {
 fn no_terminal_is_too_small_and_none_too_low() {
     for columns in 0..30 {
         for rows in 0..5 {
-            let look = Look {
+            let look = TerminalInfo {
                 rows,
                 color: true,
                 ..terminal(columns)
             };
-            let memory = Memory::new(look, look);
+            let memory = CapturedStreams::new(look, look);
             let mut script = Script::new(ReportOptions::default(), &memory, &["日本語", "b", "c"]);
             for index in 0..3 {
                 script.start(index);
@@ -153,11 +153,11 @@ fn no_terminal_is_too_small_and_none_too_low() {
 
 #[test]
 fn steps_that_do_not_fit_are_counted() {
-    let look = Look {
+    let look = TerminalInfo {
         rows: 5,
         ..terminal(40)
     };
-    let memory = Memory::new(look, look);
+    let memory = CapturedStreams::new(look, look);
     let mut script = Script::new(ReportOptions::default(), &memory, &["a", "b", "c", "d"]);
     for index in 0..4 {
         script.start(index);
@@ -171,11 +171,11 @@ fn steps_that_do_not_fit_are_counted() {
 
 #[test]
 fn hundreds_of_steps_stay_readable_and_failures_stay_above() {
-    let look = Look {
+    let look = TerminalInfo {
         rows: 12,
         ..terminal(60)
     };
-    let memory = Memory::new(look, look);
+    let memory = CapturedStreams::new(look, look);
     let names: Vec<String> = (0..300)
         .map(|at| format!("step-{at}-with-a-long-name-of-its-own"))
         .collect();
@@ -216,7 +216,7 @@ fn hundreds_of_steps_stay_readable_and_failures_stay_above() {
 
 #[test]
 fn bars_become_lines_where_the_cursor_can_not_be_moved() {
-    let dumb = Look {
+    let dumb = TerminalInfo {
         cursor: false,
         ..terminal(80)
     };
@@ -227,7 +227,7 @@ fn bars_become_lines_where_the_cursor_can_not_be_moved() {
         (Progress::Bars, dumb),
         (Progress::Lines, terminal(80)),
     ] {
-        let memory = Memory::new(OFF_TERMINAL, look);
+        let memory = CapturedStreams::new(OFF_TERMINAL, look);
         let options = ReportOptions {
             progress,
             ..ReportOptions::default()

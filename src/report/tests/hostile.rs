@@ -7,11 +7,10 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use crate::event::{RunEvent, RunSummary, StepDetail};
-use crate::model::RunStatus;
-use crate::model::{Excerpt, ExecutionLogRecord};
-use crate::report::terminal::Look;
+use crate::model::{Excerpt, ExecutionLogRecord, RunStatus};
+use crate::report::terminal::TerminalInfo;
 use crate::report::testing::{
-    Memory, OFF_TERMINAL, Script, failed, record, summary, terminal, with_output,
+    CapturedStreams, OFF_TERMINAL, Script, failed, record, summary, terminal, with_output,
 };
 use crate::report::{Format, Progress, ReportOptions};
 
@@ -41,7 +40,7 @@ fn hostile_failure(index: usize) -> ExecutionLogRecord {
     record
 }
 
-fn hostile_run(options: ReportOptions, memory: &Arc<Memory>) {
+fn hostile_run(options: ReportOptions, memory: &Arc<CapturedStreams>) {
     let mut script = Script::new(options, memory, &[HOSTILE, HOSTILE, HOSTILE]);
     script.start(0);
     script.start(1);
@@ -96,7 +95,7 @@ fn nothing_hostile_gets_out_in_any_format() {
     for format in [Format::Table, Format::Jsonl, Format::Json, Format::None] {
         for look in [OFF_TERMINAL, terminal(60)] {
             // Bars need cursor movement, so that what they write can't be looked at byte by byte.
-            let memory = Memory::new(look, look);
+            let memory = CapturedStreams::new(look, look);
             let options = ReportOptions {
                 format,
                 progress: Progress::Lines,
@@ -119,7 +118,7 @@ fn nothing_hostile_gets_out_in_any_format() {
 #[test]
 fn a_printed_value_is_harmless_where_people_look() {
     let print = |reference: &str, look| {
-        let memory = Memory::new(look, OFF_TERMINAL);
+        let memory = CapturedStreams::new(look, OFF_TERMINAL);
         let options = ReportOptions {
             print: Some(reference.parse().unwrap()),
             ..ReportOptions::default()
@@ -136,7 +135,7 @@ fn a_printed_value_is_harmless_where_people_look() {
 
 #[test]
 fn bars_let_nothing_through_but_their_own_movements() {
-    let memory = Memory::new(OFF_TERMINAL, terminal(60));
+    let memory = CapturedStreams::new(OFF_TERMINAL, terminal(60));
     let options = ReportOptions {
         progress: Progress::Bars,
         stream: true,
@@ -163,8 +162,8 @@ proptest! {
         rows in 0_usize..10,
         bars in any::<bool>(),
     ) {
-        let look = Look { rows, ..terminal(columns) };
-        let memory = Memory::new(look, look);
+        let look = TerminalInfo { rows, ..terminal(columns) };
+        let memory = CapturedStreams::new(look, look);
         let progress = if bars { Progress::Bars } else { Progress::Lines };
         let options =
             ReportOptions { progress, stream: true, verbose: true, ..ReportOptions::default() };

@@ -8,11 +8,11 @@ use tokio::sync::oneshot;
 
 use crate::event::{RunEvent, TerminationCause};
 use crate::model::RunStatus;
-use crate::report::testing::{Memory, OFF_TERMINAL, Script, record, summary};
+use crate::report::testing::{CapturedStreams, OFF_TERMINAL, Script, record, summary};
 use crate::report::{Format, ReportOptions};
 
-fn off_terminal() -> Arc<Memory> {
-    Memory::new(OFF_TERMINAL, OFF_TERMINAL)
+fn off_terminal() -> Arc<CapturedStreams> {
+    CapturedStreams::new(OFF_TERMINAL, OFF_TERMINAL)
 }
 
 #[test]

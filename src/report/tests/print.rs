@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
-use crate::model::ExecutionLogRecord;
-use crate::model::RunStatus;
-use crate::report::terminal::Look;
+use crate::model::{ExecutionLogRecord, RunStatus};
+use crate::report::terminal::TerminalInfo;
 use crate::report::testing::{
-    Memory, OFF_TERMINAL, Script, failed, record, summary, terminal, with_output,
+    CapturedStreams, OFF_TERMINAL, Script, failed, record, summary, terminal, with_output,
 };
 use crate::report::{PrintRef, PrintRefError, ReportOptions};
 
-fn printed(reference: &str, records: Vec<ExecutionLogRecord>, look: Look) -> (String, String) {
-    let memory = Memory::new(look, OFF_TERMINAL);
+fn printed(
+    reference: &str,
+    records: Vec<ExecutionLogRecord>,
+    look: TerminalInfo,
+) -> (String, String) {
+    let memory = CapturedStreams::new(look, OFF_TERMINAL);
     let options = ReportOptions {
         print: Some(reference.parse().unwrap()),
         ..ReportOptions::default()

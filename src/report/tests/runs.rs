@@ -8,21 +8,21 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 use crate::event::{self, RunEvent, RunSummary, StepDetail};
-use crate::model::RunStatus;
-use crate::model::{ErrorCode, ExecutionLogRecord, StepStatus};
+use crate::model::{ErrorCode, ExecutionLogRecord, RunStatus, StepStatus};
 use crate::report::testing::{
-    Memory, OFF_TERMINAL, RUN_ID, Script, failed, record, skipped, started, summary, with_output,
+    CapturedStreams, OFF_TERMINAL, RUN_ID, Script, failed, record, skipped, started, summary,
+    with_output,
 };
 use crate::report::{
-    Format, JsonDocument, Progress, ReportOptions, Reporter, Streams, write_json_document,
+    Format, JsonDocument, OutputStreams, Progress, ReportOptions, Reporter, write_json_document,
 };
 
-fn off_terminal() -> Arc<Memory> {
-    Memory::new(OFF_TERMINAL, OFF_TERMINAL)
+fn off_terminal() -> Arc<CapturedStreams> {
+    CapturedStreams::new(OFF_TERMINAL, OFF_TERMINAL)
 }
 
 /// A run of which one step fails.
-fn failing_run(options: ReportOptions) -> Arc<Memory> {
+fn failing_run(options: ReportOptions) -> Arc<CapturedStreams> {
     let memory = off_terminal();
     let mut script = Script::new(options, &memory, &["fetch", "build", "deploy"]);
     script.start(0);
@@ -35,7 +35,7 @@ fn failing_run(options: ReportOptions) -> Arc<Memory> {
     memory
 }
 
-fn good_run(options: ReportOptions) -> Arc<Memory> {
+fn good_run(options: ReportOptions) -> Arc<CapturedStreams> {
     let memory = off_terminal();
     let mut script = Script::new(options, &memory, &["fetch"]);
     script.start(0);
@@ -286,7 +286,7 @@ fn a_run_that_ends_without_a_word_still_shows_what_is_known() {
 #[test]
 fn events_out_of_order_and_out_of_range_do_no_harm() {
     for progress in [Progress::Bars, Progress::Lines, Progress::None] {
-        let memory = Memory::new(OFF_TERMINAL, crate::report::testing::terminal(20));
+        let memory = CapturedStreams::new(OFF_TERMINAL, crate::report::testing::terminal(20));
         let options = ReportOptions {
             progress,
             stream: true,
@@ -322,7 +322,7 @@ fn events_out_of_order_and_out_of_range_do_no_harm() {
 async fn the_thread_ends_with_the_run_or_with_its_sender() {
     for finished in [true, false] {
         let memory = off_terminal();
-        let streams: Arc<dyn Streams> = Arc::<Memory>::clone(&memory);
+        let streams: Arc<dyn OutputStreams> = Arc::<CapturedStreams>::clone(&memory);
         let (sender, receiver) = event::channel();
         let handle = Reporter::spawn(ReportOptions::default(), receiver, streams).unwrap();
         sender.emit(started(&["fetch"]));

@@ -4,10 +4,10 @@ use insta::assert_snapshot;
 
 use crate::model::ExecutionLogRecord;
 use crate::report::table::StepTable;
-use crate::report::terminal::Look;
+use crate::report::terminal::TerminalInfo;
 use crate::report::testing::{OFF_TERMINAL, failed, record, shown, skipped, terminal, with_output};
 
-fn render(records: &[ExecutionLogRecord], look: Look, verbose: bool) -> String {
+fn render(records: &[ExecutionLogRecord], look: TerminalInfo, verbose: bool) -> String {
     let mut table = StepTable::default();
     for record in records {
         table.add(record);
@@ -58,7 +58,7 @@ fn the_skill_is_left_out_where_it_is_the_step() {
 
 #[test]
 fn coloured_cells_line_up_as_plain_ones_do() {
-    let look = Look {
+    let look = TerminalInfo {
         color: true,
         ..terminal(80)
     };

@@ -61,7 +61,7 @@ pub struct ArgumentUse<'a> {
 
 /// The directories that an element may begin with.
 #[derive(Debug, Clone, Copy)]
-pub struct Places<'a> {
+pub struct ArgumentPlaces<'a> {
     /// The skill's own directory, absolute.
     pub skill_dir: &'a Path,
     /// The workspace, absolute.
@@ -70,23 +70,23 @@ pub struct Places<'a> {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Element {
-    One(Template),
+    One(ElementTemplate),
     /// A nested list, dropped whole when an argument in it is not given.
-    Group(Vec<Template>),
+    Group(Vec<ElementTemplate>),
 }
 
 /// One element: text with at most one place for an argument.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Template {
-    start: Start,
+struct ElementTemplate {
+    start: TemplateStart,
     before: String,
-    slot: Option<Slot>,
+    slot: Option<ArgumentSlot>,
     after: String,
 }
 
-impl Template {
+impl ElementTemplate {
     /// The text of an element without an argument.
-    fn text(&self, places: &Places<'_>) -> OsString {
+    fn text(&self, places: &ArgumentPlaces<'_>) -> OsString {
         let mut text = self.start.text(places);
         text.push(&self.before);
         text
@@ -95,14 +95,14 @@ impl Template {
 
 /// What an element begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Start {
+enum TemplateStart {
     Text,
     SkillDir,
     Workspace,
 }
 
-impl Start {
-    fn text(self, places: &Places<'_>) -> OsString {
+impl TemplateStart {
+    fn text(self, places: &ArgumentPlaces<'_>) -> OsString {
         match self {
             Self::Text => OsString::new(),
             Self::SkillDir => places.skill_dir.as_os_str().to_owned(),
@@ -112,14 +112,14 @@ impl Start {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Slot {
+struct ArgumentSlot {
     name: String,
     is_spread: bool,
 }
 
 /// Why arguments can't be put into a command: always `invalid_arguments`.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum CommandError {
+pub enum ExpandError {
     /// An argument that the command needs is absent or null.
     #[error("the command needs the argument `{name}`")]
     Missing {
@@ -172,7 +172,7 @@ pub enum CommandError {
     },
 }
 
-impl CommandError {
+impl ExpandError {
     /// The argument at fault.
     pub fn argument(&self) -> &str {
         match self {
@@ -229,15 +229,15 @@ impl CommandTemplate {
     }
 
     /// The words that hold no argument, in order.
-    pub(super) fn constant_words(&self, places: &Places<'_>) -> Vec<OsString> {
+    pub(super) fn constant_words(&self, places: &ArgumentPlaces<'_>) -> Vec<OsString> {
         let constant = self.templates().filter(|template| template.slot.is_none());
         constant.map(|template| template.text(places)).collect()
     }
 
     /// The words without an argument, or their parts, that are in a place of code behind the program, with what is
     /// done with them, for each form that the command can take.
-    pub(super) fn code_words(&self, places: &Places<'_>) -> Vec<Vec<(Role, OsString)>> {
-        let templates: Vec<&Template> = self.templates().collect();
+    pub(super) fn code_words(&self, places: &ArgumentPlaces<'_>) -> Vec<Vec<(Role, OsString)>> {
+        let templates: Vec<&ElementTemplate> = self.templates().collect();
         let text = |code: code_injection::CodeWord| {
             let template = templates[code.index];
             let is_whole = template.before == code.text;
@@ -253,7 +253,7 @@ impl CommandTemplate {
         variants.collect()
     }
 
-    fn templates(&self) -> impl Iterator<Item = &Template> {
+    fn templates(&self) -> impl Iterator<Item = &ElementTemplate> {
         self.elements.iter().flat_map(|element| match element {
             Element::One(template) => std::slice::from_ref(template),
             Element::Group(templates) => templates.as_slice(),
@@ -261,9 +261,9 @@ impl CommandTemplate {
     }
 
     /// Says whether `arguments` can be put into the command.
-    pub fn check(&self, arguments: &Map<String, Value>) -> Result<(), CommandError> {
+    pub fn check(&self, arguments: &Map<String, Value>) -> Result<(), ExpandError> {
         let nowhere = Path::new("");
-        let places = Places {
+        let places = ArgumentPlaces {
             skill_dir: nowhere,
             workspace: nowhere,
         };
@@ -275,8 +275,8 @@ impl CommandTemplate {
     pub fn expand(
         &self,
         arguments: &Map<String, Value>,
-        places: &Places<'_>,
-    ) -> Result<Vec<OsString>, CommandError> {
+        places: &ArgumentPlaces<'_>,
+    ) -> Result<Vec<OsString>, ExpandError> {
         let mut expansion = Expansion {
             arguments,
             places,
@@ -306,7 +306,7 @@ impl CommandTemplate {
 /// One expansion on its way.
 struct Expansion<'a> {
     arguments: &'a Map<String, Value>,
-    places: &'a Places<'a>,
+    places: &'a ArgumentPlaces<'a>,
     allow_leading_dash: bool,
     argv: Vec<OsString>,
     bytes: usize,
@@ -315,7 +315,7 @@ struct Expansion<'a> {
 impl Expansion<'_> {
     /// False where a nested list is dropped: the argument is absent, null, false or, to be spread,
     /// empty, which would leave an option without its value.
-    fn is_given(&self, template: &Template) -> bool {
+    fn is_given(&self, template: &ElementTemplate) -> bool {
         let Some(slot) = &template.slot else {
             return true;
         };
@@ -326,13 +326,13 @@ impl Expansion<'_> {
         }
     }
 
-    fn add(&mut self, template: &Template) -> Result<(), CommandError> {
+    fn add(&mut self, template: &ElementTemplate) -> Result<(), ExpandError> {
         let Some(slot) = &template.slot else {
             return self.push(template, None, "");
         };
         let name = || slot.name.clone();
         let value = match self.arguments.get(&slot.name) {
-            None | Some(Value::Null) => return Err(CommandError::Missing { name: name() }),
+            None | Some(Value::Null) => return Err(ExpandError::Missing { name: name() }),
             Some(value) => value,
         };
         if !slot.is_spread {
@@ -340,7 +340,7 @@ impl Expansion<'_> {
         }
         let Value::Array(list) = value else {
             let kind = kind_of(value);
-            return Err(CommandError::NotAList { name: name(), kind });
+            return Err(ExpandError::NotAList { name: name(), kind });
         };
         for item in list {
             self.push(template, Some(slot), &scalar(item, name)?)?;
@@ -350,10 +350,10 @@ impl Expansion<'_> {
 
     fn push(
         &mut self,
-        template: &Template,
-        slot: Option<&Slot>,
+        template: &ElementTemplate,
+        slot: Option<&ArgumentSlot>,
         value: &str,
-    ) -> Result<(), CommandError> {
+    ) -> Result<(), ExpandError> {
         let mut element = template.start.text(self.places);
         let is_at_start = element.is_empty() && template.before.is_empty();
         element.push(&template.before);
@@ -366,16 +366,16 @@ impl Expansion<'_> {
             let name = || slot.name.clone();
             let begins_with_dash = element.as_encoded_bytes().starts_with(b"-");
             if is_at_start && begins_with_dash && !self.allow_leading_dash {
-                return Err(CommandError::LeadingDash { name: name() });
+                return Err(ExpandError::LeadingDash { name: name() });
             }
             if bytes > MAX_ELEMENT_BYTES {
-                return Err(CommandError::TooLong {
+                return Err(ExpandError::TooLong {
                     name: name(),
                     bytes,
                 });
             }
             if self.bytes > MAX_COMMAND_BYTES {
-                return Err(CommandError::CommandTooLong { name: name() });
+                return Err(ExpandError::CommandTooLong { name: name() });
             }
         }
         self.argv.push(element);
@@ -384,13 +384,13 @@ impl Expansion<'_> {
 }
 
 /// A scalar as an element shows it: text raw, numbers with the digits that the plan has.
-fn scalar(value: &Value, name: impl Fn() -> String) -> Result<String, CommandError> {
+fn scalar(value: &Value, name: impl Fn() -> String) -> Result<String, ExpandError> {
     match value {
-        Value::String(text) if text.contains('\0') => Err(CommandError::Nul { name: name() }),
+        Value::String(text) if text.contains('\0') => Err(ExpandError::Nul { name: name() }),
         Value::String(text) => Ok(text.clone()),
         Value::Number(number) => Ok(number.to_string()),
         Value::Bool(flag) => Ok(flag.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => Err(CommandError::NotScalar {
+        Value::Null | Value::Array(_) | Value::Object(_) => Err(ExpandError::NotScalar {
             name: name(),
             kind: kind_of(value),
         }),

@@ -5,12 +5,10 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::{
-    CommandTemplate, Element, MAX_COMMAND_BYTES, ProgramName, Slot, Start, Stdin, Template,
-    code_injection,
+    ArgumentSlot, CommandTemplate, Element, ElementTemplate, MAX_COMMAND_BYTES, ProgramName, Stdin,
+    TemplateStart, code_injection,
 };
-use crate::document::nearest;
-use crate::document::{Node, kind_of};
-use crate::document::{Place, Problem, Problems, Severity};
+use crate::document::{Diagnostic, Diagnostics, Location, Node, Severity, kind_of, nearest};
 
 /// What the reading of a command needs to know about the rest of the manifest.
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +22,7 @@ pub(in crate::skill) struct Reading<'m> {
 pub(in crate::skill) fn read_command(
     node: &Node<'_>,
     reading: Reading<'_>,
-    problems: &mut Problems,
+    problems: &mut Diagnostics,
 ) -> Option<CommandTemplate> {
     if let Value::String(line) = node.value {
         problems.push(command_line(node, line));
@@ -34,7 +32,7 @@ pub(in crate::skill) fn read_command(
     let errors_before = errors(problems);
     let Some(first) = nodes.first() else {
         problems.push(
-            Problem::error("command", node.place(), "the command is empty")
+            Diagnostic::error("command", node.place(), "the command is empty")
                 .help("name a program: `command: [./run.sh]`"),
         );
         return None;
@@ -52,7 +50,7 @@ pub(in crate::skill) fn read_command(
             elements.push(Element::One(template));
         }
     }
-    let surroundings = code_injection::Surroundings {
+    let surroundings = code_injection::CommandContext {
         allow_leading_dash: reading.allow_leading_dash,
         stdin: reading.stdin,
     };
@@ -60,7 +58,7 @@ pub(in crate::skill) fn read_command(
     let literal_bytes: usize = elements.iter().map(Element::literal_bytes).sum();
     if literal_bytes > MAX_COMMAND_BYTES / 2 {
         problems.push(
-            Problem::error("command", node.place(), "the command is too long")
+            Diagnostic::error("command", node.place(), "the command is too long")
                 .help("put the text into a file beside the manifest"),
         );
     }
@@ -76,7 +74,7 @@ pub(in crate::skill) fn read_command(
 pub(in crate::skill) fn read_stdin(
     node: &Node<'_>,
     reading: Reading<'_>,
-    problems: &mut Problems,
+    problems: &mut Diagnostics,
 ) -> Option<Stdin> {
     let text = node.string(problems)?;
     if !text.contains("{{") {
@@ -85,7 +83,7 @@ pub(in crate::skill) fn read_stdin(
             "none" => Some(Stdin::None),
             _ => {
                 let message = format!("`stdin` can't be `{text}`");
-                let problem = Problem::error("wrong_value", node.place(), message)
+                let problem = Diagnostic::error("wrong_value", node.place(), message)
                     .expected(["arguments", "none", "{{name}}"].as_slice())
                     .got(text);
                 problems.push(match nearest(text, ["arguments", "none"]) {
@@ -108,7 +106,7 @@ pub(in crate::skill) fn read_stdin(
             return Some(Stdin::Argument(slot.name));
         }
         Ok(_) => problems.push(
-            Problem::error(
+            Diagnostic::error(
                 "wrong_value",
                 node.place(),
                 "`stdin` is more than one argument",
@@ -116,15 +114,15 @@ pub(in crate::skill) fn read_stdin(
             .help("write `arguments`, `none` or one argument alone, such as \"{{text}}\""),
         ),
         Err((message, help)) => {
-            problems.push(Problem::error("wrong_value", node.place(), message).help(help));
+            problems.push(Diagnostic::error("wrong_value", node.place(), message).help(help));
         }
     }
     None
 }
 
 /// A command that was written as one line.
-fn command_line(node: &Node<'_>, line: &str) -> Problem {
-    let problem = Problem::error(
+fn command_line(node: &Node<'_>, line: &str) -> Diagnostic {
+    let problem = Diagnostic::error(
         "command",
         node.place(),
         "`command` must be a list, found text",
@@ -145,16 +143,16 @@ fn command_line(node: &Node<'_>, line: &str) -> Problem {
     }
 }
 
-fn errors(problems: &Problems) -> usize {
+fn errors(problems: &Diagnostics) -> usize {
     let errors = problems
         .iter()
         .filter(|problem| problem.severity == Severity::Error);
     errors.count() + problems.left_out()
 }
 
-fn program(node: &Node<'_>, problems: &mut Problems) -> Option<ProgramName> {
+fn program(node: &Node<'_>, problems: &mut Diagnostics) -> Option<ProgramName> {
     let mut refuse = |message: String, help: &str| {
-        problems.push(Problem::error("command", node.place(), message).help(help));
+        problems.push(Diagnostic::error("command", node.place(), message).help(help));
         None
     };
     let Value::String(text) = node.value else {
@@ -174,21 +172,21 @@ fn program(node: &Node<'_>, problems: &mut Problems) -> Option<ProgramName> {
     let (start, rest) = start_of(text, true);
     let below = || PathBuf::from(rest.trim_start_matches('/'));
     let program = match start {
-        Start::SkillDir => ProgramName::InSkillDir(below()),
-        Start::Workspace => ProgramName::InWorkspace(below()),
-        Start::Text if text.starts_with('/') => ProgramName::Absolute(PathBuf::from(text)),
-        Start::Text if text.contains('/') => {
+        TemplateStart::SkillDir => ProgramName::InSkillDir(below()),
+        TemplateStart::Workspace => ProgramName::InWorkspace(below()),
+        TemplateStart::Text if text.starts_with('/') => ProgramName::Absolute(PathBuf::from(text)),
+        TemplateStart::Text if text.contains('/') => {
             let message = format!("the program `{text}` is neither a name nor a full path");
             let help = format!("write `./{text}` for a file beside the manifest");
             return refuse(message, &help);
         }
-        Start::Text if text.trim().is_empty() => {
+        TemplateStart::Text if text.trim().is_empty() => {
             return refuse(
                 "the program has no name".to_owned(),
                 "name a program: `[./run.sh]`",
             );
         }
-        Start::Text => ProgramName::Bare(text.clone()),
+        TemplateStart::Text => ProgramName::Bare(text.clone()),
     };
     match &program {
         ProgramName::InSkillDir(below) | ProgramName::InWorkspace(below)
@@ -206,14 +204,14 @@ fn program(node: &Node<'_>, problems: &mut Problems) -> Option<ProgramName> {
 fn group(
     node: &Node<'_>,
     reading: Reading<'_>,
-    problems: &mut Problems,
-    places: &mut Vec<Place>,
+    problems: &mut Diagnostics,
+    places: &mut Vec<Location>,
 ) -> Element {
     let mut templates = Vec::new();
     for node in node.list(problems).unwrap_or_default() {
         if let Value::Array(_) = node.value {
             problems.push(
-                Problem::error("command", node.place(), "a list in a nested list")
+                Diagnostic::error("command", node.place(), "a list in a nested list")
                     .help("lists nest once: each is dropped or kept as a whole"),
             );
         } else if let Some(template) = template(&node, false, reading, problems) {
@@ -227,7 +225,7 @@ fn group(
     });
     if has_text_only {
         problems.push(
-            Problem::error("command", node.place(), "a nested list without an argument").help(
+            Diagnostic::error("command", node.place(), "a nested list without an argument").help(
                 "it is dropped when its `{{x}}` is not given; without one, leave out its brackets",
             ),
         );
@@ -240,8 +238,8 @@ fn template(
     node: &Node<'_>,
     is_program: bool,
     reading: Reading<'_>,
-    problems: &mut Problems,
-) -> Option<Template> {
+    problems: &mut Diagnostics,
+) -> Option<ElementTemplate> {
     if is_program && node.value.is_array() {
         return None; // Said already.
     }
@@ -257,7 +255,7 @@ fn template(
             {
                 check_slot(slot, node, reading, problems);
             }
-            Some(Template {
+            Some(ElementTemplate {
                 start,
                 before,
                 slot,
@@ -265,7 +263,7 @@ fn template(
             })
         }
         Err((message, help)) if !is_program || !text.contains("{{") => {
-            problems.push(Problem::error("command", node.place(), message).help(help));
+            problems.push(Diagnostic::error("command", node.place(), message).help(help));
             None
         }
         Err(_) => None,
@@ -273,9 +271,9 @@ fn template(
 }
 
 /// The problem of an element that is a number or the like.
-fn not_text(node: &Node<'_>) -> Problem {
+fn not_text(node: &Node<'_>) -> Diagnostic {
     let message = format!("an element must be text, found {}", kind_of(node.value));
-    let problem = Problem::error("wrong_type", node.place(), message).expected("string");
+    let problem = Diagnostic::error("wrong_type", node.place(), message).expected("string");
     match node.value {
         Value::Number(_) | Value::Bool(_) => {
             let quoted = Value::String(node.value.to_string());
@@ -299,23 +297,23 @@ impl Element {
     }
 }
 
-fn start_of(text: &str, is_program: bool) -> (Start, &str) {
+fn start_of(text: &str, is_program: bool) -> (TemplateStart, &str) {
     let after = |variable: &str| {
         text.strip_prefix(variable)
             .filter(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     if let Some(rest) = after("$SKILL_DIR") {
-        (Start::SkillDir, rest)
+        (TemplateStart::SkillDir, rest)
     } else if let Some(rest) = after("$WORKSPACE") {
-        (Start::Workspace, rest)
+        (TemplateStart::Workspace, rest)
     } else if is_program && text.starts_with("./") {
-        (Start::SkillDir, &text[1..])
+        (TemplateStart::SkillDir, &text[1..])
     } else {
-        (Start::Text, text)
+        (TemplateStart::Text, text)
     }
 }
 
-type Split = (String, Option<Slot>, String);
+type Split = (String, Option<ArgumentSlot>, String);
 type Refusal = (String, String);
 
 /// Splits an element at its one `{{x}}`. `{{{{` is a literal `{{`.
@@ -365,7 +363,7 @@ fn split(text: &str) -> Result<Split, Refusal> {
             );
         }
         before = std::mem::take(&mut literal);
-        slot = Some(Slot {
+        slot = Some(ArgumentSlot {
             name: name.to_owned(),
             is_spread,
         });
@@ -385,10 +383,10 @@ fn is_name(name: &str) -> bool {
 
 /// Holds a `{{x}}` against the names of `input_schema`. The property comes back, where there is one.
 fn check_name<'m>(
-    slot: &Slot,
+    slot: &ArgumentSlot,
     node: &Node<'_>,
     reading: Reading<'m>,
-    problems: &mut Problems,
+    problems: &mut Diagnostics,
 ) -> Option<&'m Value> {
     let schema = reading.input_schema?;
     let properties = schema.get("properties").and_then(Value::as_object)?;
@@ -399,7 +397,7 @@ fn check_name<'m>(
         let message = format!("`{}` is no argument that `input_schema` has", slot.name);
         let known = properties.keys().map(String::as_str);
         let problem =
-            Problem::error("unknown_argument", node.place(), message).got(slot.name.as_str());
+            Diagnostic::error("unknown_argument", node.place(), message).got(slot.name.as_str());
         problems.push(match nearest(&slot.name, known) {
             Some(near) => problem
                 .help(format!("did you mean `{near}`?"))
@@ -411,7 +409,12 @@ fn check_name<'m>(
 }
 
 /// Holds a `{{x}}` of the command against its property of `input_schema`.
-fn check_slot(slot: &Slot, node: &Node<'_>, reading: Reading<'_>, problems: &mut Problems) {
+fn check_slot(
+    slot: &ArgumentSlot,
+    node: &Node<'_>,
+    reading: Reading<'_>,
+    problems: &mut Diagnostics,
+) {
     let Some(property) = check_name(slot, node, reading, problems) else {
         return;
     };
@@ -437,5 +440,5 @@ fn check_slot(slot: &Slot, node: &Node<'_>, reading: Reading<'_>, problems: &mut
         ),
         _ => return,
     };
-    problems.push(Problem::error("command", node.place(), message).help(help));
+    problems.push(Diagnostic::error("command", node.place(), message).help(help));
 }

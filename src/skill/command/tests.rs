@@ -2,11 +2,10 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::document::Node;
-use crate::document::Problems;
+use crate::document::{Diagnostics, Node};
 
 fn read(command: &Value, schema: Option<&Value>) -> (Option<CommandTemplate>, Vec<String>) {
-    let mut problems = Problems::default();
+    let mut problems = Diagnostics::default();
     let reading = Reading {
         input_schema: schema,
         allow_leading_dash: false,
@@ -25,8 +24,8 @@ fn template(command: &Value) -> CommandTemplate {
     template.unwrap_or_else(|| panic!("{command}: {problems:?}"))
 }
 
-fn expanded(command: &Value, arguments: &Value) -> Result<Vec<String>, CommandError> {
-    let places = Places {
+fn expanded(command: &Value, arguments: &Value) -> Result<Vec<String>, ExpandError> {
+    let places = ArgumentPlaces {
         skill_dir: Path::new("/skills/x"),
         workspace: Path::new("/space"),
     };
@@ -166,7 +165,7 @@ fn bad_arguments_are_named() {
 #[test]
 fn an_empty_value_can_not_uncover_a_dash() {
     let error = expanded(&json!(["x", "{{a}}-rf"]), &json!({"a": ""})).unwrap_err();
-    assert!(matches!(error, CommandError::LeadingDash { .. }));
+    assert!(matches!(error, ExpandError::LeadingDash { .. }));
 }
 
 #[test]
@@ -211,7 +210,7 @@ fn stdin_is_one_word_or_one_argument() {
     .into_iter()
     .map(|text| {
         let value = json!(text);
-        let mut problems = Problems::default();
+        let mut problems = Diagnostics::default();
         let reading = Reading {
             input_schema: Some(&schema),
             allow_leading_dash: false,

@@ -3,9 +3,7 @@
 use serde_json::Value;
 
 use super::{BreakerSettings, Execution, FrontMatter, Manifest, OutputFormat, Resources};
-use crate::document::{Document, Source};
-use crate::document::{Fields, Node};
-use crate::document::{Place, Problem, Problems};
+use crate::document::{Diagnostic, Diagnostics, Document, Fields, Location, Node, Source};
 use crate::model::{RiskLevel, StepType};
 use crate::skill::command::{Reading, Stdin, read_command, read_stdin};
 use crate::skill::id::SkillId;
@@ -21,7 +19,7 @@ pub struct LoadedManifest {
     /// The text and the places.
     pub document: Document,
     /// Problems, in the order of their places.
-    pub problems: Problems,
+    pub problems: Diagnostics,
 }
 
 /// Reads `source` as a manifest. `front_matter` is asked only where the manifest itself has no name
@@ -35,7 +33,7 @@ pub fn load(source: Source, front_matter: impl FnOnce() -> FrontMatter) -> Loade
         let root = Node::root(&document.value);
         manifest(&root, front_matter, &mut problems).unwrap_or_default()
     };
-    document.tidy(&mut problems);
+    document.sort_and_dedup(&mut problems);
     LoadedManifest {
         manifest,
         execution,
@@ -47,7 +45,7 @@ pub fn load(source: Source, front_matter: impl FnOnce() -> FrontMatter) -> Loade
 fn manifest(
     root: &Node<'_>,
     front_matter: impl FnOnce() -> FrontMatter,
-    problems: &mut Problems,
+    problems: &mut Diagnostics,
 ) -> Option<(Manifest, Option<Execution>)> {
     let mut fields = root.fields(problems, "a manifest")?;
     let (name, description) = names(&mut fields, front_matter, problems);
@@ -81,7 +79,7 @@ fn manifest(
     } else {
         let place = fields.place_of_key("execution");
         problems.push(
-            Problem::error("missing_key", place, "the manifest has no `execution`")
+            Diagnostic::error("missing_key", place, "the manifest has no `execution`")
                 .help("add `execution: {command: [./run.sh]}`")
                 .expected("execution"),
         );
@@ -91,7 +89,7 @@ fn manifest(
     Some((manifest, execution))
 }
 
-fn schemas(manifest: &mut Manifest, fields: &mut Fields<'_>, problems: &mut Problems) {
+fn schemas(manifest: &mut Manifest, fields: &mut Fields<'_>, problems: &mut Diagnostics) {
     let mut schema = |node: Option<Node<'_>>, may_be_boolean: bool| {
         let node = node?;
         let is_schema = may_be_boolean && node.value.is_boolean();
@@ -102,7 +100,7 @@ fn schemas(manifest: &mut Manifest, fields: &mut Fields<'_>, problems: &mut Prob
 }
 
 /// What the skill may do, how long and how much.
-fn bounds(manifest: &mut Manifest, fields: &mut Fields<'_>, problems: &mut Problems) {
+fn bounds(manifest: &mut Manifest, fields: &mut Fields<'_>, problems: &mut Diagnostics) {
     if let Some(node) = fields.get("permissions") {
         manifest.permissions = permissions(&node, problems).unwrap_or_default();
     }
@@ -118,7 +116,7 @@ fn bounds(manifest: &mut Manifest, fields: &mut Fields<'_>, problems: &mut Probl
 }
 
 /// A breaker that says nothing has the default's numbers.
-fn circuit_breaker(node: &Node<'_>, problems: &mut Problems) -> Option<BreakerSettings> {
+fn circuit_breaker(node: &Node<'_>, problems: &mut Diagnostics) -> Option<BreakerSettings> {
     let mut fields = node.fields(problems, "`circuit_breaker`")?;
     let mut settings = BreakerSettings::default();
     if let Some(node) = fields.get("failure_threshold")
@@ -139,25 +137,26 @@ fn chosen<T: Copy>(
     fields: &mut Fields<'_>,
     key: &'static str,
     choices: &[(&'static str, T)],
-    problems: &mut Problems,
+    problems: &mut Diagnostics,
 ) -> Option<T> {
     fields.get(key)?.choice(problems, choices)
 }
 
 /// A flag that is off where it is not given.
-fn flag(fields: &mut Fields<'_>, key: &'static str, problems: &mut Problems) -> bool {
+fn flag(fields: &mut Fields<'_>, key: &'static str, problems: &mut Diagnostics) -> bool {
     let node = fields.get(key);
     node.and_then(|node| node.boolean(problems))
         .unwrap_or_default()
 }
 
-fn text(fields: &mut Fields<'_>, key: &'static str, problems: &mut Problems) -> Option<String> {
+fn text(fields: &mut Fields<'_>, key: &'static str, problems: &mut Diagnostics) -> Option<String> {
     let node = fields.get(key)?;
     let text = node.string(problems)?;
     if text.trim().is_empty() {
         let message = format!("`{key}` is empty");
-        problems
-            .push(Problem::error("empty", node.place(), message).help("fill it in or remove it"));
+        problems.push(
+            Diagnostic::error("empty", node.place(), message).help("fill it in or remove it"),
+        );
         return None;
     }
     Some(text.to_owned())
@@ -167,7 +166,7 @@ fn text(fields: &mut Fields<'_>, key: &'static str, problems: &mut Problems) -> 
 fn names(
     fields: &mut Fields<'_>,
     front_matter: impl FnOnce() -> FrontMatter,
-    problems: &mut Problems,
+    problems: &mut Diagnostics,
 ) -> (Option<String>, String) {
     let is_described = fields.get("description").is_some();
     let name = text(fields, "name", problems);
@@ -179,7 +178,7 @@ fn names(
     if !is_described && front.description.is_none() {
         let place = fields.node.place();
         problems.push(
-            Problem::error("missing_key", place, "the skill has no `description`")
+            Diagnostic::error("missing_key", place, "the skill has no `description`")
                 .help("add `description:` with one line that a planner can choose by")
                 .expected("description"),
         );
@@ -188,25 +187,26 @@ fn names(
     (name.or(front.name), description)
 }
 
-fn id(node: &Node<'_>, problems: &mut Problems) -> Option<SkillId> {
+fn id(node: &Node<'_>, problems: &mut Diagnostics) -> Option<SkillId> {
     let text = node.string(problems)?;
     match SkillId::parse(text) {
         Ok(id) if id.is_reserved() => {
             let message = format!("the id `{id}` is reserved for tools that are built in");
-            problems
-                .push(Problem::error("skill_id", node.place(), message).help("choose another id"));
+            problems.push(
+                Diagnostic::error("skill_id", node.place(), message).help("choose another id"),
+            );
             None
         }
         Ok(id) => Some(id),
         Err(error) => {
-            let problem = Problem::error("skill_id", node.place(), error.to_string());
+            let problem = Diagnostic::error("skill_id", node.place(), error.to_string());
             problems.push(problem.help(error.help()).got(text));
             None
         }
     }
 }
 
-fn permissions(node: &Node<'_>, problems: &mut Problems) -> Option<Vec<Permission>> {
+fn permissions(node: &Node<'_>, problems: &mut Diagnostics) -> Option<Vec<Permission>> {
     let mut permissions: Vec<Permission> = Vec::new();
     for node in node.list(problems)? {
         let Some(text) = node.string(problems) else {
@@ -215,12 +215,13 @@ fn permissions(node: &Node<'_>, problems: &mut Problems) -> Option<Vec<Permissio
         match Permission::parse(text) {
             Ok(permission) if permissions.contains(&permission) => {
                 let message = format!("the permission `{permission}` stands twice");
-                problems
-                    .push(Problem::warning("permission", node.place(), message).help("remove one"));
+                problems.push(
+                    Diagnostic::warning("permission", node.place(), message).help("remove one"),
+                );
             }
             Ok(permission) => permissions.push(permission),
             Err(error) => {
-                let mut problem = Problem::error("permission", node.place(), error.message)
+                let mut problem = Diagnostic::error("permission", node.place(), error.message)
                     .help(error.help)
                     .got(text);
                 if let Some(meant) = error.meant {
@@ -233,7 +234,7 @@ fn permissions(node: &Node<'_>, problems: &mut Problems) -> Option<Vec<Permissio
     Some(permissions)
 }
 
-fn resources(node: &Node<'_>, problems: &mut Problems) -> Option<Resources> {
+fn resources(node: &Node<'_>, problems: &mut Diagnostics) -> Option<Resources> {
     let mut fields = node.fields(problems, "`resources`")?;
     let mut limit = |key| {
         let node = fields.get(key);
@@ -250,7 +251,11 @@ fn resources(node: &Node<'_>, problems: &mut Problems) -> Option<Resources> {
     Some(resources)
 }
 
-fn execution(node: &Node<'_>, reading: Reading<'_>, problems: &mut Problems) -> Option<Execution> {
+fn execution(
+    node: &Node<'_>,
+    reading: Reading<'_>,
+    problems: &mut Diagnostics,
+) -> Option<Execution> {
     let mut fields = node.fields(problems, "`execution`")?;
     // A skill of another mode is told its mode, not what else this one would have.
     let mode = fields.get("mode");
@@ -276,7 +281,7 @@ fn execution(node: &Node<'_>, reading: Reading<'_>, problems: &mut Problems) -> 
     } else {
         let place = fields.node.place();
         problems.push(
-            Problem::error("missing_key", place, "`execution` has no `command`")
+            Diagnostic::error("missing_key", place, "`execution` has no `command`")
                 .help("add `command: [./run.sh]`: the program and its arguments")
                 .expected("command"),
         );
@@ -291,14 +296,14 @@ fn execution(node: &Node<'_>, reading: Reading<'_>, problems: &mut Problems) -> 
     })
 }
 
-fn is_native(node: &Node<'_>, problems: &mut Problems) -> bool {
+fn is_native(node: &Node<'_>, problems: &mut Diagnostics) -> bool {
     match node.value.as_str() {
         Some("native") => true,
         Some(mode @ ("declarative" | "wasm")) => {
             let message =
                 format!("`mode: {mode}` is not what obs runs: it runs `native` skills only");
             problems.push(
-                Problem::error("unsupported", node.place(), message)
+                Diagnostic::error("unsupported", node.place(), message)
                     .help(
                         "give the skill a command and `mode: native`, or run it with OpenBotStack",
                     )
@@ -311,11 +316,11 @@ fn is_native(node: &Node<'_>, problems: &mut Problems) -> bool {
     }
 }
 
-fn exit_codes(node: &Node<'_>, problems: &mut Problems) -> Option<Vec<u8>> {
+fn exit_codes(node: &Node<'_>, problems: &mut Diagnostics) -> Option<Vec<u8>> {
     let nodes = node.list(problems)?;
     if nodes.is_empty() {
         problems.push(
-            Problem::error(
+            Diagnostic::error(
                 "wrong_value",
                 node.place(),
                 "without a success exit code the skill can't succeed",
@@ -334,9 +339,9 @@ fn exit_codes(node: &Node<'_>, problems: &mut Problems) -> Option<Vec<u8>> {
     Some(codes)
 }
 
-fn exit_code_problem(place: Place, value: &Value) -> Problem {
+fn exit_code_problem(place: Location, value: &Value) -> Diagnostic {
     let message = format!("`{value}` is no exit code");
-    Problem::error("wrong_value", place, message)
+    Diagnostic::error("wrong_value", place, message)
         .help("exit codes are whole numbers from 0 to 255")
         .got(value.clone())
 }

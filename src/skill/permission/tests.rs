@@ -112,7 +112,7 @@ fn env_names_are_listed_by_need() {
     ]
     .map(|text| Permission::parse(text).unwrap())
     .to_vec();
-    let names = EnvNames::of(&permissions);
+    let names = EnvNames::new(&permissions);
     assert_eq!(names.required, ["A", "C", "D"]);
     assert_eq!(names.optional, ["B"]);
     assert_eq!(names.secret, ["C", "D"]);

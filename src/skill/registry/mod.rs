@@ -21,7 +21,7 @@ use super::builtin::Builtin;
 use super::id::SkillId;
 use super::manifest::{self, FrontMatter, LoadedManifest, MANIFEST_NAMES, MAX_MANIFEST_BYTES};
 use super::root_dir::{RootDir, is_absence, leaves_root, read_at_most};
-use super::skill::{Body, Native, Skill};
+use super::skill::{NativeSkill, Skill, SkillKind};
 use crate::document::{Source, nearest};
 
 type Outcome<T> = Result<T, Arc<LoadProblem>>;
@@ -29,7 +29,7 @@ type Outcome<T> = Result<T, Arc<LoadProblem>>;
 /// The skills that can be called.
 #[derive(Debug)]
 pub struct Registry {
-    roots: Vec<Root>,
+    roots: Vec<SkillRoot>,
     found: Mutex<HashMap<String, Arc<Skill>>>,
 }
 
@@ -50,7 +50,7 @@ pub struct ListedSkill {
 
 /// What `obs skills list` has to show.
 #[derive(Debug)]
-pub struct Listing {
+pub struct SkillList {
     /// The skills, root by root, each sorted by path.
     pub skills: Vec<ListedSkill>,
     /// Roots that could not be opened, or hold more than is looked at.
@@ -61,7 +61,7 @@ impl Registry {
     /// A registry over `roots`. Nothing is opened yet; a root that does not exist holds nothing.
     pub fn new(roots: Vec<PathBuf>) -> Self {
         Self {
-            roots: roots.into_iter().map(Root::new).collect(),
+            roots: roots.into_iter().map(SkillRoot::new).collect(),
             found: Mutex::default(),
         }
     }
@@ -109,7 +109,7 @@ impl Registry {
         let Some(native) = skill.native() else {
             return Vec::new();
         };
-        let is_own = |root: &&Root| {
+        let is_own = |root: &&SkillRoot| {
             let opened = root.open().ok().flatten();
             opened.is_some_and(|dir| Arc::ptr_eq(&dir, &native.root))
         };
@@ -126,7 +126,7 @@ impl Registry {
     }
 
     /// Every skill of every root, and what is built in.
-    pub fn list(&self) -> Listing {
+    pub fn list(&self) -> SkillList {
         let mut skills: Vec<ListedSkill> = Vec::new();
         let mut problems = Vec::new();
         let mut first_root: HashMap<String, PathBuf> = HashMap::new();
@@ -157,7 +157,7 @@ impl Registry {
             outcome: Ok(Arc::new(skill)),
             hidden_by: None,
         }));
-        Listing { skills, problems }
+        SkillList { skills, problems }
     }
 
     /// The id that was probably meant by `typed`.
@@ -179,13 +179,13 @@ impl Registry {
 
 /// One skills root.
 #[derive(Debug)]
-struct Root {
+struct SkillRoot {
     given: PathBuf,
     opened: OnceLock<Outcome<Option<Arc<RootDir>>>>,
     walked: OnceLock<Walk>,
 }
 
-impl Root {
+impl SkillRoot {
     fn new(given: PathBuf) -> Self {
         Self {
             given,
@@ -208,7 +208,7 @@ impl Root {
     fn walk(&self) -> Outcome<Option<(Arc<RootDir>, &Walk)>> {
         let dir = self.open()?;
         Ok(dir.map(|dir| {
-            let walk = self.walked.get_or_init(|| Walk::of(&dir));
+            let walk = self.walked.get_or_init(|| Walk::new(&dir));
             (dir, walk)
         }))
     }
@@ -222,7 +222,7 @@ impl Root {
         {
             return skill(id.clone(), &dir, Path::new(id.as_str()), loaded).map(Some);
         }
-        let walk = self.walked.get_or_init(|| Walk::of(&dir));
+        let walk = self.walked.get_or_init(|| Walk::new(&dir));
         let mut same = walk.skills.iter().filter(|skill| skill.id == id.as_str());
         match (same.next(), same.next()) {
             // Another root's skill must not stand in for one that may be here.
@@ -239,7 +239,7 @@ impl Root {
     }
 
     fn twice(&self, id: &str, one: &Path, other: &Path) -> Arc<LoadProblem> {
-        Arc::new(LoadProblem::Twice {
+        Arc::new(LoadProblem::DuplicateId {
             id: id.to_owned(),
             first: self.given.join(one),
             second: self.given.join(other),
@@ -394,14 +394,18 @@ fn skill(id: SkillId, root: &Arc<RootDir>, below: &Path, loaded: LoadedManifest)
             source,
         })
     })?;
-    let native = Native {
+    let native = NativeSkill {
         dir,
         root: Arc::clone(root),
         below: below.to_owned(),
         execution,
         document,
     };
-    Ok(Skill::new(id, manifest, Body::Native(Box::new(native))))
+    Ok(Skill::new(
+        id,
+        manifest,
+        SkillKind::Native(Box::new(native)),
+    ))
 }
 
 #[cfg(test)]

@@ -6,8 +6,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::walk;
-use crate::document::Severity;
-use crate::document::SourceError;
+use crate::document::{Severity, SourceError};
 use crate::skill::id::SkillIdError;
 use crate::skill::manifest::LoadedManifest;
 
@@ -66,7 +65,7 @@ pub enum LoadProblem {
     },
     /// Two manifests of one root have the same id.
     #[error("two skills have the id `{id}`: `{}` and `{}`", first.display(), second.display())]
-    Twice {
+    DuplicateId {
         /// The id.
         id: String,
         /// One directory.
@@ -137,7 +136,7 @@ impl LoadProblem {
             Self::LeavesRoot { .. } => "leaves_root",
             Self::Source(error) => error.code(),
             Self::Invalid { .. } => "manifest",
-            Self::Twice { .. } => "duplicate_skill",
+            Self::DuplicateId { .. } => "duplicate_skill",
             Self::TooMany { .. } => "too_many_skills",
         }
     }
@@ -146,7 +145,10 @@ impl LoadProblem {
     pub(super) fn is_of_skill(&self) -> bool {
         matches!(
             self,
-            Self::Invalid { .. } | Self::Twice { .. } | Self::Source(_) | Self::Unreadable { .. }
+            Self::Invalid { .. }
+                | Self::DuplicateId { .. }
+                | Self::Source(_)
+                | Self::Unreadable { .. }
         )
     }
 
@@ -163,7 +165,7 @@ impl LoadProblem {
             }
             Self::Source(error) => return error.help().map(str::to_owned),
             Self::Invalid { id, .. } => format!("`obs skills check {id}` shows where"),
-            Self::Twice { .. } => "change the `id` of one of them".to_owned(),
+            Self::DuplicateId { .. } => "change the `id` of one of them".to_owned(),
             Self::NoId { .. } | Self::Reserved { .. } => "rename the directory, or give the manifest an `id`".to_owned(),
             Self::NoManifest { .. } => {
                 "add a `manifest.yaml`; `obs skills new` writes one".to_owned()

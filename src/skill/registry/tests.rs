@@ -430,7 +430,7 @@ output_schema: {type: object, required: [files], properties: {files: {items: {ty
         let problems = skill.check_arguments(arguments.as_object().unwrap(), "/steps/0/arguments");
         let told = problems
             .iter()
-            .map(|problem| format!("{} at {:?}", problem.message, problem.place));
+            .map(|problem| format!("{} at {:?}", problem.message, problem.location));
         told.collect::<Vec<_>>().join("; ")
     };
     assert_eq!(check(json!({"path": "x", "depth": 1})), "");

@@ -22,7 +22,7 @@ pub(super) const MAX_ENTRIES: usize = 10_000;
 #[derive(Debug, Default)]
 pub(super) struct Walk {
     /// The skills, sorted by path.
-    pub(super) skills: Vec<Found>,
+    pub(super) skills: Vec<FoundManifest>,
     /// True where something was left out.
     pub(super) is_cut: bool,
     /// Directories that are there but can't be listed, below the root; bounded as all entries are.
@@ -32,7 +32,7 @@ pub(super) struct Walk {
 
 /// A directory with a manifest.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct FoundManifest {
     /// The id that the manifest gives itself, else the path.
     pub(super) id: String,
     /// The directory below the root.
@@ -42,10 +42,10 @@ pub(super) struct Found {
 }
 
 impl Walk {
-    pub(super) fn of(root: &RootDir) -> Self {
+    pub(super) fn new(root: &RootDir) -> Self {
         let mut walk = Self::default();
         let top = Path::new("");
-        let mut way = Vec::from_iter(root.look(top).ok().map(|(_, file)| file));
+        let mut way = Vec::from_iter(root.file_kind(top).ok().map(|(_, file)| file));
         walk.visit(root, top, &mut way);
         walk.skills
             .sort_by(|one, other| one.below.cmp(&other.below));
@@ -88,7 +88,7 @@ impl Walk {
                 continue;
             }
             let below = below.join(name);
-            let Ok((FileKind::Directory, id)) = root.look(&below) else {
+            let Ok((FileKind::Directory, id)) = root.file_kind(&below) else {
                 continue;
             };
             if way.contains(&id) {
@@ -110,8 +110,8 @@ impl Walk {
         if own.is_none() && below.as_os_str().is_empty() {
             return;
         }
-        let file = root.look(manifest).map_or((0, 0), |(_, file)| file);
-        self.skills.push(Found {
+        let file = root.file_kind(manifest).map_or((0, 0), |(_, file)| file);
+        self.skills.push(FoundManifest {
             id: own.unwrap_or_else(|| below.display().to_string()),
             below: below.to_owned(),
             file,

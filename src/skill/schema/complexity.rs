@@ -14,20 +14,20 @@ use super::links::Linked;
 pub(super) const MAX: u64 = 100_000;
 
 /// The number of subschemas with every reference replaced by what it leads to.
-pub(super) fn of(schema: &Linked) -> u64 {
-    let mut scale = Scale {
+pub(super) fn complexity(schema: &Linked) -> u64 {
+    let mut scale = ComplexityLimit {
         schema,
         weights: HashMap::new(),
     };
     scale.weigh(schema.value())
 }
 
-struct Scale<'s> {
+struct ComplexityLimit<'s> {
     schema: &'s Linked,
     weights: HashMap<*const Value, u64>,
 }
 
-impl<'s> Scale<'s> {
+impl<'s> ComplexityLimit<'s> {
     fn weigh(&mut self, value: &'s Value) -> u64 {
         if let Some(weight) = self.weights.get(&std::ptr::from_ref(value)) {
             return *weight;

@@ -26,7 +26,7 @@ type Links = HashMap<(usize, &'static str), Vec<usize>>;
 
 impl Linked {
     /// Follows the references of `schema`.
-    pub fn of(schema: &Value) -> Result<Self, referencing::Error> {
+    pub fn new(schema: &Value) -> Result<Self, referencing::Error> {
         let mut value = schema.clone();
         if !has_references(schema) {
             return Ok(Self {

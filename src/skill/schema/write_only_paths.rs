@@ -22,7 +22,7 @@ pub(super) fn may_hide(schema: &Value) -> bool {
 
 /// The outermost hidden places of `value`, as RFC 6901 pointers.
 pub(super) fn places(schema: &Linked, value: &Value) -> Vec<String> {
-    let mut search = Search {
+    let mut search = WriteOnlySearch {
         schema,
         open: vec![(schema.value(), value, Rc::from(""))],
         seen: HashSet::new(),
@@ -46,7 +46,7 @@ pub(super) fn places(schema: &Linked, value: &Value) -> Vec<String> {
     hidden
 }
 
-struct Search<'s> {
+struct WriteOnlySearch<'s> {
     schema: &'s Linked,
     open: Vec<(&'s Value, &'s Value, Rc<str>)>,
     seen: HashSet<(*const Value, *const Value)>,
@@ -55,7 +55,7 @@ struct Search<'s> {
     hidden: Vec<String>,
 }
 
-impl<'s> Search<'s> {
+impl<'s> WriteOnlySearch<'s> {
     fn look(&mut self, schema: &'s Value, value: &'s Value, pointer: &Rc<str>) {
         let Some(keywords) = schema.as_object() else {
             return;

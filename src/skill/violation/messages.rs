@@ -6,20 +6,18 @@ use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{JsonType, ValidationError};
 use serde_json::{Value, json};
 
-use super::{Fix, MAX_GOT_BYTES, Seen, Violation, shown};
-use crate::document::Part;
-use crate::document::nearest;
-use crate::document::{escape_token, in_backticks, kind_of};
+use super::{Fix, MAX_GOT_BYTES, ShownValues, Violation, shown};
+use crate::document::{NodePart, escape_token, in_backticks, kind_of, nearest};
 
 /// One error on its way into words.
-pub(super) struct Words<'a> {
+pub(super) struct MessageBuilder<'a> {
     kind: &'a ValidationErrorKind,
     keyword: &'a str,
     value: &'a Value,
     /// The value as it may be shown.
     visible: Cow<'a, Value>,
     /// The value that holds it all.
-    seen: &'a Seen<'a>,
+    seen: &'a ShownValues<'a>,
     pointer: &'a str,
     /// The schema that the keyword stands in; null where it is not known.
     schema: &'a Value,
@@ -28,10 +26,10 @@ pub(super) struct Words<'a> {
     what: &'a str,
 }
 
-impl<'a> Words<'a> {
-    pub(super) fn of(
+impl<'a> MessageBuilder<'a> {
+    pub(super) fn new(
         root: &'a Value,
-        seen: &'a Seen<'a>,
+        seen: &'a ShownValues<'a>,
         error: &'a ValidationError<'_>,
         what: &'a str,
     ) -> Self {
@@ -139,7 +137,7 @@ impl<'a> Words<'a> {
         let pointer = format!("{}/{}", self.pointer, escape_token(key));
         let owner = self.name();
         let mut violation = Violation::new(pointer, format!("unknown key `{key}` in {owner}"));
-        violation.part = Part::Key;
+        violation.part = NodePart::Key;
         violation.got = Some(json!(key));
         if let Some(near) = nearest(key, free.iter().copied()) {
             violation.help = Some(format!("did you mean `{near}`?"));
@@ -163,7 +161,7 @@ impl<'a> Words<'a> {
         let pointer = format!("{}/{}", self.pointer, escape_token(name));
         let owner = self.name();
         let mut violation = Violation::new(pointer, format!("{owner} must have the key `{name}`"));
-        violation.part = Part::Key;
+        violation.part = NodePart::Key;
         violation.expected = Some(json!(name));
         let known: Vec<&str> = self.properties().collect();
         let object = self.value.as_object();
@@ -340,7 +338,7 @@ impl<'a> Words<'a> {
             && !self.is_secret
         {
             let mut violations = Vec::new();
-            Words::of(&Value::Null, self.seen, error, self.what).add_to(&mut violations);
+            MessageBuilder::new(&Value::Null, self.seen, error, self.what).add_to(&mut violations);
             if let [violation] = violations.as_mut_slice() {
                 let form = format!("of its {} forms this is the nearest", forms.len());
                 violation.help = Some(match violation.help.take() {
@@ -349,7 +347,7 @@ impl<'a> Words<'a> {
                 });
                 // Another form may have been meant.
                 violation.fix = None;
-                violation.part = Part::Value;
+                violation.part = NodePart::Value;
                 if matches!(error.kind(), ValidationErrorKind::Required { .. }) {
                     error
                         .instance_path()
@@ -401,14 +399,14 @@ fn converted(value: &Value, wanted: JsonType) -> Option<Value> {
 /// The violations behind a validator's `errors`. `what` names the whole value.
 pub(in crate::skill) fn violations_of<'e>(
     schema: &Value,
-    seen: &Seen<'_>,
+    seen: &ShownValues<'_>,
     errors: impl Iterator<Item = ValidationError<'e>>,
     what: &str,
 ) -> Vec<Violation> {
     let mut violations = Vec::new();
     for error in errors {
         let before = violations.len();
-        Words::of(schema, seen, &error, what).add_to(&mut violations);
+        MessageBuilder::new(schema, seen, &error, what).add_to(&mut violations);
         for violation in violations.iter_mut().skip(before) {
             error.schema_path().as_str().clone_into(&mut violation.rule);
         }
@@ -437,12 +435,12 @@ pub(in crate::skill) fn violations_of<'e>(
             .rsplit_once('/')
             .map_or("", |(parent, _)| parent);
         violation.pointer = parent.to_owned();
-        violation.part = Part::Value;
+        violation.part = NodePart::Value;
     }
     violations
 }
 
-/// True for a key that should be there, as [`Words::missing`] makes it.
+/// True for a key that should be there, as [`MessageBuilder::missing`] makes it.
 fn is_missing(violation: &Violation) -> bool {
-    violation.part == Part::Key && violation.got.is_none()
+    violation.part == NodePart::Key && violation.got.is_none()
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::process::MASK;
 
 /// A value, and its hidden places.
-pub(in crate::skill) struct Seen<'v> {
+pub(in crate::skill) struct ShownValues<'v> {
     pub(super) whole: &'v Value,
     /// RFC 6901 pointers, sorted.
     hidden: &'v [String],
@@ -15,7 +15,7 @@ pub(in crate::skill) struct Seen<'v> {
     masked: Option<Value>,
 }
 
-impl<'v> Seen<'v> {
+impl<'v> ShownValues<'v> {
     /// `hidden` is what [`hidden_in`](crate::skill::Schema::hidden_in) gives for `whole`.
     pub(in crate::skill) fn new(whole: &'v Value, hidden: &'v [String]) -> Self {
         let masked = (!hidden.is_empty()).then(|| {

@@ -66,7 +66,7 @@ fn violations_read_like_obs() {
                 format!(
                     "\n  {}\n    at {:?}\n    help {}{}{}{}",
                     problem.message,
-                    problem.place,
+                    problem.location,
                     problem.help.unwrap_or_default(),
                     json("expected", &problem.expected),
                     json("got", &problem.got),

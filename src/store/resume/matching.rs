@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::previous_run::{Base, Before};
+use super::previous_run::{PreviousRun, PreviousStep};
 use crate::engine::{ProvenPlan, ProvenStep, ResolvedArguments, Reused};
-use crate::model::{ExecutionLogRecord, Order, StepStatus};
+use crate::model::{ExecutionLogRecord, StepOrder, StepStatus};
 
 /// What there is now, to hold an earlier run against.
 #[derive(Debug, Clone, Copy)]
-pub struct Grounds<'g> {
+pub struct ResumeContext<'g> {
     /// The digests of the skills' files, by their ids.
     pub digests: &'g BTreeMap<String, String>,
     /// Where skills work.
@@ -36,8 +36,12 @@ pub struct UnsafeStep {
     pub before: Option<String>,
 }
 
-pub(super) fn resume(base: &Base, plan: &ProvenPlan, grounds: &Grounds<'_>) -> Resumption {
-    let matching = Matching {
+pub(super) fn resume(
+    base: &PreviousRun,
+    plan: &ProvenPlan,
+    grounds: &ResumeContext<'_>,
+) -> Resumption {
+    let matching = StepMatcher {
         base,
         plan,
         grounds,
@@ -47,7 +51,7 @@ pub(super) fn resume(base: &Base, plan: &ProvenPlan, grounds: &Grounds<'_>) -> R
     let mut reused: Vec<Option<Reused>> = vec![None; steps];
     let mut anew = vec![false; steps];
     for stage in plan.flow.in_order() {
-        let is_past_difference = plan.flow.order == Order::Sequence && anew.contains(&true);
+        let is_past_difference = plan.flow.order == StepOrder::Sequence && anew.contains(&true);
         for index in stage {
             let record_of = |index: usize| {
                 let before = matching.before[index].filter(|_| reused[index].is_some());
@@ -80,7 +84,10 @@ pub(super) fn resume(base: &Base, plan: &ProvenPlan, grounds: &Grounds<'_>) -> R
 
 /// Finds for each step of the plan the step that it was: the one of the same name, the second of that
 /// name for the second; else one of the same skill that is no longer there by its name.
-fn match_steps<'b>(before: &'b [Before], steps: &[ProvenStep]) -> Vec<Option<&'b Before>> {
+fn match_steps<'b>(
+    before: &'b [PreviousStep],
+    steps: &[ProvenStep],
+) -> Vec<Option<&'b PreviousStep>> {
     let mut counts: HashMap<&str, usize> = HashMap::new();
     let mut places: HashMap<(&str, usize), usize> = HashMap::new();
     for (index, step) in steps.iter().enumerate() {
@@ -90,7 +97,7 @@ fn match_steps<'b>(before: &'b [Before], steps: &[ProvenStep]) -> Vec<Option<&'b
     }
     counts.clear();
     let mut matched = vec![None; steps.len()];
-    let mut gone: HashMap<&str, Vec<&Before>> = HashMap::new();
+    let mut gone: HashMap<&str, Vec<&PreviousStep>> = HashMap::new();
     for before in before {
         let count = counts.entry(&before.label).or_default();
         match places.get(&(before.label.as_str(), *count)) {
@@ -119,15 +126,15 @@ fn match_steps<'b>(before: &'b [Before], steps: &[ProvenStep]) -> Vec<Option<&'b
     matched
 }
 
-struct Matching<'m> {
-    base: &'m Base,
+struct StepMatcher<'m> {
+    base: &'m PreviousRun,
     plan: &'m ProvenPlan,
-    grounds: &'m Grounds<'m>,
+    grounds: &'m ResumeContext<'m>,
     /// By the steps' indices.
-    before: Vec<Option<&'m Before>>,
+    before: Vec<Option<&'m PreviousStep>>,
 }
 
-impl Matching<'_> {
+impl StepMatcher<'_> {
     /// The step's success, if it had one.
     fn result(&self, index: usize) -> Option<Reused> {
         let record = self.before[index]?.success()?;
@@ -169,7 +176,7 @@ impl Matching<'_> {
         record_of: impl Fn(usize) -> Option<Arc<ExecutionLogRecord>>,
     ) -> bool {
         let step = &self.plan.steps[index];
-        let is_graph = self.plan.flow.order == Order::Graph;
+        let is_graph = self.plan.flow.order == StepOrder::Graph;
         let Some(before) = self.before[index] else {
             return is_graph;
         };

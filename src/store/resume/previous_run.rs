@@ -10,18 +10,18 @@ use crate::model::{ExecutionLogRecord, StepStatus};
 
 /// The run to go on with.
 #[derive(Debug)]
-pub struct Base {
+pub struct PreviousRun {
     /// Its id.
     pub run_id: String,
     /// What the plan's inputs were; nothing where a file does not say.
     pub inputs: Map<String, Value>,
     pub(super) header: PlanStart,
-    pub(super) steps: Vec<Before>,
+    pub(super) steps: Vec<PreviousStep>,
     /// A file without an end does not say what was under way.
     pub(super) is_unended_file: bool,
 }
 
-impl Base {
+impl PreviousRun {
     /// The first of the runs that went on with each other up to this one.
     pub fn first_run(&self) -> &str {
         let first = &self.header.provenance.first_run;
@@ -37,7 +37,7 @@ impl Base {
 
 /// A step of the earlier run.
 #[derive(Debug, Clone)]
-pub(super) struct Before {
+pub(super) struct PreviousStep {
     /// Its place in the plan that ran.
     pub(super) index: usize,
     pub(super) label: String,
@@ -46,7 +46,7 @@ pub(super) struct Before {
     pub(super) record: Option<Arc<ExecutionLogRecord>>,
 }
 
-impl Before {
+impl PreviousStep {
     pub(super) fn recorded(record: Arc<ExecutionLogRecord>) -> Self {
         Self {
             index: record.step_index,

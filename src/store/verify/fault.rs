@@ -4,9 +4,9 @@ use serde::Serialize;
 
 /// Something that is not as it was kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Fault {
+pub struct VerifyIssue {
     /// Its kind.
-    pub kind: FaultKind,
+    pub kind: VerifyIssueKind,
     /// The record's place in the chain, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seq: Option<u64>,
@@ -17,7 +17,7 @@ pub struct Fault {
 /// The kinds of faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum FaultKind {
+pub enum VerifyIssueKind {
     /// An entry's content does not have its hash.
     Changed,
     /// Records are missing between others.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::Connection;
 use serde::Serialize;
 
-use super::fault::{Fault, FaultKind};
+use super::fault::{VerifyIssue, VerifyIssueKind};
 use crate::model::RunStatus;
 use crate::store::chain::{ChainKey, KEYED, PLAIN};
 use crate::store::ledger::{LedgerEntry, LedgerEvent, LedgerHead, has_seal, hash_of, read_head};
@@ -19,23 +19,23 @@ pub struct LedgerReport {
     /// The hash of the last one.
     pub head: String,
     /// What is wrong.
-    pub faults: Vec<Fault>,
+    pub faults: Vec<VerifyIssue>,
 }
 
 /// A row, with what is wrong with itself.
-struct Checked {
+struct CheckedEntry {
     seq: u64,
     entry: LedgerEntry,
 }
 
-impl Checked {
+impl CheckedEntry {
     fn is_keyed(&self) -> bool {
         self.entry.chain == KEYED
     }
 }
 
-fn fault(kind: FaultKind, seq: Option<u64>, message: impl Into<String>) -> Fault {
-    Fault {
+fn fault(kind: VerifyIssueKind, seq: Option<u64>, message: impl Into<String>) -> VerifyIssue {
+    VerifyIssue {
         kind,
         seq,
         message: message.into(),
@@ -47,8 +47,8 @@ fn read(
     connection: &Connection,
     run_id: Option<&str>,
     key: Option<&ChainKey>,
-    faults: &mut Vec<Fault>,
-) -> rusqlite::Result<Vec<Checked>> {
+    faults: &mut Vec<VerifyIssue>,
+) -> rusqlite::Result<Vec<CheckedEntry>> {
     let text =
         "SELECT seq, event, run_id, line FROM ledger WHERE ?1 IS NULL OR run_id = ?1 ORDER BY seq";
     let text = match run_id {
@@ -63,7 +63,7 @@ fn read(
         let line = row.get_ref(3)?.as_str()?;
         let Ok(entry) = serde_json::from_str::<LedgerEntry>(line) else {
             let message = format!("entry {seq} of the ledger can't be read: it was changed");
-            faults.push(fault(FaultKind::Changed, Some(seq), message));
+            faults.push(fault(VerifyIssueKind::Changed, Some(seq), message));
             continue;
         };
         if has_seal(line, &entry.chain, key) == Some(false) {
@@ -72,7 +72,7 @@ fn read(
             } else {
                 format!("entry {seq} of the ledger was changed")
             };
-            faults.push(fault(FaultKind::Changed, Some(seq), message));
+            faults.push(fault(VerifyIssueKind::Changed, Some(seq), message));
         }
         let is_same = entry.seq == seq
             && entry.event.as_str() == row.get_ref(1)?.as_str()?
@@ -82,9 +82,9 @@ fn read(
                 "entry {seq} of the ledger is looked up as another than it is: entry {} about run `{}`",
                 entry.seq, entry.run_id
             );
-            faults.push(fault(FaultKind::Reordered, Some(seq), message));
+            faults.push(fault(VerifyIssueKind::Reordered, Some(seq), message));
         }
-        entries.push(Checked { seq, entry });
+        entries.push(CheckedEntry { seq, entry });
     }
     Ok(entries)
 }
@@ -95,20 +95,20 @@ pub(super) fn check_run(
     run: &RunRow,
     is_keyed: bool,
     key: Option<&ChainKey>,
-    faults: &mut Vec<Fault>,
+    faults: &mut Vec<VerifyIssue>,
 ) -> rusqlite::Result<Option<&'static str>> {
     let entries = read(connection, Some(&run.run_id), key, faults)?;
-    let has_start = |row: &Checked| row.entry.event == LedgerEvent::RunStart;
+    let has_start = |row: &CheckedEntry| row.entry.event == LedgerEvent::RunStart;
     // The row of the run alone doesn't decide: who cuts a run can change that too.
     if !run.is_in_ledger && !entries.iter().any(has_start) {
         let note = "the run is older than the ledger, so its removal can't be noticed";
         if is_keyed && key.is_some() {
             let message = "the run is older than the ledger, so the key proves nothing of its end";
-            faults.push(fault(FaultKind::Key, None, message));
+            faults.push(fault(VerifyIssueKind::Key, None, message));
         }
         return Ok(Some(note));
     }
-    for Checked { seq, entry } in &entries {
+    for CheckedEntry { seq, entry } in &entries {
         if entry.prev_hash.is_empty() && *seq > 1 {
             faults.push(damaged(*seq));
         }
@@ -121,12 +121,12 @@ pub(super) fn check_run(
     let header = hash_of(&run.header);
     match start {
         None => faults.push(fault(
-            FaultKind::Removed,
+            VerifyIssueKind::Removed,
             None,
             "the ledger does not have the start of the run",
         )),
         Some(start) if Some(&start.entry.head) != header.as_ref() => faults.push(fault(
-            FaultKind::Replaced,
+            VerifyIssueKind::Replaced,
             None,
             "the header of the run is not the one that the ledger has",
         )),
@@ -134,7 +134,7 @@ pub(super) fn check_run(
     }
     if of(LedgerEvent::Prune).next().is_some() {
         let message = "the run is there, but the ledger says that it was removed";
-        faults.push(fault(FaultKind::Replaced, None, message));
+        faults.push(fault(VerifyIssueKind::Replaced, None, message));
     }
     let mut ends = of(LedgerEvent::RunEnd);
     if let Some(end) = ends.next() {
@@ -142,7 +142,7 @@ pub(super) fn check_run(
     } else if run.status != RunStatus::Running {
         if run.status != RunStatus::Interrupted {
             let message = "the ledger does not have the end of the run";
-            faults.push(fault(FaultKind::Removed, None, message));
+            faults.push(fault(VerifyIssueKind::Removed, None, message));
         }
         // Then only the ledger's own end says that it never had one.
         let all = check_ledger(connection, None, key, None)?;
@@ -153,12 +153,12 @@ pub(super) fn check_run(
     }
     if ends.next().is_some() {
         let message = "the ledger has more than one end of the run";
-        faults.push(fault(FaultKind::Reordered, None, message));
+        faults.push(fault(VerifyIssueKind::Reordered, None, message));
     }
     Ok(None)
 }
 
-fn check_end(run: &RunRow, end: &LedgerEntry, faults: &mut Vec<Fault>) {
+fn check_end(run: &RunRow, end: &LedgerEntry, faults: &mut Vec<VerifyIssue>) {
     let is_same = end.status == run.status.as_str()
         && end.records == run.records
         && end.head == run.head
@@ -167,9 +167,9 @@ fn check_end(run: &RunRow, end: &LedgerEntry, faults: &mut Vec<Fault>) {
         return;
     }
     let kind = if run.records < end.records {
-        FaultKind::Cut
+        VerifyIssueKind::Cut
     } else {
-        FaultKind::Replaced
+        VerifyIssueKind::Replaced
     };
     let message = format!(
         "the ledger says that the run ended as `{}` after {} records (head {}), but it is `{}` with {} (head {})",
@@ -178,15 +178,15 @@ fn check_end(run: &RunRow, end: &LedgerEntry, faults: &mut Vec<Fault>) {
     faults.push(fault(kind, None, message));
 }
 
-fn damaged(seq: u64) -> Fault {
+fn damaged(seq: u64) -> VerifyIssue {
     let message =
         format!("when entry {seq} was added, the ledger did not end as it had been written");
-    fault(FaultKind::Replaced, Some(seq), message)
+    fault(VerifyIssueKind::Replaced, Some(seq), message)
 }
 
-fn without_key(seq: u64) -> Fault {
+fn without_key(seq: u64) -> VerifyIssue {
     let message = format!("entry {seq} of the ledger was written without the key");
-    fault(FaultKind::Key, Some(seq), message)
+    fault(VerifyIssueKind::Key, Some(seq), message)
 }
 
 /// Checks the ledger itself; with the ids of all runs that there are also that no other was removed.
@@ -205,10 +205,10 @@ pub(super) fn check_ledger(
     if let Some(runs) = runs {
         check_removed(&entries, runs, faults);
     }
-    let is_head = |entry: &Checked| head.is_none_or(|head| entry.entry.hash.starts_with(head));
+    let is_head = |entry: &CheckedEntry| head.is_none_or(|head| entry.entry.hash.starts_with(head));
     if head.is_some() && !entries.iter().any(is_head) {
         let message = "no entry of the ledger has the hash that was given";
-        faults.push(fault(FaultKind::Head, None, message));
+        faults.push(fault(VerifyIssueKind::Head, None, message));
     }
     report.ledger_entries = entries.len() as u64;
     report.head = entries
@@ -219,9 +219,9 @@ pub(super) fn check_ledger(
 }
 
 /// Each row follows the one before it.
-fn check_order(entries: &[Checked], faults: &mut Vec<Fault>) {
+fn check_order(entries: &[CheckedEntry], faults: &mut Vec<VerifyIssue>) {
     let (mut before, mut before_hash) = (0, "");
-    for Checked { seq, entry } in entries {
+    for CheckedEntry { seq, entry } in entries {
         let expected = before + 1;
         if *seq > expected {
             let message = if *seq == expected + 1 {
@@ -232,28 +232,28 @@ fn check_order(entries: &[Checked], faults: &mut Vec<Fault>) {
                     seq - 1
                 )
             };
-            faults.push(fault(FaultKind::Removed, Some(expected), message));
+            faults.push(fault(VerifyIssueKind::Removed, Some(expected), message));
         } else if entry.prev_hash.is_empty() && *seq > 1 {
             faults.push(damaged(*seq));
         } else if entry.prev_hash != before_hash {
             let message = format!("entry {seq} of the ledger does not follow entry {before}");
-            faults.push(fault(FaultKind::Replaced, Some(*seq), message));
+            faults.push(fault(VerifyIssueKind::Replaced, Some(*seq), message));
         }
         (before, before_hash) = (*seq, &entry.hash);
     }
 }
 
 /// Rows from before there was a key come first; from then on all have it.
-fn check_keys(entries: &[Checked], key: Option<&ChainKey>, faults: &mut Vec<Fault>) {
-    let first = entries.iter().position(Checked::is_keyed);
+fn check_keys(entries: &[CheckedEntry], key: Option<&ChainKey>, faults: &mut Vec<VerifyIssue>) {
+    let first = entries.iter().position(CheckedEntry::is_keyed);
     match (first, key) {
         (Some(_), None) => faults.push(fault(
-            FaultKind::Key,
+            VerifyIssueKind::Key,
             None,
             "the ledger was written with a key: give it as `OBS_CHAIN_KEY`",
         )),
         (None, Some(_)) if !entries.is_empty() => faults.push(fault(
-            FaultKind::Key,
+            VerifyIssueKind::Key,
             None,
             "the ledger was written without a key, so the key proves nothing",
         )),
@@ -267,16 +267,16 @@ fn check_keys(entries: &[Checked], key: Option<&ChainKey>, faults: &mut Vec<Faul
 }
 
 fn check_head(
-    entries: &[Checked],
+    entries: &[CheckedEntry],
     line: Option<&str>,
     key: Option<&ChainKey>,
-    faults: &mut Vec<Fault>,
+    faults: &mut Vec<VerifyIssue>,
 ) {
     let last = entries.last();
     let Some(line) = line else {
         if last.is_some() {
             let message = "the head of the ledger is missing";
-            faults.push(fault(FaultKind::Removed, None, message));
+            faults.push(fault(VerifyIssueKind::Removed, None, message));
         }
         return;
     };
@@ -284,7 +284,7 @@ fn check_head(
     let head = head.filter(|head| has_seal(line, &head.chain, key) != Some(false));
     let Some(head) = head else {
         let message = "the head of the ledger was changed, or written with another key";
-        faults.push(fault(FaultKind::Changed, None, message));
+        faults.push(fault(VerifyIssueKind::Changed, None, message));
         return;
     };
     let count = last.map_or(0, |last| last.seq);
@@ -293,21 +293,21 @@ fn check_head(
             "the ledger ends at entry {count}, but had {}: the end was cut",
             head.entries
         );
-        faults.push(fault(FaultKind::Cut, Some(count + 1), message));
+        faults.push(fault(VerifyIssueKind::Cut, Some(count + 1), message));
     } else if last.is_none_or(|last| {
         last.entry.hash != head.last_entry
             || last.entry.chain != head.chain
             || last.seq != head.entries
     }) {
         let message = format!("entry {count} of the ledger is not the last that was written");
-        faults.push(fault(FaultKind::Replaced, Some(count), message));
+        faults.push(fault(VerifyIssueKind::Replaced, Some(count), message));
     }
 }
 
 /// A run that has started is there, unless a row says that it was removed.
-fn check_removed(entries: &[Checked], runs: &BTreeSet<String>, faults: &mut Vec<Fault>) {
+fn check_removed(entries: &[CheckedEntry], runs: &BTreeSet<String>, faults: &mut Vec<VerifyIssue>) {
     let mut missing: BTreeMap<&str, u64> = BTreeMap::new();
-    for Checked { seq, entry } in entries {
+    for CheckedEntry { seq, entry } in entries {
         match entry.event {
             LedgerEvent::Prune => {
                 missing.remove(entry.run_id.as_str());
@@ -322,6 +322,6 @@ fn check_removed(entries: &[Checked], runs: &BTreeSet<String>, faults: &mut Vec<
     for (run_id, seq) in missing {
         let message =
             format!("run `{run_id}` is missing: the ledger has it, and not that it was removed");
-        faults.push(fault(FaultKind::Removed, Some(seq), message));
+        faults.push(fault(VerifyIssueKind::Removed, Some(seq), message));
     }
 }

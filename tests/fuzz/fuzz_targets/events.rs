@@ -5,8 +5,8 @@
 mod bound;
 
 use libfuzzer_sys::fuzz_target;
-use obs::process::EventLines;
 use obs::executor::read_event_line;
+use obs::process::EventLines;
 
 fuzz_target!(|pieces: Vec<&[u8]>| {
     bound::bounded(|| {

@@ -9,13 +9,12 @@ mod tell;
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
-use obs::model::SandboxMode;
 use obs::plan;
 use obs::document::Source;
-use obs::prove::{Question, TimeFlags, prove};
 use obs::executor::BaseEnvironment;
-use obs::skill::SandboxPolicy;
-use obs::skill::Registry;
+use obs::model::SandboxMode;
+use obs::prove::{Question, TimeFlags, prove};
+use obs::skill::{Registry, SandboxPolicy};
 
 fuzz_target!(|bytes: &[u8]| {
     bound::bounded(|| {

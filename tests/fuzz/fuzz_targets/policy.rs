@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use obs::policy::{self, CedarGate, ShortForm};
 use obs::engine::Identity;
+use obs::policy::{self, CedarGate, ShortForm};
 use tempfile::TempDir;
 
 static DIR: LazyLock<TempDir> = LazyLock::new(|| TempDir::new().expect("a directory"));

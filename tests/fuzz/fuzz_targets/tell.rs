@@ -1,7 +1,6 @@
 // What every target that reads a file does with its problems.
 
-use obs::document::Problems;
-use obs::document::{Document, render};
+use obs::document::{Document, Problems, render};
 
 /// Tells all problems, in each form that there is.
 pub fn tell(problems: &Problems, document: &Document) {

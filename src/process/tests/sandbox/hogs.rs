@@ -41,7 +41,7 @@ isolated! {
         room(async |launcher| {
             for _ in 0..20 {
                 let breach = breach(launcher, &arena, &["bomb", "3000"], processes(64)).await;
-                assert_eq!((breach.limit, breach.allowed), (Limit::Processes, 64));
+                assert_eq!((breach.limit, breach.allowed), (ResourceKind::Processes, 64));
                 assert!(breach.measured > 64, "{breach:?}");
             }
             assert_eq!(simply(launcher, script("exit 3")).await.unwrap().leader, LeaderExit::Code(3));
@@ -91,7 +91,7 @@ isolated! {
             for round in 0..20 {
                 let kind = ["memory", "shared-memory"][round % 2];
                 let breach = breach(launcher, &arena, &[kind, "1500"], memory(64)).await;
-                assert_eq!((breach.limit, breach.allowed), (Limit::Memory, 64 * MIB));
+                assert_eq!((breach.limit, breach.allowed), (ResourceKind::Memory, 64 * MIB));
                 assert!(breach.measured > 64 * MIB, "{breach:?}");
             }
         });
@@ -108,7 +108,7 @@ isolated! {
             // A tree of one process that is another one every moment is the hardest to see: its CPU
             // time is, because the supervisor reaps all of it.
             let exit = simply(launcher, spec).await.unwrap();
-            assert_eq!(exit.limit_breach.map(|breach| breach.limit), Some(Limit::Cpu));
+            assert_eq!(exit.limit_breach.map(|breach| breach.limit), Some(ResourceKind::Cpu));
             assert_eq!(alive(&mark), []);
         });
     }
@@ -119,7 +119,7 @@ isolated! {
         let Some(arena) = Arena::new() else { return };
         room(async |launcher| {
             let breach = breach(launcher, &arena, &["threads", "200"], processes(16)).await;
-            assert_eq!((breach.limit, breach.allowed), (Limit::Threads, 128));
+            assert_eq!((breach.limit, breach.allowed), (ResourceKind::Threads, 128));
         });
     }
 }
@@ -131,7 +131,7 @@ isolated! {
             let limits = Limits { cpu: Some(Duration::from_millis(300)), ..Limits::default() };
             for kind in ["cpu", "cpu-children"] {
                 let breach = breach(launcher, &arena, &[kind], limits).await;
-                assert_eq!((breach.limit, breach.allowed), (Limit::Cpu, 300));
+                assert_eq!((breach.limit, breach.allowed), (ResourceKind::Cpu, 300));
                 assert!((301..3000).contains(&breach.measured), "{breach:?}");
             }
         });
@@ -147,7 +147,7 @@ isolated! {
             let mut spec = arena.spec(Path::new("/bin/sh"), &["-c", "kill -XCPU $$"], Network::None);
             spec.limits = limits;
             let exit = simply(launcher, spec).await.unwrap();
-            let breach = LimitBreach { limit: Limit::Cpu, allowed: 50, measured: 50 };
+            let breach = LimitBreach { limit: ResourceKind::Cpu, allowed: 50, measured: 50 };
             assert_eq!((exit.leader, exit.limit_breach), (LeaderExit::Signal(libc::SIGXCPU), Some(breach)));
             // Without a limit it is a signal like any other, and so is SIGKILL with one.
             let spec = arena.spec(Path::new("/bin/sh"), &["-c", "kill -XCPU $$"], Network::None);
@@ -167,7 +167,7 @@ isolated! {
             let limits = Limits { file_size: Some(4 * MIB), ..Limits::NONE };
             let file = arena.text("scratch/large");
             let exit = simply(launcher, arena.hog(&["disk", "64", &file], limits)).await.unwrap();
-            let breach = LimitBreach { limit: Limit::FileSize, allowed: 4 * MIB, measured: 4 * MIB };
+            let breach = LimitBreach { limit: ResourceKind::FileSize, allowed: 4 * MIB, measured: 4 * MIB };
             assert_eq!((exit.leader, exit.limit_breach), (LeaderExit::Signal(libc::SIGXFSZ), Some(breach)));
             assert_eq!(fs::metadata(&file).unwrap().len(), 4 * MIB);
         });
@@ -197,7 +197,7 @@ isolated! {
         room(async |launcher| {
             // Eight processes of 16 MiB each.
             let breach = breach(launcher, &arena, &["many-small", "16"], memory(64)).await;
-            assert_eq!(breach.limit, Limit::Memory);
+            assert_eq!(breach.limit, ResourceKind::Memory);
             // Nine processes that share 40 MiB are no 360.
             for _ in 0..5 {
                 let exit = simply(launcher, arena.hog(&["family", "40"], memory(64))).await.unwrap();
@@ -213,7 +213,7 @@ isolated! {
         room(async |launcher| {
             for kind in ["first-thread-exits", "daemon-first-thread-exits"] {
                 let breach = breach(launcher, &arena, &[kind, "1000"], memory(64)).await;
-                assert_eq!((breach.limit, breach.allowed), (Limit::Memory, 64 * MIB));
+                assert_eq!((breach.limit, breach.allowed), (ResourceKind::Memory, 64 * MIB));
             }
         });
     }
@@ -232,7 +232,7 @@ isolated! {
                 ("burn-threads", "8"),
             ] {
                 let breach = breach(launcher, &arena, &[kind, ms], limits).await;
-                assert_eq!((breach.limit, breach.allowed), (Limit::Cpu, 300), "{kind} {ms}");
+                assert_eq!((breach.limit, breach.allowed), (ResourceKind::Cpu, 300), "{kind} {ms}");
             }
         });
     }
@@ -261,12 +261,12 @@ isolated! {
             for _ in 0..5 {
                 let exit = simply(launcher, arena.hog(&["spike", "96"], memory(64))).await.unwrap();
                 let breach = exit.limit_breach.unwrap();
-                assert_eq!((breach.limit, breach.allowed), (Limit::Memory, 64 * MIB));
+                assert_eq!((breach.limit, breach.allowed), (ResourceKind::Memory, 64 * MIB));
                 assert!(exit.usage.peak_memory_bytes >= breach.measured);
                 let limits = Limits { cpu: Some(Duration::from_millis(30)), ..Limits::default() };
                 let exit = simply(launcher, arena.hog(&["burst", "40"], limits)).await.unwrap();
                 let breach = exit.limit_breach.unwrap();
-                assert_eq!((breach.limit, breach.allowed), (Limit::Cpu, 30));
+                assert_eq!((breach.limit, breach.allowed), (ResourceKind::Cpu, 30));
                 assert!(exit.usage.cpu >= Duration::from_millis(breach.measured));
             }
             let exit = simply(launcher, arena.hog(&["spike", "32"], memory(64))).await.unwrap();

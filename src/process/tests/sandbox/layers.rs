@@ -106,7 +106,7 @@ isolated! {
             Arc::make_mut(bomb.confinement.as_mut().unwrap()).strictness = Strictness::BestEffort;
             let mark = marked(&mut bomb);
             let exit = simply(launcher, bomb).await.unwrap();
-            assert_eq!(exit.limit_breach.map(|breach| breach.limit), Some(Limit::Processes));
+            assert_eq!(exit.limit_breach.map(|breach| breach.limit), Some(ResourceKind::Processes));
             assert_eq!(alive(&mark), []);
         });
     }
@@ -155,16 +155,16 @@ isolated! {
 
 isolated! {
     fn older_landlock_is_used_as_far_as_it_goes() {
-        use crate::process::sandbox::{Workshop, seal};
+        use crate::process::sandbox::{SandboxBuilder, encode};
         use crate::process::symlinks::Opener;
         let Some(arena) = Arena::new() else { return };
         let confinement = |network| Confinement { strictness: Strictness::BestEffort, ..arena.confinement(network) };
         let probed = sys::landlock_abi().unwrap_or(0);
         for abi in 1..=probed.min(7) {
-            let mut workshop = Workshop::of_abi(abi);
+            let mut workshop = SandboxBuilder::of_abi(abi);
             let sealed = |confinement: &Confinement| {
                 let mut out = Vec::new();
-                seal(&mut out, confinement);
+                encode(&mut out, confinement);
                 out
             };
             let full = workshop.prepare(Some(&sealed(&confinement(Network::Full))), &Limits::NONE, &mut Opener::default());

@@ -1,25 +1,31 @@
 //! Collects the constant words of a command that are code, or name files that hold it.
 
-use super::options::Kind;
-use super::programs::{Operands, Program};
-use super::reader::Reader;
+use super::options::OptionKind;
+use super::programs::{KnownProgram, Operands};
+use super::reader::CommandAnalyzer;
 use super::words::{CodeWord, Role, Word};
 
-impl Reader<'_> {
+impl CommandAnalyzer<'_> {
     /// The value of an option, if it is code.
-    pub(super) fn add_value(&mut self, program: &Program, kind: Kind, word: &Word, text: &str) {
+    pub(super) fn add_value(
+        &mut self,
+        program: &KnownProgram,
+        kind: OptionKind,
+        word: &Word,
+        text: &str,
+    ) {
         let loads = match kind {
-            Kind::Main | Kind::Last | Kind::Code | Kind::Pair => true,
+            OptionKind::Main | OptionKind::Last | OptionKind::Code | OptionKind::Pair => true,
             // An option of an interpreter that is not listed.
-            Kind::Flag => matches!(program.operands, Operands::Script),
-            Kind::Data | Kind::Unclear => false,
+            OptionKind::Flag => matches!(program.operands, Operands::Script),
+            OptionKind::Data | OptionKind::Unclear => false,
         };
         if !loads {
             return;
         }
         self.add_code_text(word, text, Role::Code);
         // A list of directories, or `-javaagent:FILE`.
-        let parts = text.split(':').filter(|_| kind == Kind::Code);
+        let parts = text.split(':').filter(|_| kind == OptionKind::Code);
         for part in parts.filter(|part| *part != text) {
             self.add_code_text(word, part, Role::Code);
         }

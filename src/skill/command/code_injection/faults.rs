@@ -1,11 +1,11 @@
 //! Words the faults that the reader finds.
 
-use super::programs::Program;
-use super::reader::{Fault, Reader};
+use super::programs::KnownProgram;
+use super::reader::{CommandAnalyzer, InjectionFault};
 use super::words::Word;
 
-impl Reader<'_> {
-    pub(super) fn refuse_code(&mut self, word: &Word, program: &Program, name: &str) {
+impl CommandAnalyzer<'_> {
+    pub(super) fn refuse_code(&mut self, word: &Word, program: &KnownProgram, name: &str) {
         let argument = braces(word);
         let message = format!("`{argument}` is in code that `{name}` runs");
         let example = program.example.replace("{{x}}", &argument);
@@ -19,7 +19,7 @@ impl Reader<'_> {
         };
         self.found
             .entry(word.index)
-            .or_insert(Fault { message, help });
+            .or_insert(InjectionFault { message, help });
     }
 
     pub(super) fn refuse_program(&mut self, word: &Word, name: &str, verb: &str) {
@@ -56,14 +56,14 @@ impl Reader<'_> {
         let help = "name a script in the command, or write `stdin: none`".to_owned();
         self.found
             .entry(self.program)
-            .or_insert(Fault { message, help });
+            .or_insert(InjectionFault { message, help });
     }
 
     fn refuse(&mut self, word: &Word, message: String, help: String) {
         if !self.is_guess {
             self.found
                 .entry(word.index)
-                .or_insert(Fault { message, help });
+                .or_insert(InjectionFault { message, help });
         }
     }
 }

@@ -17,7 +17,7 @@ mod words;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::document::{Place, Problem, Problems};
+use crate::document::{Diagnostic, Diagnostics, Location};
 
 use super::{Element, Stdin};
 
@@ -25,7 +25,7 @@ pub(in crate::skill) use words::{CodeWord, Role};
 
 /// What the check needs to know of the rest of the manifest.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Surroundings<'m> {
+pub(super) struct CommandContext<'m> {
     /// A value may begin with `-`.
     pub(super) allow_leading_dash: bool,
     /// What standard input holds.
@@ -35,17 +35,17 @@ pub(super) struct Surroundings<'m> {
 /// Reports every argument that is in the place of code. `places` are those of all templates, in order.
 pub(super) fn refuse_arguments_in_code(
     elements: &[Element],
-    places: &[Place],
-    surroundings: Surroundings<'_>,
-    problems: &mut Problems,
+    places: &[Location],
+    surroundings: CommandContext<'_>,
+    problems: &mut Diagnostics,
 ) {
-    let mut found = reader::Found::default();
+    let mut found = reader::Analysis::default();
     for words in words::variants(elements) {
         reader::read_command(&words, surroundings, &mut found);
     }
     for (index, fault) in found {
         problems.push(
-            Problem::error("argument_in_code", places[index].clone(), fault.message)
+            Diagnostic::error("argument_in_code", places[index].clone(), fault.message)
                 .help(fault.help),
         );
     }
@@ -53,14 +53,14 @@ pub(super) fn refuse_arguments_in_code(
 
 /// The words without an argument that are in a place of code, in each form that the command can take.
 pub(super) fn code_words(elements: &[Element]) -> Vec<Vec<CodeWord>> {
-    let surroundings = Surroundings {
+    let surroundings = CommandContext {
         allow_leading_dash: false,
         stdin: &Stdin::None,
     };
     let variants = words::variants(elements);
     let code = variants
         .iter()
-        .map(|words| reader::read_command(words, surroundings, &mut reader::Found::default()));
+        .map(|words| reader::read_command(words, surroundings, &mut reader::Analysis::default()));
     let distinct: BTreeSet<Vec<CodeWord>> = code.collect();
     distinct.into_iter().collect()
 }

@@ -1,13 +1,13 @@
 //! What one option of a listed program takes.
 
-use super::programs::Program;
+use super::programs::KnownProgram;
 use super::words::Word;
 
 /// An option, as its program reads it.
 #[derive(Debug, PartialEq)]
 pub(super) struct OptionUse<'w> {
-    pub(super) kind: Kind,
-    pub(super) value: Value<'w>,
+    pub(super) kind: OptionKind,
+    pub(super) value: OptionValue<'w>,
     /// The name, with its dashes.
     pub(super) name: String,
     /// One of `mode_flags` is among its letters.
@@ -18,7 +18,7 @@ pub(super) struct OptionUse<'w> {
 
 /// What the value of an option is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum OptionKind {
     /// The code to run.
     Main,
     /// The code to run, to which all further words belong.
@@ -37,7 +37,7 @@ pub(super) enum Kind {
 
 /// Where the value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Value<'w> {
+pub(super) enum OptionValue<'w> {
     None,
     /// In the same word, which has this text before the argument.
     Here(&'w str),
@@ -46,11 +46,15 @@ pub(super) enum Value<'w> {
 
 impl<'w> OptionUse<'w> {
     /// Reads `word`, which begins with a dash or with one of the characters of the entry.
-    pub(super) fn read(program: &Program, word: &'w Word) -> Self {
+    pub(super) fn read(program: &KnownProgram, word: &'w Word) -> Self {
         let text = word.before.as_str();
         let has_argument = word.argument.is_some();
         if let Some(start) = prefix_of(program, text) {
-            return Self::new(Kind::Code, Value::Here(&text[start.len()..]), start);
+            return Self::new(
+                OptionKind::Code,
+                OptionValue::Here(&text[start.len()..]),
+                start,
+            );
         }
         if text.starts_with("--") || has_long_names_with_one_dash(program) {
             return Self::read_long(program, text, has_argument);
@@ -58,7 +62,7 @@ impl<'w> OptionUse<'w> {
         Self::read_bundle(program, text, has_argument)
     }
 
-    fn new(kind: Kind, value: Value<'w>, name: &str) -> Self {
+    fn new(kind: OptionKind, value: OptionValue<'w>, name: &str) -> Self {
         Self {
             kind,
             value,
@@ -68,12 +72,12 @@ impl<'w> OptionUse<'w> {
         }
     }
 
-    fn read_long(program: &Program, text: &'w str, has_argument: bool) -> Self {
+    fn read_long(program: &KnownProgram, text: &'w str, has_argument: bool) -> Self {
         let (name, inline) = match text.split_once('=') {
             Some((name, inline)) => (name, Some(inline)),
             None => (text, None),
         };
-        let is_known = long_kind(program, name) != Kind::Flag;
+        let is_known = long_kind(program, name) != OptionKind::Flag;
         if has_argument && (!is_known || inline.is_none()) {
             // `-B{{x}}`
             let names = lists(program).into_iter().flat_map(|(list, kind)| {
@@ -84,18 +88,18 @@ impl<'w> OptionUse<'w> {
                 .filter(|(name, _)| text.starts_with(name) && !name.starts_with("--"))
                 .max_by_key(|(name, _)| name.len());
             return match known {
-                Some((name, kind)) => Self::new(kind, Value::Here(&text[name.len()..]), name),
+                Some((name, kind)) => Self::new(kind, OptionValue::Here(&text[name.len()..]), name),
                 // The text before `=` names the option.
-                None if inline.is_some() => Self::new(Kind::Flag, Value::None, name),
-                None => Self::new(Kind::Unclear, Value::None, text),
+                None if inline.is_some() => Self::new(OptionKind::Flag, OptionValue::None, name),
+                None => Self::new(OptionKind::Unclear, OptionValue::None, text),
             };
         }
         let kind = long_kind(program, name);
         let value = match (kind, inline) {
-            (_, Some(inline)) => Value::Here(inline),
-            (Kind::Flag, None) => Value::None,
-            (_, None) if is_in(program.attached, name) => Value::None,
-            (_, None) => Value::Next,
+            (_, Some(inline)) => OptionValue::Here(inline),
+            (OptionKind::Flag, None) => OptionValue::None,
+            (_, None) if is_in(program.attached, name) => OptionValue::None,
+            (_, None) => OptionValue::Next,
         };
         Self {
             is_mode: is_in(program.mode_flags, name),
@@ -105,20 +109,20 @@ impl<'w> OptionUse<'w> {
     }
 
     /// `-lane CODE`: flags, and at the end one option that takes a value.
-    fn read_bundle(program: &Program, text: &'w str, has_argument: bool) -> Self {
+    fn read_bundle(program: &KnownProgram, text: &'w str, has_argument: bool) -> Self {
         let letters = text.strip_prefix(['-', '+']).unwrap_or(text);
         let (mut is_mode, mut is_interactive) = (false, false);
         for (at, letter) in letters.char_indices() {
             let name = format!("-{letter}");
             let rest = &letters[at + letter.len_utf8()..];
             if is_in(program.attached, &name) {
-                return Self::new(Kind::Data, Value::Here(rest), &name);
+                return Self::new(OptionKind::Data, OptionValue::Here(rest), &name);
             }
             if is_in(program.attached_code, &name) && has_argument {
-                return Self::new(Kind::Code, Value::Here(rest), &name);
+                return Self::new(OptionKind::Code, OptionValue::Here(rest), &name);
             }
             if is_in(program.attached_code, &name) {
-                return Self::new(Kind::Flag, Value::None, &name);
+                return Self::new(OptionKind::Flag, OptionValue::None, &name);
             }
             is_interactive |= is_in(program.interactive, &name);
             is_mode |= is_in(program.mode_flags, &name);
@@ -128,16 +132,16 @@ impl<'w> OptionUse<'w> {
             let takes_code = |letter: char| {
                 matches!(
                     kind_of(program, &format!("-{letter}")),
-                    Some(Kind::Main | Kind::Last)
+                    Some(OptionKind::Main | OptionKind::Last)
                 )
             };
             let is_last = rest.is_empty() && !has_argument;
             // `node -pe CODE`
             let is_bundle = !has_argument && rest.chars().all(takes_code);
             let value = if is_last || is_bundle {
-                Value::Next
+                OptionValue::Next
             } else {
-                Value::Here(rest)
+                OptionValue::Here(rest)
             };
             return Self {
                 is_mode,
@@ -146,53 +150,53 @@ impl<'w> OptionUse<'w> {
             };
         }
         let kind = if has_argument {
-            Kind::Unclear
+            OptionKind::Unclear
         } else {
-            Kind::Flag
+            OptionKind::Flag
         };
         Self {
             is_mode,
             is_interactive,
-            ..Self::new(kind, Value::None, text)
+            ..Self::new(kind, OptionValue::None, text)
         }
     }
 }
 
 /// True if `word` is an option of `program` for the text that it begins with.
-pub(super) fn is_option(program: &Program, word: &Word) -> bool {
+pub(super) fn is_option(program: &KnownProgram, word: &Word) -> bool {
     let text = word.before.as_str();
     let is_dashed = text.starts_with('-') && (text.len() > 1 || word.argument.is_some());
     is_dashed || prefix_of(program, text).is_some()
 }
 
 /// True if words that begin with something else than a dash can be options that run code.
-pub(super) fn has_prefixes(program: &Program) -> bool {
+pub(super) fn has_prefixes(program: &KnownProgram) -> bool {
     prefixes(program).next().is_some()
 }
 
 /// The characters that begin a word that is code: `vim +CODE`.
-fn prefixes(program: &Program) -> impl Iterator<Item = &'static str> + use<> {
+fn prefixes(program: &KnownProgram) -> impl Iterator<Item = &'static str> + use<> {
     let code = program.code.split_whitespace();
     code.filter(|name| !name.starts_with('-'))
 }
 
 /// True if each of its words can name a file whose text becomes words: `gcc @FILE`.
-pub(super) fn has_response_files(program: &Program) -> bool {
+pub(super) fn has_response_files(program: &KnownProgram) -> bool {
     prefixes(program).any(|prefix| prefix == "@")
 }
 
-fn prefix_of(program: &Program, text: &str) -> Option<&'static str> {
+fn prefix_of(program: &KnownProgram, text: &str) -> Option<&'static str> {
     prefixes(program).find(|prefix| text.starts_with(prefix))
 }
 
-fn lists(program: &Program) -> [(&'static str, Kind); 6] {
+fn lists(program: &KnownProgram) -> [(&'static str, OptionKind); 6] {
     [
-        (program.last, Kind::Last),
-        (program.main, Kind::Main),
-        (program.code, Kind::Code),
-        (program.pairs, Kind::Pair),
-        (program.values, Kind::Data),
-        (program.attached, Kind::Data),
+        (program.last, OptionKind::Last),
+        (program.main, OptionKind::Main),
+        (program.code, OptionKind::Code),
+        (program.pairs, OptionKind::Pair),
+        (program.values, OptionKind::Data),
+        (program.attached, OptionKind::Data),
     ]
 }
 
@@ -201,21 +205,21 @@ fn is_in(list: &str, name: &str) -> bool {
 }
 
 /// What the option of this name takes; none if no list of its program has it.
-pub(super) fn kind_of(program: &Program, name: &str) -> Option<Kind> {
+pub(super) fn kind_of(program: &KnownProgram, name: &str) -> Option<OptionKind> {
     let lists = lists(program).into_iter();
     let mut known = lists.filter(|(list, _)| is_in(list, name));
     known.next().map(|(_, kind)| kind)
 }
 
 /// `-cmd`, where other programs would read `-c -m -d`.
-fn has_long_names_with_one_dash(program: &Program) -> bool {
+fn has_long_names_with_one_dash(program: &KnownProgram) -> bool {
     let mut names = lists(program)
         .into_iter()
         .flat_map(|(list, _)| list.split_whitespace());
     names.any(|name| name.len() > 2 && name.starts_with('-') && !name.starts_with("--"))
 }
 
-fn long_kind(program: &Program, name: &str) -> Kind {
+fn long_kind(program: &KnownProgram, name: &str) -> OptionKind {
     if let Some(kind) = kind_of(program, name) {
         return kind;
     }
@@ -235,5 +239,5 @@ fn long_kind(program: &Program, name: &str) -> Kind {
     };
     find(&is_same)
         .or_else(|| find(&is_short_for))
-        .unwrap_or(Kind::Flag)
+        .unwrap_or(OptionKind::Flag)
 }

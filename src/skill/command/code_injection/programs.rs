@@ -14,7 +14,7 @@ use Operands::{
     clippy::struct_excessive_bools,
     reason = "each is a fact of its own about a program"
 )]
-pub(super) struct Program {
+pub(super) struct KnownProgram {
     /// Its names, without a version at the end.
     pub(super) names: &'static str,
     /// Options whose value is the code to run, or a file that holds it: no operand is code then.
@@ -84,11 +84,11 @@ pub(super) enum Operands {
     /// The options of `code` are followed by a program with its own words, until `;` or `+`.
     Exec,
     /// The first one says how the others are read. One that is not listed takes data.
-    Subcommand(&'static [Program]),
+    Subcommand(&'static [KnownProgram]),
 }
 
-const fn program(names: &'static str, operands: Operands) -> Program {
-    Program {
+const fn program(names: &'static str, operands: Operands) -> KnownProgram {
+    KnownProgram {
         names,
         main: "",
         last: "",
@@ -110,7 +110,7 @@ const fn program(names: &'static str, operands: Operands) -> Program {
     }
 }
 
-impl Program {
+impl KnownProgram {
     const fn main(mut self, main: &'static str) -> Self {
         self.main = main;
         self
@@ -201,7 +201,7 @@ impl Program {
 }
 
 /// Finds an entry by the name of a file, with or without a version: `python3.12` is a `python`.
-pub(super) fn find(programs: &'static [Program], name: &str) -> Option<&'static Program> {
+pub(super) fn find(programs: &'static [KnownProgram], name: &str) -> Option<&'static KnownProgram> {
     let without_version =
         name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.' || c == '-');
     programs.iter().find(|program| {
@@ -256,7 +256,7 @@ const SQL: &str =
     "let a script read the value from standard input and bind it as a parameter of the statement";
 
 #[rustfmt::skip]
-pub(super) const PROGRAMS: &[Program] = &[
+pub(super) const PROGRAMS: &[KnownProgram] = &[
     // Interpreters.
     program("sh bash dash ash zsh ksh mksh yash rbash fish csh tcsh nu elvish xonsh osh", Shell).reads_code()
         .code("-c --command --commands").values("-o -O --rcfile --init-file").example(SH),
@@ -485,7 +485,7 @@ pub(super) const GIT_KEYS: &str = "\
     core.quotePath init.defaultBranch log.date safe.directory";
 
 #[rustfmt::skip]
-const GIT: &[Program] = &[
+const GIT: &[KnownProgram] = &[
     program("clone", Data).code("-u --upload-pack --template").pairs("-c --config", "user.name user.email").values("-b -o -j --branch --depth --origin --reference --filter --separate-git-dir"),
     program("fetch pull ls-remote fetch-pack", Data).code("--upload-pack --exec").values("-j -o --depth --server-option"),
     program("push send-pack", Data).code("--receive-pack --exec").values("-o --repo --push-option"),
@@ -502,7 +502,7 @@ const GIT: &[Program] = &[
 ];
 
 #[rustfmt::skip]
-const DOCKER: &[Program] = &[
+const DOCKER: &[KnownProgram] = &[
     program("run create", Container).exact().code("--entrypoint").pairs("-e --env", "").values(DOCKER_VALUES),
     program("exec", Command(1)).exact().pairs("-e --env", "").values("-w -u --env-file --workdir --user --detach-keys"),
     program("build buildx", Data).exact().code("-f --file --build-context"),
@@ -520,20 +520,20 @@ const DOCKER_VALUES: &str = "\
     --runtime --pull --pids-limit --stop-timeout --userns --annotation --cpuset-cpus --expose --group-add --init-path";
 
 #[rustfmt::skip]
-const COMPOSE: &[Program] = &[
+const COMPOSE: &[KnownProgram] = &[
     program("run", Command(1)).exact().code("--entrypoint").pairs("-e --env", "").values("-v -w -u -p --name --volume --workdir --user --publish --label"),
     program("exec", Command(1)).exact().pairs("-e --env", "").values("-w -u --workdir --user --index"),
 ];
 
 #[rustfmt::skip]
-const NPM: &[Program] = &[
+const NPM: &[KnownProgram] = &[
     program("exec x dlx", Command(0)).exact().code("-c -p --call --package").values("-w --workspace"),
     program("run run-script rum urn init create node", Script).exact().values("-w --workspace"),
     program("explore", Joined(1)).exact(),
 ];
 
 #[rustfmt::skip]
-const RUNNERS: &[Program] = &[
+const RUNNERS: &[KnownProgram] = &[
     program("run", Command(0)).exact().code("--with --with-requirements --with-editable --script -s --env-file --python")
         .values("-n -p -e -c --name --prefix --cwd --extra --group --package --project --directory --index-url"),
     program("exec", Command(0)).exact().values("-C --dir"),

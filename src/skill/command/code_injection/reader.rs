@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::Surroundings;
+use super::CommandContext;
 use super::input::{is_input, is_standard_input};
 use super::options::{
-    Kind, OptionUse, Value, has_prefixes, has_response_files, is_option, kind_of,
+    OptionKind, OptionUse, OptionValue, has_prefixes, has_response_files, is_option, kind_of,
 };
-use super::programs::{self, Operands, PROGRAMS, Program};
+use super::programs::{self, KnownProgram, Operands, PROGRAMS};
 use super::words::{CodeWord, Role, Word};
 use crate::skill::command::Stdin;
 
@@ -22,11 +22,11 @@ const MAX_GUESSES: usize = 32;
 const INFORMATIVE: &[&str] = &["--version", "--help", "-V", "-v", "-h", "--list"];
 
 /// What is wrong, by the index of the word.
-pub(super) type Found = BTreeMap<usize, Fault>;
+pub(super) type Analysis = BTreeMap<usize, InjectionFault>;
 
 /// A value in a place where it can become code.
 #[derive(Debug)]
-pub(super) struct Fault {
+pub(super) struct InjectionFault {
     pub(super) message: String,
     pub(super) help: String,
 }
@@ -34,15 +34,15 @@ pub(super) struct Fault {
 /// Adds what is wrong with a command to `found`, and returns the words that are code.
 pub(super) fn read_command(
     words: &[Word],
-    surroundings: Surroundings<'_>,
-    found: &mut Found,
+    surroundings: CommandContext<'_>,
+    found: &mut Analysis,
 ) -> Vec<CodeWord> {
     let input = match surroundings.stdin {
         Stdin::None => None,
         Stdin::Arguments => Some("standard input".to_owned()),
         Stdin::Argument(name) => Some(format!("{{{{{name}}}}}")),
     };
-    let mut reader = Reader {
+    let mut reader = CommandAnalyzer {
         allow_leading_dash: surroundings.allow_leading_dash,
         input,
         program: 0,
@@ -55,13 +55,13 @@ pub(super) fn read_command(
     reader.code
 }
 
-pub(super) struct Reader<'f> {
+pub(super) struct CommandAnalyzer<'f> {
     allow_leading_dash: bool,
     /// What standard input holds, if not nothing.
     pub(super) input: Option<String>,
     /// The word of the program that is read.
     pub(super) program: usize,
-    pub(super) found: &'f mut Found,
+    pub(super) found: &'f mut Analysis,
     /// What [`super::collect`] has collected.
     pub(super) code: Vec<CodeWord>,
     /// The program before is not listed: only what is certainly code counts.
@@ -75,8 +75,8 @@ pub(super) struct Reader<'f> {
     clippy::struct_excessive_bools,
     reason = "each is a fact of its own that one word or another sets"
 )]
-struct Call<'w> {
-    program: &'static Program,
+struct ProgramCall<'w> {
+    program: &'static KnownProgram,
     name: &'w str,
     words: &'w [Word],
     depth: usize,
@@ -102,7 +102,7 @@ enum Rest {
     Done,
 }
 
-impl Reader<'_> {
+impl CommandAnalyzer<'_> {
     /// Reads a program and its words. `starter` is the program that starts it.
     fn command(&mut self, words: &[Word], starter: Option<&str>, depth: usize) {
         let Some((first, rest)) = words.split_first() else {
@@ -116,7 +116,7 @@ impl Reader<'_> {
             let help = "put them into a script beside the manifest".to_owned();
             self.found
                 .entry(first.index)
-                .or_insert(Fault { message, help });
+                .or_insert(InjectionFault { message, help });
             return;
         }
         let name = base_name(&first.before);
@@ -148,11 +148,11 @@ impl Reader<'_> {
         self.is_guess = was_guess;
     }
 
-    fn call(&mut self, program: &'static Program, name: &str, words: &[Word], depth: usize) {
+    fn call(&mut self, program: &'static KnownProgram, name: &str, words: &[Word], depth: usize) {
         if let Operands::Shell = program.operands {
             return self.shell(program, name, words);
         }
-        let mut call = Call {
+        let mut call = ProgramCall {
             program,
             name,
             words,
@@ -203,7 +203,7 @@ impl Reader<'_> {
     }
 
     /// `tar cIf PROGRAM FILE`: each letter takes its value from the words that follow.
-    fn bundle(&mut self, call: &Call<'_>) -> usize {
+    fn bundle(&mut self, call: &ProgramCall<'_>) -> usize {
         let first = call.words.first().and_then(Word::literal);
         let Some(letters) = first.filter(|text| !text.starts_with('-')) else {
             return 0;
@@ -214,10 +214,10 @@ impl Reader<'_> {
                 continue;
             };
             let value = call.words.get(next).filter(|word| word.argument.is_some());
-            if let Some(word) = value.filter(|_| kind == Kind::Code) {
+            if let Some(word) = value.filter(|_| kind == OptionKind::Code) {
                 self.refuse_code(word, call.program, call.name);
             }
-            if let Some(word) = call.words.get(next).filter(|_| kind == Kind::Code) {
+            if let Some(word) = call.words.get(next).filter(|_| kind == OptionKind::Code) {
                 self.add_code(word, Role::Code);
             }
             next += 1;
@@ -226,7 +226,7 @@ impl Reader<'_> {
     }
 
     /// A value that begins a word is an option, if it begins like one.
-    fn may_be_option(&mut self, call: &Call<'_>, word: &Word) {
+    fn may_be_option(&mut self, call: &ProgramCall<'_>, word: &Word) {
         let program = call.program;
         let can_be =
             (self.allow_leading_dash && program.has_code_options()) || has_prefixes(program);
@@ -236,7 +236,7 @@ impl Reader<'_> {
         }
     }
 
-    fn option(&mut self, call: &mut Call<'_>, at: usize) -> Rest {
+    fn option(&mut self, call: &mut ProgramCall<'_>, at: usize) -> Rest {
         let (program, words) = (call.program, call.words);
         if let Some(rest) = self.exec(call, at) {
             return rest;
@@ -252,9 +252,9 @@ impl Reader<'_> {
             Self::xargs(call, &option, at);
         }
         let (value, text, next) = match option.value {
-            Value::None => (None, "", at + 1),
-            Value::Here(text) => (Some(&words[at]), text, at + 1),
-            Value::Next => {
+            OptionValue::None => (None, "", at + 1),
+            OptionValue::Here(text) => (Some(&words[at]), text, at + 1),
+            OptionValue::Next => {
                 let value = words.get(at + 1);
                 (value, value.map_or("", |word| word.before.as_str()), at + 2)
             }
@@ -263,18 +263,20 @@ impl Reader<'_> {
             self.add_value(program, option.kind, word, text);
         }
         match option.kind {
-            Kind::Unclear if program.has_code_options() => {
+            OptionKind::Unclear if program.has_code_options() => {
                 self.refuse_option(&words[at], call.name);
             }
-            Kind::Flag => call.is_fed |= INFORMATIVE.contains(&option.name.as_str()),
-            Kind::Data if option.value == Value::Next && has_response_files(program) => {
+            OptionKind::Flag => call.is_fed |= INFORMATIVE.contains(&option.name.as_str()),
+            OptionKind::Data
+                if option.value == OptionValue::Next && has_response_files(program) =>
+            {
                 if let Some(word) = value.filter(|word| word.begins_with_argument()) {
                     self.refuse_option(word, call.name);
                 }
             }
-            Kind::Unclear | Kind::Data => {}
-            Kind::Pair => self.pair(call, value, text),
-            Kind::Main | Kind::Code | Kind::Last => {
+            OptionKind::Unclear | OptionKind::Data => {}
+            OptionKind::Pair => self.pair(call, value, text),
+            OptionKind::Main | OptionKind::Code | OptionKind::Last => {
                 self.code_value(call, &option, value, text);
                 if let Some(word) = value.filter(|word| word.argument.is_some()) {
                     self.refuse_code(word, program, call.name);
@@ -283,7 +285,7 @@ impl Reader<'_> {
                 }
             }
         }
-        if option.kind == Kind::Last {
+        if option.kind == OptionKind::Last {
             // `python -m timeit CODE`
             if let Some(module) = programs::find(PROGRAMS, text) {
                 let words = words.get(next..).unwrap_or_default();
@@ -295,7 +297,7 @@ impl Reader<'_> {
     }
 
     /// The program and its words behind `-exec`.
-    fn exec(&mut self, call: &Call<'_>, at: usize) -> Option<Rest> {
+    fn exec(&mut self, call: &ProgramCall<'_>, at: usize) -> Option<Rest> {
         let (program, words) = (call.program, call.words);
         let is_exec = matches!(program.operands, Operands::Exec)
             && words[at]
@@ -330,12 +332,12 @@ impl Reader<'_> {
 
     fn code_value(
         &mut self,
-        call: &mut Call<'_>,
+        call: &mut ProgramCall<'_>,
         option: &OptionUse<'_>,
         value: Option<&Word>,
         text: &str,
     ) {
-        call.has_main |= option.kind != Kind::Code;
+        call.has_main |= option.kind != OptionKind::Code;
         if option.name == "--entrypoint" {
             call.entrypoint = value.map(|word| word.with_text(text));
         }
@@ -345,12 +347,12 @@ impl Reader<'_> {
     }
 
     /// Where `xargs` gets its words, and what they take the place of.
-    fn xargs(call: &mut Call<'_>, option: &OptionUse<'_>, at: usize) {
+    fn xargs(call: &mut ProgramCall<'_>, option: &OptionUse<'_>, at: usize) {
         let next = call.words.get(at + 1);
         match option.name.as_str() {
             "-a" | "--arg-file" => {
                 let file = match option.value {
-                    Value::Here(text) => Some(text),
+                    OptionValue::Here(text) => Some(text),
                     _ => next.and_then(Word::literal),
                 };
                 call.is_fed = !file.is_some_and(is_standard_input);
@@ -361,7 +363,7 @@ impl Reader<'_> {
     }
 
     /// `env -S 'A=1 sh -c'`: the text becomes words of `env`, before those that follow.
-    fn split(&mut self, call: &Call<'_>, word: &Word, text: &str, next: usize) -> Rest {
+    fn split(&mut self, call: &ProgramCall<'_>, word: &Word, text: &str, next: usize) -> Rest {
         if call.depth >= MAX_DEPTH {
             return Rest::From(next);
         }
@@ -380,7 +382,7 @@ impl Reader<'_> {
     }
 
     /// `git -c KEY=VALUE`, `docker -e NAME=VALUE`.
-    fn pair(&mut self, call: &Call<'_>, word: Option<&Word>, text: &str) {
+    fn pair(&mut self, call: &ProgramCall<'_>, word: Option<&Word>, text: &str) {
         let Some(word) = word.filter(|word| word.argument.is_some()) else {
             return;
         };
@@ -399,7 +401,7 @@ impl Reader<'_> {
         }
     }
 
-    fn operand(&mut self, call: &mut Call<'_>, at: usize) -> Rest {
+    fn operand(&mut self, call: &mut ProgramCall<'_>, at: usize) -> Rest {
         let (word, name) = (&call.words[at], call.name);
         let count = call.operands;
         call.operands += 1;
@@ -457,7 +459,7 @@ impl Reader<'_> {
     }
 
     /// The words from `from` on are a program with its own words.
-    fn nested(&mut self, call: &mut Call<'_>, from: usize) -> Rest {
+    fn nested(&mut self, call: &mut ProgramCall<'_>, from: usize) -> Rest {
         let words = call.words.get(from..).unwrap_or_default();
         call.has_main |= !words.is_empty();
         let input = self
@@ -485,7 +487,7 @@ impl Reader<'_> {
 
     /// The words behind an image belong to its entrypoint, if the command names that. Else they can
     /// be the command.
-    fn container(&mut self, call: &mut Call<'_>, at: usize) -> Rest {
+    fn container(&mut self, call: &mut ProgramCall<'_>, at: usize) -> Rest {
         let word = &call.words[at];
         if word.begins_with_argument() {
             self.refuse_program(word, call.name, "runs");
@@ -499,7 +501,7 @@ impl Reader<'_> {
         Rest::Done
     }
 
-    fn git_config(&mut self, call: &Call<'_>, at: usize) {
+    fn git_config(&mut self, call: &ProgramCall<'_>, at: usize) {
         let key = call.words[at - 1].literal();
         let mut safe = programs::GIT_KEYS.split_whitespace();
         if !key.is_some_and(|key| safe.any(|safe| safe == key)) {
@@ -508,7 +510,7 @@ impl Reader<'_> {
     }
 
     /// `npm install --script-shell={{x}}`: options of the program before, behind its subcommand.
-    fn inherited(&mut self, call: &Call<'_>, from: usize) {
+    fn inherited(&mut self, call: &ProgramCall<'_>, from: usize) {
         let words = call.words.get(from..).unwrap_or_default();
         let words = words.split(|word| word.is("--")).next().unwrap_or_default();
         for (at, word) in words.iter().enumerate() {
@@ -516,7 +518,7 @@ impl Reader<'_> {
                 Some((name, _)) => (name, true),
                 None => (word.before.as_str(), false),
             };
-            if !name.starts_with("--") || kind_of(call.program, name) != Some(Kind::Code) {
+            if !name.starts_with("--") || kind_of(call.program, name) != Some(OptionKind::Code) {
                 continue;
             }
             let value = if is_here {
@@ -530,7 +532,7 @@ impl Reader<'_> {
         }
     }
 
-    fn environment(&mut self, call: &mut Call<'_>, at: usize) -> Rest {
+    fn environment(&mut self, call: &mut ProgramCall<'_>, at: usize) -> Rest {
         let word = &call.words[at];
         match word.before.split_once('=') {
             Some((variable, value)) => {
@@ -550,7 +552,7 @@ impl Reader<'_> {
     }
 
     /// The first operand is a file of code, unless an option gave the code; the others belong to it.
-    fn script(&mut self, call: &Call<'_>, at: usize) -> Rest {
+    fn script(&mut self, call: &ProgramCall<'_>, at: usize) -> Rest {
         let mut files = &call.words[at..];
         if !call.has_main {
             self.add_script(files);
@@ -572,7 +574,7 @@ impl Reader<'_> {
     }
 
     /// The words from `at` on become one text for a shell, up to the inputs of `parallel`.
-    fn joined(&mut self, call: &mut Call<'_>, at: usize) -> Rest {
+    fn joined(&mut self, call: &mut ProgramCall<'_>, at: usize) -> Rest {
         if call.has_mode {
             return self.nested(call, at);
         }
@@ -609,16 +611,16 @@ impl Reader<'_> {
     }
 }
 
-fn is_xargs(call: &Call<'_>) -> bool {
+fn is_xargs(call: &ProgramCall<'_>) -> bool {
     call.name.ends_with("xargs")
 }
 
 /// What `xargs -I MARK` replaces.
-fn mark(value: &Value<'_>, next: Option<&Word>) -> String {
+fn mark(value: &OptionValue<'_>, next: Option<&Word>) -> String {
     let mark = match value {
-        Value::Here(text) => text,
-        Value::Next => next.map_or("", |word| word.before.as_str()),
-        Value::None => "",
+        OptionValue::Here(text) => text,
+        OptionValue::Next => next.map_or("", |word| word.before.as_str()),
+        OptionValue::None => "",
     };
     if mark.is_empty() { "{}" } else { mark }.to_owned()
 }

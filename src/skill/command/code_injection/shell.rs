@@ -1,14 +1,14 @@
 //! How shells read their command line.
 
 use super::input::is_input;
-use super::options::{Kind, OptionUse, Value};
-use super::programs::Program;
-use super::reader::Reader;
+use super::options::{OptionKind, OptionUse, OptionValue};
+use super::programs::KnownProgram;
+use super::reader::CommandAnalyzer;
 use super::words::{Role, Word};
 
-impl Reader<'_> {
+impl CommandAnalyzer<'_> {
     /// A shell takes options also after `-c`; its code is the first word behind them.
-    pub(super) fn shell(&mut self, program: &Program, name: &str, words: &[Word]) {
+    pub(super) fn shell(&mut self, program: &KnownProgram, name: &str, words: &[Word]) {
         let (mut takes_code, mut reads_input, mut at) = (false, false, 0);
         let mut has_code = false;
         while let Some(word) = words.get(at) {
@@ -39,14 +39,14 @@ impl Reader<'_> {
             let is_short = !text.starts_with("--");
             takes_code |= is_short && letters.contains('c');
             reads_input |= is_short && letters.contains('s');
-            takes_code |= option.kind == Kind::Code && option.value == Value::Next;
+            takes_code |= option.kind == OptionKind::Code && option.value == OptionValue::Next;
             if word.argument.is_some() {
                 self.refuse_option(word, name);
             }
-            if let Value::Here(text) = option.value {
+            if let OptionValue::Here(text) = option.value {
                 self.add_code_text(word, text, Role::Code);
             }
-            let takes_next = option.kind == Kind::Data && option.value == Value::Next
+            let takes_next = option.kind == OptionKind::Data && option.value == OptionValue::Next
                 || is_short && letters.contains(['o', 'O']);
             if takes_next {
                 at += 1;
@@ -58,7 +58,10 @@ impl Reader<'_> {
                     self.refuse_code(word, program, name);
                 }
             }
-            if option.kind == Kind::Code && matches!(option.value, Value::Here(_)) && !is_short {
+            if option.kind == OptionKind::Code
+                && matches!(option.value, OptionValue::Here(_))
+                && !is_short
+            {
                 has_code = true;
                 break; // `fish --command=CODE`
             }

@@ -2,12 +2,11 @@
 
 use serde_json::json;
 
-use crate::document::Node;
-use crate::document::Problems;
+use crate::document::{Diagnostics, Node};
 use crate::skill::command::{Reading, Stdin, read_command};
 
 /// What is wrong with a command, whose words are separated as a shell does it. Brackets are nested lists.
-pub(super) fn problems(line: &str, allow_leading_dash: bool, stdin: &Stdin) -> Problems {
+pub(super) fn problems(line: &str, allow_leading_dash: bool, stdin: &Stdin) -> Diagnostics {
     let mut elements = Vec::new();
     let mut group: Option<Vec<String>> = None;
     for word in shlex::split(line).unwrap_or_else(|| panic!("{line}")) {
@@ -22,7 +21,7 @@ pub(super) fn problems(line: &str, allow_leading_dash: bool, stdin: &Stdin) -> P
         }
     }
     let command = json!(elements);
-    let mut problems = Problems::default();
+    let mut problems = Diagnostics::default();
     let reading = Reading {
         input_schema: None,
         allow_leading_dash,

@@ -1,6 +1,6 @@
 //! The words that a command can consist of, for some arguments or others.
 
-use crate::skill::command::{Element, Start, Template};
+use crate::skill::command::{Element, ElementTemplate, TemplateStart};
 
 /// The most forms of one command that are checked one by one.
 const MAX_VARIANTS: usize = 243;
@@ -78,9 +78,9 @@ impl Word {
         }
     }
 
-    fn of(index: usize, template: &Template) -> Self {
+    fn of(index: usize, template: &ElementTemplate) -> Self {
         let mut before = template.before.clone();
-        if template.start != Start::Text && before.is_empty() {
+        if template.start != TemplateStart::Text && before.is_empty() {
             // An absolute path.
             "/".clone_into(&mut before);
         }
@@ -97,7 +97,7 @@ impl Word {
 }
 
 /// A part of a command: the words, and how often they can be there.
-struct Part {
+struct WordPart {
     words: Vec<(Word, bool)>,
     counts: &'static [usize],
 }
@@ -125,9 +125,9 @@ pub(super) fn variants(elements: &[Element]) -> Vec<Vec<Word>> {
     variants.collect()
 }
 
-fn parts(elements: &[Element]) -> Vec<Part> {
+fn parts(elements: &[Element]) -> Vec<WordPart> {
     let mut index = 0;
-    let mut words_of = |templates: &[Template]| {
+    let mut words_of = |templates: &[ElementTemplate]| {
         let words = templates.iter().map(|template| {
             index += 1;
             let is_spread = template.slot.as_ref().is_some_and(|slot| slot.is_spread);
@@ -146,12 +146,12 @@ fn parts(elements: &[Element]) -> Vec<Part> {
             (false, true) => &[0, 1],
             (false, false) => &[1],
         };
-        Part { words, counts }
+        WordPart { words, counts }
     });
     parts.collect()
 }
 
-impl Part {
+impl WordPart {
     fn expand(&self, count: usize) -> impl Iterator<Item = Word> + '_ {
         let words = self.words.iter().filter(move |_| count > 0);
         words.flat_map(move |(word, is_spread)| {
@@ -165,7 +165,7 @@ impl Part {
     }
 }
 
-fn all_choices(parts: &[Part]) -> Vec<Vec<usize>> {
+fn all_choices(parts: &[WordPart]) -> Vec<Vec<usize>> {
     let mut choices = vec![Vec::new()];
     for part in parts {
         let longer = choices.iter().flat_map(|choice| {
@@ -178,9 +178,9 @@ fn all_choices(parts: &[Part]) -> Vec<Vec<usize>> {
 }
 
 /// All parts at their least and at their most; and each at the other end than the others.
-fn some_choices(parts: &[Part], words: usize) -> Vec<Vec<usize>> {
+fn some_choices(parts: &[WordPart], words: usize) -> Vec<Vec<usize>> {
     let least: Vec<usize> = parts.iter().map(|part| part.counts[0]).collect();
-    let most: Vec<usize> = parts.iter().map(Part::most).collect();
+    let most: Vec<usize> = parts.iter().map(WordPart::most).collect();
     let varying: Vec<usize> = (0..parts.len())
         .filter(|at| parts[*at].counts.len() > 1)
         .collect();
