@@ -16,7 +16,7 @@ use crate::engine::{Approver, ProvenPlan};
 use crate::plan::{self, LoadedPlan};
 use crate::policy::CedarGate;
 use crate::process::trim_heap;
-use crate::prove::{self, ProveContext};
+use crate::prove::{self, OwnFiles, ProveContext};
 use crate::report::{Format, JsonDocument, ReportOptions, write_json_document};
 use crate::skill::{LoadProblem, Skill};
 use crate::store::PreviousRun;
@@ -27,8 +27,11 @@ const LONG_PLAN_BYTES: usize = 64 * 1024;
 /// Runs the verb.
 pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> CommandResult {
     // A rehearsal starts nothing.
-    let zygote = (!args.dry_run).then(|| start_zygote(&args.sandbox));
-    let zygote = zygote.transpose()?;
+    let zygote = if args.dry_run {
+        None
+    } else {
+        Some(start_zygote(&args.sandbox)?)
+    };
     let environment = secrets::environment(&args.secrets, printer)?;
     let workspace = roots::workspace(args.directories.workspace.as_deref())?;
     let mut loaded = match Source::read(&args.plan, args.max_plan_size) {
@@ -45,11 +48,8 @@ pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> Comma
     let sandbox = enforceable::policy(&args.sandbox, &environment);
     let registry = roots::registry(&args.roots, Some(&args.plan))?;
     let run_dir = resume::run_dir(args, state, base.as_ref())?;
-    let own_files = state.own_files(
-        args.output.log.as_deref(),
-        args.directories.run_dir.as_deref(),
-    );
-    let question = ProveContext {
+    let own_files = own_files(args, state);
+    let context = ProveContext {
         registry: &registry,
         workspace: &workspace,
         environment: &environment,
@@ -61,7 +61,7 @@ pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> Comma
         run_dir: run_dir.as_deref(),
         read: roots::read_files(&args.plan, &args.inputs, &args.policy),
     };
-    let proof = prove::prove(&mut loaded, &question);
+    let proof = prove::prove(&mut loaded, &context);
     drop_told_assistant(&mut loaded, args);
     let (Some(plan), false) = (proof.plan, args.strict && !loaded.problems.is_empty()) else {
         return Ok(refuse(&loaded, &proof.not_loaded, args, printer));
@@ -70,9 +70,8 @@ pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> Comma
     if args.dry_run && is_denied(gate.as_ref(), &plan, &mut loaded) {
         return Ok(refuse(&loaded, &[], args, printer));
     }
-    say_warnings(&loaded, printer);
+    warn_before_run(args, &plan, &loaded, printer)?;
     secrets::warn(&args.secrets, &proof.skills, &sandbox, &workspace, printer);
-    check_names(args, &plan, printer)?;
     let Some(zygote) = zygote else {
         let subject = subject(&plan, &proof.skills, &loaded, &workspace, args);
         return rehearse(args, state, &subject, base.as_ref(), printer);
@@ -92,6 +91,11 @@ pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> Comma
     };
     let open = |run: &PreparedRun| open_storage(run, loaded, args, state, base, printer);
     execution.execute(zygote, open, printer)
+}
+
+fn own_files(args: &RunArgs, state: &StateArgs) -> OwnFiles {
+    let run_dir = args.directories.run_dir.as_deref();
+    state.own_files(args.output.log.as_deref(), run_dir)
 }
 
 fn approver_of(args: &RunArgs, loaded: &LoadedPlan, workspace: &Path) -> Arc<dyn Approver> {
@@ -206,6 +210,17 @@ fn report_options(
         verbose: printer.verbosity() == Verbosity::Verbose,
         problems,
     }
+}
+
+/// Shows the plan's warnings, and refuses flags that name steps the plan does not have.
+fn warn_before_run(
+    args: &RunArgs,
+    plan: &ProvenPlan,
+    loaded: &LoadedPlan,
+    printer: &Printer,
+) -> Result<(), CommandError> {
+    say_warnings(loaded, printer);
+    check_names(args, plan, printer)
 }
 
 /// `--print` and `--approve` must name steps before anything runs.

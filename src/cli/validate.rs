@@ -84,7 +84,7 @@ fn check(
             let registry = roots::registry(&args.roots, Some(path))?;
             let limits = TimeFlags::default();
             let sandbox = enforceable::default_policy(environment);
-            let question = ProveContext {
+            let context = ProveContext {
                 registry: &registry,
                 workspace,
                 environment,
@@ -96,7 +96,7 @@ fn check(
                 run_dir: None,
                 read: roots::read_files(path, &args.inputs, &args.policy),
             };
-            let proof = prove::prove(&mut loaded, &question);
+            let proof = prove::prove(&mut loaded, &context);
             if let Some(plan) = &proof.plan
                 && let Some(gate) = policy::gate(&args.policy, &args.identity, plan, printer)?
             {

@@ -44,22 +44,22 @@ impl SkillInfoCache {
     }
 
     /// The facts about `skill`.
-    pub(super) fn get(&mut self, skill: &Skill, question: &ProveContext<'_>) -> Rc<SkillInfo> {
+    pub(super) fn get(&mut self, skill: &Skill, context: &ProveContext<'_>) -> Rc<SkillInfo> {
         let id = skill.id.as_str();
         if let Some(known) = self.0.get(id) {
             return Rc::clone(known);
         }
-        let facts = Rc::new(SkillInfo::find(skill, question));
-        self.0.insert(id.to_owned(), Rc::clone(&facts));
-        facts
+        let info = Rc::new(SkillInfo::find(skill, context));
+        self.0.insert(id.to_owned(), Rc::clone(&info));
+        info
     }
 }
 
 impl SkillInfo {
-    fn find(skill: &Skill, question: &ProveContext<'_>) -> Self {
-        let (sandbox, workspace) = (question.sandbox, question.workspace);
+    fn find(skill: &Skill, context: &ProveContext<'_>) -> Self {
+        let (sandbox, workspace) = (context.sandbox, context.workspace);
         let native = skill.native();
-        let path = question.environment.path();
+        let path = context.environment.path();
         let program = native.map(|native| (native, native.resolve_program(workspace, path)));
         let hidden = match &program {
             Some((native, Ok(program))) => {

@@ -55,7 +55,7 @@ fn proven(args: &PolicyTestArgs, printer: &Printer) -> Result<ProvenPlan, Comman
     let mut loaded = plan::load(source);
     let environment = BaseEnvironment::of_this_process();
     let given = inputs::of_plan(&args.inputs, &args.plan, &loaded)?;
-    let question = ProveContext {
+    let context = ProveContext {
         registry: &roots::registry(&args.roots, Some(&args.plan))?,
         workspace: &roots::workspace(None)?,
         environment: &environment,
@@ -67,7 +67,7 @@ fn proven(args: &PolicyTestArgs, printer: &Printer) -> Result<ProvenPlan, Comman
         run_dir: None,
         read: roots::read_files(&args.plan, &args.inputs, &args.policy),
     };
-    let proof = prove::prove(&mut loaded, &question);
+    let proof = prove::prove(&mut loaded, &context);
     proof.plan.ok_or_else(|| {
         let (document, problems) = (&loaded.document, &loaded.problems);
         let text = FileReport::Read { document, problems }.text(printer.stderr_has_color());

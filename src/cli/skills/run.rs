@@ -37,7 +37,7 @@ pub(super) fn run(args: SkillRunArgs, state: &StateArgs, printer: &Printer) -> C
     let workspace = roots::workspace(args.place.workspace.as_deref())?;
     let mut loaded = plan::load(plan_of(&skill, &arguments)?);
     let own_files = state.own_files(None, args.place.run_dir.as_deref());
-    let question = ProveContext {
+    let context = ProveContext {
         registry: &registry,
         workspace: &workspace,
         environment: &environment,
@@ -49,7 +49,7 @@ pub(super) fn run(args: SkillRunArgs, state: &StateArgs, printer: &Printer) -> C
         run_dir: args.place.run_dir.as_deref(),
         read: Vec::new(),
     };
-    let proof = prove::prove(&mut loaded, &question);
+    let proof = prove::prove(&mut loaded, &context);
     let Some(plan) = proof.plan else {
         return Err(refusal(&skill, &loaded, args.inputs.is_some()));
     };
