@@ -27,23 +27,16 @@ const LONG_PLAN_BYTES: usize = 64 * 1024;
 /// Runs the verb.
 pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> CommandResult {
     // A rehearsal starts nothing.
-    let zygote = if args.dry_run {
-        None
-    } else {
-        Some(start_zygote(&args.sandbox)?)
-    };
+    let zygote = (!args.dry_run).then(|| start_zygote(&args.sandbox));
+    let zygote = zygote.transpose()?;
     let environment = secrets::environment(&args.secrets, printer)?;
     let workspace = roots::workspace(args.directories.workspace.as_deref())?;
     let mut loaded = match Source::read(&args.plan, args.max_plan_size) {
         Ok(source) => plan::load(source),
         Err(error) => return Ok(refuse_unread(&error, args, printer)),
     };
-    let base = resume::find(
-        &args.resume,
-        state,
-        &args.plan,
-        &loaded.document.source.text,
-    )?;
+    let text = &loaded.document.source.text;
+    let base = resume::find(&args.resume, state, &args.plan, text)?;
     let given = inputs::of_run(args, base.as_ref(), &loaded)?;
     let sandbox = enforceable::policy(&args.sandbox, &environment);
     let registry = roots::registry(&args.roots, Some(&args.plan))?;
