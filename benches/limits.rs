@@ -67,7 +67,7 @@ async fn measure(launcher: &Launcher, hog: &Path, argv: [&str; 2], limits: Limit
             cwd: PathBuf::from("/"),
             stdin: None,
             max_output_bytes: 1024,
-            grace: Duration::from_secs(5),
+            grace_period: Duration::from_secs(5),
             confinement: None,
             limits,
             written: Vec::new(),

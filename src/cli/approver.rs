@@ -14,7 +14,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 use rustix::process::getuid;
 
-use self::prompt::Terminal;
+use self::prompt::Prompt;
 use super::args::{ApprovalArgs, IdentityArgs, StepApproval};
 use super::error::{CommandError, ErrorKind};
 use super::printer::Printer;
@@ -80,7 +80,7 @@ impl TerminalApprover {
 
     /// Shows the whole request, a screen at a time, and then asks.
     async fn question(&self, request: &ApprovalRequest<'_>) -> io::Result<bool> {
-        let mut terminal = Terminal::open()?;
+        let mut terminal = Prompt::open()?;
         let size = terminal.size();
         let rows = request::rows(&request::lines(&self.plan, request), size.columns);
         let pages = request::pages(&rows, size.rows);

@@ -15,7 +15,7 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
-pub(super) use self::flow::{GraphArgs, GraphFormat, InputArgs, OrderArgs};
+pub(super) use self::flow::{GraphArgs, GraphFormat, InputArgs, StepArgs};
 pub(super) use self::policy::{
     ApprovalArgs, PolicyArgs, PolicyCheckArgs, PolicyCommand, PolicySchemaArgs, PolicyTestArgs,
     StepApproval,
@@ -188,7 +188,7 @@ pub struct RunArgs {
     pub max_plan_size: u64,
     /// Which steps run, and how many.
     #[command(flatten)]
-    pub steps: OrderArgs,
+    pub steps: StepArgs,
     /// What it remembers of others.
     #[command(flatten)]
     pub resume: ResumeArgs,

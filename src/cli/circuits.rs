@@ -15,7 +15,7 @@ use crate::store::{CircuitRow, StateReader};
 
 /// Lists circuits, or closes some.
 pub(super) fn circuits(args: &CircuitsArgs, state: &StateArgs, printer: &Printer) -> CommandResult {
-    let history = state.look()?;
+    let history = state.open_reader()?;
     if let Some(CircuitsCommand::Reset(reset)) = &args.command {
         return close(reset.skill.as_deref(), history, printer);
     }

@@ -73,7 +73,7 @@ pub(super) struct PreparedRun {
     /// How skills are confined.
     pub(super) sandbox: SandboxPolicy,
     /// How steps are run.
-    pub(super) conduct: RunPolicy,
+    pub(super) policy: RunPolicy,
 }
 
 /// What lies ready before the first step.
@@ -98,7 +98,7 @@ impl RunResources {
 impl PreparedRun {
     /// Runs the plan to its end and gives the exit code. What the run remembers, and is remembered by, is
     /// opened by `open_memory` while the helper processes make ready.
-    pub(super) fn execute(
+    pub(super) fn run(
         self,
         mut zygote: Zygote,
         open_memory: impl FnOnce(&Self) -> Result<RunStorage, CommandError>,
@@ -149,7 +149,7 @@ impl PreparedRun {
         // They go while the last word is said.
         ready.launcher.dismiss();
         let verdict = RunResult::new(&outcome.end, &outcome.records, &self.plan.steps);
-        let code = exit_code::of(verdict.cause);
+        let code = exit_code::from_cause(verdict.cause);
         let is_kept = memory.store.is_some();
         let summary = summary(ready.run_id.clone(), &verdict, code, &outcome, is_kept);
         events.emit(RunEvent::RunFinished(summary));
@@ -226,8 +226,8 @@ impl PreparedRun {
             gate: self.gate.as_ref().map(|gate| gate as &dyn PolicyGate),
             events,
             policy: RunPolicy {
-                jobs: max_concurrent_steps(self.conduct.jobs),
-                ..self.conduct
+                jobs: max_concurrent_steps(self.policy.jobs),
+                ..self.policy
             },
         };
         let (controller, control) = ShutdownSender::new();

@@ -34,7 +34,7 @@ pub const TIMEOUT: u8 = 124;
 pub const SIGNAL_BASE: u8 = 128;
 
 /// The number for what decided how a run ended.
-pub fn of(cause: DecidingCause) -> u8 {
+pub fn from_cause(cause: DecidingCause) -> u8 {
     match cause {
         DecidingCause::Nothing => SUCCESS,
         DecidingCause::Step(_, error) => code_of(error),

@@ -75,9 +75,9 @@ impl<'f> FileReport<'f> {
             .iter()
             .map(|p| render::snippet(p, document, color) + "\n");
         let mut text: String = snippets.collect();
-        if problems.left_out() > 0 {
+        if problems.suppressed() > 0 {
             // Writing to a String can't fail.
-            writeln!(text, "... and {} more problems\n", problems.left_out()).ok();
+            writeln!(text, "... and {} more problems\n", problems.suppressed()).ok();
         }
         text
     }

@@ -34,7 +34,7 @@ pub(super) fn find(
             return Err(CommandError::new(ErrorKind::Usage, message)
                 .hint("`--resume=FILE` takes what `--log` wrote"));
         }
-        (None, Some(_)) => match state.look()? {
+        (None, Some(_)) => match state.open_reader()? {
             Some(history) => PreviousRun::from_history(&history, name, &plan, chain_key()),
             None => Err(ResumeError::NoRun(plan)),
         },

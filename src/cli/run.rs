@@ -46,7 +46,7 @@ pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> Comma
         registry: &registry,
         workspace: &workspace,
         environment: &environment,
-        limits: args.time.flags(),
+        time_flags: args.time.flags(),
         sandbox: &sandbox,
         own_files: &own_files,
         retry_unsafe: args.steps.retry_unsafe,
@@ -80,10 +80,10 @@ pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> Comma
         gate,
         report: report_options(args.output.clone(), warnings(&loaded), printer),
         sandbox,
-        conduct: args.steps.conduct(),
+        policy: args.steps.run_policy(),
     };
     let open = |run: &PreparedRun| open_storage(run, loaded, args, state, base, printer);
-    execution.execute(zygote, open, printer)
+    execution.run(zygote, open, printer)
 }
 
 fn own_files(args: &RunArgs, state: &StateArgs) -> OwnFiles {

@@ -75,7 +75,7 @@ impl StateArgs {
     }
 
     /// Opens the state to look things up; `None` where there is nothing yet.
-    pub(super) fn look(&self) -> Result<Option<StateReader>, CommandError> {
+    pub(super) fn open_reader(&self) -> Result<Option<StateReader>, CommandError> {
         let Some(dir) = self.directory()? else {
             let message = "with `--state-dir none` there is nothing to look up";
             return Err(CommandError::new(ErrorKind::Usage, message));
@@ -84,8 +84,8 @@ impl StateArgs {
     }
 
     /// Opens the state to look at a run that must be there.
-    pub(super) fn look_for(&self, run: &str) -> Result<StateReader, CommandError> {
-        let history = self.look()?;
+    pub(super) fn open_reader_for(&self, run: &str) -> Result<StateReader, CommandError> {
+        let history = self.open_reader()?;
         history.ok_or_else(|| match run {
             "last" => not_found(&FindError::Empty),
             _ => not_found(&FindError::Unknown(run.to_owned())),

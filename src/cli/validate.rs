@@ -88,7 +88,7 @@ fn check(
                 registry: &registry,
                 workspace,
                 environment,
-                limits,
+                time_flags: limits,
                 sandbox: &sandbox,
                 own_files,
                 retry_unsafe: false,

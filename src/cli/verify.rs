@@ -28,7 +28,7 @@ pub(super) fn verify(args: &VerifyArgs, state: &StateArgs, printer: &Printer) ->
         Some(name) if is_file(name) => (one_file(name, state, &anchors)?, None),
         Some(name) => {
             let name = name.to_string_lossy();
-            let history = state.look_for(&name)?;
+            let history = state.open_reader_for(&name)?;
             let run = history.find(&name).map_err(|error| not_found(&error))?;
             let report = history.verify(&run, &anchors);
             (vec![report.map_err(|error| unreadable(&error))?], None)
@@ -95,7 +95,7 @@ fn every_run(
     anchors: &VerifyKeys,
     printer: &Printer,
 ) -> Result<Option<(Vec<RunReport>, LedgerReport)>, CommandError> {
-    let Some(history) = state.look()? else {
+    let Some(history) = state.open_reader()? else {
         printer.info("there are no runs yet");
         return Ok(None);
     };

@@ -96,7 +96,7 @@ impl Diagnostic {
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
     suppressed: usize,
-    errors_left_out: usize,
+    suppressed_errors: usize,
 }
 
 impl Diagnostics {
@@ -109,7 +109,7 @@ impl Diagnostics {
             self.list.push(problem);
         } else {
             self.suppressed += 1;
-            self.errors_left_out += usize::from(problem.severity == Severity::Error);
+            self.suppressed_errors += usize::from(problem.severity == Severity::Error);
         }
     }
 
@@ -119,21 +119,21 @@ impl Diagnostics {
             self.list.push(describe());
         } else {
             self.suppressed += 1;
-            self.errors_left_out += 1;
+            self.suppressed_errors += 1;
         }
     }
 
     /// Adds those of another file or check.
     pub fn append(&mut self, other: Self) {
         self.suppressed += other.suppressed;
-        self.errors_left_out += other.errors_left_out;
+        self.suppressed_errors += other.suppressed_errors;
         for problem in other.list {
             self.push(problem);
         }
     }
 
     /// How many were found beyond those kept.
-    pub fn left_out(&self) -> usize {
+    pub fn suppressed(&self) -> usize {
         self.suppressed
     }
 
@@ -146,8 +146,8 @@ impl Diagnostics {
     pub fn count(&self, severity: Severity) -> usize {
         let kept = self.list.iter().filter(|p| p.severity == severity).count();
         kept + match severity {
-            Severity::Error => self.errors_left_out,
-            Severity::Warning => self.suppressed - self.errors_left_out,
+            Severity::Error => self.suppressed_errors,
+            Severity::Warning => self.suppressed - self.suppressed_errors,
         }
     }
 

@@ -35,12 +35,12 @@ pub fn snippet(problem: &Diagnostic, document: &Document, color: bool) -> String
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let RenderedText { message, help, .. } = RenderedText::of(problem, document);
+    let RenderedText { message, help, .. } = RenderedText::new(problem, document);
     let message = shown_message(&message);
     let bytes = document.bytes_of(&problem.location);
     let (line, column) = document.line_and_column(bytes.start);
     let name = Escaped(&document.source.name).to_string();
-    let view = SourceView::of(document, &problem.location, bytes);
+    let view = SourceView::new(document, &problem.location, bytes);
     let title = level.primary_title(message).id(problem.code);
     let snippet = Snippet::source(view.text)
         .line_start(line)
@@ -80,7 +80,7 @@ fn remove_empty_origin(text: &mut String) {
 /// A problem as one JSON object.
 pub fn to_json(problem: &Diagnostic, document: &Document) -> Value {
     let (line, column) = document.line_and_column(document.bytes_of(&problem.location).start);
-    let words = RenderedText::of(problem, document);
+    let words = RenderedText::new(problem, document);
     json!({
         "code": problem.code,
         "severity": problem.severity.as_str(),
@@ -107,7 +107,7 @@ pub fn github(problem: &Diagnostic, document: &Document) -> String {
             .replace(':', "%3A")
             .replace(',', "%2C")
     };
-    let RenderedText { message, help, .. } = RenderedText::of(problem, document);
+    let RenderedText { message, help, .. } = RenderedText::new(problem, document);
     let message = match help {
         Some(help) => format!("{message}; {help}"),
         None => message.into_owned(),
@@ -138,7 +138,7 @@ struct RenderedText<'p> {
 }
 
 impl<'p> RenderedText<'p> {
-    fn of(problem: &'p Diagnostic, document: &Document) -> Self {
+    fn new(problem: &'p Diagnostic, document: &Document) -> Self {
         let is_hidden = document.is_hidden(&problem.location);
         // What has a place by its bytes alone is about how the value is written, and repeats it.
         let is_about_text = is_hidden && matches!(problem.location, Location::Bytes(_));
@@ -177,7 +177,7 @@ struct SourceView {
 }
 
 impl SourceView {
-    fn of(document: &Document, place: &Location, bytes: Range<usize>) -> Self {
+    fn new(document: &Document, place: &Location, bytes: Range<usize>) -> Self {
         let text = document.source.text.as_str();
         let hidden = document.hidden_spans();
         let line_start = text[..bytes.start].rfind('\n').map_or(0, |at| at + 1);

@@ -51,7 +51,7 @@ pub(super) enum ApprovalOutcome {
 impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L, B> {
     /// True where the step at `index` is still to be approved.
     pub(super) fn awaits_approval(&self, index: usize) -> bool {
-        let is_reused = matches!(self.run.reused.get(index), Some(Some(_)));
+        let is_reused = matches!(self.options.reused.get(index), Some(Some(_)));
         let is_approved = self.approvals.borrow().contains_key(&index);
         self.plan.steps[index].wants_approval() && !is_reused && !is_approved
     }
@@ -61,7 +61,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         if !self.awaits_approval(index) {
             return ApprovalOutcome::Free;
         }
-        match self.run.approver.preapprove(&self.plan.steps[index]) {
+        match self.options.approver.preapprove(&self.plan.steps[index]) {
             Approval::Refused(reason) => ApprovalOutcome::Refused(reason),
             Approval::Ask => ApprovalOutcome::Free,
             Approval::Approved(by) => {
@@ -91,7 +91,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
     async fn ask(&self, index: usize, arguments: &Map<String, Value>) -> ApprovalOutcome {
         // One question at a time.
         let _turn = self.asking.lock().await;
-        let _screen = PausedTerminal::pause(self.run.events).await;
+        let _screen = PausedTerminal::pause(self.options.events).await;
         let request = ApprovalRequest {
             step: &self.plan.steps[index],
             index,
@@ -103,7 +103,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
                 .duration
                 .saturating_sub(self.context.elapsed()),
         };
-        match self.run.approver.ask(&request).await {
+        match self.options.approver.ask(&request).await {
             Approval::Approved(by) => {
                 self.approvals.borrow_mut().insert(index, by);
                 ApprovalOutcome::Free

@@ -167,7 +167,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
     ) -> (ExecutionResult, Option<TerminationReason>) {
         let clock = self.state.context.clock().clone();
         let own_time = clock.sleep_until_elapsed(clock.now(), by.timeout.duration);
-        let (urgency, events) = (self.urgency.clone(), self.state.run.events.clone());
+        let (urgency, events) = (self.urgency.clone(), self.state.options.events.clone());
         let (index, grace) = (self.index, by.grace);
         let attempt = self.attempt(by, call);
         tokio::pin!(attempt, own_time);
@@ -222,7 +222,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
             grace: by.grace,
             deadline: deadline_in(time.min(run_left)),
             stop: self.urgency.subscribe(),
-            events: self.state.run.events.clone(),
+            events: self.state.options.events.clone(),
         };
         let mut result = self.state.executor.execute(request, control).await;
         check_output(&mut result, by);
@@ -243,7 +243,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
     }
 
     fn may_retry(&self) -> bool {
-        self.step.is_idempotent || self.state.run.policy.retry_unsafe || self.made == 0
+        self.step.is_idempotent || self.state.options.policy.retry_unsafe || self.made == 0
     }
 
     fn explain_no_retry(&self, result: &mut ExecutionResult) {
@@ -264,7 +264,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
     fn emit_repeated(&self, message: String) {
         let index = self.index;
         self.state
-            .run
+            .options
             .events
             .emit(RunEvent::StepRepeated { index, message });
     }

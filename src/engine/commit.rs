@@ -37,7 +37,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
             skill_id: call.skill_id.to_string(),
             timestamp: Timestamp::now(),
         };
-        self.with_log_timeout(self.run.logger.log_step_start(start))
+        self.with_log_timeout(self.options.logger.log_step_start(start))
             .await
     }
 
@@ -51,12 +51,12 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
     ) -> StepCompletion {
         let ran = UnloggedStep::from_record(&record);
         let record = match self
-            .with_log_timeout(self.run.logger.log_step(record))
+            .with_log_timeout(self.options.logger.log_step(record))
             .await
         {
             Ok(record) => {
                 let event = self.record_committed(Arc::clone(&record), detail);
-                self.run.events.emit(event);
+                self.options.events.emit(event);
                 Ok(record)
             }
             Err(error) => Err(CommitFailure { step: ran, error }),
@@ -81,14 +81,14 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         &self,
         write: impl Future<Output = Result<T, LogError>>,
     ) -> Result<T, LogError> {
-        let mut signals = self.control.clone();
+        let mut signals = self.shutdown.clone();
         // Also after a second signal the records are written, if that can be.
         let impatience = async {
             signals.forced().await;
             tokio::time::sleep(LOG_TIMEOUT_WHEN_FORCED).await;
         };
         let given_up = |reason: &str| {
-            let name = self.run.logger.name();
+            let name = self.options.logger.name();
             Err(LogError {
                 name,
                 reason: reason.to_owned(),

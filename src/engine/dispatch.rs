@@ -43,8 +43,8 @@ pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreake
         executor,
         plan,
         context,
-        run,
-        control,
+        options: run,
+        shutdown: control,
         approvals: RefCell::default(),
         asking: Mutex::new(()),
         halt: watch::Sender::default(),
@@ -65,7 +65,7 @@ pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreake
         engine.end = Some(RunStopReason::LogFailed(error));
     } else {
         engine.authorize().await;
-        engine.steps().await;
+        engine.dispatch().await;
         engine.skip_remaining().await;
     }
     engine.finish().await
@@ -91,7 +91,10 @@ struct Dispatcher<'r, E, L, B> {
 impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, L, B> {
     async fn log_run_start(&mut self) -> Result<(), LogError> {
         let RunState {
-            context, plan, run, ..
+            context,
+            plan,
+            options: run,
+            ..
         } = self.ground;
         let identity = &context.identity;
         let start = PlanStart {
@@ -103,7 +106,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
             session_id: identity.session_id.clone(),
             tenant_id: identity.tenant_id.clone(),
             user_id: identity.user_id.clone(),
-            dispatch: plan.steps.len(),
+            steps: plan.steps.len(),
             timestamp: context.started_at,
             provenance: run.provenance.clone(),
             chain: String::new(),
@@ -130,7 +133,9 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
     /// Asks about the whole plan: policies first, then a person. Where one step is denied, none starts. A
     /// step whose result is taken over does not start, so nobody is asked about it.
     async fn authorize(&mut self) {
-        let RunState { plan, run, .. } = self.ground;
+        let RunState {
+            plan, options: run, ..
+        } = self.ground;
         if let Some(gate) = run.gate {
             let decisions = evaluate_plan(gate, plan).into_iter().enumerate();
             self.denied = decisions
@@ -182,8 +187,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
     }
 
     /// Starts what may start, and waits for one of those that run, until there is none of them.
-    async fn steps(&mut self) {
-        let jobs = self.ground.run.policy.jobs.get();
+    async fn dispatch(&mut self) {
+        let jobs = self.ground.options.policy.jobs.get();
         let mut running = FuturesUnordered::new();
         loop {
             while running.len() < jobs
@@ -226,7 +231,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
             return;
         }
         let RunState {
-            control,
+            shutdown: control,
             context,
             plan,
             ..
@@ -250,7 +255,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
     fn advance(&mut self, record: &ExecutionLogRecord) {
         let (index, status) = (record.step_index, record.status);
         let step = &self.ground.plan.steps[index];
-        let on_failure = self.ground.run.policy.on_failure;
+        let on_failure = self.ground.options.policy.on_failure;
         if stops_the_plan(status, step) && on_failure != FailurePolicy::KeepGoing {
             let reason = self.no_success(index);
             let has_siblings = self.schedule().stop_new();
@@ -323,7 +328,10 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
 
     async fn finish(mut self) -> RunOutcome {
         let RunState {
-            context, plan, run, ..
+            context,
+            plan,
+            options: run,
+            ..
         } = self.ground;
         let elapsed: Duration = context.elapsed();
         let records = self

@@ -71,7 +71,7 @@ pub struct PlanStart {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub user_id: String,
     /// How many steps it has.
-    pub dispatch: usize,
+    pub steps: usize,
     /// When it began.
     pub timestamp: Timestamp,
     /// What exactly is about to run.

@@ -17,8 +17,8 @@ pub(super) struct RunState<'r, E, L, B> {
     pub(super) executor: &'r E,
     pub(super) plan: &'r ProvenPlan,
     pub(super) context: &'r ExecutionContext,
-    pub(super) run: RunOptions<'r, L, B>,
-    pub(super) control: ShutdownReceiver,
+    pub(super) options: RunOptions<'r, L, B>,
+    pub(super) shutdown: ShutdownReceiver,
     /// Who approved steps, by their indices.
     pub(super) approvals: RefCell<BTreeMap<usize, String>>,
     /// Held while somebody is asked.

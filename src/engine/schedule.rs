@@ -28,7 +28,7 @@ pub(super) struct Schedule {
 #[derive(Debug, Default)]
 struct ScheduleNode {
     /// How many of those that it waits for are not over.
-    open: usize,
+    open_dependencies: usize,
     followers: Vec<(usize, DependencyCondition)>,
     /// The first in plan order of the steps whose end keeps this one from running.
     blocked_by: Option<usize>,
@@ -96,14 +96,14 @@ impl Schedule {
                 schedule.link(target, step, DependencyCondition::Succeeded);
             }
         }
-        let is_ready = |step: &usize| schedule.nodes[*step].open == 0;
+        let is_ready = |step: &usize| schedule.nodes[*step].open_dependencies == 0;
         schedule.ready = (0..steps).filter(is_ready).map(Reverse).collect();
         schedule
     }
 
     fn link(&mut self, target: usize, waiter: usize, need: DependencyCondition) {
         self.nodes[target].followers.push((waiter, need));
-        self.nodes[waiter].open += 1;
+        self.nodes[waiter].open_dependencies += 1;
     }
 
     /// The step that comes next. What it may not run beside keeps it, and all after it, from being taken.
@@ -139,8 +139,8 @@ impl Schedule {
                     let first = follower.blocked_by.map_or(root, |other| other.min(root));
                     follower.blocked_by = Some(first);
                 }
-                follower.open -= 1;
-                match follower.open {
+                follower.open_dependencies -= 1;
+                match follower.open_dependencies {
                     0 if waiter >= self.steps => ended.push(waiter),
                     0 if !self.is_closed => self.ready.push(Reverse(waiter)),
                     _ => {}

@@ -18,7 +18,7 @@ use crate::event::{EventSender, RunEvent};
 use crate::process::Launcher;
 
 /// How long the screen may take to be put in order before obs stops.
-const SCREEN_PATIENCE: Duration = Duration::from_secs(1);
+const TERMINAL_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The signals that obs listens to. One that was ignored when obs started (`nohup`, `trap '' INT`)
 /// stays ignored.
@@ -114,7 +114,7 @@ async fn stop_with_the_terminal(launcher: &Launcher, events: &EventSender) {
     let (in_order, screen) = oneshot::channel();
     events.emit(RunEvent::PauseTerminal(in_order));
     // A screen that can't be put in order, because nobody reads it, stops obs no later than this.
-    tokio::time::timeout(SCREEN_PATIENCE, screen).await.ok();
+    tokio::time::timeout(TERMINAL_TIMEOUT, screen).await.ok();
 
     let stopped_at = Instant::now();
     stop_this_process();

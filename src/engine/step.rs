@@ -74,7 +74,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
 
     /// A step whose turn it is: what it asks for, whether it may, and whether its skill is let through.
     async fn start_step(&self, index: usize, step: &ProvenStep) -> StepCompletion {
-        let call = match self.call(step) {
+        let call = match self.resolve_arguments(step) {
             Ok(call) => call,
             Err(unresolved) => {
                 let finished =
@@ -128,7 +128,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
     /// Why policies deny the step. One whose arguments always were known was asked about with the plan.
     fn denial(&self, index: usize, call: &ResolvedArguments) -> Option<String> {
         let step = &self.plan.steps[index];
-        let gate = self.run.gate.filter(|_| step.template.is_some())?;
+        let gate = self.options.gate.filter(|_| step.template.is_some())?;
         evaluate_step(gate, self.plan, index, &call.arguments).denial(step)
     }
 
@@ -136,7 +136,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
     async fn cancel_before_start(
         &self,
         index: usize,
-        resolve_arguments: &ResolvedArguments,
+        arguments: &ResolvedArguments,
         ending: TerminationReason,
     ) -> StepCompletion {
         let step = &self.plan.steps[index];
@@ -145,7 +145,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
             result: not_started(code, String::new()),
             by: step,
             is_by_fallback: false,
-            shown_arguments: resolve_arguments.shown.clone(),
+            shown_arguments: arguments.shown.clone(),
             termination: None,
             previous_error: None,
             start_error: None,
@@ -174,7 +174,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
 
     async fn ask_breaker(&self, step: &ProvenStep) -> Result<BreakerDecision, LogError> {
         let lease = step.timeout.duration.saturating_add(step.grace);
-        let asked = self.run.breaker.allow(&step.skill_id, lease);
+        let asked = self.options.breaker.allow(&step.skill_id, lease);
         self.with_log_timeout(asked).await
     }
 
@@ -186,7 +186,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         permit: Permit,
         record: &ExecutionLogRecord,
     ) -> Result<(), LogError> {
-        let (breaker, skill) = (self.run.breaker, &step.skill_id);
+        let (breaker, skill) = (self.options.breaker, &step.skill_id);
         match record.status {
             StepStatus::Canceled | StepStatus::Skipped => {
                 self.with_log_timeout(breaker.release(skill, permit)).await
@@ -216,7 +216,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
     ) -> StepCompletion {
         let started_at = Timestamp::now();
         let start = self.context.clock().now();
-        self.run.events.emit(RunEvent::StepStarted {
+        self.options.events.emit(RunEvent::StepStarted {
             index,
             timeout: step.timeout.duration,
         });
@@ -250,7 +250,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         self.commit_record(record, detail, ended.end).await
     }
 
-    fn call(&self, step: &ProvenStep) -> Result<ResolvedArguments, ResolveError> {
+    fn resolve_arguments(&self, step: &ProvenStep) -> Result<ResolvedArguments, ResolveError> {
         ResolvedArguments::resolve(step, |index| self.records.borrow()[index].clone())
     }
 
@@ -267,7 +267,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         let step_time = clock.sleep_until_elapsed(clock.now(), step.timeout.duration);
         let run_time = clock.sleep_until_elapsed(self.context.start(), self.plan.timeout.duration);
         tokio::pin!(execution, step_time, run_time);
-        let mut signals = self.control.clone();
+        let mut signals = self.shutdown.clone();
         let mut halt = self.halt.subscribe();
         let mut seen = ShutdownState::None;
         let mut ended = Termination::default();
@@ -296,7 +296,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
                 reason = Halt::ends_all(&mut halt), if runs => (TerminationReason::Halt(reason), StopRequest::Terminate),
             };
             if runs {
-                self.run.events.emit(RunEvent::StepEnding {
+                self.options.events.emit(RunEvent::StepEnding {
                     index,
                     reason: end_reason(&ending),
                     grace: step.grace,
@@ -315,11 +315,11 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
     pub(super) fn reused(&self) -> Vec<ExecutionLogRecord> {
         let mut records: Vec<Option<Arc<ExecutionLogRecord>>> = vec![None; self.plan.steps.len()];
         let mut all = Vec::new();
-        if self.run.reused.iter().all(Option::is_none) {
+        if self.options.reused.iter().all(Option::is_none) {
             return all;
         }
         for index in self.plan.flow.in_order().into_iter().flatten() {
-            let (step, reused) = (&self.plan.steps[index], self.run.reused.get(index));
+            let (step, reused) = (&self.plan.steps[index], self.options.reused.get(index));
             let call = ResolvedArguments::resolve(step, |index| records[index].clone());
             if let (Some(Some(reused)), Ok(call)) = (reused, call) {
                 let record = record::reused_record(self.context, index, step, reused, call.shown);

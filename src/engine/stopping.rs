@@ -12,7 +12,7 @@ use super::{CircuitBreaker, ExecutionLogger, ShutdownState, SkillExecutor};
 impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L, B> {
     /// Why a step may not call a skill any more; none if it may. `has_begun`: it has called one before.
     pub(super) fn start_blocked_by(&self, has_begun: bool) -> Option<TerminationReason> {
-        if let Some(signal) = self.control.state().signal() {
+        if let Some(signal) = self.shutdown.state().signal() {
             return Some(TerminationReason::Signal(signal));
         }
         if self.context.elapsed() >= self.plan.timeout.duration {
@@ -30,7 +30,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
     /// Waits until a step that has not begun may not start any more, and gives the reason.
     pub(super) async fn wait_until_start_blocked(&self) -> TerminationReason {
         let clock = self.context.clock();
-        let (mut signals, mut halt) = (self.control.clone(), self.halt.subscribe());
+        let (mut signals, mut halt) = (self.shutdown.clone(), self.halt.subscribe());
         loop {
             if let Some(ending) = self.start_blocked_by(false) {
                 return ending;

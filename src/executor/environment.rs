@@ -37,7 +37,7 @@ pub struct BaseEnvironment {
 }
 
 /// The directories that a skill is told of.
-pub(crate) struct Directories<'d> {
+pub(crate) struct EnvironmentDirs<'d> {
     /// Private to the step; its HOME and TMPDIR.
     pub(crate) scratch: &'d Path,
     /// Where it works.
@@ -98,7 +98,7 @@ impl BaseEnvironment {
         native: &NativeSkill,
         request: &ExecutionRequest,
         control: &StepControl,
-        directories: &Directories<'_>,
+        directories: &EnvironmentDirs<'_>,
     ) -> Vec<(OsString, OsString)> {
         let mut variables = Variables(Vec::new());
         for (name, value) in &self.all {

@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::confinement_cache::ConfinementCache;
-use super::environment::{BaseEnvironment, Directories};
+use super::environment::{BaseEnvironment, EnvironmentDirs};
 use super::event_line::{EventLine, read_event_line};
 use super::interpret::{ExecutionMeta, interpret, max_output_bytes};
 use super::scratch::{RunDirs, Scratch};
@@ -30,7 +30,7 @@ use crate::process::{
 };
 use crate::skill::{
     ArgumentPlaces, Builtin, ExposedSkill, Exposure, NativeSkill, PathBase, Permission, Program,
-    ProgramError, SandboxPolicy, Skill, SkillKind, SkillPaths, Snapshot, StepGround, layer_names,
+    ProgramError, SandboxPolicy, Skill, SkillKind, SkillPaths, Snapshot, StepDirs, layer_names,
 };
 
 /// Runs skills natively.
@@ -173,7 +173,7 @@ impl<'r> NativeExecutor<'r> {
         let Ok(scratch) = self.dirs.scratch() else {
             return;
         };
-        let ground = StepGround {
+        let ground = StepDirs {
             workspace: &self.workspace,
             scratch: scratch.path(),
             run_dir: None,
@@ -189,7 +189,7 @@ impl<'r> NativeExecutor<'r> {
         &self,
         loaded: &Loaded,
         native: &NativeSkill,
-        ground: &StepGround<'_>,
+        ground: &StepDirs<'_>,
     ) -> Option<Arc<Confinement>> {
         let skill = &*loaded.skill;
         let make = || {
@@ -330,7 +330,7 @@ impl<'r> NativeExecutor<'r> {
             .transpose()
             .map_err(no_directory)?;
         let (scratch, workspace) = (scratch.path(), self.workspace.as_path());
-        let ground = StepGround {
+        let ground = StepDirs {
             workspace,
             scratch,
             run_dir,
@@ -343,7 +343,7 @@ impl<'r> NativeExecutor<'r> {
                 PathError::Io(error) => no_directory(error),
             }
         })?;
-        let directories = Directories {
+        let directories = EnvironmentDirs {
             scratch,
             workspace,
             run_dir,
@@ -360,7 +360,7 @@ impl<'r> NativeExecutor<'r> {
             cwd: self.workspace.clone(),
             stdin: execution.stdin.stdin_bytes(arguments),
             max_output_bytes: max_output_bytes(skill),
-            grace: control.grace,
+            grace_period: control.grace,
             confinement: self.confinement(loaded, native, &ground),
             written: written_directories(skill, &limits, &ground),
             limits,
@@ -370,7 +370,7 @@ impl<'r> NativeExecutor<'r> {
 }
 
 /// The directories of a step whose growth is limited.
-fn written_directories(skill: &Skill, limits: &Limits, ground: &StepGround<'_>) -> Vec<PathBuf> {
+fn written_directories(skill: &Skill, limits: &Limits, ground: &StepDirs<'_>) -> Vec<PathBuf> {
     if limits.disk.is_none() {
         return Vec::new();
     }

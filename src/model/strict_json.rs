@@ -33,7 +33,7 @@ pub fn strict_json(bytes: &[u8]) -> Result<Option<Box<RawValue>>, StrictJsonErro
         return Ok(None);
     }
     // The parser decides what is JSON. It checks without building a value.
-    let raw: &RawValue = serde_json::from_str(text).map_err(|error| at(text, &error))?;
+    let raw: &RawValue = serde_json::from_str(text).map_err(|error| located_error(text, &error))?;
     let compact =
         Compactor::default().run(raw.get(), text.len() - text.trim_ascii_start().len())?;
     if compact == "null" {
@@ -41,10 +41,10 @@ pub fn strict_json(bytes: &[u8]) -> Result<Option<Box<RawValue>>, StrictJsonErro
     }
     RawValue::from_string(compact)
         .map(Some)
-        .map_err(|error| at(text, &error))
+        .map_err(|error| located_error(text, &error))
 }
 
-fn at(text: &str, error: &serde_json::Error) -> StrictJsonError {
+fn located_error(text: &str, error: &serde_json::Error) -> StrictJsonError {
     let whole = error.to_string();
     let message = whole.split(" at line ").next().unwrap_or(&whole).to_owned();
     StrictJsonError {

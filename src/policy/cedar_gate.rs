@@ -37,7 +37,7 @@ pub struct GateError(String);
 impl fmt::Debug for CedarGate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CedarGate")
-            .field("rules", &self.policies.len())
+            .field("policies", &self.policies.len())
             .field("identity", &self.identity)
             .finish_non_exhaustive()
     }
@@ -76,7 +76,7 @@ impl CedarGate {
     }
 
     /// The policies in force, in the order in which they were given.
-    pub fn rules(&self) -> &[LoadedPolicy] {
+    pub fn policies(&self) -> &[LoadedPolicy] {
         &self.policies
     }
 

@@ -110,7 +110,7 @@ fn form_of(policy: &Policy) -> Option<(Needs, Policy)> {
     let conditions = form.get("conditions")?.as_array()?;
     let mut needs = Needs::default();
     for condition in conditions {
-        look(condition, &mut needs);
+        collect_needs(condition, &mut needs);
     }
     let mut leading = Vec::new();
     for condition in conditions {
@@ -121,7 +121,7 @@ fn form_of(policy: &Policy) -> Option<(Needs, Policy)> {
     }
     let is_free = |part: &Value| {
         let mut needs = Needs::default();
-        look(part, &mut needs);
+        collect_needs(part, &mut needs);
         needs == Needs::default()
     };
     let free = leading.iter().take_while(|part| is_free(part)).count();
@@ -170,9 +170,9 @@ impl AttributePath {
 
 /// Walks an expression in Cedar's JSON form, where `x.a` is `{".": {"left": x, "attr": "a"}}`, `x has a`
 /// the same under `has`, and `x has a.b` has a list of attributes.
-fn look(form: &Value, needs: &mut Needs) {
+fn collect_needs(form: &Value, needs: &mut Needs) {
     match form {
-        Value::Array(list) => list.iter().for_each(|form| look(form, needs)),
+        Value::Array(list) => list.iter().for_each(|form| collect_needs(form, needs)),
         Value::Object(map) => {
             if is_context(form) {
                 needs.everything = true;
@@ -180,15 +180,15 @@ fn look(form: &Value, needs: &mut Needs) {
             }
             for (key, inner) in map {
                 match key.as_str() {
-                    "." | "has" => look_at_attribute(key == "has", inner, needs),
+                    "." | "has" => collect_attribute_needs(key == "has", inner, needs),
                     // A constant, whatever it is made of.
                     "Value" => {}
                     // Its keys are the policy's own words.
                     "Record" => {
                         let fields = inner.as_object().into_iter().flatten();
-                        fields.for_each(|(_, field)| look(field, needs));
+                        fields.for_each(|(_, field)| collect_needs(field, needs));
                     }
-                    _ => look(inner, needs),
+                    _ => collect_needs(inner, needs),
                 }
             }
         }
@@ -196,12 +196,12 @@ fn look(form: &Value, needs: &mut Needs) {
     }
 }
 
-fn look_at_attribute(is_presence: bool, access: &Value, needs: &mut Needs) {
+fn collect_attribute_needs(is_presence: bool, access: &Value, needs: &mut Needs) {
     let (Some(left), Some(names)) = (access.get("left"), attributes(access)) else {
-        return look(access, needs);
+        return collect_needs(access, needs);
     };
     let Some(mut path) = path_in_context(left) else {
-        return look(left, needs);
+        return collect_needs(left, needs);
     };
     path.extend(names);
     let Some((first, rest)) = path.split_first() else {

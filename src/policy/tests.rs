@@ -77,7 +77,7 @@ fn proven(steps: &str) -> ProvenPlan {
         registry: &Registry::new(vec![root().to_owned()]),
         workspace: root(),
         environment: &environment,
-        limits: TimeFlags::default(),
+        time_flags: TimeFlags::default(),
         own_files: &crate::prove::OwnFiles::default(),
         sandbox: &sandbox,
         retry_unsafe: false,

@@ -48,7 +48,7 @@ pub(super) struct StartFailure {
 
 impl StartFailure {
     /// A failure of this stage, with the number of the error.
-    pub(super) fn of(stage: StartStage, error: &io::Error) -> Self {
+    pub(super) fn new(stage: StartStage, error: &io::Error) -> Self {
         Self {
             stage,
             errno: error.raw_os_error().unwrap_or(libc::EIO),

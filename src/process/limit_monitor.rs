@@ -129,14 +129,14 @@ impl LimitMonitor {
         if let Some(samples) = &self.cpu {
             usage.cpu = usage.cpu.max(samples.total());
         }
-        if over(ResourceKind::Memory, memory, usage.peak_memory_bytes).is_some()
+        if breach_if_over(ResourceKind::Memory, memory, usage.peak_memory_bytes).is_some()
             && usage.peak_memory_bytes <= own_peak()
         {
             usage.peak_memory_bytes = self.largest;
         }
         let breach = breach
-            .or_else(|| over(ResourceKind::Cpu, cpu.map(millis), millis(usage.cpu)))
-            .or_else(|| over(ResourceKind::Memory, memory, usage.peak_memory_bytes))
+            .or_else(|| breach_if_over(ResourceKind::Cpu, cpu.map(millis), millis(usage.cpu)))
+            .or_else(|| breach_if_over(ResourceKind::Memory, memory, usage.peak_memory_bytes))
             .or_else(|| self.disk.as_mut()?.last());
         match breach {
             Some(breach) if breach.limit == ResourceKind::Memory => {
@@ -157,21 +157,21 @@ impl LimitMonitor {
         let cpu = cpu.map(millis);
         let estimate = self.cpu.as_ref().map(CpuSamples::total);
         let used = (census.cpu + reaped).max(estimate.unwrap_or_default());
-        over(ResourceKind::Processes, processes, census.processes())
-            .or_else(|| over(ResourceKind::Threads, threads, census.threads))
-            .or_else(|| over(ResourceKind::Cpu, cpu, millis(used)))
+        breach_if_over(ResourceKind::Processes, processes, census.processes())
+            .or_else(|| breach_if_over(ResourceKind::Threads, threads, census.threads))
+            .or_else(|| breach_if_over(ResourceKind::Cpu, cpu, millis(used)))
     }
 
     /// Cheap and too high first; exact only where that decides; and twice, because it is not exact
     /// while the tree forks.
     fn memory(&mut self, census: &TreeStats) -> Option<LimitBreach> {
         let memory = self.limits.memory;
-        let single = over(ResourceKind::Memory, memory, census.largest());
+        let single = breach_if_over(ResourceKind::Memory, memory, census.largest());
         if single.is_some() {
             return single;
         }
-        let breach = over(ResourceKind::Memory, memory, census.resident)
-            .and_then(|_| over(ResourceKind::Memory, memory, census.proportional()));
+        let breach = breach_if_over(ResourceKind::Memory, memory, census.resident)
+            .and_then(|_| breach_if_over(ResourceKind::Memory, memory, census.proportional()));
         let confirmed = self.suspected;
         self.suspected = breach.is_some();
         breach.filter(|_| confirmed)
@@ -209,7 +209,7 @@ fn tasks() -> u16 {
     rustix::system::sysinfo().procs
 }
 
-fn over(limit: ResourceKind, allowed: Option<u64>, measured: u64) -> Option<LimitBreach> {
+fn breach_if_over(limit: ResourceKind, allowed: Option<u64>, measured: u64) -> Option<LimitBreach> {
     let allowed = allowed.filter(|allowed| measured > *allowed)?;
     Some(LimitBreach {
         limit,

@@ -74,7 +74,7 @@ pub use own_signals::ignore_file_size_signal;
 pub use readiness::WatchedFile;
 pub use redact::{MASK, MIN_SECRET_CHARS, Secrets, is_maskable};
 pub use sandbox::{
-    Access, Applied, Confinement, DefaultGrants, Grant, Ground, Layer, LayerStatus, Layers,
+    Access, Applied, Confinement, DefaultGrants, Grant, GrantDirs, Layer, LayerStatus, Layers,
     Network, SandboxSupport, Strictness, default_grants, is_system,
 };
 pub use spec::{LeaderExit, ProcessEvent, ProcessExit, ProcessSpec, StartStage, StopRequest};

@@ -33,7 +33,7 @@ pub struct ProcessSpec {
     /// One byte more on standard output ends the tree.
     pub max_output_bytes: u64,
     /// Time between SIGTERM and SIGKILL.
-    pub grace: Duration,
+    pub grace_period: Duration,
     /// What it may touch; `None` confines nothing.
     pub confinement: Option<Arc<Confinement>>,
     /// What its tree may consume.

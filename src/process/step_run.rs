@@ -184,7 +184,7 @@ impl<'a, F: FnMut(ProcessEvent<'_>)> StepRun<'a, F> {
         if self.state.ending >= ending {
             return;
         }
-        let grace = self.spec.grace;
+        let grace = self.spec.grace_period;
         let survivors = self.state.leader.is_some();
         match ending {
             TerminationPhase::Not | TerminationPhase::Leeway => {}
@@ -210,7 +210,7 @@ impl<'a, F: FnMut(ProcessEvent<'_>)> StepRun<'a, F> {
         let budget = match self.state.ending {
             TerminationPhase::Not => return pending().await,
             TerminationPhase::Leeway => self.leeway,
-            TerminationPhase::Terminated => self.spec.grace,
+            TerminationPhase::Terminated => self.spec.grace_period,
             TerminationPhase::Killed => KILL_TIMEOUT,
         };
         self.clock

@@ -238,7 +238,7 @@ impl Supervisor {
             .disk
             .map(|allowed| DiskMonitor::new(&start.directories, allowed))
             .transpose()
-            .map_err(|error| StartFailure::of(StartStage::Disk, &error));
+            .map_err(|error| StartFailure::new(StartStage::Disk, &error));
         let started =
             disk.and_then(|disk| Ok((self.spawn(start, stdin.as_ref(), &streams)?, disk)));
         let report = match started {
@@ -285,7 +285,7 @@ impl Supervisor {
         let suit = self
             .workshop
             .prepare(start.sealed, &start.limits, opener)
-            .map_err(|error| StartFailure::of(StartStage::Confinement, &error))?;
+            .map_err(|error| StartFailure::new(StartStage::Confinement, &error))?;
         let armor = suit.child_sandbox(self.domain.skill_rules());
         let leader = self.spawner.spawn(&ExecSpec {
             program: start.program,

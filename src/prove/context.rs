@@ -19,7 +19,7 @@ pub struct ProveContext<'q> {
     /// obs's own environment.
     pub environment: &'q BaseEnvironment,
     /// The flags about time.
-    pub limits: TimeFlags,
+    pub time_flags: TimeFlags,
     /// How skills are confined.
     pub sandbox: &'q SandboxPolicy,
     /// Files of obs itself.

@@ -7,7 +7,7 @@ use super::state_files::{OwnFiles, Protected, ProtectedFiles};
 use crate::document::{Diagnostic, Diagnostics, Location};
 use crate::model::SandboxMode;
 use crate::process::{Access, Grant, Network};
-use crate::skill::{Permission, Skill, StepGround};
+use crate::skill::{Permission, Skill, StepDirs};
 
 /// A grant of one skill, and where it comes from.
 struct SkillGrant<'s> {
@@ -34,7 +34,7 @@ impl Prover<'_> {
         let files = self
             .own_files
             .get_or_insert_with(|| ProtectedFiles::new(question.own_files));
-        let ground = StepGround {
+        let ground = StepDirs {
             workspace: question.workspace,
             // A step's own directory is new and empty.
             scratch: Path::new("/nonexistent"),

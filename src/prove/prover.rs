@@ -77,7 +77,7 @@ pub fn prove(loaded: &mut LoadedPlan, question: &ProveContext<'_>) -> ProveOutco
         assistant_id: loaded.plan.assistant_id.clone(),
         id: loaded.plan.id.clone(),
         parent_id: loaded.plan.parent_id.clone(),
-        timeout: run_limit(loaded.plan.timeout, question.limits.run),
+        timeout: run_limit(loaded.plan.timeout, question.time_flags.run),
         steps,
         flow: std::mem::take(&mut loaded.flow),
         inputs: inputs.into_values(),
@@ -428,14 +428,14 @@ impl Prover<'_> {
             .map(|duration| from(duration, TimeLimitSource::Step));
         own.or_else(|| of_skill.map(|duration| from(duration, TimeLimitSource::Manifest)))
             .unwrap_or(TimeLimit::DEFAULT_STEP)
-            .with_flag(self.context.limits.step, "--step-timeout")
+            .with_flag(self.context.time_flags.step, "--step-timeout")
     }
 
     fn grace(&self, skill: &Skill) -> Duration {
         skill
             .manifest
             .grace
-            .or(self.context.limits.grace)
+            .or(self.context.time_flags.grace)
             .unwrap_or(DEFAULT_GRACE)
     }
 }

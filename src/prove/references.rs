@@ -50,7 +50,7 @@ impl ArgumentReferences {
             known: Arc::clone(&step.arguments),
             template: Some(template),
             stand_ins: Arc::new(stand_ins),
-            unknown: UnknownPaths::at(pointers),
+            unknown: UnknownPaths::new(pointers),
         }
     }
 

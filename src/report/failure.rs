@@ -36,7 +36,7 @@ pub(super) fn render(record: &ExecutionLogRecord, detail: &StepDetail, color: bo
         color,
     };
     let heading = format!("{}: {label}", record.status);
-    report.line(&paint(color, Style::of(record.status), &heading));
+    report.line(&paint(color, Style::for_status(record.status), &heading));
     report.field("skill", &skill_words(record));
     if let Some(error) = &record.error {
         report.field("error", error);

@@ -14,7 +14,7 @@ const YOUNG: Duration = Duration::from_secs(10);
 
 /// What is said of a step that has finished: `✓ fetch 1.2s`, `✗ build exit 2 4s`.
 pub(super) fn finished(record: &ExecutionLogRecord, color: bool) -> String {
-    let tone = Style::of(record.status);
+    let tone = Style::for_status(record.status);
     let label = label_of(&record.step_id, record.step_index);
     let time = format_duration(Duration::from_millis(record.duration_ms));
     let retried = retried(record.attempts);

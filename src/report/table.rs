@@ -255,7 +255,7 @@ impl Columns {
     /// Where colours are on every cell is painted: the codes then widen all cells of a column by
     /// the same amount.
     fn cells(&self, row: &Row, color: bool) -> Vec<String> {
-        let tone = Style::of(row.status);
+        let tone = Style::for_status(row.status);
         let plain = |text: &str| paint(color, Style::Plain, text);
         let mut cells = Vec::new();
         cells.extend(self.has_runs.then(|| plain(&row.run)));

@@ -47,7 +47,7 @@ impl Style {
     }
 
     /// The tone of a step's outcome.
-    pub(super) fn of(status: StepStatus) -> Self {
+    pub(super) fn for_status(status: StepStatus) -> Self {
         match status {
             StepStatus::Success => Self::Good,
             StepStatus::Failed | StepStatus::Timeout | StepStatus::Rejected => Self::Bad,

@@ -12,8 +12,8 @@ use serde_json::Value;
 use super::command::{ArgumentUse, Stdin};
 use super::id::SkillId;
 use super::manifest::{Execution, LoadedManifest, MANIFEST_NAMES, Manifest};
-use super::permission::{GrantPlaces, PathBase, Permission};
-use super::program::{ProgramPlaces, resolve};
+use super::permission::{PathBase, Permission, PermissionDirs};
+use super::program::{ProgramDirs, resolve};
 use super::registry::{LoadProblem, read_manifest};
 use super::root_dir::{FileKind, RootDir};
 use super::schema::Schema;
@@ -75,7 +75,7 @@ pub fn check(
         Arc::new(LoadProblem::Unreadable { path, source })
     })?;
     if let Some(execution) = &execution {
-        let places = ProgramPlaces {
+        let places = ProgramDirs {
             root: &dir,
             below,
             skill_dir: &skill_dir,
@@ -238,7 +238,7 @@ fn check_permissions(
     let permissions: Vec<Option<Permission>> =
         texts.map(|text| Permission::parse(text).ok()).collect();
     let has_net = permissions.contains(&Some(Permission::Net));
-    let places = GrantPlaces {
+    let places = PermissionDirs {
         workspace: surroundings.workspace,
         skill_dir,
         run_dir: None,
@@ -286,7 +286,7 @@ fn warn_env(permission: &Permission, surroundings: &CheckContext<'_>) -> Option<
     })
 }
 
-fn warn_path(permission: &Permission, places: &GrantPlaces<'_>) -> Option<PathWarning> {
+fn warn_path(permission: &Permission, places: &PermissionDirs<'_>) -> Option<PathWarning> {
     let grant = permission.path()?;
     let path = grant.resolve(places)?;
     let covers = |other: Option<&Path>| other.is_some_and(|other| other.starts_with(&path));

@@ -85,7 +85,7 @@ impl NativeSkill {
                 };
                 let found = known
                     .entry((role, word))
-                    .or_insert_with_key(|(role, word)| search.find(*role, word));
+                    .or_insert_with_key(|(role, word)| search.run(*role, word));
                 has_script = role != Role::Program && has_script;
                 has_script |= role == Role::Script && !found.is_empty();
             }
@@ -106,7 +106,7 @@ struct CodePathSearch<'a> {
 
 impl CodePathSearch<'_> {
     /// What counts as code of what `word` names.
-    fn find(&self, role: Role, word: &OsStr) -> Vec<PathBuf> {
+    fn run(&self, role: Role, word: &OsStr) -> Vec<PathBuf> {
         let is_bare = !word.as_encoded_bytes().contains(&b'/');
         let texts = match role {
             Role::Program if is_bare => Vec::new(),
@@ -122,7 +122,7 @@ impl CodePathSearch<'_> {
         programs.extend(program::in_path(word, self.path).ok().filter(|_| in_path));
         if matches!(role, Role::Program | Role::Possible) || in_path {
             for file in programs {
-                match program::at(&file, self.path) {
+                match program::program_at(&file, self.path) {
                     Some(program) => found.extend(places_of(&program, in_path, self.path)),
                     None => found.push(file),
                 }

@@ -46,14 +46,14 @@ pub use manifest::{
     Manifest, OutputFormat, Resources, load,
 };
 pub use permission::{
-    EnvName, EnvNames, GrantPath, GrantPlaces, PathBase, Permission, PermissionError,
+    EnvName, EnvNames, GrantPath, PathBase, Permission, PermissionDirs, PermissionError,
 };
 pub use program::{Interpreter, Program, ProgramError};
 pub use registry::{ListedSkill, LoadProblem, Registry, RootSources, SkillList, default_roots};
 pub use root_dir::RootDir;
 pub use sandbox_policy::SandboxPolicy;
 pub(crate) use sandbox_policy::{
-    BlockedProgram, SkillPaths, StepGround, SuspectPath, breach_text, layer_names,
+    BlockedProgram, SkillPaths, StepDirs, SuspectPath, breach_text, layer_names,
 };
 pub use scaffold::{ScaffoldError, manifest_text, write_new};
 pub use schema::{Linked, MAX_VIOLATIONS, Schema, SchemaError, UnknownPaths};

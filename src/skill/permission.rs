@@ -75,7 +75,7 @@ pub enum PathBase {
 
 /// The directories that a permission's path may start at.
 #[derive(Debug, Clone, Copy)]
-pub struct GrantPlaces<'a> {
+pub struct PermissionDirs<'a> {
     /// The workspace.
     pub workspace: &'a Path,
     /// The skill's own directory.
@@ -221,7 +221,7 @@ impl fmt::Display for EnvName {
 
 impl GrantPath {
     /// The path on this machine; none where its base is not known.
-    pub fn resolve(&self, places: &GrantPlaces<'_>) -> Option<PathBuf> {
+    pub fn resolve(&self, places: &PermissionDirs<'_>) -> Option<PathBuf> {
         let base = match self.base {
             PathBase::Root => return Some(self.rest.clone()),
             PathBase::Workspace => Some(places.workspace),

@@ -69,7 +69,7 @@ fn error(message: impl Into<String>, help: impl Into<String>) -> ProgramError {
 
 /// Where programs are looked for.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct ProgramPlaces<'a> {
+pub(super) struct ProgramDirs<'a> {
     /// The skills root.
     pub(super) root: &'a RootDir,
     /// The skill's directory below the root.
@@ -85,7 +85,7 @@ pub(super) struct ProgramPlaces<'a> {
 /// Finds the program that `name` means.
 pub(super) fn resolve(
     name: &ProgramName,
-    places: &ProgramPlaces<'_>,
+    places: &ProgramDirs<'_>,
 ) -> Result<Program, ProgramError> {
     let (path, file) = match name {
         ProgramName::InSkillDir(below) => in_skill_dir(below, places)?,
@@ -118,7 +118,7 @@ pub(super) fn resolve(
 }
 
 /// The program at `file`, if the kernel can execute it. `path` is the value of `PATH`.
-pub(super) fn at(file: &Path, path: &OsStr) -> Option<Program> {
+pub(super) fn program_at(file: &Path, path: &OsStr) -> Option<Program> {
     let shown = file.display().to_string();
     executable(file, &shown).ok()?;
     let target = canonical(file, &shown).ok()?;
@@ -133,7 +133,7 @@ pub(super) fn at(file: &Path, path: &OsStr) -> Option<Program> {
 /// found there.
 fn in_skill_dir(
     below: &Path,
-    places: &ProgramPlaces<'_>,
+    places: &ProgramDirs<'_>,
 ) -> Result<(PathBuf, Option<FileId>), ProgramError> {
     let from_root = places.below.join(below);
     let path = places.skill_dir.join(below);
@@ -160,7 +160,7 @@ fn in_skill_dir(
     }
 }
 
-fn missing_in_skill_dir(below: &Path, places: &ProgramPlaces<'_>) -> ProgramError {
+fn missing_in_skill_dir(below: &Path, places: &ProgramDirs<'_>) -> ProgramError {
     let message = format!("`./{}` does not exist", below.display());
     let parent = below.parent().unwrap_or(Path::new(""));
     let names = places.root.names(&places.below.join(parent), MAX_NAMES);

@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{GrantPath, GrantPlaces, NativeSkill, PathBase, Permission, Program, Skill};
+use super::{GrantPath, NativeSkill, PathBase, Permission, PermissionDirs, Program, Skill};
 use crate::model::SandboxMode;
 use crate::process::{
-    Access, Applied, Confinement, Grant, Ground, Layer, LimitBreach, Limits, Network, PathError,
+    Access, Applied, Confinement, Grant, GrantDirs, Layer, LimitBreach, Limits, Network, PathError,
     ResourceKind, Strictness, canonicalize, default_grants, make_directory,
 };
 
@@ -72,7 +72,7 @@ impl SkillPath {
 
 /// The directories of one step.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct StepGround<'a> {
+pub(crate) struct StepDirs<'a> {
     pub(crate) workspace: &'a Path,
     pub(crate) scratch: &'a Path,
     pub(crate) run_dir: Option<&'a Path>,
@@ -85,7 +85,7 @@ impl SandboxPolicy {
         skill: &Skill,
         native: &NativeSkill,
         paths: &SkillPaths,
-        ground: &StepGround<'_>,
+        ground: &StepDirs<'_>,
     ) -> Option<Confinement> {
         let strictness = match self.mode {
             SandboxMode::Require => Strictness::Require,
@@ -107,10 +107,10 @@ impl SandboxPolicy {
     pub(crate) fn default_grants(
         &self,
         native: &NativeSkill,
-        ground: &StepGround<'_>,
+        ground: &StepDirs<'_>,
         network: &Network,
     ) -> Vec<Grant> {
-        let ground = Ground {
+        let ground = GrantDirs {
             skill_dir: &native.dir,
             workspace: ground.workspace,
             scratch: ground.scratch,
@@ -124,7 +124,7 @@ impl SandboxPolicy {
         &'a self,
         skill: &'a Skill,
         native: &'a NativeSkill,
-        ground: &StepGround<'a>,
+        ground: &StepDirs<'a>,
     ) -> impl Iterator<Item = (&'a Permission, Grant)> + use<'a> {
         let ground = *ground;
         let permissions = skill.manifest.permissions.iter();
@@ -139,7 +139,7 @@ impl SandboxPolicy {
     pub fn excludes_workspace(&self, workspace: &Path) -> bool {
         let nowhere = Path::new("/nonexistent");
         let home = self.home.as_deref();
-        let ground = Ground {
+        let ground = GrantDirs {
             skill_dir: nowhere,
             workspace,
             scratch: nowhere,
@@ -233,7 +233,7 @@ impl SandboxPolicy {
         program: &Program,
     ) -> Option<BlockedProgram> {
         // A step's own directory holds no program before the step runs.
-        let ground = StepGround {
+        let ground = StepDirs {
             workspace,
             scratch: Path::new("/nonexistent"),
             run_dir: None,
@@ -295,7 +295,7 @@ impl SandboxPolicy {
 
     /// True if `skill` is confined and may read `file`, which is a path without links.
     pub fn can_read(&self, skill: &Skill, workspace: &Path, file: &Path) -> bool {
-        let ground = StepGround {
+        let ground = StepDirs {
             workspace,
             scratch: Path::new("/nonexistent"),
             run_dir: None,
@@ -338,8 +338,8 @@ impl SandboxPolicy {
         path.get(run_dir).map(Cow::into_owned)
     }
 
-    fn places<'a>(&'a self, native: &'a NativeSkill, workspace: &'a Path) -> GrantPlaces<'a> {
-        GrantPlaces {
+    fn places<'a>(&'a self, native: &'a NativeSkill, workspace: &'a Path) -> PermissionDirs<'a> {
+        PermissionDirs {
             workspace,
             skill_dir: &native.dir,
             // That it has is found out when it has been made.

@@ -142,7 +142,7 @@ pub struct UnknownPaths {
 
 impl UnknownPaths {
     /// These places.
-    pub fn at(mut places: Vec<String>) -> Self {
+    pub fn new(mut places: Vec<String>) -> Self {
         places.sort_unstable();
         Self { places }
     }
@@ -367,7 +367,7 @@ mod tests {
     #[test]
     fn what_an_unknown_may_mend_is_not_told() {
         let value = json!({"a": "?", "b": {"c": ["?", 1, 2]}, "d": 1});
-        let unknown = UnknownPaths::at(vec!["/b/c/0".to_owned(), "/a".to_owned()]);
+        let unknown = UnknownPaths::new(vec!["/b/c/0".to_owned(), "/a".to_owned()]);
         for (schema, told) in [
             // In its place, and in what holds it.
             (json!({"properties": {"a": {"type": "integer"}}}), 0),

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::builtin::Builtin;
 use super::id::SkillId;
 use super::manifest::{Execution, Manifest};
-use super::program::{Program, ProgramError, ProgramPlaces, resolve};
+use super::program::{Program, ProgramDirs, ProgramError, resolve};
 use super::root_dir::RootDir;
 use super::schema::{Schema, SchemaError, UnknownPaths};
 use super::violation::Violation;
@@ -219,7 +219,7 @@ impl NativeSkill {
         workspace: &std::path::Path,
         path: &std::ffi::OsStr,
     ) -> Result<Program, ProgramError> {
-        let places = ProgramPlaces {
+        let places = ProgramDirs {
             root: &self.root,
             below: &self.below,
             skill_dir: &self.dir,

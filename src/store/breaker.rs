@@ -86,11 +86,10 @@ impl Breaker {
                     skill_id: skill_id.to_owned(),
                     skill_dir: guard.skill_dir.clone(),
                 };
-                let (dir, chain_key) = (store.dir().to_owned(), store.key().cloned());
-                let moved = move |connection: &Connection| {
+                let moved = |connection: &Connection| {
                     let mut circuit = read(connection, &key)?;
                     if circuit.probe.is_some()
-                        && lock::mark_interrupted(connection, &dir, chain_key.as_ref())? > 0
+                        && lock::mark_interrupted(connection, store.dir(), store.key())? > 0
                     {
                         // Whoever held it is dead.
                         circuit = read(connection, &key)?;
@@ -102,7 +101,7 @@ impl Breaker {
                     }
                     Ok(value)
                 };
-                store.submit(moved).await.map(Some)
+                store.commit(moved).await.map(Some)
             }
         }
     }

@@ -93,16 +93,6 @@ impl Chain {
     pub(super) fn key(&self) -> Option<&ChainKey> {
         self.key.as_ref()
     }
-
-    /// How many records it has.
-    pub(super) fn count(&self) -> u64 {
-        self.count
-    }
-
-    /// The hash of the last record; of the header where there is none yet.
-    pub(super) fn head(&self) -> &str {
-        &self.head
-    }
 }
 
 /// The line of an entry that has no hash yet, and its hash.
@@ -166,7 +156,7 @@ mod tests {
             hashes(&line, None).unwrap(),
             (record.hash.clone(), &*record.hash)
         );
-        assert_eq!((chain.count(), chain.head()), (1, &*record.hash));
+        assert_eq!((chain.count, &*chain.head), (1, &*record.hash));
     }
 
     #[test]

@@ -21,10 +21,17 @@ const FILE: &str = "obs.db";
 
 /// How long another process may hold the file before that is an error. Below the engine's patience,
 /// so that the reason is told and not only the silence.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The steps from one form to the next: the form's number is how many were taken.
 const MIGRATIONS: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schema/2.sql")];
+
+/// How many records the run of the row has, for statements about `runs`. The column is written when the run ends.
+pub(super) const RECORDS: &str = "(SELECT coalesce(max(seq), 0) FROM records WHERE run = runs.id)";
+
+/// The hash of the last record, in which its line ends; else that of the header.
+pub(super) const LAST_HASH: &str = "coalesce((SELECT substr(line, -66, 64) FROM records
+     WHERE run = runs.id ORDER BY seq DESC LIMIT 1), head)";
 
 /// Why the state can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

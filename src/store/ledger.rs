@@ -147,10 +147,10 @@ impl LedgerTail {
             .prepare_cached(text)?
             .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
-        Ok(Self::of(last, read_head(connection)?.as_deref(), key))
+        Ok(Self::check(last, read_head(connection)?.as_deref(), key))
     }
 
-    fn of(last: Option<(u64, String)>, head: Option<&str>, key: Option<&ChainKey>) -> Self {
+    fn check(last: Option<(u64, String)>, head: Option<&str>, key: Option<&ChainKey>) -> Self {
         let (Some((seq, line)), Some(head)) = (&last, head) else {
             let is_new = last.is_none() && head.is_none();
             return Self {

@@ -415,7 +415,7 @@ fn two_obs_at_once_write_one_ledger() {
                 let state = &state;
                 scope.spawn(move || {
                     let mut runtime = tokio::runtime::Builder::new_current_thread();
-                    let runtime = runtime.build().unwrap();
+                    let runtime = runtime.enable_time().build().unwrap();
                     for run in 0..10 {
                         let id = format!("{thread}-{run}");
                         runtime.block_on(state.run(&id));

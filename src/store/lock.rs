@@ -14,6 +14,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::retry_on_intr;
 
 use super::chain::{ChainKey, has_key};
+use super::database::{LAST_HASH, RECORDS};
 use super::ledger::{LedgerEntry, LedgerEvent};
 use crate::process::{create_lock_file, create_new_lock_file, open_lock_file, private_directory};
 
@@ -176,9 +177,12 @@ pub(super) fn mark_interrupted(
     for run_id in &dead {
         // It may have ended since: then its row says so.
         let marked = connection.execute(
-            "UPDATE runs SET status = 'interrupted', ended_ms = coalesce(
-                 (SELECT max(ended_ms) FROM records WHERE run = runs.id), started_ms)
-             WHERE run_id = ?1 AND status = 'running'",
+            &format!(
+                "UPDATE runs SET status = 'interrupted', ended_ms = coalesce(
+                 (SELECT max(ended_ms) FROM records WHERE run = runs.id), started_ms),
+                 count = {RECORDS}, head = {LAST_HASH}
+             WHERE run_id = ?1 AND status = 'running'"
+            ),
             params![run_id],
         )?;
         connection.execute(

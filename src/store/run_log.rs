@@ -16,7 +16,7 @@ use crate::model::ExecutionLogRecord;
 /// Where the records of one run go.
 #[derive(Debug)]
 pub struct RunLog {
-    keeper: RecordSink,
+    sink: RecordSink,
     file: Option<LogFile>,
     /// Whose line is next.
     line_turn: Mutex<()>,
@@ -35,7 +35,7 @@ impl RunLog {
     /// Keeps with `keeper` first, then in `file`.
     pub fn new(keeper: RecordSink, file: Option<LogFile>) -> Self {
         Self {
-            keeper,
+            sink: keeper,
             file,
             line_turn: Mutex::default(),
         }
@@ -44,7 +44,7 @@ impl RunLog {
 
 impl ExecutionLogger for RunLog {
     fn name(&self) -> String {
-        match (&self.keeper, &self.file) {
+        match (&self.sink, &self.file) {
             (RecordSink::State(log), _) => log.name(),
             (RecordSink::Memory(_), Some(file)) => file.name(),
             (RecordSink::Memory(log), None) => log.name(),
@@ -56,7 +56,7 @@ impl ExecutionLogger for RunLog {
         start: PlanStart,
         reused: Vec<ExecutionLogRecord>,
     ) -> Result<LoggedRunStart, LogError> {
-        let begun = match &self.keeper {
+        let begun = match &self.sink {
             RecordSink::State(log) => log.log_plan_start(start, reused).await,
             RecordSink::Memory(log) => log.log_plan_start(start, reused).await,
         }?;
@@ -70,7 +70,7 @@ impl ExecutionLogger for RunLog {
     }
 
     async fn log_step_start(&self, start: StepStart) -> Result<(), LogError> {
-        match &self.keeper {
+        match &self.sink {
             RecordSink::State(log) => log.log_step_start(start).await,
             RecordSink::Memory(log) => log.log_step_start(start).await,
         }
@@ -80,25 +80,23 @@ impl ExecutionLogger for RunLog {
         &self,
         record: ExecutionLogRecord,
     ) -> Result<Arc<ExecutionLogRecord>, LogError> {
-        let kept = async {
-            match &self.keeper {
-                RecordSink::State(log) => log.log_step(record).await,
-                RecordSink::Memory(log) => log.log_step(record).await,
-            }
+        // Held from the commit to the end of the line: lines follow each other as records do in the chain.
+        let _turn = match &self.file {
+            Some(_) => Some(self.line_turn.lock().await),
+            None => None,
         };
-        let Some(file) = &self.file else {
-            return kept.await;
-        };
-        // Both queue up at once and are served in the order in which they came: lines follow each other as
-        // records do in the chain, whoever hears of its commit first.
-        let (record, _turn) = tokio::join!(kept, self.line_turn.lock());
-        let record = record?;
-        file.keep(&record).await?;
+        let record = match &self.sink {
+            RecordSink::State(log) => log.log_step(record).await,
+            RecordSink::Memory(log) => log.log_step(record).await,
+        }?;
+        if let Some(file) = &self.file {
+            file.keep(&record).await?;
+        }
         Ok(record)
     }
 
     async fn log_plan_end(&self, end: PlanEnd) -> Result<PlanEnd, LogError> {
-        let end = match &self.keeper {
+        let end = match &self.sink {
             RecordSink::State(log) => log.log_plan_end(end).await,
             RecordSink::Memory(log) => log.log_plan_end(end).await,
         }?;

@@ -1,8 +1,8 @@
 //! The log in the state: the seed's `ExecutionLogger` on SQLite.
 //!
-//! Invariant: a record, the run's count and head, and the end of the step's mark of being under way
-//! are one transaction. So are a run's start, or its end, and its row in the ledger. A step's chain and its line are made inside it, in commit order.
+//! Invariant: a record and the end of the step's mark of being under way are one transaction. So are a run's start, or its end, and its row in the ledger. A step's chain and its line are made inside it, in commit order.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rusqlite::{Connection, params};
@@ -17,9 +17,9 @@ use crate::model::{ExecutionLogRecord, RunStatus};
 /// The log of one run in the state.
 #[derive(Debug)]
 pub struct StateLog {
-    store: Arc<StateWriter>,
+    writer: Arc<StateWriter>,
     lock: OnceLock<RunLock>,
-    run: Arc<Mutex<Option<ActiveRun>>>,
+    run: Mutex<Option<ActiveRun>>,
 }
 
 /// A run that has begun.
@@ -27,6 +27,8 @@ pub struct StateLog {
 struct ActiveRun {
     id: i64,
     chain: Chain,
+    /// The steps whose start is in the state and whose record is not.
+    started: BTreeSet<usize>,
 }
 
 impl ActiveRun {
@@ -37,7 +39,10 @@ impl ActiveRun {
         mut record: ExecutionLogRecord,
     ) -> rusqlite::Result<Arc<ExecutionLogRecord>> {
         let line = self.chain.add(&mut record).map_err(not_json)?;
-        insert_record(connection, self, &record, &line)?;
+        insert_record(connection, self.id, &record, &line)?;
+        if self.started.remove(&record.step_index) {
+            remove_start(connection, self.id, record.step_index)?;
+        }
         Ok(Arc::new(record))
     }
 }
@@ -46,30 +51,29 @@ impl StateLog {
     /// The log of a run that is about to begin.
     pub fn new(store: Arc<StateWriter>) -> Self {
         Self {
-            store,
+            writer: store,
             lock: OnceLock::new(),
-            run: Arc::default(),
+            run: Mutex::default(),
         }
     }
 
     /// Does `work` with the run that has begun, in a transaction.
-    async fn with_run<T: Send + 'static>(
+    async fn with_run<T>(
         &self,
-        work: impl FnOnce(&Connection, &mut ActiveRun) -> rusqlite::Result<T> + Send + 'static,
+        work: impl FnOnce(&Connection, &mut ActiveRun) -> rusqlite::Result<T>,
     ) -> Result<T, LogError> {
-        let run = Arc::clone(&self.run);
-        let work = move |connection: &Connection| {
-            let mut run = run.lock().unwrap_or_else(PoisonError::into_inner);
+        let work = |connection: &Connection| {
+            let mut run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
             let run = run.as_mut().ok_or(rusqlite::Error::QueryReturnedNoRows)?;
             work(connection, run)
         };
-        self.store.submit(work).await
+        self.writer.commit(work).await
     }
 }
 
 impl ExecutionLogger for StateLog {
     fn name(&self) -> String {
-        self.store.name()
+        self.writer.name()
     }
 
     async fn log_plan_start(
@@ -77,31 +81,31 @@ impl ExecutionLogger for StateLog {
         mut start: PlanStart,
         reused: Vec<ExecutionLogRecord>,
     ) -> Result<LoggedRunStart, LogError> {
-        let lock = RunLock::take(self.store.dir(), &start.run_id).map_err(|error| LogError {
-            name: self.store.name(),
+        let lock = RunLock::take(self.writer.dir(), &start.run_id).map_err(|error| LogError {
+            name: self.writer.name(),
             reason: error.to_string(),
         })?;
         self.lock.get_or_init(|| lock);
-        let (run, key) = (Arc::clone(&self.run), self.store.key().cloned());
-        let begin = move |connection: &Connection| {
+        let begin = |connection: &Connection| {
+            let key = self.writer.key().cloned();
             let (chain, line) = Chain::begin(&mut start, key).map_err(not_json)?;
             let id = insert_run(connection, &start, &line)?;
             LedgerEntry::about(LedgerEvent::RunStart, &start.run_id, connection)?
                 .append(connection, chain.key())?;
-            let mut kept = ActiveRun { id, chain };
-            let reused = reused
-                .into_iter()
-                .map(|record| kept.add(connection, record));
+            let started = BTreeSet::new();
+            let mut run = ActiveRun { id, chain, started };
+            let reused = reused.into_iter().map(|record| run.add(connection, record));
             let reused = reused.collect::<rusqlite::Result<_>>()?;
-            *run.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
+            *self.run.lock().unwrap_or_else(PoisonError::into_inner) = Some(run);
             Ok(LoggedRunStart { start, reused })
         };
-        self.store.submit(begin).await
+        self.writer.commit(begin).await
     }
 
     async fn log_step_start(&self, start: StepStart) -> Result<(), LogError> {
-        let insert = move |connection: &Connection, run: &mut ActiveRun| {
-            insert_start(connection, run, &start)
+        let insert = |connection: &Connection, run: &mut ActiveRun| {
+            run.started.insert(start.step_index);
+            insert_start(connection, run.id, &start)
         };
         self.with_run(insert).await
     }
@@ -110,14 +114,15 @@ impl ExecutionLogger for StateLog {
         &self,
         record: ExecutionLogRecord,
     ) -> Result<Arc<ExecutionLogRecord>, LogError> {
-        let keep = move |connection: &Connection, run: &mut ActiveRun| run.add(connection, record);
+        let keep = |connection: &Connection, run: &mut ActiveRun| run.add(connection, record);
         self.with_run(keep).await
     }
 
     async fn log_plan_end(&self, mut end: PlanEnd) -> Result<PlanEnd, LogError> {
-        let update = move |connection: &Connection, run: &mut ActiveRun| {
+        let update = |connection: &Connection, run: &mut ActiveRun| {
             let line = run.chain.end(&mut end).map_err(not_json)?;
-            let text = "UPDATE runs SET status = ?2, ended_ms = ?3, duration_ms = ?4, \"end\" = ?5
+            let text = "UPDATE runs SET status = ?2, ended_ms = ?3, duration_ms = ?4, \"end\" = ?5,
+                            count = ?6, head = ?7
                         WHERE id = ?1";
             connection.execute(
                 text,
@@ -127,6 +132,8 @@ impl ExecutionLogger for StateLog {
                     end.timestamp.as_millisecond(),
                     end.duration_ms,
                     line,
+                    end.records,
+                    end.prev_hash,
                 ],
             )?;
             LedgerEntry::about(LedgerEvent::RunEnd, &end.run_id, connection)?
@@ -147,7 +154,7 @@ fn insert_run(connection: &Connection, start: &PlanStart, line: &str) -> rusqlit
             start.run_id,
             start.assistant_id,
             start.provenance.plan,
-            start.dispatch,
+            start.steps,
             start.timestamp.as_millisecond(),
             RunStatus::Running.as_str(),
             start.provenance.resumed_from,
@@ -159,16 +166,12 @@ fn insert_run(connection: &Connection, start: &PlanStart, line: &str) -> rusqlit
     Ok(connection.last_insert_rowid())
 }
 
-fn insert_start(
-    connection: &Connection,
-    run: &ActiveRun,
-    start: &StepStart,
-) -> rusqlite::Result<()> {
+fn insert_start(connection: &Connection, run: i64, start: &StepStart) -> rusqlite::Result<()> {
     // A later attempt of the same step replaces an earlier one.
     let text = "INSERT OR REPLACE INTO started (run, step_index, step_id, skill_id, started_ms)
                 VALUES (?1, ?2, ?3, ?4, ?5)";
     connection.prepare_cached(text)?.execute(params![
-        run.id,
+        run,
         start.step_index,
         start.step_id,
         start.skill_id,
@@ -179,7 +182,7 @@ fn insert_start(
 
 fn insert_record(
     connection: &Connection,
-    run: &ActiveRun,
+    run: i64,
     record: &ExecutionLogRecord,
     line: &str,
 ) -> rusqlite::Result<()> {
@@ -187,7 +190,7 @@ fn insert_record(
                     ended_ms, line)
                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     connection.prepare_cached(text)?.execute(params![
-        run.id,
+        run,
         record.seq,
         record.step_index,
         record.step_name,
@@ -197,13 +200,14 @@ fn insert_record(
         record.timestamp.as_millisecond(),
         line,
     ])?;
-    connection
-        .prepare_cached("UPDATE runs SET count = ?2, head = ?3 WHERE id = ?1")?
-        .execute(params![run.id, run.chain.count(), run.chain.head()])?;
+    Ok(())
+}
+
+fn remove_start(connection: &Connection, run: i64, step_index: usize) -> rusqlite::Result<()> {
     connection
         .prepare_cached("DELETE FROM started WHERE run = ?1 AND step_index = ?2")?
-        .execute(params![run.id, record.step_index])?;
-    Ok(())
+        .execute(params![run, step_index])
+        .map(drop)
 }
 
 fn not_json(error: serde_json::Error) -> rusqlite::Error {

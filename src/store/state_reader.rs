@@ -15,7 +15,9 @@ use thiserror::Error;
 
 use super::chain::ChainKey;
 use super::circuit_table::circuit_of;
-use super::database::{Database, StoreError, files_of, sqlite_message, unusable};
+use super::database::{
+    Database, LAST_HASH, RECORDS, StoreError, files_of, sqlite_message, unusable,
+};
 use super::ledger::{self, LedgerEntry, LedgerEvent};
 use super::lock;
 use crate::engine::CircuitState;
@@ -148,9 +150,15 @@ pub enum FindError {
     Store(#[from] StoreError),
 }
 
-/// The columns of a [`RunRow`].
-const RUN: &str = "id, run_id, assistant_id, plan, steps, started_ms, status, duration_ms,
-    resumed_from, count, head, header, \"end\", inputs, is_in_ledger";
+/// The columns of a [`RunRow`]. What a run has so far is in its records.
+fn run_columns() -> String {
+    format!(
+        "id, run_id, assistant_id, plan, steps, started_ms, status, duration_ms, resumed_from,
+         CASE status WHEN 'running' THEN {RECORDS} ELSE count END,
+         CASE status WHEN 'running' THEN {LAST_HASH} ELSE head END,
+         header, \"end\", inputs, is_in_ledger"
+    )
+}
 
 /// Why a run can't be removed without the key.
 const NEEDS_KEY: &str = "its ledger is written with a key: give it as `OBS_CHAIN_KEY`";
@@ -178,13 +186,14 @@ impl StateReader {
 
     /// Finds the run that `name` means: `last`, an id, or what only one id begins with.
     pub fn find(&self, name: &str) -> Result<RunRow, FindError> {
+        let columns = run_columns();
         if name == "last" {
-            let text = format!("SELECT {RUN} FROM runs ORDER BY id DESC LIMIT 1");
+            let text = format!("SELECT {columns} FROM runs ORDER BY id DESC LIMIT 1");
             return self.one(&text, "")?.ok_or(FindError::Empty);
         }
         // A prefix as a range, which the index on ids answers.
         let text = format!(
-            "SELECT {RUN} FROM runs WHERE run_id >= ?1 AND run_id < ?1 || 'g' ORDER BY id DESC LIMIT {}",
+            "SELECT {columns} FROM runs WHERE run_id >= ?1 AND run_id < ?1 || 'g' ORDER BY id DESC LIMIT {}",
             CANDIDATES + 1
         );
         let name = name.to_ascii_lowercase();
@@ -209,7 +218,8 @@ impl StateReader {
 
     /// The latest run of the plan in this file.
     pub fn latest_of_plan(&self, plan: &str) -> Result<Option<RunRow>, StoreError> {
-        let text = format!("SELECT {RUN} FROM runs WHERE plan = ?1 ORDER BY id DESC LIMIT 1");
+        let columns = run_columns();
+        let text = format!("SELECT {columns} FROM runs WHERE plan = ?1 ORDER BY id DESC LIMIT 1");
         self.one(&text, plan)
     }
 
@@ -237,7 +247,8 @@ impl StateReader {
         filter: &RunFilter,
         mut each: impl FnMut(RunRow) -> bool,
     ) -> Result<(), StoreError> {
-        let mut query = Query::new(format!("SELECT {RUN} FROM runs"));
+        let columns = run_columns();
+        let mut query = Query::new(format!("SELECT {columns} FROM runs"));
         query.one_of(
             "status",
             filter.statuses.iter().map(|status| status.as_str()),
@@ -318,8 +329,9 @@ impl StateReader {
 
     /// The newest run that went on with `run_id`.
     pub fn resumed_by(&self, run_id: &str) -> Result<Option<String>, StoreError> {
+        let columns = run_columns();
         let text =
-            format!("SELECT {RUN} FROM runs WHERE resumed_from = ?1 ORDER BY id DESC LIMIT 1");
+            format!("SELECT {columns} FROM runs WHERE resumed_from = ?1 ORDER BY id DESC LIMIT 1");
         Ok(self.one(&text, run_id)?.map(|run| run.run_id))
     }
 
@@ -440,7 +452,8 @@ impl StateReader {
 
     /// The run with this id, whole.
     pub(super) fn run(&self, run_id: &str) -> Result<Option<RunRow>, StoreError> {
-        let text = format!("SELECT {RUN} FROM runs WHERE run_id = ?1");
+        let columns = run_columns();
+        let text = format!("SELECT {columns} FROM runs WHERE run_id = ?1");
         let found = self.database.connection.query_row(&text, [run_id], run_of);
         found.optional().map_err(|error| self.unreadable(&error))
     }

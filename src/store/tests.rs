@@ -507,10 +507,13 @@ async fn lines_follow_each_other_as_in_the_chain_whoever_is_served_first() {
         RUN.clone_into(&mut record.run_id);
         Box::pin(log.log_step(record))
     };
+    // Another process has the state, so both wait; then the second one is looked at first.
+    let other = rusqlite::Connection::open(temp.path().join("state/obs.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let (mut first, mut second) = (keep(0), keep(1));
-    // Both are on their way; then only the second one is looked at, for longer than its commit takes.
     assert!((&mut first).now_or_never().is_none());
     assert!((&mut second).now_or_never().is_none());
+    other.execute_batch("COMMIT").unwrap();
     for _ in 0..50 {
         tokio::time::sleep(std::time::Duration::from_millis(2)).await;
         assert!((&mut second).now_or_never().is_none());

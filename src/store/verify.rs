@@ -307,7 +307,7 @@ impl<'a> Examiner<'a> {
             && header.provenance.plan == run.plan
             && header.provenance.resumed_from == run.resumed_from
             && header.provenance.inputs_digest == inputs
-            && header.dispatch as u64 == run.steps
+            && header.steps as u64 == run.steps
             && header.timestamp.as_millisecond() == run.started_at.as_millisecond()
             && end.is_none_or(|end| run.duration_ms == Some(end.duration_ms));
         if !is_same {

@@ -48,7 +48,7 @@ fn is_in_foreground(terminal: impl AsFd) -> bool {
 
 /// An open question to the person at the terminal.
 #[derive(Debug)]
-pub(super) struct Terminal {
+pub(super) struct Prompt {
     file: WatchedFile,
     /// obs goes on after it was stopped.
     continued: Signal,
@@ -63,7 +63,7 @@ pub(super) struct Size {
     pub(super) rows: Option<usize>,
 }
 
-impl Terminal {
+impl Prompt {
     /// Opens it. To be called inside a tokio runtime.
     pub(super) fn open() -> io::Result<Self> {
         Ok(Self {
@@ -146,7 +146,7 @@ impl Terminal {
     }
 }
 
-impl Drop for Terminal {
+impl Drop for Prompt {
     fn drop(&mut self) {
         let terminal = self.file.file();
         if self.is_at_line_start || !is_in_foreground(terminal) {

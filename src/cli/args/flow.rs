@@ -38,7 +38,7 @@ pub struct InputArgs {
 /// Which steps run, and how many.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Steps")]
-pub struct OrderArgs {
+pub struct StepArgs {
     /// The most steps that run at the same time [default: the cores]
     #[arg(
         short,
@@ -62,9 +62,9 @@ pub struct OrderArgs {
     pub retry_unsafe: bool,
 }
 
-impl OrderArgs {
+impl StepArgs {
     /// The flags as the engine takes them.
-    pub(in crate::cli) fn conduct(&self) -> RunPolicy {
+    pub(in crate::cli) fn run_policy(&self) -> RunPolicy {
         let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         RunPolicy {
             jobs: self.jobs.unwrap_or_else(cores),

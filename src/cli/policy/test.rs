@@ -59,7 +59,7 @@ fn proven(args: &PolicyTestArgs, printer: &Printer) -> Result<ProvenPlan, Comman
         registry: &roots::registry(&args.roots, Some(&args.plan))?,
         workspace: &roots::workspace(None)?,
         environment: &environment,
-        limits: TimeFlags::default(),
+        time_flags: TimeFlags::default(),
         sandbox: &enforceable::default_policy(&environment),
         own_files: &OwnFiles::default(),
         retry_unsafe: false,
@@ -139,7 +139,7 @@ fn table(plan: &ProvenPlan, decisions: &[Decision], gate: &CedarGate) -> String 
         line.push_str(&row[4]);
         writeln!(text, "{}", line.trim_end()).ok();
     }
-    for rule in gate.rules().iter().filter(|rule| rule.is_short_form) {
+    for rule in gate.policies().iter().filter(|rule| rule.is_short_form) {
         write!(text, "\n{}\n", EscapedLines(&rule.text)).ok();
     }
     text
@@ -167,6 +167,6 @@ fn document(plan: &ProvenPlan, decisions: &[Decision], gate: &CedarGate) -> Valu
     };
     json!({
         "steps": steps.collect::<Vec<_>>(),
-        "policies": gate.rules().iter().map(policy).collect::<Vec<_>>(),
+        "policies": gate.policies().iter().map(policy).collect::<Vec<_>>(),
     })
 }

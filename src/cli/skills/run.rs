@@ -41,7 +41,7 @@ pub(super) fn run(args: SkillRunArgs, state: &StateArgs, printer: &Printer) -> C
         registry: &registry,
         workspace: &workspace,
         environment: &environment,
-        limits: args.time.flags(),
+        time_flags: args.time.flags(),
         sandbox: &sandbox,
         own_files: &own_files,
         retry_unsafe: false,
@@ -70,13 +70,13 @@ pub(super) fn run(args: SkillRunArgs, state: &StateArgs, printer: &Printer) -> C
         identity: args.identity,
         gate,
         sandbox,
-        conduct: RunPolicy {
+        policy: RunPolicy {
             jobs: NonZeroUsize::MIN,
             on_failure: FailurePolicy::Drain,
             retry_unsafe: false,
         },
     };
-    execution.execute(zygote, |_| Ok(RunStorage::none()), printer)
+    execution.run(zygote, |_| Ok(RunStorage::none()), printer)
 }
 
 fn approver_of(args: &SkillRunArgs, plan: &ProvenPlan, workspace: &Path) -> Arc<dyn Approver> {

@@ -112,7 +112,7 @@ const RESOLVER: &str = "/etc/resolv.conf";
 
 /// The places that a skill starts from, all of them canonical.
 #[derive(Debug, Clone, Copy)]
-pub struct Ground<'a> {
+pub struct GrantDirs<'a> {
     /// The skill's own directory.
     pub skill_dir: &'a Path,
     /// The workspace.
@@ -138,7 +138,7 @@ pub fn is_system(path: &Path) -> bool {
 }
 
 /// What a skill may touch without asking. `network` is what it asked for otherwise.
-pub fn default_grants(ground: &Ground<'_>, network: &Network) -> DefaultGrants {
+pub fn default_grants(ground: &GrantDirs<'_>, network: &Network) -> DefaultGrants {
     let system = System::get();
     let mut grants = Vec::with_capacity(system.grants.len() + 16);
     grants.extend_from_slice(&system.grants);

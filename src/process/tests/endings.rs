@@ -7,7 +7,7 @@ use super::*;
 /// Ends a stubborn tree in the given way and makes sure that nobody is left.
 async fn end_stubborn(launcher: &Launcher, wish: StopRequest) {
     let mut spec = script(STUBBORN);
-    spec.grace = Duration::from_millis(200);
+    spec.grace_period = Duration::from_millis(200);
     let mark = marked(&mut spec);
     let exit = with(launcher, spec, async |stop| {
         until("the tree stands", || alive(&mark).len() == STUBBORN_COUNT).await;
@@ -46,7 +46,7 @@ isolated! {
             room_with(rules, SHORT_LEEWAY, async |launcher| {
                 let text = "trap 'echo bye; exit 3' TERM; echo ready; while :; do sleep 0.05; done";
                 let mut spec = script(text);
-                spec.grace = PATIENCE;
+                spec.grace_period = PATIENCE;
                 let (sender, stop) = watch::channel(StopRequest::None);
                 let mut endings = 0;
                 let exit = launcher.run(spec, stop, |event| match event {
@@ -88,7 +88,7 @@ isolated! {
     fn a_daemon_that_holds_stdout_is_ended_after_the_grace() {
         room(async |launcher| {
             let mut spec = script("trap '' TERM; setsid sleep 1000 & head -c 60000 /dev/zero; echo end");
-            spec.grace = Duration::from_millis(200);
+            spec.grace_period = Duration::from_millis(200);
             let mark = marked(&mut spec);
             let (_sender, stop) = watch::channel(StopRequest::None);
             let mut told = false;
@@ -164,7 +164,7 @@ isolated! {
         room(async |launcher| {
             // Bounded by depth, so that a failure of this test does not take the machine with it.
             let mut spec = script("f() { [ $1 -gt 0 ] || { sleep 1000; return; }; f $(($1-1)) & f $(($1-1)) & wait; }; f 8");
-            spec.grace = Duration::ZERO;
+            spec.grace_period = Duration::ZERO;
             let mark = marked(&mut spec);
             with(launcher, spec, async |stop| {
                 until("many", || alive(&mark).len() > 50).await;

@@ -163,7 +163,7 @@ pub(super) fn program(path: &str, argv: &[&str]) -> ProcessSpec {
         cwd: PathBuf::from("/"),
         stdin: None,
         max_output_bytes: 10 * 1024 * 1024,
-        grace: Duration::from_secs(5),
+        grace_period: Duration::from_secs(5),
         confinement: None,
         limits: Limits::NONE,
         written: Vec::new(),

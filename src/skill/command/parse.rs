@@ -147,7 +147,7 @@ fn errors(problems: &Diagnostics) -> usize {
     let errors = problems
         .iter()
         .filter(|problem| problem.severity == Severity::Error);
-    errors.count() + problems.left_out()
+    errors.count() + problems.suppressed()
 }
 
 fn program(node: &Node<'_>, problems: &mut Diagnostics) -> Option<ProgramName> {

@@ -33,7 +33,7 @@ fn every_form_reads_and_writes_back() {
 
 #[test]
 fn paths_start_where_they_say() {
-    let places = GrantPlaces {
+    let places = PermissionDirs {
         workspace: Path::new("/w"),
         skill_dir: Path::new("/s/fetch"),
         run_dir: Some(Path::new("/r")),
@@ -52,7 +52,7 @@ fn paths_start_where_they_say() {
         assert_eq!(path, Path::new(want), "{text}");
     }
     let at_home = Permission::parse("fs.read:~").unwrap();
-    let without_home = GrantPlaces {
+    let without_home = PermissionDirs {
         home: None,
         ..places
     };

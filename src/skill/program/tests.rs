@@ -31,7 +31,7 @@ impl Tree {
 
     fn resolve(&self, name: &ProgramName) -> Result<Program, ProgramError> {
         let path = self.at("bin").into_os_string();
-        let places = ProgramPlaces {
+        let places = ProgramDirs {
             root: &self.root,
             below: Path::new("x"),
             skill_dir: &self.at("root/x"),

@@ -119,7 +119,7 @@ impl LoadProblem {
                 .next()
                 .map(|problem| problem.message.clone())
                 .unwrap_or_default(),
-            more: errors.count() + loaded.problems.left_out(),
+            more: errors.count() + loaded.problems.suppressed(),
             loaded: Box::new(loaded),
         }
     }

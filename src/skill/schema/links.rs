@@ -60,11 +60,11 @@ impl Linked {
             let numbers = list.iter().filter_map(Value::as_u64);
             let paths =
                 numbers.filter_map(|number| self.targets.get(usize::try_from(number).ok()?));
-            paths.filter_map(|path| self.at(path)).collect()
+            paths.filter_map(|path| self.value_at(path)).collect()
         })
     }
 
-    fn at(&self, path: &[usize]) -> Option<&Value> {
+    fn value_at(&self, path: &[usize]) -> Option<&Value> {
         path.iter()
             .try_fold(&self.value, |value, index| match value {
                 Value::Object(map) => map.values().nth(*index),

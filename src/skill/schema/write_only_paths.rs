@@ -31,7 +31,7 @@ pub(super) fn places(schema: &Linked, value: &Value) -> Vec<String> {
     };
     while let Some((schema, value, pointer)) = search.open.pop() {
         if search.seen.insert((schema, value)) {
-            search.look(schema, value, &pointer);
+            search.visit(schema, value, &pointer);
         }
     }
     let mut hidden = search.hidden;
@@ -56,7 +56,7 @@ struct WriteOnlySearch<'s> {
 }
 
 impl<'s> WriteOnlySearch<'s> {
-    fn look(&mut self, schema: &'s Value, value: &'s Value, pointer: &Rc<str>) {
+    fn visit(&mut self, schema: &'s Value, value: &'s Value, pointer: &Rc<str>) {
         let Some(keywords) = schema.as_object() else {
             return;
         };

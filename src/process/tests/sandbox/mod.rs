@@ -92,7 +92,7 @@ impl Arena {
     pub(super) fn confinement(&self, network: Network) -> Confinement {
         let (skill, workspace) = (self.path("skill"), self.path("workspace"));
         let (scratch, home) = (self.path("scratch"), self.path("home"));
-        let ground = Ground {
+        let ground = GrantDirs {
             skill_dir: &skill,
             workspace: &workspace,
             scratch: &scratch,

@@ -189,7 +189,7 @@ fn the_home_directory_is_no_workspace() {
     let root = Path::new("/base");
     let home = root.join("home");
     let withheld = |workspace: &Path| {
-        let ground = Ground {
+        let ground = GrantDirs {
             skill_dir: Path::new("/skill"),
             workspace,
             scratch: Path::new("/scratch"),

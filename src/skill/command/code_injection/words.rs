@@ -78,7 +78,7 @@ impl Word {
         }
     }
 
-    fn of(index: usize, template: &ElementTemplate) -> Self {
+    fn from_template(index: usize, template: &ElementTemplate) -> Self {
         let mut before = template.before.clone();
         if template.start != TemplateStart::Text && before.is_empty() {
             // An absolute path.
@@ -131,7 +131,7 @@ fn parts(elements: &[Element]) -> Vec<WordPart> {
         let words = templates.iter().map(|template| {
             index += 1;
             let is_spread = template.slot.as_ref().is_some_and(|slot| slot.is_spread);
-            (Word::of(index - 1, template), is_spread)
+            (Word::from_template(index - 1, template), is_spread)
         });
         words.collect::<Vec<_>>()
     };
