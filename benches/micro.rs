@@ -1,4 +1,5 @@
-//! The parts of a run that take time without a process: proving, references, policies, keeping, showing.
+//! The parts of a run that take time without a process: proving, references, policies, keeping,
+//! showing.
 //!
 //! `cargo bench --bench micro`; a filter and `--sample-count` may follow after `--`.
 

@@ -1,7 +1,7 @@
 //! Looking things up in 100 000 records, beside the bare SQL.
 //!
-//! `cargo bench --bench records`. The records are made by obs itself: 100 runs of 1000 built-in steps, of
-//! which one fails.
+//! `cargo bench --bench records`. The records are made by obs itself: 100 runs of 1000 built-in
+//! steps, of which one fails.
 
 #![expect(
     clippy::print_stdout,

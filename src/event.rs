@@ -1,10 +1,10 @@
 //! What a run tells the outside: one event type between running and showing.
 //!
 //! Invariant: the runtime emits, the report consumes, and nothing flows back but the one
-//! acknowledgement of [`RunEvent::PauseTerminal`]. What happens to steps is told in the order in which it
-//! happened. The channel never makes the runtime wait: events of
-//! a step's life are as many as the plan has steps, live output is dropped and counted when the
-//! reader is [`LIVE_EVENTS_CAP`] behind. The idea is cargo-nextest's reporter events.
+//! acknowledgement of [`RunEvent::PauseTerminal`]. What happens to steps is told in the order in
+//! which it happened. The channel never makes the runtime wait: events of a step's life are as many
+//! as the plan has steps, live output is dropped and counted when the reader is [`LIVE_EVENTS_CAP`]
+//! behind. The idea is cargo-nextest's reporter events.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -107,7 +107,7 @@ pub struct RunStarted {
 /// A step as it is shown before it has run.
 #[derive(Debug, Clone)]
 pub struct StepHeader {
-    /// The step's `step_id`, or its name where it has none.
+    /// The step's `step_id`, or its name if it has none.
     pub label: String,
     /// The skill it calls.
     pub skill_id: Arc<str>,
@@ -118,11 +118,11 @@ pub struct StepHeader {
 /// What the failure report shows beyond the record.
 #[derive(Debug, Clone, Default)]
 pub struct StepDetail {
-    /// The resolved argument vector; empty where no process was meant.
+    /// The resolved argument vector; empty if no process was meant.
     pub command: Vec<String>,
     /// What the skill was confined to, in lines for people.
     pub confinement: Arc<[String]>,
-    /// Where the skill ran.
+    /// If the skill ran.
     pub working_directory: Option<PathBuf>,
     /// Something to try.
     pub hint: Option<String>,
@@ -150,14 +150,15 @@ pub struct RunSummary {
     pub exit_code: u8,
     /// The step that decided the exit code.
     pub decided_by: Option<usize>,
-    /// What decided it, where no step did: a signal, the run's timeout, a log that can't be written.
+    /// What decided it, where no step did: a signal, the run's timeout, a log that can't be
+    /// written.
     pub reason: Option<String>,
     /// Wall time of the run.
     pub elapsed: Duration,
-    /// The hash of the last record, against which the run can be verified; empty where there is no
+    /// The hash of the last record, against which the run can be verified; empty if there is no
     /// chain.
     pub head: String,
-    /// True where the run can be taken up again.
+    /// True if the run can be taken up again.
     pub resumable: bool,
 }
 

@@ -7,17 +7,18 @@
 //!
 //! 1. [`cli`] turns argv into options. `run` forks the [`process::Zygote`] first of all, while the
 //!    process is small and has one thread.
-//! 2. [`document::Source`] turns a path into text, [`document::Document`] text into data that knows its
-//!    place, [`plan::load()`] data into an [`model::ExecutionPlan`] and *all* problems. Its
-//!    [`plan::DependencyGraph`] says which step waits for which, and where one uses what another gives.
-//! 3. [`skill::Registry`] finds the skills, [`mod@prove`] proves the plan against them:
-//!    programs, arguments, inputs, references, environment, time. Until here nothing has run.
-//! 4. [`engine`] asks a [`policy`], where one is in force, about the whole plan, and a person
-//!    about what is critical. Then it starts each step when its turn has come. A step's life owns time
+//! 2. [`document::Source`] turns a path into text, [`document::Document`] text into data that knows
+//!    its place, [`plan::load()`] data into an [`model::ExecutionPlan`] and *all* problems. Its
+//!    [`plan::DependencyGraph`] says which step waits for which, and where one uses what another
+//!    gives.
+//! 3. [`skill::Registry`] finds the skills, [`mod@prove`] proves the plan against them: programs,
+//!    arguments, inputs, references, environment, time. Until here nothing has run.
+//! 4. [`engine`] asks a [`policy`], where one is in force, about the whole plan, and a person about
+//!    what is critical. Then it starts each step when its turn has come. A step's life owns time
 //!    and signals: references become values, are asked about once more, and each attempt goes to a
 //!    [`engine::SkillExecutor`].
-//! 5. [`executor::NativeExecutor`] expands the skill's command and asks the [`process::Launcher`] for
-//!    a process tree of its own, fed, read, capped and ended whole.
+//! 5. [`executor::NativeExecutor`] expands the skill's command and asks the [`process::Launcher`]
+//!    for a process tree of its own, fed, read, capped and ended whole.
 //! 6. The outcome becomes an [`model::ExecutionLogRecord`]. It is in the log ([`store`]) before
 //!    anybody hears of it.
 //! 7. [`event::RunEvent`]s feed the [`report`]: table, JSON lines, document, progress, failures.
@@ -25,8 +26,8 @@
 //!
 //! # Modules
 //!
-//! Imports go one way:
-//! `cli → {report, store, policy} → prove → executor → engine → skill → {plan, process, event} → document → model`.
+//! Imports go one way: `cli → {report, store, policy} → prove → executor → engine → skill → {plan,
+//! process, event} → document → model`.
 //!
 //! The domain (plan, step, request, result, record, breaker) is that of the Go package
 //! `openbotstack-core/execution`; its types and traits are here under the same names.

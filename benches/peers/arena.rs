@@ -1,7 +1,8 @@
 //! A directory with the programs, and the same work written down for each contender.
 //!
-//! Every contender starts the same program for each step, gives it the same 210 bytes of JSON and keeps what it
-//! writes: the C and the Python loop in memory, obs in its database, the others in a file for each step.
+//! Every contender starts the same program for each step, gives it the same 210 bytes of JSON and
+//! keeps what it writes: the C and the Python loop in memory, obs in its database, the others in a
+//! file for each step.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;

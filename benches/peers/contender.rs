@@ -82,8 +82,8 @@ impl Contender {
         took
     }
 
-    /// Runs it once and gives its peak memory in KiB, by GNU time: nobody else says that of a process
-    /// that is gone.
+    /// Runs it once and gives its peak memory in KiB, by GNU time: nobody else says that of a
+    /// process that is gone.
     pub(crate) fn peak_kib(&self, report: &Path) -> u32 {
         let mut command = Command::new("/usr/bin/time");
         command

@@ -1,9 +1,9 @@
 //! What a step costs, beside a C program that does as little as possible and what people use today.
 //!
-//! `cargo bench --bench peers` builds the C programs, runs everything side by side, each contender once a round,
-//! and prints medians and ratios as a Markdown table. Nothing is installed; a peer that is not there is
-//! named and left out. `OBS_BENCH_ROUNDS` says how many rounds (7), `OBS_BENCH_ROWS` which rows (a part of
-//! their names), `OBS_BENCH_BIN` which obs.
+//! `cargo bench --bench peers` builds the C programs, runs everything side by side, each contender
+//! once a round, and prints medians and ratios as a Markdown table. Nothing is installed; a peer
+//! that is not there is named and left out. `OBS_BENCH_ROUNDS` says how many rounds (7),
+//! `OBS_BENCH_ROWS` which rows (a part of their names), `OBS_BENCH_BIN` which obs.
 
 #![expect(
     clippy::print_stdout,

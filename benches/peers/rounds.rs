@@ -50,7 +50,7 @@ impl Rounds {
         }
     }
 
-    /// True where the row is asked for.
+    /// True if the row is asked for.
     pub(crate) fn wants(&self, row: &str) -> bool {
         self.rows.as_ref().is_none_or(|rows| row.contains(rows))
     }

@@ -1,8 +1,8 @@
 //! A person's approval: on the terminal, or in advance by `--approve`.
 //!
-//! Invariant: the question goes to the terminal itself, whatever standard output and standard error are. It
-//! comes after all that it is about has been shown, and only what is typed after it counts. A yes is `y` or
-//! `yes`; anything else is a no.
+//! Invariant: the question goes to the terminal itself, whatever standard output and standard error
+//! are. It comes after all that it is about has been shown, and only what is typed after it counts.
+//! A yes is `y` or `yes`; anything else is a no.
 
 mod prompt;
 mod request;
@@ -39,7 +39,7 @@ pub(super) struct TerminalApprover {
     plan: PlanOrigin,
 }
 
-/// Where a plan comes from, for the person who is asked.
+/// If a plan comes from, for the person who is asked.
 #[derive(Debug)]
 pub(super) struct PlanOrigin {
     /// Its file.
@@ -155,8 +155,9 @@ pub(super) enum BareStep {
     Refuse,
 }
 
-/// What is approved in advance must be in the plan: a name that is spelled wrong approves nothing, and a step
-/// that calls another skill than the approved one is not the step that somebody looked at.
+/// What is approved in advance must be in the plan: a name that is spelled wrong approves nothing,
+/// and a step that calls another skill than the approved one is not the step that somebody looked
+/// at.
 pub(super) fn check(
     args: &ApprovalArgs,
     plan: &ProvenPlan,

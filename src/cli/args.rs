@@ -1,7 +1,7 @@
 //! The command line.
 //!
-//! Invariant: a flag stands here only when the code behind it works. Every flag of `run` can also be
-//! given as `OBS_<FLAG>`; [`parse`](super::parse) says how the two go together.
+//! Invariant: a flag stands here only when the code behind it works. Every flag of `run` can also
+//! be given as `OBS_<FLAG>`; [`parse`](super::parse) says how the two go together.
 
 mod flow;
 mod policy;
@@ -153,8 +153,8 @@ pub struct RootArgs {
     /// Look for skills below DIR first; may be given more than once
     ///
     /// After these come `OBS_SKILLS_PATH` (directories joined by `:`), `skills/` beside the plan,
-    /// `skills/` in the working directory and `$XDG_DATA_HOME/obs/skills`. The first one that has an
-    /// id wins.
+    /// `skills/` in the working directory and `$XDG_DATA_HOME/obs/skills`. The first one that has
+    /// an id wins.
     #[arg(long = "skills", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub skills: Vec<PathBuf>,
 }
@@ -266,8 +266,8 @@ pub struct DirectoryArgs {
 pub struct SandboxArgs {
     /// How strictly skills are confined to what their manifests ask for
     ///
-    /// `require` refuses to run anything where this machine can't enforce what the plan's skills rely
-    /// on, `best-effort` says what is not confined and goes on, `off` opens files and network.
+    /// `require` refuses to run anything where this machine can't enforce what the plan's skills
+    /// rely on, `best-effort` says what is not confined and goes on, `off` opens files and network.
     #[arg(long, env = "OBS_SANDBOX", hide_env_values = true, value_name = "MODE")]
     #[arg(default_value = "require")]
     pub sandbox: Sandbox,
@@ -289,7 +289,8 @@ pub struct SandboxArgs {
     )]
     #[arg(value_parser = parse_duration)]
     pub max_cpu: Option<Duration>,
-    /// The most processes of each step at the same time; tightens the manifest and the default of 512
+    /// The most processes of each step at the same time; tightens the manifest and the default of
+    /// 512
     #[arg(
         long,
         env = "OBS_MAX_PROCESSES",
@@ -298,7 +299,8 @@ pub struct SandboxArgs {
     )]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     pub max_processes: Option<u64>,
-    /// How much each step may write to its scratch directory and `$RUN_DIR`, in MiB; tightens the manifest
+    /// How much each step may write to its scratch directory and `$RUN_DIR`, in MiB; tightens the
+    /// manifest
     #[arg(long, env = "OBS_MAX_DISK", hide_env_values = true, value_name = "MIB")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     pub max_disk: Option<u64>,
@@ -321,8 +323,8 @@ pub enum Sandbox {
 pub struct TimeArgs {
     /// Bound on the whole run: replaces the default of 10m, caps the plan's own
     ///
-    /// The time in which a person is asked for approval counts. At the end of the run's time the question is
-    /// closed.
+    /// The time in which a person is asked for approval counts. At the end of the run's time the
+    /// question is closed.
     #[arg(
         long,
         env = "OBS_TIMEOUT",
@@ -404,7 +406,7 @@ pub struct OutputArgs {
 #[command(next_help_heading = "Identity")]
 #[expect(
     clippy::struct_field_names,
-    reason = "the names of the seed's execution context"
+    reason = "the names of OpenBotStack's execution context"
 )]
 pub struct IdentityArgs {
     /// Your own id for the run [default: obs's run id]
@@ -519,8 +521,8 @@ pub enum SkillsCommand {
     New(NewArgs),
     /// Run one skill, with the same checks as a plan's step
     ///
-    /// The skill runs as a plan's only step: with its policies, a person's approval if it is critical, its
-    /// confinement and its limits. Nothing of it is kept: no record and no circuit.
+    /// The skill runs as a plan's only step: with its policies, a person's approval if it is
+    /// critical, its confinement and its limits. Nothing of it is kept: no record and no circuit.
     #[command(
         after_help = "Examples:\n  obs skills run git-log --set count=3\n  echo '{\"count\": 3}' | obs skills run git-log --inputs -\n  obs skills run git-log --set count=3 --max-risk info"
     )]
@@ -602,7 +604,7 @@ pub struct SkillRunArgs {
     /// Where skills are looked for.
     #[command(flatten)]
     pub roots: RootArgs,
-    /// Where the skill runs.
+    /// If the skill runs.
     #[command(flatten)]
     pub place: DirectoryArgs,
     /// What it may touch and consume.

@@ -25,9 +25,9 @@ use crate::skill::{SandboxPolicy, Skill};
 /// How long a reporter that is stuck in a write may take after a second signal.
 const STUCK_REPORT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Starts the zygote. The first thing that a verb does which runs skills, while this process is small
-/// and single-threaded: see `process`. What obs ignores from then on, skills don't. What this machine can
-/// enforce is found out while the plan is proven.
+/// Starts the zygote. The first thing that a verb does which runs skills, while this process is
+/// small and single-threaded: see `process`. What obs ignores from then on, skills don't. What this
+/// machine can enforce is found out while the plan is proven.
 pub(super) fn start_zygote(sandbox: &SandboxArgs) -> Result<Zygote, CommandError> {
     let zygote = if sandbox.sandbox == Sandbox::Off {
         Zygote::start_unconfined().map_err(|error| no_helper(&error))?
@@ -96,8 +96,8 @@ impl RunResources {
 }
 
 impl PreparedRun {
-    /// Runs the plan to its end and gives the exit code. What the run remembers, and is remembered by, is
-    /// opened by `open_memory` while the helper processes make ready.
+    /// Runs the plan to its end and gives the exit code. What the run remembers, and is remembered
+    /// by, is opened by `open_memory` while the helper processes make ready.
     pub(super) fn run(
         self,
         mut zygote: Zygote,
@@ -123,8 +123,8 @@ impl PreparedRun {
         }
         let mut memory = open_memory(&self)?;
         self.settle(&ready, &memory)?;
-        // Not before: who can't wait for a state that is in use, ends obs. (A directory of its steps that is left
-        // behind by that is found by the next obs.)
+        // Not before: who can't wait for a state that is in use, ends obs. (A directory of its
+        // steps that is left behind by that is found by the next obs.)
         let mut signals = {
             let _inside = runtime.enter();
             Signals::listen().map_err(|error| {
@@ -161,8 +161,8 @@ impl PreparedRun {
             _ => code,
         };
         drop(ready);
-        // What is at work on threads of its own (a built-in tool, a reporter that is stuck in a write) is left
-        // behind.
+        // What is at work on threads of its own (a built-in tool, a reporter that is stuck in a
+        // write) is left behind.
         runtime.shutdown_background();
         Ok(code)
     }
@@ -194,8 +194,8 @@ impl PreparedRun {
         settled.map_err(no_directory)
     }
 
-    /// The tokio side: one executor, one engine, and the signals beside them. Says too whether somebody
-    /// forced the end.
+    /// The tokio side: one executor, one engine, and the signals beside them. Says too whether
+    /// somebody forced the end.
     async fn drive(
         &self,
         ready: &RunResources,

@@ -1,7 +1,8 @@
 //! What obs exits with, and why. Scripts rely on these numbers.
 //!
-//! Invariant: the one place where an exit code is chosen. The numbers follow `sysexits.h`, `timeout`
-//! (124) and the shells (128 + signal). A skill's own exit code is in its record, never here.
+//! Invariant: the one place where an exit code is chosen. The numbers follow `sysexits.h`,
+//! `timeout` (124) and the shells (128 + signal). A skill's own exit code is in its record, never
+//! here.
 
 use crate::engine::DecidingCause;
 use crate::model::ErrorCode;

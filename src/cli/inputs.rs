@@ -1,7 +1,7 @@
 //! `--set` and `--inputs`: values for a plan's inputs or a skill's arguments.
 //!
-//! Invariant: a value has the type that its schema wants where its text can be read as that; what is
-//! set on the command line wins over the file.
+//! Invariant: a value has the type that its schema wants where its text can be read as that; what
+//! is set on the command line wins over the file.
 
 use std::path::Path;
 
@@ -30,7 +30,7 @@ pub(super) fn of_plan(
     })
 }
 
-/// The values for the inputs of a run: those of the run that it goes on with, and what is given anew.
+/// The values for the inputs of a run: those of the run that it resumes, and what is given anew.
 pub(super) fn of_run(
     args: &RunArgs,
     base: Option<&PreviousRun>,
@@ -43,7 +43,7 @@ pub(super) fn of_run(
     Ok(values)
 }
 
-/// The values of a file and those that are set; `None` where nothing was given at all.
+/// The values of a file and those that are set; `None` if nothing was given at all.
 pub(super) fn read<'s>(
     file: Option<&Path>,
     set: &[String],
@@ -83,7 +83,7 @@ fn read_file(path: &Path) -> Result<Map<String, Value>, CommandError> {
     }
 }
 
-/// `--set KEY=VALUE`: text where the schema wants nothing else, else JSON where it is some.
+/// `--set KEY=VALUE`: text where the schema wants nothing else, else JSON if it is some.
 fn from_flags<'s>(
     flags: &[String],
     schema_of: impl Fn(&str) -> Option<&'s Value>,
@@ -118,7 +118,7 @@ fn from_flags<'s>(
     Ok(values)
 }
 
-/// The kinds of value that a property's schema allows by name; empty where it names none.
+/// The kinds of value that a property's schema allows by name; empty if it names none.
 fn kinds_of(property: Option<&Value>) -> Vec<&str> {
     match property.and_then(|property| property.get("type")) {
         Some(Value::String(kind)) => vec![kind],

@@ -78,8 +78,8 @@ impl<'p> RecordPrinter<'p> {
     /// Shows what is there, then what comes, until the run has ended.
     fn follow(&mut self, history: &StateReader, run_id: &str) -> CommandResult {
         loop {
-            // Before the look at the records: none can come after a run's end. An obs that dies tells
-            // nobody, so that is looked at too.
+            // Before the look at the records: none can come after a run's end. An obs that dies
+            // tells nobody, so that is looked at too.
             history.refresh();
             let run = history.find(run_id).map_err(|error| not_found(&error))?;
             self.print_new(history)?;

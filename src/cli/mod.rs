@@ -1,6 +1,6 @@
 //! The command line: from arguments to an exit code.
 //!
-//! Invariant: the outermost room. Nothing imports it, it alone ends in an exit code, and only
+//! Invariant: the outermost module. Nothing imports it, it alone ends in an exit code, and only
 //! [`printer`] writes to standard output and standard error.
 
 mod approver;

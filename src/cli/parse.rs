@@ -1,9 +1,9 @@
 //! From arguments and environment to the command line's values.
 //!
-//! Invariant: what was typed wins over what the environment says. Where arguments and variables can't
-//! stand together, they are read twice: the arguments alone first, so that a mistake in them is told as
-//! such, then with the variables, so that what goes wrong there and only there comes from a variable,
-//! which is named.
+//! Invariant: what was typed wins over what the environment says. Where arguments and variables
+//! can't stand together, they are read twice: the arguments alone first, so that a mistake in them
+//! is told as such, then with the variables, so that what goes wrong there and only there comes
+//! from a variable, which is named.
 
 use std::ffi::{OsStr, OsString};
 
@@ -69,13 +69,13 @@ struct RunAlone {
     run: RunArgs,
 }
 
-/// The command without anything but its version. That of all verbs and flags takes as long to make as a
-/// process takes to start.
+/// The command without anything but its version. That of all verbs and flags takes as long to make
+/// as a process takes to start.
 fn version_alone() -> Command {
     Command::new(env!("CARGO_PKG_NAME")).version(env!("CARGO_PKG_VERSION"))
 }
 
-/// True where what clap wants to print is no error.
+/// True if what clap wants to print is no error.
 pub(super) fn is_help(error: &clap::Error) -> bool {
     matches!(
         error.kind(),
@@ -83,7 +83,7 @@ pub(super) fn is_help(error: &clap::Error) -> bool {
     )
 }
 
-/// True where a variable of obs is set and empty: then it counts as not set.
+/// True if a variable of obs is set and empty: then it counts as not set.
 fn is_a_variable_empty() -> bool {
     let is_ours = |name: &OsStr| name.as_encoded_bytes().starts_with(b"OBS_");
     std::env::vars_os().any(|(name, value)| value.is_empty() && is_ours(&name))
@@ -134,7 +134,7 @@ fn without_env(command: Command, is_dropped: &dyn Fn(&Arg) -> bool) -> Command {
         .mut_subcommands(|verb| without_env(verb, is_dropped))
 }
 
-/// True where the argument's variable counts as not set: CI systems set empty ones.
+/// True if the argument's variable counts as not set: CI systems set empty ones.
 fn is_env_unset(arg: &Arg) -> bool {
     let Some(value) = arg.get_env().and_then(std::env::var_os) else {
         return false;
@@ -147,7 +147,7 @@ fn is_env_unset(arg: &Arg) -> bool {
     value.is_empty() || (is_flag && is_off(&value))
 }
 
-/// True where the argument `id` was typed, at whatever verb.
+/// True if the argument `id` was typed, at whatever verb.
 fn is_typed(matches: &ArgMatches, id: &str) -> bool {
     let is_known = matches.try_contains_id(id).is_ok();
     let here = is_known && matches.value_source(id) == Some(ValueSource::CommandLine);

@@ -176,17 +176,18 @@ impl Printer {
         ));
     }
 
-    /// True where data may be coloured.
+    /// True if data may be coloured.
     pub fn stdout_has_color(&self) -> bool {
         self.terminal_info(OutputStream::Stdout).color
     }
 
-    /// True where talk may be coloured.
+    /// True if talk may be coloured.
     pub fn stderr_has_color(&self) -> bool {
         self.terminal_info(OutputStream::Stderr).color
     }
 
-    /// stdout for code that wants a [`Write`]. It never fails; see [`stdout_error`](Self::stdout_error).
+    /// stdout for code that wants a [`Write`]. It never fails; see
+    /// [`stdout_error`](Self::stdout_error).
     pub fn data_writer(&self) -> DataWriter {
         DataWriter(self.clone())
     }
@@ -196,8 +197,8 @@ impl Printer {
         self.gate(OutputStream::Stdout).state == WriterState::Closed
     }
 
-    /// Why stdout could not be written, if it could not: a full disk, say. Nothing was written after
-    /// that.
+    /// Why stdout could not be written, if it could not: a full disk, say. Nothing was written
+    /// after that.
     pub fn stdout_error(&self) -> Option<io::Error> {
         match self.gate(OutputStream::Stdout).state {
             WriterState::Broken(errno) => Some(errno.into()),
@@ -310,8 +311,8 @@ impl StreamWriter {
         }
         if let Err(error) = self.write_all(bytes) {
             let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
-            // A terminal that was hung up answers EIO, and no longer that it is one: its reader is gone
-            // as a pipe's can be.
+            // A terminal that was hung up answers EIO, and no longer that it is one: its reader is
+            // gone as a pipe's can be.
             let hung_up = errno == Errno::IO && self.was_terminal;
             self.state = if errno == Errno::PIPE || hung_up {
                 WriterState::Closed
@@ -342,7 +343,8 @@ impl StreamWriter {
         }
     }
 
-    /// Waits until the stream takes more. A signal may end the wait early: the next write asks again.
+    /// Waits until the stream takes more. A signal may end the wait early: the next write asks
+    /// again.
     fn wait(&self) {
         let mut fds = [PollFd::from_borrowed_fd(self.sink.as_fd(), PollFlags::OUT)];
         poll(&mut fds, None).ok();

@@ -156,7 +156,7 @@ pub(super) fn print(findings: &[FileReport<'_>], format: ProblemFormat, printer:
     }
 }
 
-/// `2 errors, 1 warning`; empty where there is neither.
+/// `2 errors, 1 warning`; empty if there is neither.
 pub(super) fn counts(findings: &[FileReport<'_>]) -> String {
     let count = |severity| {
         findings

@@ -1,4 +1,4 @@
-//! `--resume`: the run to go on with, and what is taken over from it.
+//! `--resume`: the run to resume, and what is taken over from it.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ use crate::store::{
     UnsafeStep, files_of,
 };
 
-/// The run that `--resume` means; `None` where it is not asked for.
+/// The run that `--resume` means; `None` if it is not asked for.
 pub(super) fn find(
     args: &ResumeArgs,
     state: &StateArgs,
@@ -42,7 +42,8 @@ pub(super) fn find(
     base.map(Some).map_err(refused)
 }
 
-/// What `$RUN_DIR` will be, if it may hold files already: what `--run-dir` names, or that of the run `base`.
+/// What `$RUN_DIR` will be, if it may hold files already: what `--run-dir` names, or that of the
+/// run `base`.
 pub(super) fn run_dir(
     args: &RunArgs,
     state: &StateArgs,
@@ -56,7 +57,7 @@ pub(super) fn run_dir(
     Ok(dir.map(|dir| files_of(&dir, base.first_run())))
 }
 
-/// Takes the right to go on with `base`.
+/// Takes the right to resume `base`.
 pub(super) fn claim(
     base: &PreviousRun,
     store: &StateWriter,
@@ -69,7 +70,7 @@ pub(super) fn claim(
 /// What is taken over from `base`, by the steps' indices.
 ///
 /// # Errors
-/// Where a step would run a second time that must not.
+/// If a step would run a second time that must not.
 pub(super) fn reused(
     base: &PreviousRun,
     args: &RunArgs,
@@ -145,8 +146,8 @@ fn refused(error: ResumeError) -> CommandError {
 /// How much of a digest tells one plan from standard input from another.
 const STDIN_DIGITS: usize = 16;
 
-/// The name by which the runs of the plan in `file` are found again. What came from standard input is
-/// known by its text alone.
+/// The name by which the runs of the plan in `file` are found again. What came from standard input
+/// is known by its text alone.
 pub(super) fn plan_name(file: &Path, text: &str) -> String {
     if file == Path::new("-") {
         let digest = sha256_hex(text.as_bytes());

@@ -6,8 +6,8 @@ use super::args::{InputArgs, PolicyArgs, RootArgs};
 use super::error::{CommandError, ErrorKind};
 use crate::skill::{Registry, RootSources, default_roots};
 
-/// The skills that a command sees; `plan` adds the directory beside it. A directory that was asked for
-/// must be there: without it another skill of the same id could be called.
+/// The skills that a command sees; `plan` adds the directory beside it. A directory that was asked
+/// for must be there: without it another skill of the same id could be called.
 pub(super) fn registry(args: &RootArgs, plan: Option<&Path>) -> Result<Registry, CommandError> {
     for path in &args.skills {
         std::fs::read_dir(path).map_err(|error| {

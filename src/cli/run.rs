@@ -21,7 +21,8 @@ use crate::report::{Format, JsonDocument, ReportOptions, write_json_document};
 use crate::skill::{LoadProblem, Skill};
 use crate::store::PreviousRun;
 
-/// What it took to prove a plan of this length, in bytes, is worth giving back. Less is soon used again.
+/// What it took to prove a plan of this length, in bytes, is worth giving back. Less is soon used
+/// again.
 const LONG_PLAN_BYTES: usize = 64 * 1024;
 
 /// Runs the verb.
@@ -54,25 +55,26 @@ pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> Comma
         run_dir: run_dir.as_deref(),
         read: roots::read_files(&args.plan, &args.inputs, &args.policy),
     };
-    let proof = prove::prove(&mut loaded, &context);
+    let outcome = prove::prove(&mut loaded, &context);
     drop_told_assistant(&mut loaded, args);
-    let (Some(plan), false) = (proof.plan, args.strict && !loaded.problems.is_empty()) else {
-        return Ok(refuse(&loaded, &proof.not_loaded, args, printer));
+    let (Some(plan), false) = (outcome.plan, args.strict && !loaded.problems.is_empty()) else {
+        return Ok(refuse(&loaded, &outcome.not_loaded, args, printer));
     };
     let gate = policy::gate(&args.policy, &args.identity, &plan, printer)?;
     if args.dry_run && is_denied(gate.as_ref(), &plan, &mut loaded) {
         return Ok(refuse(&loaded, &[], args, printer));
     }
     warn_before_run(args, &plan, &loaded, printer)?;
-    secrets::warn(&args.secrets, &proof.skills, &sandbox, &workspace, printer);
+    let skills = outcome.skills;
+    secrets::warn(&args.secrets, &skills, &sandbox, &workspace, printer);
     let Some(zygote) = zygote else {
-        let subject = subject(&plan, &proof.skills, &loaded, &workspace, args);
+        let subject = subject(&plan, &skills, &loaded, &workspace, args);
         return rehearse(args, state, &subject, base.as_ref(), printer);
     };
     let execution = PreparedRun {
         approver: approver_of(args, &loaded, &workspace),
         plan,
-        skills: proof.skills,
+        skills,
         environment,
         workspace,
         run_dir: args.directories.run_dir.clone(),
@@ -102,8 +104,8 @@ fn approver_of(args: &RunArgs, loaded: &LoadedPlan, workspace: &Path) -> Arc<dyn
     Arc::new(approver)
 }
 
-/// Opens what the run remembers. The plan as it was read goes away with this: a long one takes as much memory
-/// as all that its run needs.
+/// Opens what the run remembers. The plan as it was read goes away with this: a long one takes as
+/// much memory as all that its run needs.
 fn open_storage(
     execution: &PreparedRun,
     loaded: LoadedPlan,
@@ -146,7 +148,7 @@ fn subject<'s>(
     }
 }
 
-/// True where policies are against the plan; then its problems say so.
+/// True if policies are against the plan; then its problems say so.
 fn is_denied(gate: Option<&CedarGate>, plan: &ProvenPlan, loaded: &mut LoadedPlan) -> bool {
     gate.is_some_and(|gate| {
         policy::add_denials(gate, plan, loaded);

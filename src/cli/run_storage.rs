@@ -23,7 +23,7 @@ use crate::store::{
 /// What a run remembers, and is remembered by.
 #[derive(Debug)]
 pub(super) struct RunStorage {
-    /// The state; `None` where nothing is kept.
+    /// The state; `None` if nothing is kept.
     pub(super) store: Option<Arc<StateWriter>>,
     /// What exactly is about to run.
     pub(super) provenance: Provenance,
@@ -32,7 +32,7 @@ pub(super) struct RunStorage {
     key: Option<ChainKey>,
     file: Option<LogFile>,
     guards: HashMap<String, BreakerConfig>,
-    /// Nobody else goes on with the same run.
+    /// Nobody else resumes the same run.
     _claim: Option<ResumeLock>,
 }
 
@@ -66,7 +66,7 @@ impl RunStorage {
         }
     }
 
-    /// Opens what the flags ask for, and looks up what there is to go on with. Nothing has run yet.
+    /// Opens what the flags ask for, and looks up what there is to resume. Nothing has run yet.
     pub(super) fn open(
         run_args: &RunArgs,
         state: &StateArgs,
@@ -113,7 +113,7 @@ impl RunStorage {
         })
     }
 
-    /// Where the records of the run go.
+    /// If the records of the run go.
     pub(super) fn log(&mut self) -> RunLog {
         let keeper = match &self.store {
             Some(store) => RecordSink::State(StateLog::new(Arc::clone(store))),
@@ -122,8 +122,8 @@ impl RunStorage {
         RunLog::new(keeper, self.file.take())
     }
 
-    /// Where files between the steps of the run `run_id` go: those of a resumed run are those of the first
-    /// that it goes on with.
+    /// Where files between the steps of the run `run_id` go: those of a resumed run are those of
+    /// the first that it resumes.
     pub(super) fn files_place(&self, run_id: &str) -> SharedDirKind {
         let first = self.provenance.first_run.as_deref().unwrap_or(run_id);
         match &self.store {
@@ -145,8 +145,8 @@ impl RunStorage {
 
 /// What exactly is about to run.
 pub(super) fn provenance(subject: &RunSubject<'_>) -> Result<Provenance, CommandError> {
-    // What must not be seen is not kept either: not even as a digest, which a short secret can be guessed
-    // from. A resumed run asks for it again.
+    // What must not be seen is not kept either: not even as a digest, which a short secret can be
+    // guessed from. A resumed run asks for it again.
     let is_hidden = |name: &str| {
         let schema = subject.input_schemas.get(name);
         schema.and_then(|schema| schema.get("writeOnly")) == Some(&Value::Bool(true))

@@ -1,7 +1,7 @@
 //! `--secret`: values that skills get by `secret:NAME`, from another variable or from a file.
 //!
-//! Invariant: no value is ever a part of the command line or of a message. A file is read once, before the
-//! plan is proven.
+//! Invariant: no value is ever a part of the command line or of a message. A file is read once,
+//! before the plan is proven.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
@@ -18,13 +18,14 @@ use crate::executor::BaseEnvironment;
 use crate::model::Escaped;
 use crate::skill::{EnvName, EnvNames, SandboxPolicy, Skill};
 
-/// The largest file that a secret is read from: 64 KiB. An environment variable can't be much larger.
+/// The largest file that a secret is read from: 64 KiB. An environment variable can't be much
+/// larger.
 const MAX_BYTES: u64 = 64 << 10;
 
 /// Any user may read it.
 const READABLE_BY_ALL: u32 = 0o004;
 
-/// Where a secret comes from.
+/// If a secret comes from.
 enum SecretSource<'a> {
     Variable(&'a str),
     File(&'a Path),

@@ -1,4 +1,4 @@
-//! Where the state is, from flags and environment, and opening it.
+//! If the state is, from flags and environment, and opening it.
 //!
 //! Invariant: a verb that needs no state never touches it.
 
@@ -17,7 +17,7 @@ const NONE: &str = "none";
 const CHAIN_KEY: &str = "OBS_CHAIN_KEY";
 
 impl StateArgs {
-    /// The state's directory, absolute; `None` where nothing is to be kept.
+    /// The state's directory, absolute; `None` if nothing is to be kept.
     pub(super) fn directory(&self) -> Result<Option<PathBuf>, CommandError> {
         if self.dir.as_deref() == Some(Path::new(NONE)) {
             return Ok(None);
@@ -37,8 +37,9 @@ impl StateArgs {
         })
     }
 
-    /// The directory of the locks of logs: in the state, else in the user's runtime directory. No third place is sure
-    /// to be out of reach of skills and of other users, and a log can do without a lock.
+    /// The directory of the locks of logs: in the state, else in the user's runtime directory. No
+    /// third place is sure to be out of reach of skills and of other users, and a log can do
+    /// without a lock.
     pub(super) fn lock_directory(&self) -> Result<Option<PathBuf>, CommandError> {
         if let Some(state) = self.directory()? {
             return Ok(Some(lock_directory(&state)));
@@ -65,7 +66,7 @@ impl StateArgs {
         }
     }
 
-    /// Opens the state for a run; `None` where nothing is to be kept.
+    /// Opens the state for a run; `None` if nothing is to be kept.
     pub(super) fn open(&self) -> Result<Option<StateWriter>, CommandError> {
         let dir = self.directory()?;
         let store = dir
@@ -74,7 +75,7 @@ impl StateArgs {
         store.map_err(|error| unusable(&error))
     }
 
-    /// Opens the state to look things up; `None` where there is nothing yet.
+    /// Opens the state to look things up; `None` if there is nothing yet.
     pub(super) fn open_reader(&self) -> Result<Option<StateReader>, CommandError> {
         let Some(dir) = self.directory()? else {
             let message = "with `--state-dir none` there is nothing to look up";
@@ -93,7 +94,8 @@ impl StateArgs {
     }
 }
 
-/// A variable that a container or `sudo` took over often names the directory of another user, or none.
+/// A variable that a container or `sudo` took over often names the directory of another user, or
+/// none.
 fn is_private(directory: &Path) -> bool {
     let own = rustix::process::geteuid().as_raw();
     directory.metadata().is_ok_and(|metadata| {

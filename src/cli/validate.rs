@@ -18,7 +18,7 @@ enum ValidatedPlan {
     Unread(SourceError),
     Read {
         loaded: Box<LoadedPlan>,
-        proof: Box<ProveOutcome>,
+        outcome: Box<ProveOutcome>,
     },
 }
 
@@ -63,7 +63,8 @@ pub(super) fn validate(args: &ValidateArgs, state: &StateArgs, printer: &Printer
         }
     }
     drop(findings);
-    // A long plan is very many small pieces, and the process is about to give all of them back at once.
+    // A long plan is very many small pieces, and the process is about to give all of them back at
+    // once.
     std::mem::forget(checked);
     Ok(code)
 }
@@ -96,15 +97,15 @@ fn check(
                 run_dir: None,
                 read: roots::read_files(path, &args.inputs, &args.policy),
             };
-            let proof = prove::prove(&mut loaded, &context);
-            if let Some(plan) = &proof.plan
+            let outcome = prove::prove(&mut loaded, &context);
+            if let Some(plan) = &outcome.plan
                 && let Some(gate) = policy::gate(&args.policy, &args.identity, plan, printer)?
             {
                 policy::add_denials(&gate, plan, &mut loaded);
             }
             ValidatedPlan::Read {
                 loaded: Box::new(loaded),
-                proof: Box::new(proof),
+                outcome: Box::new(outcome),
             }
         }
     })
@@ -115,9 +116,9 @@ impl ValidatedPlan {
     fn findings(&self) -> Vec<FileReport<'_>> {
         match self {
             Self::Unread(error) => vec![FileReport::Unread(error)],
-            Self::Read { loaded, proof } => {
+            Self::Read { loaded, outcome } => {
                 let read = |document, problems| FileReport::Read { document, problems };
-                let manifests = proof.not_loaded.iter().filter_map(|error| error.loaded());
+                let manifests = outcome.not_loaded.iter().filter_map(|error| error.loaded());
                 let manifests = manifests.map(|loaded| read(&loaded.document, &loaded.problems));
                 std::iter::once(read(&loaded.document, &loaded.problems))
                     .chain(manifests)
@@ -130,7 +131,7 @@ impl ValidatedPlan {
         match self {
             Self::Unread(error) if error.is_unreadable() => exit_code::UNREADABLE,
             Self::Unread(_) => exit_code::INVALID,
-            Self::Read { loaded, proof } => {
+            Self::Read { loaded, outcome } => {
                 let fails = |severity| severity == Severity::Error || strict;
                 let own = loaded
                     .problems
@@ -138,7 +139,7 @@ impl ValidatedPlan {
                     .any(|problem| fails(problem.severity));
                 if policy::is_all(&loaded.problems) {
                     exit_code::REJECTED
-                } else if own || proof.plan.is_none() {
+                } else if own || outcome.plan.is_none() {
                     exit_code::INVALID
                 } else {
                     exit_code::SUCCESS

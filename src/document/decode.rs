@@ -1,8 +1,8 @@
 //! Typed reading of a document that collects every problem instead of stopping at the first.
 //!
 //! Invariant: a key is known because some code asked for it; what nobody asked for is reported with
-//! the nearest key that somebody did. Plans and manifests are both read through this room, so that
-//! their mistakes read alike.
+//! the nearest key that somebody did. Plans and manifests are both read through this module, so
+//! that their mistakes read alike.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -262,7 +262,8 @@ impl<'d> Fields<'d> {
             .map(|value| self.node.entry(key, value))
     }
 
-    /// The value under `key`. Most mappings are so small that looking at each key is quicker than hashing one.
+    /// The value under `key`. Most mappings are so small that looking at each key is quicker than
+    /// hashing one.
     fn find(&self, key: &str) -> Option<&'d Value> {
         if self.map.len() > SMALL {
             return self.map.get(key);
@@ -271,12 +272,12 @@ impl<'d> Fields<'d> {
         self.map.iter().find(is_meant).map(|(_, value)| value)
     }
 
-    /// True where the mapping has the key, null included. Does not make it known.
+    /// True if the mapping has the key, null included. Does not make it known.
     pub(crate) fn has(&self, key: &str) -> bool {
         self.map.contains_key(key)
     }
 
-    /// Place of a key that is there; of the mapping where it is not.
+    /// Place of a key that is there; of the mapping if it is not.
     pub(crate) fn place_of_key(&self, key: &str) -> Location {
         Location::key(format!("{}/{}", self.node.pointer, escape_token(key)))
     }

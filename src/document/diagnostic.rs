@@ -6,7 +6,7 @@ use serde_json::Value;
 
 /// A problem in a plan or a manifest: what, where, and the way out.
 ///
-/// Modelled on what rustc's diagnostics carry, with a machine-applicable `fix` (RFC 6902) only where
+/// Modelled on what rustc's diagnostics carry, with a machine-applicable `fix` (RFC 6902) only if
 /// it is certain.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Diagnostic {
@@ -19,7 +19,7 @@ pub struct Diagnostic {
     pub message: String,
     /// What to do about it.
     pub help: Option<String>,
-    /// Where it is.
+    /// If it is.
     pub location: Location,
     /// The step it belongs to, from 0.
     pub step_index: Option<usize>,
@@ -85,7 +85,7 @@ impl Diagnostic {
 }
 
 impl Diagnostic {
-    /// True where it stops the plan.
+    /// True if it stops the plan.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }
@@ -137,7 +137,7 @@ impl Diagnostics {
         self.suppressed
     }
 
-    /// True where one of them, kept or not, stops the plan.
+    /// True if one of them, kept or not, stops the plan.
     pub fn has_errors(&self) -> bool {
         self.count(Severity::Error) > 0
     }
@@ -193,7 +193,7 @@ impl Severity {
     }
 }
 
-/// Where a problem is: by pointer for what was read, by bytes for what could not be.
+/// If a problem is: by pointer for what was read, by bytes for what could not be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Location {
     /// A node of the document, by RFC 6901 pointer; `""` is the whole document.

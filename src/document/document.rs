@@ -28,13 +28,13 @@ pub struct Document {
 struct HiddenValues {
     /// RFC 6901 pointers, sorted.
     pointers: Vec<String>,
-    /// Where they stand in the text, once that is asked for.
+    /// If they stand in the text, once that is asked for.
     spans: OnceLock<Vec<Range<usize>>>,
 }
 
 impl Document {
-    /// Parses `source`. Problems come beside the document, which holds null where the text could not
-    /// be read as data at all.
+    /// Parses `source`. Problems come beside the document, which holds null where the text could
+    /// not be read as data at all.
     pub fn parse(source: Source) -> (Self, Diagnostics) {
         if source.text.trim().is_empty() {
             let problem = empty_file("the file is empty");
@@ -71,8 +71,8 @@ impl Document {
         }
     }
 
-    /// Lays data and places aside, once what they say is known elsewhere: together they are several times as
-    /// large as the text. The places are made again where a message wants one.
+    /// Lays data and places aside, once what they say is known elsewhere: together they are several
+    /// times as large as the text. The places are made again where a message wants one.
     pub(crate) fn release(&mut self) {
         self.value = Value::Null;
         self.spans = Spans::default();
@@ -179,7 +179,7 @@ impl Document {
         )
     }
 
-    /// The pointer to the node that `place` is in; `""` where there is none.
+    /// The pointer to the node that `place` is in; `""` if there is none.
     pub fn pointer_of(place: &Location) -> &str {
         match place {
             Location::Node(pointer, _) => pointer,

@@ -60,7 +60,7 @@ fn syntax_problem(text: &str, error: &serde_json::Error) -> Diagnostic {
     }
 }
 
-/// Where a document begins to hold more than [`MAX_VALUES`]. Values lie between brackets and commas,
+/// If a document begins to hold more than [`MAX_VALUES`]. Values lie between brackets and commas,
 /// which can be counted before anything is built.
 fn first_value_too_many(text: &str) -> Option<usize> {
     let most_values = 1 + [',', '[', '{']
@@ -209,7 +209,7 @@ impl Scan<'_> {
         }
     }
 
-    /// Moves to the next item; past the closing bracket where there is none.
+    /// Moves to the next item; past the closing bracket if there is none.
     fn next_item(&mut self, close: u8) -> bool {
         self.skip_space();
         if self.peek() == Some(b',') {

@@ -1,6 +1,6 @@
 //! Numbers that keep their digits.
 //!
-//! Invariant: a number leaves this room with the exact value that its text has, or not at all. A
+//! Invariant: a number leaves this module with the exact value that its text has, or not at all. A
 //! number that only an infinity could hold is refused.
 
 use serde_json::Number;

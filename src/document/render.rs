@@ -1,7 +1,7 @@
 //! Problems as a person, a program or a CI system reads them.
 //!
-//! Invariant: whatever the file holds, what leaves here is safe to look at: the shown line is cut to
-//! `MAX_CHARS_SHOWN` around the problem and its unsafe characters are replaced.
+//! Invariant: whatever the file holds, what leaves here is safe to look at: the shown line is cut
+//! to `MAX_CHARS_SHOWN` around the problem and its unsafe characters are replaced.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -65,8 +65,8 @@ pub fn snippet(problem: &Diagnostic, document: &Document, color: bool) -> String
     text
 }
 
-/// The renderer takes a text that stands apart from its place for another file and writes ` ::: ` with
-/// no name above it, which means nothing here and begins as a GitHub workflow command does.
+/// The renderer takes a text that stands apart from its place for another file and writes ` ::: `
+/// with no name above it, which means nothing here and begins as a GitHub workflow command does.
 fn remove_empty_origin(text: &mut String) {
     // Title, place and a separator come before it, each one line.
     let mut lines = text.match_indices('\n').map(|(at, _)| at + 1);
@@ -248,8 +248,8 @@ fn first_chars(text: &str) -> &str {
         .map_or(text, |(at, _)| &text[..at])
 }
 
-/// A part of `text` with one replacement character for each unsafe one, so that carets stay under what
-/// they mark.
+/// A part of `text` with one replacement character for each unsafe one, so that carets stay under
+/// what they mark.
 fn safe(text: &str, part: Range<usize>) -> String {
     let start = part.start;
     text[part]

@@ -1,8 +1,8 @@
 //! From a path to text: the one place where a plan or a manifest is read.
 //!
-//! Invariant: only a regular file (or standard input) is opened, at most `max_bytes` of it are held,
-//! and what comes out is UTF-8 without a byte order mark. A FIFO, a device or a directory is refused
-//! before it is opened, so that nothing can hang here.
+//! Invariant: only a regular file (or standard input) is opened, at most `max_bytes` of it are
+//! held, and what comes out is UTF-8 without a byte order mark. A FIFO, a device or a directory is
+//! refused before it is opened, so that nothing can hang here.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
@@ -99,7 +99,7 @@ impl SourceError {
         }
     }
 
-    /// True where the file could not be read at all, false where its content is at fault.
+    /// True if the file could not be read at all, false where its content is at fault.
     pub fn is_unreadable(&self) -> bool {
         matches!(self, Self::Unreadable { .. } | Self::NotRegular { .. })
     }
@@ -129,7 +129,7 @@ impl Source {
         match open_regular(path) {
             Ok(OpenedInput::Regular(file)) => {
                 let length = file.metadata().map_or(0, |metadata| metadata.len());
-                // One more, so that the end is found without more room.
+                // One more, so that the end is found without reading more.
                 let expected = length.min(max_bytes).saturating_add(1);
                 let expected = usize::try_from(expected).unwrap_or_default();
                 Self::read_from(name, file, expected, max_bytes)
@@ -149,7 +149,7 @@ impl Source {
         Self::read_from(name, reader, 0, max_bytes)
     }
 
-    /// The same where it is known about how many bytes there are.
+    /// The same if it is known about how many bytes there are.
     fn read_from(
         name: String,
         reader: impl Read,
@@ -245,7 +245,7 @@ fn language_of(name: &str, text: &str) -> Language {
 }
 
 /// `{"` and `{}` begin JSON, and so do `[{` and a lone `[`-list of strings; YAML in flow style
-/// rarely quotes its keys, and where it does it is JSON too.
+/// rarely quotes its keys, and if it does it is JSON too.
 fn language_by_content(text: &str) -> Language {
     let mut significant = text.chars().filter(|c| !c.is_whitespace());
     match (significant.next(), significant.next()) {

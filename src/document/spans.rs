@@ -26,8 +26,8 @@ impl Spans {
         }
     }
 
-    /// The bytes of the `part` of the node at `pointer`; of the nearest node above it where there is
-    /// none, which is where a missing key is to be added.
+    /// The bytes of the `part` of the node at `pointer`; of the nearest node above it where there
+    /// is none, which is where a missing key is to be added.
     pub(crate) fn find(&self, value: &Value, pointer: &str, part: NodePart) -> Range<usize> {
         let (mut spans, mut value, mut complete) = (self, value, true);
         for token in pointer.split('/').skip(1) {
@@ -51,7 +51,8 @@ impl Spans {
 }
 
 impl Spans {
-    /// Adds the bytes of the node at `pointer`, and of all below it that an alias brings in from elsewhere.
+    /// Adds the bytes of the node at `pointer`, and of all below it that an alias brings in from
+    /// elsewhere.
     pub(crate) fn add_all_of(&self, value: &Value, pointer: &str, bytes: &mut Vec<Range<usize>>) {
         let (mut spans, mut value) = (self, value);
         for token in pointer.split('/').skip(1) {

@@ -2,9 +2,10 @@
 //!
 //! Invariant: what comes out is plain JSON data. Tags, merge keys, directives that change meaning,
 //! keys that are no scalars and a second document are refused with a place; aliases are expanded
-//! within [`ALIAS_BUDGET`], nesting within [`MAX_DEPTH`], values within [`MAX_VALUES`], so a hostile
-//! file costs no more memory than an honest one. The events come from granit-parser, the parser below
-//! serde-saphyr, because a typed reader rounds long numbers and stops at the first problem.
+//! within [`ALIAS_BUDGET`], nesting within [`MAX_DEPTH`], values within [`MAX_VALUES`], so a
+//! hostile file costs no more memory than an honest one. The events come from granit-parser, the
+//! parser below serde-saphyr, because a typed reader rounds long numbers and stops at the first
+//! problem.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

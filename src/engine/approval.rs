@@ -1,8 +1,8 @@
 //! Who approves what can do real harm: a person.
 //!
-//! Invariant: a step that wants approval starts only once somebody has given it, seeing the arguments
-//! that its skill will get, or in advance and by name. Who that was is in the step's record. A question is
-//! closed as soon as its step may not start any more.
+//! Invariant: a step that wants approval starts only once somebody has given it, seeing the
+//! arguments that its skill will get, or in advance and by name. Who that was is in the step's
+//! record. A question is closed as soon as its step may not start any more.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ impl ProvenStep {
         self.risk_level.max(of_fallback)
     }
 
-    /// True where a person has to approve it.
+    /// True if a person has to approve it.
     pub fn wants_approval(&self) -> bool {
         self.highest_risk() == RiskLevel::Critical
     }
@@ -49,7 +49,7 @@ pub(super) enum ApprovalOutcome {
 }
 
 impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L, B> {
-    /// True where the step at `index` is still to be approved.
+    /// True if the step at `index` is still to be approved.
     pub(super) fn awaits_approval(&self, index: usize) -> bool {
         let is_reused = matches!(self.options.reused.get(index), Some(Some(_)));
         let is_approved = self.approvals.borrow().contains_key(&index);
@@ -71,8 +71,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         }
     }
 
-    /// Has the step at `index` approved, with arguments that are final. The question is closed once the step
-    /// may not start any more.
+    /// Has the step at `index` approved, with arguments that are final. The question is closed once
+    /// the step may not start any more.
     pub(super) async fn request_approval(
         &self,
         index: usize,

@@ -22,8 +22,8 @@ pub struct ResolvedArguments {
 }
 
 impl ResolvedArguments {
-    /// The call that `step` is: what other steps gave is put in, and held against the skill once more.
-    /// `record_of` gives the record of a step that is over.
+    /// The call that `step` is: what other steps gave is put in, and held against the skill once
+    /// more. `record_of` gives the record of a step that is over.
     pub fn resolve(
         step: &ProvenStep,
         record_of: impl Fn(usize) -> Option<Arc<ExecutionLogRecord>>,

@@ -1,6 +1,6 @@
 //! Attempts: when a failed skill is tried again, and when another one is.
 //!
-//! Invariant: only a failure is repeated, only where the skill is safe to run again or has not run at
+//! Invariant: only a failure is repeated, only if the skill is safe to run again or has not run at
 //! all, and only until somebody ends the step. The step's time spans all attempts and waits.
 
 use std::time::Duration;
@@ -45,15 +45,15 @@ pub(super) struct Attempts<'a, E, L, B> {
 impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E, L, B> {
     /// None made yet. `urgency` says when the step is to end.
     pub(super) fn new(
-        ground: &'a RunState<'a, E, L, B>,
+        state: &'a RunState<'a, E, L, B>,
         index: usize,
         urgency: watch::Sender<StopRequest>,
     ) -> Self {
         Self {
-            state: ground,
+            state,
             index,
-            step: &ground.plan.steps[index],
-            started: ground.context.clock().now(),
+            step: &state.plan.steps[index],
+            started: state.context.clock().now(),
             urgency,
             made: 0,
             consumed: ResourceUsage::default(),
@@ -183,7 +183,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         }
     }
 
-    /// True if a skill may still be called. Where it may not, nothing is tried any more.
+    /// True if a skill may still be called. If it may not, nothing is tried any more.
     fn may_start(&mut self) -> bool {
         let is_over = self.time_left().is_zero();
         let step_timeout = is_over.then_some(TerminationReason::StepTimeout(self.step.timeout));
@@ -207,7 +207,6 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         let request = ExecutionRequest {
             skill_id: by.skill_id.to_string(),
             input: call.input.clone(),
-            timeout: time,
             tenant_id: context.identity.tenant_id.clone(),
             user_id: context.identity.user_id.clone(),
             request_id: context.identity.request_id.clone(),
@@ -287,8 +286,9 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
 }
 
 impl Retries {
-    /// The time before a retry, from 1: it doubles from one to the next, and lies anywhere in its upper
-    /// half, so that many who failed together don't come back together. `random` is from 0 to 1.
+    /// The time before a retry, from 1: it doubles from one to the next, and lies anywhere in its
+    /// upper half, so that many who failed together don't come back together. `random` is from 0 to
+    /// 1.
     fn backoff(self, retry: u32, random: f64) -> Duration {
         let doubled = 2_u32.saturating_pow(retry);
         let most = self

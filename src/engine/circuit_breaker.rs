@@ -1,4 +1,4 @@
-//! The seed's circuit breaker, as an interface, and the one that never opens.
+//! OpenBotStack's circuit breaker, as an interface.
 
 use std::fmt;
 use std::future::Future;
@@ -11,13 +11,13 @@ use super::LogError;
 
 /// Prevents cascading failures: a skill that keeps failing is not called for a while.
 ///
-/// From the seed's `CircuitBreaker`. A breaker is asked once per step and told once, by the step's
-/// final outcome. Where the seed's `Allow` answers yes or no, this one says when to come again, and
-/// hands out a [`Permit`], so that the outcome of a step that began before the circuit opened is not
-/// taken for that of the probe.
+/// OpenBotStack's `CircuitBreaker`. A breaker is asked once per step and told once, by the step's
+/// final outcome. Where OpenBotStack's `Allow` answers yes or no, this one says when to come again,
+/// and hands out a [`Permit`], so that the outcome of a step that began before the circuit opened
+/// is not taken for that of the probe.
 pub trait CircuitBreaker {
-    /// Whether `skill_id` may be called now. A probe's right to be the only one ends with its outcome,
-    /// with its run, or after `lease`.
+    /// Whether `skill_id` may be called now. A probe's right to be the only one ends with its
+    /// outcome, with its run, or after `lease`.
     fn allow(
         &self,
         skill_id: &str,
@@ -38,8 +38,6 @@ pub trait CircuitBreaker {
     /// A call came to nothing that counts: it was canceled, or its arguments were refused.
     fn release(&self, skill_id: &str, permit: Permit)
     -> impl Future<Output = Result<(), LogError>>;
-    /// The state of the circuit.
-    fn state(&self, skill_id: &str) -> impl Future<Output = Result<CircuitState, LogError>>;
 }
 
 /// A breaker's answer.
@@ -73,7 +71,7 @@ pub struct Rejection {
     pub until: Timestamp,
 }
 
-/// The state of a circuit. From the seed's `CircuitState`.
+/// The state of a circuit. OpenBotStack's `CircuitState`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CircuitState {
@@ -87,7 +85,7 @@ pub enum CircuitState {
 }
 
 impl CircuitState {
-    /// The state as the seed spells it.
+    /// The state as OpenBotStack spells it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Closed => "closed",
@@ -100,31 +98,5 @@ impl CircuitState {
 impl fmt::Display for CircuitState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
-    }
-}
-
-/// A breaker that counts nothing and never opens.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoBreaker;
-
-impl CircuitBreaker for NoBreaker {
-    async fn allow(&self, _: &str, _: Duration) -> Result<BreakerDecision, LogError> {
-        Ok(BreakerDecision::Allowed(Permit::Unguarded))
-    }
-
-    async fn record_success(&self, _: &str, _: Permit) -> Result<(), LogError> {
-        Ok(())
-    }
-
-    async fn record_failure(&self, _: &str, _: Permit) -> Result<(), LogError> {
-        Ok(())
-    }
-
-    async fn release(&self, _: &str, _: Permit) -> Result<(), LogError> {
-        Ok(())
-    }
-
-    async fn state(&self, _: &str) -> Result<CircuitState, LogError> {
-        Ok(CircuitState::Closed)
     }
 }

@@ -1,8 +1,9 @@
 //! The commit of a step's start and of its record.
 //!
-//! Invariant: there is one path for all skills. The start of an attempt that is not safe to repeat is
-//! committed right before its process is created, after approval, policy and breaker have decided. A
-//! step's record is committed before anybody hears of it and before anything that depends on it starts.
+//! Invariant: there is one path for all skills. The start of an attempt that is not safe to repeat
+//! is committed right before its process is created, after approval, policy and breaker have
+//! decided. A step's record is committed before it is reported and before anything that depends on
+//! it starts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,8 +42,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
             .await
     }
 
-    /// Commits the record of a step, then lets everybody else know. `end` is what ends the run, whatever
-    /// became of the step.
+    /// Commits the record of a step, then lets everybody else know. `end` is what ends the run,
+    /// whatever became of the step.
     pub(super) async fn commit_record(
         &self,
         record: ExecutionLogRecord,
@@ -64,14 +65,14 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         StepCompletion { record, end }
     }
 
-    /// Makes a record that is in the log known to the other steps, and gives the event for the outside.
+    /// Makes a record that is in the log known to the other steps, and gives the event for the
+    /// outside.
     pub(super) fn record_committed(
         &self,
         record: Arc<ExecutionLogRecord>,
         detail: StepDetail,
     ) -> RunEvent {
         self.records.borrow_mut()[record.step_index] = Some(Arc::clone(&record));
-        self.context.add_result(Arc::clone(&record));
         RunEvent::StepFinished { record, detail }
     }
 

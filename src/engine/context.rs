@@ -1,12 +1,9 @@
 //! The request-scoped state of one run.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
-use serde_json::value::RawValue;
 
-use crate::model::{ExecutionLogRecord, StepStatus};
 use crate::process::{Moment, RunClock};
 
 /// Who asked for a run. Empty texts mean that nobody said.
@@ -24,9 +21,8 @@ pub struct Identity {
     pub user_id: String,
 }
 
-/// Holds the identity, the bounds and the accumulated results of a run.
-///
-/// From the seed's `ExecutionContext`. Thread-safe: results may be added while others read.
+/// The identity and the bounds of a run: OpenBotStack's `ExecutionContext`, whose results are the
+/// records that the engine holds.
 #[derive(Debug)]
 pub struct ExecutionContext {
     /// Who asked.
@@ -39,35 +35,6 @@ pub struct ExecutionContext {
     pub timeout: Duration,
     clock: RunClock,
     start: Moment,
-    /// The records that the results are a view of: a long run has many.
-    ended: Mutex<Vec<Arc<ExecutionLogRecord>>>,
-}
-
-/// The outcome of one step, as later steps may see it.
-#[derive(Debug, Clone)]
-pub struct StepResult {
-    /// The step's name.
-    pub step_name: String,
-    /// The step's id; its name where it has none.
-    pub step_id: String,
-    /// How it ended.
-    pub status: StepStatus,
-    /// Its output as compact JSON.
-    pub output: Option<Arc<RawValue>>,
-    /// What went wrong.
-    pub error: Option<String>,
-}
-
-impl StepResult {
-    fn from_record(record: &ExecutionLogRecord) -> Self {
-        Self {
-            step_name: record.step_name.clone(),
-            step_id: record.step_id.clone(),
-            status: record.status,
-            output: record.output.clone(),
-            error: record.error.clone(),
-        }
-    }
 }
 
 impl ExecutionContext {
@@ -81,21 +48,7 @@ impl ExecutionContext {
             timeout,
             clock,
             start,
-            ended: Mutex::default(),
         }
-    }
-
-    /// Adds a step's result, which its record holds.
-    pub fn add_result(&self, record: Arc<ExecutionLogRecord>) {
-        self.lock().push(record);
-    }
-
-    /// A copy of all results so far, in the order in which the steps ended.
-    pub fn results(&self) -> Vec<StepResult> {
-        self.lock()
-            .iter()
-            .map(|record| StepResult::from_record(record))
-            .collect()
     }
 
     /// The clock of the run.
@@ -117,11 +70,6 @@ impl ExecutionContext {
     pub fn deadline(&self) -> Timestamp {
         deadline_in(self.timeout.saturating_sub(self.elapsed()))
     }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Arc<ExecutionLogRecord>>> {
-        // A panic while pushing leaves the list whole.
-        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// The wall-clock time that lies `remaining` ahead.
@@ -130,39 +78,4 @@ pub(super) fn deadline_in(remaining: Duration) -> Timestamp {
         .checked_add(remaining)
         .and_then(|time| Timestamp::try_from(time).ok())
         .unwrap_or(Timestamp::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn results_are_a_copy_and_may_be_added_from_many_threads() {
-        let context = ExecutionContext::new(
-            Identity::default(),
-            "run".to_owned(),
-            Duration::from_mins(1),
-            RunClock::new(),
-        );
-        let before = context.results();
-        let record = r#"{"request_id":"","assistant_id":"","step_name":"one","step_type":"skill","status":"success",
-            "output":1,"duration_ms":0,"timestamp":"2026-11-24T08:00:00Z","run_id":"","step_id":"1","step_index":0,
-            "skill_id":"s","started_at":"2026-11-24T08:00:00Z","attempts":1,"arguments":{},"sandbox":{"mode":"none"},
-            "resource_usage":{"cpu_time_ms":0,"memory_mb":0,"tokens_used":0},"schema_version":1}"#;
-        let record: Arc<ExecutionLogRecord> = Arc::new(serde_json::from_str(record).unwrap());
-        std::thread::scope(|scope| {
-            for _ in 0..8 {
-                let (context, record) = (&context, &record);
-                scope.spawn(move || {
-                    for _ in 0..100 {
-                        context.add_result(Arc::clone(record));
-                    }
-                });
-            }
-        });
-        assert!(before.is_empty());
-        let results = context.results();
-        assert_eq!(results.len(), 800);
-        assert_eq!((&*results[0].step_name, &*results[0].step_id), ("one", "1"));
-    }
 }

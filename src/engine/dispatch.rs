@@ -1,9 +1,9 @@
 //! The steps of a plan, as many at once as may run.
 //!
 //! Invariant: every step of the plan gets exactly one record as long as the log can be written, and
-//! the records come out in plan order, in whatever order the steps ended. This file decides who runs
-//! and when the plan is over; what happens to a step meanwhile is `step`'s, and what
-//! waits for what is known to the `schedule`.
+//! the records come out in plan order, in whatever order the steps ended. This file decides who
+//! runs and when the plan is over; what happens to a step meanwhile is `step`'s, and what waits for
+//! what is known to the `schedule`.
 
 use std::cell::{RefCell, RefMut};
 use std::collections::BTreeMap;
@@ -39,7 +39,7 @@ pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreake
     run: RunOptions<'_, L, B>,
     control: ShutdownReceiver,
 ) -> RunOutcome {
-    let ground = RunState {
+    let state = RunState {
         executor,
         plan,
         context,
@@ -52,7 +52,7 @@ pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreake
         records: RefCell::new(vec![None; plan.steps.len()]),
     };
     let mut engine = Dispatcher {
-        ground: &ground,
+        state: &state,
         unlogged: Vec::new(),
         head: String::new(),
         last_seq: 0,
@@ -72,7 +72,7 @@ pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreake
 }
 
 struct Dispatcher<'r, E, L, B> {
-    ground: &'r RunState<'r, E, L, B>,
+    state: &'r RunState<'r, E, L, B>,
     /// The steps that ran although their records could not be kept.
     unlogged: Vec<UnloggedStep>,
     /// The hash of the record that was kept last.
@@ -95,7 +95,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
             plan,
             options: run,
             ..
-        } = self.ground;
+        } = self.state;
         let identity = &context.identity;
         let start = PlanStart {
             request_id: identity.request_id.clone(),
@@ -112,8 +112,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
             chain: String::new(),
             hash: String::new(),
         };
-        let logged = run.logger.log_plan_start(start, self.ground.reused());
-        let begun = self.ground.with_log_timeout(logged).await?;
+        let logged = run.logger.log_plan_start(start, self.state.reused());
+        let begun = self.state.with_log_timeout(logged).await?;
         self.head = begun.start.hash;
         run.events.emit(RunEvent::RunStarted(RunStarted {
             run_id: context.run_id.clone(),
@@ -124,22 +124,22 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         }));
         for record in begun.reused {
             self.record_head(&record);
-            let event = self.ground.record_committed(record, StepDetail::default());
+            let event = self.state.record_committed(record, StepDetail::default());
             run.events.emit(event);
         }
         Ok(())
     }
 
-    /// Asks about the whole plan: policies first, then a person. Where one step is denied, none starts. A
-    /// step whose result is taken over does not start, so nobody is asked about it.
+    /// Asks about the whole plan: policies first, then a person. If one step is denied, none
+    /// starts. A step whose result is taken over does not start, so nobody is asked about it.
     async fn authorize(&mut self) {
         let RunState {
             plan, options: run, ..
-        } = self.ground;
+        } = self.state;
         if let Some(gate) = run.gate {
             let decisions = evaluate_plan(gate, plan).into_iter().enumerate();
             self.denied = decisions
-                .filter(|(index, _)| !self.ground.is_over(*index))
+                .filter(|(index, _)| !self.state.is_over(*index))
                 .filter_map(|(index, decision)| {
                     let reason = decision.denial(&plan.steps[index])?;
                     Some((index, Denial::by_policy(reason)))
@@ -155,13 +155,13 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         }
     }
 
-    /// Has the steps approved that want it and hold no references; those that do are asked about when
-    /// these are resolved. What can be said without asking anybody, is said of all.
+    /// Has the steps approved that want it and hold no references; those that do are asked about
+    /// when these are resolved. What can be said without asking anybody, is said of all.
     async fn approve(&mut self) {
-        let plan = self.ground.plan;
-        let to_run = |index: &usize| !self.ground.is_over(*index);
+        let plan = self.state.plan;
+        let to_run = |index: &usize| !self.state.is_over(*index);
         for index in (0..plan.steps.len()).filter(to_run) {
-            if let ApprovalOutcome::Refused(reason) = self.ground.preapprove(index) {
+            if let ApprovalOutcome::Refused(reason) = self.state.preapprove(index) {
                 self.denied.insert(index, Denial::unapproved(reason));
             }
         }
@@ -169,11 +169,11 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
             if !self.denied.is_empty() || self.end.is_some() {
                 break;
             }
-            if step.template.is_some() || self.ground.is_over(index) {
+            if step.template.is_some() || self.state.is_over(index) {
                 continue;
             }
             match self
-                .ground
+                .state
                 .request_approval(index, &step.shown_arguments)
                 .await
             {
@@ -188,13 +188,13 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
 
     /// Starts what may start, and waits for one of those that run, until there is none of them.
     async fn dispatch(&mut self) {
-        let jobs = self.ground.options.policy.jobs.get();
+        let jobs = self.state.options.policy.jobs.get();
         let mut running = FuturesUnordered::new();
         loop {
             while running.len() < jobs
                 && let Some((index, turn)) = self.next_step(running.is_empty())
             {
-                running.push(self.ground.run_step(index, turn));
+                running.push(self.state.run_step(index, turn));
             }
             let Some(over) = running.next().await else {
                 return;
@@ -203,15 +203,15 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         }
     }
 
-    /// The next step that may start. One that must have the run to itself waits until nothing runs, and what
-    /// comes after it waits for its turn: the order of steps does not depend on it.
+    /// The next step that may start. One that must have the run to itself waits until nothing runs,
+    /// and what comes after it waits for its turn: the order of steps does not depend on it.
     fn next_step(&mut self, is_idle: bool) -> Option<(usize, StepAction)> {
         self.check_signals_and_time();
         if self.end.is_some() {
             return None;
         }
         let first = self.schedule().peek_next()?;
-        let is_exclusive = self.ground.plan.steps[first].concurrency == Concurrency::Exclusive;
+        let is_exclusive = self.state.plan.steps[first].concurrency == Concurrency::Exclusive;
         if !is_idle && (is_exclusive || self.has_exclusive) {
             return None;
         }
@@ -235,7 +235,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
             context,
             plan,
             ..
-        } = self.ground;
+        } = self.state;
         if let Some(signal) = control.state().signal() {
             self.end = Some(RunStopReason::Signal(signal));
         } else if context.elapsed() >= plan.timeout.duration {
@@ -254,8 +254,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
     /// Lets those have their turn that waited for the step of `record`.
     fn advance(&mut self, record: &ExecutionLogRecord) {
         let (index, status) = (record.step_index, record.status);
-        let step = &self.ground.plan.steps[index];
-        let on_failure = self.ground.options.policy.on_failure;
+        let step = &self.state.plan.steps[index];
+        let on_failure = self.state.options.policy.on_failure;
         if stops_the_plan(status, step) && on_failure != FailurePolicy::KeepGoing {
             let reason = self.no_success(index);
             let has_siblings = self.schedule().stop_new();
@@ -295,15 +295,15 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
 
     /// Says to the other steps that this one ended the plan.
     fn halt(&self, halt: Halt) {
-        halt.raise(&self.ground.halt);
+        halt.raise(&self.state.halt);
     }
 
     fn schedule(&self) -> RefMut<'_, Schedule> {
-        self.ground.schedule.borrow_mut()
+        self.state.schedule.borrow_mut()
     }
 
     fn no_success(&self, index: usize) -> String {
-        format!("`{}` did not succeed", self.ground.plan.steps[index].label)
+        format!("`{}` did not succeed", self.state.plan.steps[index].label)
     }
 
     /// Records the steps that have not had their turn as skipped.
@@ -321,7 +321,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
                 Some(denial) => StepAction::Deny(denial),
                 None => StepAction::Skip(reason),
             };
-            let over = self.ground.run_step(index, turn).await;
+            let over = self.state.run_step(index, turn).await;
             self.complete(over);
         }
     }
@@ -332,10 +332,10 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
             plan,
             options: run,
             ..
-        } = self.ground;
+        } = self.state;
         let elapsed: Duration = context.elapsed();
         let records = self
-            .ground
+            .state
             .records
             .borrow()
             .iter()
@@ -358,7 +358,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         };
         if !matches!(self.end, Some(RunStopReason::LogFailed(_))) {
             match self
-                .ground
+                .state
                 .with_log_timeout(run.logger.log_plan_end(end))
                 .await
             {

@@ -1,31 +1,31 @@
-//! The seed's errors.
+//! OpenBotStack's errors.
 
 use thiserror::Error;
 
 use crate::model::ErrorCode;
 
-/// Why a skill was not executed, or not to its end. The texts are the seed's, word for word.
+/// Why a skill was not executed, or not to its end. The texts are OpenBotStack's, word for word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum RuntimeError {
-    /// The seed's `ErrSkillNotLoaded`.
+    /// OpenBotStack's `ErrSkillNotLoaded`.
     #[error("runtime: skill not loaded")]
     SkillNotLoaded,
-    /// The seed's `ErrExecutionTimeout`.
+    /// OpenBotStack's `ErrExecutionTimeout`.
     #[error("runtime: execution timeout")]
     ExecutionTimeout,
-    /// The seed's `ErrCircuitOpen`.
+    /// OpenBotStack's `ErrCircuitOpen`.
     #[error("runtime: circuit breaker open")]
     CircuitOpen,
-    /// The seed's `ErrResourceExhausted`.
+    /// OpenBotStack's `ErrResourceExhausted`.
     #[error("runtime: resource exhausted")]
     ResourceExhausted,
-    /// The seed's `ErrPolicyRejected`.
+    /// OpenBotStack's `ErrPolicyRejected`.
     #[error("runtime: policy rejected execution")]
     PolicyRejected,
 }
 
 impl RuntimeError {
-    /// The seed's text for `code`, where the seed has one.
+    /// OpenBotStack's text for `code`, where OpenBotStack has one.
     pub fn from_code(code: ErrorCode) -> Option<Self> {
         match code {
             ErrorCode::SkillNotLoaded => Some(Self::SkillNotLoaded),
@@ -41,7 +41,7 @@ impl RuntimeError {
         }
     }
 
-    /// The text of a failure of kind `code`: the seed's words where it has some, then `detail`.
+    /// The text of a failure of kind `code`: OpenBotStack's words if it has some, then `detail`.
     pub fn text(code: ErrorCode, detail: &str) -> String {
         match (Self::from_code(code), detail) {
             (Some(error), "") => error.to_string(),

@@ -1,4 +1,4 @@
-//! The seed's executor: what runs one skill.
+//! OpenBotStack's executor: what runs one skill.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::skill::Skill;
 
 /// Executes skills.
 ///
-/// From the seed's `SkillExecutor`. An executor runs one skill at a time per call and obeys
+/// OpenBotStack's `SkillExecutor`. An executor runs one skill at a time per call and obeys
 /// [`StepControl::stop`]; time and order are the engine's.
 pub trait SkillExecutor {
     /// Runs a skill. What goes wrong is part of the result.
@@ -26,7 +26,7 @@ pub trait SkillExecutor {
     fn load_skill(&self, skill: Arc<Skill>);
 }
 
-/// What an executor needs to know about the step beyond the seed's request.
+/// What an executor needs to know about the step beyond OpenBotStack's request.
 #[derive(Debug)]
 pub struct StepControl {
     /// The step's index in the plan.

@@ -13,7 +13,7 @@ use crate::model::{ExecutionLogRecord, RunStatus};
 
 /// Keeps the records of a run.
 ///
-/// From the seed's `ExecutionLogger`. The engine awaits [`log_step`](Self::log_step) before it tells
+/// OpenBotStack's `ExecutionLogger`. The engine awaits [`log_step`](Self::log_step) before it tells
 /// anybody that the step ended: what is acknowledged is durable. Every entry comes back as it was
 /// kept, with its place in the chain where the log has one.
 pub trait ExecutionLogger {
@@ -25,8 +25,8 @@ pub trait ExecutionLogger {
         start: PlanStart,
         reused: Vec<ExecutionLogRecord>,
     ) -> impl Future<Output = Result<LoggedRunStart, LogError>>;
-    /// A step that is not safe to run again is about to start. Once this is acknowledged, a later obs
-    /// knows that the step may have had its effect, whatever becomes of this one.
+    /// A step that is not safe to run again is about to start. Once this is acknowledged, a later
+    /// obs knows that the step may have had its effect, whatever becomes of this one.
     fn log_step_start(&self, start: StepStart) -> impl Future<Output = Result<(), LogError>>;
     /// A step ended.
     fn log_step(
@@ -97,16 +97,17 @@ pub struct Provenance {
     /// SHA-256 of the inputs, where the plan has some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inputs_digest: Option<String>,
-    /// The inputs themselves, but for those that are `writeOnly`, for a run that goes on with this one.
+    /// The inputs themselves, but for those that are `writeOnly`, for a run that resumes this one.
     /// The chain and the log have their digest only.
     #[serde(skip)]
     pub inputs: Map<String, Value>,
     /// SHA-256 of the files of each skill, by its id.
     pub skills: BTreeMap<String, String>,
-    /// The run that this one goes on with.
+    /// The run that this one resumes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resumed_from: Option<String>,
-    /// The first run of those that went on with each other, whose files between steps are all runs'.
+    /// The first run of those that went on with each other, whose files between steps are all
+    /// runs'.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_run: Option<String>,
 }

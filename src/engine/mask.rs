@@ -1,8 +1,8 @@
 //! The secrets of a run taken out of data: out of what a text says, however it was written.
 //!
-//! Invariant: what a skill answers is read first and masked then, so that no escape hides a secret, and no
-//! mask makes JSON invalid. A text keeps its place, a key stays unique, and a number that holds a secret
-//! becomes a text.
+//! Invariant: what a skill answers is read first and masked then, so that no escape hides a secret,
+//! and no mask makes JSON invalid. A text keeps its place, a key stays unique, and a number that
+//! holds a secret becomes a text.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -92,8 +92,8 @@ fn mask_map(secrets: &Secrets, map: &mut Map<String, Value>) -> bool {
     true
 }
 
-/// Takes the secrets out of what a result says in words. Its output and what it printed are masked where they
-/// are read.
+/// Takes the secrets out of what a result says in words. Its output and what it printed are masked
+/// where they are read.
 pub(crate) fn mask_words(secrets: &Secrets, result: &mut ExecutionResult) {
     if secrets.is_empty() {
         return;

@@ -1,10 +1,11 @@
-//! The run of a proven plan: dispatch, the life of one step, attempts, approvals, the commit of a record.
+//! The run of a proven plan: dispatch, the life of one step, attempts, approvals, the commit of a
+//! record.
 //!
 //! Invariant: this module decides order, time and outcome, and nothing else. It reports through
-//! [`RunEvent`](crate::event::RunEvent) only, commits records through [`ExecutionLogger`], and starts
-//! skills through [`SkillExecutor`]; the modules above implement those traits. `dispatch` decides whose
-//! turn it is, `step` holds one step's life, an executor makes one attempt, and [`RunOutcome`] says what
-//! happened.
+//! [`RunEvent`](crate::event::RunEvent) only, commits records through [`ExecutionLogger`], and
+//! starts skills through [`SkillExecutor`]; the modules above implement those traits. `dispatch`
+//! decides whose turn it is, `step` holds one step's life, an executor makes one attempt, and
+//! [`RunOutcome`] says what happened.
 
 mod approval;
 mod approver;
@@ -43,10 +44,8 @@ mod write_only;
 
 pub use approver::{Approval, ApprovalRequest, Approver};
 pub use arguments::ResolvedArguments;
-pub use circuit_breaker::{
-    BreakerDecision, CircuitBreaker, CircuitState, NoBreaker, Permit, Rejection,
-};
-pub use context::{ExecutionContext, Identity, StepResult};
+pub use circuit_breaker::{BreakerDecision, CircuitBreaker, CircuitState, Permit, Rejection};
+pub use context::{ExecutionContext, Identity};
 pub use dispatch::execute_plan;
 pub use error::RuntimeError;
 pub use executor::{SkillExecutor, StepControl};

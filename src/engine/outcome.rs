@@ -15,7 +15,7 @@ pub struct RunOutcome {
     pub end: RunStopReason,
     /// The steps that ran although their records could not be kept.
     pub unlogged: Vec<UnloggedStep>,
-    /// The hash of the last record; empty where the log has no chain.
+    /// The hash of the last record; empty if the log has no chain.
     pub head: String,
     /// Wall time, without the time that obs was stopped.
     pub elapsed: Duration,
@@ -31,7 +31,7 @@ pub struct UnloggedStep {
 }
 
 impl UnloggedStep {
-    /// The step of `record`; `None` where it did not run.
+    /// The step of `record`; `None` if it did not run.
     pub(super) fn from_record(record: &ExecutionLogRecord) -> Option<Self> {
         (record.attempts > 0).then(|| Self {
             step_id: record.step_id.clone(),

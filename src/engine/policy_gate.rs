@@ -14,8 +14,8 @@ use crate::plan::Template;
 
 /// Says whether a step may be made.
 ///
-/// Asked about the whole plan before anything runs, and about a step with references once more, right
-/// before it starts.
+/// Asked about the whole plan before anything runs, and about a step with references once more,
+/// right before it starts.
 pub trait PolicyGate: fmt::Debug {
     /// The decision about one call.
     fn decide(&self, question: &PolicyRequest<'_>) -> Decision;
@@ -45,7 +45,7 @@ pub struct Decision {
     pub policies: Vec<String>,
     /// What could not be evaluated: the policies' ids, with the reason.
     pub errors: Vec<(String, String)>,
-    /// The skill of the call that was decided about, where it is not the step's own.
+    /// The skill of the call that was decided about, if it is not the step's own.
     pub fallback: Option<Arc<str>>,
 }
 
@@ -65,7 +65,7 @@ pub enum Effect {
 }
 
 impl Effect {
-    /// True where the step may not be made.
+    /// True if the step may not be made.
     pub fn is_denial(self) -> bool {
         self >= Self::NotPermitted
     }
@@ -101,7 +101,7 @@ impl Decision {
         Self::from_errors(vec![("the question".to_owned(), reason)])
     }
 
-    /// Why `step` may not be made, in words; none where it may, or may still.
+    /// Why `step` may not be made, in words; none if it may, or may still.
     pub fn denial(&self, step: &ProvenStep) -> Option<String> {
         let skill = match &self.fallback {
             Some(skill) => format!("the fallback `{skill}`"),

@@ -33,7 +33,7 @@ pub struct ProvenPlan {
 }
 
 impl ProvenStep {
-    /// True where neither the skill nor its fallback does harm when it runs a second time.
+    /// True if neither the skill nor its fallback does harm when it runs a second time.
     pub fn is_safe_to_repeat(&self) -> bool {
         self.is_idempotent && self.fallback.as_deref().is_none_or(Self::is_safe_to_repeat)
     }
@@ -79,7 +79,8 @@ pub struct ProvenStep {
     pub risk_level: RiskLevel,
     /// The arguments, where they are known; as the plan has them where they hold references.
     pub arguments: Arc<Map<String, Value>>,
-    /// The arguments as records and screens may show them: `writeOnly` values and secrets as `"***"`.
+    /// The arguments as records and screens may show them: `writeOnly` values and secrets as
+    /// `"***"`.
     pub shown_arguments: Arc<Map<String, Value>>,
     /// The secrets of the run, which no shown argument holds.
     pub(crate) secrets: Secrets,

@@ -1,7 +1,7 @@
 //! From a step's result to its record.
 //!
-//! Invariant: the one place where a record is made. Who ended a step decides its status: a skill that
-//! exits 0 because of a SIGTERM that obs sent has not succeeded.
+//! Invariant: the one place where a record is made. Who ended a step decides its status: a skill
+//! that exits 0 because of a SIGTERM that obs sent has not succeeded.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! From references to values, right before a step starts.
 //!
-//! Invariant: what a step gave is put in as it is: it keeps its type where it is the whole argument,
-//! its digits where it is a number, and is never looked at for references again. An output is walked
+//! Invariant: what a step gave is put in as it is: it keeps its type if it is the whole argument,
+//! its digits if it is a number, and is never looked at for references again. An output is walked
 //! as text; only the part that is wanted is built up. What is walked and what is brought in are
 //! bounded, because nothing can end this while it works.
 
@@ -103,7 +103,7 @@ struct Resolver<'t, R> {
     record_of: R,
     bytes: usize,
     walked_bytes: usize,
-    /// Where the parts that were found lie in the outputs of their steps.
+    /// If the parts that were found lie in the outputs of their steps.
     found: HashMap<(usize, &'t [String]), Range<usize>>,
 }
 

@@ -16,13 +16,13 @@ pub struct RunOptions<'r, L, B> {
     pub breaker: &'r B,
     /// What exactly is about to run, for the log.
     pub provenance: Provenance,
-    /// Results of an earlier run, by the steps' indices. Empty where there is none.
+    /// Results of an earlier run, by the steps' indices. Empty if there is none.
     pub reused: Vec<Option<Reused>>,
-    /// The policies in force; none where everything is permitted.
+    /// The policies in force; none if everything is permitted.
     pub gate: Option<&'r dyn PolicyGate>,
     /// Who approves what can do real harm.
     pub approver: Arc<dyn Approver>,
-    /// Who is told.
+    /// Where events go.
     pub events: &'r EventSender,
     /// How steps are run.
     pub policy: RunPolicy,

@@ -32,7 +32,7 @@ pub(super) struct RunState<'r, E, L, B> {
 }
 
 impl<E, L, B> RunState<'_, E, L, B> {
-    /// True where the step has its record.
+    /// True if the step has its record.
     pub(super) fn is_over(&self, index: usize) -> bool {
         self.records.borrow()[index].is_some()
     }

@@ -2,8 +2,8 @@
 //!
 //! Invariant: a step is handed out once, and only when all that it waits for is over as it must be.
 //! Counters say so: each wait is looked at once, whatever the number of steps, so that the time per
-//! step does not grow with their number. The same steps ending in the same way give the same answers,
-//! in whatever order they end.
+//! step does not grow with their number. The same steps ending in the same way give the same
+//! answers, in whatever order they end.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -106,7 +106,8 @@ impl Schedule {
         self.nodes[waiter].open_dependencies += 1;
     }
 
-    /// The step that comes next. What it may not run beside keeps it, and all after it, from being taken.
+    /// The step that comes next. What it may not run beside keeps it, and all after it, from being
+    /// taken.
     pub(super) fn peek_next(&self) -> Option<usize> {
         self.ready.peek().map(|Reverse(step)| *step)
     }
@@ -149,8 +150,8 @@ impl Schedule {
         }
     }
 
-    /// A step has failed: nothing starts any more that comes after it. The siblings of its group do,
-    /// however few may run at the same time. False if there are no groups.
+    /// A step has failed: nothing starts any more that comes after it. The siblings of its group
+    /// do, however few may run at the same time. False if there are no groups.
     pub(super) fn stop_new(&mut self) -> bool {
         self.is_closed = true;
         let has_siblings = self.order == StepOrder::Sequence;
@@ -172,7 +173,7 @@ impl Schedule {
         (0..self.steps).filter(not_taken).collect()
     }
 
-    /// True where a step was not taken.
+    /// True if a step was not taken.
     pub(super) fn has_remaining(&self) -> bool {
         self.taken < self.steps
     }

@@ -1,8 +1,8 @@
 //! The one string by which the outside can pull at a run: signals.
 //!
-//! Invariant: the state only ever gets more urgent. It is level-triggered, so that a step that starts
-//! after a signal sees it too. From cargo-nextest's signal handling: the first signal asks, the
-//! second kills.
+//! Invariant: the state only ever gets more urgent. It is level-triggered, so that a step that
+//! starts after a signal sees it too. From cargo-nextest's signal handling: the first signal asks,
+//! the second kills.
 
 use tokio::sync::watch;
 
@@ -59,7 +59,7 @@ impl ShutdownSender {
 }
 
 impl ShutdownSender {
-    /// True where a second signal has arrived.
+    /// True if a second signal has arrived.
     pub fn was_forced(&self) -> bool {
         matches!(*self.0.borrow(), ShutdownState::Second(_))
     }

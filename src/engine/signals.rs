@@ -1,9 +1,9 @@
 //! Signals to obs itself: the end of a run, and job control.
 //!
 //! Invariant: a stop by the terminal is one piece of code without an await between the stop and the
-//! correction of the clock, so that no timer fires for time that obs was not there. The trees live in
-//! sessions of their own and never see the terminal's SIGTSTP; they are stopped first and continued
-//! last. The order of things is cargo-nextest's.
+//! correction of the clock, so that no timer fires for time that obs was not there. The trees live
+//! in sessions of their own and never see the terminal's SIGTSTP; they are stopped first and
+//! continued last. The order of things is cargo-nextest's.
 
 use std::convert::Infallible;
 use std::io;
@@ -100,7 +100,7 @@ async fn arrival(signal: &mut Option<Signal>) {
     }
 }
 
-/// The signals that are ignored as this process stands, one bit each; none where that can't be known.
+/// The signals that are ignored as this process stands, one bit each; none if that can't be known.
 fn ignored_signals() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -1,9 +1,10 @@
 //! The life of one step, from its turn to its record.
 //!
 //! Invariant: a straight line. One `select!` owns a step that runs, as in cargo-nextest's
-//! `runner/unix.rs`: its own time, the run's time, signals, and the end of the plan by another step.
-//! A step's record is in the log before anybody is told that the step ended and before anything that
-//! depends on it starts. Steps run side by side on one thread and share nothing but the [`RunState`].
+//! `runner/unix.rs`: its own time, the run's time, signals, and the end of the plan by another
+//! step. A step's record is in the log before it is reported that the step ended and before
+//! anything that depends on it starts. Steps run side by side on one thread and share nothing but
+//! the [`RunState`].
 
 use std::sync::Arc;
 
@@ -72,7 +73,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         }
     }
 
-    /// A step whose turn it is: what it asks for, whether it may, and whether its skill is let through.
+    /// A step whose turn it is: what it asks for, whether it may, and whether its skill is let
+    /// through.
     async fn start_step(&self, index: usize, step: &ProvenStep) -> StepCompletion {
         let call = match self.resolve_arguments(step) {
             Ok(call) => call,
@@ -103,8 +105,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         }
     }
 
-    /// What becomes of a step that may not be made, or may not yet be known to be, now that its arguments
-    /// are known: policies first, then a person.
+    /// What becomes of a step that may not be made, or may not yet be known to be, now that its
+    /// arguments are known: policies first, then a person.
     async fn check_permitted(
         &self,
         index: usize,
@@ -125,7 +127,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         Some(self.commit_not_run(record, denial.hint).await)
     }
 
-    /// Why policies deny the step. One whose arguments always were known was asked about with the plan.
+    /// Why policies deny the step. One whose arguments always were known was asked about with the
+    /// plan.
     fn denial(&self, index: usize, call: &ResolvedArguments) -> Option<String> {
         let step = &self.plan.steps[index];
         let gate = self.options.gate.filter(|_| step.template.is_some())?;
@@ -178,8 +181,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         self.with_log_timeout(asked).await
     }
 
-    /// Tells the breaker of the step's own skill what became of it. Where the fallback had to answer, it
-    /// has failed.
+    /// Tells the breaker of the step's own skill what became of it. If the fallback had to answer,
+    /// it has failed.
     async fn tell_breaker(
         &self,
         step: &ProvenStep,

@@ -1,8 +1,9 @@
 //! Why no step may start any more.
 //!
-//! Invariant: a signal, the end of the run's time and the end of the plan are looked at right before a skill
-//! is called, without an await in between. Whatever a step waited for since its turn came (a person, a circuit
-//! breaker, the log, the time before another attempt), it does not start after one of these.
+//! Invariant: a signal, the end of the run's time and the end of the plan are looked at right
+//! before a skill is called, without an await in between. Whatever a step waited for since its turn
+//! came (a person, a circuit breaker, the log, the time before another attempt), it does not start
+//! after one of these.
 
 use super::halt::Halt;
 use super::run_state::RunState;
@@ -10,7 +11,8 @@ use super::termination::TerminationReason;
 use super::{CircuitBreaker, ExecutionLogger, ShutdownState, SkillExecutor};
 
 impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L, B> {
-    /// Why a step may not call a skill any more; none if it may. `has_begun`: it has called one before.
+    /// Why a step may not call a skill any more; none if it may. `has_begun`: it has called one
+    /// before.
     pub(super) fn start_blocked_by(&self, has_begun: bool) -> Option<TerminationReason> {
         if let Some(signal) = self.shutdown.state().signal() {
             return Some(TerminationReason::Signal(signal));

@@ -77,7 +77,7 @@ impl RunResult {
     }
 }
 
-/// True where a step that ended so stops the plan. `continue_on_error` covers failures and
+/// True if a step that ended so stops the plan. `continue_on_error` covers failures and
 /// timeouts, not a refusal.
 pub(super) fn stops_the_plan(status: StepStatus, step: &ProvenStep) -> bool {
     match status {
@@ -87,7 +87,7 @@ pub(super) fn stops_the_plan(status: StepStatus, step: &ProvenStep) -> bool {
     }
 }
 
-/// What ended a run, where it was not its steps.
+/// What ended a run, if it was not its steps.
 pub(super) fn reason_of(end: &RunStopReason) -> String {
     match end {
         RunStopReason::Steps => String::new(),

@@ -1,7 +1,7 @@
 //! Arguments as records and screens may show them.
 //!
-//! Invariant: a value that the skill's `input_schema` marks as `writeOnly` is shown as `"***"` only. The schema
-//! says which ones.
+//! Invariant: a value that the skill's `input_schema` marks as `writeOnly` is shown as `"***"`
+//! only. The schema says which ones.
 
 use std::borrow::Cow;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! What the kernel is told of skills, as long as it is fresh.
 //!
-//! Invariant: a confinement is the same object for all steps of a skill that have the same directory to
-//! themselves, for at most [`FRESH`]; then what it says of the system is asked anew. By the object a
-//! supervisor is found that has its rules at hand.
+//! Invariant: a confinement is the same object for all steps of a skill that have the same
+//! directory to themselves, for at most [`FRESH`]; then what it says of the system is asked anew.
+//! By the object a supervisor is found that has its rules at hand.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -27,8 +27,8 @@ struct CachedConfinement {
 }
 
 impl ConfinementCache {
-    /// The confinement of `skill_id` with `scratch`; what `make` gives where there is none, or none that is
-    /// fresh.
+    /// The confinement of `skill_id` with `scratch`; what `make` gives if there is none, or none
+    /// that is fresh.
     pub(super) fn get(
         &self,
         skill_id: &str,

@@ -77,7 +77,8 @@ impl BaseEnvironment {
             .unwrap_or(OsStr::new("/usr/local/bin:/usr/bin:/bin"))
     }
 
-    /// The values that `skills` ask for as secrets: none of them may be seen in what any skill gives.
+    /// The values that `skills` ask for as secrets: none of them may be seen in what any skill
+    /// gives.
     pub(crate) fn secrets<'s>(&self, skills: impl IntoIterator<Item = &'s Skill>) -> Secrets {
         let names = skills
             .into_iter()
@@ -110,7 +111,8 @@ impl BaseEnvironment {
         variables.set("HOME", directories.scratch);
         variables.set("TMPDIR", directories.scratch);
         if directories.writes_skills {
-            // Python would put `__pycache__` beside a skill's modules, and the skill would not be what was proven.
+            // Python would put `__pycache__` beside a skill's modules, and the skill would not be
+            // what was proven.
             variables.set("PYTHONDONTWRITEBYTECODE", "1");
         }
         if skill.manifest.permissions.contains(&Permission::Net) {

@@ -16,7 +16,7 @@ pub struct EventLine {
     pub tokens_used: u64,
 }
 
-/// Reads a line; `None` where it is no such object. Keys that obs does not know are free.
+/// Reads a line; `None` if it is no such object. Keys that obs does not know are free.
 pub fn read_event_line(line: &str) -> Option<EventLine> {
     // Serde would read a list as a struct too.
     if !line.trim_start().starts_with('{') {

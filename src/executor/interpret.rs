@@ -119,8 +119,8 @@ fn is_success(execution: &Execution, code: i32) -> bool {
     u8::try_from(code).is_ok_and(|code| execution.success_exit_codes.contains(&code))
 }
 
-/// The output in the form that the manifest promises, without the secrets in it. What is left must be valid by
-/// its schema, because it is what other steps and records get.
+/// The output in the form that the manifest promises, without the secrets in it. What is left must
+/// be valid by its schema, because it is what other steps and records get.
 fn output(
     skill: &Skill,
     format: OutputFormat,
@@ -186,7 +186,7 @@ fn own_error(stdout: &[u8]) -> Option<String> {
     })
 }
 
-/// True where a failing skill says that another attempt is no use: `{"error": {"retryable": false}}`.
+/// True if a failing skill says that another attempt is no use: `{"error": {"retryable": false}}`.
 fn says_final(stdout: &[u8]) -> bool {
     let value: Option<serde_json::Value> = serde_json::from_slice(stdout.trim_ascii()).ok();
     let retryable = value

@@ -1,7 +1,7 @@
 //! The implementations of [`SkillExecutor`](crate::engine::SkillExecutor).
 //!
-//! Invariant: what a skill gets comes from its manifest and obs's own environment; the plan gives the
-//! arguments and nothing else.
+//! Invariant: what a skill gets comes from its manifest and obs's own environment; the plan gives
+//! the arguments and nothing else.
 
 mod confinement_cache;
 mod environment;

@@ -2,8 +2,8 @@
 //!
 //! Invariant: what a skill gets comes from its manifest and obs's own environment; the plan gives
 //! the arguments and nothing else. Every result says what was started, so that a failure explains
-//! itself. The program is the one that was proven; a skill whose files a step may have written starts only
-//! if they are still what was proven (see [`Exposure`]).
+//! itself. The program is the one that was proven; a skill whose files a step may have written
+//! starts only if they are still what was proven (see [`Exposure`]).
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -47,7 +47,8 @@ pub struct NativeExecutor<'r> {
     /// The skills whose files steps may write, by their ids.
     guards: HashMap<String, ModifiedFiles>,
     confinements: ConfinementCache,
-    /// What no skill may show: the secrets of all that are loaded. One may read what another one has written.
+    /// What no skill may show: the secrets of all that are loaded. One may read what another one
+    /// has written.
     secrets: RefCell<Secrets>,
 }
 
@@ -125,8 +126,8 @@ impl StartError {
 }
 
 impl<'r> NativeExecutor<'r> {
-    /// An executor whose skills work in `workspace`. `stream` sends on what they write. The files of the skills
-    /// of `exposure` are from now on what was proven.
+    /// An executor whose skills work in `workspace`. `stream` sends on what they write. The files
+    /// of the skills of `exposure` are from now on what was proven.
     pub fn new(
         launcher: &'r Launcher,
         environment: BaseEnvironment,
@@ -159,53 +160,50 @@ impl<'r> NativeExecutor<'r> {
         }
     }
 
-    /// Has what the first call of a loaded skill needs made ready by a helper process, while obs does other
-    /// work. What can't be made ready is made when the call comes.
+    /// Has what the first call of a loaded skill needs made ready by a helper process, while obs
+    /// does other work. What can't be made ready is made when the call comes.
     pub fn prepare_ahead(&self, skill_id: &str) {
         let Some(loaded) = self.loaded(skill_id) else {
             return;
         };
         let skill = &*loaded.skill;
-        // Where the directory between steps is, is not known yet.
+        // If the directory between steps is, is not known yet.
         let Some(native) = skill.native().filter(|_| !wants_run_dir(skill)) else {
             return;
         };
         let Ok(scratch) = self.dirs.scratch() else {
             return;
         };
-        let ground = StepDirs {
+        let dirs = StepDirs {
             workspace: &self.workspace,
             scratch: scratch.path(),
             run_dir: None,
         };
-        if let Some(confinement) = self.confinement(&loaded, native, &ground) {
+        if let Some(confinement) = self.confinement(&loaded, native, &dirs) {
             self.launcher.prepare_ahead(&confinement);
         }
         self.dirs.recycle(scratch);
     }
 
-    /// The very same object for all steps of a skill that share a directory, as long as it is fresh.
+    /// The very same object for all steps of a skill that share a directory, as long as it is
+    /// fresh.
     fn confinement(
         &self,
         loaded: &Loaded,
         native: &NativeSkill,
-        ground: &StepDirs<'_>,
+        dirs: &StepDirs<'_>,
     ) -> Option<Arc<Confinement>> {
         let skill = &*loaded.skill;
-        let make = || {
-            self.policy
-                .confinement(skill, native, &loaded.paths, ground)
-        };
-        self.confinements
-            .get(skill.id.as_str(), ground.scratch, make)
+        let make = || self.policy.confinement(skill, native, &loaded.paths, dirs);
+        self.confinements.get(skill.id.as_str(), dirs.scratch, make)
     }
 
     fn loaded(&self, id: &str) -> Option<Loaded> {
         self.skills.borrow().get(id).cloned()
     }
 
-    /// Makes sure that the files of the skill are those that were proven, if a step may have written them since
-    /// somebody last made sure. No step that may write them runs meanwhile.
+    /// Makes sure that the files of the skill are those that were proven, if a step may have
+    /// written them since somebody last made sure. No step that may write them runs meanwhile.
     async fn recheck_files(&self, skill_id: &str) -> Result<(), StartError> {
         let guard = self.guards.get(skill_id);
         let Some(guard) = guard.filter(|guard| guard.is_doubtful.get()) else {
@@ -305,7 +303,7 @@ impl<'r> NativeExecutor<'r> {
         Ok(result)
     }
 
-    /// Everything that the process room needs to know of a step.
+    /// Everything that the process module needs to know of a step.
     fn prepare(
         &self,
         loaded: &Loaded,
@@ -330,7 +328,7 @@ impl<'r> NativeExecutor<'r> {
             .transpose()
             .map_err(no_directory)?;
         let (scratch, workspace) = (scratch.path(), self.workspace.as_path());
-        let ground = StepDirs {
+        let dirs = StepDirs {
             workspace,
             scratch,
             run_dir,
@@ -361,8 +359,8 @@ impl<'r> NativeExecutor<'r> {
             stdin: execution.stdin.stdin_bytes(arguments),
             max_output_bytes: max_output_bytes(skill),
             grace_period: control.grace,
-            confinement: self.confinement(loaded, native, &ground),
-            written: written_directories(skill, &limits, &ground),
+            confinement: self.confinement(loaded, native, &dirs),
+            written: written_directories(skill, &limits, &dirs),
             limits,
             secrets: self.secrets.borrow().clone(),
         })
@@ -370,7 +368,7 @@ impl<'r> NativeExecutor<'r> {
 }
 
 /// The directories of a step whose growth is limited.
-fn written_directories(skill: &Skill, limits: &Limits, ground: &StepDirs<'_>) -> Vec<PathBuf> {
+fn written_directories(skill: &Skill, limits: &Limits, dirs: &StepDirs<'_>) -> Vec<PathBuf> {
     if limits.disk.is_none() {
         return Vec::new();
     }
@@ -378,8 +376,8 @@ fn written_directories(skill: &Skill, limits: &Limits, ground: &StepDirs<'_>) ->
     let writes_run_dir = permissions.any(|permission| {
         matches!(permission, Permission::FsWrite(path) if path.base == PathBase::RunDir)
     });
-    let run_dir = ground.run_dir.filter(|_| writes_run_dir);
-    [Some(ground.scratch), run_dir]
+    let run_dir = dirs.run_dir.filter(|_| writes_run_dir);
+    [Some(dirs.scratch), run_dir]
         .into_iter()
         .flatten()
         .map(Path::to_owned)
@@ -427,8 +425,8 @@ impl SkillExecutor for NativeExecutor<'_> {
     }
 }
 
-/// The command as a person may see it: without the values that the schema hides. Empty for a built-in tool, and
-/// if there is no command without them.
+/// The command as a person may see it: without the values that the schema hides. Empty for a
+/// built-in tool, and if there is no command without them.
 pub fn shown_command(
     skill: &Skill,
     arguments: &Map<String, Value>,
@@ -450,7 +448,7 @@ pub fn shown_command(
         .collect()
 }
 
-/// True where the manifest asks for the directory between steps.
+/// True if the manifest asks for the directory between steps.
 pub(crate) fn wants_run_dir(skill: &Skill) -> bool {
     let paths = skill
         .manifest

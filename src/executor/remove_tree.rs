@@ -1,10 +1,11 @@
 //! Removing what skills have left, whatever its shape.
 //!
-//! Invariant: memory and descriptors do not grow with the depth or the width of a tree, and nothing outside the tree
-//! is touched: no link is followed, no mount is crossed, and no name is resolved but in a directory that is
-//! open. A directory that lies deeper than the second level is not entered where it is. It is renamed into a new
-//! directory at the top, which is emptied next, so that a tree is removed level by level and no `..` is needed.
-//! A removal that was interrupted leaves a tree like any other, which the next removal takes.
+//! Invariant: memory and descriptors do not grow with the depth or the width of a tree, and nothing
+//! outside the tree is touched: no link is followed, no mount is crossed, and no name is resolved
+//! but in a directory that is open. A directory that lies deeper than the second level is not
+//! entered if it is. It is renamed into a new directory at the top, which is emptied next, so that
+//! a tree is removed level by level and no `..` is needed. A removal that was interrupted leaves a
+//! tree like any other, which the next removal takes.
 
 use std::ffi::{CStr, CString};
 use std::io;
@@ -116,8 +117,8 @@ impl<'a> Removal<'a> {
         }
     }
 
-    /// Removes the top's entries, then those of each level that this makes. True if no level could be made and the
-    /// top has got new entries instead.
+    /// Removes the top's entries, then those of each level that this makes. True if no level could
+    /// be made and the top has got new entries instead.
     fn remove_levels(&mut self) -> bool {
         let mut next = None;
         self.empty(self.top, true, &mut next);
@@ -138,8 +139,8 @@ impl<'a> Removal<'a> {
         is_deeper_at_top
     }
 
-    /// Keeps an emptied level for what comes: a deep tree needs two of them in turn. Not one that was large: most
-    /// file systems never make a directory smaller, and reading it takes time.
+    /// Keeps an emptied level for what comes: a deep tree needs two of them in turn. Not one that
+    /// was large: most file systems never make a directory smaller, and reading it takes time.
     fn finish_level(&mut self, level: RemovalLevel) {
         let is_small = fstat(&level.dir).is_ok_and(|stat| stat.st_size <= MAX_SPARE_BYTES);
         if is_small && self.error.is_none() && self.spare.is_none() {
@@ -182,8 +183,8 @@ impl<'a> Removal<'a> {
         });
     }
 
-    /// Calls `act` for the entries of `dir`, and again as long as something went: a file system need not show all
-    /// entries of a directory that changes.
+    /// Calls `act` for the entries of `dir`, and again as long as something went: a file system
+    /// need not show all entries of a directory that changes.
     fn each_entry(&mut self, dir: &OwnedFd, mut act: impl FnMut(&mut Self, &CStr, bool)) {
         let mut buffer = [MaybeUninit::uninit(); BUFFER_BYTES];
         loop {
@@ -234,7 +235,8 @@ impl<'a> Removal<'a> {
         }
     }
 
-    /// Moves a directory to the next level; to the top if no level can be made, because the disk is full.
+    /// Moves a directory to the next level; to the top if no level can be made, because the disk is
+    /// full.
     fn raise(&mut self, dir: &OwnedFd, name: &CStr, next: &mut Option<RemovalLevel>) {
         if next.is_none() {
             *next = self.make_level();

@@ -1,11 +1,11 @@
 //! Directories that live as long as a step or a run.
 //!
 //! Invariant: all of them lie in one private directory per run (mode 0700, a name that can't be
-//! guessed), which is locked while obs lives. It is gone when the run is over, whatever the steps left
-//! in it; that of an obs that was killed is found by its free lock and removed by the next one. A step's
-//! own directory serves for a later step if it is as if it were new at that moment: empty, and nobody else's.
-//! (Rules that grant it serve again with it, see `process::sandbox`.) No step waits for the removal of what
-//! another one has left.
+//! guessed), which is locked while obs lives. It is gone when the run is over, whatever the steps
+//! left in it; that of an obs that was killed is found by its free lock and removed by the next
+//! one. A step's own directory serves for a later step if it is as if it were new at that moment:
+//! empty, and nobody else's. (Rules that grant it serve again with it, see `process::sandbox`.) No
+//! step waits for the removal of what another one has left.
 
 use std::ffi::{CStr, OsStr};
 use std::fs::{File, Permissions};
@@ -45,7 +45,7 @@ pub struct RunDirs {
     free: Arc<Mutex<Vec<Scratch>>>,
 }
 
-/// Where the files go that one step leaves for another.
+/// If the files go that one step leaves for another.
 #[derive(Debug, Clone, Default)]
 pub enum SharedDirKind {
     /// Where `--run-dir` says. They stay.
@@ -81,7 +81,8 @@ pub(super) struct Scratch {
 }
 
 impl RunDirs {
-    /// Makes before the run what its steps have to themselves, and removes what a killed obs left behind.
+    /// Makes before the run what its steps have to themselves, and removes what a killed obs left
+    /// behind.
     ///
     /// # Errors
     /// A sentence that names the directory, with the way out.
@@ -150,8 +151,8 @@ impl RunDirs {
         held(&self.free).push(scratch);
     }
 
-    /// Has a directory emptied. A tree that a skill filled may take a while, so nobody waits for it; most steps
-    /// leave nothing.
+    /// Has a directory emptied. A tree that a skill filled may take a while, so nobody waits for
+    /// it; most steps leave nothing.
     fn clean(&self, scratch: Scratch) {
         let mut cleaner = held(&self.cleaner);
         if cleaner.is_none() {
@@ -286,8 +287,8 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Device, inode, owner, mode and size. (That of a directory that held many entries does not always become what it was,
-/// and then it takes long to find out that it is empty.)
+/// Device, inode, owner, mode and size. (That of a directory that held many entries does not always
+/// become what it was, and then it takes long to find out that it is empty.)
 type FileIdentity = (u64, u64, u32, u32, u64);
 
 fn identity(path: &Path) -> io::Result<FileIdentity> {
@@ -311,8 +312,8 @@ fn sweep(temp: &Path) {
     }
 }
 
-/// True if there has been no lock for an hour: the obs that made it was killed before it made the lock, or after it had
-/// removed it.
+/// True if there has been no lock for an hour: the obs that made it was killed before it made the
+/// lock, or after it had removed it.
 fn is_forgotten(root: &Path) -> bool {
     let own = rustix::process::geteuid().as_raw();
     let is_old = |changed: SystemTime| changed.elapsed().is_ok_and(|age| age > LOCK_TIMEOUT);
@@ -324,8 +325,9 @@ fn is_forgotten(root: &Path) -> bool {
     }) && is_missing(&root.join(lock_name()))
 }
 
-/// True if the lock exists and nobody holds it. A directory without a lock is about to be used. One whose lock is
-/// not a regular file of this user was not made by obs: a skill that may write here can put anything there.
+/// True if the lock exists and nobody holds it. A directory without a lock is about to be used. One
+/// whose lock is not a regular file of this user was not made by obs: a skill that may write here
+/// can put anything there.
 fn is_abandoned(root: &Path) -> bool {
     let own = rustix::process::geteuid().as_raw();
     let is_own_dir = std::fs::symlink_metadata(root)
@@ -400,7 +402,8 @@ mod tests {
         for scratch in free {
             dirs.recycle(scratch);
         }
-        // Empty when they were taken back; one is written to and one is replaced before the next step.
+        // Empty when they were taken back; one is written to and one is replaced before the next
+        // step.
         std::fs::create_dir_all(paths[0].join(".local/lib")).unwrap();
         std::fs::remove_dir(&paths[1]).unwrap();
         std::fs::create_dir(&paths[1]).unwrap();

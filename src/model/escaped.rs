@@ -1,19 +1,21 @@
 //! The one way for text that obs did not write to reach a terminal, a table or a CI log.
 //!
-//! Invariant: what these types print holds no character that a person can't see: no control or format
-//! character but, for [`EscapedLines`], the line feed and the tab, no filler, no blank but the space, no
-//! character that Unicode leaves unassigned or to private use. It holds no `##[` either. A line that
-//! begins with `::` is a workflow command to GitHub's runner even when it is indented, so a `::` that
-//! leads a line is broken too.
+//! Invariant: what these types print holds no character that a person can't see: no control or
+//! format character but, for [`EscapedLines`], the line feed and the tab, no filler, no blank but
+//! the space, no character that Unicode leaves unassigned or to private use. It holds no `##[`
+//! either. A line that begins with `::` is a workflow command to GitHub's runner even when it is
+//! indented, so a `::` that leads a line is broken too.
 
 use std::fmt;
 
 use unicode_general_category::{GeneralCategory, get_general_category};
 
-/// The most combining marks on one base that are shown. Languages need three; more of them cover the text around.
+/// The most combining marks on one base that are shown. Languages need three; more of them cover
+/// the text around.
 const MAX_MARKS: u8 = 4;
 
-/// Text on one line: characters that can't be seen or that move others become `\u{…}`, line feeds `\n`.
+/// Text on one line: characters that can't be seen or that move others become `\u{…}`, line feeds
+/// `\n`.
 #[derive(Debug, Clone, Copy)]
 pub struct Escaped<'a>(pub &'a str);
 
@@ -77,8 +79,8 @@ pub(super) struct Sight {
 }
 
 impl Sight {
-    /// True if `c`, which follows what was asked about before, would be invisible or would change how its
-    /// surroundings look.
+    /// True if `c`, which follows what was asked about before, would be invisible or would change
+    /// how its surroundings look.
     pub(super) fn misleads(&mut self, c: char) -> bool {
         if c.is_ascii() {
             *self = Self {
@@ -110,8 +112,8 @@ fn is_mark(c: char) -> bool {
     matches!(category, Category::NonspacingMark | Category::EnclosingMark)
 }
 
-/// True for characters that can move a cursor, reorder or hide text, start a control sequence, or that show
-/// nothing: by their general category, and those below.
+/// True for characters that can move a cursor, reorder or hide text, start a control sequence, or
+/// that show nothing: by their general category, and those below.
 fn is_invisible(c: char) -> bool {
     use GeneralCategory as Category;
     match get_general_category(c) {
@@ -127,15 +129,16 @@ fn is_invisible(c: char) -> bool {
     }
 }
 
-/// The characters of Unicode's property `Default_Ignorable_Code_Point` that the categories do not cover.
+/// The characters of Unicode's property `Default_Ignorable_Code_Point` that the categories do not
+/// cover.
 fn is_ignorable(c: char) -> bool {
     matches!(u32::from(c),
         0x034F | 0x115F | 0x1160 | 0x17B4 | 0x17B5 | 0x180B..=0x180F | 0x3164 | 0xFE00..=0xFE0F | 0xFFA0
         | 0xE0000..=0xE0FFF)
 }
 
-/// Letters and symbols without ink: the empty Braille pattern, the Khitan filler, the null notehead and the
-/// Egyptian blanks.
+/// Letters and symbols without ink: the empty Braille pattern, the Khitan filler, the null notehead
+/// and the Egyptian blanks.
 fn is_blank(c: char) -> bool {
     matches!(
         u32::from(c),

@@ -12,7 +12,7 @@ pub struct Excerpt {
     pub head: String,
     /// Bytes between head and tail that were not kept.
     pub omitted_bytes: u64,
-    /// The last part; empty where nothing was left out.
+    /// The last part; empty if nothing was left out.
     pub tail: String,
 }
 
@@ -39,7 +39,7 @@ impl Excerpt {
         }
     }
 
-    /// True where the stream was empty.
+    /// True if the stream was empty.
     pub fn is_empty(&self) -> bool {
         self.head.is_empty() && self.omitted_bytes == 0 && self.tail.is_empty()
     }

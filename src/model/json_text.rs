@@ -1,8 +1,8 @@
 //! JSON text as obs prints it: one line or indented, and always safe to look at.
 //!
-//! Invariant: a character that can't be seen or that moves others leaves as `\uXXXX`, so that a record can
-//! be shown on a terminal, and so does the second `#` of `##[`, which a GitHub runner takes for a command
-//! wherever it stands in a line. Read back, it is the same value.
+//! Invariant: a character that can't be seen or that moves others leaves as `\uXXXX`, so that a
+//! record can be shown on a terminal, and so does the second `#` of `##[`, which a GitHub runner
+//! takes for a command wherever it stands in a line. Read back, it is the same value.
 
 use std::io::{self, Write};
 

@@ -1,8 +1,9 @@
 //! The words of the domain: plan, step, request, result, record.
 //!
-//! Invariant: plain values only. Nothing in this room reads a file, starts a process, knows tokio or
-//! imports another room; every other room may import this one. The types are those of the
-//! `openbotstack-core/execution` Go package with Rust's spelling; the seed's JSON names are kept.
+//! Invariant: plain values only. Nothing in this module reads a file, starts a process, knows tokio
+//! or imports another module; every other module may import this one. The types are those of the
+//! `openbotstack-core/execution` Go package with Rust's spelling; OpenBotStack's JSON names are
+//! kept.
 
 mod digest;
 mod duration;

@@ -11,7 +11,7 @@ use super::RiskLevel;
 
 /// A sequence of steps to achieve a goal.
 ///
-/// From the seed's `ExecutionPlan`. `crate::plan::load` makes one from a file, with the place of
+/// OpenBotStack's `ExecutionPlan`. `crate::plan::load` makes one from a file, with the place of
 /// every problem; a value of this type has passed no check yet.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ExecutionPlan {
@@ -56,7 +56,7 @@ impl StepOrder {
 
 /// A single action in a plan.
 ///
-/// From the seed's `ExecutionStep`.
+/// OpenBotStack's `ExecutionStep`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ExecutionStep {
     /// The step's name; the skill's id unless `skill` is given.
@@ -106,13 +106,6 @@ impl ExecutionStep {
     pub fn id_or_name(&self) -> &str {
         self.step_id.as_deref().unwrap_or(&self.name)
     }
-
-    /// The arguments as one JSON object in compact text: the seed's `ArgumentsJSON`. No arguments
-    /// give `{}`.
-    pub fn arguments_json(&self) -> Vec<u8> {
-        // Made of text and numbers, a mapping always has a JSON form.
-        serde_json::to_vec(&*self.arguments).unwrap_or_default()
-    }
 }
 
 /// What is done when a step's skill fails: it is tried again, then another skill is.
@@ -139,7 +132,7 @@ pub struct SkillRef {
 
 /// The kind of thing that a step calls.
 ///
-/// From the seed's `StepType`.
+/// OpenBotStack's `StepType`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepType {

@@ -15,9 +15,9 @@ pub const SCHEMA_VERSION: u32 = 1;
 
 /// One entry of the execution log: the outcome of one step.
 ///
-/// The fields up to `timestamp` are the seed's `ExecutionLogRecord`, in its order and under its JSON
-/// names. `duration_ms` is a true number of milliseconds, where the Go original writes nanoseconds
-/// under that name.
+/// The fields up to `timestamp` are OpenBotStack's `ExecutionLogRecord`, in its order and under its
+/// JSON names. `duration_ms` is a true number of milliseconds, where the Go original writes
+/// nanoseconds under that name.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ExecutionLogRecord {
     /// The caller's id for the run.
@@ -103,7 +103,7 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-/// A step's status in the log: the seed's five, and `skipped`.
+/// A step's status in the log: OpenBotStack's five, and `skipped`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepStatus {

@@ -1,19 +1,14 @@
 //! What an executor is asked to do.
 
-use std::time::Duration;
-
 /// The input to one skill execution.
 ///
-/// From the seed's `ExecutionRequest`.
+/// OpenBotStack's `ExecutionRequest`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExecutionRequest {
     /// The skill to execute.
     pub skill_id: String,
     /// The arguments: one JSON object as UTF-8 text.
     pub input: Vec<u8>,
-    /// The time that the step may take in all. The engine keeps it; an executor may tell it to the
-    /// skill.
-    pub timeout: Duration,
     /// Tenant for isolation; empty when none was given.
     pub tenant_id: String,
     /// User for audit; empty when none was given.

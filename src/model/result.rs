@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::{ErrorCode, Excerpt, ResourceUsage, SandboxMode, SandboxReport};
 
-/// The outcome of one execution: the seed's five statuses.
+/// The outcome of one execution: OpenBotStack's five statuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExecutionStatus {
@@ -27,7 +27,7 @@ pub enum ExecutionStatus {
 
 /// The output from one skill execution.
 ///
-/// From the seed's `ExecutionResult`; the fields after `resource_usage` are what a record needs
+/// OpenBotStack's `ExecutionResult`; the fields after `resource_usage` are what a record needs
 /// beyond it.
 #[derive(Debug, Clone)]
 pub struct ExecutionResult {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SandboxMode {
-    /// It runs only where all that its confinement relies on can be enforced.
+    /// It runs only if all that its confinement relies on can be enforced.
     #[default]
     Require,
     /// It runs with what this machine can enforce.

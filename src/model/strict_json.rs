@@ -68,7 +68,7 @@ pub fn json_error_offset(text: &str, error: &serde_json::Error) -> usize {
 #[derive(Default)]
 struct Compactor {
     out: String,
-    /// One entry for each open bracket; a set of keys where it is an object's.
+    /// One entry for each open bracket; a set of keys if it is an object's.
     open: Vec<Option<HashSet<String>>>,
 }
 

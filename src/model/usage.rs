@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Resources that one step consumed, over its whole process tree and all attempts.
 ///
-/// From the seed's `ResourceUsage`.
+/// OpenBotStack's `ResourceUsage`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResourceUsage {
     /// User plus system CPU time, in milliseconds.

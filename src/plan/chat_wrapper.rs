@@ -1,5 +1,5 @@
-//! What models hand over instead of a plan: a chat answer with the plan in it, or YAML under the name
-//! of JSON.
+//! What models hand over instead of a plan: a chat answer with the plan in it, or YAML under the
+//! name of JSON.
 //!
 //! Invariant: a text that can be read as a plan is never called mistaken.
 
@@ -8,8 +8,8 @@ use crate::document::{Diagnostic, Diagnostics, Document, Language, Location, yam
 /// What a plan begins with where a model wrote it.
 const PLAN_BEGINNINGS: [&str; 5] = ["{", "[", "assistant_id:", "steps:", "reasoning:"];
 
-/// The one problem of a plan that stands in a chat answer: between the lines of a code fence, or after
-/// a sentence.
+/// The one problem of a plan that stands in a chat answer: between the lines of a code fence, or
+/// after a sentence.
 pub(super) fn mistaken(document: &Document) -> Option<Diagnostic> {
     if document.value.get("steps").is_some() {
         return None;

@@ -43,7 +43,7 @@ pub fn load(source: Source) -> LoadedPlan {
         };
     }
     chat_wrapper::hint_at_yaml(&document, &mut problems);
-    // Where the text is no data there is nothing more to say about it.
+    // If the text is no data there is nothing more to say about it.
     let mut plan = if document.value.is_null() && !problems.is_empty() {
         None
     } else {
@@ -70,8 +70,8 @@ pub fn load(source: Source) -> LoadedPlan {
     }
 }
 
-/// Gives the steps their arguments, which are most of a plan: taken out of `data` where these are not needed
-/// any more.
+/// Gives the steps their arguments, which are most of a plan: taken out of `data` where these are
+/// not needed any more.
 fn give_arguments(plan: &mut ExecutionPlan, data: &mut Value, may_take: bool) {
     let data = data.get_mut("steps").and_then(Value::as_array_mut);
     for (step, data) in plan.steps.iter_mut().zip(data.into_iter().flatten()) {
@@ -161,8 +161,8 @@ fn schema(node: &Node<'_>, problems: &mut Diagnostics) -> Option<Value> {
         .or_else(|| node.object(problems).cloned().map(Value::Object))
 }
 
-/// Reads one step. What can't be read gets the seed's zero value, so that the seed's own checks
-/// speak of it.
+/// Reads one step. What can't be read gets OpenBotStack's zero value, so that OpenBotStack's own
+/// checks speak of it.
 fn step(index: usize, node: &Node<'_>, problems: &mut Diagnostics) -> ExecutionStep {
     let mut step = ExecutionStep::default();
     let Some(mut fields) = node.fields(problems, "a step") else {

@@ -1,7 +1,7 @@
 //! From a document to a plan, with every problem in its place.
 //!
-//! Invariant: nothing in this module starts a process or looks at a skill. [`load()`] turns data into
-//! a plan and all its problems; [`DependencyGraph`] says which step waits for which.
+//! Invariant: nothing in this module starts a process or looks at a skill. [`load()`] turns data
+//! into a plan and all its problems; [`DependencyGraph`] says which step waits for which.
 
 mod chat_wrapper;
 mod graph;

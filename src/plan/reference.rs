@@ -1,8 +1,8 @@
 //! References: `{{fetch.body}}` in an argument is what an earlier step gave.
 //!
 //! Invariant: a text is taken apart once, before the run. What a step gave is put in as it is and
-//! never looked at for references again. `{{{{` stands for `{{`, and `${{`, which other programs use,
-//! for itself.
+//! never looked at for references again. `{{{{` stands for `{{`, and `${{`, which other programs
+//! use, for itself.
 
 use std::borrow::Cow;
 
@@ -65,7 +65,7 @@ impl ReferenceSource {
 }
 
 impl Template {
-    /// True where nothing is left to put in.
+    /// True if nothing is left to put in.
     pub fn is_fixed(&self) -> bool {
         matches!(self, Self::Fixed(_))
     }
@@ -101,8 +101,8 @@ impl Template {
         }
     }
 
-    /// Puts the values of inputs in, as far as they are known. Calls `missing` with references to what
-    /// is not in the value that is known, and the pointer to the text that holds them.
+    /// Puts the values of inputs in, as far as they are known. Calls `missing` with references to
+    /// what is not in the value that is known, and the pointer to the text that holds them.
     #[must_use]
     pub fn fill(
         self,
@@ -218,7 +218,7 @@ impl Template {
 }
 
 impl Reference {
-    /// The part of the inputs that is meant, where it is known.
+    /// The part of the inputs that is meant, if it is known.
     fn input<'v>(
         &self,
         inputs: &'v Value,

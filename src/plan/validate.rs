@@ -1,14 +1,14 @@
-//! What can be wrong with a plan that reads well: the seed's rules, and names that clash.
+//! What can be wrong with a plan that reads well: OpenBotStack's rules, and names that clash.
 
 use std::collections::HashMap;
 
 use crate::document::{Diagnostic, Diagnostics, Location, Severity};
 use crate::model::ExecutionPlan;
 
-/// Checks that a plan is well-formed: the seed's `Validate`, which stops at the first error.
+/// Checks that a plan is well-formed: OpenBotStack's `Validate`, which stops at the first error.
 ///
 /// # Errors
-/// The message of the first problem that is an error, in the seed's words.
+/// The message of the first problem that is an error, in OpenBotStack's words.
 pub fn validate(plan: &ExecutionPlan) -> Result<(), String> {
     let mut problems = Diagnostics::default();
     for (index, step) in plan.steps.iter().enumerate() {

@@ -1,9 +1,10 @@
 //! The gate: a step, an identity and policies to a decision.
 //!
 //! Invariant: what is not known yet never permits and never denies. A step whose arguments hold
-//! references is denied early only if the policies that look at nothing unknown do so by themselves;
-//! it is permitted early only if no other policy applies to it. A policy that looks at an argument that
-//! Cedar can't express is an error, which denies: it never decides as if the argument were absent.
+//! references is denied early only if the policies that look at nothing unknown do so by
+//! themselves; it is permitted early only if no other policy applies to it. A policy that looks at
+//! an argument that Cedar can't express is an error, which denies: it never decides as if the
+//! argument were absent.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -51,7 +52,8 @@ struct CedarResponse {
 }
 
 impl CedarGate {
-    /// The gate of `rules` and what `short` asks for. Where there are no rules from files, `None` says so.
+    /// The gate of `rules` and what `short` asks for. If there are no rules from files, `None` says
+    /// so.
     pub fn new(
         rules: Option<Vec<LoadedPolicy>>,
         short: &FlagPolicies,

@@ -1,9 +1,9 @@
 //! Which arguments of a step a policy looks at.
 //!
-//! Invariant: a policy that looks at an argument in a way that this module does not understand looks at
-//! all of them. So a policy that looks at nothing unknown can be evaluated without it, and a policy that
-//! looks at nothing inexpressible decides as if all arguments had a Cedar type. Cedar's own partial
-//! evaluation is experimental in the release that obs is built with.
+//! Invariant: a policy that looks at an argument in a way that this module does not understand
+//! looks at all of them. So a policy that looks at nothing unknown can be evaluated without it, and
+//! a policy that looks at nothing inexpressible decides as if all arguments had a Cedar type.
+//! Cedar's own partial evaluation is experimental in the release that obs is built with.
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
@@ -92,8 +92,8 @@ impl LoadedPolicy {
         }
     }
 
-    /// Permits each step that the policy applies to: its head, with the conditions that come before the
-    /// first one that looks at an argument. None if that is not known.
+    /// Permits each step that the policy applies to: its head, with the conditions that come before
+    /// the first one that looks at an argument. None if that is not known.
     pub(super) fn guard(&self) -> Option<&Policy> {
         self.form().known.as_ref().map(|(_, guard)| guard)
     }
@@ -168,8 +168,8 @@ impl AttributePath {
     }
 }
 
-/// Walks an expression in Cedar's JSON form, where `x.a` is `{".": {"left": x, "attr": "a"}}`, `x has a`
-/// the same under `has`, and `x has a.b` has a list of attributes.
+/// Walks an expression in Cedar's JSON form, where `x.a` is `{".": {"left": x, "attr": "a"}}`, `x
+/// has a` the same under `has`, and `x has a.b` has a list of attributes.
 fn collect_needs(form: &Value, needs: &mut Needs) {
     match form {
         Value::Array(list) => list.iter().for_each(|form| collect_needs(form, needs)),

@@ -38,8 +38,9 @@ pub(super) fn call(step: &ProvenStep) -> Result<[Entity; 2], String> {
     Ok([action, resource.map_err(|error| error.to_string())?])
 }
 
-/// The id without its last part. Dots separate the parts of an id without a slash; in one with a slash
-/// they belong to its parts, so that a skill below `deploy/` never leaves `deploy` by its name.
+/// The id without its last part. Dots separate the parts of an id without a slash; in one with a
+/// slash they belong to its parts, so that a skill below `deploy/` never leaves `deploy` by its
+/// name.
 fn namespace(id: &str) -> &str {
     let parts = id.rsplit_once('/').or_else(|| id.rsplit_once('.'));
     parts.map_or("", |(above, _)| above)
@@ -98,8 +99,8 @@ fn attributes(step: &ProvenStep) -> HashMap<String, RestrictedExpression> {
     attributes
 }
 
-/// The skills root that the skill was found in: a policy can tell a skill of the system from one of the same id
-/// that lies beside the plan. No path reads like what a built-in tool has.
+/// The skills root that the skill was found in: a policy can tell a skill of the system from one of
+/// the same id that lies beside the plan. No path reads like what a built-in tool has.
 fn root_of(step: &ProvenStep) -> Cow<'_, str> {
     let native = step.skill.native();
     native.map_or(Cow::Borrowed("builtin"), |native| {
@@ -128,8 +129,8 @@ fn write_path(permission: &Permission) -> Option<&GrantPath> {
     }
 }
 
-/// The directories that hold all of what may be written. Cedar can't ask something of each member of a
-/// set, but whether `out` is one of these.
+/// The directories that hold all of what may be written. Cedar can't ask something of each member
+/// of a set, but whether `out` is one of these.
 fn within(permissions: &[Permission]) -> BTreeSet<String> {
     let above = |path: &GrantPath| {
         let above = path.rest.ancestors().map(|rest| GrantPath {

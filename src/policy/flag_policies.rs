@@ -1,6 +1,7 @@
 //! The short form: flags that become Cedar policies.
 //!
-//! Invariant: a flag has no meaning beside the policy that it becomes, which `obs policy test` shows.
+//! Invariant: a flag has no meaning beside the policy that it becomes, which `obs policy test`
+//! shows.
 
 use std::fmt;
 use std::str::FromStr;
@@ -47,13 +48,13 @@ pub struct FlagPolicies {
 }
 
 impl FlagPolicies {
-    /// True where no flag was given.
+    /// True if no flag was given.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// The flags as policies: their ids and texts. Where nothing else permits anything, neither a file nor
-    /// `--allow`, what is not denied is permitted.
+    /// The flags as policies: their ids and texts. If nothing else permits anything, neither a file
+    /// nor `--allow`, what is not denied is permitted.
     pub fn policies(&self, has_files: bool) -> Vec<(String, String)> {
         let mut policies = Vec::new();
         let mut add = |id: String, effect: &str, condition: &str| {

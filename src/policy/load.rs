@@ -21,7 +21,7 @@ pub struct PolicyFile {
     pub document: Document,
     /// What is wrong with it.
     pub problems: Diagnostics,
-    /// Its policies, in order; none where something is wrong.
+    /// Its policies, in order; none if something is wrong.
     pub rules: Vec<LoadedPolicy>,
 }
 
@@ -45,7 +45,7 @@ pub enum LoadError {
 }
 
 impl LoadError {
-    /// True where the file system is in the way, not what a file holds.
+    /// True if the file system is in the way, not what a file holds.
     pub fn is_unreadable(&self) -> bool {
         match self {
             Self::Source(error) => error.is_unreadable(),

@@ -1,8 +1,8 @@
 //! The installed skills as a Cedar schema.
 //!
-//! Invariant: what the schema says is required is there whenever a policy is evaluated. A policy that
-//! looks at an argument that Cedar can't express is not evaluated, but an error; so a number is a Long
-//! here. An argument whose type may be one of several, or null, has no type here.
+//! Invariant: what the schema says is required is there whenever a policy is evaluated. A policy
+//! that looks at an argument that Cedar can't express is not evaluated, but an error; so a number
+//! is a Long here. An argument whose type may be one of several, or null, has no type here.
 
 use std::fmt::Write as _;
 
@@ -20,10 +20,10 @@ entity Tenant;
 entity User in [Tenant];
 
 // What is called, with what its manifest asks for. `risk_level` is the step's where that is higher.
-// `fs_write_within` holds every directory that all of `fs_write` lies in. `namespace` is the id up to its last
-// `/`, or up to its last `.` if it has no `/`. A number that is no Long (a fraction, one beyond 64 bits) and a
-// null make a policy that looks at them an error, which denies.
-// `root` is the absolute path, without links, of the skills root that it was found in; \"builtin\" for a tool
+// `fs_write_within` holds every directory that all of `fs_write` lies in. `namespace` is the id up
+// to its last `/`, or up to its last `.` if it has no `/`. A number that is no Long (a fraction,
+// one beyond 64 bits) and a null make a policy that looks at them an error, which denies. `root` is
+// the absolute path, without links, of the skills root that it was found in; \"builtin\" for a tool
 // that is built in.
 entity Skill, Tool = {
   id: String,

@@ -85,8 +85,8 @@ fn proven(steps: &str) -> ProvenPlan {
         run_dir: None,
         read: Vec::new(),
     };
-    let proof = prove(&mut loaded, &question);
-    proof
+    let outcome = prove(&mut loaded, &question);
+    outcome
         .plan
         .unwrap_or_else(|| panic!("{steps}: {:?}", loaded.problems))
 }
@@ -129,7 +129,8 @@ const PUSH: &str = "{name: deploy/push, type: skill}";
 const SCATTER: &str = "{name: files/scatter, type: skill}";
 const CLOCK: &str = "{name: tools/clock, type: tool}";
 
-/// Steps, the policies after `ALL` unless they begin with `!`, user, tenant, ruling, deciding policies.
+/// Steps, the policies after `ALL` unless they begin with `!`, user, tenant, ruling, deciding
+/// policies.
 type Row = (
     &'static str,
     &'static str,

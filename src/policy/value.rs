@@ -1,10 +1,10 @@
 //! Arguments as Cedar's values.
 //!
-//! Invariant: a value is expressed exactly or not at all. A number without a fractional part is a Long,
-//! however it is written (`5000.0`, `5e3`). Cedar has no type for other numbers, for integers beyond 64
-//! bits and for null: [`record`] omits them, and a list that contains one, and [`find_inexpressible`]
-//! reports them, so that no policy decides as if they were absent. Nothing is read as Cedar's JSON, so
-//! that no key of a plan has a meaning here.
+//! Invariant: a value is expressed exactly or not at all. A number without a fractional part is a
+//! Long, however it is written (`5000.0`, `5e3`). Cedar has no type for other numbers, for integers
+//! beyond 64 bits and for null: [`record`] omits them, and a list that contains one, and
+//! [`find_inexpressible`] reports them, so that no policy decides as if they were absent. Nothing
+//! is read as Cedar's JSON, so that no key of a plan has a meaning here.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ const MAX_SHOWN_PATH: usize = 100;
 /// The most decimal digits of an `i64`.
 const MAX_DIGITS: usize = 19;
 
-/// A value that has no Cedar type, and where it is.
+/// A value that has no Cedar type, and if it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Inexpressible {
     /// The keys that lead to it, the innermost first.

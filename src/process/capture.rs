@@ -22,8 +22,8 @@ pub(super) struct HeadTailBuffer {
 
 impl HeadTailBuffer {
     pub(super) fn push(&mut self, bytes: &[u8]) {
-        let room = EXCERPT_HALF.saturating_sub(self.head.len());
-        let (head, rest) = bytes.split_at(room.min(bytes.len()));
+        let free = EXCERPT_HALF.saturating_sub(self.head.len());
+        let (head, rest) = bytes.split_at(free.min(bytes.len()));
         self.head.extend_from_slice(head);
         self.tail.extend_from_slice(rest);
         if self.tail.len() >= 2 * EXCERPT_HALF {
@@ -99,9 +99,9 @@ impl CappedBuffer {
 
     /// Keeps what fits and returns it. What does not fit is the caller's sign to end the step.
     pub(super) fn push<'a>(&mut self, bytes: &'a [u8]) -> (&'a [u8], CapStatus) {
-        let room = self.cap.saturating_sub(self.bytes.len() as u64);
-        let room = usize::try_from(room).unwrap_or(usize::MAX);
-        let kept = &bytes[..bytes.len().min(room)];
+        let free = self.cap.saturating_sub(self.bytes.len() as u64);
+        let free = usize::try_from(free).unwrap_or(usize::MAX);
+        let kept = &bytes[..bytes.len().min(free)];
         self.bytes.extend_from_slice(kept);
         let fits = if kept.len() == bytes.len() {
             CapStatus::Whole

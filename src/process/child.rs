@@ -37,7 +37,7 @@ pub(super) struct ExecSpec<'a> {
     /// Descriptors 0 to 3, all of them above 9.
     pub(super) stdio: [RawFd; 4],
     /// What confines it.
-    pub(super) armor: &'a ChildSandbox<'a>,
+    pub(super) child_sandbox: &'a ChildSandbox<'a>,
 }
 
 /// Where and why a start ended.
@@ -63,9 +63,10 @@ pub(super) struct ChildSpawner {
     oom_score: OomScore,
 }
 
-/// Makes the kernel choose a skill before obs when memory runs out. A child is born with its parent's score,
-/// so the parent has the child's for as long as it makes one: a child that had to find its own in `/proc`
-/// would take longer for that than for all else. Not being able to is no reason not to start it.
+/// Makes the kernel choose a skill before obs when memory runs out. A child is born with its
+/// parent's score, so the parent has the child's for as long as it makes one: a child that had to
+/// find its own in `/proc` would take longer for that than for all else. Not being able to is no
+/// reason not to start it.
 struct OomScore {
     file: Option<File>,
     own: String,
@@ -106,7 +107,7 @@ struct Shared<'a> {
     argv: *const *const c_char,
     env: *const *const c_char,
     stdio: [RawFd; 4],
-    armor: &'a ChildSandbox<'a>,
+    child_sandbox: &'a ChildSandbox<'a>,
     parent: libc::pid_t,
     failed_stage: AtomicU8,
     failed_errno: AtomicI32,
@@ -130,7 +131,7 @@ impl ChildSpawner {
             argv: argv.as_ptr(),
             env: env.as_ptr(),
             stdio: image.stdio,
-            armor: image.armor,
+            child_sandbox: image.child_sandbox,
             parent: getpid().as_raw_pid(),
             failed_stage: AtomicU8::new(0),
             failed_errno: AtomicI32::new(0),
@@ -221,10 +222,11 @@ fn prepare_and_exec(shared: &Shared<'_>) -> StartStage {
     if unsafe { libc::fchdir(shared.cwd) } < 0 {
         return StartStage::WorkingDirectory;
     }
-    if !shared.armor.apply() {
+    if !shared.child_sandbox.apply() {
         return StartStage::Confinement;
     }
-    // SAFETY: no pointers. Last of all descriptors, because the rules and the working directory were some.
+    // SAFETY: no pointers. Last of all descriptors, because the rules and the working directory
+    // were some.
     if unsafe { libc::close_range(4, libc::c_uint::MAX, 0) } < 0 {
         return StartStage::Descriptors;
     }
@@ -236,8 +238,8 @@ fn prepare_and_exec(shared: &Shared<'_>) -> StartStage {
             return StartStage::Session;
         }
     }
-    // SAFETY: all pointers were made by `spawn` from NUL-terminated texts and NULL-terminated tables
-    // that are alive.
+    // SAFETY: all pointers were made by `spawn` from NUL-terminated texts and NULL-terminated
+    // tables that are alive.
     unsafe {
         libc::execve(shared.program, shared.argv, shared.env);
     }

@@ -1,9 +1,9 @@
 //! Time that stands still while obs itself is stopped by the terminal.
 //!
 //! Invariant: whoever continues after a stop adds the length of it before any timer is looked at
-//! again. On a `current_thread` runtime that holds when the stop and [`RunClock::add_suspended`] are
-//! in one piece of code without an await between them. Built on tokio's clock, so that tests can
-//! pause it. The idea is cargo-nextest's `StopwatchStart` and pausable sleep.
+//! again. On a `current_thread` runtime that holds when the stop and [`RunClock::add_suspended`]
+//! are in one piece of code without an await between them. Built on tokio's clock, so that tests
+//! can pause it. The idea is cargo-nextest's `StopwatchStart` and pausable sleep.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

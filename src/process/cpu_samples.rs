@@ -1,13 +1,14 @@
 //! The CPU time of processes that nobody waits for, estimated from samples.
 //!
-//! Invariant: the estimate does not exceed what the tree consumed, up to an error of three standard deviations
-//! that is subtracted. The kernel adds the CPU time of a process to that of its parent when the parent waits for it.
-//! If the parent ignores SIGCHLD, the kernel reaps the process by itself and its time is in nobody's numbers.
-//! Exact counts of such processes need a privilege (`taskstats`) or a cgroup, so they are sampled: what a
-//! process has used by its last sample counts as it is. A process that is in one sample only counts with the
-//! time between two samples, if it was running then. On average that is its CPU time, because it is in a
-//! sample with a probability of its lifetime divided by that interval. The intervals are random, so that
-//! periodic work does not keep step with them.
+//! Invariant: the estimate does not exceed what the tree consumed, up to an error of three standard
+//! deviations that is subtracted. The kernel adds the CPU time of a process to that of its parent
+//! when the parent waits for it. If the parent ignores SIGCHLD, the kernel reaps the process by
+//! itself and its time is in nobody's numbers. Exact counts of such processes need a privilege
+//! (`taskstats`) or a cgroup, so they are sampled: what a process has used by its last sample
+//! counts as it is. A process that is in one sample only counts with the time between two samples,
+//! if it was running then. On average that is its CPU time, because it is in a sample with a
+//! probability of its lifetime divided by that interval. The intervals are random, so that periodic
+//! work does not keep step with them.
 
 use std::collections::HashMap;
 use std::fs;
@@ -20,7 +21,8 @@ use super::tree_stats::{SampledProcess, TreeStats, from_ticks, stat_of_thread, t
 /// So many standard deviations are subtracted from what is estimated.
 const CONFIDENCE: f64 = 3.0;
 
-/// In so many samples the time of a process is read exactly. Later its clock ticks are exact enough.
+/// In so many samples the time of a process is read exactly. Later its clock ticks are exact
+/// enough.
 const EXACT_SAMPLES: u32 = 4;
 
 /// Samples of a tree.
@@ -115,7 +117,8 @@ impl CpuSamples {
         self.seen + self.estimated.saturating_sub(error)
     }
 
-    /// True if processes come and go between two samples, so that more samples give a better estimate.
+    /// True if processes come and go between two samples, so that more samples give a better
+    /// estimate.
     pub(super) fn has_transients(&self) -> bool {
         self.has_transients
     }
@@ -155,8 +158,8 @@ impl Activity {
         if turns.begun > turns.ended {
             self.running += 1.0;
         } else if processor == sched_getcpu() as u64 {
-            // It waits for the processor that this process has, and may have had it until now: as likely as it had it
-            // in all its life.
+            // It waits for the processor that this process has, and may have had it until now: as
+            // likely as it had it in all its life.
             let age = age(found.start).max(turns.used);
             self.running += turns.used.div_duration_f64(age);
         }

@@ -1,10 +1,11 @@
 //! What the files in a step's directories occupy, measured while the step changes them.
 //!
-//! Invariant: a measurement uses one descriptor and a bounded amount of memory, however deep or wide the tree is. It
-//! follows no link, stays on the file system and never reads a directory outside the roots: a parent that is
-//! not the one it came from ends the measurement. It can be interrupted after every entry, so that it takes a
-//! twentieth of the time at most. A file with several links counts with a part of its size for each of them, which
-//! needs no list of files that were seen.
+//! Invariant: a measurement uses one descriptor and a bounded amount of memory, however deep or
+//! wide the tree is. It follows no link, stays on the file system and never reads a directory
+//! outside the roots: a parent that is not the one it came from ends the measurement. It can be
+//! interrupted after every entry, so that it takes a twentieth of the time at most. A file with
+//! several links counts with a part of its size for each of them, which needs no list of files that
+//! were seen.
 
 use std::ffi::CStr;
 use std::io;
@@ -89,7 +90,8 @@ impl DiskMonitor {
         })
     }
 
-    /// Goes on measuring. Files that are renamed meanwhile may count twice, so that two measurements have to agree.
+    /// Goes on measuring. Files that are renamed meanwhile may count twice, so that two
+    /// measurements have to agree.
     pub(super) fn measure(&mut self) -> Option<LimitBreach> {
         let begun = Instant::now();
         if begun < self.next {
@@ -169,7 +171,7 @@ struct DirReader {
 struct Position {
     device: u64,
     inode: u64,
-    /// Where the next entry is.
+    /// If the next entry is.
     offset: u64,
 }
 
@@ -300,8 +302,9 @@ impl DirReader {
     }
 }
 
-/// True unless it is a directory of another file system than the one above it, on `device`. Files may show another
-/// device where they belong: overlayfs gives that of the layer if its layers are on several file systems.
+/// True unless it is a directory of another file system than the one above it, on `device`. Files
+/// may show another device where they belong: overlayfs gives that of the layer if its layers are
+/// on several file systems.
 fn counts(stat: &Stat, device: u64) -> bool {
     !is_directory(stat) || stat.st_dev == device
 }

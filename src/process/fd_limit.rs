@@ -1,21 +1,21 @@
 //! How many steps at once obs's own open files are enough for.
 //!
-//! Invariant: a step that may start has the descriptors that it takes in obs. What skills may open is
-//! set for each of them, so the limit that is raised here is nobody else's.
+//! Invariant: a step that may start has the descriptors that it takes in obs. What skills may open
+//! is set for each of them, so the limit that is raised here is nobody else's.
 
 use std::num::NonZeroUsize;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// What a step takes in obs: four once it runs, three times as many while it starts, when obs holds both
-/// ends of everything; all may start at once.
+/// What a step takes in obs: four once it runs, three times as many while it starts, when obs holds
+/// both ends of everything; all may start at once.
 const PER_STEP: u64 = 16;
 
 /// What obs takes beside its steps: streams, logs, the runtime.
 const BESIDE: u64 = 64;
 
-/// Of `wanted` steps at the same time as many as can be, after the limit of open files was raised for
-/// them as far as that goes.
+/// Of `wanted` steps at the same time as many as can be, after the limit of open files was raised
+/// for them as far as that goes.
 pub fn max_concurrent_steps(wanted: NonZeroUsize) -> NonZeroUsize {
     let limit = getrlimit(Resource::Nofile);
     let most = limit.maximum.unwrap_or(u64::MAX);
@@ -30,7 +30,7 @@ pub fn max_concurrent_steps(wanted: NonZeroUsize) -> NonZeroUsize {
             current: Some(wanted_files),
             ..limit
         };
-        // Where it can't be raised, fewer steps run at once.
+        // If it can't be raised, fewer steps run at once.
         if setrlimit(Resource::Nofile, raised).is_ok() {
             files = wanted_files;
         }

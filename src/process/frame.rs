@@ -1,7 +1,7 @@
 //! What frames are made of.
 //!
-//! Invariant: what is taken from a frame is what was put there, or it is an error; numbers are little
-//! endian, and texts end in the NUL that `execve` wants.
+//! Invariant: what is taken from a frame is what was put there, or it is an error; numbers are
+//! little endian, and texts end in the NUL that `execve` wants.
 
 use std::ffi::{CStr, OsStr};
 use std::io;

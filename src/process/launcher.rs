@@ -1,8 +1,8 @@
-//! The door of this room: runs processes, and stops and continues all of them.
+//! The door of this module: runs processes, and stops and continues all of them.
 //!
-//! Invariant: a supervisor has at most one step; it is given back only after a step that ended well.
-//! While suspended, no step starts. When the launcher is gone, so are its supervisors and all that
-//! they had started.
+//! Invariant: a supervisor has at most one step; it is given back only after a step that ended
+//! well. While suspended, no step starts. When the launcher is gone, so are its supervisors and all
+//! that they had started.
 
 use std::collections::HashMap;
 use std::io;
@@ -33,10 +33,10 @@ const ACKNOWLEDGE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Runs processes. Made once, inside a tokio runtime with I/O and time; shared by reference.
 #[derive(Debug)]
 pub struct Launcher {
-    nursery: Arc<ZygoteClient>,
+    zygote_client: Arc<ZygoteClient>,
     clock: RunClock,
     leak_timeout: Duration,
-    /// The first supervisor, where it has been asked for a trial ahead of time.
+    /// The first supervisor, if it has been asked for a trial ahead of time.
     probing: Mutex<Option<Lease>>,
     idle: Mutex<Vec<SupervisorHandle>>,
     busy: Mutex<ActiveSteps>,
@@ -66,7 +66,7 @@ impl Drop for Launcher {
     fn drop(&mut self) {
         // No step can be running: it would borrow this.
         self.dismiss();
-        self.nursery.close();
+        self.zygote_client.close();
     }
 }
 
@@ -83,16 +83,24 @@ impl Launcher {
         leeway: Duration,
     ) -> io::Result<Self> {
         let is_probing = zygote.is_probing;
-        let (nursery, pid, socket) = ZygoteClient::new(zygote)?;
-        let nursery = Arc::new(nursery);
+        let (zygote_client, pid, socket) = ZygoteClient::new(zygote)?;
+        let zygote_client = Arc::new(zygote_client);
         let (mut probing, mut idle) = (None, Vec::new());
         if is_probing {
-            probing = Some(SupervisorHandle::busy(pid, socket, Arc::clone(&nursery))?);
+            probing = Some(SupervisorHandle::busy(
+                pid,
+                socket,
+                Arc::clone(&zygote_client),
+            )?);
         } else {
-            idle.push(SupervisorHandle::new(pid, socket, Arc::clone(&nursery))?);
+            idle.push(SupervisorHandle::new(
+                pid,
+                socket,
+                Arc::clone(&zygote_client),
+            )?);
         }
         Ok(Self {
-            nursery,
+            zygote_client,
             clock,
             leak_timeout: leeway,
             probing: Mutex::new(probing),
@@ -139,7 +147,7 @@ impl Launcher {
     /// Finds out what this machine can enforce. Nothing but a supervisor's child changes by that.
     ///
     /// # Errors
-    /// Where no supervisor can be had.
+    /// If no supervisor can be had.
     pub async fn probe(&self) -> Result<SandboxSupport, ProcessError> {
         let ahead = self.probing().take();
         let (mut lease, listed) = if let Some(lease) = ahead {
@@ -158,20 +166,20 @@ impl Launcher {
         Ok(SandboxSupport::from_probe(trial))
     }
 
-    /// Has the first supervisor make ready for a step with `confinement`, while obs does other work. To be
-    /// called before anything is run.
+    /// Has the first supervisor make ready for a step with `confinement`, while obs does other
+    /// work. To be called before anything is run.
     pub fn prepare_ahead(&self, confinement: &Arc<Confinement>) {
         if let Some(lease) = &mut *self.probing() {
             lease.prepare(confinement);
         }
     }
 
-    /// Lets the helper processes end, for a run that starts no more. That they are gone is waited for when
-    /// this is dropped.
+    /// Lets the helper processes end, for a run that starts no more. That they are gone is waited
+    /// for when this is dropped.
     pub fn dismiss(&self) {
         drop(self.probing().take());
         self.idle().clear();
-        self.nursery.dismiss();
+        self.zygote_client.dismiss();
     }
 
     /// Stops every running tree and returns when that is done. Until [`Launcher::resume`], none
@@ -221,20 +229,20 @@ impl Launcher {
         confinement: Option<Arc<Confinement>>,
         stop: Option<&watch::Receiver<StopRequest>>,
     ) -> Result<(Lease, ActiveGuard<'_>), ProcessError> {
-        let slot = if let Some(slot) = self.living_slot(confinement.as_ref()) {
-            slot
+        let handle = if let Some(handle) = self.living_slot(confinement.as_ref()) {
+            handle
         } else {
-            let (pid, socket) = self.nursery.supervisor().await?;
-            SupervisorHandle::new(pid, socket, Arc::clone(&self.nursery))?
+            let (pid, socket) = self.zygote_client.supervisor().await?;
+            SupervisorHandle::new(pid, socket, Arc::clone(&self.zygote_client))?
         };
         // Once more, for the time that making a supervisor took. From here to the entry in the list
         // nothing else runs: a stop comes before this start or finds it in the list.
         self.resumed().await;
         if stop.is_some_and(|stop| *stop.borrow() != StopRequest::None) {
-            self.idle().push(slot);
+            self.idle().push(handle);
             return Err(ProcessError::Stopped);
         }
-        let lease = slot.lease(frame, fds, confinement);
+        let lease = handle.lease(frame, fds, confinement);
         let mut busy = self.busy();
         let key = busy.next;
         busy.next += 1;
@@ -254,7 +262,7 @@ impl Launcher {
         std::iter::from_fn(|| {
             let fits = idle.iter().enumerate();
             let (_, best) = fits
-                .filter_map(|(at, slot)| Some((slot.fit(wanted)?, at)))
+                .filter_map(|(at, handle)| Some((handle.fit(wanted)?, at)))
                 .max()?;
             Some(idle.remove(best))
         })

@@ -3,12 +3,13 @@
 //! Invariant: the number that decides is the number that is reported.
 //!
 //! Memory is the sum of resident sizes as long as that is within the limit, which makes a look
-//! cheap and errs on no skill's side. A sum over the limit may count shared pages more than once, so
-//! then the proportional sizes decide, if two looks in a row agree. The resident size of a single process counts as
-//! it is, shared pages included. Pages that nobody has mapped (in a `memfd`, on a tmpfs) are not
-//! seen. CPU time is that of the living, of those that they have waited for, and of those that the
-//! supervisor has reaped; that of processes that the kernel reaps by itself is estimated ([`CpuSamples`]). What the
-//! step writes to its own directories is measured there ([`DiskMonitor`]).
+//! cheap and errs on no skill's side. A sum over the limit may count shared pages more than once,
+//! so then the proportional sizes decide, if two looks in a row agree. The resident size of a
+//! single process counts as it is, shared pages included. Pages that nobody has mapped (in a
+//! `memfd`, on a tmpfs) are not seen. CPU time is that of the living, of those that they have
+//! waited for, and of those that the supervisor has reaped; that of processes that the kernel reaps
+//! by itself is estimated ([`CpuSamples`]). What the step writes to its own directories is measured
+//! there ([`DiskMonitor`]).
 
 use std::time::{Duration, Instant};
 
@@ -67,20 +68,20 @@ impl LimitMonitor {
             .map(|next| next.saturating_duration_since(Instant::now()))
     }
 
-    /// True where it is time to look.
+    /// True if it is time to look.
     pub(super) fn is_due(&self) -> bool {
         self.next.is_some_and(|next| Instant::now() >= next)
     }
 
-    /// True where the machine has so many tasks more than before that the tree may be a fork bomb. It is a single
-    /// cheap look, where counting a tree takes long enough for a bomb to become ten times as large. Others'
-    /// tasks and the tree's threads count too, so it may well be none.
+    /// True if the machine has so many tasks more than before that the tree may be a fork bomb. It
+    /// is a single cheap look, where counting a tree takes long enough for a bomb to become ten
+    /// times as large. Others' tasks and the tree's threads count too, so it may well be none.
     pub(super) fn suspect_fork_bomb(&mut self) -> bool {
         let Some(processes) = self.limits.processes else {
             return false;
         };
         let now = tasks();
-        // The kernel's number has 16 bits. Where there are fewer, more will be counted from there.
+        // The kernel's number has 16 bits. If there are fewer, more will be counted from there.
         let more = now.wrapping_sub(self.tasks).cast_signed();
         let is_crowded = u64::try_from(more).is_ok_and(|more| more > processes.max(Self::CROWD));
         if is_crowded || more < 0 {
@@ -116,9 +117,10 @@ impl LimitMonitor {
         breach
     }
 
-    /// Holds what a tree has used, now that it has ended, against the limits, unless it was ended for a breach
-    /// already. Completes the usage with what only the looks have seen. `own_peak` is the most memory that this
-    /// process has ever had: the kernel starts counting a child's peak from there.
+    /// Holds what a tree has used, now that it has ended, against the limits, unless it was ended
+    /// for a breach already. Completes the usage with what only the looks have seen. `own_peak` is
+    /// the most memory that this process has ever had: the kernel starts counting a child's peak
+    /// from there.
     pub(super) fn conclude(
         &mut self,
         breach: Option<LimitBreach>,
@@ -162,7 +164,7 @@ impl LimitMonitor {
             .or_else(|| breach_if_over(ResourceKind::Cpu, cpu, millis(used)))
     }
 
-    /// Cheap and too high first; exact only where that decides; and twice, because it is not exact
+    /// Cheap and too high first; exact only if that decides; and twice, because it is not exact
     /// while the tree forks.
     fn memory(&mut self, census: &TreeStats) -> Option<LimitBreach> {
         let memory = self.limits.memory;

@@ -1,11 +1,12 @@
 //! Limits on what a tree of processes consumes.
 //!
-//! Invariant: a limit is on the tree, and the number that decides is the number that is reported. The supervisor
-//! looks at the tree while it runs ([`LimitMonitor`](super::limit_monitor::LimitMonitor)) and ends it at a breach. When the tree has ended, its usage is
-//! held against the limits once more, because a tree can go over a limit and end between two looks. Resource
-//! limits of the kernel are per process; they are the backstop for a supervisor that is late. Never
-//! `RLIMIT_AS`, of which Node and Java die, and never `RLIMIT_NPROC`: it counts all of the user's processes, and
-//! root's not at all.
+//! Invariant: a limit is on the tree, and the number that decides is the number that is reported.
+//! The supervisor looks at the tree while it runs
+//! ([`LimitMonitor`](super::limit_monitor::LimitMonitor)) and ends it at a breach. When the tree
+//! has ended, its usage is held against the limits once more, because a tree can go over a limit
+//! and end between two looks. Resource limits of the kernel are per process; they are the backstop
+//! for a supervisor that is late. Never `RLIMIT_AS`, of which Node and Java die, and never
+//! `RLIMIT_NPROC`: it counts all of the user's processes, and root's not at all.
 
 use std::time::Duration;
 
@@ -59,7 +60,8 @@ pub struct LimitBreach {
     pub limit: ResourceKind,
     /// The limit.
     pub allowed: u64,
-    /// What was seen. For a file size the limit once more: the kernel lets nothing larger come to be.
+    /// What was seen. For a file size the limit once more: the kernel lets nothing larger come to
+    /// be.
     pub measured: u64,
 }
 

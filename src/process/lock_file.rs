@@ -1,8 +1,9 @@
 //! Files that exist only to be locked with `flock`.
 //!
-//! Invariant: opening one never waits, follows no link and returns a regular file of this user. Any process
-//! that can open a file, even for reading only, can hold a lock on it; so lock files lie in directories that
-//! nobody else writes to and that no skill is granted (see [`OwnFiles`](crate::prove::OwnFiles)).
+//! Invariant: opening one never waits, follows no link and returns a regular file of this user. Any
+//! process that can open a file, even for reading only, can hold a lock on it; so lock files lie in
+//! directories that nobody else writes to and that no skill is granted (see
+//! [`OwnFiles`](crate::prove::OwnFiles)).
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
@@ -33,7 +34,8 @@ pub(crate) fn create_new_lock_file(path: &Path) -> io::Result<File> {
 }
 
 fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
-    // The standard library adds O_CLOEXEC. O_NONBLOCK: a FIFO must not make obs wait for its other end.
+    // The standard library adds O_CLOEXEC. O_NONBLOCK: a FIFO must not make obs wait for its other
+    // end.
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = options
         .mode(0o600)
@@ -50,8 +52,8 @@ fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Creates the directory at `path`, with its parents, if it does not exist, and checks that only this user can
-/// change what is in it.
+/// Creates the directory at `path`, with its parents, if it does not exist, and checks that only
+/// this user can change what is in it.
 pub(crate) fn private_directory(path: &Path) -> io::Result<()> {
     DirBuilder::new()
         .recursive(true)

@@ -1,7 +1,8 @@
 //! Processes: starting a skill, reading it, ending everything it started.
 //!
-//! Invariant: afterwards nothing that a step started is alive, whatever it did (sessions of its own,
-//! double forks, ignored signals), and whoever of obs, zygote and supervisor is killed on the way.
+//! Invariant: afterwards nothing that a step started is alive, whatever it did (sessions of its
+//! own, double forks, ignored signals), and whoever of obs, zygote and supervisor is killed on the
+//! way.
 //!
 //! ```text
 //! obs ──fork, first thing in main──▶ zygote ──fork, on demand──▶ supervisor ──clone──▶ skill
@@ -10,12 +11,13 @@
 //!  └────────────── pipes: stdin, stdout, stderr, events ──────────────────────────────────┘
 //! ```
 //!
-//! obs asks the [`Zygote`] for a supervisor (`nursery`), keeps it for later steps (`slot`,
-//! [`Launcher`]), and follows a step in one `select!` (`run`). The zygote and the supervisors are
-//! single-threaded programs of their own in the files `zygote`, `supervisor`, `tree`, `walk`,
-//! `symlinks`, `child`; nothing in those touches tokio or obs's terminal. What a skill may touch is plain data
-//! ([`Confinement`], `sandbox`), what it may consume too ([`Limits`]). `unsafe` is in `sys`, in `readiness`, in `child`
-//! and in what the child does to itself (`sandbox::armor`, `sandbox::capabilities`).
+//! obs asks the [`Zygote`] for a supervisor (`zygote_client`), keeps it for later steps
+//! (`supervisor_handle`, [`Launcher`]), and follows a step in one `select!` (`run`). The zygote and
+//! the supervisors are single-threaded programs of their own in the files `zygote`, `supervisor`,
+//! `tree`, `walk`, `symlinks`, `child`; nothing in those touches tokio or obs's terminal. What a
+//! skill may touch is plain data ([`Confinement`], `sandbox`), what it may consume too
+//! ([`Limits`]). `unsafe` is in `sys`, in `readiness`, in `child` and in what the child does to
+//! itself (`sandbox::child_sandbox`, `sandbox::capabilities`).
 //!
 //! The ideas: bazel's linux-sandbox (a small process that owns the tree), Android's zygote (forked
 //! while small), nextest's runner (one `select!` per child, a clock that stands still with the

@@ -1,8 +1,8 @@
 //! obs's end of a pipe that it reads from.
 //!
-//! Invariant: it is non-blocking. Most skills have ended before anybody looks for what they write, and
-//! then it is read without having been watched: a descriptor that joins and leaves what tokio watches
-//! costs four calls of the kernel and wakes obs twice.
+//! Invariant: it is non-blocking. Most skills have ended before anybody looks for what they write,
+//! and then it is read without having been watched: a descriptor that joins and leaves what tokio
+//! watches costs four calls of the kernel and wakes obs twice.
 
 use std::future::pending;
 use std::io;
@@ -37,7 +37,7 @@ impl Pipe {
         }
     }
 
-    /// Returns when it can be read; never where it is not watched. An error is found again, and dealt
+    /// Returns when it can be read; never if it is not watched. An error is found again, and dealt
     /// with, by the read that follows.
     pub(super) async fn readable(&self) {
         match self {

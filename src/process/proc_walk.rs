@@ -26,8 +26,8 @@ pub(super) struct Process {
     parent: i32,
     /// In clock ticks since boot; with the pid it identifies a process.
     start: u64,
-    /// No thread of it runs. A process whose first thread has exited shows the state of a zombie, but lives as
-    /// long as its other threads do.
+    /// No thread of it runs. A process whose first thread has exited shows the state of a zombie,
+    /// but lives as long as its other threads do.
     zombie: bool,
 }
 
@@ -65,7 +65,7 @@ pub(super) fn descendants(root: Pid, spare: &dyn Fn(Pid) -> bool) -> Vec<Process
     found.retain(|process| !spare(process.pid));
     let mut next = 0;
     while let Some(process) = found.get(next) {
-        // Taken out, not copied: a tree seen while it changes must not make a circle.
+        // Taken out, not copied: a tree seen while it changes must not make a cycle.
         found.extend(
             by_parent
                 .remove(&process.pid.as_raw_pid())
@@ -77,8 +77,8 @@ pub(super) fn descendants(root: Pid, spare: &dyn Fn(Pid) -> bool) -> Vec<Process
     found
 }
 
-/// Sends `signal` to every descendant of `root` that [`descendants`] finds, and returns how many that
-/// were. They are left stopped unless the signal is SIGKILL or SIGCONT.
+/// Sends `signal` to every descendant of `root` that [`descendants`] finds, and returns how many
+/// that were. They are left stopped unless the signal is SIGKILL or SIGCONT.
 pub(super) fn signal_descendants(root: Pid, spare: &dyn Fn(Pid) -> bool, signal: Signal) -> usize {
     let frozen = freeze(root, spare);
     for process in &frozen {

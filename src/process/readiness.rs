@@ -16,8 +16,9 @@ pub struct WatchedFile(AsyncFd<File>);
 impl WatchedFile {
     /// Has tokio watch `file`, which must not block. To be called inside a tokio runtime.
     pub fn new(file: File) -> io::Result<Self> {
-        // SAFETY: a `File` keeps its descriptor open, and the same one, for as long as it lives. This type
-        // gives it out by shared reference only, so that nobody puts another one in its place.
+        // SAFETY: a `File` keeps its descriptor open, and the same one, for as long as it lives.
+        // This type gives it out by shared reference only, so that nobody puts another one in its
+        // place.
         let watched = unsafe { AsyncFd::register(file) };
         Ok(Self(watched?))
     }

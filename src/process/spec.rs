@@ -17,8 +17,8 @@ use crate::model::Excerpt;
 /// What to start, and the bounds of its life. Nothing is inherited from obs but its user.
 #[derive(Debug, Clone)]
 pub struct ProcessSpec {
-    /// Absolute path of the program. Its directory is canonical; the last component may be a symlink, because
-    /// programs go by the name that they are called with.
+    /// Absolute path of the program. Its directory is canonical; the last component may be a
+    /// symlink, because programs go by the name that they are called with.
     pub program: PathBuf,
     /// The canonical path that it leads to; one that leads elsewhere is not executed.
     pub target: PathBuf,
@@ -40,7 +40,8 @@ pub struct ProcessSpec {
     pub limits: Limits,
     /// The directories that [`Limits::disk`] is about: absolute paths.
     pub written: Vec<PathBuf>,
-    /// Values that are taken out of what it writes to standard error. Its output and its events come raw.
+    /// Values that are taken out of what it writes to standard error. Its output and its events
+    /// come raw.
     pub secrets: Secrets,
 }
 
@@ -144,7 +145,7 @@ pub enum StartStage {
     WorkingDirectory,
     /// Confining itself.
     Confinement,
-    /// Finding the program where it was proven to be.
+    /// Finding the program if it was proven to be.
     Program,
     /// Executing the program.
     Exec,

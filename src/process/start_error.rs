@@ -114,7 +114,7 @@ fn forbidden(program: &Path) -> String {
     }
 }
 
-/// The interpreter that the first line of a script names. Where the line ends in a carriage return
+/// The interpreter that the first line of a script names. If the line ends in a carriage return
 /// and has no argument, the name ends in it too, as it does for the kernel.
 fn interpreter(program: &Path) -> Option<String> {
     if !fs::metadata(program).ok()?.is_file() {

@@ -1,8 +1,8 @@
 //! The pipes between obs and one skill.
 //!
 //! Invariant: obs never waits for a pipe: its ends are non-blocking, the skill's are not, and all
-//! are read and written by whoever is ready first, so a skill that fills one while obs fills another
-//! can't lock both up. Bytes never go through the supervisor.
+//! are read and written by whoever is ready first, so a skill that fills one while obs fills
+//! another can't lock both up. Bytes never go through the supervisor.
 
 use std::future::pending;
 use std::io;
@@ -17,8 +17,8 @@ use super::pipe::{Pipe, read_now};
 use super::redact::{Redactor, Secrets};
 use super::spec::ProcessEvent;
 
-/// As much as a pipe holds by default, which is what is read of one at once after it has given as much as most
-/// skills ever write.
+/// As much as a pipe holds by default, which is what is read of one at once after it has given as
+/// much as most skills ever write.
 const CHUNK: usize = 64 * 1024;
 const FIRST_CHUNK: usize = 4096;
 
@@ -102,7 +102,8 @@ impl SkillPipes {
         Ok((streams, theirs))
     }
 
-    /// Has what the skill writes watched. Before this nothing is read, but by [`drain`](Self::drain).
+    /// Has what the skill writes watched. Before this nothing is read, but by
+    /// [`drain`](Self::drain).
     pub(super) fn watch(&mut self) -> io::Result<()> {
         for pipe in [&mut self.stdout, &mut self.stderr, &mut self.events] {
             *pipe = pipe.take().map(Pipe::watched).transpose()?;
@@ -154,8 +155,9 @@ impl SkillPipes {
         fits
     }
 
-    /// Keeps what a stream gave. Standard error is shown as it comes, so its secrets are taken out here. Output and
-    /// events are read as JSON first: only what they say, and not how they write it, is masked.
+    /// Keeps what a stream gave. Standard error is shown as it comes, so its secrets are taken out
+    /// here. Output and events are read as JSON first: only what they say, and not how they write
+    /// it, is masked.
     fn keep(
         &mut self,
         stream: SkillPipe,
@@ -249,8 +251,8 @@ impl StdinWriter {
         Ok(None)
     }
 
-    /// Writes once. True when there is nothing more to write, or nobody to read it: a skill need not
-    /// read its input.
+    /// Writes once. True when there is nothing more to write, or nobody to read it: a skill need
+    /// not read its input.
     fn write_some(&mut self) -> bool {
         match self.pipe.try_write(&self.bytes[self.written..]) {
             Ok(length) => {
@@ -262,7 +264,7 @@ impl StdinWriter {
     }
 }
 
-/// Empties `chunk`, and makes it larger where it was filled.
+/// Empties `chunk`, and makes it larger if it was filled.
 fn make_room(chunk: &mut Vec<u8>) {
     if chunk.len() == chunk.capacity() {
         chunk.reserve(CHUNK);

@@ -1,7 +1,7 @@
 //! Opening directories that a skill has filled.
 //!
-//! Invariant: what is opened is a directory. A subdirectory is on the file system of its parent. The last component is
-//! never a link that is followed, whoever replaces what at the same time.
+//! Invariant: what is opened is a directory. A subdirectory is on the file system of its parent.
+//! The last component is never a link that is followed, whoever replaces what at the same time.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
@@ -72,8 +72,8 @@ fn flags() -> OFlags {
     OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC
 }
 
-/// A handle on `name`, without crossing a mount. If the call for that is not available, a mount of the same file
-/// system is not noticed.
+/// A handle on `name`, without crossing a mount. If the call for that is not available, a mount of
+/// the same file system is not noticed.
 fn open_in(parent: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd> {
     let flags = OFlags::PATH | flags();
     let resolve = ResolveFlags::NO_XDEV | ResolveFlags::NO_SYMLINKS | ResolveFlags::BENEATH;

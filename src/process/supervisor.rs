@@ -2,9 +2,9 @@
 //!
 //! Invariant: one step at a time, and the next one is only accepted when no child is left. A
 //! subreaper's descendants always hang below one of its children, so "no child" is exact. Whatever
-//! happens to obs, the end of its socket ends the tree. Single threaded; every signal is blocked, so
-//! nothing but its own program and SIGKILL can end it. The shape is that of bazel's linux-sandbox
-//! (a pid 1 that starts one child and outlives it) and of tini.
+//! happens to obs, the end of its socket ends the tree. Single threaded; every signal is blocked,
+//! so nothing but its own program and SIGKILL can end it. The shape is that of bazel's
+//! linux-sandbox (a pid 1 that starts one child and outlives it) and of tini.
 
 use std::ffi::{CStr, OsStr};
 use std::io;
@@ -34,8 +34,8 @@ use super::wire::{self, CommandFrame, FrameReader, Request, StartFrame, Supervis
 /// How long a supervisor waits before it kills what is still there once more.
 const KILL_AGAIN: Duration = Duration::from_millis(20);
 
-/// How long it is not said that a step has started: most say by then that they have ended, and obs is
-/// woken once and not twice.
+/// How long it is not said that a step has started: most say by then that they have ended, and obs
+/// is woken once and not twice.
 const START_MAY_WAIT: Duration = Duration::from_millis(5);
 
 /// So many are reaped before anything else is looked at: a tree that forks and exits as fast as it
@@ -113,8 +113,9 @@ impl SupervisedStep {
         }
     }
 
-    /// Ends the tree if it is over a limit. One that may be a fork bomb stands still while it is counted: else
-    /// it is larger by far when it is to be ended, and keeps this process from its work.
+    /// Ends the tree if it is over a limit. One that may be a fork bomb stands still while it is
+    /// counted: else it is larger by far when it is to be ended, and keeps this process from its
+    /// work.
     fn enforce_limits(&mut self, domain: &SignalDomain) {
         if self.killing || !self.watch.is_due() {
             return;
@@ -286,7 +287,7 @@ impl Supervisor {
             .workshop
             .prepare(start.sealed, &start.limits, opener)
             .map_err(|error| StartFailure::new(StartStage::Confinement, &error))?;
-        let armor = suit.child_sandbox(self.domain.skill_rules());
+        let child_sandbox = suit.child_sandbox(self.domain.skill_rules());
         let leader = self.spawner.spawn(&ExecSpec {
             program: start.program,
             cwd: sys::raw(&cwd),
@@ -299,9 +300,9 @@ impl Supervisor {
                 sys::raw(stderr),
                 sys::raw(events),
             ],
-            armor: &armor,
+            child_sandbox: &child_sandbox,
         })?;
-        let enforced = armor.applied().union(self.domain.layers());
+        let enforced = child_sandbox.applied().union(self.domain.layers());
         let missing = suit.wanted().without(enforced);
         Ok((leader, Applied { enforced, missing }))
     }
@@ -393,8 +394,9 @@ fn path(text: &CStr) -> &Path {
     Path::new(OsStr::from_bytes(text.to_bytes()))
 }
 
-/// Makes sure that `program` leads to `target`, past no symlink but its own last component; else gives an errno.
-/// Nobody can change that before it is executed: a step that may write what decides it has the run to itself.
+/// Makes sure that `program` leads to `target`, past no symlink but its own last component; else
+/// gives an errno. Nobody can change that before it is executed: a step that may write what decides
+/// it has the run to itself.
 fn check_program(opener: &mut Opener, program: &Path, target: &Path) -> Result<(), i32> {
     let found = opener.open(target).map_err(|error| error.errno())?;
     if program == target {

@@ -1,9 +1,9 @@
 //! obs's side of one supervisor.
 //!
-//! Invariant: one task owns the reading of a supervisor's socket, so an order to stop is carried out
-//! and acknowledged also while nobody polls the step. Whoever has a [`Lease`] has the supervisor for
-//! one step; dropping it before the tree has ended closes the socket at once, and the supervisor
-//! kills the tree.
+//! Invariant: one task owns the reading of a supervisor's socket, so an order to stop is carried
+//! out and acknowledged also while nobody polls the step. Whoever has a [`Lease`] has the
+//! supervisor for one step; dropping it before the tree has ended closes the socket at once, and
+//! the supervisor kills the tree.
 
 use std::collections::VecDeque;
 use std::io;
@@ -27,7 +27,8 @@ const MAX_AHEAD: usize = 32 * 1024;
 /// What a supervisor's task is to do.
 #[derive(Debug)]
 pub(super) enum SupervisorRequest {
-    /// Send a `StartFrame` frame with its descriptors; reports go to the sender until the tree has ended.
+    /// Send a `StartFrame` frame with its descriptors; reports go to the sender until the tree has
+    /// ended.
     Start {
         frame: Vec<u8>,
         fds: Vec<OwnedFd>,
@@ -55,29 +56,37 @@ pub(super) enum Compatibility {
 pub(super) struct SupervisorHandle {
     orders: mpsc::UnboundedSender<SupervisorRequest>,
     socket: Arc<UnixStream>,
-    /// That of the last step, or of the one that it is ready for. Its filter is the supervisor's own from then
-    /// on, and its rules are at hand.
+    /// That of the last step, or of the one that it is ready for. Its filter is the supervisor's
+    /// own from then on, and its rules are at hand.
     confinement: Option<Arc<Confinement>>,
 }
 
 impl SupervisorHandle {
     /// Takes a new supervisor into service.
-    pub(super) fn new(pid: Pid, socket: OwnedFd, nursery: Arc<ZygoteClient>) -> io::Result<Self> {
-        Self::with_reports(pid, socket, nursery, None)
+    pub(super) fn new(
+        pid: Pid,
+        socket: OwnedFd,
+        zygote_client: Arc<ZygoteClient>,
+    ) -> io::Result<Self> {
+        Self::with_reports(pid, socket, zygote_client, None)
     }
 
     /// Takes a new supervisor into service that has been given its first work already.
-    pub(super) fn busy(pid: Pid, socket: OwnedFd, nursery: Arc<ZygoteClient>) -> io::Result<Lease> {
+    pub(super) fn busy(
+        pid: Pid,
+        socket: OwnedFd,
+        zygote_client: Arc<ZygoteClient>,
+    ) -> io::Result<Lease> {
         let (sender, reports) = mpsc::unbounded_channel();
-        let slot = Self::with_reports(pid, socket, nursery, Some(sender))?;
-        let slot = Some(slot);
-        Ok(Lease { slot, reports })
+        let handle = Self::with_reports(pid, socket, zygote_client, Some(sender))?;
+        let handle = Some(handle);
+        Ok(Lease { handle, reports })
     }
 
     fn with_reports(
         pid: Pid,
         socket: OwnedFd,
-        nursery: Arc<ZygoteClient>,
+        zygote_client: Arc<ZygoteClient>,
         reports: Option<mpsc::UnboundedSender<SupervisorReport>>,
     ) -> io::Result<Self> {
         let socket = Arc::new(UnixStream::from_std(socket.into())?);
@@ -89,7 +98,7 @@ impl SupervisorHandle {
             reports,
             acknowledged: VecDeque::new(),
         };
-        tokio::spawn(serve(line, pid, nursery));
+        tokio::spawn(serve(line, pid, zygote_client));
         Ok(Self {
             orders,
             socket,
@@ -97,7 +106,7 @@ impl SupervisorHandle {
         })
     }
 
-    /// How well the supervisor suits a step; none where it wears another filter than the step's.
+    /// How well the supervisor suits a step; none if it wears another filter than the step's.
     pub(super) fn fit(&self, wanted: Option<&Arc<Confinement>>) -> Option<Compatibility> {
         let Some(last) = &self.confinement else {
             return Some(Compatibility::Fresh);
@@ -119,8 +128,8 @@ impl SupervisorHandle {
                 .is_err_and(|errno| errno == rustix::io::Errno::AGAIN)
     }
 
-    /// Has the supervisor make ready for a step with `confinement`, while obs does other work. Only before its
-    /// first step.
+    /// Has the supervisor make ready for a step with `confinement`, while obs does other work. Only
+    /// before its first step.
     pub(super) fn prepare(&mut self, confinement: &Arc<Confinement>) {
         let frame = wire::encode_prepare(confinement);
         if frame.len() > MAX_AHEAD {
@@ -147,7 +156,7 @@ impl SupervisorHandle {
         }
         let (sender, reports) = mpsc::unbounded_channel();
         let lease = Lease {
-            slot: Some(self),
+            handle: Some(self),
             reports,
         };
         lease.order(SupervisorRequest::Start {
@@ -170,7 +179,7 @@ impl Drop for SupervisorHandle {
 #[derive(Debug)]
 pub(super) struct Lease {
     /// Gone when the step has ended well.
-    slot: Option<SupervisorHandle>,
+    handle: Option<SupervisorHandle>,
     reports: mpsc::UnboundedReceiver<SupervisorReport>,
 }
 
@@ -180,7 +189,7 @@ impl Lease {
         self.reports.recv().await
     }
 
-    /// True where the supervisor has said more than was asked for yet.
+    /// True if the supervisor has said more than was asked for yet.
     pub(super) fn has_reports(&self) -> bool {
         !self.reports.is_empty()
     }
@@ -191,25 +200,25 @@ impl Lease {
 
     /// Where to send orders that are not the step's own.
     pub(super) fn orders(&self) -> Option<mpsc::UnboundedSender<SupervisorRequest>> {
-        self.slot.as_ref().map(|slot| slot.orders.clone())
+        self.handle.as_ref().map(|handle| handle.orders.clone())
     }
 
     /// Like [`SupervisorHandle::prepare`].
     pub(super) fn prepare(&mut self, confinement: &Arc<Confinement>) {
-        if let Some(slot) = &mut self.slot {
-            slot.prepare(confinement);
+        if let Some(handle) = &mut self.handle {
+            handle.prepare(confinement);
         }
     }
 
     /// Gives the supervisor back after its last report.
     pub(super) fn finish(mut self) -> Option<SupervisorHandle> {
-        self.slot.take()
+        self.handle.take()
     }
 
     fn order(&self, order: SupervisorRequest) {
-        if let Some(slot) = &self.slot {
+        if let Some(handle) = &self.handle {
             // A task that has ended drops the reports, which is how the step learns of it.
-            slot.orders.send(order).ok();
+            handle.orders.send(order).ok();
         }
     }
 }
@@ -219,7 +228,7 @@ struct Connection {
     socket: Arc<UnixStream>,
     orders: mpsc::UnboundedReceiver<SupervisorRequest>,
     inbox: FrameReader,
-    /// Where the reports of the running step go.
+    /// If the reports of the running step go.
     reports: Option<mpsc::UnboundedSender<SupervisorReport>>,
     acknowledged: VecDeque<oneshot::Sender<()>>,
 }
@@ -233,15 +242,15 @@ enum ConnectionEnd {
 }
 
 /// The life of a supervisor as obs sees it.
-async fn serve(mut line: Connection, pid: Pid, nursery: Arc<ZygoteClient>) {
+async fn serve(mut line: Connection, pid: Pid, zygote_client: Arc<ZygoteClient>) {
     let ended = line.event_loop().await;
     // Of a supervisor that lives, this ends the step.
     shutdown(&line.socket, Shutdown::Both).ok();
     match ended {
-        ConnectionEnd::Unused => nursery.forget(pid),
+        ConnectionEnd::Unused => zygote_client.forget(pid),
         ConnectionEnd::Died => {
             line.orders.close();
-            nursery.await_reaped(pid).await;
+            zygote_client.await_reaped(pid).await;
         }
     }
     // Only now are the reports dropped: the step learns of the death when it is over.

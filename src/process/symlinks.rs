@@ -1,9 +1,10 @@
 //! Symlinks on the paths of a run: followed once, before the first step, and refused from then on.
 //!
-//! Invariant: a path that a user gave goes through [`canonicalize`] before any skill of the run has started. Whatever
-//! is opened, made or entered afterwards is found by [`Opener`], which opens each component by itself and follows no
-//! symlink: one that is on the path now was put there during the run. (`openat2` with `RESOLVE_NO_SYMLINKS` does
-//! the same in one call, but the filter of a supervisor, which is that of its skills, hides it.)
+//! Invariant: a path that a user gave goes through [`canonicalize`] before any skill of the run has
+//! started. Whatever is opened, made or entered afterwards is found by [`Opener`], which opens each
+//! component by itself and follows no symlink: one that is on the path now was put there during the
+//! run. (`openat2` with `RESOLVE_NO_SYMLINKS` does the same in one call, but the filter of a
+//! supervisor, which is that of its skills, hides it.)
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -43,7 +44,8 @@ impl From<Errno> for PathError {
 }
 
 impl PathError {
-    /// The number for it; `ELOOP` stands for a symlink, and for nothing else that an [`Opener`] meets.
+    /// The number for it; `ELOOP` stands for a symlink, and for nothing else that an [`Opener`]
+    /// meets.
     pub(super) fn errno(&self) -> i32 {
         match self {
             Self::BecameLink(_) => libc::ELOOP,
@@ -52,11 +54,12 @@ impl PathError {
     }
 }
 
-/// Follows all symlinks of an absolute path, as far as it exists; what is missing comes behind as plain names.
+/// Follows all symlinks of an absolute path, as far as it exists; what is missing comes behind as
+/// plain names.
 ///
 /// # Errors
-/// `ELOOP` for symlinks that lead to one another, and for those of procfs: they lead each process elsewhere, so they
-/// don't mean for a skill what they mean for obs.
+/// `ELOOP` for symlinks that lead to one another, and for those of procfs: they lead each process
+/// elsewhere, so they don't mean for a skill what they mean for obs.
 pub fn canonicalize(path: &Path) -> io::Result<PathBuf> {
     if !path.is_absolute() {
         return Err(io::ErrorKind::InvalidInput.into());
@@ -141,8 +144,9 @@ pub fn make_private_directory(path: &Path) -> Result<(), PathError> {
     Ok(mkdirat(&*parent, name, Mode::RWXU)?)
 }
 
-/// Opens paths without following a symlink. It keeps the directories on their ways open, so that paths that share some
-/// cost little; what it has seen is of one moment, so it is for one start and never kept.
+/// Opens paths without following a symlink. It keeps the directories on their ways open, so that
+/// paths that share some cost little; what it has seen is of one moment, so it is for one start and
+/// never kept.
 #[derive(Default)]
 pub(super) struct Opener {
     directories: Vec<OpenDir>,

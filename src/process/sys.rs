@@ -112,7 +112,7 @@ pub(super) fn keep_only(kept: OwnedFd) -> io::Result<OwnedFd> {
     close_range(KEPT_FD + 1, RawFd::MAX)?;
     for expected in 0..KEPT_FD {
         // SAFETY: the path is a NUL-terminated literal. Descriptors below ten stay open over exec
-        // only where a skill's own are put over them: the child closes the rest.
+        // only if a skill's own are put over them: the child closes the rest.
         let fd = check(unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) })?;
         if fd != expected {
             return Err(io::Error::from_raw_os_error(libc::EBADF));
@@ -214,7 +214,8 @@ pub(super) fn rlimit(resource: libc::__rlimit_resource_t) -> Option<libc::rlimit
 
 /// The largest resident size that this process ever had, in bytes.
 pub(super) fn own_peak_memory() -> u64 {
-    // SAFETY: rusage is plain data, for which all zeroes are a value, and the kernel writes to a live one.
+    // SAFETY: rusage is plain data, for which all zeroes are a value, and the kernel writes to a
+    // live one.
     let usage = unsafe {
         let mut usage = std::mem::zeroed::<libc::rusage>();
         libc::getrusage(libc::RUSAGE_SELF, &raw mut usage);
@@ -223,9 +224,9 @@ pub(super) fn own_peak_memory() -> u64 {
     super::tree_usage::peak_memory(&usage)
 }
 
-/// Lets this process run soon after it wakes, for a short while, whatever else wants to; what it forks is
-/// scheduled as ever. Since Linux 6.12, where the scheduler takes requests for a length of slices; of the
-/// others nothing is asked.
+/// Lets this process run soon after it wakes, for a short while, whatever else wants to; what it
+/// forks is scheduled as ever. Since Linux 6.12, where the scheduler takes requests for a length of
+/// slices; of the others nothing is asked.
 pub(super) fn ask_for_short_slices() {
     /// The shortest there is, in nanoseconds.
     const SLICE: u64 = 100_000;

@@ -1,10 +1,10 @@
 //! Signalling a whole tree of processes, and nothing else.
 //!
-//! Invariant: `kill(-1, …)` is called only right after [`SignalDomain::is_isolated`] has proven that this
-//! process can't reach the ones outside. Inside a Landlock domain that scopes signals, everybody
-//! that can be reached is the tree, and the kernel walks its own process list under one lock: no
-//! fork outruns it. Where the proof fails, the tree is walked instead (`walk`). The idea is the
-//! `kill(-1)` of bazel's linux-sandbox, with a domain where that has a pid namespace.
+//! Invariant: `kill(-1, …)` is called only right after [`SignalDomain::is_isolated`] has proven
+//! that this process can't reach the ones outside. Inside a Landlock domain that scopes signals,
+//! everybody that can be reached is the tree, and the kernel walks its own process list under one
+//! lock: no fork outruns it. If the proof fails, the tree is walked instead (`walk`). The idea is
+//! the `kill(-1)` of bazel's linux-sandbox, with a domain where that has a pid namespace.
 
 use std::os::fd::OwnedFd;
 
@@ -33,13 +33,14 @@ pub(super) enum SignalDomainRules {
     /// There is no domain, as on a kernel without signal scopes.
     #[cfg(test)]
     None,
-    /// Signals to the outside. For `--sandbox off`: a domain that handles any access to files also denies mounts.
+    /// Signals to the outside. For `--sandbox off`: a domain that handles any access to files also
+    /// denies mounts.
     Signals,
     /// The same, and it can hold domains that grant `Refer`.
     ///
-    /// A layer that does not handle `Refer` denies it to every layer inside that restricts files: renames and
-    /// links between two directories would fail with EXDEV in every confined skill. So this layer grants it on
-    /// `/`; the layers inside still decide.
+    /// A layer that does not handle `Refer` denies it to every layer inside that restricts files:
+    /// renames and links between two directories would fail with EXDEV in every confined skill. So
+    /// this layer grants it on `/`; the layers inside still decide.
     SignalsAndRefer,
 }
 
@@ -49,7 +50,8 @@ pub(super) struct SignalDomain {
     witness: OutsideProcesses,
     /// This process entered a domain that scopes signals.
     entered: bool,
-    /// Rules for each skill: its own domain inside this one, so that it can't signal its supervisor.
+    /// Rules for each skill: its own domain inside this one, so that it can't signal its
+    /// supervisor.
     skill_rules: Option<OwnedFd>,
 }
 
@@ -93,12 +95,12 @@ impl SignalDomain {
         layers
     }
 
-    /// Proves that a signal to everybody stays inside the tree: a process that is certainly outside,
-    /// and has this one's user, can't be signalled.
+    /// Proves that a signal to everybody stays inside the tree: a process that is certainly
+    /// outside, and has this one's user, can't be signalled.
     ///
-    /// The witness is the parent, if that is the zygote or obs. Unlike obs's remembered pid it can't
-    /// have been given to somebody else: the kernel changes the parent in the same step in which it
-    /// frees the pid. Without one of the two there is no proof.
+    /// The witness is the parent, if that is the zygote or obs. Unlike obs's remembered pid it
+    /// can't have been given to somebody else: the kernel changes the parent in the same step in
+    /// which it frees the pid. Without one of the two there is no proof.
     pub(super) fn is_isolated(&self) -> bool {
         if !self.entered {
             return false;

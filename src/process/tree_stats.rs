@@ -3,8 +3,8 @@
 //! Invariant: a process counts once, and only if the one it was found below, or this one (which
 //! adopts orphans), is its parent at the moment it is read. Parents are read before their children:
 //! one that ends in between is missing from the sum and never in it twice. The kernel's lists of
-//! children make this cheap, because nobody else's processes are looked at; a kernel without them has
-//! all of /proc looked at.
+//! children make this cheap, because nobody else's processes are looked at; a kernel without them
+//! has all of /proc looked at.
 
 use std::collections::HashSet;
 use std::fs;
@@ -64,8 +64,8 @@ pub(super) struct Stat {
 }
 
 impl Stat {
-    /// A thread that has the memory of the process `pid`, and its resident pages. A first thread that has exited
-    /// has given up the memory, which the others still use.
+    /// A thread that has the memory of the process `pid`, and its resident pages. A first thread
+    /// that has exited has given up the memory, which the others still use.
     fn memory(&self, pid: i32) -> (i32, u64) {
         if self.is_ended && self.threads > 1 {
             for thread in threads_of(pid) {

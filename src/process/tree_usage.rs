@@ -1,8 +1,9 @@
 //! What a tree of processes consumed.
 //!
-//! Invariant: processes that were waited for are counted, each once: a process that its own parent waited for is
-//! in that parent's numbers already. If there is a limit, what the looks at the tree have seen of others is in the
-//! numbers too, so that they never contradict what was decided by them.
+//! Invariant: processes that were waited for are counted, each once: a process that its own parent
+//! waited for is in that parent's numbers already. If there is a limit, what the looks at the tree
+//! have seen of others is in the numbers too, so that they never contradict what was decided by
+//! them.
 
 use std::time::Duration;
 
@@ -11,8 +12,8 @@ use std::time::Duration;
 pub struct TreeUsage {
     /// User and system time of all of them together.
     pub cpu: Duration,
-    /// The largest resident size that a single one of them had; after a breach of the limit on memory, at least
-    /// what was measured.
+    /// The largest resident size that a single one of them had; after a breach of the limit on
+    /// memory, at least what was measured.
     pub peak_memory_bytes: u64,
 }
 

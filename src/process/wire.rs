@@ -1,10 +1,10 @@
 //! What obs and a supervisor say to each other.
 //!
 //! Invariant: a frame is four bytes of length, one byte of kind, a body; numbers are little endian.
-//! Texts travel with the NUL that `execve` wants behind them, so the supervisor passes pointers into
-//! the frame on and copies nothing: its memory is the floor of every skill's reported peak.
-//! Descriptors of a `StartFrame` come with its first byte. Both ends are this program, so a frame that
-//! makes no sense is an error and never a guess.
+//! Texts travel with the NUL that `execve` wants behind them, so the supervisor passes pointers
+//! into the frame on and copies nothing: its memory is the floor of every skill's reported peak.
+//! Descriptors of a `StartFrame` come with its first byte. Both ends are this program, so a frame
+//! that makes no sense is an error and never a guess.
 
 use std::ffi::{CStr, OsStr};
 use std::io::{self, IoSlice, IoSliceMut};
@@ -35,8 +35,8 @@ const MAX_FDS: usize = 4;
 
 const READ_SIZE: usize = 16 * 1024;
 
-/// Descriptors on their way count for all processes of a user together, against the limit of files of the one that
-/// sends. Where that is low and others send too, it passes as soon as they arrive.
+/// Descriptors on their way count for all processes of a user together, against the limit of files
+/// of the one that sends. If that is low and others send too, it passes as soon as they arrive.
 pub(super) const FD_LIMIT_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const FD_LIMIT_PAUSE: Duration = Duration::from_millis(1);
 
@@ -97,7 +97,7 @@ pub(super) struct StartFrame<'a> {
     pub(super) cwd: &'a CStr,
     pub(super) argv: Vec<&'a CStr>,
     pub(super) env: Vec<&'a CStr>,
-    /// The confinement, sealed; none where nothing is confined.
+    /// The confinement, sealed; none if nothing is confined.
     pub(super) sealed: Option<&'a [u8]>,
     pub(super) limits: Limits,
     /// The directories that the limit on the disk is about.
@@ -387,7 +387,7 @@ pub(super) fn send(socket: impl AsFd, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> i
     Ok(sent)
 }
 
-/// True where so many descriptors are on their way that no more can be sent now.
+/// True if so many descriptors are on their way that no more can be sent now.
 pub(super) fn is_fd_limit(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ETOOMANYREFS)
 }

@@ -4,8 +4,8 @@
 //! supervisor is small and sound however large and threaded obs has become. It holds no descriptor
 //! of obs but its socket. Every child of it is a supervisor or was orphaned by one that died; the
 //! latter are ended. It is gone when obs and all its supervisors are. The idea is Android's zygote
-//! and Chromium's. Its first supervisor is asked for with it, so that all of that happens while obs reads
-//! a plan and not after.
+//! and Chromium's. Its first supervisor is asked for with it, so that all of that happens while obs
+//! reads a plan and not after.
 
 use std::collections::HashSet;
 use std::io;
@@ -139,8 +139,8 @@ impl Zygote {
         self.is_probing = wire::send(&self.first, &wire::encode_probe(), &[]).is_ok();
     }
 
-    /// Waits until the first supervisor lives, and gives its pid. A launcher does so too, but needs a runtime
-    /// first, which fails in its own way where little is left to fail with.
+    /// Waits until the first supervisor lives, and gives its pid. A launcher does so too, but needs
+    /// a runtime first, which fails in its own way where little is left to fail with.
     ///
     /// # Errors
     /// Why there is none.

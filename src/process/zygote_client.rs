@@ -1,8 +1,8 @@
 //! obs's side of the zygote: asks for supervisors, and makes sure that a dead one left nobody.
 //!
-//! Invariant: a question is answered, or its asker learns that the zygote is dead, in bounded time. When it is, its
-//! work of ending orphans falls to obs, which is a subreaper for that reason and touches only what a
-//! supervisor has marked as its own.
+//! Invariant: a question is answered, or its asker learns that the zygote is dead, in bounded time.
+//! When it is, its work of ending orphans falls to obs, which is a subreaper for that reason and
+//! touches only what a supervisor has marked as its own.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -48,8 +48,8 @@ pub(super) struct ZygoteClient {
 }
 
 impl ZygoteClient {
-    /// Takes the zygote over, with its first supervisor: its pid and obs's end of its socket. Called
-    /// inside a tokio runtime.
+    /// Takes the zygote over, with its first supervisor: its pid and obs's end of its socket.
+    /// Called inside a tokio runtime.
     ///
     /// # Errors
     /// Why one of the two did not start.
@@ -57,11 +57,12 @@ impl ZygoteClient {
         let first = zygote.wait()?;
         rustix::io::ioctl_fionbio(&zygote.first, true)?;
         rustix::io::ioctl_fionbio(&zygote.socket, true)?;
-        // tokio only watches the descriptor; that it carries messages and no stream is ours to know.
+        // tokio only watches the descriptor; that it carries messages and no stream is ours to
+        // know.
         let socket = Arc::new(UnixStream::from_std(zygote.socket.into())?);
         let (questions, asked) = mpsc::unbounded_channel();
         tokio::spawn(event_loop(Arc::clone(&socket), asked));
-        let nursery = Self {
+        let zygote_client = Self {
             questions,
             socket,
             zygote: zygote.pid,
@@ -69,7 +70,7 @@ impl ZygoteClient {
             supervisors: Mutex::new(HashSet::from([first])),
             dismissed: AtomicBool::new(false),
         };
-        Ok((nursery, first, zygote.first))
+        Ok((zygote_client, first, zygote.first))
     }
 
     /// Makes a supervisor; returns its pid and obs's end of its socket.
@@ -92,9 +93,9 @@ impl ZygoteClient {
             .request(ZygoteRequest::AwaitReaped(pid.as_raw_pid()), None)
             .await;
         if answer.is_none() {
-            let nursery = Arc::clone(self);
+            let zygote_client = Arc::clone(self);
             // It waits and reads /proc, neither of which belongs on the runtime's thread.
-            tokio::task::spawn_blocking(move || nursery.sweep(pid))
+            tokio::task::spawn_blocking(move || zygote_client.sweep(pid))
                 .await
                 .ok();
         }
@@ -181,8 +182,8 @@ fn reaped(pid: Pid) -> bool {
     !matches!(waitpid(Some(pid), WaitOptions::NOHANG), Ok(None))
 }
 
-/// The conversation with the zygote; ends when it is dead or nobody asks any more. Questions without
-/// an answer are dropped then, which tells their askers.
+/// The conversation with the zygote; ends when it is dead or nobody asks any more. Questions
+/// without an answer are dropped then, which tells their askers.
 async fn event_loop(socket: Arc<UnixStream>, mut asked: mpsc::UnboundedReceiver<PendingRequest>) {
     let mut open: HashMap<u32, oneshot::Sender<i32>> = HashMap::new();
     let mut next_tag = FIRST_TAG;

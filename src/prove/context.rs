@@ -26,7 +26,7 @@ pub struct ProveContext<'q> {
     pub own_files: &'q OwnFiles,
     /// `--retry-unsafe`.
     pub retry_unsafe: bool,
-    /// What was given for the plan's inputs; `None` where nobody was asked yet.
+    /// What was given for the plan's inputs; `None` if nobody was asked yet.
     pub inputs: Option<&'q Map<String, Value>>,
     /// What `$RUN_DIR` will be, if it may hold files before the run.
     pub run_dir: Option<&'q Path>,

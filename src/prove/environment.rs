@@ -8,7 +8,8 @@ use crate::process::{MIN_SECRET_CHARS, is_maskable};
 use crate::skill::{EnvNames, Skill};
 
 impl Prover<'_> {
-    /// What the manifest asks of the environment must be there, and a secret long enough to be masked.
+    /// What the manifest asks of the environment must be there, and a secret long enough to be
+    /// masked.
     pub(super) fn check_environment(
         &self,
         skill: &Skill,

@@ -1,5 +1,5 @@
-//! Warnings about where the plan's skills lie: which skills may write their files or reach the private directories
-//! of steps, and which others have the same id.
+//! Warnings about where the plan's skills lie: which skills may write their files or reach the
+//! private directories of steps, and which others have the same id.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! The plan's inputs: what was given, else the defaults, held against their schemas.
 //!
-//! Invariant: where a run is to follow, every input has a value that meets its schema, or there is a
-//! problem in its place. A value that its schema hides goes only where the skill hides it too.
+//! Invariant: where a run is to follow, every input has a value that meets its schema, or there is
+//! a problem in its place. A value that its schema hides goes only if the skill hides it too.
 
 use serde_json::{Map, Value};
 
@@ -32,7 +32,7 @@ pub(super) fn hidden_defaults(plan: &ExecutionPlan) -> impl Iterator<Item = Stri
     hidden.map(|(name, _)| format!("/inputs/{}/default", escape_token(name)))
 }
 
-/// True where some part of what `schema` is about is hidden. Schemas are as deep as plans may be.
+/// True if some part of what `schema` is about is hidden. Schemas are as deep as plans may be.
 fn hides_inside(schema: &Value) -> bool {
     match schema {
         Value::Object(map) => map
@@ -46,7 +46,7 @@ fn hides_inside(schema: &Value) -> bool {
 }
 
 impl Inputs {
-    /// The inputs of `plan` with what was `given`; `None` where nobody was asked.
+    /// The inputs of `plan` with what was `given`; `None` if nobody was asked.
     pub(super) fn check_inputs(
         plan: &ExecutionPlan,
         given: Option<&Map<String, Value>>,

@@ -1,7 +1,7 @@
 //! The values of a plan that no message about it may show.
 //!
-//! Invariant: a value is hidden before the first message about the plan is shown, and in all of them: the line of
-//! a problem may hold the values of others.
+//! Invariant: a value is hidden before the first message about the plan is shown, and in all of
+//! them: the line of a problem may hold the values of others.
 
 use serde_json::{Map, Value};
 
@@ -40,7 +40,8 @@ impl Prover<'_> {
     }
 }
 
-/// Hides all arguments of `loaded`, for those who know no skills: nobody knows which ones are to be hidden.
+/// Hides all arguments of `loaded`, for those who know no skills: nobody knows which ones are to be
+/// hidden.
 pub fn hide_all_arguments(loaded: &mut LoadedPlan) {
     let steps = 0..loaded.plan.steps.len();
     let steps: Vec<String> = steps.map(|index| format!("/steps/{index}/")).collect();
@@ -54,8 +55,8 @@ fn whole(pointer: &str) -> String {
     format!("{pointer}/arguments")
 }
 
-/// The values of the keys that `problems` are about in the `hiding` steps: one that is misspelled may be meant for a
-/// hidden one.
+/// The values of the keys that `problems` are about in the `hiding` steps: one that is misspelled
+/// may be meant for a hidden one.
 fn misplaced(hiding: &[String], problems: &[Diagnostic]) -> Vec<String> {
     let keys = problems
         .iter()

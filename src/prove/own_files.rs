@@ -17,8 +17,8 @@ struct SkillGrant<'s> {
 }
 
 impl Prover<'_> {
-    /// The state and its locks must lie outside of everything that a skill is granted, the log should lie outside
-    /// of what it may write to.
+    /// The state and its locks must lie outside of everything that a skill is granted, the log
+    /// should lie outside of what it may write to.
     pub(super) fn check_own_files(
         &mut self,
         skill: &Skill,
@@ -34,19 +34,19 @@ impl Prover<'_> {
         let files = self
             .own_files
             .get_or_insert_with(|| ProtectedFiles::new(question.own_files));
-        let ground = StepDirs {
+        let dirs = StepDirs {
             workspace: question.workspace,
             // A step's own directory is new and empty.
             scratch: Path::new("/nonexistent"),
             run_dir: question.own_files.run_dir.as_deref(),
         };
-        let defaults = sandbox.default_grants(native, &ground, &Network::Full);
+        let defaults = sandbox.default_grants(native, &dirs, &Network::Full);
         // Those of the system are the same for all skills.
         let defaults = defaults
             .into_iter()
             .filter(|grant| is_first || !grant.is_system)
             .map(|grant| (None, grant));
-        let of_permissions = sandbox.permission_grants(skill, native, &ground);
+        let of_permissions = sandbox.permission_grants(skill, native, &dirs);
         let of_permissions = of_permissions.map(|(permission, grant)| (Some(permission), grant));
         for (permission, grant) in defaults.chain(of_permissions) {
             let grant = SkillGrant {

@@ -134,7 +134,7 @@ pub(super) struct SkillCall<'s> {
     pub(super) step: &'s ExecutionStep,
     /// The step's index.
     pub(super) index: usize,
-    /// Where the step stands.
+    /// If the step stands.
     pub(super) pointer: String,
     /// Where it names the skill.
     pub(super) names_at: Location,
@@ -269,13 +269,13 @@ impl Prover<'_> {
         );
         let known = arguments.known;
         let shown_arguments = mask_shared(&skill, &known);
-        let facts = self.skill_info.get(&skill, self.context);
-        let program = check_program(&skill, &facts, &call.names_at, problems);
+        let info = self.skill_info.get(&skill, self.context);
+        let program = check_program(&skill, &info, &call.names_at, problems);
         Some(ProvenStep {
             name: step.name.clone(),
             label: step.id_or_name().to_owned(),
             step_type: step.step_type,
-            skill_id: Arc::clone(&facts.id),
+            skill_id: Arc::clone(&info.id),
             skill_version: skill.manifest.version.clone(),
             risk_level,
             arguments: known,
@@ -292,9 +292,9 @@ impl Prover<'_> {
             concurrency: Concurrency::Shared,
             program,
             command,
-            wants_run_dir: facts.wants_run_dir,
-            permissions: Arc::clone(&facts.permissions),
-            confinement: Arc::clone(&facts.confinement),
+            wants_run_dir: info.wants_run_dir,
+            permissions: Arc::clone(&info.permissions),
+            confinement: Arc::clone(&info.confinement),
             skill,
         })
     }
@@ -440,14 +440,15 @@ impl Prover<'_> {
     }
 }
 
-/// The program must be there, and its own confinement must not hide it: never is another one taken instead.
+/// The program must be there, and its own confinement must not hide it: never is another one taken
+/// instead.
 fn check_program(
     skill: &Skill,
-    facts: &SkillInfo,
+    info: &SkillInfo,
     place: &Location,
     problems: &mut Diagnostics,
 ) -> Option<Arc<Program>> {
-    if let Some(BlockedProgram { file, permission }) = &facts.blocked_program {
+    if let Some(BlockedProgram { file, permission }) = &info.blocked_program {
         let message = format!("`{}` may not execute `{}`", skill.id, file.display());
         problems.push(
             Diagnostic::error("hidden_program", place.clone(), message).help(format!(
@@ -455,7 +456,7 @@ fn check_program(
             )),
         );
     }
-    match facts.program.as_ref()? {
+    match info.program.as_ref()? {
         Ok(program) => Some(Arc::clone(program)),
         Err(error) => {
             let message = format!("`{}` can't run: {}", skill.id, error.message);

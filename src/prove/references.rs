@@ -119,8 +119,8 @@ fn as_map(value: Value) -> Map<String, Value> {
 
 /// What the schemas say of the steps' outputs.
 pub(super) struct OutputSchemas {
-    /// By the steps' indices, all that an output meets, once for each skill that may give it; `None`
-    /// where nobody asks.
+    /// By the steps' indices, all that an output meets, once for each skill that may give it;
+    /// `None` if nobody asks.
     steps: Vec<Option<Vec<Vec<Arc<Linked>>>>>,
     /// The schemas of the inputs whose values are not known.
     inputs: HashMap<String, Vec<Vec<Arc<Linked>>>>,
@@ -199,7 +199,7 @@ impl OutputSchemas {
         let as_written = Value::Object((*arguments.known).clone());
         template.references("", &mut |reference, below, is_whole| {
             let (schemas, path) = self.source(reference);
-            let spot = OutputReference {
+            let site = OutputReference {
                 reference,
                 path,
                 pointer: format!("{base}{below}"),
@@ -208,16 +208,16 @@ impl OutputSchemas {
             };
             match part(schemas, path) {
                 SchemaPart::Excluded(exclusion) => {
-                    problems.push_error_with(|| spot.no_such_field(&exclusion, schemas));
+                    problems.push_error_with(|| site.no_such_field(&exclusion, schemas));
                     return;
                 }
                 SchemaPart::Possible(kinds) => {
                     let kinds = if is_whole { kinds } else { TypeSet::TEXT };
-                    spot.check_kind(kinds, skill, problems);
+                    site.check_kind(kinds, skill, problems);
                 }
             }
             if let [schemas] = schemas
-                && let Some(doubt) = schemas.iter().find_map(|schema| spot.warn_field(schema))
+                && let Some(doubt) = schemas.iter().find_map(|schema| site.warn_field(schema))
             {
                 problems.push(doubt);
             }

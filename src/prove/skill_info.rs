@@ -1,7 +1,7 @@
 //! What holds for every call of one skill.
 //!
-//! Invariant: found out once for each skill of a plan, however many steps call it: what the steps share
-//! neither takes their time nor their memory.
+//! Invariant: found out once for each skill of a plan, however many steps call it: what the steps
+//! share neither takes their time nor their memory.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -11,7 +11,7 @@ use super::context::ProveContext;
 use crate::executor::wants_run_dir;
 use crate::skill::{BlockedProgram, Program, ProgramError, Skill};
 
-/// The facts about one skill.
+/// The info about one skill.
 pub(super) struct SkillInfo {
     /// The skill's id.
     pub(super) id: Arc<str>,
@@ -27,23 +27,23 @@ pub(super) struct SkillInfo {
     pub(super) wants_run_dir: bool,
 }
 
-/// The facts about the skills that were asked about so far.
+/// The info about the skills that were asked about so far.
 #[derive(Default)]
 pub(super) struct SkillInfoCache(HashMap<String, Rc<SkillInfo>>);
 
 impl SkillInfoCache {
-    /// True where nobody has asked about the skill yet.
+    /// True if nobody has asked about the skill yet.
     pub(super) fn is_new(&self, skill: &Skill) -> bool {
         !self.0.contains_key(skill.id.as_str())
     }
 
     /// The program of a skill that somebody has asked about.
     pub(super) fn program_of(&self, skill: &Skill) -> Option<Arc<Program>> {
-        let facts = self.0.get(skill.id.as_str())?;
-        facts.program.as_ref()?.as_ref().ok().cloned()
+        let info = self.0.get(skill.id.as_str())?;
+        info.program.as_ref()?.as_ref().ok().cloned()
     }
 
-    /// The facts about `skill`.
+    /// The info about `skill`.
     pub(super) fn get(&mut self, skill: &Skill, context: &ProveContext<'_>) -> Rc<SkillInfo> {
         let id = skill.id.as_str();
         if let Some(known) = self.0.get(id) {

@@ -1,8 +1,9 @@
-//! Files of obs itself that no skill may reach: the state and its locks. And the log, which none should change.
+//! Files of obs itself that no skill may reach: the state and its locks. And the log, which none
+//! should change.
 //!
-//! Invariant: nothing runs whose grants cover the state, for reading either: a process that can open a file
-//! can hold its lock, and SQLite's. Paths are compared by what they lead to, so that neither a link nor a second
-//! mount of the same directory hides that a grant covers one.
+//! Invariant: nothing runs whose grants cover the state, for reading either: a process that can
+//! open a file can hold its lock, and SQLite's. Paths are compared by what they lead to, so that
+//! neither a link nor a second mount of the same directory hides that a grant covers one.
 
 use std::collections::HashSet;
 use std::fs::Metadata;

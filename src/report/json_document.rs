@@ -23,7 +23,7 @@ pub struct JsonDocument<'a> {
     pub problems: &'a [Value],
     /// The records, in the order in which their steps ended.
     pub records: &'a [Arc<ExecutionLogRecord>],
-    /// True where the run can be taken up again.
+    /// True if the run can be taken up again.
     pub resumable: bool,
     /// The hash of the last record, to verify the run by.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,8 +1,8 @@
 //! What people and scripts see of a run: events in, text out.
 //!
-//! Invariant: this room is fed by [`RunEvent`](crate::event::RunEvent)s alone and writes through a
-//! [`OutputStreams`] alone. Data goes to stdout, talk to stderr. Text that obs did not write passes
-//! [`Escaped`](crate::model::Escaped), [`EscapedLines`](crate::model::EscapedLines) or
+//! Invariant: this module is fed by [`RunEvent`](crate::event::RunEvent)s alone and writes through
+//! a [`OutputStreams`] alone. Data goes to stdout, talk to stderr. Text that obs did not write
+//! passes [`Escaped`](crate::model::Escaped), [`EscapedLines`](crate::model::EscapedLines) or
 //! [`json_line`](crate::model::json_line) on its way; the one exception is a string that `--print`
 //! hands to a file or a pipe.
 

@@ -1,6 +1,6 @@
 //! `--print REF`: one value of one step's output.
 //!
-//! Invariant: a reference means the same before the run, where it is checked against the plan, and
+//! Invariant: a reference means the same before the run, if it is checked against the plan, and
 //! after it, where the value is taken: the longest step name that it begins with, then fields.
 
 use std::fmt;
@@ -146,7 +146,7 @@ impl PrintRef {
         Ok(PrintTarget { step_index, path })
     }
 
-    /// True where `record` could be the one that is meant, so that it must be kept.
+    /// True if `record` could be the one that is meant, so that it must be kept.
     pub fn may_mean(&self, record: &ExecutionLogRecord) -> bool {
         self.rest_after(&record.step_id).is_some() || self.rest_after(&record.step_name).is_some()
     }

@@ -1,9 +1,9 @@
 //! What stderr shows while steps run.
 //!
-//! Invariant: every line that goes to a stream during a run goes through [`ProgressDisplay`], which takes
-//! the bars out of the way first. While the run is suspended nothing is drawn and nothing said. What
-//! is drawn fits on the terminal, however many steps run; where the plan has more steps than the
-//! terminal has rows, failures are all that is kept above it.
+//! Invariant: every line that goes to a stream during a run goes through [`ProgressDisplay`], which
+//! takes the bars out of the way first. While the run is suspended nothing is drawn and nothing
+//! said. What is drawn fits on the terminal, however many steps run; where the plan has more steps
+//! than the terminal has rows, failures are all that is kept above it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -161,7 +161,7 @@ impl ProgressDisplay {
         self.draw_soon(now);
     }
 
-    /// True where bars show a plan of more steps than the terminal has rows.
+    /// True if bars show a plan of more steps than the terminal has rows.
     fn is_crowded(&self) -> bool {
         self.mode == Mode::Bars
             && self.total > rows_of(self.streams.terminal_info(OutputStream::Stderr))

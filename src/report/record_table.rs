@@ -1,7 +1,7 @@
 //! `obs logs`: the table of `run`, of any number of records.
 //!
-//! Invariant: rows are written in portions, so that what is kept does not grow with their number. The
-//! first portion decides how wide the columns are.
+//! Invariant: rows are written in portions, so that what is kept does not grow with their number.
+//! The first portion decides how wide the columns are.
 
 use super::table::{Columns, StepTable};
 use super::terminal::TerminalInfo;
@@ -21,8 +21,8 @@ pub struct RecordTable {
 }
 
 impl RecordTable {
-    /// An empty table. With `has_many_runs` each row says which run it is of; without, the rows of a
-    /// portion are in plan order.
+    /// An empty table. With `has_many_runs` each row says which run it is of; without, the rows of
+    /// a portion are in plan order.
     pub fn new(look: TerminalInfo, verbose: bool, has_many_runs: bool) -> Self {
         Self {
             look,

@@ -64,8 +64,8 @@ pub struct ReporterHandle {
 }
 
 impl ReporterHandle {
-    /// Waits until everything is written, which a reader of stdout that does not read can delay for ever.
-    /// The sender must have sent `RunFinished` or be gone.
+    /// Waits until everything is written, which a reader of stdout that does not read can delay for
+    /// ever. The sender must have sent `RunFinished` or be gone.
     pub async fn finish(self) -> ReportOutcome {
         self.ended.await.ok();
         self.thread.join().unwrap_or_else(|_| ReportOutcome {
@@ -78,7 +78,7 @@ impl ReporterHandle {
 /// What became of a report.
 #[derive(Debug, Default)]
 pub struct ReportOutcome {
-    /// The run's own last word; `None` where the run ended without one.
+    /// The run's own last word; `None` if the run ended without one.
     pub summary: Option<RunSummary>,
     /// Why `--print` has printed nothing. It has been said on stderr.
     pub print_error: Option<PrintRefError>,

@@ -33,7 +33,7 @@ pub struct RunLine {
     pub steps: u64,
     /// When it began.
     pub started_at: Timestamp,
-    /// How long it took; `None` where it has not ended.
+    /// How long it took; `None` if it has not ended.
     pub duration_ms: Option<u64>,
 }
 

@@ -9,7 +9,8 @@ use crate::model::{
     ErrorCode, ExecutionLogRecord, RunStatus, StepStatus, format_duration, signal_name,
 };
 
-/// How much of a run's id is shown: the milliseconds, which two runs may share, and twelve bits more.
+/// How much of a run's id is shown: the milliseconds, which two runs may share, and twelve bits
+/// more.
 const ID_CHARS: usize = 18;
 
 /// How much of a run's head is shown: as much as `obs verify --head` wants to see.
@@ -76,7 +77,8 @@ impl RunStats {
         self.causes.insert(record.step_index, (label, cause));
     }
 
-    /// The last line: `failed: build (exit 2) · 3 ok 1 failed 2 skipped · 41s · run 0192ab12-345 · head 5f0c66b2`.
+    /// The last line: `failed: build (exit 2) · 3 ok 1 failed 2 skipped · 41s · run 0192ab12-345 ·
+    /// head 5f0c66b2`.
     pub(super) fn line(&self, summary: &RunSummary, color: bool) -> String {
         let (word, tone) = match summary.status {
             RunStatus::Success => ("ok", Style::Good),

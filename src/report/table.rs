@@ -42,7 +42,7 @@ struct Row {
     run: String,
     index: usize,
     step: String,
-    /// Empty where it is the step's own label.
+    /// Empty if it is the step's own label.
     skill: String,
     status: StepStatus,
     attempts: u32,
@@ -101,7 +101,7 @@ impl StepTable {
         });
     }
 
-    /// The table as lines, in plan order; empty where no step ended.
+    /// The table as lines, in plan order; empty if no step ended.
     pub(super) fn render(self, look: TerminalInfo, verbose: bool) -> String {
         self.portion(look, verbose, &mut None)
     }

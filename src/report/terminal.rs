@@ -1,4 +1,4 @@
-//! The way out of this room, as a trait: whoever starts a report brings the streams.
+//! The way out of this module, as a trait: whoever starts a report brings the streams.
 
 use std::fmt;
 
@@ -22,9 +22,9 @@ pub struct TerminalInfo {
     pub terminal: bool,
     /// True for a terminal whose cursor can be moved.
     pub cursor: bool,
-    /// True where colours are welcome.
+    /// True if colours are welcome.
     pub color: bool,
-    /// True where a person or a CI runner reads along, so that a raw value must be escaped.
+    /// True if a person or a CI runner reads along, so that a raw value must be escaped.
     pub watched: bool,
     /// How many columns fit. Zero means that nobody knows.
     pub columns: usize,

@@ -195,8 +195,8 @@ fn query(value: &Value, query: &str) -> Result<Value, String> {
 }
 
 /// An upper bound on the steps that a query takes. One walk visits every node once, as parts below
-/// different nodes are different. Only a further `..`, a `$` in a filter, which starts anew at every
-/// node, and a list in brackets, which may name a node twice, multiply.
+/// different nodes are different. Only a further `..`, a `$` in a filter, which starts anew at
+/// every node, and a list in brackets, which may name a node twice, multiply.
 fn steps(value: &Value, query: &str) -> f64 {
     let count =
         |what: &str| f64::from(u16::try_from(query.matches(what).count()).unwrap_or(u16::MAX));

@@ -25,7 +25,7 @@ use crate::document::{Diagnostic, Diagnostics, Document, Location};
 pub struct CheckContext<'a> {
     /// The workspace, absolute.
     pub workspace: &'a Path,
-    /// The user's home directory, where it is known.
+    /// The user's home directory, if it is known.
     pub home: Option<&'a Path>,
     /// The value of `PATH`.
     pub path: &'a OsStr,
@@ -36,7 +36,7 @@ pub struct CheckContext<'a> {
 /// A skill directory that was looked through.
 #[derive(Debug)]
 pub struct CheckReport {
-    /// The id that it is called by, where it has one.
+    /// The id that it is called by, if it has one.
     pub id: Option<SkillId>,
     /// The manifest's text and the places in it.
     pub document: Document,

@@ -1,9 +1,10 @@
-//! Where the code of a skill lies.
+//! If the code of a skill lies.
 //!
-//! Invariant: whoever can write none of these paths, and nothing below them, can't change what a call of the
-//! skill starts: its own directory, the program and its interpreters with every link that leads to them, the
-//! places in `PATH` that would be found before them, the files and programs that its command names in a place of
-//! code, and what links in its directory lead to. Files that only the code itself names are not among them.
+//! Invariant: whoever can write none of these paths, and nothing below them, can't change what a
+//! call of the skill starts: its own directory, the program and its interpreters with every link
+//! that leads to them, the places in `PATH` that would be found before them, the files and programs
+//! that its command names in a place of code, and what links in its directory lead to. Files that
+//! only the code itself names are not among them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -21,20 +22,20 @@ use crate::process::is_system;
 /// The most directories below which the words of a command are looked for.
 const MAX_BASES: usize = 32;
 
-/// Where the code of a skill lies.
+/// If the code of a skill lies.
 #[derive(Debug)]
 pub struct CodePaths {
     /// Files and directories; some may not exist.
     pub paths: Vec<PathBuf>,
-    /// Links in its directory that lead to directories outside of the skills root. They hold data more often than
-    /// code, so they count only if somebody may write there.
+    /// Links in its directory that lead to directories outside of the skills root. They hold data
+    /// more often than code, so they count only if somebody may write there.
     pub linked_dirs: Vec<PathBuf>,
     /// A file has more than one name, so that it can be written through another.
     pub has_hard_links: bool,
 }
 
 impl NativeSkill {
-    /// Where the code of the skill lies, if it is run as `program`. `path` is the value of `PATH`.
+    /// If the code of the skill lies, if it is run as `program`. `path` is the value of `PATH`.
     pub fn code_paths(&self, program: &Program, workspace: &Path, path: &OsStr) -> CodePaths {
         let is_bare = matches!(self.execution.command.program(), ProgramName::Bare(_));
         let mut paths = vec![self.dir.clone()];
@@ -95,7 +96,7 @@ impl NativeSkill {
     }
 }
 
-/// Where the words of a command are looked for.
+/// If the words of a command are looked for.
 struct CodePathSearch<'a> {
     /// The directories that a relative path can start from.
     bases: Vec<PathBuf>,
@@ -187,8 +188,8 @@ fn is_script(path: &Path) -> bool {
     outcome.is_ok() && start == *b"#!"
 }
 
-/// The program with its interpreters, and the files that would be found in `PATH` before those that were, if
-/// somebody put them there.
+/// The program with its interpreters, and the files that would be found in `PATH` before those that
+/// were, if somebody put them there.
 fn places_of(program: &Program, is_bare: bool, path: &OsStr) -> Vec<PathBuf> {
     let mut searched: Vec<&Path> = Vec::new();
     searched.extend(is_bare.then_some(program.path.as_path()));
@@ -213,7 +214,8 @@ fn is_out_of_reach(place: &Path) -> bool {
     found.is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
 }
 
-/// True if a file there has another name. Those of the system have several by nature, and no step may write them.
+/// True if a file there has another name. Those of the system have several by nature, and no step
+/// may write them.
 fn has_hard_links(paths: &[PathBuf], workspace: &Path) -> bool {
     let ends = paths.iter().filter_map(|path| decisive(path).pop());
     let mut roots: Vec<PathBuf> = ends

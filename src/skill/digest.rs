@@ -1,7 +1,7 @@
 //! One number for all files of a skill.
 //!
-//! Invariant: the digest changes when a name, the right to execute, a link's target or a byte of a file
-//! does, and with nothing else: not with times, owners or the order of a directory. No link is
+//! Invariant: the digest changes when a name, the right to execute, a link's target or a byte of a
+//! file does, and with nothing else: not with times, owners or the order of a directory. No link is
 //! followed, and nothing but regular files is opened.
 
 use std::fs::{self, File, Metadata};
@@ -19,11 +19,11 @@ use crate::model::hex;
 const LEFT_OUT: [&str; 4] = [".git", ".venv", "node_modules", "__pycache__"];
 
 impl Skill {
-    /// The SHA-256 of the skill's files, without `.git`, `.venv`, `node_modules` and `__pycache__`. A
-    /// built-in tool is what the version of obs is.
+    /// The SHA-256 of the skill's files, without `.git`, `.venv`, `node_modules` and `__pycache__`.
+    /// A built-in tool is what the version of obs is.
     ///
     /// # Errors
-    /// Where a file can't be read.
+    /// If a file can't be read.
     pub fn digest(&self) -> io::Result<String> {
         let mut hasher = Sha256::new();
         match &self.body {

@@ -1,11 +1,12 @@
 //! Which skills may write the files of which.
 //!
-//! Invariant: known before the run, from the manifests' write grants and from where the skills' files lie, both
-//! with all links followed. A call of a skill that may write another one's files, or its own, has the run to
-//! itself, and a skill whose files somebody may have written since is compared with what was proven right before
-//! it starts again ([`ExposedSkill`]). So nothing of what runs is other than what was proven, and a plan whose
-//! skills write elsewhere pays nothing for it. A call of a skill that may read or write the private directories of
-//! other steps has the run to itself too.
+//! Invariant: known before the run, from the manifests' write grants and from where the skills'
+//! files lie, both with all links followed. A call of a skill that may write another one's files,
+//! or its own, has the run to itself, and a skill whose files somebody may have written since is
+//! compared with what was proven right before it starts again ([`ExposedSkill`]). So nothing of
+//! what runs is other than what was proven, and a plan whose skills write elsewhere pays nothing
+//! for it. A call of a skill that may read or write the private directories of other steps has the
+//! run to itself too.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -90,7 +91,8 @@ impl Exposure {
         self.exposed.iter().map(|(id, skill)| (id.as_str(), skill))
     }
 
-    /// Finds out who may write what. `read` is what obs has read before the run, in words and by its path.
+    /// Finds out who may write what. `read` is what obs has read before the run, in words and by
+    /// its path.
     pub(crate) fn find(
         query: &ExposureQuery<'_>,
         read: &[(&'static str, PathBuf)],
@@ -145,8 +147,8 @@ impl Exposure {
         (exposure, covered)
     }
 
-    /// Adds the skills that may reach the private directories of steps, and gives the permission of each. Those
-    /// that may only read them are covered with that.
+    /// Adds the skills that may reach the private directories of steps, and gives the permission of
+    /// each. Those that may only read them are covered with that.
     fn add_grants_over_steps<'q>(
         &mut self,
         query: &ExposureQuery<'q>,
@@ -198,7 +200,7 @@ impl Exposure {
     }
 }
 
-/// Where the code of a skill lies, and every place on the way to it.
+/// If the code of a skill lies, and every place on the way to it.
 struct SkillCode {
     found: CodePaths,
     places: Vec<PathBuf>,
@@ -216,8 +218,8 @@ impl<'q> ExposureQuery<'q> {
         self.skills[index].0.id.to_string()
     }
 
-    /// The permission, one to write first, that covers the directory in which obs makes those of steps. (Below it
-    /// nobody knows their names before the run.)
+    /// The permission, one to write first, that covers the directory in which obs makes those of
+    /// steps. (Below it nobody knows their names before the run.)
     fn grant_over_steps(&self, skill: &'q Skill) -> Option<&'q Permission> {
         let native = skill.native()?;
         let temp = decisive(&std::env::temp_dir()).pop()?;
@@ -272,7 +274,8 @@ impl<'q> ExposureQuery<'q> {
         })
     }
 
-    /// What is covered. A place outside of the skill's directory is named: it is not where one looks for it.
+    /// What is covered. A place outside of the skill's directory is named: it is not where one
+    /// looks for it.
     fn words_of(&self, victim: usize, writer: usize, place: &Path) -> String {
         let skill = &self.skills[victim].0;
         let whose = if victim == writer {

@@ -37,7 +37,7 @@ pub enum SkillIdError {
         /// The character.
         first: char,
     },
-    /// Anything but letters, digits, `_`, `.`, `-` and `/`.
+    /// Anything but messages, digits, `_`, `.`, `-` and `/`.
     #[error("the skill id `{id}` holds `{found}`")]
     Character {
         /// The id as written.

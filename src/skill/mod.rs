@@ -1,11 +1,11 @@
 //! Skills: what a step calls.
 //!
-//! Invariant: this room reads directories and proves what it can about them; it never starts a
+//! Invariant: this module reads directories and proves what it can about them; it never starts a
 //! process. The way of one skill: [`SkillId`] (a name that can't leave a root), [`Registry`] (from
 //! the name to a directory, opened beneath its root), [`Manifest`] (what the skill says of itself,
 //! every mistake with its place), [`Skill`] (arguments and outputs held against its schemas),
-//! [`CommandTemplate`] (arguments to argv) and [`Program`] (the file that would run). Tools that are
-//! [built in](Builtin) take the same way.
+//! [`CommandTemplate`] (arguments to argv) and [`Program`] (the file that would run). Tools that
+//! are [built in](Builtin) take the same way.
 
 mod builtin;
 mod check;
@@ -25,7 +25,7 @@ mod schema;
 pub mod schema_types;
 #[expect(
     clippy::module_inception,
-    reason = "the room's main thing has the room's name"
+    reason = "the module's main type has the module's name"
 )]
 mod skill;
 mod snapshot;

@@ -41,7 +41,7 @@ pub struct EnvName {
 }
 
 impl EnvName {
-    /// True for the name of a variable: letters, digits and `_`, and no digit in front.
+    /// True for the name of a variable: messages, digits and `_`, and no digit in front.
     pub fn is_valid(name: &str) -> bool {
         let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let begins_well = name.starts_with(|c: char| !c.is_ascii_digit());
@@ -52,13 +52,13 @@ impl EnvName {
 /// A path of a permission: where it starts, and the rest.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct GrantPath {
-    /// Where the path starts.
+    /// If the path starts.
     pub base: PathBase,
     /// What follows; empty for the base itself. Absolute where the base is [`PathBase::RunDir`].
     pub rest: PathBuf,
 }
 
-/// Where the path of a permission starts.
+/// If the path of a permission starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum PathBase {
     /// The workspace: relative paths and `$WORKSPACE`.
@@ -82,7 +82,7 @@ pub struct PermissionDirs<'a> {
     pub skill_dir: &'a Path,
     /// The run's directory, where there is one yet.
     pub run_dir: Option<&'a Path>,
-    /// The user's home directory, where it is known.
+    /// The user's home directory, if it is known.
     pub home: Option<&'a Path>,
 }
 
@@ -220,7 +220,7 @@ impl fmt::Display for EnvName {
 }
 
 impl GrantPath {
-    /// The path on this machine; none where its base is not known.
+    /// The path on this machine; none if its base is not known.
     pub fn resolve(&self, places: &PermissionDirs<'_>) -> Option<PathBuf> {
         let base = match self.base {
             PathBase::Root => return Some(self.rest.clone()),

@@ -1,9 +1,9 @@
 //! From the name of a program to the file that would run, proven before anything does.
 //!
 //! Invariant: a [`Program`] is a regular file that this user may execute, and so is every
-//! interpreter that its `#!` line leads to. A program beside the manifest lies below the skills root
-//! also after all links; only the `python` of a virtual environment may lead out of it, because that
-//! is what it is. Nothing is started here.
+//! interpreter that its `#!` line leads to. A program beside the manifest lies below the skills
+//! root also after all links; only the `python` of a virtual environment may lead out of it,
+//! because that is what it is. Nothing is started here.
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
@@ -32,8 +32,8 @@ const MAX_NAMES: usize = 1_000;
 /// A program that can be executed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program {
-    /// The absolute path to execute. Its directory is canonical, and its last component is kept if it is a symlink:
-    /// `busybox` and virtual environments go by the name they are called with.
+    /// The absolute path to execute. Its directory is canonical, and its last component is kept if
+    /// it is a symlink: `busybox` and virtual environments go by the name they are called with.
     pub path: PathBuf,
     /// The file behind all links.
     pub target: PathBuf,
@@ -368,7 +368,7 @@ impl Shebang {
         }))
     }
 
-    /// The program that `#!/usr/bin/env …` starts; none where it can't be told.
+    /// The program that `#!/usr/bin/env …` starts; none if it can't be told.
     fn env_program(&self, shown: &str) -> Result<Option<OsString>, ProgramError> {
         let argument = self.argument.as_deref().unwrap_or_default().as_bytes();
         let split = [&b"-S"[..], b"--split-string="];

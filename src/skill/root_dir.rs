@@ -1,8 +1,8 @@
 //! Opening files below a skills root without ever leaving it.
 //!
-//! Invariant: a descriptor that leaves this room was reached from the root's own descriptor by
+//! Invariant: a descriptor that leaves this module was reached from the root's own descriptor by
 //! `openat2(RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)`, never by a joined string. Links inside the
-//! root are fine, one that leads out of it fails with `EXDEV`. Where the system has no `openat2`
+//! root are fine, one that leads out of it fails with `EXDEV`. If the system has no `openat2`
 //! (before Linux 5.6, or a filter that refuses it) every component is opened by itself with
 //! `O_NOFOLLOW`, which refuses all links.
 
@@ -125,7 +125,7 @@ pub(super) fn read_head(file: &File, most: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// True where there is simply nothing at a path.
+/// True if there is simply nothing at a path.
 pub(super) fn is_absence(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -133,7 +133,7 @@ pub(super) fn is_absence(error: &io::Error) -> bool {
     )
 }
 
-/// True where a path led out of its root, through a link or by climbing.
+/// True if a path led out of its root, through a link or by climbing.
 pub(super) fn leaves_root(error: &io::Error) -> bool {
     [Errno::XDEV, Errno::LOOP]
         .iter()

@@ -1,8 +1,8 @@
 //! From a manifest's permissions to what the kernel is told.
 //!
 //! Invariant: what a skill may touch comes from the default grants and its manifest. Nothing here
-//! sees an argument, so no plan can widen it; a path that arrives as an argument grants nothing. Symlinks on
-//! the paths are followed before the first step ([`SkillPaths`]) and at no time after.
+//! sees an argument, so no plan can widen it; a path that arrives as an argument grants nothing.
+//! Symlinks on the paths are followed before the first step ([`SkillPaths`]) and at no time after.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,8 @@ pub struct SandboxPolicy {
     pub home: Option<PathBuf>,
 }
 
-/// The paths that a skill's permissions name, as they were before the first step: all its calls get these.
+/// The paths that a skill's permissions name, as they were before the first step: all its calls get
+/// these.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SkillPaths(Arc<[SkillPath]>);
 
@@ -44,7 +45,7 @@ struct SkillPath {
     place: SkillPlace,
 }
 
-/// Where a path of a permission is.
+/// If a path of a permission is.
 #[derive(Debug)]
 enum SkillPlace {
     /// There: a canonical path.
@@ -79,13 +80,13 @@ pub(crate) struct StepDirs<'a> {
 }
 
 impl SandboxPolicy {
-    /// What the kernel is told for one step; `None` where nothing is confined.
+    /// What the kernel is told for one step; `None` if nothing is confined.
     pub(crate) fn confinement(
         &self,
         skill: &Skill,
         native: &NativeSkill,
         paths: &SkillPaths,
-        ground: &StepDirs<'_>,
+        dirs: &StepDirs<'_>,
     ) -> Option<Confinement> {
         let strictness = match self.mode {
             SandboxMode::Require => Strictness::Require,
@@ -93,8 +94,8 @@ impl SandboxPolicy {
             SandboxMode::Off | SandboxMode::InProcess | SandboxMode::None => return None,
         };
         let network = network_of(&skill.manifest.permissions);
-        let mut grants = self.default_grants(native, ground, &network);
-        let granted = paths.0.iter().filter_map(|path| path.grant(ground.run_dir));
+        let mut grants = self.default_grants(native, dirs, &network);
+        let granted = paths.0.iter().filter_map(|path| path.grant(dirs.run_dir));
         grants.extend(granted);
         Some(Confinement {
             grants,
@@ -107,16 +108,16 @@ impl SandboxPolicy {
     pub(crate) fn default_grants(
         &self,
         native: &NativeSkill,
-        ground: &StepDirs<'_>,
+        dirs: &StepDirs<'_>,
         network: &Network,
     ) -> Vec<Grant> {
-        let ground = GrantDirs {
+        let dirs = GrantDirs {
             skill_dir: &native.dir,
-            workspace: ground.workspace,
-            scratch: ground.scratch,
+            workspace: dirs.workspace,
+            scratch: dirs.scratch,
             home: self.home.as_deref(),
         };
-        default_grants(&ground, network).grants
+        default_grants(&dirs, network).grants
     }
 
     /// What the manifest's permissions grant to a step.
@@ -124,28 +125,28 @@ impl SandboxPolicy {
         &'a self,
         skill: &'a Skill,
         native: &'a NativeSkill,
-        ground: &StepDirs<'a>,
+        dirs: &StepDirs<'a>,
     ) -> impl Iterator<Item = (&'a Permission, Grant)> + use<'a> {
-        let ground = *ground;
+        let dirs = *dirs;
         let permissions = skill.manifest.permissions.iter();
         permissions.filter_map(move |permission| {
-            let path = self.skill_path(permission, native, ground.workspace)?;
-            Some((permission, path.grant(ground.run_dir)?))
+            let path = self.skill_path(permission, native, dirs.workspace)?;
+            Some((permission, path.grant(dirs.run_dir)?))
         })
     }
 
-    /// True where the workspace is not granted, because it is the root, the home directory or above
+    /// True if the workspace is not granted, because it is the root, the home directory or above
     /// it, and skills are confined.
     pub fn excludes_workspace(&self, workspace: &Path) -> bool {
         let nowhere = Path::new("/nonexistent");
         let home = self.home.as_deref();
-        let ground = GrantDirs {
+        let dirs = GrantDirs {
             skill_dir: nowhere,
             workspace,
             scratch: nowhere,
             home,
         };
-        self.mode != SandboxMode::Off && default_grants(&ground, &Network::None).workspace_withheld
+        self.mode != SandboxMode::Off && default_grants(&dirs, &Network::None).workspace_withheld
     }
 
     /// A confinement that relies on what the skill's does, to ask what this machine can enforce.
@@ -176,8 +177,8 @@ impl SandboxPolicy {
         }
     }
 
-    /// Finds what the skill's permissions lead to. To be called before the first step; one that leads nowhere for
-    /// certain grants nothing.
+    /// Finds what the skill's permissions lead to. To be called before the first step; one that
+    /// leads nowhere for certain grants nothing.
     pub(crate) fn skill_paths(
         &self,
         skill: &Skill,
@@ -233,13 +234,13 @@ impl SandboxPolicy {
         program: &Program,
     ) -> Option<BlockedProgram> {
         // A step's own directory holds no program before the step runs.
-        let ground = StepDirs {
+        let dirs = StepDirs {
             workspace,
             scratch: Path::new("/nonexistent"),
             run_dir: None,
         };
         let paths = self.skill_paths(skill, native, workspace);
-        let confinement = self.confinement(skill, native, &paths, &ground)?;
+        let confinement = self.confinement(skill, native, &paths, &dirs)?;
         // The kernel goes the way that a `#!` line names; what is granted is canonical.
         let interpreters = program.interpreters.iter();
         let interpreters: Vec<_> = interpreters
@@ -261,7 +262,8 @@ impl SandboxPolicy {
         })
     }
 
-    /// What the user may not expect of the paths that the manifest asks for, with what to do about it.
+    /// What the user may not expect of the paths that the manifest asks for, with what to do about
+    /// it.
     pub(crate) fn suspect_paths<'p>(
         &self,
         skill: &'p Skill,
@@ -295,14 +297,14 @@ impl SandboxPolicy {
 
     /// True if `skill` is confined and may read `file`, which is a path without links.
     pub fn can_read(&self, skill: &Skill, workspace: &Path, file: &Path) -> bool {
-        let ground = StepDirs {
+        let dirs = StepDirs {
             workspace,
             scratch: Path::new("/nonexistent"),
             run_dir: None,
         };
         let confinement = skill.native().and_then(|native| {
             let paths = self.skill_paths(skill, native, workspace);
-            self.confinement(skill, native, &paths, &ground)
+            self.confinement(skill, native, &paths, &dirs)
         });
         confinement.is_some_and(|confinement| {
             let grants = confinement.grants.iter();
@@ -311,8 +313,8 @@ impl SandboxPolicy {
         })
     }
 
-    /// The line to add: the top directory below the home directory, else the file's own directory. Not `~/.local`,
-    /// which holds obs's state: what lies directly below it.
+    /// The line to add: the top directory below the home directory, else the file's own directory.
+    /// Not `~/.local`, which holds obs's state: what lies directly below it.
     fn permission_for(&self, file: &Path) -> String {
         let home = self.home.as_deref();
         let below_home = home.and_then(|home| file.strip_prefix(home).ok());
@@ -326,7 +328,8 @@ impl SandboxPolicy {
         }
     }
 
-    /// The path that `permission` names; `None` if it names none, or one below a directory that is not there yet.
+    /// The path that `permission` names; `None` if it names none, or one below a directory that is
+    /// not there yet.
     pub(crate) fn path_of(
         &self,
         permission: &Permission,
@@ -414,8 +417,8 @@ impl SandboxPolicy {
 /// What may be unexpected of a path that a manifest asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SuspectPath {
-    /// It is to be read and does not exist. Below a workspace that is granted it may still come: what an earlier
-    /// step puts there can be read.
+    /// It is to be read and does not exist. Below a workspace that is granted it may still come:
+    /// what an earlier step puts there can be read.
     Missing,
     /// It begins in the workspace, and symlinks lead out of it to this path.
     Outside(PathBuf),

@@ -2,7 +2,7 @@
 //!
 //! Invariant: nothing is fetched, a `$ref` that leads out of the schema is an error when it is
 //! compiled; work and answer are bounded (backtracking, size of a pattern, [`MAX_VIOLATIONS`]).
-//! `jsonschema` decides what is valid; this room only finds the words, in [`super::violation`].
+//! `jsonschema` decides what is valid; this module only finds the words, in [`super::violation`].
 
 mod complexity;
 mod links;
@@ -92,8 +92,8 @@ impl Schema {
         self.hides
     }
 
-    /// The places of `value` that nobody may see, as RFC 6901 pointers: those that the schema marks as
-    /// `writeOnly`, in whatever way it leads there. None lies in another.
+    /// The places of `value` that nobody may see, as RFC 6901 pointers: those that the schema marks
+    /// as `writeOnly`, in whatever way it leads there. None lies in another.
     pub fn hidden_in(&self, value: &Value) -> Vec<String> {
         if self.hides {
             write_only_paths::places(&self.linked, value)
@@ -102,7 +102,7 @@ impl Schema {
         }
     }
 
-    /// True where `value` meets the schema.
+    /// True if `value` meets the schema.
     pub fn accepts(&self, value: &Value) -> bool {
         self.validator.is_valid(value)
     }
@@ -147,14 +147,14 @@ impl UnknownPaths {
         Self { places }
     }
 
-    /// True where `pointer` leads to an unknown place or into one.
+    /// True if `pointer` leads to an unknown place or into one.
     fn holds(&self, pointer: &str) -> bool {
         let above = pointer.match_indices('/').map(|(at, _)| &pointer[..at]);
         let mut prefixes = above.chain([pointer]);
         prefixes.any(|prefix| self.find(prefix).is_ok())
     }
 
-    /// True where what `pointer` leads to holds an unknown place.
+    /// True if what `pointer` leads to holds an unknown place.
     fn is_below(&self, pointer: &str) -> bool {
         let inside = format!("{pointer}/");
         let first = self.find(&inside).unwrap_or_else(|next| next);
@@ -167,7 +167,7 @@ impl UnknownPaths {
             .binary_search_by(|other| other.as_str().cmp(place))
     }
 
-    /// True where an error may be gone once the unknown is known.
+    /// True if an error may be gone once the unknown is known.
     fn may_cause(&self, error: &ValidationError<'_>) -> bool {
         let pointer = error.instance_path().as_str();
         if self.holds(pointer) {

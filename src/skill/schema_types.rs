@@ -44,7 +44,7 @@ impl TypeSet {
         (Self::NULL, "null"),
     ];
 
-    /// True where no value can be of both.
+    /// True if no value can be of both.
     pub fn exclude(self, other: Self) -> bool {
         self != Self::NONE && other != Self::NONE && self & other == Self::NONE
     }
@@ -159,7 +159,7 @@ pub fn part_of(schema: &Linked, path: &[String]) -> SchemaPart {
     look.part(schema.value(), path, 0)
 }
 
-/// The fields that `schema` names where it does not name the field that `path` asks for, although
+/// The fields that `schema` names if it does not name the field that `path` asks for, although
 /// others may be there: most likely it is misspelled.
 pub fn unnamed_field<'s>(schema: &'s Linked, path: &[String]) -> Option<(usize, Vec<&'s str>)> {
     let mut schema = schema.value();

@@ -1,8 +1,8 @@
 //! A skill that was found: what it is called, what it says of itself, and what it is made of.
 //!
 //! Invariant: the rest of obs treats a skill that is a directory and a tool that is built in alike;
-//! only who runs a step looks at the [`SkillKind`]. Schemas are compiled when they are first asked for,
-//! once.
+//! only who runs a step looks at the [`SkillKind`]. Schemas are compiled when they are first asked
+//! for, once.
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};

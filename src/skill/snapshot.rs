@@ -1,12 +1,13 @@
 //! Files as they were at one moment, to be compared with later.
 //!
-//! Invariant: files are equal only if their names, kinds, modes, link targets and bytes are, and if every path
-//! still leads to the same place. Times are not compared and not relied on: a skill can set a modification time,
-//! and a write through a shared mapping on tmpfs changes no time at all. The number of a file's names (hard
-//! links) is compared: a further name would be a way to write the file past the grants. Nothing is left out
-//! ([`Skill::digest`](super::Skill::digest) leaves out directories that tools fill, which hold code nevertheless).
-//! No link is followed, nothing but regular files is opened, and the work is bounded: what is over
-//! [`MAX_ENTRIES`] or [`MAX_BYTES`], or can't be read, counts as changed.
+//! Invariant: files are equal only if their names, kinds, modes, link targets and bytes are, and if
+//! every path still leads to the same place. Times are not compared and not relied on: a skill can
+//! set a modification time, and a write through a shared mapping on tmpfs changes no time at all.
+//! The number of a file's names (hard links) is compared: a further name would be a way to write
+//! the file past the grants. Nothing is left out ([`Skill::digest`](super::Skill::digest) leaves
+//! out directories that tools fill, which hold code nevertheless). No link is followed, nothing but
+//! regular files is opened, and the work is bounded: what is over [`MAX_ENTRIES`] or [`MAX_BYTES`],
+//! or can't be read, counts as changed.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
@@ -139,7 +140,7 @@ impl Snapshot {
         missing.map_or(Ok(()), |path| Err(Change::Removed(path.clone())))
     }
 
-    /// Where the paths lead, without those that lie below another.
+    /// If the paths lead, without those that lie below another.
     fn roots(&self) -> Vec<PathBuf> {
         let ends = self.paths.iter().filter_map(|(_, places)| places.last());
         let mut roots: Vec<PathBuf> = ends.cloned().collect();
@@ -220,8 +221,8 @@ fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
-/// Visits what is at `roots` and below, without a link followed. The depth is bounded by that of paths. What can't
-/// be read ends the walk, or is passed over, as `on_unreadable` says.
+/// Visits what is at `roots` and below, without a link followed. The depth is bounded by that of
+/// paths. What can't be read ends the walk, or is passed over, as `on_unreadable` says.
 pub(super) fn walk(
     roots: &[PathBuf],
     on_unreadable: impl Fn(Change) -> Result<(), Change>,
@@ -264,8 +265,8 @@ pub(super) fn walk(
     Ok(())
 }
 
-/// The places that decide where `path` leads: each link on the way and, as the last, what it leads to. Links
-/// are resolved as the kernel does it; what does not exist is taken as it is written.
+/// The places that decide where `path` leads: each link on the way and, as the last, what it leads
+/// to. Links are resolved as the kernel does it; what does not exist is taken as it is written.
 pub fn decisive(path: &Path) -> Vec<PathBuf> {
     let parts = |path: &Path| -> VecDeque<OsString> {
         let parts = path.components();

@@ -1,7 +1,7 @@
 //! What a value violates of its schema, in obs's words.
 //!
 //! Invariant: one mistake is told once and in place. A value is shown shortened, and not at all
-//! where its schema says `writeOnly`. A fix is offered only where nothing else can have been meant.
+//! where its schema says `writeOnly`. A fix is offered only if nothing else can have been meant.
 
 mod messages;
 mod seen;

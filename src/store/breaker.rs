@@ -1,4 +1,4 @@
-//! The seed's `CircuitBreaker`: on the state, so that it works across runs, and in memory.
+//! OpenBotStack's `CircuitBreaker`: on the state, so that it works across runs, and in memory.
 //!
 //! Invariant: a circuit is read, moved and written inside one transaction, so that in half open
 //! exactly one of any number of processes gets the probe. Only guarded skills cost anything.
@@ -14,7 +14,7 @@ use super::circuit::Circuit;
 use super::circuit_table::{CircuitKey, read, write};
 use super::lock;
 use super::state_writer::StateWriter;
-use crate::engine::{BreakerDecision, CircuitBreaker, CircuitState, LogError, Permit};
+use crate::engine::{BreakerDecision, CircuitBreaker, LogError, Permit};
 use crate::skill::BreakerSettings;
 
 /// The breaker of one run.
@@ -43,8 +43,8 @@ pub struct BreakerConfig {
 }
 
 impl Breaker {
-    /// The breaker of the run `run_id` for the skills in `guards`, by their ids; in memory where there
-    /// is no state.
+    /// The breaker of the run `run_id` for the skills in `guards`, by their ids; in memory where
+    /// there is no state.
     pub fn new(
         store: Option<Arc<StateWriter>>,
         tenant_id: String,
@@ -63,7 +63,7 @@ impl Breaker {
         }
     }
 
-    /// Moves the circuit of a guarded skill; `None` where it is not guarded.
+    /// Moves the circuit of a guarded skill; `None` if it is not guarded.
     async fn with_circuit<T: Send + 'static>(
         &self,
         skill_id: &str,
@@ -138,11 +138,6 @@ impl CircuitBreaker for Breaker {
             circuit.release(permit, run_id);
         });
         told.await.map(drop)
-    }
-
-    async fn state(&self, skill_id: &str) -> Result<CircuitState, LogError> {
-        let asked = self.with_circuit(skill_id, |circuit, _, _, now_ms| circuit.state(now_ms));
-        Ok(asked.await?.unwrap_or_default())
     }
 }
 

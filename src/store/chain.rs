@@ -2,9 +2,9 @@
 //!
 //! Invariant: an entry (the run's header, each record in commit order, the end) is one line of JSON
 //! whose last key is `hash`: the SHA-256 of the exact bytes of the line before `,"hash"`. The key
-//! before it, `prev_hash`, is the hash of the entry before. Without a key this proves against accident
-//! and edits; with one ([`ChainKey`], an HMAC) also against somebody who writes all of it anew. The
-//! idea is that of Git's commits and of certificate transparency, in its simplest form.
+//! before it, `prev_hash`, is the hash of the entry before. Without a key this proves against
+//! accident and edits; with one ([`ChainKey`], an HMAC) also against somebody who writes all of it
+//! anew. The idea is that of Git's commits and of certificate transparency, in its simplest form.
 
 use std::fmt;
 
@@ -28,7 +28,7 @@ const HASH_KEY: &str = ",\"hash\":\"";
 pub struct ChainKey(Vec<u8>);
 
 impl ChainKey {
-    /// A key of these bytes; `None` where there are none.
+    /// A key of these bytes; `None` if there are none.
     pub fn new(bytes: Vec<u8>) -> Option<Self> {
         (!bytes.is_empty()).then_some(Self(bytes))
     }
@@ -114,7 +114,7 @@ pub(super) fn has_key(header: &str) -> bool {
     serde_json::from_str::<PlanStart>(header).is_ok_and(|header| header.chain == KEYED)
 }
 
-/// The hash that `line` should end in, and the one that it does end in. `None` where it ends in none.
+/// The hash that `line` should end in, and the one that it does end in. `None` if it ends in none.
 pub(super) fn hashes<'l>(line: &'l str, key: Option<&ChainKey>) -> Option<(String, &'l str)> {
     let (content, hash) = line.strip_suffix("\"}")?.rsplit_once(HASH_KEY)?;
     Some((digest(content.as_bytes(), key), hash))

@@ -1,9 +1,9 @@
 //! The states of one circuit, as a machine without a clock or a place of its own.
 //!
 //! Invariant: closed until enough calls have failed in a row, then open for the cooldown, then half
-//! open: one probe and no more, whose success closes it and whose failure opens it again. No time that
-//! was noted counts for longer than it was meant to, so that a clock that is set back by a day keeps
-//! nothing shut for a day.
+//! open: one probe and no more, whose success closes it and whose failure opens it again. No time
+//! that was noted counts for longer than it was meant to, so that a clock that is set back by a day
+//! keeps nothing shut for a day.
 
 use std::time::Duration;
 
@@ -125,7 +125,7 @@ impl Circuit {
         }
     }
 
-    /// True where there is nothing to remember.
+    /// True if there is nothing to remember.
     pub(super) fn is_clean(&self) -> bool {
         *self == Self::default()
     }

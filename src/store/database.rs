@@ -1,10 +1,11 @@
 //! The one SQLite file that all obs processes share, and the form of its tables.
 //!
 //! Invariant: the file is there whole or not at all, and a [`Database`] that is open has the newest
-//! form; an older one is brought there in one transaction, a newer one is refused. The directory is private (0700) where obs makes it, and so is
-//! the file. WAL, so that readers and one writer do not wait for each other; `synchronous=NORMAL`, so
-//! that what is committed survives the death of obs at once and that of the machine up to the last
-//! sync; no checkpoint on close, so that a short run does not pay for the long ones.
+//! form; an older one is brought there in one transaction, a newer one is refused. The directory is
+//! private (0700) where obs makes it, and so is the file. WAL, so that readers and one writer do
+//! not wait for each other; `synchronous=NORMAL`, so that what is committed survives the death of
+//! obs at once and that of the machine up to the last sync; no checkpoint on close, so that a short
+//! run does not pay for the long ones.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
@@ -26,7 +27,8 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
 /// The steps from one form to the next: the form's number is how many were taken.
 const MIGRATIONS: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schema/2.sql")];
 
-/// How many records the run of the row has, for statements about `runs`. The column is written when the run ends.
+/// How many records the run of the row has, for statements about `runs`. The column is written when
+/// the run ends.
 pub(super) const RECORDS: &str = "(SELECT coalesce(max(seq), 0) FROM records WHERE run = runs.id)";
 
 /// The hash of the last record, in which its line ends; else that of the header.
@@ -67,7 +69,7 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// Opens the state in `dir`, which is made where it is not there.
+    /// Opens the state in `dir`, which is made if it is not there.
     pub(super) fn create(dir: &Path) -> Result<Self, StoreError> {
         if let Some(database) = Self::open(dir)? {
             return Ok(database);
@@ -77,7 +79,7 @@ impl Database {
         Self::open(dir)?.ok_or_else(|| unusable(dir, &reason))
     }
 
-    /// Opens the state in `dir`; `None` where there is none yet.
+    /// Opens the state in `dir`; `None` if there is none yet.
     pub(super) fn open(dir: &Path) -> Result<Option<Self>, StoreError> {
         match dir.join(FILE).try_exists() {
             Ok(true) => {}
@@ -163,8 +165,8 @@ fn make(dir: &Path) -> Result<(), String> {
     }
 }
 
-/// What a file keeps for good. Nobody else knows it yet, so it needs no journal and no sync before it is whole:
-/// with them, each statement waited for the disk.
+/// What a file keeps for good. Nobody else knows it yet, so it needs no journal and no sync before
+/// it is whole: with them, each statement waited for the disk.
 fn initialize(connection: &Connection) -> rusqlite::Result<()> {
     let mode = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);
     connection.query_row("PRAGMA journal_mode = OFF", [], mode)?;
@@ -206,7 +208,7 @@ pub(super) fn sqlite_message(error: &rusqlite::Error) -> String {
     }
 }
 
-/// Where the files between the steps of a run are, in the state in `dir`.
+/// If the files between the steps of a run are, in the state in `dir`.
 pub fn files_of(dir: &Path, run_id: &str) -> PathBuf {
     dir.join("files").join(run_id)
 }

@@ -1,10 +1,10 @@
 //! Appending whole lines to a file that others append to as well.
 //!
-//! Invariant: a reader finds whole lines only. Each line is written under the log's lock, which is a
-//! file elsewhere (see [`LogLock`]); one that did not fit is cut off again, and what a dead writer left half-written
-//! is closed with a line feed before the next line begins. Without a lock, or with locks in different directories, lines of
-//! two obs still do not mix, because a line is one write to a file opened for appending; only what a full disk cut
-//! off may then stay.
+//! Invariant: a reader finds whole lines only. Each line is written under the log's lock, which is
+//! a file elsewhere (see [`LogLock`]); one that did not fit is cut off again, and what a dead
+//! writer left half-written is closed with a line feed before the next line begins. Without a lock,
+//! or with locks in different directories, lines of two obs still do not mix, because a line is one
+//! write to a file opened for appending; only what a full disk cut off may then stay.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -25,8 +25,8 @@ pub(super) struct JsonlFile {
 }
 
 impl JsonlFile {
-    /// Opens or creates the file, whose lock is in the directory `locks`. A FIFO that nobody reads is an error
-    /// instead of a wait.
+    /// Opens or creates the file, whose lock is in the directory `locks`. A FIFO that nobody reads
+    /// is an error instead of a wait.
     pub(super) fn open(path: &Path, locks: Option<&Path>) -> io::Result<Self> {
         let options = |read: bool| {
             let mut options = OpenOptions::new();
@@ -41,7 +41,7 @@ impl JsonlFile {
         let is_fifo = path
             .metadata()
             .is_ok_and(|metadata| metadata.file_type().is_fifo());
-        // Reading is wanted for the look at the last byte; where it is not allowed, or would make
+        // Reading is wanted for the look at the last byte; if it is not allowed, or would make
         // obs the FIFO's own reader, writing alone must do.
         let file = match options(!is_fifo).open(path) {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {

@@ -1,9 +1,11 @@
-//! The ledger: one row for each start, end and removal of a run, which shows where a run was cut or removed.
+//! The ledger: one row for each start, end and removal of a run, which shows where a run was cut or
+//! removed.
 //!
-//! Invariant: a row is written in the transaction of what it is about, and sealed over the row before it, as
-//! records are in the chain of a run. No row is ever removed. The head, sealed as well, says which row is the
-//! last: nobody makes one for a shorter ledger without the key. A row that is added to a ledger which does not end
-//! as its head says has no `prev_hash`, so that the damage stays visible.
+//! Invariant: a row is written in the transaction of what it is about, and sealed over the row
+//! before it, as records are in the chain of a run. No row is ever removed. The head, sealed as
+//! well, says which row is the last: nobody makes one for a shorter ledger without the key. A row
+//! that is added to a ledger which does not end as its head says has no `prev_hash`, so that the
+//! damage stays visible.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -56,7 +58,7 @@ pub(super) struct LedgerEntry {
     pub(super) hash: String,
 }
 
-/// Where the ledger ends.
+/// If the ledger ends.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LedgerHead {
@@ -133,7 +135,7 @@ impl LedgerEntry {
     }
 }
 
-/// True if whoever goes on with the ledger needs the key.
+/// True if whoever resumes the ledger needs the key.
 pub(super) fn needs_key(connection: &Connection) -> rusqlite::Result<bool> {
     let head = read_head(connection)?;
     let head = head.and_then(|line| serde_json::from_str::<LedgerHead>(&line).ok());

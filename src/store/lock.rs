@@ -18,7 +18,7 @@ use super::database::{LAST_HASH, RECORDS};
 use super::ledger::{LedgerEntry, LedgerEvent};
 use crate::process::{create_lock_file, create_new_lock_file, open_lock_file, private_directory};
 
-/// Where the files are, in the state's directory.
+/// If the files are, in the state's directory.
 const DIR: &str = "locks";
 
 /// What the names of the locks of logs begin with.
@@ -51,7 +51,7 @@ impl Drop for RunLock {
     }
 }
 
-/// The right to go on with a run. Its file stays, so that whoever comes later locks the same one.
+/// The right to resume a run. Its file stays, so that whoever comes later locks the same one.
 #[derive(Debug)]
 pub struct ResumeLock {
     /// Held until the end.
@@ -59,7 +59,7 @@ pub struct ResumeLock {
 }
 
 impl ResumeLock {
-    /// Takes the right to go on with `run_id`; `None` where another obs has it.
+    /// Takes the right to resume `run_id`; `None` if another obs has it.
     pub(super) fn take(state: &Path, run_id: &str) -> io::Result<Option<Self>> {
         private_directory(&lock_directory(state))?;
         let file = create_lock_file(&resume_file(state, run_id))?;
@@ -71,7 +71,8 @@ impl ResumeLock {
     }
 }
 
-/// The lock of a log: a file of its own, because a skill that can read the log could lock the log itself.
+/// The lock of a log: a file of its own, because a skill that can read the log could lock the log
+/// itself.
 ///
 /// Its name is the log's device and inode, so that every path to one log leads to one lock.
 #[derive(Debug)]
@@ -141,7 +142,7 @@ pub(super) fn forget(state: &Path, run_id: &str) {
     std::fs::remove_file(resume_file(state, run_id)).ok();
 }
 
-/// True where the run's obs lives.
+/// True if the run's obs lives.
 pub(super) fn is_held(state: &Path, run_id: &str) -> bool {
     open_lock_file(&state.join(DIR).join(run_id)).is_ok_and(|file| {
         flock(&file, FlockOperation::NonBlockingLockShared) == Err(rustix::io::Errno::WOULDBLOCK)
@@ -150,8 +151,8 @@ pub(super) fn is_held(state: &Path, run_id: &str) -> bool {
 
 /// Marks the runs whose obs is dead, ends the probes that they had under way, and gives how many.
 ///
-/// Each gets its end in the ledger. That of a run with a key needs the key: without it, the next obs that has it
-/// adds the end.
+/// Each gets its end in the ledger. That of a run with a key needs the key: without it, the next
+/// obs that has it adds the end.
 pub(super) fn mark_interrupted(
     connection: &Connection,
     state: &Path,

@@ -1,4 +1,4 @@
-//! The log in memory: the seed's `ExecutionLogger` for `--state-dir none`, and for tests.
+//! The log in memory: OpenBotStack's `ExecutionLogger` for `--state-dir none`, and for tests.
 //!
 //! Invariant: the chain is the same as in the state, so that what is printed can be verified. The
 //! records themselves are with whoever asked for them; they are not kept twice.

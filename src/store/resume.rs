@@ -1,10 +1,10 @@
 //! Going on with an earlier run.
 //!
-//! Invariant: a step's success is taken over only where nothing about the step is known to be
-//! different: its skill's files, its arguments, its place, the workspace. From the first difference on
-//! steps run anew. A step that may have had its effect and is not safe to run again never runs again
-//! without `--allow-changed`, wherever in the plan it stands now. What was not kept as it was made is
-//! not gone on with at all.
+//! Invariant: a step's success is taken over only if nothing about the step is known to be
+//! different: its skill's files, its arguments, its place, the workspace. From the first difference
+//! on steps run anew. A step that may have had its effect and is not safe to run again never runs
+//! again without `--allow-changed`, wherever in the plan it stands now. What was not kept as it was
+//! made is not resumed at all.
 
 mod matching;
 mod previous_run;
@@ -28,7 +28,7 @@ use super::verify::{RunReport, VerifyIssueKind, VerifyKeys, exported_run};
 use crate::engine::{PlanStart, ProvenPlan};
 use crate::model::ExecutionLogRecord;
 
-/// Why a run can't be gone on with.
+/// Why a run can't be resumed.
 #[derive(Debug, Error)]
 pub enum ResumeError {
     /// The plan has not run yet.
@@ -40,10 +40,10 @@ pub enum ResumeError {
     /// Its obs lives.
     #[error("run `{0}` is in progress")]
     InProgress(String),
-    /// Another obs goes on with it now.
+    /// Another obs resumes it now.
     #[error("another obs goes on with run `{0}` now")]
     BeingResumed(String),
-    /// Another run has gone on with it.
+    /// Another run has resumed it.
     #[error("run `{run_id}` was gone on with already, by run `{by}`")]
     AlreadyResumed {
         /// The run that was meant.
@@ -85,7 +85,8 @@ impl From<StoreError> for ResumeError {
 }
 
 impl PreviousRun {
-    /// Finds the run in the state: the one that is named, or else the latest of the plan in this file.
+    /// Finds the run in the state: the one that is named, or else the latest of the plan in this
+    /// file.
     pub fn from_history(
         history: &StateReader,
         name: Option<&str>,
@@ -112,8 +113,8 @@ impl PreviousRun {
         Ok(base)
     }
 
-    /// Reads a run from a file that `--log` wrote: the latest of the plan in the file `plan`, or the only
-    /// one there is.
+    /// Reads a run from a file that `--log` wrote: the latest of the plan in the file `plan`, or
+    /// the only one there is.
     pub fn from_file(path: &Path, plan: &str, key: Option<ChainKey>) -> Result<Self, ResumeError> {
         let exported = ExportedLog::read(path)?;
         let name = path.display().to_string();
@@ -170,8 +171,8 @@ impl PreviousRun {
     }
 }
 
-/// Takes the right to resume `run_id`, which nobody else has then. With `may_repeat` others may have had
-/// it before.
+/// Takes the right to resume `run_id`, which nobody else has then. With `may_repeat` others may
+/// have had it before.
 ///
 /// # Errors
 /// If another obs has it, or another run has resumed it already.

@@ -1,7 +1,7 @@
 //! All logs of a run: the state or memory, and the file of `--log`.
 //!
-//! Invariant: the state comes first. It gives an entry its place in the chain, and what the file gets
-//! is what the state has.
+//! Invariant: the state comes first. It gives an entry its place in the chain, and what the file
+//! gets is what the state has.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::state_log::StateLog;
 use crate::engine::{ExecutionLogger, LogError, LoggedRunStart, PlanEnd, PlanStart, StepStart};
 use crate::model::ExecutionLogRecord;
 
-/// Where the records of one run go.
+/// If the records of one run go.
 #[derive(Debug)]
 pub struct RunLog {
     sink: RecordSink,
@@ -80,7 +80,8 @@ impl ExecutionLogger for RunLog {
         &self,
         record: ExecutionLogRecord,
     ) -> Result<Arc<ExecutionLogRecord>, LogError> {
-        // Held from the commit to the end of the line: lines follow each other as records do in the chain.
+        // Held from the commit to the end of the line: lines follow each other as records do in the
+        // chain.
         let _turn = match &self.file {
             Some(_) => Some(self.line_turn.lock().await),
             None => None,

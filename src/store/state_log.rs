@@ -1,6 +1,8 @@
-//! The log in the state: the seed's `ExecutionLogger` on SQLite.
+//! The log in the state: OpenBotStack's `ExecutionLogger` on SQLite.
 //!
-//! Invariant: a record and the end of the step's mark of being under way are one transaction. So are a run's start, or its end, and its row in the ledger. A step's chain and its line are made inside it, in commit order.
+//! Invariant: a record and the end of the step's mark of being under way are one transaction. So
+//! are a run's start, or its end, and its row in the ledger. A step's chain and its line are made
+//! inside it, in commit order.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};

@@ -47,7 +47,7 @@ pub struct RunRow {
     pub started_at: Timestamp,
     /// How it stands, or ended.
     pub status: RunStatus,
-    /// Wall time in milliseconds; `None` where it has no end.
+    /// Wall time in milliseconds; `None` if it has no end.
     pub duration_ms: Option<u64>,
     /// The run that it went on with.
     pub resumed_from: Option<String>,
@@ -75,7 +75,7 @@ impl RunRow {
 /// Which runs are meant.
 #[derive(Debug, Clone, Default)]
 pub struct RunFilter {
-    /// With one of these statuses; any where there is none.
+    /// With one of these statuses; any if there is none.
     pub statuses: Vec<RunStatus>,
     /// Of this assistant.
     pub assistant_id: Option<String>,
@@ -94,7 +94,7 @@ pub struct RecordFilter {
     pub step: Option<String>,
     /// Of this skill.
     pub skill_id: Option<String>,
-    /// With one of these statuses; any where there is none.
+    /// With one of these statuses; any if there is none.
     pub statuses: Vec<StepStatus>,
     /// Ended at this time or later.
     pub since: Option<Timestamp>,
@@ -167,7 +167,7 @@ const NEEDS_KEY: &str = "its ledger is written with a key: give it as `OBS_CHAIN
 const CANDIDATES: usize = 5;
 
 impl StateReader {
-    /// Opens the state in `dir`; `None` where there is none yet. `key` is that of the ledger.
+    /// Opens the state in `dir`; `None` if there is none yet. `key` is that of the ledger.
     pub fn open(dir: &Path, key: Option<ChainKey>) -> Result<Option<Self>, StoreError> {
         let Some(database) = Database::open(dir)? else {
             return Ok(None);
@@ -179,7 +179,7 @@ impl StateReader {
 
     /// Looks once more which runs were interrupted.
     pub fn refresh(&self) {
-        // Where the state can't be written, looking must do.
+        // If the state can't be written, looking must do.
         let Database { connection, dir } = &self.database;
         lock::mark_interrupted(connection, dir, self.key.as_ref()).ok();
     }
@@ -266,8 +266,8 @@ impl StateReader {
         self.each(&query, |row| run_of(row).map(&mut each))
     }
 
-    /// Calls `each` with the number and the line of the records that `filter` means, the oldest first,
-    /// until it says no.
+    /// Calls `each` with the number and the line of the records that `filter` means, the oldest
+    /// first, until it says no.
     pub fn records(
         &self,
         filter: &RecordFilter,
@@ -352,8 +352,8 @@ impl StateReader {
         Ok(under_way)
     }
 
-    /// Removes the runs that nothing in `keep` speaks for, with their records. Those in progress stay.
-    /// Gives how many; with `is_dry` it only counts.
+    /// Removes the runs that nothing in `keep` speaks for, with their records. Those in progress
+    /// stay. Gives how many; with `is_dry` it only counts.
     pub fn prune(&mut self, keep: RetentionPolicy, is_dry: bool) -> Result<u64, StoreError> {
         let since = keep.since.map_or(i64::MAX, Timestamp::as_millisecond);
         let last = keep.last.unwrap_or_default();
@@ -379,7 +379,7 @@ impl StateReader {
                 lock::forget(&self.database.dir, run_id);
             }
             lock::remove_log_locks(&self.database.dir);
-            // What was removed is removed; giving its room back can wait for the next time.
+            // What was removed is removed; giving its module back can wait for the next time.
             self.shrink().ok();
         }
         Ok(found.len() as u64)

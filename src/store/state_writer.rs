@@ -1,11 +1,11 @@
 //! The one connection of a process that writes to the state.
 //!
-//! Invariant: what is returned is committed. A transaction is made on the thread of the run and not on one
-//! of its own: handing it over and back takes two wake-ups of an idle processor, 80 us of the 110 that a
-//! record took, on the path of every step. A commit does not wait for the disk but for the few that bring
-//! the write-ahead log into the file; waiting for another process is a timer and blocks nobody. If
-//! anything in a transaction fails, all of it does, and nothing is committed any more: what follows in a
-//! chain would not follow.
+//! Invariant: what is returned is committed. A transaction is made on the thread of the run and not
+//! on one of its own: handing it over and back takes two wake-ups of an idle processor, 80 us of
+//! the 110 that a record took, on the path of every step. A commit does not wait for the disk but
+//! for the few that bring the write-ahead log into the file; waiting for another process is a timer
+//! and blocks nobody. If anything in a transaction fails, all of it does, and nothing is committed
+//! any more: what follows in a chain would not follow.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -17,9 +17,9 @@ use super::chain::ChainKey;
 use super::database::{BUSY_TIMEOUT, Database, StoreError, files_of, sqlite_message, unusable};
 use crate::engine::LogError;
 
-/// The length of the write-ahead log, in pages, at which a commit brings it into the file. Whoever opens
-/// the state first reads all of it, so a short run pays for a long one; a commit that does it waits for the
-/// disk.
+/// The length of the write-ahead log, in pages, at which a commit brings it into the file. Whoever
+/// opens the state first reads all of it, so a short run pays for a long one; a commit that does it
+/// waits for the disk.
 const MAX_WAL_PAGES: u32 = 200;
 
 /// Time between two attempts to have the state while another process has it.
@@ -39,7 +39,7 @@ pub struct StateWriter {
 }
 
 impl StateWriter {
-    /// Opens the state in `dir`, which is made where it is not there, and marks the runs whose obs is
+    /// Opens the state in `dir`, which is made if it is not there, and marks the runs whose obs is
     /// dead as interrupted. `key` is that of the chains and of the ledger.
     pub fn open(dir: &Path, key: Option<ChainKey>) -> Result<Self, StoreError> {
         let Database { connection, dir } = Database::create(dir)?;
@@ -70,7 +70,7 @@ impl StateWriter {
         self.key.as_ref()
     }
 
-    /// Where the files between the steps of a run are kept.
+    /// If the files between the steps of a run are kept.
     pub fn files_of(&self, run_id: &str) -> PathBuf {
         files_of(&self.dir, run_id)
     }

@@ -1,7 +1,7 @@
 //! Whether what was kept is still what was kept.
 //!
-//! Invariant: a fault is told with the record it is about. What can't be judged, because nothing says
-//! where a run ends, is told too, as a note.
+//! Invariant: a fault is told with the record it is about. What can't be judged, because nothing
+//! says where a run ends, is told too, as a note.
 
 mod fault;
 mod ledger;
@@ -171,10 +171,11 @@ impl StateReader {
     }
 }
 
-/// Examines all runs of the file at `path`. Where a run of it is in the state, that tells where it ends.
+/// Examines all runs of the file at `path`. If a run of it is in the state, that tells where it
+/// ends.
 ///
 /// # Errors
-/// Where the file or the state can't be read.
+/// If the file or the state can't be read.
 pub fn verify_file(
     path: &Path,
     anchors: &VerifyKeys,
@@ -263,7 +264,7 @@ impl<'a> Examiner<'a> {
         });
     }
 
-    /// True where the line's hash is not that of its content.
+    /// True if the line's hash is not that of its content.
     fn is_changed(&self, line: &str) -> bool {
         !self.is_sealed && hashes(line, self.key).is_none_or(|(want, got)| want != got)
     }
@@ -468,7 +469,7 @@ impl<'a> Examiner<'a> {
         self.faults.append(&mut faults);
     }
 
-    /// Where no hash at all is what the key makes, that is one thing to say and not many.
+    /// If no hash at all is what the key makes, that is one thing to say and not many.
     fn other_key(&mut self) {
         let is_changed = |fault: &VerifyIssue| fault.kind == VerifyIssueKind::Changed;
         let changed = self.faults.iter().filter(|fault| is_changed(fault)).count();

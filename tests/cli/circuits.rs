@@ -79,7 +79,7 @@ fn a_circuit_is_reset_passed_by_and_asked_for() {
     run(&case).expect_code(1);
     case.run(&["circuits", "reset"]).expect_code(2);
 
-    // A skill whose manifest says nothing has one only where that is asked for.
+    // A skill whose manifest says nothing has one only if that is asked for.
     let plain = Case::new()
         .sh_skill("plain", "echo x >> calls; exit 1", "")
         .plan("- {name: plain, type: skill}\n");

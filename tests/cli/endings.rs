@@ -242,7 +242,8 @@ fn ctrl_z_stops_the_tree_and_fg_goes_on() {
         .collect();
     assert!(family.len() >= 2, "{family:?}");
     for pid in family {
-        // A shell whose vfork child was stopped before its exec waits for that (D) and stops after it.
+        // A shell whose vfork child was stopped before its exec waits for that (D) and stops after
+        // it.
         wait_for("the tree to stop", || {
             matches!(state(pid), None | Some('T' | 'D'))
         });

@@ -48,7 +48,7 @@ fn few_open_files_mean_fewer_steps_at_once_and_no_failure() {
     let case = Case::new()
         .sh_skill("s", "sleep 0.1; echo 1", OUT)
         .plan(&concat((0..30).map(step)));
-    // Where the limit may be raised it is, and where it may not, obs makes do.
+    // If the limit may be raised it is, and if it may not, obs makes do.
     for limit in ["-Sn 100", "-n 100"] {
         let script = format!("ulimit {limit} && exec \"$0\" \"$@\"");
         let args = ["run", "plan.yaml", "--jobs", "30", "--format", "jsonl"];

@@ -60,8 +60,8 @@ fn check_integrity(case: &Case, what: &str) {
     assert_eq!(verdict.unwrap(), "ok", "{what}");
 }
 
-/// Every record that was printed is kept, and what is kept is whole. Gives how many steps succeeded;
-/// `None` where the run had not even begun.
+/// Every record that was printed is kept, and what is kept is whole. Gives how many steps
+/// succeeded; `None` if the run had not even begun.
 fn check_kept(case: &Case, printed: &str, what: &str) -> Option<usize> {
     let kept = case
         .run(&["logs", "--format", "jsonl"])
@@ -84,7 +84,7 @@ fn check_kept(case: &Case, printed: &str, what: &str) -> Option<usize> {
     Some(succeeded)
 }
 
-/// Goes on to the end. True where that was refused at first.
+/// Goes on to the end. True if that was refused at first.
 fn go_on(case: &Case, succeeded: usize, what: &str) -> bool {
     let before = calls(case);
     let resumed = case.run(&["run", "plan.yaml", "--resume", "-q"]);

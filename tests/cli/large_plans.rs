@@ -8,7 +8,7 @@ use crate::support::{Case, concat, wait_for};
 const STEPS: usize = 10_000;
 
 /// What obs may take for them.
-const MOST_MIB: u64 = 100;
+const MAX_MIB: u64 = 100;
 
 /// The most memory that a process has had so far.
 fn peak_mib(child: &Child) -> u64 {
@@ -21,8 +21,8 @@ fn peak_mib(child: &Child) -> u64 {
     kib.div_ceil(1024)
 }
 
-/// Runs `plan.yaml` and gives all of the table with the peak of obs's memory. The table is longer than a
-/// pipe, so obs is there with all that it holds until somebody reads it.
+/// Runs `plan.yaml` and gives all of the table with the peak of obs's memory. The table is longer
+/// than a pipe, so obs is there with all that it holds until somebody reads it.
 fn run(case: &Case) -> (String, u64) {
     let mut command = case.command(&["run", "plan.yaml", "-q", "--format", "json"]);
     let mut child = command
@@ -54,7 +54,7 @@ fn expect_all(case: &Case) {
             (&index.into(), &"success".into())
         );
     }
-    assert!(peak < MOST_MIB, "{peak} MiB");
+    assert!(peak < MAX_MIB, "{peak} MiB");
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Links that skills make redirect nothing that obs grants, makes, enters or executes; links that were there before
-//! the run keep working.
+//! Links that skills make redirect nothing that obs grants, makes, enters or executes; links that
+//! were there before the run keep working.
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
@@ -39,7 +39,8 @@ fn permissions(of: &[&str]) -> String {
     format!("permissions: [{}]\n", of.join(", "))
 }
 
-/// A step `first` that runs `script`, and a step `then` that is granted `granted` and tries what a link would give.
+/// A step `first` that runs `script`, and a step `then` that is granted `granted` and tries what a
+/// link would give.
 fn two_steps(victim: &Victim, script: &str, first: &str, granted: &str) -> Case {
     let victim = victim.path();
     let victim = victim.display();
@@ -78,8 +79,8 @@ fn no_grant_follows_a_link_that_an_earlier_step_made() {
         let victim = victim.path();
         format!("rm -rf {place}; ln -s {} {place}", victim.display())
     };
-    // Permission of the first step, the link that it makes, permission of the second one. `DATA` is outside of the
-    // workspace, and the home directory.
+    // Permission of the first step, the link that it makes, permission of the second one. `DATA` is
+    // outside of the workspace, and the home directory.
     for (first, link, granted) in [
         ("fs.write:DATA", "DATA/out", "fs.write:DATA/out"),
         ("fs.write:DATA", "DATA/out", "fs.read:DATA/out/"),
@@ -128,7 +129,8 @@ fn a_link_inside_what_is_granted_anyway_fails_the_step_as_well() {
     if !confines("links::a_link_inside_what_is_granted_anyway_fails_the_step_as_well") {
         return;
     }
-    // A directory above the granted one is moved away, and a link takes its place; it leads to the same directory.
+    // A directory above the granted one is moved away, and a link takes its place; it leads to the
+    // same directory.
     let victim = Victim::new();
     let moved = "mv build/a build/real; ln -s real build/a";
     let case = two_steps(&victim, moved, "fs.write:build", "fs.write:build/a/b");
@@ -260,14 +262,16 @@ fn what_an_earlier_step_makes_is_granted_if_it_is_no_link() {
             &permissions(&["fs.write:.", "fs.write:$RUN_DIR"]))
         .sh_skill("use", "echo more >> out/a/file; cat out/a/file >&2; echo y > \"$OBS_RUN_DIR/x/y\"; echo 1",
             &permissions(&["fs.write:out/a/file", "fs.write:$RUN_DIR/x"]))
-        // A FIFO in the place of a directory is granted as what it is, and nothing waits for its other end.
+        // A FIFO in the place of a directory is granted as what it is, and nothing waits for its
+        // other end.
         .sh_skill("fifo", "rm -r out; mkfifo out; echo 1", "")
         .sh_skill("last", "test -p out && echo 1", &permissions(&["fs.write:out", "fs.read:out/below"]))
         .plan("- {name: make, type: skill}\n- {name: use, type: skill}\n- {name: fifo, type: skill}\n- {name: last, type: skill}\n");
     case.run(&["run", "plan.yaml"]).expect_code(0);
 }
 
-/// A skill that writes through links everywhere: below its roots `real`, and to its own directory and program.
+/// A skill that writes through links everywhere: below its roots `real`, and to its own directory
+/// and program.
 fn linked_everywhere(real: &Path) -> Case {
     for directory in ["ws", "data", "run", "home/x", "tmp"] {
         fs::create_dir_all(real.join(directory)).unwrap();

@@ -1,4 +1,5 @@
-//! obs's own files and locks: no skill may reach the state, and nothing that lies where skills write makes obs wait.
+//! obs's own files and locks: no skill may reach the state, and nothing that lies where skills
+//! write makes obs wait.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -9,7 +10,8 @@ use serde_json::Value;
 
 use crate::support::{Case, confines, has};
 
-/// A skill without permissions but those in `permissions`, which leaves `ran` in its workspace if it may.
+/// A skill without permissions but those in `permissions`, which leaves `ran` in its workspace if
+/// it may.
 fn skill(permissions: &str) -> Case {
     Case::new()
         .sh_skill(

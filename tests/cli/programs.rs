@@ -1,5 +1,5 @@
-//! Ordinary programs as skills: confinement does not break what people use. Each needs hard links or renames
-//! between two directories, or calls that the filter denies in part.
+//! Ordinary programs as skills: confinement does not break what people use. Each needs hard links
+//! or renames between two directories, or calls that the filter denies in part.
 
 use crate::support::{Case, confines, has_in};
 
@@ -184,8 +184,8 @@ fn tail_follows_a_file_by_polling() {
     assert_eq!(said_in(Place::Scratch, script), "one\ntwo\n");
 }
 
-/// Fails if pip needs more than setuptools to build: the package `wheel`, unless setuptools has it or pip is old
-/// enough to do without.
+/// Fails if pip needs more than setuptools to build: the package `wheel`, unless setuptools has it
+/// or pip is old enough to do without.
 const CAN_BUILD: &str = "import setuptools, pip
 from importlib.util import find_spec
 version = tuple(map(int, pip.__version__.split('.')[:2]))

@@ -1,5 +1,5 @@
-//! What obs remembers: runs, logs and the chain, also on disks that are full and in state that can't
-//! be used.
+//! What obs remembers: runs, logs and the chain, also on disks that are full and in state that
+//! can't be used.
 
 use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -331,7 +331,8 @@ fn a_key_is_asked_for_and_no_key_is_not_enough() {
     );
 }
 
-/// Checks that whatever obs said of a run on a disk that fills is true, and that its state can be used.
+/// Checks that whatever obs said of a run on a disk that fills is true, and that its state can be
+/// used.
 #[track_caller]
 fn check_honest(case: &Case, output: &std::process::Output, what: &str) -> i32 {
     let code = output.status.code().unwrap();

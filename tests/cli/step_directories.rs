@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use crate::support::{Case, concat};
 
-/// A case whose directories of steps lie in `temp`, with a skill `w` that has these permissions and may write `out`.
+/// A case whose directories of steps lie in `temp`, with a skill `w` that has these permissions and
+/// may write `out`.
 fn case(permissions: &str, script: &str) -> Case {
     let more = format!("permissions: [\"fs.write:out\"{permissions}]\n");
     let case = Case::new()

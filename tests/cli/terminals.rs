@@ -1,4 +1,5 @@
-//! What a person sees while and after a run: bars that come and go, on wide, narrow and dumb terminals.
+//! What a person sees while and after a run: bars that come and go, on wide, narrow and dumb
+//! terminals.
 
 use crate::support::Case;
 use crate::support::terminal::Terminal;

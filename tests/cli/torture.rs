@@ -1,5 +1,5 @@
-//! Random plans of hostile skills, interrupted at random moments: whatever comes, nothing stays alive, nothing that
-//! was printed is lost, and the exit code is one that is documented.
+//! Random plans of hostile skills, interrupted at random moments: whatever comes, nothing stays
+//! alive, nothing that was printed is lost, and the exit code is one that is documented.
 //!
 //! `OBS_TORTURE_ROUNDS` says how many plans, `OBS_TORTURE_SEED` which (it is printed).
 
@@ -151,7 +151,8 @@ fn round(random: &mut Random, what: &str) -> Blow {
     if let Some(mut stdout) = child.stdout.take() {
         stdout.read_to_end(&mut printed).unwrap();
     }
-    // Only an obs that was killed, or told twice to go, leaves a line half-written, perhaps within a character.
+    // Only an obs that was killed, or told twice to go, leaves a line half-written, perhaps within
+    // a character.
     let whole = printed.iter().rposition(|byte| *byte == b'\n');
     let torn = printed.split_off(whole.map_or(0, |at| at + 1));
     let may_tear = matches!(blow, Blow::Kill | Blow::TwoSignals);

@@ -1,11 +1,12 @@
-//! Every rule about the flow of a plan, once broken and once kept: what is said, where, and its code.
+//! Every rule about the flow of a plan, once broken and once kept: what is said, where, and its
+//! code.
 
 use serde_json::{Value, json};
 
 use crate::support::Case;
 
-/// A rule: a plan that breaks it, the one problem that is told (`code line:column message`), a part of
-/// the help, and the same plan mended.
+/// A rule: a plan that breaks it, the one problem that is told (`code line:column message`), a part
+/// of the help, and the same plan mended.
 struct Rule {
     wrong: &'static str,
     told: &'static str,

@@ -1,7 +1,7 @@
 //! The terminal that obs was started on.
 //!
-//! Invariant: its modes stay as they are. Every wait can be given up by dropping its future; then what was
-//! typed since the question is discarded, and the cursor is at the beginning of a line.
+//! Invariant: its modes stay as they are. Every wait can be given up by dropping its future; then
+//! what was typed since the question is discarded, and the cursor is at the beginning of a line.
 
 use std::fs::File;
 use std::io;

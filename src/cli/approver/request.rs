@@ -1,7 +1,7 @@
 //! What a person sees of a step before they approve it: all of it.
 //!
-//! Invariant: nothing is left out and nothing is invisible. Text of others is escaped, stands on no row of its
-//! own from the first column on, and is never the last thing before the question.
+//! Invariant: nothing is left out and nothing is invisible. Text of others is escaped, stands on no
+//! row of its own from the first column on, and is never the last thing before the question.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::executor::shown_command;
 use crate::model::{Escaped, format_duration, json_line};
 use crate::skill::Skill;
 
-/// What rows begin with that go on with the line above.
+/// What rows begin with that resume the line above.
 const INDENT: &str = "      ";
 
 /// The fewest columns that rows are cut to.
@@ -109,8 +109,8 @@ fn json(value: &Value) -> String {
     json_line(value).unwrap_or_default()
 }
 
-/// The lines in rows that a terminal of so many columns does not break. A character counts as wide where some
-/// terminal shows it so.
+/// The lines in rows that a terminal of so many columns does not break. A character counts as wide
+/// where some terminal shows it so.
 pub(super) fn rows(lines: &[String], columns: usize) -> Vec<String> {
     // The last column stays free: some terminals go to the next row when it is filled.
     let columns = columns.max(MIN_COLUMNS) - 1;
@@ -131,8 +131,8 @@ pub(super) fn rows(lines: &[String], columns: usize) -> Vec<String> {
     rows
 }
 
-/// The rows in pages, each with a row left for what is typed below it. One page if the terminal does not tell
-/// its height: then it has no screen, but is a printer or a program.
+/// The rows in pages, each with a row left for what is typed below it. One page if the terminal
+/// does not tell its height: then it has no screen, but is a printer or a program.
 pub(super) fn pages(rows: &[String], height: Option<usize>) -> Vec<String> {
     // A long answer needs two rows.
     let most = height.map_or(rows.len(), |height| height.saturating_sub(2));

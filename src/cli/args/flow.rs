@@ -15,8 +15,8 @@ use crate::engine::{FailurePolicy, RunPolicy};
 pub struct InputArgs {
     /// Set an input of the plan; may be given more than once
     ///
-    /// The value is JSON where the input's schema or its own form says so, else text. It wins over the
-    /// file of `--inputs`.
+    /// The value is JSON where the input's schema or its own form says so, else text. It wins over
+    /// the file of `--inputs`.
     #[arg(
         long = "set",
         env = "OBS_SET",

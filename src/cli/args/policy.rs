@@ -19,8 +19,8 @@ use crate::skill::SkillId;
 pub struct PolicyArgs {
     /// Permit only what the Cedar policies of a file, or of a directory's `*.cedar` files, permit
     ///
-    /// The whole plan is asked about before anything runs: one denied step rejects it. Without this flag
-    /// and those below every skill that is found may be called.
+    /// The whole plan is asked about before anything runs: one denied step rejects it. Without this
+    /// flag and those below every skill that is found may be called.
     #[arg(
         long,
         env = "OBS_POLICY",
@@ -31,8 +31,8 @@ pub struct PolicyArgs {
     pub policy: Option<PathBuf>,
     /// Permit skills by their ids, `*` for any characters; may be given more than once
     ///
-    /// With `--policy` they are permitted beside what its policies permit, and what those forbid stays
-    /// forbidden.
+    /// With `--policy` they are permitted beside what its policies permit, and what those forbid
+    /// stays forbidden.
     #[arg(long, env = "OBS_ALLOW", hide_env_values = true, value_name = "GLOB")]
     #[arg(value_delimiter = ',')]
     pub allow: Vec<Glob>,
@@ -82,10 +82,10 @@ fn risk_level() -> impl clap::builder::TypedValueParser<Value = RiskLevel> {
 pub struct ApprovalArgs {
     /// Approve a critical step in advance, if it calls SKILL; may be given more than once
     ///
-    /// STEP is its `step_id` or name; what stands after the last `=` is the skill's id. A fallback that is
-    /// critical needs an approval of its own. STEP alone approves the step whatever it calls, with a
-    /// warning. Other critical steps are asked about on the terminal before they start; if there is none, the
-    /// plan is rejected.
+    /// STEP is its `step_id` or name; what stands after the last `=` is the skill's id. A fallback
+    /// that is critical needs an approval of its own. STEP alone approves the step whatever it
+    /// calls, with a warning. Other critical steps are asked about on the terminal before they
+    /// start; if there is none, the plan is rejected.
     #[arg(
         long,
         env = "OBS_APPROVE",

@@ -34,9 +34,9 @@ pub struct StateArgs {
 pub struct ResumeArgs {
     /// Go on with an earlier run: reuse what succeeded, run the rest
     ///
-    /// RUN is a run's id, what it begins with, or `last`; FILE is what `--log` wrote. Without a value it
-    /// is the latest run of this plan. A step is reused where its skill's files and its arguments are
-    /// what they were; from the first difference on steps run anew.
+    /// RUN is a run's id, what it begins with, or `last`; FILE is what `--log` wrote. Without a
+    /// value it is the latest run of this plan. A step is reused where its skill's files and its
+    /// arguments are what they were; from the first difference on steps run anew.
     #[arg(
         long,
         env = "OBS_RESUME",
@@ -45,14 +45,15 @@ pub struct ResumeArgs {
     )]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "")]
     pub resume: Option<String>,
-    /// With `--resume`, run steps again that may have had their effect and are not safe to run twice
+    /// With `--resume`, run steps again that may have had their effect and are not safe to run
+    /// twice
     #[arg(long, env = "OBS_ALLOW_CHANGED", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new())]
     pub allow_changed: bool,
     /// Which skills are not called for a while when they keep failing
     ///
-    /// `auto`: those whose manifests say so. `on`: all; after 5 failures in a row not for 30s, where the
-    /// manifest does not say. `off`: none.
+    /// `auto`: those whose manifests say so. `on`: all; after 5 failures in a row not for 30s,
+    /// where the manifest does not say. `off`: none.
     #[arg(
         long,
         env = "OBS_CIRCUIT_BREAKER",
@@ -173,14 +174,15 @@ Examples:
 #[command(after_help = VERIFY_EXAMPLES)]
 #[command(group(ArgGroup::new("what").args(["run", "all"]).required(true)))]
 pub struct VerifyArgs {
-    /// A run (its id, what it begins with, or `last`), or a file that `--log` or `--format jsonl` wrote
+    /// A run (its id, what it begins with, or `last`), or a file that `--log` or `--format jsonl`
+    /// wrote
     #[arg(value_name = "RUN|FILE")]
     pub run: Option<PathBuf>,
     /// Verify all runs that are kept, and the ledger
     #[arg(long)]
     pub all: bool,
-    /// A hash kept elsewhere, or at least its first 16 digits: of the run's last record; with `--all`, the
-    /// ledger's head at that time
+    /// A hash kept elsewhere, or at least its first 16 digits: of the run's last record; with
+    /// `--all`, the ledger's head at that time
     #[arg(long, value_name = "HASH", value_parser = head)]
     pub head: Option<String>,
     /// How the outcome is shown

@@ -53,7 +53,7 @@ fn skills(registry: &Registry, printer: &Printer) -> Vec<Arc<Skill>> {
     skills
 }
 
-/// The gate that the flags ask for; none where they ask for nothing, so that Cedar is not touched.
+/// The gate that the flags ask for; none if they ask for nothing, so that Cedar is not touched.
 pub(super) fn gate(
     args: &PolicyArgs,
     who: &IdentityArgs,
@@ -151,7 +151,7 @@ pub(super) fn add_denials(gate: &CedarGate, plan: &ProvenPlan, loaded: &mut Load
     loaded.document.sort_and_dedup(&mut loaded.problems);
 }
 
-/// True where nothing but policies stands against the plan.
+/// True if nothing but policies stands against the plan.
 pub(super) fn is_all(problems: &Diagnostics) -> bool {
     let mut errors = problems
         .iter()

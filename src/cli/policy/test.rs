@@ -67,8 +67,8 @@ fn proven(args: &PolicyTestArgs, printer: &Printer) -> Result<ProvenPlan, Comman
         run_dir: None,
         read: roots::read_files(&args.plan, &args.inputs, &args.policy),
     };
-    let proof = prove::prove(&mut loaded, &context);
-    proof.plan.ok_or_else(|| {
+    let outcome = prove::prove(&mut loaded, &context);
+    outcome.plan.ok_or_else(|| {
         let (document, problems) = (&loaded.document, &loaded.problems);
         let text = FileReport::Read { document, problems }.text(printer.stderr_has_color());
         printer.eprint(text.trim_end_matches('\n'));

@@ -49,21 +49,27 @@ pub(super) fn run(args: SkillRunArgs, state: &StateArgs, printer: &Printer) -> C
         run_dir: args.place.run_dir.as_deref(),
         read: Vec::new(),
     };
-    let proof = prove::prove(&mut loaded, &context);
-    let Some(plan) = proof.plan else {
+    let outcome = prove::prove(&mut loaded, &context);
+    let Some(plan) = outcome.plan else {
         return Err(refusal(&skill, &loaded, args.inputs.is_some()));
     };
     for problem in loaded.problems.iter() {
         printer.warning(&problem.message);
     }
-    secrets::warn(&args.secrets, &proof.skills, &sandbox, &workspace, printer);
+    secrets::warn(
+        &args.secrets,
+        &outcome.skills,
+        &sandbox,
+        &workspace,
+        printer,
+    );
     let gate = policy::gate(&args.policy, &args.identity, &plan, printer)?;
     approver::check(&args.approval, &plan, BareStep::Allow, printer)?;
     let execution = PreparedRun {
         report: report_of(&skill)?,
         approver: approver_of(&args, &plan, &workspace),
         plan,
-        skills: proof.skills,
+        skills: outcome.skills,
         environment,
         workspace,
         run_dir: args.place.run_dir,
@@ -108,7 +114,8 @@ fn report_of(skill: &Skill) -> Result<ReportOptions, CommandError> {
     })
 }
 
-/// All problems in one sentence: the plan that they are in was made here, so its places say nothing.
+/// All problems in one sentence: the plan that they are in was made here, so its places say
+/// nothing.
 fn refusal(skill: &Skill, loaded: &LoadedPlan, has_inputs: bool) -> CommandError {
     let messages: Vec<String> = loaded
         .problems

@@ -33,7 +33,7 @@ async fn a_step_starts_after_the_record_before_it_is_committed() {
 async fn a_step_that_waits_for_nothing_starts_while_records_are_being_committed() {
     let mut bench = slow(&["ok", "ok", "ok"], 1);
     bench.plan.flow.stages.clear();
-    bench.conduct.jobs = NonZeroUsize::new(2).unwrap();
+    bench.policy.jobs = NonZeroUsize::new(2).unwrap();
     let (outcome, _) = bench.run().await;
     assert_eq!(statuses(&outcome), ["success"; 3]);
     assert_eq!(outcome.elapsed, Duration::from_secs(4));
@@ -42,7 +42,7 @@ async fn a_step_that_waits_for_nothing_starts_while_records_are_being_committed(
 #[tokio::test(start_paused = true)]
 async fn every_attempt_that_is_not_safe_to_repeat_has_its_own_start() {
     let mut bench = Bench::new(&["flaky", "ok"]);
-    bench.conduct.retry_unsafe = true;
+    bench.policy.retry_unsafe = true;
     bench.plan.steps[0].is_idempotent = false;
     bench.plan.steps[0].retry = Retries {
         max: 3,
@@ -86,7 +86,7 @@ async fn nothing_runs_whose_start_can_not_be_committed() {
 #[tokio::test(start_paused = true)]
 async fn a_second_attempt_whose_start_can_not_be_committed_leaves_an_unlogged_step() {
     let mut bench = Bench::new(&["flaky"]);
-    bench.conduct.retry_unsafe = true;
+    bench.policy.retry_unsafe = true;
     bench.plan.steps[0].is_idempotent = false;
     bench.plan.steps[0].retry = Retries {
         max: 3,
@@ -104,7 +104,7 @@ async fn a_second_attempt_whose_start_can_not_be_committed_leaves_an_unlogged_st
 async fn a_log_that_fails_ends_what_runs() {
     let mut bench = Bench::new(&["ok", "ok-9", "ok"]);
     bench.plan.flow.stages.clear();
-    bench.conduct.jobs = NonZeroUsize::new(2).unwrap();
+    bench.policy.jobs = NonZeroUsize::new(2).unwrap();
     bench.log.fails_at = Some(0);
     let (outcome, _) = bench.run().await;
     assert!(matches!(outcome.end, RunStopReason::LogFailed(_)));

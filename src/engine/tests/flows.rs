@@ -70,7 +70,7 @@ async fn an_exclusive_step_has_the_run_to_itself_and_keeps_its_turn() {
 async fn a_failed_member_of_a_group_lets_its_siblings_end_and_stops_the_plan() {
     for jobs in [1, 2, 8] {
         let mut bench = grouped(&["fail-1", "ok-5", "ok-3", "ok"], 0, 3);
-        bench.conduct.jobs = NonZeroUsize::new(jobs).unwrap();
+        bench.policy.jobs = NonZeroUsize::new(jobs).unwrap();
         let (outcome, _) = bench.run().await;
         let want = ["failed", "success", "success", "skipped"];
         assert_eq!(statuses(&outcome), want, "{jobs} jobs");
@@ -81,8 +81,8 @@ async fn a_failed_member_of_a_group_lets_its_siblings_end_and_stops_the_plan() {
 #[tokio::test(start_paused = true)]
 async fn fail_fast_cancels_what_still_runs() {
     let mut bench = grouped(&["ok-1", "ok-9", "fail-2", "ok-8", "ok"], 1, 4);
-    bench.conduct.on_failure = FailurePolicy::FailFast;
-    bench.conduct.jobs = NonZeroUsize::new(2).unwrap();
+    bench.policy.on_failure = FailurePolicy::FailFast;
+    bench.policy.jobs = NonZeroUsize::new(2).unwrap();
     let (outcome, _) = bench.run().await;
     let want = ["success", "canceled", "failed", "skipped", "skipped"];
     assert_eq!(statuses(&outcome), want);
@@ -123,7 +123,7 @@ async fn keep_going_skips_only_what_depends_on_the_failed_step() {
         ("on-good", "ok", &[1]),
         ("far", "ok", &[2, 3]),
     ]);
-    bench.conduct.on_failure = FailurePolicy::KeepGoing;
+    bench.policy.on_failure = FailurePolicy::KeepGoing;
     let (outcome, _) = bench.run().await;
     let want = ["failed", "success", "skipped", "success", "skipped"];
     assert_eq!(statuses(&outcome), want);

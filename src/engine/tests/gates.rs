@@ -40,7 +40,7 @@ async fn one_denied_step_of_ten_keeps_all_from_starting() {
         FailurePolicy::KeepGoing,
     ] {
         let mut bench = fenced(&skills, &["no"]);
-        bench.conduct.on_failure = on_failure;
+        bench.policy.on_failure = on_failure;
         bench.plan.steps[6].continue_on_error = true;
         let (outcome, _) = bench.run().await;
         let mut want = ["skipped"; 10];
@@ -174,7 +174,7 @@ async fn critical_steps_are_asked_about_before_the_first_one_starts() {
     assert_eq!(*person.asked.lock().unwrap(), ["ok-2"], "one no is enough");
     assert!(bench.fake.started.borrow().is_empty());
 
-    // Where nobody can be asked, all of them are told at once.
+    // If nobody can be asked, all of them are told at once.
     let (bench, person) = attended(&["ok", "ok-2", "ok-3"], &[1, 2], no, Approval::Ask);
     let (outcome, _) = bench.run().await;
     assert_eq!(statuses(&outcome), ["skipped", "rejected", "rejected"]);
@@ -222,7 +222,8 @@ fn slow_person(seconds: u64) -> Person {
     }
 }
 
-/// Has the step at `index` hold arguments that are not known before its turn comes; then it is asked about.
+/// Has the step at `index` hold arguments that are not known before its turn comes; then it is
+/// asked about.
 fn ask_late(bench: &mut Bench, index: usize) {
     bench.plan.steps[index].template = Some(crate::plan::Template::Map(Vec::new()));
 }
@@ -309,7 +310,7 @@ async fn another_steps_failure_closes_a_question_where_nothing_starts_any_more()
     ] {
         let (mut bench, person) = attended_by(&["fail-2", "ok"], &[1], slow_person(60));
         side_by_side(&mut bench, order);
-        bench.conduct.on_failure = on_failure;
+        bench.policy.on_failure = on_failure;
         ask_late(&mut bench, 1);
         let (outcome, _) = bench.run().await;
         let want = if is_closed { "canceled" } else { "success" };

@@ -212,15 +212,11 @@ impl CircuitBreaker for Fuse {
         self.note("release", skill_id);
         Ok(())
     }
-
-    async fn state(&self, _: &str) -> Result<CircuitState, LogError> {
-        Ok(CircuitState::Closed)
-    }
 }
 
 struct Bench {
     plan: ProvenPlan,
-    conduct: RunPolicy,
+    policy: RunPolicy,
     log: Log,
     fuse: Fuse,
     reused: Vec<Option<Reused>>,
@@ -251,7 +247,7 @@ impl Bench {
         };
         Self {
             plan,
-            conduct: RunPolicy {
+            policy: RunPolicy {
                 jobs: NonZeroUsize::new(4).unwrap(),
                 on_failure: FailurePolicy::Drain,
                 retry_unsafe: false,
@@ -286,7 +282,7 @@ impl Bench {
             approver: Arc::clone(&self.approver),
             gate: self.gate.as_ref().map(|gate| gate as &dyn PolicyGate),
             events: &sender,
-            policy: self.conduct,
+            policy: self.policy,
         };
         let control = self.control.clone();
         let outcome = execute_plan(&self.fake, &self.plan, &context, run, control).await;
@@ -374,7 +370,7 @@ async fn continue_on_error_and_keep_going_go_on() {
     assert_eq!(statuses(&bench.run().await.0), ["failed", "success"]);
 
     let mut bench = Bench::new(&["fail", "ok", "fail-2", "ok"]);
-    bench.conduct.on_failure = FailurePolicy::KeepGoing;
+    bench.policy.on_failure = FailurePolicy::KeepGoing;
     assert_eq!(
         statuses(&bench.run().await.0),
         ["failed", "success", "failed", "success"]

@@ -24,8 +24,8 @@ struct StepSketch {
     concurrency: Concurrency,
     /// In a sequence: goes with the step before it.
     joins: bool,
-    /// Steps that it waits for, as draws from those that come before it in some order that works, and
-    /// whether it takes their output.
+    /// Steps that it waits for, as draws from those that come before it in some order that works,
+    /// and whether it takes their output.
     waits: Vec<(u32, bool)>,
     /// Its place in a graph's file: any.
     place: u32,
@@ -88,8 +88,8 @@ impl Sketch {
             .collect();
         let skills: Vec<&str> = skills.iter().map(String::as_str).collect();
         let mut bench = Bench::new(&skills);
-        bench.conduct.jobs = NonZeroUsize::new(self.jobs).unwrap();
-        bench.conduct.on_failure = self.on_failure;
+        bench.policy.jobs = NonZeroUsize::new(self.jobs).unwrap();
+        bench.policy.on_failure = self.on_failure;
         // Long enough for all steps one after the other.
         bench.plan.timeout.duration = Duration::from_hours(10);
         let stages = self.stages();
@@ -145,7 +145,7 @@ fn run(bench: &Bench) -> RunOutcome {
     runtime.block_on(bench.run()).0
 }
 
-/// True where a step that ended so lets those go on that come after it.
+/// True if a step that ended so lets those go on that come after it.
 fn passes(bench: &Bench, outcome: &RunOutcome, step: usize) -> bool {
     match outcome.records[step].status {
         StepStatus::Success => true,
@@ -274,7 +274,8 @@ proptest! {
         check_order(&bench, &outcome);
         for record in &outcome.records {
             let ran = bench.fake.trace.borrow().contains(&(record.step_index, true));
-            // A step whose turn had come when another one ended the plan is canceled before it starts.
+            // A step whose turn had come when another one ended the plan is canceled before it
+            // starts.
             let is_kept_from_starting = record.status == StepStatus::Canceled && record.attempts == 0;
             let may_run = record.status != StepStatus::Skipped && !is_kept_from_starting;
             prop_assert_eq!(ran, may_run, "{:?}", record);
@@ -317,7 +318,7 @@ fn the_time_per_step_does_not_grow_with_their_number() {
         bench.plan.flow.steps[step].inputs_from = vec![step - 50_000];
     }
     bench.plan.timeout.duration = Duration::from_hours(100);
-    bench.conduct.jobs = NonZeroUsize::new(1_000).unwrap();
+    bench.policy.jobs = NonZeroUsize::new(1_000).unwrap();
     let outcome = run(&bench);
     assert!(
         outcome

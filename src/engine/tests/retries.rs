@@ -64,7 +64,7 @@ async fn what_is_not_safe_is_tried_again_only_where_that_was_asked_for() {
     }
     assert!(hint.unwrap().contains("--retry-unsafe"));
     let mut bench = unsafe_bench();
-    bench.conduct.retry_unsafe = true;
+    bench.policy.retry_unsafe = true;
     let (outcome, _) = bench.run().await;
     assert_eq!(
         (statuses(&outcome)[0], outcome.records[0].attempts),

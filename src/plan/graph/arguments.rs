@@ -1,7 +1,7 @@
 //! References in arguments, bound to the steps that they mean.
 //!
-//! Invariant: the longest name that a reference begins with is meant, and only a step that is over by
-//! then. Whatever is wrong is said with what was probably meant.
+//! Invariant: the longest name that a reference begins with is meant, and only a step that is over
+//! by then. Whatever is wrong is said with what was probably meant.
 
 use serde_json::{Map, Value, json};
 
@@ -24,7 +24,7 @@ pub(super) struct Binder<'p> {
     pub(super) stage_of: Vec<usize>,
 }
 
-/// Where a text stands.
+/// If a text stands.
 struct ReferenceSite<'s> {
     step: usize,
     pointer: &'s str,
@@ -32,7 +32,7 @@ struct ReferenceSite<'s> {
 }
 
 impl Binder<'_> {
-    /// The arguments of a step with their references; `None` where they hold none and nothing that
+    /// The arguments of a step with their references; `None` if they hold none and nothing that
     /// reads like one.
     pub(super) fn arguments(&self, step: usize, problems: &mut Diagnostics) -> Option<Template> {
         let arguments = &self.plan.steps[step].arguments;
@@ -67,12 +67,12 @@ impl Binder<'_> {
         match value {
             _ if !holds_braces(value) => Template::Fixed(value.clone()),
             Value::String(text) => {
-                let spot = ReferenceSite {
+                let site = ReferenceSite {
                     step,
                     pointer,
                     text,
                 };
-                self.text(&spot, problems)
+                self.text(&site, problems)
             }
             Value::Array(list) => {
                 let item = |(index, value): (usize, &Value)| {
@@ -85,12 +85,12 @@ impl Binder<'_> {
         }
     }
 
-    fn text(&self, spot: &ReferenceSite<'_>, problems: &mut Diagnostics) -> Template {
-        let parts = match scan(spot.text) {
+    fn text(&self, site: &ReferenceSite<'_>, problems: &mut Diagnostics) -> Template {
+        let parts = match scan(site.text) {
             Ok(parts) => parts,
             Err(error) => {
-                problems.push_error_with(|| spot.broken(error));
-                return Template::Fixed(Value::from(spot.text));
+                problems.push_error_with(|| site.broken(error));
+                return Template::Fixed(Value::from(site.text));
             }
         };
         let mut pieces = Vec::new();
@@ -98,10 +98,10 @@ impl Binder<'_> {
             match part {
                 ScannedPart::Text(text) => pieces.push(Segment::Text(text.into_owned())),
                 ScannedPart::Reference { written, inner } => {
-                    match self.reference(spot.step, written, inner) {
+                    match self.reference(site.step, written, inner) {
                         Ok(reference) => pieces.push(Segment::Reference(reference)),
                         Err(wrong) => {
-                            problems.push_error_with(|| self.describe(spot, written, inner, wrong));
+                            problems.push_error_with(|| self.describe(site, written, inner, wrong));
                         }
                     }
                 }
@@ -109,8 +109,8 @@ impl Binder<'_> {
         }
         match pieces.as_slice() {
             // Each reference was refused.
-            [] => Template::Fixed(Value::from(spot.text)),
-            [Segment::Reference(reference)] if reference.written == spot.text => {
+            [] => Template::Fixed(Value::from(site.text)),
+            [Segment::Reference(reference)] if reference.written == site.text => {
                 Template::Whole(reference.clone())
             }
             _ => Template::text(pieces),
@@ -185,12 +185,12 @@ impl Binder<'_> {
 
     fn describe(
         &self,
-        spot: &ReferenceSite<'_>,
+        site: &ReferenceSite<'_>,
         written: &str,
         inner: &str,
         wrong: ReferenceError,
     ) -> Diagnostic {
-        let place = Location::value(spot.pointer);
+        let place = Location::value(site.pointer);
         match wrong {
             ReferenceError::Reserved => Diagnostic::error(
                 "reserved_word",
@@ -218,7 +218,7 @@ impl Binder<'_> {
                     "move step {target} before this one, or write `order: graph` in the plan"
                 ))
             }
-            ReferenceError::NoInput => self.no_input(spot, written, inner),
+            ReferenceError::NoInput => self.no_input(site, written, inner),
             ReferenceError::Odd | ReferenceError::Unknown => {
                 let message = if wrong == ReferenceError::Odd {
                     format!("`{written}` is no name with fields behind it")
@@ -232,7 +232,7 @@ impl Binder<'_> {
                 };
                 self.with_likely(
                     Diagnostic::error(code, place, message),
-                    spot,
+                    site,
                     written,
                     inner,
                 )
@@ -240,9 +240,9 @@ impl Binder<'_> {
         }
     }
 
-    fn no_input(&self, spot: &ReferenceSite<'_>, from: &str, inner: &str) -> Diagnostic {
+    fn no_input(&self, site: &ReferenceSite<'_>, from: &str, inner: &str) -> Diagnostic {
         let message = format!("`{from}` is no input of this plan");
-        let problem = Diagnostic::error("unknown_input", Location::value(spot.pointer), message);
+        let problem = Diagnostic::error("unknown_input", Location::value(site.pointer), message);
         let mut path = path_after(&normalize(inner), "inputs");
         let name = path.first().map_or("", String::as_str).to_owned();
         let known: Vec<&str> = self.plan.inputs.keys().map(String::as_str).collect();
@@ -254,7 +254,7 @@ impl Binder<'_> {
                 problem
                     .help(format!("did you mean `{likely}`?"))
                     .expected(likely.as_str())
-                    .fix(spot.replace(from, &likely))
+                    .fix(site.replace(from, &likely))
             }
             (None, name) if known.is_empty() => problem.help(format!(
                 "add `inputs: {{{name}: {{type: string}}}}` to the plan, with the type that it has"
@@ -270,13 +270,13 @@ impl Binder<'_> {
     fn with_likely(
         &self,
         problem: Diagnostic,
-        spot: &ReferenceSite<'_>,
+        site: &ReferenceSite<'_>,
         from: &str,
         inner: &str,
     ) -> Diagnostic {
         let plain = normalize(inner);
         if let Some((name, NameTarget::One(target))) = self.names.longest_in(&plain)
-            && self.is_over_by_then(spot.step, target).is_ok()
+            && self.is_over_by_then(site.step, target).is_ok()
         {
             let mut path = path_after(&plain, name);
             if plain != inner
@@ -291,7 +291,7 @@ impl Binder<'_> {
                 return problem
                     .help(format!("did you mean `{likely}`?"))
                     .expected(likely.as_str())
-                    .fix(spot.replace(from, &likely));
+                    .fix(site.replace(from, &likely));
             }
         }
         let ends = plain.match_indices('.').map(|(at, _)| at);

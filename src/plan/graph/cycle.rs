@@ -1,17 +1,17 @@
 //! Steps that wait for themselves.
 //!
-//! Invariant: each circle is told once, and looking for them takes time in proportion to steps and
+//! Invariant: each cycle is told once, and looking for them takes time in proportion to steps and
 //! waits (Kahn's algorithm; where it gets stuck, walking back along what is waited for ends in a
-//! circle).
+//! cycle).
 
 use super::Dependency;
 use crate::document::{Diagnostic, Diagnostics};
 use crate::model::ExecutionPlan;
 
-/// How many steps of a circle are named.
+/// How many steps of a cycle are named.
 const MAX_NAMED: usize = 12;
 
-/// Adds a problem for each circle.
+/// Adds a problem for each cycle.
 pub(super) fn refuse(plan: &ExecutionPlan, waits: &[Dependency], problems: &mut Diagnostics) {
     let steps = plan.steps.len();
     let mut waits_of: Vec<Vec<usize>> = vec![Vec::new(); steps];
@@ -45,12 +45,12 @@ pub(super) fn refuse(plan: &ExecutionPlan, waits: &[Dependency], problems: &mut 
         }
         let circle = walk(next, waits, &waits_of, &is_over, &mut seen_at);
         problems.push_error_with(|| describe(plan, waits, &circle));
-        // What only hangs on this circle is no circle of its own.
+        // What only hangs on this cycle is no cycle of its own.
         ready.extend(circle.iter().map(|at| waits[*at].waiter));
     }
 }
 
-/// The circle that walking from `start` along what is waited for ends in, as indices of waits.
+/// The cycle that walking from `start` along what is waited for ends in, as indices of waits.
 fn walk(
     start: usize,
     waits: &[Dependency],
@@ -71,7 +71,7 @@ fn walk(
         step = waits[at].target;
     }
     let circle = path.split_off(seen_at[step].min(path.len()));
-    // Only what was walked is walked back, so that many circles cost no more than their steps.
+    // Only what was walked is walked back, so that many cycles cost no more than their steps.
     for at in path.iter().chain(&circle) {
         seen_at[waits[*at].waiter] = usize::MAX;
     }

@@ -1,7 +1,7 @@
 //! References to what may not be there.
 //!
-//! Invariant: only doubted, never refused: a plan may mean it. A step whose reference has no value is
-//! skipped, and so is what takes its output in turn.
+//! Invariant: only doubted, never refused: a plan may mean it. A step whose reference has no value
+//! is skipped, and so is what takes its output in turn.
 
 use std::collections::HashSet;
 

@@ -1,7 +1,7 @@
 //! Which step waits for which: names bound to steps.
 //!
 //! Invariant: names are looked up in one map made once, and every step is looked at once, so that a
-//! plan costs what it is long. Where no problem was found, no step waits for itself, directly or not:
+//! plan costs what it is long. If no problem was found, no step waits for itself, directly or not:
 //! whoever starts what is ready, again and again, comes to the end.
 
 mod arguments;
@@ -26,7 +26,8 @@ use crate::model::{ExecutionPlan, StepOrder};
 pub struct DependencyGraph {
     /// How steps follow each other.
     pub order: StepOrder,
-    /// What runs one after the other: a step, or the consecutive steps of a group. A graph has none.
+    /// What runs one after the other: a step, or the consecutive steps of a group. A graph has
+    /// none.
     pub stages: Vec<Range<usize>>,
     /// What each step waits for beside that, in plan order.
     pub steps: Vec<StepDependencies>,
@@ -58,8 +59,8 @@ impl StepDependencies {
 }
 
 impl DependencyGraph {
-    /// The steps so that each comes after what it waits for: what runs one after the other in a sequence,
-    /// single steps in a graph.
+    /// The steps so that each comes after what it waits for: what runs one after the other in a
+    /// sequence, single steps in a graph.
     pub fn in_order(&self) -> Vec<Range<usize>> {
         if self.order == StepOrder::Sequence {
             return self.stages.clone();

@@ -26,7 +26,7 @@ fn told(text: &str) -> Vec<String> {
     loaded.problems.iter().map(tell).collect()
 }
 
-/// A graph of steps that are called by letters: `a: b c` waits for `b` and `c`.
+/// A graph of steps that are called by messages: `a: b c` waits for `b` and `c`.
 fn graph(steps: &str) -> String {
     let step = |line: &str| {
         let (name, after) = line.split_once(':').unwrap();

@@ -1,8 +1,9 @@
 //! One masked text, and the forms in which it is found in a stream.
 //!
-//! Invariant: each character is found as itself, as a JSON escape (`\/`, `\u0026`, `\uD83D\uDE00`), as one
-//! that was escaped again (`\\\/`), and percent-encoded (`%26`, `%2526`, `+` for a space), in any mixture.
-//! What ends in the middle of a form is reported, so that a stream can wait for the rest.
+//! Invariant: each character is found as itself, as a JSON escape (`\/`, `\u0026`, `\uD83D\uDE00`),
+//! as one that was escaped again (`\\\/`), and percent-encoded (`%26`, `%2526`, `+` for a space),
+//! in any mixture. What ends in the middle of a form is reported, so that a stream can wait for the
+//! rest.
 
 /// How many backslashes may come before an escape: a JSON text in four other ones.
 const MAX_BACKSLASHES: usize = 16;
@@ -13,8 +14,8 @@ const MAX_PERCENTS: usize = 3;
 /// How many bytes the first character of an occurrence can take: escapes of a backslash's escape.
 pub(super) const MAX_FIRST_BYTES: usize = 32;
 
-/// Longer texts are masked in parts of this many characters: a text that overlaps itself would take time that grows
-/// with its square.
+/// Longer texts are masked in parts of this many characters: a text that overlaps itself would take
+/// time that grows with its square.
 const PART_UNITS: usize = 64;
 
 /// A text that is masked, or a part of it.
@@ -37,7 +38,7 @@ enum Unit {
 /// What a form finds at a place of a stream.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct PatternMatch {
-    /// Where the longest occurrence ends.
+    /// If the longest occurrence ends.
     pub(super) end: Option<usize>,
     /// The stream ends inside of what may become an occurrence, or a longer one.
     pub(super) is_open: bool,
@@ -255,8 +256,8 @@ impl Ends {
     }
 }
 
-/// The bytes that the text at `at` begins with, in each way in which its first character can be read.
-/// [`MAX_FIRST_BYTES`] follow.
+/// The bytes that the text at `at` begins with, in each way in which its first character can be
+/// read. [`MAX_FIRST_BYTES`] follow.
 pub(super) fn decoded_first_bytes(bytes: &[u8], at: usize) -> impl Iterator<Item = u8> + use<> {
     let mut decoded = [None; 2 + MAX_PERCENTS];
     decoded[0] = Some(bytes[at]);

@@ -1,8 +1,9 @@
 //! Values that nobody may see, taken out of what a skill writes.
 //!
-//! Invariant: a registered text never passes, also when it comes in pieces: what may be the beginning of one
-//! is held back until more is known. Every byte of every occurrence is masked, also where two occurrences
-//! overlap. The idea is that of the log masks of CI systems. [`form`] says what an occurrence is.
+//! Invariant: a registered text never passes, also when it comes in pieces: what may be the
+//! beginning of one is held back until more is known. Every byte of every occurrence is masked,
+//! also where two occurrences overlap. The idea is that of the log masks of CI systems. [`form`]
+//! says what an occurrence is.
 
 mod form;
 #[cfg(test)]
@@ -29,8 +30,9 @@ pub struct Secrets(Option<Arc<MaskPatterns>>);
 #[derive(Debug)]
 struct MaskPatterns {
     all: Vec<MaskPattern>,
-    /// For each byte, the forms whose text begins with it. While each form was tried at each escape, 9 MB of `%`
-    /// beside a secret of 50 lines took 19 s, in which obs heard neither timers nor signals.
+    /// For each byte, the forms whose text begins with it. While each form was tried at each
+    /// escape, 9 MB of `%` beside a secret of 50 lines took 19 s, in which obs heard neither timers
+    /// nor signals.
     by_first_byte: Vec<Vec<usize>>,
     /// For each byte, whether an occurrence can begin with it.
     begins: [bool; 256],
@@ -69,8 +71,8 @@ impl Secrets {
         Cow::Owned(String::from_utf8_lossy(&masked).into_owned())
     }
 
-    /// `bytes` without the values. If they are `cut`, what may be the beginning of a value at their end is
-    /// taken out too.
+    /// `bytes` without the values. If they are `cut`, what may be the beginning of a value at their
+    /// end is taken out too.
     pub fn mask_bytes(&self, bytes: &[u8], is_cut: bool) -> Vec<u8> {
         let mut redactor = Redactor::new(self.clone());
         let mut seen = redactor.feed(bytes).into_owned();
@@ -151,7 +153,8 @@ pub(super) struct Redactor {
     held: Vec<u8>,
     /// How many of the held bytes belong to an occurrence that is masked already.
     covered: usize,
-    /// The last thing that was shown is a mask, and what it stands for ends where the next bytes begin.
+    /// The last thing that was shown is a mask, and what it stands for ends where the next bytes
+    /// begin.
     is_after_mask: bool,
     ends: Ends,
 }
@@ -177,8 +180,8 @@ impl Redactor {
         Cow::Owned(self.scan(&waiting, StreamEnd::Wait))
     }
 
-    /// What is left at the end of the stream. If the stream is cut there, the beginning of a secret is
-    /// masked too.
+    /// What is left at the end of the stream. If the stream is cut there, the beginning of a secret
+    /// is masked too.
     pub(super) fn flush(&mut self, is_cut: bool) -> Vec<u8> {
         let waiting = std::mem::take(&mut self.held);
         self.scan(

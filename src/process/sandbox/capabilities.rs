@@ -1,11 +1,11 @@
 //! Giving up what makes root root.
 //!
 //! Invariant: afterwards the process has no capability in any set, and no exec gives it one: the
-//! bounding set is empty where it may be emptied, root's id is an id like any other (`SECBIT_NOROOT`,
+//! bounding set is empty if it may be emptied, root's id is an id like any other (`SECBIT_NOROOT`,
 //! locked), and `no_new_privs`, which the supervisor has set, covers the case that both were
-//! refused. What is inherited and takes nothing from the supervisor itself (the bounding set, the secure bits)
-//! it gives up once, for all that it starts: forty system calls that a child need not make. The rest runs
-//! between clone and exec: a system call, no allocation, no panic.
+//! refused. What is inherited and takes nothing from the supervisor itself (the bounding set, the
+//! secure bits) it gives up once, for all that it starts: forty system calls that a child need not
+//! make. The rest runs between clone and exec: a system call, no allocation, no panic.
 
 #![expect(unsafe_code, reason = "capset and prctl, between clone and exec")]
 

@@ -1,13 +1,13 @@
 //! What a child puts on between clone and exec, and the workshop where that is made beforehand.
 //!
-//! Invariant: the workshop allocates, opens and compiles; the armor is a handful of numbers and one
-//! pointer, and putting it on is system calls only. What could be put on is told through a shared
-//! atomic. A layer that is required and refused ends the start.
+//! Invariant: the [`SandboxBuilder`] allocates, opens and compiles; the [`ChildSandbox`] is a
+//! handful of numbers and one pointer, and putting it on is system calls only. What could be put on
+//! is told through a shared atomic. A layer that is required and refused ends the start.
 //!
-//! The filter is not part of the armor: the supervisor wears it itself, once and for ever, and all that
-//! it starts has it from birth. Installing it anew for each step cost a fifth of a step: the kernel
-//! compiles it and tries each system call on it. A supervisor therefore serves confinements of one
-//! filter, and refuses any other.
+//! The filter is not part of the [`ChildSandbox`]: the supervisor installs it itself, once and for
+//! ever, and all that it starts has it from birth. Installing it anew for each step cost a fifth of
+//! a step: the kernel compiles it and tries each system call on it. A supervisor therefore serves
+//! confinements of one filter, and refuses any other.
 
 #![expect(
     unsafe_code,
@@ -41,7 +41,7 @@ enum Filter {
     NotOurs,
 }
 
-/// All that an armor points to, for one start.
+/// All that a [`ChildSandbox`] points to, for one start.
 pub(in crate::process) struct PreparedSandbox<'a> {
     rules: Option<&'a OwnedFd>,
     rule_layers: Layers,
@@ -73,11 +73,12 @@ impl SandboxBuilder {
         Self { abi, book, filter }
     }
 
-    /// Prepares a start with what `seal` has made of a confinement. Without one only limits are put on.
+    /// Prepares a start with what `seal` has made of a confinement. Without one only limits are put
+    /// on.
     ///
     /// # Errors
-    /// `ENOSYS` where a required layer does not exist; `EBUSY` where this process wears the filter of
-    /// another confinement; `ELOOP` if a granted path became a symlink.
+    /// `ENOSYS` where a required layer does not exist; `EBUSY` where this process wears the filter
+    /// of another confinement; `ELOOP` if a granted path became a symlink.
     pub(in crate::process) fn prepare(
         &mut self,
         sealed: Option<&[u8]>,
@@ -125,8 +126,9 @@ impl SandboxBuilder {
 }
 
 impl Filter {
-    /// Puts the filter on that the page wants, with what else all children are to be born with, and gives the
-    /// layers that it is. Where it is refused, none; whether that will do is the caller's to say.
+    /// Puts the filter on that the page wants, with what else all children are to be born with, and
+    /// gives the layers that it is. If it is refused, none; whether that will do is the caller's to
+    /// say.
     fn install(&mut self, page: &CachedRuleset, denies_truncate: bool) -> io::Result<Layers> {
         let wanted = page.network.without_ports();
         match self {
@@ -156,7 +158,7 @@ fn baseline() -> Layers {
 }
 
 impl PreparedSandbox<'_> {
-    /// The armor, with `fallback` for rules where the confinement has none.
+    /// The [`ChildSandbox`], with `fallback` for rules where the confinement has none.
     pub(in crate::process) fn child_sandbox<'a>(
         &'a self,
         fallback: Option<&'a OwnedFd>,

@@ -14,8 +14,8 @@ use crate::process::frame::{FrameDecoder, malformed, put_text, put_u32};
 /// Set in the byte of a grant's access.
 const OF_SYSTEM: u8 = 0x80;
 
-/// Appends what [`decode`] makes the confinement from. The same confinement is the same bytes, by which a
-/// supervisor knows it again.
+/// Appends what [`decode`] makes the confinement from. The same confinement is the same bytes, by
+/// which a supervisor knows it again.
 pub(in crate::process) fn encode(out: &mut Vec<u8>, confinement: &Confinement) {
     out.push(match confinement.strictness {
         Strictness::Require => 1,

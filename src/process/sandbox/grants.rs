@@ -1,10 +1,11 @@
 //! What every skill may read without asking.
 //!
-//! Invariant: nothing of a user's own is in it but the workspace, and that only where it is not more
+//! Invariant: nothing of a user's own is in it but the workspace, and that only if it is not more
 //! than that. Of /etc only what programs need to start, to find hosts and users' names and to trust
 //! certificates: an allow-list, so a key or a password that somebody puts there is not in it. Paths
-//! that do not exist are no grant. All paths are canonical, the system's as of when they were first asked for. The lists are those of bazel's and codex's sandboxes and of what
-//! Python, Node, git, make and a C compiler were seen to open.
+//! that do not exist are no grant. All paths are canonical, the system's as of when they were first
+//! asked for. The lists are those of bazel's and codex's sandboxes and of what Python, Node, git,
+//! make and a C compiler were seen to open.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -119,7 +120,7 @@ pub struct GrantDirs<'a> {
     pub workspace: &'a Path,
     /// The step's private directory.
     pub scratch: &'a Path,
-    /// The user's home directory, where it is known.
+    /// The user's home directory, if it is known.
     pub home: Option<&'a Path>,
 }
 
@@ -138,18 +139,18 @@ pub fn is_system(path: &Path) -> bool {
 }
 
 /// What a skill may touch without asking. `network` is what it asked for otherwise.
-pub fn default_grants(ground: &GrantDirs<'_>, network: &Network) -> DefaultGrants {
+pub fn default_grants(dirs: &GrantDirs<'_>, network: &Network) -> DefaultGrants {
     let system = System::get();
     let mut grants = Vec::with_capacity(system.grants.len() + 16);
     grants.extend_from_slice(&system.grants);
     if *network != Network::None {
         grants.extend(system.resolver.clone());
     }
-    grants.push(Grant::new(ground.skill_dir, Access::ReadExec));
-    grants.push(Grant::new(ground.scratch, Access::ReadWriteExec));
-    let workspace_withheld = is_too_much(ground.workspace, ground.home);
+    grants.push(Grant::new(dirs.skill_dir, Access::ReadExec));
+    grants.push(Grant::new(dirs.scratch, Access::ReadWriteExec));
+    let workspace_withheld = is_too_much(dirs.workspace, dirs.home);
     if !workspace_withheld {
-        grants.push(Grant::new(ground.workspace, Access::ReadExec));
+        grants.push(Grant::new(dirs.workspace, Access::ReadExec));
     }
     DefaultGrants {
         grants,
@@ -173,7 +174,8 @@ impl System {
     fn find() -> Self {
         let mut grants: Vec<Grant> = Vec::with_capacity(96);
         let mut add = |path: &Path, access| {
-            // One that is reached by two names is granted once: `/bin` is often a link to `/usr/bin`.
+            // One that is reached by two names is granted once: `/bin` is often a link to
+            // `/usr/bin`.
             grants.extend(of_system(path, access).filter(|grant| !is_covered(&grants, grant)));
         };
         for (paths, access) in [

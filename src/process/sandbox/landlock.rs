@@ -1,9 +1,9 @@
 //! Rules of Landlock for one process.
 //!
-//! Invariant: every right that the kernel knows is handled, so what no rule grants is denied. A path
-//! is opened here, in the supervisor, and granted as what it was at that moment; one that can't be
-//! reached is not granted, which is the safe side. No symlink is followed (`symlinks`): one that a skill
-//! could have made is an error.
+//! Invariant: every right that the kernel knows is handled, so what no rule grants is denied. A
+//! path is opened here, in the supervisor, and granted as what it was at that moment; one that
+//! can't be reached is not granted, which is the safe side. No symlink is followed (`symlinks`):
+//! one that a skill could have made is an error.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -17,7 +17,7 @@ use super::{Access, Confinement, Grant, Layer, Layers, Network};
 use crate::process::symlinks::{OpenedPath, Opener};
 use crate::process::sys;
 
-/// The version of Landlock here; 0 where there is none, or it is switched off.
+/// The version of Landlock here; 0 if there is none, or it is switched off.
 pub(in crate::process) fn abi() -> i32 {
     sys::landlock_abi().unwrap_or(0)
 }
@@ -40,12 +40,13 @@ pub(super) fn layers(abi: i32) -> Layers {
     layers
 }
 
-/// Device and inode of the file that a granted path led to when rules were made; `None` if there was none, and for
-/// what belongs to the system. The rules hold the file, so its number is nobody else's as long as they exist.
+/// Device and inode of the file that a granted path led to when rules were made; `None` if there
+/// was none, and for what belongs to the system. The rules hold the file, so its number is nobody
+/// else's as long as they exist.
 pub(super) type Target = Option<(u64, u64)>;
 
-/// Makes the rules of `confinement` for a kernel of version `abi`, which is not 0. With them comes what
-/// each grant led to.
+/// Makes the rules of `confinement` for a kernel of version `abi`, which is not 0. With them comes
+/// what each grant led to.
 pub(super) fn rules(
     confinement: &Confinement,
     abi: i32,

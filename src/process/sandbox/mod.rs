@@ -3,7 +3,7 @@
 //! Invariant: what is not granted is denied, by the kernel, to every process of the tree and for
 //! ever; nothing a skill does later widens it. Rules and filter are made in the supervisor, from
 //! plain data ([`Confinement`]) that came over its socket; the child between clone and exec only
-//! puts them on (`armor`). Which layers are in force is reported and never assumed.
+//! puts them on (`child_sandbox`). Which layers are in force is reported and never assumed.
 //!
 //! Every layer covers what the others can't see:
 //!
@@ -17,22 +17,23 @@
 //!
 //! Known gaps, which no layer covers:
 //!
-//! - The owner of a file outside can change its mode, times and group (`chmod`, `utimensat`, `chgrp`):
-//!   Landlock has no such right, and a filter can't read paths.
-//! - A skill can learn that a file exists, its size and its attributes (`stat`, `getxattr`), and the command
-//!   lines of other processes.
+//! - The owner of a file outside can change its mode, times and group (`chmod`, `utimensat`,
+//!   `chgrp`): Landlock has no such right, and a filter can't read paths.
+//! - A skill can learn that a file exists, its size and its attributes (`stat`, `getxattr`), and
+//!   the command lines of other processes.
 //! - With `dns`, datagrams may go to any address.
 //! - Memory that no process has mapped (`memfd`, tmpfs) and the number of files are not counted.
 //!
-//! And these are denied more widely than necessary, because a filter can't tell the cases apart: watches
-//! on files (`inotify`), and the priority and affinity of a thread by its id, also if it is the caller's.
+//! And these are denied more widely than necessary, because a filter can't tell the cases apart:
+//! watches on files (`inotify`), and the priority and affinity of a thread by its id, also if it is
+//! the caller's.
 //!
-//! The supervisor wears the filter, so its children are born with it (`armor`). The order in the child is:
-//! limits, capabilities, Landlock. Capabilities go first, so that the domain is entered by a process that
-//! is nobody special. The ideas: codex's linux-sandbox (Landlock and seccomp without
-//! root, sockets by family), systemd's filter groups (`@mount`, `@keyring`, `@module`, …) and
-//! `RestrictSUIDSGID`, Chromium's and Docker's `ENOSYS` for `clone3`, bazel's linux-sandbox (grants as
-//! a list of paths).
+//! The supervisor wears the filter, so its children are born with it (`child_sandbox`). The order
+//! in the child is: limits, capabilities, Landlock. Capabilities go first, so that the domain is
+//! entered by a process that is nobody special. The ideas: codex's linux-sandbox (Landlock and
+//! seccomp without root, sockets by family), systemd's filter groups (`@mount`, `@keyring`,
+//! `@module`, …) and `RestrictSUIDSGID`, Chromium's and Docker's `ENOSYS` for `clone3`, bazel's
+//! linux-sandbox (grants as a list of paths).
 
 mod capabilities;
 mod child_sandbox;
@@ -78,13 +79,14 @@ pub enum Strictness {
 /// Access to a file, or to a directory and everything below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
-    /// Canonical path, as of before the first step. What does not exist is not granted, without a word; a symlink
-    /// on it fails the start.
+    /// Canonical path, as of before the first step. What does not exist is not granted, without a
+    /// word; a symlink on it fails the start.
     pub path: PathBuf,
     /// What may be done.
     pub access: Access,
-    /// The path belongs to the system: nothing that a skill does replaces what is there. Rules that are
-    /// used for several steps need not look at it each time, and an update that puts a symlink there fails no step.
+    /// The path belongs to the system: nothing that a skill does replaces what is there. Rules that
+    /// are used for several steps need not look at it each time, and an update that puts a symlink
+    /// there fails no step.
     pub is_system: bool,
 }
 
@@ -131,7 +133,7 @@ impl Grant {
 }
 
 impl Network {
-    /// True where TCP is allowed to some ports only.
+    /// True if TCP is allowed to some ports only.
     fn has_tcp_rules(&self) -> bool {
         matches!(self, Self::Some { .. })
     }

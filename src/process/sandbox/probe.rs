@@ -1,10 +1,10 @@
 //! Finding out what the kernel enforces, by trying it.
 //!
-//! Invariant: what changes a process is tried in a forked child of a supervisor, so nothing here changes
-//! obs or a supervisor; and it counts only if its effect was seen: something that would succeed
-//! otherwise is refused. Whether a kernel's version says that it should be is not asked. Only for
-//! `truncate` and `device-ioctl` there is nothing harmless to try: they count if their rules were
-//! accepted.
+//! Invariant: what changes a process is tried in a forked child of a supervisor, so nothing here
+//! changes obs or a supervisor; and it counts only if its effect was seen: something that would
+//! succeed otherwise is refused. Whether a kernel's version says that it should be is not asked.
+//! Only for `truncate` and `device-ioctl` there is nothing harmless to try: they count if their
+//! rules were accepted.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
@@ -106,11 +106,11 @@ fn try_confined(
     encode(&mut sealed, &confinement);
     let mut workshop = SandboxBuilder::without_filter();
     let suit = workshop.prepare(Some(&sealed), &Limits::NONE, &mut Opener::default())?;
-    let armor = suit.child_sandbox(None);
-    if !armor.apply() {
+    let child_sandbox = suit.child_sandbox(None);
+    if !child_sandbox.apply() {
         return Err(io::Error::last_os_error());
     }
-    let applied = armor.applied();
+    let applied = child_sandbox.applied();
     let mut look = |layer, effect: &dyn Fn() -> bool| {
         // Not known to this kernel, or refused by it.
         let unknown = || io::Error::from_raw_os_error(libc::ENOSYS);
@@ -161,7 +161,8 @@ fn unix_stream() -> rustix::io::Result<()> {
 
 fn connect_to_myself() -> rustix::io::Result<()> {
     let socket = socket(AddressFamily::INET, SocketType::STREAM, None)?;
-    // The port of `discard`, where hardly anybody listens; refused by the kernel is not by Landlock.
+    // The port of `discard`, where hardly anybody listens; refused by the kernel is not by
+    // Landlock.
     connect(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 9))
 }
 

@@ -1,10 +1,11 @@
 //! Rules that serve for several starts.
 //!
-//! Invariant: rules are used again only for the very same confinement, and only while they are what they
-//! would be if they were made now: each path that a skill could have replaced is opened anew, past no symlink, and
-//! must lead to the same file. What is in the system's own places (`Grant::of_system`) is replaced by updates
-//! at most, so rules are made anew after a second ([`SYSTEM_AGAIN`]) and not looked at before. Making
-//! them takes more than a hundred system calls; a domain that a child enters copies them, so no child can change them.
+//! Invariant: rules are used again only for the very same confinement, and only while they are what
+//! they would be if they were made now: each path that a skill could have replaced is opened anew,
+//! past no symlink, and must lead to the same file. What is in the system's own places
+//! (`Grant::of_system`) is replaced by updates at most, so rules are made anew after a second
+//! ([`SYSTEM_AGAIN`]) and not looked at before. Making them takes more than a hundred system calls;
+//! a domain that a child enters copies them, so no child can change them.
 
 use std::io;
 use std::os::fd::OwnedFd;

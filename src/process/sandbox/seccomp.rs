@@ -3,10 +3,10 @@
 //! Invariant: it is a list of what is denied, so a program that needs something new keeps working,
 //! and everything on the list is there because it leads out of the other layers (sockets that
 //! Landlock does not see, rings that run system calls of their own, namespaces, mounts, other
-//! processes' memory) or opens a large part of the kernel to a process that has no use for it.
-//! A system call of another architecture ends the process: the list has no numbers for it. The x32 calls,
-//! which are the same calls with other numbers, and those of [`UNSUPPORTED`] fail as on a system that lacks
-//! them, because programs have a fallback for that.
+//! processes' memory) or opens a large part of the kernel to a process that has no use for it. A
+//! system call of another architecture ends the process: the list has no numbers for it. The x32
+//! calls, which are the same calls with other numbers, and those of [`UNSUPPORTED`] fail as on a
+//! system that lacks them, because programs have a fallback for that.
 //!
 //! Arguments are compared as the kernel reads them: 32 bits where it takes an `int`. A filter that
 //! compared all 64 bits of TIOCSTI could be got around (CVE-2019-10063).
@@ -93,7 +93,8 @@ const DENIED: &[c_long] = &[
     libc::SYS_mq_unlink,
     // Attributes of files by path, which Landlock does not check.
     SYS_FILE_SETATTR,
-    // Events of files: Landlock does not check the path that is watched. Allowed to everybody since 5.13.
+    // Events of files: Landlock does not check the path that is watched. Allowed to everybody since
+    // 5.13.
     libc::SYS_fanotify_init,
     // Programs and memory inside the kernel.
     libc::SYS_bpf,
@@ -126,14 +127,15 @@ const DENIED: &[c_long] = &[
 /// Fail with the error of a system that lacks them, whatever their arguments are.
 ///
 /// - `clone3`: its flags are behind a pointer. glibc, musl, Go and Rust use `clone` instead.
-/// - `inotify_init`: a watch takes a path that Landlock does not check, so it shows the names of files in any
-///   directory of the user, as they appear, and each access to them. `tail -f`, glib, Gradle, TypeScript and
-///   watchfiles poll instead; `fs.watch` of Node.js and `WatchService` of Java report an error.
-/// - `setxattr`: extended attributes by path, which Landlock does not check either. `cp -a`, `install` and
-///   `tar` set the access list of each file that they make. They set its mode instead if the file system
-///   has no such attributes, and fail on any other error.
-/// - `openat2`: its mode is behind a pointer. No libc calls it by itself; gnulib (tar, coreutils), cap-std,
-///   libpathrs and systemd resolve the path with `openat` instead.
+/// - `inotify_init`: a watch takes a path that Landlock does not check, so it shows the names of
+///   files in any directory of the user, as they appear, and each access to them. `tail -f`, glib,
+///   Gradle, TypeScript and watchfiles poll instead; `fs.watch` of Node.js and `WatchService` of
+///   Java report an error.
+/// - `setxattr`: extended attributes by path, which Landlock does not check either. `cp -a`,
+///   `install` and `tar` set the access list of each file that they make. They set its mode instead
+///   if the file system has no such attributes, and fail on any other error.
+/// - `openat2`: its mode is behind a pointer. No libc calls it by itself; gnulib (tar, coreutils),
+///   cap-std, libpathrs and systemd resolve the path with `openat` instead.
 const UNSUPPORTED: &[(c_long, i32)] = &[
     (libc::SYS_clone3, libc::ENOSYS),
     (libc::SYS_openat2, libc::ENOSYS),
@@ -150,7 +152,7 @@ const UNSUPPORTED: &[(c_long, i32)] = &[
     (SYS_REMOVEXATTRAT, libc::ENOTSUP),
 ];
 
-/// Namespaces; the last one exists for `unshare` only, where it is no signal number.
+/// Namespaces; the last one exists for `unshare` only, if it is no signal number.
 const NAMESPACES: [i32; 7] = [
     libc::CLONE_NEWNS,
     libc::CLONE_NEWCGROUP,
@@ -165,8 +167,8 @@ const CLONE_NEWTIME: i32 = 0x80;
 /// Pushes what looks like typed text into a terminal (`TIOCSTI`, and the console's `TIOCLINUX`).
 const TYPES_FOR_THE_USER: [i32; 2] = [0x5412, 0x541C];
 
-/// Puts the filter on this thread, for ever, and on all that it starts from now on. `denies_truncate` for
-/// kernels whose Landlock does not.
+/// Puts the filter on this thread, for ever, and on all that it starts from now on.
+/// `denies_truncate` for kernels whose Landlock does not.
 pub(super) fn install(network: &Network, denies_truncate: bool) -> io::Result<()> {
     let program = program(network, denies_truncate).map_err(io::Error::other)?;
     seccompiler::apply_filter(&program).map_err(|error| match error {
@@ -213,9 +215,9 @@ fn program(network: &Network, denies_truncate: bool) -> Result<BpfProgram, Strin
 
 /// No skill makes a program that runs as the owner of its file (systemd's `RestrictSUIDSGID`).
 ///
-/// `mkdir` is not in the list: the kernel drops both bits from its mode (`vfs_prepare_mode`). A directory
-/// made in a set-group-ID directory still inherits that bit, which gives new files a group and no program
-/// any rights.
+/// `mkdir` is not in the list: the kernel drops both bits from its mode (`vfs_prepare_mode`). A
+/// directory made in a set-group-ID directory still inherits that bit, which gives new files a
+/// group and no program any rights.
 fn deny_set_id(rules: &mut Rules) {
     let modes = [
         #[cfg(target_arch = "x86_64")]
@@ -229,7 +231,8 @@ fn deny_set_id(rules: &mut Rules) {
         (SYS_FCHMODAT2, 2),
         (libc::SYS_mknodat, 2),
     ];
-    // The kernel reads the mode only if one of these flags is set. Without them, callers leave it undefined.
+    // The kernel reads the mode only if one of these flags is set. Without them, callers leave it
+    // undefined.
     let opens = [
         #[cfg(target_arch = "x86_64")]
         (libc::SYS_open, 1, 2),
@@ -250,8 +253,8 @@ fn deny_set_id(rules: &mut Rules) {
 /// The bit of `O_TMPFILE` that is not `O_DIRECTORY`.
 const TMPFILE: i32 = 0o20_000_000;
 
-/// Calls that act on a file through a descriptor which may be read-only, so that a grant to read would be
-/// enough for them. Landlock checks `ioctl` for devices only.
+/// Calls that act on a file through a descriptor which may be read-only, so that a grant to read
+/// would be enough for them. Landlock checks `ioctl` for devices only.
 fn deny_by_read_only_descriptor(rules: &mut Rules) {
     for (kind, allowed) in FILE_SYSTEM_IOCTLS {
         let mut denied = vec![masked(1, IOCTL_TYPE, kind << 8)];
@@ -274,10 +277,11 @@ fn deny_by_read_only_descriptor(rules: &mut Rules) {
 /// The part of an ioctl's number that says to whom it belongs.
 const IOCTL_TYPE: u32 = 0xFF00;
 
-/// Types of ioctls on files, with the requests of each that are allowed. These only read (`GETFLAGS`,
-/// `FIEMAP`; `GETFSLABEL`), or write only through a descriptor for writing (`FICLONE`, `FICLONERANGE`,
-/// `FIDEDUPERANGE`: copies that share blocks). The others change attributes (`SETFLAGS`), make a file
-/// read-only for good (`ENABLE_VERITY`), encrypt a directory, or create subvolumes.
+/// Types of ioctls on files, with the requests of each that are allowed. These only read
+/// (`GETFLAGS`, `FIEMAP`; `GETFSLABEL`), or write only through a descriptor for writing (`FICLONE`,
+/// `FICLONERANGE`, `FIDEDUPERANGE`: copies that share blocks). The others change attributes
+/// (`SETFLAGS`), make a file read-only for good (`ENABLE_VERITY`), encrypt a directory, or create
+/// subvolumes.
 const FILE_SYSTEM_IOCTLS: [(u32, &[u32]); 4] = [
     // All file systems and ext4: 'f'.
     (0x66, &[0x8008_6601, 0xC020_660B]),
@@ -289,7 +293,8 @@ const FILE_SYSTEM_IOCTLS: [(u32, &[u32]); 4] = [
     (0xBC, &[]),
 ];
 
-/// Mask and value of the ioctls of type 'X' that only write: XFS, and `FSSETXATTR` of all file systems.
+/// Mask and value of the ioctls of type 'X' that only write: XFS, and `FSSETXATTR` of all file
+/// systems.
 const XFS_WRITES: (u32, u32) = (0xC000_FF00, 0x4000_5800);
 
 /// `FS_IOC_SETVERSION` and `FAT_IOCTL_SET_ATTRIBUTES`.
@@ -298,13 +303,14 @@ const SET_FILE_ATTRIBUTES: [i32; 2] = [0x4008_7602, 0x4004_7211];
 /// A lease on a directory too (Linux 6.19).
 const F_SETDELEG: i32 = 1040;
 
-/// Calls that take the id of another process and check only that it has the same user: a limit on CPU time
-/// ends it, the policy `SCHED_IDLE` or one CPU for all slows it down for good. Landlock checks signals and
-/// nothing of this kind.
+/// Calls that take the id of another process and check only that it has the same user: a limit on
+/// CPU time ends it, the policy `SCHED_IDLE` or one CPU for all slows it down for good. Landlock
+/// checks signals and nothing of this kind.
 ///
-/// A thread may change itself as 0, but not by its own id, because a filter can't know whose an id is:
-/// `pthread_setaffinity_np`, `pthread_setschedparam` and `setpriority(PRIO_PROCESS, gettid())` fail. A
-/// process group is that of the caller, if it is 0, and lies in the caller's session, which is the skill's.
+/// A thread may change itself as 0, but not by its own id, because a filter can't know whose an id
+/// is: `pthread_setaffinity_np`, `pthread_setschedparam` and `setpriority(PRIO_PROCESS, gettid())`
+/// fail. A process group is that of the caller, if it is 0, and lies in the caller's session, which
+/// is the skill's.
 fn deny_others(rules: &mut Rules) {
     rules.deny_if(libc::SYS_prlimit64, vec![is_not(0, 0), is_given(2)]);
     for number in [
@@ -394,7 +400,7 @@ fn deny_sockets(rules: &mut Rules, network: &Network) {
         }
     }
     if *network != Network::Full {
-        // Landlock has no say where it is not bound before.
+        // Landlock has no say if it is not bound before.
         rules.deny(libc::SYS_listen);
         // A connection without `connect`, which is where Landlock looks at the port.
         for (number, flags) in [

@@ -11,7 +11,7 @@ use super::{Confinement, Layer, Layers};
 /// What this machine can enforce, layer by layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SandboxSupport {
-    /// The version of Landlock; 0 where there is none.
+    /// The version of Landlock; 0 if there is none.
     pub landlock_abi: u32,
     /// Every layer there is.
     pub layers: Vec<LayerStatus>,

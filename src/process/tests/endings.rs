@@ -21,7 +21,7 @@ async fn end_stubborn(launcher: &Launcher, wish: StopRequest) {
 
 isolated! {
     fn a_stubborn_tree_is_ended() {
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             end_stubborn(launcher, StopRequest::Terminate).await;
             end_stubborn(launcher, StopRequest::Kill).await;
             // On the same supervisor, which must be free of it.
@@ -67,7 +67,7 @@ isolated! {
 
 isolated! {
     fn nothing_starts_after_a_stop() {
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             for stop in [StopRequest::Terminate, StopRequest::Kill] {
                 let mut spec = script("sleep 1000");
                 let mark = marked(&mut spec);
@@ -86,7 +86,7 @@ isolated! {
 
 isolated! {
     fn a_daemon_that_holds_stdout_is_ended_after_the_grace() {
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             let mut spec = script("trap '' TERM; setsid sleep 1000 & head -c 60000 /dev/zero; echo end");
             spec.grace_period = Duration::from_millis(200);
             let mark = marked(&mut spec);
@@ -116,7 +116,7 @@ isolated! {
 
 isolated! {
     fn a_dropped_future_leaves_nothing() {
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             let mut spec = script(STUBBORN);
             let mark = marked(&mut spec);
             let (_sender, stop) = watch::channel(StopRequest::None);
@@ -133,7 +133,7 @@ isolated! {
 
 isolated! {
     fn steps_side_by_side_do_not_touch_one_another() {
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             let mut doomed = script(STUBBORN);
             let mark = marked(&mut doomed);
             let (gate, held) = watch::channel(StopRequest::None);
@@ -161,7 +161,7 @@ isolated! {
 
 isolated! {
     fn a_bomb_of_forks_is_ended() {
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             // Bounded by depth, so that a failure of this test does not take the machine with it.
             let mut spec = script("f() { [ $1 -gt 0 ] || { sleep 1000; return; }; f $(($1-1)) & f $(($1-1)) & wait; }; f 8");
             spec.grace_period = Duration::ZERO;

@@ -28,7 +28,7 @@ fn name(pid: Pid) -> String {
 
 isolated! {
     fn a_killed_supervisor_takes_its_step_with_it() {
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             let mut spec = script(STUBBORN);
             let mark = marked(&mut spec);
             let outcome = with(launcher, spec, async |_| {
@@ -44,7 +44,7 @@ isolated! {
 
 isolated! {
     fn an_idle_supervisor_that_was_killed_is_replaced() {
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             let exit = simply(launcher, script("echo $PPID")).await.unwrap();
             let pid = String::from_utf8(exit.stdout).unwrap().trim().parse().unwrap();
             let supervisor = Pid::from_raw(pid).unwrap();
@@ -58,7 +58,7 @@ isolated! {
 
 isolated! {
     fn without_the_zygote_steps_run_on_and_obs_sweeps() {
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             let mut spec = script(STUBBORN);
             let mark = marked(&mut spec);
             let outcome = with(launcher, spec, async |_| {
@@ -79,7 +79,7 @@ isolated! {
 
 isolated! {
     fn without_the_zygote_a_step_still_ends_well() {
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             let mut spec = script(STUBBORN);
             let mark = marked(&mut spec);
             let exit = with(launcher, spec, async |stop| {
@@ -105,7 +105,7 @@ isolated! {
         // A child from before, as a shell that became obs may have left it, and one from after.
         let mut before = Command::new("/bin/sleep").arg("1000").spawn().unwrap();
         let mut after = None;
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             after = Some(Command::new("/bin/sleep").arg("1000").spawn().unwrap());
             let mut spec = script(STUBBORN);
             let mark = marked(&mut spec);
@@ -132,7 +132,7 @@ isolated! {
         const STEPS: &str = "OBS_PROCESS_TEST_STEPS";
         // In the process that is going to be killed.
         if let Ok(mark) = std::env::var(STEPS) {
-            room(async |launcher| {
+            with_launcher(async |launcher| {
                 let run = || {
                     let mut spec = script(STUBBORN);
                     spec.env.push((MARK.into(), (&mark).into()));
@@ -162,7 +162,7 @@ isolated! {
         if !has_signal_scopes() {
             return;
         }
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             let text = "kill -9 $PPID 2>/dev/null && echo killed; kill -0 $$ && echo own";
             let exit = simply(launcher, script(text)).await.unwrap();
             assert_eq!(exit.stdout, b"own\n");
@@ -214,7 +214,7 @@ isolated! {
 isolated! {
     fn helpers_are_gone_with_the_launcher() {
         let mut helpers = Vec::new();
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             let exit = simply(launcher, script("echo $PPID")).await.unwrap();
             let supervisor = String::from_utf8(exit.stdout).unwrap().trim().parse().unwrap();
             let supervisor = Pid::from_raw(supervisor).unwrap();
@@ -229,7 +229,7 @@ isolated! {
 isolated! {
     fn a_process_whose_first_thread_has_exited_dies_with_its_supervisor() {
         let Some(arena) = super::sandbox::Arena::new() else { return };
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             for kind in ["first-thread-exits", "daemon-first-thread-exits"] {
                 let mut spec = arena.hog(&[kind, "1"], Limits::NONE);
                 let mark = marked(&mut spec);

@@ -5,8 +5,8 @@
 //! process libtest's main thread waits for the thread of the test and holds no lock meanwhile; the
 //! only other locks that the forked zygote meets are those of malloc and stdio, which glibc takes
 //! over a fork. That makes it as good as single threaded, without a second binary in the product.
-//! What a scenario leaves alive is found by a unique variable in its environment, and only processes
-//! with that variable, or known to be its parents, are ever signalled.
+//! What a scenario leaves alive is found by a unique variable in its environment, and only
+//! processes with that variable, or known to be its parents, are ever signalled.
 
 mod endings;
 mod faults;
@@ -111,16 +111,16 @@ fn ended(child: &mut Child, patience: Duration) -> Option<std::process::ExitStat
 }
 
 /// Runs `scenario` with a launcher as obs makes it.
-pub(super) fn room(scenario: impl AsyncFnOnce(&Launcher)) {
+pub(super) fn with_launcher(scenario: impl AsyncFnOnce(&Launcher)) {
     room_with(SignalDomainRules::SignalsAndRefer, SHORT_LEEWAY, scenario);
 }
 
-/// Like [`room`], as on a kernel without signal scopes.
+/// Like [`with_launcher`], as on a kernel without signal scopes.
 pub(super) fn room_without_scopes(scenario: impl AsyncFnOnce(&Launcher)) {
     room_with(SignalDomainRules::None, SHORT_LEEWAY, scenario);
 }
 
-/// Like [`room`], with another leeway for survivors.
+/// Like [`with_launcher`], with another leeway for survivors.
 pub(super) fn room_with(
     rules: SignalDomainRules,
     leeway: Duration,
@@ -129,7 +129,7 @@ pub(super) fn room_with(
     room_of(Zygote::start_with(rules).unwrap(), leeway, scenario);
 }
 
-/// Like [`room`], with helpers that are there already.
+/// Like [`with_launcher`], with helpers that are there already.
 pub(super) fn room_of(zygote: Zygote, leeway: Duration, scenario: impl AsyncFnOnce(&Launcher)) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

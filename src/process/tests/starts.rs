@@ -6,7 +6,7 @@ use super::*;
 
 isolated! {
     fn codes_and_signals_are_told_apart() {
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             let code = simply(launcher, script("exit 42")).await.unwrap();
             assert_eq!(code.leader, LeaderExit::Code(42));
             let signal = simply(launcher, script("kill -TERM $$")).await.unwrap();
@@ -17,7 +17,7 @@ isolated! {
 
 isolated! {
     fn nothing_of_obs_is_inherited() {
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             let text = "cat /proc/self/status
                 ls /proc/self/fd; readlink /proc/self/cwd; cat /proc/self/oom_score_adj
                 env | sort; ps -o sid= -p $$ | tr -d ' '; echo $$";
@@ -59,7 +59,7 @@ isolated! {
             (file("bare", "echo hi\n", 0o755), "it is neither a program for this machine nor a script with a `#!` line; put `#!/bin/sh` or the like into its first line".to_owned()),
             ("/usr".to_owned(), "it is a directory".to_owned()),
         ];
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             for (path, reason) in cases {
                 let error = simply(launcher, program(&path, &["x"])).await.unwrap_err();
                 assert_eq!(error.to_string(), format!("can't start `{path}`: {reason}"));
@@ -81,7 +81,7 @@ isolated! {
 
 isolated! {
     fn two_hundred_steps_share_one_supervisor() {
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             let mut parents = std::collections::HashSet::new();
             for _ in 0..200 {
                 let exit = simply(launcher, script("echo $PPID; exit 5")).await.unwrap();
@@ -95,7 +95,7 @@ isolated! {
 
 isolated! {
     fn large_arguments_arrive_whole() {
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             let mut spec = script("printf %s \"$@\" | cksum; printf %s \"$V1$V7\" | wc -c");
             spec.argv.push("sh".into());
             spec.argv.extend((0..10).map(|_| "a".repeat(100_000).into()));
@@ -109,10 +109,10 @@ isolated! {
 
 isolated! {
     fn usage_is_the_whole_trees() {
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             let small = simply(launcher, program("/bin/true", &["true"])).await.unwrap();
-            // A child begins with what its supervisor has mapped of this executable, which in a fresh
-            // copy of it is some MiB more.
+            // A child begins with what its supervisor has mapped of this executable, which in a
+            // fresh copy of it is some MiB more.
             assert!(small.usage.peak_memory_bytes < 32 << 20, "{:?}", small.usage);
             assert!(small.usage.peak_memory_bytes > 0);
             // An orphan's CPU time counts too: the leader does not wait for it.

@@ -4,7 +4,7 @@ use super::*;
 
 isolated! {
     fn a_mebibyte_goes_through_cat() {
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             let mut spec = program("/bin/cat", &["cat"]);
             let input: Vec<u8> = (0..1 << 20).map(|i: u32| i.to_le_bytes()[0]).collect();
             spec.stdin = Some(input.clone());
@@ -18,7 +18,7 @@ isolated! {
 
 isolated! {
     fn sixty_four_mebibytes_go_through_cat() {
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             let mut spec = program("/bin/cat", &["cat"]);
             spec.max_output_bytes = 64 << 20;
             let input: Vec<u8> = (0..64_u32 << 20).map(|i| (i / 7).to_le_bytes()[0]).collect();
@@ -32,7 +32,7 @@ isolated! {
 
 isolated! {
     fn unread_input_is_no_fault() {
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             for _ in 0..50 {
                 let mut spec = program("/bin/true", &["true"]);
                 spec.stdin = Some(vec![b'x'; 1 << 20]);
@@ -45,7 +45,7 @@ isolated! {
 
 isolated! {
     fn output_over_the_cap_ends_the_tree() {
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             let mut spec = script("yes & yes");
             let mark = marked(&mut spec);
             let exit = simply(launcher, spec).await.unwrap();
@@ -63,7 +63,7 @@ isolated! {
 
 isolated! {
     fn output_of_exactly_the_cap_is_fine() {
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             let mut spec = script("printf 12345");
             spec.max_output_bytes = 5;
             let exit = simply(launcher, spec).await.unwrap();
@@ -78,7 +78,7 @@ isolated! {
 
 isolated! {
     fn streams_and_events_are_kept_apart() {
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             let text = "echo out; echo err >&2; echo '{\"progress\": 1}' >&3; head -c 70000 /dev/zero >&3; echo >&3; printf last >&3";
             let (_sender, stop) = watch::channel(StopRequest::None);
             let mut events = Vec::new();
@@ -97,7 +97,7 @@ isolated! {
 
 isolated! {
     fn a_large_stderr_does_not_block() {
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             let exit = simply(launcher, script("head -c 5000000 /dev/zero >&2; echo done >&2")).await.unwrap();
             assert_eq!(exit.leader, LeaderExit::Code(0));
             assert!(exit.stderr.tail.ends_with("done\n"));
@@ -109,7 +109,7 @@ isolated! {
 
 isolated! {
     fn closing_stdout_is_not_the_end() {
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             let exit = simply(launcher, script("echo before; exec >&- 2>&- 3>&-; sleep 0.3; exit 7")).await.unwrap();
             assert_eq!(exit.leader, LeaderExit::Code(7));
             assert_eq!(exit.stdout, b"before\n");

@@ -49,7 +49,7 @@ isolated! {
 
 isolated! {
     fn nothing_starts_while_suspended() {
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             launcher.suspend().await;
             let mut spec = script("exit 6");
             let mark = marked(&mut spec);

@@ -1,10 +1,11 @@
 //! The command template: from arguments to argv, never through a shell.
 //!
 //! Invariant: an argument fills the place that the manifest gave it and nothing else. It never
-//! becomes code or the name of a program (the list in `code` says where), never an option (a leading dash is
-//! refused unless the manifest allows it), and never changes the number of elements unless the
-//! manifest spreads it. Templates of this form are older than obs (`git-annex` hooks, `fish`
-//! abbreviations, VS Code tasks); what obs adds is that a place can't be anything but one element.
+//! becomes code or the name of a program (the list in `code` says where), never an option (a
+//! leading dash is refused unless the manifest allows it), and never changes the number of elements
+//! unless the manifest spreads it. Templates of this form are older than obs (`git-annex` hooks,
+//! `fish` abbreviations, VS Code tasks); what obs adds is that a place can't be anything but one
+//! element.
 
 mod code_injection;
 mod parse;
@@ -234,8 +235,8 @@ impl CommandTemplate {
         constant.map(|template| template.text(places)).collect()
     }
 
-    /// The words without an argument, or their parts, that are in a place of code behind the program, with what is
-    /// done with them, for each form that the command can take.
+    /// The words without an argument, or their parts, that are in a place of code behind the
+    /// program, with what is done with them, for each form that the command can take.
     pub(super) fn code_words(&self, places: &ArgumentPlaces<'_>) -> Vec<Vec<(Role, OsString)>> {
         let templates: Vec<&ElementTemplate> = self.templates().collect();
         let text = |code: code_injection::CodeWord| {
@@ -410,7 +411,7 @@ pub enum Stdin {
 }
 
 impl Stdin {
-    /// The bytes for `arguments`; none where the skill gets nothing, also where the argument is
+    /// The bytes for `arguments`; none if the skill gets nothing, also where the argument is
     /// absent or null.
     pub fn stdin_bytes(&self, arguments: &Map<String, Value>) -> Option<Vec<u8>> {
         match self {

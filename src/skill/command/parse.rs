@@ -18,7 +18,7 @@ pub(in crate::skill) struct Reading<'m> {
     pub(in crate::skill) stdin: &'m Stdin,
 }
 
-/// Reads `execution.command`. None where it has an error.
+/// Reads `execution.command`. None if it has an error.
 pub(in crate::skill) fn read_command(
     node: &Node<'_>,
     reading: Reading<'_>,
@@ -381,7 +381,8 @@ fn is_name(name: &str) -> bool {
     name.chars().all(is_plain) && name.starts_with(|c: char| c.is_alphanumeric() || c == '_')
 }
 
-/// Holds a `{{x}}` against the names of `input_schema`. The property comes back, where there is one.
+/// Holds a `{{x}}` against the names of `input_schema`. The property comes back, where there is
+/// one.
 fn check_name<'m>(
     slot: &ArgumentSlot,
     node: &Node<'_>,

@@ -14,7 +14,7 @@ use crate::skill::permission::Permission;
 pub struct LoadedManifest {
     /// The manifest. Parts with problems hold defaults.
     pub manifest: Manifest,
-    /// How the skill is run; none where that part has problems.
+    /// How the skill is run; none if that part has problems.
     pub execution: Option<Execution>,
     /// The text and the places.
     pub document: Document,
@@ -22,11 +22,11 @@ pub struct LoadedManifest {
     pub problems: Diagnostics,
 }
 
-/// Reads `source` as a manifest. `front_matter` is asked only where the manifest itself has no name
+/// Reads `source` as a manifest. `front_matter` is asked only if the manifest itself has no name
 /// or no description.
 pub fn load(source: Source, front_matter: impl FnOnce() -> FrontMatter) -> LoadedManifest {
     let (document, mut problems) = Document::parse(source);
-    // Where the text is no data there is nothing more to say about it.
+    // If the text is no data there is nothing more to say about it.
     let (manifest, execution) = if document.value.is_null() && !problems.is_empty() {
         Default::default()
     } else {
@@ -142,7 +142,7 @@ fn chosen<T: Copy>(
     fields.get(key)?.choice(problems, choices)
 }
 
-/// A flag that is off where it is not given.
+/// A flag that is off if it is not given.
 fn flag(fields: &mut Fields<'_>, key: &'static str, problems: &mut Diagnostics) -> bool {
     let node = fields.get(key);
     node.and_then(|node| node.boolean(problems))

@@ -15,8 +15,8 @@ pub struct FrontMatter {
 }
 
 impl FrontMatter {
-    /// Reads the front matter of `bytes`, the beginning of a `SKILL.md`. A file without one, or with
-    /// one that can't be read, says nothing.
+    /// Reads the front matter of `bytes`, the beginning of a `SKILL.md`. A file without one, or
+    /// with one that can't be read, says nothing.
     pub fn read(bytes: &[u8]) -> Self {
         let text = String::from_utf8_lossy(&bytes[..bytes.len().min(MAX_FRONT_MATTER_BYTES)]);
         let Some(yaml) = between_fences(&text) else {

@@ -104,7 +104,8 @@ impl Registry {
         Ok(None)
     }
 
-    /// The directories of the skills in later roots that can't be called because `skill` has their id.
+    /// The directories of the skills in later roots that can't be called because `skill` has their
+    /// id.
     pub fn shadowed_by(&self, skill: &Skill) -> Vec<PathBuf> {
         let Some(native) = skill.native() else {
             return Vec::new();
@@ -280,7 +281,7 @@ impl SkillRoot {
                 return Err(Arc::new(LoadProblem::Reserved { path: path() }));
             }
             Ok(id) => id,
-            // Where the manifest gives itself a bad id, its own problem says so better.
+            // If the manifest gives itself a bad id, its own problem says so better.
             Err(_) if loaded.problems.has_errors() => {
                 return Err(Arc::new(LoadProblem::invalid(id, loaded)));
             }
@@ -323,7 +324,7 @@ impl SkillRoot {
     }
 }
 
-/// True where the manifest at the path `id` gives itself no other id.
+/// True if the manifest at the path `id` gives itself no other id.
 fn is_named(loaded: &LoadedManifest, id: &SkillId) -> bool {
     match loaded.document.value.get("id").and_then(|id| id.as_str()) {
         Some(own) => own == id.as_str(),
@@ -331,7 +332,7 @@ fn is_named(loaded: &LoadedManifest, id: &SkillId) -> bool {
     }
 }
 
-/// Reads the manifest in the directory `below` of `dir`; none where there is none. `given` is the
+/// Reads the manifest in the directory `below` of `dir`; none if there is none. `given` is the
 /// root as the user knows it.
 pub(super) fn read_manifest(
     dir: &RootDir,
@@ -366,7 +367,7 @@ fn refused(given: &Path, below: &Path, name: &str, source: std::io::Error) -> Ar
     })
 }
 
-/// What `SKILL.md` says; nothing where there is none that can be read.
+/// What `SKILL.md` says; nothing if there is none that can be read.
 fn front_matter(dir: &RootDir, below: &Path) -> FrontMatter {
     let head = dir
         .open_file(&below.join("SKILL.md"))

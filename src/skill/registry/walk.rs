@@ -23,7 +23,7 @@ pub(super) const MAX_ENTRIES: usize = 10_000;
 pub(super) struct Walk {
     /// The skills, sorted by path.
     pub(super) skills: Vec<FoundManifest>,
-    /// True where something was left out.
+    /// True if something was left out.
     pub(super) is_cut: bool,
     /// Directories that are there but can't be listed, below the root; bounded as all entries are.
     pub(super) unlisted: Vec<(PathBuf, io::Error)>,

@@ -1,8 +1,8 @@
-//! Where the references of a schema lead.
+//! If the references of a schema lead.
 //!
-//! Invariant: one answer for all who walk a schema, and it is the validator's own: the crate that `jsonschema`
-//! resolves with says it, with `$id`, `$anchor`, encoded pointers and all. What leads out of the schema leads
-//! nowhere.
+//! Invariant: one answer for all who walk a schema, and it is the validator's own: the crate that
+//! `jsonschema` resolves with says it, with `$id`, `$anchor`, encoded pointers and all. What leads
+//! out of the schema leads nowhere.
 
 use std::collections::{HashMap, HashSet};
 
@@ -48,7 +48,8 @@ impl Linked {
         &self.value
     }
 
-    /// For each reference of one schema, what it leads to: for a dynamic one, all that it may lead to.
+    /// For each reference of one schema, what it leads to: for a dynamic one, all that it may lead
+    /// to.
     pub fn links<'s>(
         &'s self,
         keywords: &'s Map<String, Value>,
@@ -90,8 +91,8 @@ struct Survey {
     numbers: HashMap<*const Value, usize>,
     /// For each value, the number of the one that holds it and its place there.
     holders: Vec<Option<(usize, usize)>>,
-    /// The values that a dynamic reference may lead to, by the name of their anchor; an empty one is that of
-    /// `$recursiveAnchor`.
+    /// The values that a dynamic reference may lead to, by the name of their anchor; an empty one
+    /// is that of `$recursiveAnchor`.
     dynamic: HashMap<String, Vec<usize>>,
 }
 

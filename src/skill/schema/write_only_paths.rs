@@ -1,7 +1,7 @@
 //! The places of a value that its schema marks as `writeOnly`.
 //!
-//! Invariant: a place is hidden if any schema that may apply to it says so, whether that one is met or not: one
-//! schema too many hides more. Each schema looks at each place once, so circles end.
+//! Invariant: a place is hidden if any schema that may apply to it says so, whether that one is met
+//! or not: one schema too many hides more. Each schema looks at each place once, so cycles end.
 
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -37,7 +37,8 @@ pub(super) fn places(schema: &Linked, value: &Value) -> Vec<String> {
     let mut hidden = search.hidden;
     hidden.sort_unstable();
     hidden.dedup();
-    // What lies in a hidden place comes right after it, but for places whose names begin with its own.
+    // What lies in a hidden place comes right after it, but for places whose names begin with its
+    // own.
     let all: HashSet<String> = hidden.iter().cloned().collect();
     hidden.retain(|place| {
         let above = place.match_indices('/').map(|(at, _)| &place[..at]);

@@ -19,7 +19,7 @@ pub(super) struct MessageBuilder<'a> {
     /// The value that holds it all.
     seen: &'a ShownValues<'a>,
     pointer: &'a str,
-    /// The schema that the keyword stands in; null where it is not known.
+    /// The schema that the keyword stands in; null if it is not known.
     schema: &'a Value,
     /// The value stands in a hidden place, which `pointer` leads to.
     is_secret: bool,
@@ -68,7 +68,8 @@ impl<'a> MessageBuilder<'a> {
             | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
                 violations.extend(unexpected.iter().map(|key| self.unknown(key)));
             }
-            // With `additionalProperties: false` alone the validator names the mapping, not the key.
+            // With `additionalProperties: false` alone the validator names the mapping, not the
+            // key.
             ValidationErrorKind::FalseSchema if self.keyword == "additionalProperties" => {
                 let map = self
                     .seen
@@ -429,7 +430,7 @@ pub(in crate::skill) fn violations_of<'e>(
         .iter_mut()
         .filter(|violation| is_missing(violation))
     {
-        // A key that is not there has its place where it is to be added.
+        // A key that is not there has its place if it is to be added.
         let parent = violation
             .pointer
             .rsplit_once('/')

@@ -82,8 +82,8 @@ pub(super) fn resume(
     }
 }
 
-/// Finds for each step of the plan the step that it was: the one of the same name, the second of that
-/// name for the second; else one of the same skill that is no longer there by its name.
+/// Finds for each step of the plan the step that it was: the one of the same name, the second of
+/// that name for the second; else one of the same skill that is no longer there by its name.
 fn match_steps<'b>(
     before: &'b [PreviousStep],
     steps: &[ProvenStep],
@@ -155,7 +155,7 @@ impl StepMatcher<'_> {
         }
     }
 
-    /// True where a step without a record may have begun, as far as the plan says. Where steps were
+    /// True if a step without a record may have begun, as far as the plan says. Where steps were
     /// moved that can't be told.
     fn can_have_begun(&self, index: usize) -> bool {
         let is_done = |stage: &std::ops::Range<usize>| {
@@ -168,7 +168,7 @@ impl StepMatcher<'_> {
             || steps.any(|(index, before)| before.is_some_and(|before| before.index != index))
     }
 
-    /// True where the step is another than the one that ran, or stands elsewhere. One that did not run
+    /// True if the step is another than the one that ran, or stands elsewhere. One that did not run
     /// can't differ, but in a graph those that wait for it now do.
     fn differs(
         &self,
@@ -204,7 +204,7 @@ impl StepMatcher<'_> {
         !is_same
     }
 
-    /// True where the step and its fallback are what they were, and one of them answered.
+    /// True if the step and its fallback are what they were, and one of them answered.
     fn has_same_skills(&self, step: &ProvenStep, record: &ExecutionLogRecord) -> bool {
         let calls = || std::iter::once(step).chain(step.fallback.as_deref());
         let is_same = |call: &ProvenStep| {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::engine::PlanStart;
 use crate::model::{ExecutionLogRecord, StepStatus};
 
-/// The run to go on with.
+/// The run to resume.
 #[derive(Debug)]
 pub struct PreviousRun {
     /// Its id.
@@ -42,7 +42,7 @@ pub(super) struct PreviousStep {
     pub(super) index: usize,
     pub(super) label: String,
     pub(super) skill_id: String,
-    /// `None` where it was under way when obs died.
+    /// `None` if it was under way when obs died.
     pub(super) record: Option<Arc<ExecutionLogRecord>>,
 }
 

@@ -22,7 +22,7 @@ pub enum VerifyIssueKind {
     Changed,
     /// Records are missing between others.
     Removed,
-    /// A record stands where it does not belong, or twice.
+    /// A record stands if it does not belong, or twice.
     Reordered,
     /// Records are missing at the end.
     Cut,

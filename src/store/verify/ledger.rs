@@ -189,7 +189,8 @@ fn without_key(seq: u64) -> VerifyIssue {
     fault(VerifyIssueKind::Key, Some(seq), message)
 }
 
-/// Checks the ledger itself; with the ids of all runs that there are also that no other was removed.
+/// Checks the ledger itself; with the ids of all runs that there are also that no other was
+/// removed.
 pub(super) fn check_ledger(
     connection: &Connection,
     runs: Option<&BTreeSet<String>>,

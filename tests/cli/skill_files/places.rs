@@ -1,12 +1,13 @@
-//! Which files count as those of a skill: what its command names in a place of code, its other names, and what its
-//! links lead to.
+//! Which files count as those of a skill: what its command names in a place of code, its other
+//! names, and what its links lead to.
 
 use std::fs;
 
 use super::{RUN, honest, manifest, problems, steps};
 use crate::support::{Case, confines};
 
-/// A plan in which `w` may write `grant`, and `victim` runs `command` with programs that need not be installed.
+/// A plan in which `w` may write `grant`, and `victim` runs `command` with programs that need not
+/// be installed.
 fn naming(command: &str, grant: &str) -> Case {
     let permissions = format!("permissions: [\"fs.write:{grant}\"]\n");
     let mut case = manifest(

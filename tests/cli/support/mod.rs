@@ -34,7 +34,7 @@ pub(crate) fn obs_binary() -> PathBuf {
         .map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_obs")), PathBuf::from)
 }
 
-/// True where `program` is in PATH; says by name what is skipped where it is not.
+/// True if `program` is in PATH; says by name what is skipped if it is not.
 pub(crate) fn has(program: &str, test: &str) -> bool {
     has_in(std::env::var_os("PATH").unwrap_or_default(), program, test)
 }
@@ -48,7 +48,7 @@ pub(crate) fn has_in(path: impl AsRef<OsStr>, program: &str, test: &str) -> bool
     found
 }
 
-/// True where this machine can confine skills to files; says by name what is skipped where it can't.
+/// True if this machine can confine skills to files; says by name what is skipped if it can't.
 /// Tests that do not ask run there with `best-effort`.
 pub(crate) fn confines(test: &str) -> bool {
     let confines = can_confine();
@@ -156,8 +156,8 @@ impl Case {
         case
     }
 
-    /// A skill that is a shell script; the manifest gets `more`, which begins with a line feed where
-    /// it is not empty.
+    /// A skill that is a shell script; the manifest gets `more`, which begins with a line feed
+    /// if it is not empty.
     pub(crate) fn sh_skill(self, id: &str, script: &str, more: &str) -> Self {
         // Tests look at files that skills leave in the workspace.
         let permissions = if more.contains("permissions:") {
@@ -193,12 +193,13 @@ impl Case {
 
     /// obs in this directory, with an environment that does not depend on who runs the tests.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        // obs leaves a signal ignored that was ignored when it started, and whoever runs the tests may
-        // ignore some: a shell does for what it runs in the background. `env` becomes obs.
+        // obs leaves a signal ignored that was ignored when it started, and whoever runs the tests
+        // may ignore some: a shell does for what it runs in the background. `env` becomes obs.
         self.command_under(&["env", "--default-signal"], args)
     }
 
-    /// The same, started by `wrapper`: a program that becomes the command that follows its arguments.
+    /// The same, started by `wrapper`: a program that becomes the command that follows its
+    /// arguments.
     pub(crate) fn command_under(&self, wrapper: &[&str], args: &[&str]) -> Command {
         let mut command = Command::new(wrapper[0]);
         command.args(&wrapper[1..]).arg(obs_binary()).args(args);

@@ -1,5 +1,5 @@
-//! obs on a terminal of its own, as a person has it. `TERM` is `xterm-256color` where the case does not
-//! say otherwise.
+//! obs on a terminal of its own, as a person has it. `TERM` is `xterm-256color` where the case does
+//! not say otherwise.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};

@@ -1,4 +1,5 @@
-// Memory that one input may take. libFuzzer's own limit is for the whole process, its tables included.
+// Memory that one input may take. libFuzzer's own limit is for the whole process, its tables
+// included.
 
 use std::alloc::System;
 

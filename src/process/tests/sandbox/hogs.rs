@@ -38,7 +38,7 @@ async fn breach(launcher: &Launcher, arena: &Arena, argv: &[&str], limits: Limit
 isolated! {
     fn twenty_bombs_of_forks_are_ended() {
         let Some(arena) = Arena::new() else { return };
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             for _ in 0..20 {
                 let breach = breach(launcher, &arena, &["bomb", "3000"], processes(64)).await;
                 assert_eq!((breach.limit, breach.allowed), (ResourceKind::Processes, 64));
@@ -57,7 +57,7 @@ isolated! {
             "trap 'touch {}' CONT; touch {}; until [ -e {} ]; do sleep 0.01; done; echo done",
             went_on.display(), up.display(), went_on.display(),
         );
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             let mut spec = script(&text);
             spec.limits = processes(8);
             let mut crowd = Vec::new();
@@ -87,7 +87,7 @@ isolated! {
 isolated! {
     fn twenty_memory_hogs_are_ended() {
         let Some(arena) = Arena::new() else { return };
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             for round in 0..20 {
                 let kind = ["memory", "shared-memory"][round % 2];
                 let breach = breach(launcher, &arena, &[kind, "1500"], memory(64)).await;
@@ -101,7 +101,7 @@ isolated! {
 isolated! {
     fn processes_that_fork_and_exit_do_not_keep_a_supervisor_busy() {
         let Some(arena) = Arena::new() else { return };
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             let limits = Limits { cpu: Some(Duration::from_millis(300)), ..Limits::default() };
             let mut spec = arena.hog(&["daemons", "1000000"], limits);
             let mark = marked(&mut spec);
@@ -117,7 +117,7 @@ isolated! {
 isolated! {
     fn threads_are_limited_too() {
         let Some(arena) = Arena::new() else { return };
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             let breach = breach(launcher, &arena, &["threads", "200"], processes(16)).await;
             assert_eq!((breach.limit, breach.allowed), (ResourceKind::Threads, 128));
         });
@@ -127,7 +127,7 @@ isolated! {
 isolated! {
     fn cpu_time_is_that_of_the_living_and_the_dead() {
         let Some(arena) = Arena::new() else { return };
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             let limits = Limits { cpu: Some(Duration::from_millis(300)), ..Limits::default() };
             for kind in ["cpu", "cpu-children"] {
                 let breach = breach(launcher, &arena, &[kind], limits).await;
@@ -141,7 +141,7 @@ isolated! {
 isolated! {
     fn the_kernels_own_cpu_limit_counts_as_a_breach() {
         let Some(arena) = Arena::new() else { return };
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             let limits = Limits { cpu: Some(Duration::from_millis(50)), ..Limits::NONE };
             // Before the supervisor looks for the first time.
             let mut spec = arena.spec(Path::new("/bin/sh"), &["-c", "kill -XCPU $$"], Network::None);
@@ -163,7 +163,7 @@ isolated! {
 isolated! {
     fn a_disk_filler_is_ended_at_the_size_of_a_file() {
         let Some(arena) = Arena::new() else { return };
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             let limits = Limits { file_size: Some(4 * MIB), ..Limits::NONE };
             let file = arena.text("scratch/large");
             let exit = simply(launcher, arena.hog(&["disk", "64", &file], limits)).await.unwrap();
@@ -177,7 +177,7 @@ isolated! {
 isolated! {
     fn the_peak_is_the_skills_and_not_that_of_obs() {
         let Some(arena) = Arena::new() else { return };
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             let ballast = vec![1_u8; 300 << 20];
             let true_program = arena.spec(Path::new("/bin/true"), &[], Network::None);
             let exit = simply(launcher, true_program).await.unwrap();
@@ -194,7 +194,7 @@ isolated! {
 isolated! {
     fn memory_is_that_of_the_tree() {
         let Some(arena) = Arena::new() else { return };
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             // Eight processes of 16 MiB each.
             let breach = breach(launcher, &arena, &["many-small", "16"], memory(64)).await;
             assert_eq!(breach.limit, ResourceKind::Memory);
@@ -210,7 +210,7 @@ isolated! {
 isolated! {
     fn memory_is_seen_if_the_first_thread_has_exited() {
         let Some(arena) = Arena::new() else { return };
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             for kind in ["first-thread-exits", "daemon-first-thread-exits"] {
                 let breach = breach(launcher, &arena, &[kind, "1000"], memory(64)).await;
                 assert_eq!((breach.limit, breach.allowed), (ResourceKind::Memory, 64 * MIB));
@@ -222,7 +222,7 @@ isolated! {
 isolated! {
     fn cpu_time_of_children_that_nobody_waits_for_is_estimated() {
         let Some(arena) = Arena::new() else { return };
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             let limits = Limits { cpu: Some(Duration::from_millis(300)), ..Limits::default() };
             for (kind, ms) in [
                 ("burn-ignored", "4"),
@@ -241,7 +241,7 @@ isolated! {
 isolated! {
     fn cpu_time_of_children_that_are_waited_for_is_not_counted_twice() {
         let Some(arena) = Arena::new() else { return };
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             let limits = Limits { cpu: Some(Duration::from_secs(20)), ..Limits::default() };
             let exit = simply(launcher, arena.hog(&["waited", "500"], limits)).await.unwrap();
             assert_eq!((exit.leader, exit.limit_breach), (LeaderExit::Code(0), None));
@@ -256,7 +256,7 @@ isolated! {
 isolated! {
     fn what_is_reported_decides_even_if_no_look_has_seen_it() {
         let Some(arena) = Arena::new() else { return };
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             // Each is over between two looks, or may be.
             for _ in 0..5 {
                 let exit = simply(launcher, arena.hog(&["spike", "96"], memory(64))).await.unwrap();

@@ -60,7 +60,7 @@ isolated! {
         let Some(mut arena) = Arena::new() else { return };
         arena.strictness = Strictness::Require;
         without_landlock();
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             let confinement = arena.confinement(Network::Some { tcp: vec![443], dns: false });
             let missing = launcher.probe().await.unwrap().missing(&confinement);
             assert_eq!(missing, [
@@ -83,7 +83,7 @@ isolated! {
     fn without_landlock_best_effort_does_what_it_can_and_says_what_it_can_not() {
         let Some(arena) = Arena::new() else { return };
         without_landlock();
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             let best = |argv: &[&str]| {
                 let mut spec = arena.probe(argv, Network::None);
                 Arc::make_mut(spec.confinement.as_mut().unwrap()).strictness = Strictness::BestEffort;
@@ -114,7 +114,7 @@ isolated! {
 
 isolated! {
     fn a_probe_tries_and_changes_nothing() {
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             let before = fs::read_to_string("/proc/self/status").unwrap();
             let probed = launcher.probe().await.unwrap();
             assert_eq!(probed.layers.len(), Layer::ALL.len());
@@ -135,7 +135,7 @@ isolated! {
 isolated! {
     fn what_is_applied_is_reported() {
         let Some(arena) = Arena::new() else { return };
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             let confinement = arena.confinement(Network::None);
             let probed = launcher.probe().await.unwrap();
             if !is_enforceable(launcher, &confinement).await {

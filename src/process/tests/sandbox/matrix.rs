@@ -357,7 +357,7 @@ isolated! {
         let _abstract = UnixListener::bind_addr(&name).unwrap();
         let ports = [tcp.local_addr().unwrap().port(), udp.local_addr().unwrap().port()];
         let attempts = attempts(&arena, ports);
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             if !is_enforceable(launcher, &arena.confinement(Network::None)).await {
                 return;
             }

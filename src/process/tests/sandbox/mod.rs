@@ -92,13 +92,13 @@ impl Arena {
     pub(super) fn confinement(&self, network: Network) -> Confinement {
         let (skill, workspace) = (self.path("skill"), self.path("workspace"));
         let (scratch, home) = (self.path("scratch"), self.path("home"));
-        let ground = GrantDirs {
+        let dirs = GrantDirs {
             skill_dir: &skill,
             workspace: &workspace,
             scratch: &scratch,
             home: Some(&home),
         };
-        let mut grants = default_grants(&ground, &network).grants;
+        let mut grants = default_grants(&dirs, &network).grants;
         grants.push(Grant::new(workspace.join("out"), Access::ReadWrite));
         Confinement {
             grants,
@@ -155,7 +155,7 @@ pub(super) fn said(exit: &ProcessExit) -> String {
     String::from_utf8_lossy(&exit.stdout).trim().to_owned()
 }
 
-/// True where this kernel can enforce what `confinement` requires; says so where it can't.
+/// True if this kernel can enforce what `confinement` requires; says so if it can't.
 pub(super) async fn is_enforceable(launcher: &Launcher, confinement: &Confinement) -> bool {
     let missing = launcher.probe().await.unwrap().missing(confinement);
     if !missing.is_empty() {

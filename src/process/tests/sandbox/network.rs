@@ -24,7 +24,7 @@ isolated! {
         let datagrams = udp.local_addr().unwrap().port().to_string();
         let path = arena.text("outside/socket");
         let _path = std::os::unix::net::UnixListener::bind(&path).unwrap();
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             let some = |tcp: &[u16], dns| Network::Some { tcp: tcp.to_vec(), dns };
             if !is_enforceable(launcher, &arena.confinement(some(&[], true))).await {
                 return;
@@ -73,7 +73,7 @@ isolated! {
 isolated! {
     fn names_are_resolved_with_either_grant() {
         let Some(arena) = Arena::new() else { return };
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             if !is_enforceable(launcher, &arena.confinement(Network::None)).await {
                 return;
             }

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Runs a shell script that is confined, and returns what it has said. `None` where one of the
+/// Runs a shell script that is confined, and returns what it has said. `None` if one of the
 /// programs that it needs is not here, or only in somebody's home.
 async fn said_by(launcher: &Launcher, arena: &Arena, needs: &[&str], text: &str) -> Option<String> {
     for program in needs {
@@ -44,7 +44,7 @@ fn prepare(arena: &Arena, text: &str) {
 isolated! {
     fn ordinary_programs_run() {
         let Some(arena) = Arena::new() else { return };
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             if !is_enforceable(launcher, &arena.confinement(Network::None)).await {
                 return;
             }
@@ -85,7 +85,7 @@ print(subprocess.check_output([\"echo\", str(wheel.answer)]).decode().strip(), s
 isolated! {
     fn a_bare_process_has_nothing_of_obs() {
         let Some(arena) = Arena::new() else { return };
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             let text = "ls /proc/self/fd | wc -l; ulimit -n; ulimit -c; umask; env | grep -c OBS_PROCESS_TEST || true
                 cat /proc/self/oom_score_adj; grep -E '^(Cap|NoNew|Seccomp:)' /proc/self/status | tr -s '\\t\\n' ' '";
             let Some(said) = said_by(launcher, &arena, &[], text).await else { return };
@@ -108,7 +108,7 @@ isolated! {
 isolated! {
     fn a_path_that_became_a_link_starts_nothing() {
         let Some(arena) = Arena::new() else { return };
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             if !is_enforceable(launcher, &arena.confinement(Network::None)).await {
                 return;
             }
@@ -117,8 +117,8 @@ isolated! {
                 arena.probe(&["create", &arena.text("workspace/out/new")], Network::None)
             };
             assert_eq!(said_of(launcher, create()).await, "out");
-            // Where it leads does not matter, nor which path it is: a granted one, the working directory, the skill's
-            // or the scratch directory, one above them, or the program.
+            // Where it leads does not matter, nor which path it is: a granted one, the working
+            // directory, the skill's or the scratch directory, one above them, or the program.
             for (path, target) in [
                 ("workspace/out", "outside"),
                 ("workspace/out", "workspace/out.real"),
@@ -145,7 +145,8 @@ isolated! {
                 assert_eq!(said_of(launcher, create()).await, "out");
             }
             assert!(!arena.path("outside/new").exists());
-            // Without a confinement, the program and the working directory are still those that were proven.
+            // Without a confinement, the program and the working directory are still those that
+            // were proven.
             let mut open = create();
             open.confinement = None;
             fs::rename(arena.path("workspace"), arena.path("workspace.real")).unwrap();
@@ -158,7 +159,7 @@ isolated! {
 
 isolated! {
     fn a_program_keeps_its_name_and_leads_to_the_proven_file() {
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             let directory = tempfile::tempdir().unwrap();
             let real = directory.path().canonicalize().unwrap();
             let name = real.join("called so");
@@ -189,13 +190,13 @@ fn the_home_directory_is_no_workspace() {
     let root = Path::new("/base");
     let home = root.join("home");
     let withheld = |workspace: &Path| {
-        let ground = GrantDirs {
+        let dirs = GrantDirs {
             skill_dir: Path::new("/skill"),
             workspace,
             scratch: Path::new("/scratch"),
             home: Some(&home),
         };
-        let grants = default_grants(&ground, &Network::None);
+        let grants = default_grants(&dirs, &Network::None);
         let granted = grants.grants.iter().any(|grant| grant.path == workspace);
         assert_ne!(granted, grants.workspace_withheld);
         grants.workspace_withheld

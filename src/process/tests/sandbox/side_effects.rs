@@ -1,5 +1,5 @@
-//! Attempts to have an effect outside without opening anything there: programs that run as their owner,
-//! attributes and events of files, and the scheduling of other processes.
+//! Attempts to have an effect outside without opening anything there: programs that run as their
+//! owner, attributes and events of files, and the scheduling of other processes.
 
 use super::matrix::Expected::{self, Allowed, Denied};
 use super::matrix::expect;
@@ -130,7 +130,7 @@ isolated! {
     fn nothing_has_an_effect_outside() {
         let Some(arena) = Arena::new() else { return };
         let attempts = [set_id_files(&arena), files(&arena), processes()].concat();
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             let some = |dns| Network::Some { tcp: vec![443], dns };
             let mut networks = vec![Network::None, some(false), some(true), Network::Full];
             let here = launcher.probe().await.unwrap();
@@ -146,7 +146,7 @@ isolated! {
 isolated! {
     fn a_supervisor_resolves_paths_for_several_steps() {
         let Some(arena) = Arena::new() else { return };
-        room(async |launcher| {
+        with_launcher(async |launcher| {
             if !is_enforceable(launcher, &arena.confinement(Network::None)).await {
                 return;
             }

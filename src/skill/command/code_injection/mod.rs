@@ -1,9 +1,10 @@
 //! Finds arguments in places of a command where a program expects code.
 //!
-//! Invariant: a value never stands where a program expects code, the name of a program, or an option
-//! that names code. Which places these are, the list in [`programs`] says; every word of a command is
-//! checked, also behind programs that start other programs (`timeout 5 env -S 'sh -c' …`). A nested
-//! list that may be dropped and a list that is spread are checked in each form that they can take.
+//! Invariant: a value never stands where a program expects code, the name of a program, or an
+//! option that names code. Which places these are, the list in [`programs`] says; every word of a
+//! command is checked, also behind programs that start other programs (`timeout 5 env -S 'sh -c'
+//! …`). A nested list that may be dropped and a list that is spread are checked in each form that
+//! they can take.
 
 mod collect;
 mod faults;
@@ -32,7 +33,8 @@ pub(super) struct CommandContext<'m> {
     pub(super) stdin: &'m Stdin,
 }
 
-/// Reports every argument that is in the place of code. `places` are those of all templates, in order.
+/// Reports every argument that is in the place of code. `places` are those of all templates, in
+/// order.
 pub(super) fn refuse_arguments_in_code(
     elements: &[Element],
     places: &[Location],
@@ -51,7 +53,8 @@ pub(super) fn refuse_arguments_in_code(
     }
 }
 
-/// The words without an argument that are in a place of code, in each form that the command can take.
+/// The words without an argument that are in a place of code, in each form that the command can
+/// take.
 pub(super) fn code_words(elements: &[Element]) -> Vec<Vec<CodeWord>> {
     let surroundings = CommandContext {
         allow_leading_dash: false,

@@ -10,9 +10,9 @@ pub(super) struct OptionUse<'w> {
     pub(super) value: OptionValue<'w>,
     /// The name, with its dashes.
     pub(super) name: String,
-    /// One of `mode_flags` is among its letters.
+    /// One of `mode_flags` is among its messages.
     pub(super) is_mode: bool,
-    /// One of `interactive` is among its letters.
+    /// One of `interactive` is among its messages.
     pub(super) is_interactive: bool,
 }
 
@@ -35,7 +35,7 @@ pub(super) enum OptionKind {
     Unclear,
 }
 
-/// Where the value is.
+/// If the value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OptionValue<'w> {
     None,

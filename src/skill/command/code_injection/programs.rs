@@ -29,12 +29,13 @@ pub(super) struct KnownProgram {
     pub(super) two_values: &'static str,
     /// Options whose value is the rest of their word, if there is one.
     pub(super) attached: &'static str,
-    /// As `attached`, and the rest of the word can go on with further options.
+    /// As `attached`, and the rest of the word can resume further options.
     pub(super) attached_code: &'static str,
     /// Options that take `KEY=VALUE`, and the keys whose value is no code.
     pub(super) pairs: &'static str,
     pub(super) safe_keys: &'static str,
-    /// Flags that change what operands are: `perl -n` opens them by a shell, `watch -x` starts them.
+    /// Flags that change what operands are: `perl -n` opens them by a shell, `watch -x` starts
+    /// them.
     pub(super) mode_flags: &'static str,
     /// Without code in its words, it reads code from standard input.
     pub(super) reads_code: bool,
@@ -62,7 +63,8 @@ pub(super) enum Operands {
     Code(usize),
     /// The first one is code, unless an option gave it.
     First,
-    /// The first one is a file of code, unless an option gave the code. The others belong to the code.
+    /// The first one is a file of code, unless an option gave the code. The others belong to the
+    /// code.
     Script,
     /// `sh -c -e CODE`: with `-c` the first one is code, else a file of code.
     Shell,

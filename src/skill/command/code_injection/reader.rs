@@ -24,7 +24,7 @@ const INFORMATIVE: &[&str] = &["--version", "--help", "-V", "-v", "-h", "--list"
 /// What is wrong, by the index of the word.
 pub(super) type Analysis = BTreeMap<usize, InjectionFault>;
 
-/// A value in a place where it can become code.
+/// A value in a place if it can become code.
 #[derive(Debug)]
 pub(super) struct InjectionFault {
     pub(super) message: String,
@@ -551,7 +551,8 @@ impl CommandAnalyzer<'_> {
         }
     }
 
-    /// The first operand is a file of code, unless an option gave the code; the others belong to it.
+    /// The first operand is a file of code, unless an option gave the code; the others belong to
+    /// it.
     fn script(&mut self, call: &ProgramCall<'_>, at: usize) -> Rest {
         let mut files = &call.words[at..];
         if !call.has_main {

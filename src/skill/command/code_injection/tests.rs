@@ -5,7 +5,8 @@ use serde_json::json;
 use crate::document::{Diagnostics, Node};
 use crate::skill::command::{Reading, Stdin, read_command};
 
-/// What is wrong with a command, whose words are separated as a shell does it. Brackets are nested lists.
+/// What is wrong with a command, whose words are separated as a shell does it. Brackets are nested
+/// lists.
 pub(super) fn problems(line: &str, allow_leading_dash: bool, stdin: &Stdin) -> Diagnostics {
     let mut elements = Vec::new();
     let mut group: Option<Vec<String>> = None;

@@ -102,8 +102,9 @@ struct WordPart {
     counts: &'static [usize],
 }
 
-/// The forms that the command can take: a nested list is there or not, a list is spread to none, one or
-/// two words. If these are too many combinations, then each part alone takes all of its forms.
+/// The forms that the command can take: a nested list is there or not, a list is spread to none,
+/// one or two words. If these are too many combinations, then each part alone takes all of its
+/// forms.
 pub(super) fn variants(elements: &[Element]) -> Vec<Vec<Word>> {
     let parts = parts(elements);
     let combinations = parts.iter().try_fold(1_usize, |product, part| {
