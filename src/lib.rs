@@ -26,11 +26,40 @@
 //!
 //! # Modules
 //!
-//! Imports go one way: `cli → {report, store, policy} → prove → executor → engine → skill → {plan,
-//! process, event} → document → model`.
+//! Imports go down this list, and no two files import each other; `tests/cli/architecture.rs` checks
+//! both.
 //!
-//! The domain (plan, step, request, result, record, breaker) is that of the Go package
-//! `openbotstack-core/execution`; its types and traits are here under the same names.
+//! ```text
+//! cli → {report, store, policy} → prove → executor → engine → skill → {plan, process, event} → document → model
+//! ```
+//!
+//! # Glossary
+//!
+//! The domain is that of the Go package `openbotstack-core/execution` (OpenBotStack): its types are
+//! here under the same names.
+//!
+//! | term | meaning |
+//! |---|---|
+//! | plan | a JSON or YAML list of steps |
+//! | step | one call of a skill, with its arguments |
+//! | skill | a directory with a manifest; its program takes JSON on stdin and gives JSON on stdout |
+//! | tool | a skill that is built into obs |
+//! | run | one execution of a plan |
+//! | record | the outcome of one step of a run |
+//! | attempt | one start of a skill for a step; retries make more than one |
+//! | breaker | the circuit breaker of a skill that keeps failing |
+//! | grace period | the time between SIGTERM and SIGKILL |
+//! | workspace | the directory in which skills work |
+//! | run directory | `$RUN_DIR`, the directory for files between the steps of a run |
+//! | scratch directory | the private temporary directory of one step |
+//! | grant | a path and what a skill may do with it |
+//! | layer | one mechanism of the sandbox, such as Landlock's file rules |
+//! | supervisor | the process that starts a skill, enforces its limits and kills its tree |
+//! | zygote | the process, forked first of all, that forks supervisors |
+//! | chain | the hashes of a run's records, each over the one before |
+//! | head | the hash of the last record of a chain |
+//! | ledger | the chain of all starts, ends and removals of runs in a state |
+//! | state | the directory with the database of runs, records and circuits |
 
 #[cfg(not(target_os = "linux"))]
 compile_error!(

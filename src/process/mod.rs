@@ -7,14 +7,14 @@
 //! ```text
 //! obs ──fork, first thing in main──▶ zygote ──fork, on demand──▶ supervisor ──clone──▶ skill
 //!  │                                                               ▲  one step at a time  ▲
-//!  └────────────── orders, reports, the end of the socket ─────────┘                      │
+//!  └───────────── requests, reports, the end of the socket ─────────┘                      │
 //!  └────────────── pipes: stdin, stdout, stderr, events ──────────────────────────────────┘
 //! ```
 //!
 //! obs asks the [`Zygote`] for a supervisor (`zygote_client`), keeps it for later steps
-//! (`supervisor_handle`, [`Launcher`]), and follows a step in one `select!` (`run`). The zygote and
+//! (`supervisor_handle`, [`Launcher`]), and follows a step in one `select!` (`step_run`). The zygote and
 //! the supervisors are single-threaded programs of their own in the files `zygote`, `supervisor`,
-//! `tree`, `walk`, `symlinks`, `child`; nothing in those touches tokio or obs's terminal. What a
+//! `tree`, `proc_walk`, `symlinks`, `child`; nothing in those touches tokio or obs's terminal. What a
 //! skill may touch is plain data ([`Confinement`], `sandbox`), what it may consume too
 //! ([`Limits`]). `unsafe` is in `sys`, in `readiness`, in `child` and in what the child does to
 //! itself (`sandbox::child_sandbox`, `sandbox::capabilities`).
@@ -31,12 +31,11 @@ mod disk;
 mod error;
 mod fd_limit;
 mod frame;
+mod host;
 mod launcher;
 mod limit_monitor;
 mod limits;
 mod lock_file;
-mod own_memory;
-mod own_signals;
 mod pipe;
 mod poll;
 mod proc_walk;
@@ -66,13 +65,12 @@ pub use capture::{EventLines, MAX_EVENT_LINE};
 pub use clock::{Moment, RunClock};
 pub use error::ProcessError;
 pub use fd_limit::max_concurrent_steps;
+pub use host::{ignore_file_size_signal, trim_heap};
 pub use launcher::Launcher;
 pub use limits::{LimitBreach, Limits, ResourceKind};
 pub(crate) use lock_file::{
     create_lock_file, create_new_lock_file, open_lock_file, private_directory,
 };
-pub use own_memory::trim_heap;
-pub use own_signals::ignore_file_size_signal;
 pub use readiness::WatchedFile;
 pub use redact::{MASK, MIN_SECRET_CHARS, Secrets, is_maskable};
 pub use sandbox::{

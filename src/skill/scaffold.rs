@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
 use rustix::io::Errno;
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::{Value, json};
+use serde_yaml::FlowSeq;
 use thiserror::Error;
 
 use super::command::{Reading, Stdin, read_command};
@@ -41,45 +43,63 @@ pub fn manifest_text(id: &SkillId, argv: &[String]) -> Result<String, ScaffoldEr
     let Some(command) = command else {
         return Err(first_error(&problems));
     };
-    let elements: Vec<String> = argv.iter().map(|element| yaml_text(element)).collect();
     let mut arguments: Vec<(&str, bool)> = Vec::new();
     for used in command.arguments() {
         if !arguments.iter().any(|(name, _)| *name == used.name) {
             arguments.push((used.name, used.is_spread));
         }
     }
-    let description = format!("TODO: say in one line what {id} is good for");
-    let text = format!(
-        "description: {}\nexecution:\n  command: [{}]\n  stdin: none\n  output: text\n{}",
-        yaml_text(&description),
-        elements.join(", "),
-        input_schema(&arguments),
-    );
+    let manifest = NewManifest {
+        description: format!("TODO: say in one line what {id} is good for"),
+        execution: NewExecution {
+            command: FlowSeq(argv),
+            stdin: "none",
+            output: "text",
+        },
+        input_schema: input_schema(&arguments),
+    };
+    let text = serde_yaml::to_string(&manifest).map_err(|error| ScaffoldError {
+        message: error.to_string(),
+        help: None,
+    })?;
     reads_back(&text)?;
     Ok(text)
 }
 
-fn input_schema(arguments: &[(&str, bool)]) -> String {
-    let head = "input_schema:\n  type: object\n";
-    let tail = "  additionalProperties: false\n";
-    if arguments.is_empty() {
-        return format!("{head}{tail}");
-    }
+/// A manifest as it is written for a new skill.
+#[derive(Serialize)]
+struct NewManifest<'a> {
+    description: String,
+    execution: NewExecution<'a>,
+    input_schema: Value,
+}
+
+#[derive(Serialize)]
+struct NewExecution<'a> {
+    command: FlowSeq<&'a [String]>,
+    stdin: &'static str,
+    output: &'static str,
+}
+
+fn input_schema(arguments: &[(&str, bool)]) -> Value {
+    // A command takes text and numbers, and does not tell which of them is meant.
+    let word = json!({"type": ["string", "number"]});
     let property = |(name, is_spread): &(&str, bool)| {
         let schema = if *is_spread {
-            "{type: array, items: {type: [string, number]}}"
+            json!({"type": "array", "items": word})
         } else {
-            // The command takes both, and which of them is meant the command line does not tell.
-            "{type: [string, number]}"
+            word.clone()
         };
-        format!("    {}: {schema}\n", yaml_text(name))
+        ((*name).to_owned(), schema)
     };
-    let properties: String = arguments.iter().map(property).collect();
-    let names: Vec<String> = arguments.iter().map(|(name, _)| yaml_text(name)).collect();
-    format!(
-        "{head}  properties:\n{properties}  required: [{}]\n{tail}",
-        names.join(", ")
-    )
+    let mut schema = json!({"type": "object"});
+    if !arguments.is_empty() {
+        let names: Vec<&str> = arguments.iter().map(|(name, _)| *name).collect();
+        schema["properties"] = arguments.iter().map(property).collect();
+        schema["required"] = json!(names);
+    }
+    schema["additionalProperties"] = json!(false);
+    schema
 }
 
 fn reads_back(text: &str) -> Result<(), ScaffoldError> {
@@ -107,52 +127,6 @@ fn first_error(problems: &Diagnostics) -> ScaffoldError {
             help: None,
         },
     }
-}
-
-/// A text as YAML, fit for a flow sequence and for a key: plain where that is certainly the same,
-/// else in double quotes with everything escaped that is not a letter, a digit or printable ASCII.
-fn yaml_text(text: &str) -> String {
-    if is_plain(text) {
-        return text.to_owned();
-    }
-    let mut quoted = String::from('"');
-    for c in text.chars() {
-        match c {
-            '"' => quoted.push_str("\\\""),
-            '\\' => quoted.push_str("\\\\"),
-            '\n' => quoted.push_str("\\n"),
-            '\t' => quoted.push_str("\\t"),
-            ' '..='~' => quoted.push(c),
-            c if c.is_alphanumeric() => quoted.push(c),
-            c => {
-                let code = u32::from(c);
-                let escape = if code <= 0xFFFF {
-                    format!("\\u{code:04X}")
-                } else {
-                    format!("\\U{code:08X}")
-                };
-                quoted.push_str(&escape);
-            }
-        }
-    }
-    quoted.push('"');
-    quoted
-}
-
-/// True for words such as `git`, `--oneline` and `./run.sh`, which no version of YAML takes for
-/// anything but text.
-fn is_plain(text: &str) -> bool {
-    let word = text.trim_start_matches(['-', '.', '/']);
-    let lead = text.len() - word.len();
-    let is_option = matches!(&text[..lead], "" | "-" | "--" | "/" | "./" | "../");
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | '=');
-    let reserved = [
-        "true", "false", "null", "yes", "no", "on", "off", "y", "n", "inf", "nan",
-    ];
-    is_option
-        && word.starts_with(|c: char| c.is_ascii_alphabetic())
-        && word.chars().all(plain)
-        && !reserved.contains(&word.to_ascii_lowercase().as_str())
 }
 
 /// Makes the directory of the skill `id` below `root_dir` and writes its manifest, whose path comes
@@ -199,7 +173,6 @@ fn refuse_skill(dir: &rustix::fd::OwnedFd, shown: &Path, why: &str) -> io::Resul
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
 
     use super::*;
     use crate::skill::command::ArgumentPlaces;
