@@ -43,6 +43,7 @@ mod state;
 mod step_directories;
 mod terminals;
 mod torture;
+mod tour;
 mod validate;
 mod variables;
 mod wrong_plans;
