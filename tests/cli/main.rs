@@ -13,6 +13,7 @@ mod architecture;
 mod arguments;
 mod circuits;
 mod confinement;
+mod contributing;
 mod endings;
 mod examples;
 mod exit_codes;
