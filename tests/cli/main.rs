@@ -14,6 +14,7 @@ mod arguments;
 mod circuits;
 mod confinement;
 mod contributing;
+mod cookbook;
 mod endings;
 mod examples;
 mod exit_codes;
