@@ -47,7 +47,7 @@ fn recipes() -> Vec<(String, Vec<(String, String)>)> {
     let is_heading = |line: &str| line.starts_with("## ") || line.starts_with("### ");
     let mut found = Vec::new();
     let mut sections = lines.split_inclusive(|line| is_heading(line));
-    let mut heading = sections.next().unwrap().last().unwrap().to_string();
+    let mut heading = *sections.next().unwrap().last().unwrap();
     for section in sections {
         let text = section.join("\n");
         let files = files(&text);
@@ -55,7 +55,7 @@ fn recipes() -> Vec<(String, Vec<(String, String)>)> {
             let name = heading.trim_start_matches('#').trim().to_owned();
             found.push((name, files));
         }
-        heading = (*section.last().unwrap()).to_owned();
+        heading = section.last().unwrap();
     }
     found
 }
@@ -320,7 +320,7 @@ fn sqlite3() {
 const PEOPLE: &str = "create table people(name text, city text);\n\
                       insert into people values ('Ann', 'Kyoto'), ('Bo', 'L''Aquila');\n";
 
-/// A PostgreSQL server that ends with the test.
+/// A `PostgreSQL` server that ends with the test.
 struct Server(std::process::Child);
 
 impl Drop for Server {
