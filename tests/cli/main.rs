@@ -15,6 +15,7 @@ mod circuits;
 mod confinement;
 mod contributing;
 mod cookbook;
+mod documents;
 mod endings;
 mod examples;
 mod exit_codes;
