@@ -73,7 +73,7 @@ critical\t''"
 complete -c obs -n "__fish_obs_using_subcommand run" -l approve -d 'Approve a critical step in advance, if it calls SKILL; may be given more than once' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l timeout -d 'Bound on the whole run: replaces the default of 10m, caps the plan\'s own' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l step-timeout -d 'Bound on each step: replaces the default of 120s, caps what plan and manifest say' -r
-complete -c obs -n "__fish_obs_using_subcommand run" -l grace -d 'Time between SIGTERM and SIGKILL for skills that don\'t say [default: 5s]' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l grace-period -d 'Time between SIGTERM and SIGKILL for skills that don\'t say [default: 5s]' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l set -d 'Set an input of the plan; may be given more than once' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l inputs -d 'Read inputs of the plan from a JSON or YAML file; `-` reads standard input' -r -F
 complete -c obs -n "__fish_obs_using_subcommand run" -l format -d 'What standard output gets' -r -f -a "table\t'A table of the steps, at the end'
@@ -100,7 +100,7 @@ complete -c obs -n "__fish_obs_using_subcommand run" -l strict -d 'Refuse a plan
 complete -c obs -n "__fish_obs_using_subcommand run" -l keep-going -d 'After a failed step, skip only what depends on it, directly or not'
 complete -c obs -n "__fish_obs_using_subcommand run" -l fail-fast -d 'After a failed step, cancel what still runs'
 complete -c obs -n "__fish_obs_using_subcommand run" -l retry-unsafe -d 'Do what `retry` says also for skills that are not marked as idempotent'
-complete -c obs -n "__fish_obs_using_subcommand run" -l allow-changed -d 'With `--resume`, run steps again that may have had their effect and are not safe to run twice'
+complete -c obs -n "__fish_obs_using_subcommand run" -l rerun-unsafe -d 'With `--resume`, run steps again that may have had their effect and are not safe to run twice'
 complete -c obs -n "__fish_obs_using_subcommand run" -l stream -d 'Show what skills write to standard error while they run'
 complete -c obs -n "__fish_obs_using_subcommand run" -s q -l quiet -d 'Be silent on success; failures are always told'
 complete -c obs -n "__fish_obs_using_subcommand run" -s v -l verbose -d 'Tell more: CPU and memory of each step'
@@ -222,7 +222,7 @@ complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcomma
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l secret -d 'Give skills with the permission `secret:NAME` a value: NAME=env:VARIABLE or NAME=file:PATH; may be given more than once' -r
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l timeout -d 'Bound on the whole run: replaces the default of 10m, caps the plan\'s own' -r
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l step-timeout -d 'Bound on each step: replaces the default of 120s, caps what plan and manifest say' -r
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l grace -d 'Time between SIGTERM and SIGKILL for skills that don\'t say [default: 5s]' -r
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l grace-period -d 'Time between SIGTERM and SIGKILL for skills that don\'t say [default: 5s]' -r
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l request-id -d 'Your own id for the run [default: obs\'s run id]' -r
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l assistant-id -d 'The assistant that wrote the plan [default: the plan\'s `assistant_id`]' -r
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l session-id -d 'The session that the run belongs to' -r

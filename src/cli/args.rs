@@ -243,7 +243,7 @@ reports go to standard error.";
 
 /// Where skills run.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Place")]
+#[command(next_help_heading = "Directories")]
 pub struct DirectoryArgs {
     /// The directory that skills work in [default: where obs was started]
     #[arg(
@@ -262,7 +262,7 @@ pub struct DirectoryArgs {
 
 /// What skills may touch and consume.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Confinement")]
+#[command(next_help_heading = "Sandbox")]
 pub struct SandboxArgs {
     /// How strictly skills are confined to what their manifests ask for
     ///
@@ -317,7 +317,7 @@ pub enum Sandbox {
 
 /// How long things may take.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Time")]
+#[command(next_help_heading = "Timeouts")]
 pub struct TimeArgs {
     /// Bound on the whole run: replaces the default of 10m, caps the plan's own
     ///
@@ -343,12 +343,12 @@ pub struct TimeArgs {
     /// Time between SIGTERM and SIGKILL for skills that don't say [default: 5s]
     #[arg(
         long,
-        env = "OBS_GRACE",
+        env = "OBS_GRACE_PERIOD",
         hide_env_values = true,
         value_name = "DURATION"
     )]
     #[arg(value_parser = parse_duration)]
-    pub grace: Option<Duration>,
+    pub grace_period: Option<Duration>,
 }
 
 impl TimeArgs {
@@ -357,7 +357,7 @@ impl TimeArgs {
         TimeFlags {
             run: self.timeout,
             step: self.step_timeout,
-            grace: self.grace,
+            grace: self.grace_period,
         }
     }
 }

@@ -62,7 +62,7 @@ pub(super) fn claim(
     store: &StateWriter,
     args: &ResumeArgs,
 ) -> Result<ResumeLock, CommandError> {
-    let claim = store::claim(store, &base.run_id, args.allow_changed);
+    let claim = store::claim(store, &base.run_id, args.rerun_unsafe);
     claim.map_err(refused)
 }
 
@@ -88,7 +88,7 @@ pub(super) fn reused(
             has_files: is_kept || args.directories.run_dir.is_some(),
         },
     );
-    if resumption.unsafe_steps.is_empty() || args.resume.allow_changed {
+    if resumption.unsafe_steps.is_empty() || args.resume.rerun_unsafe {
         return Ok(resumption.reused);
     }
     let steps: Vec<String> = resumption.unsafe_steps.iter().map(named).collect();
@@ -98,7 +98,7 @@ pub(super) fn reused(
         short_id(&base.run_id)
     );
     Err(CommandError::new(ErrorKind::Invalid, message).hint(
-        "nothing was run; `--allow-changed` runs them all the same, `idempotent: true` in a \
+        "nothing was run; `--rerun-unsafe` runs them all the same, `idempotent: true` in a \
          manifest says that its skill is safe to run twice",
     ))
 }

@@ -3,7 +3,7 @@
 //! Invariant: a step's success is taken over only where nothing about the step is known to be
 //! different: its skill's files, its arguments, its place, the workspace. From the first difference on
 //! steps run anew. A step that may have had its effect and is not safe to run again never runs again
-//! without `--allow-changed`, wherever in the plan it stands now. What was not kept as it was made is
+//! without `--rerun-unsafe`, wherever in the plan it stands now. What was not kept as it was made is
 //! not gone on with at all.
 
 mod matching;

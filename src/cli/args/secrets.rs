@@ -4,7 +4,7 @@ use clap::Args;
 
 /// Values that skills get and nobody may see.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Confinement")]
+#[command(next_help_heading = "Sandbox")]
 pub struct SecretArgs {
     /// Give skills with the permission `secret:NAME` a value: NAME=env:VARIABLE or NAME=file:PATH; may be given
     /// more than once

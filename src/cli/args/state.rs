@@ -30,7 +30,7 @@ pub struct StateArgs {
 
 /// What a run remembers of others.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Memory")]
+#[command(next_help_heading = "State and resume")]
 pub struct ResumeArgs {
     /// Go on with an earlier run: reuse what succeeded, run the rest
     ///
@@ -46,9 +46,9 @@ pub struct ResumeArgs {
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "")]
     pub resume: Option<String>,
     /// With `--resume`, run steps again that may have had their effect and are not safe to run twice
-    #[arg(long, env = "OBS_ALLOW_CHANGED", hide_env_values = true)]
+    #[arg(long, env = "OBS_RERUN_UNSAFE", hide_env_values = true)]
     #[arg(value_parser = BoolishValueParser::new())]
-    pub allow_changed: bool,
+    pub rerun_unsafe: bool,
     /// Which skills are not called for a while when they keep failing
     ///
     /// `auto`: those whose manifests say so. `on`: all; after 5 failures in a row not for 30s, where the
