@@ -6,6 +6,7 @@
 
 mod flow;
 mod policy;
+mod run_selector;
 mod secrets;
 mod skills;
 mod state;
@@ -22,6 +23,7 @@ pub(super) use self::policy::{
     ApprovalArgs, PolicyArgs, PolicyCheckArgs, PolicyCommand, PolicySchemaArgs, PolicyTestArgs,
     StepApproval,
 };
+pub(super) use self::run_selector::RunSelector;
 pub(super) use self::secrets::SecretArgs;
 pub(super) use self::skills::{
     CheckArgs, ListArgs, NewArgs, ShowArgs, SkillRunArgs, SkillsCommand,

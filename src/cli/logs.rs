@@ -16,15 +16,14 @@ const FOLLOW_EVERY: Duration = Duration::from_millis(200);
 
 /// Shows records.
 pub(super) fn logs(args: &LogsArgs, state: &StateArgs, printer: &Printer) -> CommandResult {
-    let Some(name) = &args.run else {
+    let Some(selector) = &args.run else {
         let Some(history) = state.look()? else {
             printer.info("there are no runs yet");
             return Ok(exit_code::SUCCESS);
         };
         return RecordPrinter::new(args, None, printer).show(&history);
     };
-    let history = state.look_for(name)?;
-    let run = history.find(name).map_err(|error| not_found(&error))?;
+    let (history, run) = state.find_run(selector)?;
     if let Some(print) = &args.print {
         return print_one(print, run, &history, printer);
     }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::args::{ResumeArgs, RunArgs, StateArgs};
+use super::args::{ResumeArgs, RunArgs, RunSelector, StateArgs};
 use super::error::{CommandError, ErrorKind};
 use super::printer::Printer;
 use super::state::{chain_key, not_found};
@@ -21,21 +21,21 @@ pub(super) fn find(
     file: &Path,
     text: &str,
 ) -> Result<Option<PreviousRun>, CommandError> {
-    let Some(wanted) = args.resume.as_deref() else {
+    let Some(selector) = &args.resume else {
         return Ok(None);
     };
     let plan = plan_name(file, text);
-    let name = Some(wanted).filter(|wanted| !wanted.is_empty());
-    let file = name.map(Path::new).filter(|name| name.is_file());
-    let base = match (file, state.directory()?) {
-        (Some(file), _) => PreviousRun::from_file(file, &plan, chain_key()),
-        (None, None) => {
-            let message = "`--state-dir none` keeps no run to go on with";
+    let base = match (selector, state.directory()?) {
+        (RunSelector::File(file), _) => PreviousRun::from_file(file, &plan, chain_key()),
+        (_, None) => {
+            let message = "`--state-dir none` keeps no run to resume";
             return Err(CommandError::new(ErrorKind::Usage, message)
-                .hint("`--resume=FILE` takes what `--log` wrote"));
+                .hint("`--resume=FILE` resumes a run from a file written by `--log`"));
         }
-        (None, Some(_)) => match state.look()? {
-            Some(history) => PreviousRun::from_history(&history, name, &plan, chain_key()),
+        (_, Some(_)) => match state.look()? {
+            Some(history) => {
+                PreviousRun::from_history(&history, selector.name(), &plan, chain_key())
+            }
             None => Err(ResumeError::NoRun(plan)),
         },
     };

@@ -5,10 +5,12 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::args::StateArgs;
+use super::args::{RunSelector, StateArgs};
 use super::error::{CommandError, ErrorKind};
 use crate::prove::OwnFiles;
-use crate::store::{ChainKey, FindError, StateReader, StateWriter, StoreError, lock_directory};
+use crate::store::{
+    ChainKey, FindError, RunRow, StateReader, StateWriter, StoreError, lock_directory,
+};
 
 /// What `--state-dir` says for no state at all.
 const NONE: &str = "none";
@@ -83,13 +85,18 @@ impl StateArgs {
         StateReader::open(&dir, chain_key()).map_err(|error| unreadable(&error))
     }
 
-    /// Opens the state to look at a run that must be there.
-    pub(super) fn look_for(&self, run: &str) -> Result<StateReader, CommandError> {
-        let history = self.look()?;
-        history.ok_or_else(|| match run {
-            "last" => not_found(&FindError::Empty),
-            _ => not_found(&FindError::Unknown(run.to_owned())),
-        })
+    /// Opens the state and finds a run that must be in it.
+    pub(super) fn find_run(
+        &self,
+        selector: &RunSelector,
+    ) -> Result<(StateReader, RunRow), CommandError> {
+        let name = selector.name().unwrap_or_default();
+        let history = self.look()?.ok_or_else(|| match selector {
+            RunSelector::Last => not_found(&FindError::Empty),
+            _ => not_found(&FindError::Unknown(name.to_owned())),
+        })?;
+        let run = history.find(name).map_err(|error| not_found(&error))?;
+        Ok((history, run))
     }
 }
 

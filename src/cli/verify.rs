@@ -4,11 +4,11 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::args::{ListFormat, StateArgs, VerifyArgs};
+use super::args::{ListFormat, RunSelector, StateArgs, VerifyArgs};
 use super::error::{CommandError, CommandResult, ErrorKind};
 use super::exit_code;
 use super::printer::Printer;
-use super::state::{chain_key, not_found, unreadable};
+use super::state::{chain_key, unreadable};
 use crate::model::{Escaped, json_pretty};
 use crate::store::{
     LedgerReport, RunReport, StateReader, VerifyError, VerifyIssue, VerifyKeys, verify_file,
@@ -25,11 +25,9 @@ pub(super) fn verify(args: &VerifyArgs, state: &StateArgs, printer: &Printer) ->
             Some((reports, ledger)) => (reports, Some(ledger)),
             None => (Vec::new(), None),
         },
-        Some(name) if is_file(name) => (one_file(name, state, &anchors)?, None),
-        Some(name) => {
-            let name = name.to_string_lossy();
-            let history = state.look_for(&name)?;
-            let run = history.find(&name).map_err(|error| not_found(&error))?;
+        Some(RunSelector::File(path)) => (one_file(path, state, &anchors)?, None),
+        Some(selector) => {
+            let (history, run) = state.find_run(selector)?;
             let report = history.verify(&run, &anchors);
             (vec![report.map_err(|error| unreadable(&error))?], None)
         }
@@ -60,11 +58,6 @@ pub(super) fn verify(args: &VerifyArgs, state: &StateArgs, printer: &Printer) ->
     } else {
         exit_code::FAILED
     })
-}
-
-/// A file is what has the look of a path, or is there and is not `last`.
-fn is_file(name: &Path) -> bool {
-    name == Path::new("-") || name.components().count() > 1 || name.is_file()
 }
 
 fn one_file(

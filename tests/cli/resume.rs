@@ -338,7 +338,7 @@ fn only_one_obs_goes_on_with_a_run() {
     let named = format!("--resume={}", first["run_id"].as_str().unwrap());
     let refused = case.run(&["run", "plan.yaml", &named]).expect_code(2);
     assert!(
-        refused.stderr().contains("was gone on with already"),
+        refused.stderr().contains("was already resumed"),
         "{}",
         refused.whole()
     );

@@ -46,19 +46,19 @@ const RULES: &[Rule] = &[
     // References: their form.
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.body\"}}\n",
-        told: "reference 4:46 a `{{` has no `}}`",
+        told: "reference 4:46 a `{{` is not closed by `}}`",
         help: "`{{{{` for two braces",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{{{fetch.body\"}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: use, type: skill, arguments: {text: \"a {{ }} b\"}}\n",
-        told: "reference 3:46 nothing stands in `{{ }}`",
+        told: "reference 3:46 empty reference `{{ }}`",
         help: "`references: false`",
         right: "steps:\n- {name: use, type: skill, references: false, arguments: {text: \"a {{ }} b\"}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.list[0]}}\"}}\n",
-        told: "reference 4:46 `{{fetch.list[0]}}` is no name with fields behind it",
+        told: "reference 4:46 `{{fetch.list[0]}}` is not a name followed by fields",
         help: "did you mean `{{fetch.list.0}}`?",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.list.0}}\"}}\n",
     },
@@ -71,19 +71,19 @@ const RULES: &[Rule] = &[
     // References: what they mean.
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{steps.fetch.output.body}}\"}}\n",
-        told: "unknown_step 4:46 `{{steps.fetch.output.body}}` begins with no step's name",
+        told: "unknown_step 4:46 `{{steps.fetch.output.body}}` doesn't start with a step name",
         help: "did you mean `{{fetch.body}}`?",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.body}}\"}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{ftech.body}}\"}}\n",
-        told: "unknown_step 4:46 `{{ftech.body}}` begins with no step's name",
+        told: "unknown_step 4:46 `{{ftech.body}}` doesn't start with a step name",
         help: "did you mean `{{fetch.body}}`?",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{ fetch.body }}\"}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: x, any: [{deep: \"{{nobody.x}}\"}]}}\n",
-        told: "unknown_step 4:62 `{{nobody.x}}` begins with no step's name",
+        told: "unknown_step 4:62 `{{nobody.x}}` doesn't start with a step name",
         help: "`{{name.field}}`",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: x, any: [{deep: \"{{fetch}}\"}]}}\n",
     },
@@ -226,19 +226,19 @@ const RULES: &[Rule] = &[
     // Order.
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, depends_on: [fetch]}\n",
-        told: "order 4:29 `depends_on` means nothing in a sequence",
+        told: "order 4:29 `depends_on` has no effect in a sequence",
         help: "write `order: graph`",
         right: "order: graph\nsteps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, depends_on: [fetch]}\n",
     },
     Rule {
         wrong: "order: graph\nsteps:\n- {name: fetch, type: skill, parallel_group: g}\n",
-        told: "order 4:46 `parallel_group` means nothing in a graph",
+        told: "order 4:46 `parallel_group` has no effect in a graph",
         help: "leave it out",
         right: "steps:\n- {name: fetch, type: skill, parallel_group: g}\n",
     },
     Rule {
         wrong: "order: graph\nsteps:\n- {name: fetch, type: skill, parallelizable: false}\n",
-        told: "order 4:30 `parallelizable` means nothing in a graph",
+        told: "order 4:30 `parallelizable` has no effect in a graph",
         help: "depends_on",
         right: "order: graph\nsteps:\n- {name: fetch, type: skill, parallelizable: true}\n",
     },
@@ -263,7 +263,7 @@ const RULES: &[Rule] = &[
     Rule {
         wrong: "order: graph\nsteps:\n- {name: fetch, type: skill, depends_on: [lines]}\n- {name: text, type: skill, depends_on: [fetch]}\n\
                 - {name: lines, type: skill, arguments: {x: \"{{text}}\"}}\n",
-        told: "cycle 4:43 steps wait for each other in a circle: `fetch` → `lines` → `text` → `fetch`",
+        told: "cycle 4:43 the steps depend on each other in a cycle: `fetch` → `lines` → `text` → `fetch`",
         help: "let one of them not wait",
         right: "order: graph\nsteps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, depends_on: [fetch]}\n\
                 - {name: lines, type: skill, arguments: {x: \"{{text}}\"}}\n",
@@ -283,13 +283,13 @@ const RULES: &[Rule] = &[
     // Inputs.
     Rule {
         wrong: "inputs: {url: {type: string}}\nsteps:\n- {name: use, type: skill, arguments: {text: \"{{inputs.ulr}}\"}}\n",
-        told: "unknown_input 4:46 `{{inputs.ulr}}` is no input of this plan",
+        told: "unknown_input 4:46 unknown input `{{inputs.ulr}}`",
         help: "did you mean `{{inputs.url}}`?",
         right: "inputs: {url: {type: string}}\nsteps:\n- {name: use, type: skill, arguments: {text: \"{{inputs.url}}\"}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: use, type: skill, arguments: {text: \"{{inputs.url}}\"}}\n",
-        told: "unknown_input 3:46 `{{inputs.url}}` is no input of this plan",
+        told: "unknown_input 3:46 unknown input `{{inputs.url}}`",
         help: "add `inputs: {url: {type: string}}`",
         right: "inputs: {url: {type: string}}\nsteps:\n- {name: use, type: skill, arguments: {text: \"{{inputs.url}}\"}}\n",
     },
@@ -332,7 +332,7 @@ const RULES: &[Rule] = &[
     // Retries.
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill, retry: {initial_backoff: 1s}}\n",
-        told: "retry 3:37 `retry` says neither how often nor what else",
+        told: "retry 3:37 `retry` has neither `max_retries` nor `fallback`",
         help: "max_retries: 3",
         right: "steps:\n- {name: fetch, type: skill, retry: {max_retries: 3}}\n",
     },
@@ -344,7 +344,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill, retry: {max_retries: 101}}\n",
-        told: "retry 3:51 `max_retries` is 101; 100 are the most",
+        told: "retry 3:51 `max_retries` is 101; the maximum is 100",
         help: "bounds all attempts",
         right: "steps:\n- {name: fetch, type: skill, retry: {max_retries: 100}}\n",
     },

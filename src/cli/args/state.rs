@@ -7,7 +7,7 @@ use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, Subcommand, ValueEnum, ValueHint};
 use jiff::{SignedDuration, Timestamp};
 
-use super::ListFormat;
+use super::{ListFormat, RunSelector};
 use crate::model::{RunStatus, StepStatus, parse_duration};
 use crate::report::PrintRef;
 
@@ -41,7 +41,8 @@ pub struct ResumeArgs {
     /// unchanged; from the first change on it runs all steps.
     #[arg(long, env = "OBS_RESUME", hide_env = true, value_name = "RUN|FILE")]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "")]
-    pub resume: Option<String>,
+    #[arg(value_parser = RunSelector::resumable())]
+    pub resume: Option<RunSelector>,
     /// With `--resume`, also run unsafe steps a second time
     ///
     /// An unsafe step may have had its effect in the earlier run, and its skill is not idempotent.
@@ -135,7 +136,8 @@ pub struct PruneArgs {
 #[command(after_help = LOGS_EXAMPLES)]
 pub struct LogsArgs {
     /// A run: its id, a prefix of it, or `last` [default: all runs]
-    pub run: Option<String>,
+    #[arg(value_parser = RunSelector::recorded())]
+    pub run: Option<RunSelector>,
     /// Only records of the step with this name or `step_id`
     #[arg(long, value_name = "STEP")]
     pub step: Option<String>,
@@ -174,8 +176,9 @@ Examples:
 #[command(group(ArgGroup::new("what").args(["run", "all"]).required(true)))]
 pub struct VerifyArgs {
     /// A run (its id, a prefix of it, or `last`), or a file written by `--log` or `--format jsonl`
-    #[arg(value_name = "RUN|FILE")]
-    pub run: Option<PathBuf>,
+    #[arg(value_name = "RUN|FILE", value_hint = ValueHint::AnyPath)]
+    #[arg(value_parser = RunSelector::recorded_or_file())]
+    pub run: Option<RunSelector>,
     /// Verify all recorded runs and the ledger
     #[arg(long)]
     pub all: bool,
