@@ -37,9 +37,9 @@ pub(super) fn circuits(args: &CircuitsArgs, state: &StateArgs, printer: &Printer
 
 fn close(skill: Option<&str>, history: Option<StateReader>, printer: &Printer) -> CommandResult {
     let closed = match history {
-        Some(mut history) => history
-            .reset_circuits(skill)
-            .map_err(|error| CommandError::new(ErrorKind::Io, error).hint("nothing was reset"))?,
+        Some(mut history) => history.reset_circuits(skill).map_err(|error| {
+            CommandError::from_error(ErrorKind::Io, &error).hint("nothing was reset")
+        })?,
         None => 0,
     };
     match (closed, skill) {

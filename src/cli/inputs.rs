@@ -59,14 +59,7 @@ pub(super) fn read<'s>(
 
 /// Reads one mapping from a JSON or YAML file, or from standard input for `-`.
 fn read_file(path: &Path) -> Result<Map<String, Value>, CommandError> {
-    let source = Source::read(path, DEFAULT_MAX_BYTES).map_err(|error| {
-        let kind = if error.is_unreadable() {
-            ErrorKind::Unreadable
-        } else {
-            ErrorKind::Invalid
-        };
-        CommandError::new(kind, error)
-    })?;
+    let source = Source::read(path, DEFAULT_MAX_BYTES)?;
     let (document, problems) = Document::parse(source);
     if let Some(problem) = problems.first() {
         let (line, column) = document.line_and_column(document.bytes_of(&problem.location).start);

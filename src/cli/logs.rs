@@ -149,7 +149,7 @@ fn print_one(
     });
     outcome.map_err(|error| unreadable(&error))?;
     let value = print.pick(records.iter());
-    let value = value.map_err(|error| CommandError::new(ErrorKind::Usage, error))?;
+    let value = value.map_err(|error| CommandError::from_error(ErrorKind::Usage, &error))?;
     write_value(&*printer.streams(), &value);
     Ok(exit_code::SUCCESS)
 }

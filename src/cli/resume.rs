@@ -122,23 +122,23 @@ fn named(step: &UnsafeStep) -> String {
 fn refused(error: ResumeError) -> CommandError {
     match error {
         ResumeError::Find(error) => not_found(&error),
-        ResumeError::NoRun(_) => CommandError::new(ErrorKind::Unreadable, error)
+        ResumeError::NoRun(_) => CommandError::from_error(ErrorKind::Unreadable, &error)
             .hint("run it without `--resume`, or name a run: `obs runs` lists them"),
         ResumeError::Export(ExportError::Unreadable { .. }) | ResumeError::Unreadable(_) => {
-            CommandError::new(ErrorKind::Unreadable, error)
+            CommandError::from_error(ErrorKind::Unreadable, &error)
         }
-        ResumeError::Faulty { .. } => CommandError::new(ErrorKind::Invalid, error)
+        ResumeError::Faulty { .. } => CommandError::from_error(ErrorKind::Invalid, &error)
             .hint("nothing was run; `obs verify` says all that is wrong with it"),
         ResumeError::AlreadyResumed { ref by, .. } => {
             let hint = format!("`--resume={by}` goes on where that one ended");
-            CommandError::new(ErrorKind::Usage, error).hint(hint)
+            CommandError::from_error(ErrorKind::Usage, &error).hint(hint)
         }
-        ResumeError::ManyRuns { .. } => CommandError::new(ErrorKind::Usage, error)
+        ResumeError::ManyRuns { .. } => CommandError::from_error(ErrorKind::Usage, &error)
             .hint("give a file that holds one run, or one of this plan"),
         ResumeError::InProgress(_)
         | ResumeError::BeingResumed(_)
         | ResumeError::NoHeader(_)
-        | ResumeError::Export(_) => CommandError::new(ErrorKind::Usage, error),
+        | ResumeError::Export(_) => CommandError::from_error(ErrorKind::Usage, &error),
     }
 }
 

@@ -79,7 +79,8 @@ impl RunStorage {
         let locks = state.lock_directory()?;
         let file = log.map(|log| LogFile::open(log, locks.as_deref()));
         let file = file.transpose().map_err(|error| {
-            CommandError::new(ErrorKind::Io, error).hint("nothing was run; give another `--log`")
+            CommandError::from_error(ErrorKind::Io, &error)
+                .hint("nothing was run; give another `--log`")
         })?;
         if store.is_none() {
             printer.warning(

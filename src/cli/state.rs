@@ -116,21 +116,22 @@ pub(super) fn chain_key() -> Option<ChainKey> {
 
 /// Says that a run can't be kept.
 fn unusable(error: &StoreError) -> CommandError {
-    CommandError::new(ErrorKind::Io, error).hint(
+    CommandError::from_error(ErrorKind::Io, &error).hint(
         "nothing was run; `--state-dir DIR` keeps runs elsewhere, `--state-dir none` keeps none",
     )
 }
 
 /// Says that what was kept can't be read.
 pub(super) fn unreadable(error: &StoreError) -> CommandError {
-    CommandError::new(ErrorKind::Unreadable, error).hint("give another one with `--state-dir`")
+    CommandError::from_error(ErrorKind::Unreadable, &error)
+        .hint("give another one with `--state-dir`")
 }
 
 /// Says that a run can't be found.
 pub(super) fn not_found(error: &FindError) -> CommandError {
     match error {
         FindError::Store(error) => unreadable(error),
-        _ => CommandError::new(ErrorKind::Unreadable, error)
+        _ => CommandError::from_error(ErrorKind::Unreadable, &error)
             .hint("`obs runs` lists the runs there are"),
     }
 }

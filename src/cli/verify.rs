@@ -70,7 +70,7 @@ fn one_file(
     let history = dir.and_then(|dir| StateReader::open(&dir, chain_key()).ok().flatten());
     let reports = verify_file(path, anchors, history.as_ref()).map_err(|error| match error {
         VerifyError::Store(error) => unreadable(&error),
-        VerifyError::Export(error) => CommandError::new(ErrorKind::Unreadable, error),
+        VerifyError::Export(error) => CommandError::from_error(ErrorKind::Unreadable, &error),
     })?;
     if anchors.head.is_some() && reports.len() > 1 {
         let message = format!(
@@ -110,7 +110,7 @@ fn print_report(report: &RunReport, printer: &Printer) {
         "{word:<3}  {run_id}  {records} records  head {head}"
     ));
     for fault in faults {
-        printer.error(&format!("run {}: {}", report.run_id, fault.message), None);
+        printer.error(&format!("run {}: {}", report.run_id, fault.message));
     }
     for note in notes {
         printer.warning(&format!("run {}: {note}", report.run_id));
@@ -129,6 +129,6 @@ fn print_ledger_report(report: &LedgerReport, printer: &Printer) {
         Escaped(head)
     ));
     for fault in faults {
-        printer.error(&fault.message, None);
+        printer.error(&fault.message);
     }
 }

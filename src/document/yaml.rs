@@ -337,7 +337,7 @@ impl<'t> Builder<'t> {
             let problem = Diagnostic::error(
                 "alias",
                 Location::Bytes(bytes),
-                "an alias stands inside its own anchor",
+                "an alias is inside its own anchor",
             )
             .help("write the value out");
             return Err(Box::new(problem));

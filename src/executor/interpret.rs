@@ -197,6 +197,6 @@ fn says_final(stdout: &[u8]) -> bool {
 
 fn hint(dropped_event_lines: u64) -> Option<String> {
     (dropped_event_lines > 0).then(|| {
-        format!("{dropped_event_lines} lines on the events descriptor were no JSON or too long")
+        format!("{dropped_event_lines} lines on the events descriptor were not JSON or too long")
     })
 }

@@ -193,7 +193,7 @@ fn not_given(name: &str, pointer: &str) -> Diagnostic {
 }
 
 fn unknown(name: &str, plan: &ExecutionPlan) -> Diagnostic {
-    let message = format!("`{name}` was given, but is no input of this plan");
+    let message = format!("unknown input `{name}`");
     let problem = Diagnostic::error("unknown_input", Location::key("/inputs"), message).got(name);
     let known: Vec<&str> = plan.inputs.keys().map(String::as_str).collect();
     match nearest(name, known.iter().copied()) {

@@ -34,7 +34,7 @@ pub enum PrintRefError {
     #[error("a reference to print is empty: write it like `step.field`")]
     Empty,
     /// No step is called that.
-    #[error("`{reference}` begins with no step's name; the steps are {known}")]
+    #[error("`{reference}` doesn't start with a step name; the steps are {known}")]
     UnknownStep {
         /// The reference.
         reference: String,

@@ -223,7 +223,7 @@ fn executable(path: &Path, shown: &str) -> Result<Metadata, ProgramError> {
         } else if path.is_symlink() {
             error(
                 format!("`{shown}` is a link to nothing"),
-                "mend or replace the link",
+                "fix or replace the link",
             )
         } else {
             error(
@@ -236,7 +236,7 @@ fn executable(path: &Path, shown: &str) -> Result<Metadata, ProgramError> {
         let kind = if metadata.is_dir() {
             "a directory"
         } else {
-            "no regular file"
+            "not a regular file"
         };
         return Err(error(
             format!("`{shown}` is {kind}"),

@@ -30,7 +30,7 @@ const MIGRATIONS: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schem
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum StoreError {
     /// Neither a directory nor a home is known.
-    #[error("there is no place for the state: neither `XDG_STATE_HOME` nor `HOME` is set")]
+    #[error("no directory for the state: neither `XDG_STATE_HOME` nor `HOME` is set")]
     NoPlace,
     /// The system or SQLite says no.
     #[error("can't use the state in `{}`: {reason}", dir.display())]
@@ -41,7 +41,7 @@ pub enum StoreError {
         reason: String,
     },
     /// A newer obs has changed its form.
-    #[error("the state in `{}` is of a newer obs: its form is {found}, this obs knows {known}", dir.display())]
+    #[error("the state in `{}` was written by a newer obs (schema {found}, this obs supports {known})", dir.display())]
     TooNew {
         /// The state's directory.
         dir: PathBuf,
@@ -240,7 +240,7 @@ mod tests {
         assert!(
             error
                 .to_string()
-                .ends_with("its form is 7, this obs knows 2"),
+                .ends_with("(schema 7, this obs supports 2)"),
             "{error}"
         );
 

@@ -32,7 +32,7 @@ use crate::model::ExecutionLogRecord;
 #[derive(Debug, Error)]
 pub enum ResumeError {
     /// The plan has not run yet.
-    #[error("there is no run of `{0}` to go on with")]
+    #[error("no run of `{0}` to resume")]
     NoRun(String),
     /// It can't be found.
     #[error(transparent)]
@@ -41,10 +41,10 @@ pub enum ResumeError {
     #[error("run `{0}` is in progress")]
     InProgress(String),
     /// Another obs goes on with it now.
-    #[error("another obs goes on with run `{0}` now")]
+    #[error("another obs is resuming run `{0}`")]
     BeingResumed(String),
     /// Another run has gone on with it.
-    #[error("run `{run_id}` was gone on with already, by run `{by}`")]
+    #[error("run `{run_id}` was already resumed by run `{by}`")]
     AlreadyResumed {
         /// The run that was meant.
         run_id: String,
@@ -63,10 +63,10 @@ pub enum ResumeError {
         count: usize,
     },
     /// The file holds records only.
-    #[error("`{0}` does not say how its run began: only what `--log` writes can be gone on with")]
+    #[error("`{0}` has no run header: only files written by `--log` can be resumed")]
     NoHeader(String),
     /// What was kept is not what was made.
-    #[error("run `{run_id}` is not as it was kept: {fault}")]
+    #[error("run `{run_id}` failed verification: {fault}")]
     Faulty {
         /// The run.
         run_id: String,

@@ -133,10 +133,10 @@ pub enum FindError {
     #[error("there are no runs yet")]
     Empty,
     /// None is called that.
-    #[error("there is no run `{0}`")]
+    #[error("no run `{0}`")]
     Unknown(String),
     /// More than one begins like that.
-    #[error("more than one run begins with `{name}`: {}", .candidates.join(", "))]
+    #[error("more than one run starts with `{name}`: {}", .candidates.join(", "))]
     Ambiguous {
         /// What was asked for.
         name: String,

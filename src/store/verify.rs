@@ -193,7 +193,7 @@ pub fn verify_file(
         let strange = exported.strange_lines.iter().map(|line| VerifyIssue {
             kind: VerifyIssueKind::Strange,
             seq: None,
-            message: format!("line {line} is no entry of a log"),
+            message: format!("line {line} is not a log entry"),
         });
         first.faults.extend(strange);
     }
@@ -431,7 +431,7 @@ impl<'a> Examiner<'a> {
                 add(
                     VerifyIssueKind::Reordered,
                     seen.seq,
-                    format!("{} stands twice", seen.name()),
+                    format!("{} occurs twice", seen.name()),
                 );
             } else if seen.seq < latest {
                 let message = format!("{} stands behind record {latest}", seen.name());

@@ -75,7 +75,7 @@ pub(super) fn gate(
     let identity = identity(who, &plan.assistant_id, "");
     let gate = CedarGate::new(rules, &short, identity);
     gate.map(Some)
-        .map_err(|error| CommandError::new(ErrorKind::Invalid, error))
+        .map_err(|error| CommandError::from_error(ErrorKind::Invalid, &error))
 }
 
 /// Who asks, as a run of a plan by `assistant_id` will say.
@@ -93,12 +93,7 @@ pub(super) fn identity(flags: &IdentityArgs, assistant_id: &str, run_id: &str) -
 
 fn read(path: &Path) -> Result<Vec<PolicyFile>, CommandError> {
     policy::load(path).map_err(|error| {
-        let kind = if error.is_unreadable() {
-            ErrorKind::Unreadable
-        } else {
-            ErrorKind::Invalid
-        };
-        CommandError::new(kind, error)
+        CommandError::from_error(ErrorKind::of_file(error.is_unreadable()), &error)
     })
 }
 

@@ -44,15 +44,7 @@ pub(super) fn test(args: &PolicyTestArgs, printer: &Printer) -> CommandResult {
 
 /// The plan, proven; what is wrong with it is said.
 fn proven(args: &PolicyTestArgs, printer: &Printer) -> Result<ProvenPlan, CommandError> {
-    let source = Source::read(&args.plan, args.max_plan_size).map_err(|error| {
-        let kind = if error.is_unreadable() {
-            ErrorKind::Unreadable
-        } else {
-            ErrorKind::Invalid
-        };
-        CommandError::new(kind, error)
-    })?;
-    let mut loaded = plan::load(source);
+    let mut loaded = plan::load(Source::read(&args.plan, args.max_plan_size)?);
     let environment = BaseEnvironment::of_this_process();
     let given = inputs::of_plan(&args.inputs, &args.plan, &loaded)?;
     let context = ProveContext {

@@ -42,7 +42,7 @@ fn find(id: &str, args: &RootArgs) -> Result<(Registry, Arc<Skill>), CommandErro
             })
         }
         Err(problem) => {
-            let error = CommandError::new(ErrorKind::Invalid, &problem);
+            let error = CommandError::from_error(ErrorKind::Invalid, &problem);
             Err(match problem.help() {
                 Some(help) => error.hint(help),
                 None => error,

@@ -221,9 +221,9 @@ impl Binder<'_> {
             ReferenceError::NoInput => self.no_input(spot, written, inner),
             ReferenceError::Odd | ReferenceError::Unknown => {
                 let message = if wrong == ReferenceError::Odd {
-                    format!("`{written}` is no name with fields behind it")
+                    format!("`{written}` is not a name followed by fields")
                 } else {
-                    format!("`{written}` begins with no step's name")
+                    format!("`{written}` doesn't start with a step name")
                 };
                 let code = if wrong == ReferenceError::Odd {
                     "reference"
@@ -241,7 +241,7 @@ impl Binder<'_> {
     }
 
     fn no_input(&self, spot: &ReferenceSite<'_>, from: &str, inner: &str) -> Diagnostic {
-        let message = format!("`{from}` is no input of this plan");
+        let message = format!("unknown input `{from}`");
         let problem = Diagnostic::error("unknown_input", Location::value(spot.pointer), message);
         let mut path = path_after(&normalize(inner), "inputs");
         let name = path.first().map_or("", String::as_str).to_owned();
@@ -332,8 +332,8 @@ impl ReferenceSite<'_> {
         let help = "write `{{name.field}}`, or `{{{{` for two braces; `references: false` on the step \
                     makes all of its arguments plain text";
         let message = match error {
-            ScanError::Unclosed(_) => "a `{{` has no `}}`".to_owned(),
-            ScanError::Empty(written) => format!("nothing stands in `{written}`"),
+            ScanError::Unclosed(_) => "a `{{` is not closed by `}}`".to_owned(),
+            ScanError::Empty(written) => format!("empty reference `{written}`"),
         };
         Diagnostic::error("reference", place, message).help(help)
     }

@@ -96,7 +96,7 @@ fn describe(plan: &ExecutionPlan, waits: &[Dependency], circle: &[usize]) -> Dia
     }
     path.extend(waiters.first().map(name));
     let message = format!(
-        "steps wait for each other in a circle: {}",
+        "the steps depend on each other in a cycle: {}",
         path.join(" → ")
     );
     Diagnostic::error("cycle", place, message).help("let one of them not wait for the next")

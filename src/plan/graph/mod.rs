@@ -215,7 +215,7 @@ fn unknown_step(names: &NameIndex<'_>, name: &str, pointer: &str) -> Diagnostic 
 
 fn depends_in_sequence(index: usize) -> Diagnostic {
     let place = Location::key(format!("/steps/{index}/depends_on"));
-    Diagnostic::error("order", place, "`depends_on` means nothing in a sequence")
+    Diagnostic::error("order", place, "`depends_on` has no effect in a sequence")
         .help("write `order: graph` in the plan, or leave `depends_on` out")
 }
 
@@ -226,7 +226,7 @@ fn check_groups(plan: &ExecutionPlan, problems: &mut Diagnostics) {
         if plan.order == StepOrder::Graph && step.runs_alone {
             let place = Location::key(format!("/steps/{index}/parallelizable"));
             problems.push(
-                Diagnostic::warning("order", place, "`parallelizable` means nothing in a graph")
+                Diagnostic::warning("order", place, "`parallelizable` has no effect in a graph")
                     .help("let the step wait with `depends_on`, and others for it"),
             );
         }
@@ -236,7 +236,7 @@ fn check_groups(plan: &ExecutionPlan, problems: &mut Diagnostics) {
         let place = Location::value(format!("/steps/{index}/parallel_group"));
         if plan.order == StepOrder::Graph {
             problems.push(
-                Diagnostic::warning("order", place, "`parallel_group` means nothing in a graph")
+                Diagnostic::warning("order", place, "`parallel_group` has no effect in a graph")
                     .help("leave it out: in a graph, all that can run together does"),
             );
         } else if last_of

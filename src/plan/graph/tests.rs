@@ -46,7 +46,7 @@ fn a_circle_is_told_as_its_path() {
     assert_eq!(
         told(&graph("z: c; a: ; c: b; b: d a; d: c")),
         [
-            "cycle /steps/2/depends_on/0: steps wait for each other in a circle: `c` → `b` → `d` → \
+            "cycle /steps/2/depends_on/0: the steps depend on each other in a cycle: `c` → `b` → `d` → \
              `c`; let one of them not wait for the next"
         ]
     );
@@ -113,7 +113,7 @@ fn what_means_nothing_in_an_order_is_told() {
     assert_eq!(
         told(steps),
         [
-            "order /steps/1/depends_on: `depends_on` means nothing in a sequence; write `order: graph` \
+            "order /steps/1/depends_on: `depends_on` has no effect in a sequence; write `order: graph` \
              in the plan, or leave `depends_on` out"
         ]
     );
@@ -121,7 +121,7 @@ fn what_means_nothing_in_an_order_is_told() {
     assert_eq!(
         told(steps),
         [
-            "warning order /steps/0/parallel_group: `parallel_group` means nothing in a graph; leave it \
+            "warning order /steps/0/parallel_group: `parallel_group` has no effect in a graph; leave it \
              out: in a graph, all that can run together does"
         ]
     );

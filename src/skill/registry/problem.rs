@@ -74,7 +74,7 @@ pub enum LoadProblem {
         second: PathBuf,
     },
     /// The directory's path is no id, and the manifest gives none.
-    #[error("the path of `{}` is no id: {source}", path.display())]
+    #[error("the path of `{}` is not a valid id: {source}", path.display())]
     NoId {
         /// The directory.
         path: PathBuf,
