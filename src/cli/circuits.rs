@@ -44,7 +44,7 @@ fn close(skill: Option<&str>, history: Option<StateReader>, printer: &Printer) -
     };
     match (closed, skill) {
         (0, Some(skill)) => {
-            let message = format!("nothing is remembered of `{skill}`: its circuit is closed");
+            let message = format!("no failures of `{skill}` are recorded: its circuit is closed");
             printer.info(Escaped(&message));
         }
         (1, _) => printer.info("reset 1 circuit"),
@@ -58,7 +58,7 @@ fn until(circuit: &CircuitRow) -> String {
     match (circuit.until, circuit.state) {
         (_, CircuitState::Closed) | (None, _) => "-".to_owned(),
         (Some(until), CircuitState::Open) => until.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
-        (Some(_), CircuitState::HalfOpen) => "a probe may start, or is under way".to_owned(),
+        (Some(_), CircuitState::HalfOpen) => "a probe call may start or is in progress".to_owned(),
     }
 }
 

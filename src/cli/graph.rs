@@ -38,7 +38,7 @@ pub(super) fn graph(args: &GraphArgs, printer: &Printer) -> u8 {
         let name = &document.source.name;
         printer.eprint(finding.text(printer.stderr_has_color()).trim_end());
         let counts = problems::counts(&[finding]);
-        printer.error(&format!("`{name}` has no graph: {counts}"));
+        printer.error(&format!("can't show the graph of `{name}`: {counts}"));
         return exit_code::INVALID;
     }
     let picture = GraphView::new(&loaded.plan, &loaded.flow);

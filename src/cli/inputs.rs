@@ -71,7 +71,7 @@ fn read_file(path: &Path) -> Result<Map<String, Value>, CommandError> {
         Value::Object(map) => Ok(map),
         _ => Err(CommandError::new(
             ErrorKind::Invalid,
-            format_args!("`{}` must hold one mapping", document.source.name),
+            format_args!("`{}` must contain one mapping", document.source.name),
         )),
     }
 }
@@ -86,9 +86,9 @@ fn from_flags<'s>(
         let Some((key, text)) = flag.split_once('=') else {
             return Err(CommandError::new(
                 ErrorKind::Usage,
-                format_args!("`--set {flag}` has no `=`"),
+                format_args!("missing `=` in `--set {flag}`"),
             )
-            .hint("write it like `--set count=3`"));
+            .hint("write `--set count=3`, for example"));
         };
         let kinds = kinds_of(schema_of(key));
         let value = match serde_json::from_str(text) {
@@ -104,7 +104,7 @@ fn from_flags<'s>(
         if values.insert(key.to_owned(), value).is_some() {
             return Err(CommandError::new(
                 ErrorKind::Usage,
-                format_args!("`{key}` is set twice"),
+                format_args!("duplicate `--set {key}=…`"),
             ));
         }
     }

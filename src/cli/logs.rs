@@ -18,7 +18,7 @@ const FOLLOW_EVERY: Duration = Duration::from_millis(200);
 pub(super) fn logs(args: &LogsArgs, state: &StateArgs, printer: &Printer) -> CommandResult {
     let Some(selector) = &args.run else {
         let Some(history) = state.look()? else {
-            printer.info("there are no runs yet");
+            printer.info("no runs yet");
             return Ok(exit_code::SUCCESS);
         };
         return RecordPrinter::new(args, None, printer).show(&history);
@@ -86,7 +86,7 @@ impl<'p> RecordPrinter<'p> {
             if !run.is_running() || self.printer.is_closed() {
                 if run.status == RunStatus::Interrupted {
                     self.printer
-                        .info("the run was interrupted: its obs is dead");
+                        .info("the run was interrupted: its obs process has ended");
                 }
                 return Ok(self.finish());
             }
@@ -122,7 +122,7 @@ impl<'p> RecordPrinter<'p> {
     fn finish(&self) -> u8 {
         if self.strange > 0 {
             let message = format!(
-                "{} records can't be read; `obs verify --all` says more",
+                "{} records can't be read; `obs verify --all` shows why",
                 self.strange
             );
             self.printer.warning(&message);

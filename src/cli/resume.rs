@@ -93,13 +93,13 @@ pub(super) fn reused(
     }
     let steps: Vec<String> = resumption.unsafe_steps.iter().map(named).collect();
     let message = format!(
-        "{} may have had an effect in run {} already, would run again, and can't be run twice",
+        "{} may already have had an effect in run {} and can't safely run again",
         steps.join(", "),
         short_id(&base.run_id)
     );
     Err(CommandError::new(ErrorKind::Invalid, message).hint(
-        "nothing was run; `--rerun-unsafe` runs them all the same, `idempotent: true` in a \
-         manifest says that its skill is safe to run twice",
+        "nothing was run; `--rerun-unsafe` runs them again, `idempotent: true` in a manifest \
+         declares that its skill is safe to run twice",
     ))
 }
 
@@ -123,18 +123,18 @@ fn refused(error: ResumeError) -> CommandError {
     match error {
         ResumeError::Find(error) => not_found(&error),
         ResumeError::NoRun(_) => CommandError::from_error(ErrorKind::Unreadable, &error)
-            .hint("run it without `--resume`, or name a run: `obs runs` lists them"),
+            .hint("run it without `--resume`, or name one of the runs that `obs runs` lists"),
         ResumeError::Export(ExportError::Unreadable { .. }) | ResumeError::Unreadable(_) => {
             CommandError::from_error(ErrorKind::Unreadable, &error)
         }
         ResumeError::Faulty { .. } => CommandError::from_error(ErrorKind::Invalid, &error)
-            .hint("nothing was run; `obs verify` says all that is wrong with it"),
+            .hint("nothing was run; `obs verify` reports all its faults"),
         ResumeError::AlreadyResumed { ref by, .. } => {
-            let hint = format!("`--resume={by}` goes on where that one ended");
+            let hint = format!("`--resume={by}` resumes that one");
             CommandError::from_error(ErrorKind::Usage, &error).hint(hint)
         }
         ResumeError::ManyRuns { .. } => CommandError::from_error(ErrorKind::Usage, &error)
-            .hint("give a file that holds one run, or one of this plan"),
+            .hint("pass a file that contains one run, or one of this plan"),
         ResumeError::InProgress(_)
         | ResumeError::BeingResumed(_)
         | ResumeError::NoHeader(_)

@@ -288,7 +288,7 @@ fn refuse(
     } else {
         " (`--strict`)"
     };
-    printer.error(&format!("`{name}` does not run: {counts}{strict}"));
+    printer.error(&format!("`{name}` was not run: {counts}{strict}"));
     code
 }
 

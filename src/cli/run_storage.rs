@@ -80,12 +80,12 @@ impl RunStorage {
         let file = log.map(|log| LogFile::open(log, locks.as_deref()));
         let file = file.transpose().map_err(|error| {
             CommandError::from_error(ErrorKind::Io, &error)
-                .hint("nothing was run; give another `--log`")
+                .hint("nothing was run; choose another `--log`")
         })?;
         if store.is_none() {
             printer.warning(
-                "`--state-dir none`: nothing of this run is kept, so `obs logs`, `--resume` and \
-                 circuit breakers will know nothing of it",
+                "`--state-dir none`: obs keeps no record of this run, so `obs logs`, `--resume` \
+                 and circuit breakers can't use it",
             );
         }
         let mut provenance = provenance(subject)?;

@@ -14,7 +14,7 @@ use crate::store::{RetentionPolicy, RunFilter, RunRow, StateReader};
 /// Lists runs, or removes some.
 pub(super) fn runs(args: &RunsArgs, state: &StateArgs, printer: &Printer) -> CommandResult {
     let Some(history) = state.look()? else {
-        printer.info("there are no runs yet");
+        printer.info("no runs yet");
         return Ok(exit_code::SUCCESS);
     };
     match &args.command {

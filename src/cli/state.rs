@@ -79,7 +79,7 @@ impl StateArgs {
     /// Opens the state to look things up; `None` where there is nothing yet.
     pub(super) fn look(&self) -> Result<Option<StateReader>, CommandError> {
         let Some(dir) = self.directory()? else {
-            let message = "with `--state-dir none` there is nothing to look up";
+            let message = "`--state-dir none` keeps no runs to look up";
             return Err(CommandError::new(ErrorKind::Usage, message));
         };
         StateReader::open(&dir, chain_key()).map_err(|error| unreadable(&error))
@@ -124,7 +124,7 @@ fn unusable(error: &StoreError) -> CommandError {
 /// Says that what was kept can't be read.
 pub(super) fn unreadable(error: &StoreError) -> CommandError {
     CommandError::from_error(ErrorKind::Unreadable, &error)
-        .hint("give another one with `--state-dir`")
+        .hint("choose another one with `--state-dir`")
 }
 
 /// Says that a run can't be found.
@@ -132,6 +132,6 @@ pub(super) fn not_found(error: &FindError) -> CommandError {
     match error {
         FindError::Store(error) => unreadable(error),
         _ => CommandError::from_error(ErrorKind::Unreadable, &error)
-            .hint("`obs runs` lists the runs there are"),
+            .hint("`obs runs` lists the runs"),
     }
 }

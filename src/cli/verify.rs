@@ -74,7 +74,7 @@ fn one_file(
     })?;
     if anchors.head.is_some() && reports.len() > 1 {
         let message = format!(
-            "`--head` is about one run, but `{}` holds {}",
+            "`--head` applies to one run, but `{}` contains {}",
             path.display(),
             reports.len()
         );
@@ -89,7 +89,7 @@ fn every_run(
     printer: &Printer,
 ) -> Result<Option<(Vec<RunReport>, LedgerReport)>, CommandError> {
     let Some(history) = state.look()? else {
-        printer.info("there are no runs yet");
+        printer.info("no runs yet");
         return Ok(None);
     };
     let reports = history.verify_all(anchors);

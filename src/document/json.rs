@@ -116,7 +116,7 @@ pub(crate) fn too_deep(place: Location) -> Diagnostic {
         place,
         format!("nested too deeply: the maximum is {MAX_DEPTH} levels"),
     )
-    .help("write it flatter, or put deep data into a file and pass its path")
+    .help("flatten it, or put the data into a file and pass its path")
 }
 
 /// The name that a key in good text stands for.

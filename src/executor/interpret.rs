@@ -91,7 +91,7 @@ fn evaluate_exit(
 ) -> Judged {
     if exit.output_limit_exceeded {
         let limit = max_output_bytes(skill);
-        let detail = format!("the output is over its limit of {limit} bytes");
+        let detail = format!("the output exceeds its limit of {limit} bytes");
         let code = ErrorCode::ResourceExhausted;
         return Err((code, RuntimeError::text(code, &detail)));
     }

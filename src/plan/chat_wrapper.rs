@@ -40,7 +40,7 @@ pub(super) fn mistaken(document: &Document) -> Option<Diagnostic> {
         if is_beginning && begins_with_prose {
             return Some(
                 Diagnostic::error("fenced", place(at, first), "there is text before the plan")
-                    .help("remove it: a file holds the plan and nothing else"),
+                    .help("remove it: the file must contain only the plan"),
             );
         }
         if is_fence(line) && document.value.is_null() {
@@ -143,7 +143,7 @@ mod tests {
             assert_eq!(
                 told("p.json", &format!("Sure, the plan:\n{plan}")),
                 [
-                    "fenced:1: there is text before the plan; remove it: a file holds the plan and nothing \
+                    "fenced:1: there is text before the plan; remove it: the file must contain only the plan \
                   else"
                 ]
             );

@@ -67,7 +67,7 @@ fn max_retries(node: &Node<'_>, problems: &mut Diagnostics) -> Option<u32> {
         let message = format!("`max_retries` is {retries}; the maximum is {MAX_RETRIES}");
         problems.push(
             Diagnostic::error("retry", node.place(), message)
-                .help("a step's time bounds all attempts"),
+                .help("the step's timeout bounds all attempts"),
         );
         return None;
     }

@@ -31,7 +31,7 @@ pub struct PrintTarget {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum PrintRefError {
     /// No text at all.
-    #[error("a reference to print is empty: write it like `step.field`")]
+    #[error("empty reference: write `step.field`")]
     Empty,
     /// No step is called that.
     #[error("`{reference}` doesn't start with a step name; the steps are {known}")]

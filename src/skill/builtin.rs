@@ -160,7 +160,7 @@ fn parse(text: &str) -> Result<Value, String> {
     }
     // `serde_json` takes a mapping with this key for a number or for text to be read anew.
     if text.contains("$serde_json::private") {
-        return Err("the text holds a key that is reserved".to_owned());
+        return Err("the text contains a reserved key".to_owned());
     }
     let source = Source {
         name: String::new(),
@@ -289,7 +289,7 @@ mod tests {
             ),
             (
                 r#"{"$serde_json::private::Number": "5"}"#,
-                "the text holds a key that is reserved",
+                "the text contains a reserved key",
             ),
         ] {
             assert_eq!(read(text).unwrap_err(), want);

@@ -150,7 +150,7 @@ fn check_schemas(manifest: &Manifest, problems: &mut Diagnostics) {
             Diagnostic::error(
                 "schema",
                 Location::value("/input_schema/type"),
-                "no arguments can meet `input_schema`",
+                "no arguments can match `input_schema`",
             )
             .help("arguments are always a mapping: write `type: object`")
             .expected("object"),
@@ -413,7 +413,7 @@ timeout: 5
     fn what_is_no_skill_is_said() {
         assert_eq!(
             checked("x", &[("skills/y", "")]),
-            "`DIR/skills/x` holds no manifest; add a `manifest.yaml`; `obs skills new` writes one"
+            "`DIR/skills/x` contains no manifest; add a `manifest.yaml`; `obs skills new` writes one"
         );
     }
 }

@@ -48,7 +48,7 @@ pub fn manifest_text(id: &SkillId, argv: &[String]) -> Result<String, ScaffoldEr
             arguments.push((used.name, used.is_spread));
         }
     }
-    let description = format!("TODO: say in one line what {id} is good for");
+    let description = format!("TODO: describe {id} in one line");
     let text = format!(
         "description: {}\nexecution:\n  command: [{}]\n  stdin: none\n  output: text\n{}",
         yaml_text(&description),
@@ -189,7 +189,7 @@ fn refuse_skill(dir: &rustix::fd::OwnedFd, shown: &Path, why: &str) -> io::Resul
     for name in MANIFEST_NAMES {
         let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
         if rustix::fs::statat(dir, name, flags).is_ok() {
-            let message = format!("{why}`{}` is there already", shown.join(name).display());
+            let message = format!("{why}`{}` already exists", shown.join(name).display());
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, message));
         }
     }

@@ -210,7 +210,7 @@ fn schema_error(schema: &Value, error: ValidationError<'_>) -> SchemaError {
         if target.is_empty() {
             return SchemaError {
                 pointer: "/$schema".to_owned(),
-                message: "the `$schema` names no draft that obs knows".to_owned(),
+                message: "the `$schema` names an unknown draft".to_owned(),
                 help: Some("leave it out: draft 2020-12 is meant".to_owned()),
             };
         }

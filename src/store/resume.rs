@@ -55,7 +55,7 @@ pub enum ResumeError {
     #[error(transparent)]
     Export(#[from] ExportError),
     /// The file holds several runs, none of this plan.
-    #[error("`{name}` holds {count} runs, none of this plan")]
+    #[error("`{name}` contains {count} runs, none of this plan")]
     ManyRuns {
         /// The file as given.
         name: String,

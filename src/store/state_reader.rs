@@ -130,7 +130,7 @@ pub struct RetentionPolicy {
 #[derive(Debug, Clone, Error)]
 pub enum FindError {
     /// The state has none.
-    #[error("there are no runs yet")]
+    #[error("no runs yet")]
     Empty,
     /// None is called that.
     #[error("no run `{0}`")]
@@ -153,7 +153,7 @@ const RUN: &str = "id, run_id, assistant_id, plan, steps, started_ms, status, du
     resumed_from, count, head, header, \"end\", inputs, is_in_ledger";
 
 /// Why a run can't be removed without the key.
-const NEEDS_KEY: &str = "its ledger is written with a key: give it as `OBS_CHAIN_KEY`";
+const NEEDS_KEY: &str = "its ledger is written with a key: set `OBS_CHAIN_KEY`";
 
 /// How many candidates are told.
 const CANDIDATES: usize = 5;

@@ -126,7 +126,7 @@ impl StateWriter {
                 Ok(()) => acknowledged.await.ok(),
                 Err(_) => None,
             };
-            let outcome = outcome.unwrap_or_else(|| Err("its writer has ended".to_owned()));
+            let outcome = outcome.unwrap_or_else(|| Err("its writer has stopped".to_owned()));
             outcome.map_err(|reason| LogError { name, reason })
         }
     }

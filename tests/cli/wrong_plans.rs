@@ -64,7 +64,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: {{fetch.body}} }}\n",
-        told: "key 4:46 `{{` without quotes begins a mapping",
+        told: "key 4:46 `{{` without quotes starts a mapping",
         help: "put a reference in quotes",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.body}}\" }}\n",
     },
@@ -114,19 +114,19 @@ const RULES: &[Rule] = &[
     // References: when they mean it.
     Rule {
         wrong: "steps:\n- {name: use, type: skill, arguments: {text: \"{{use.x}}\"}}\n",
-        told: "own_output 3:46 `{{use.x}}` is what this step itself gives",
+        told: "own_output 3:46 `{{use.x}}` refers to the output of this step itself",
         help: "another step",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.body}}\"}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: use, type: skill, arguments: {text: \"{{fetch.body}}\"}}\n- {name: fetch, type: skill}\n",
-        told: "later_step 3:46 `{{fetch.body}}` is what a later step gives",
+        told: "later_step 3:46 `{{fetch.body}}` refers to the output of a later step",
         help: "move step 1 before this one",
         right: "order: graph\nsteps:\n- {name: use, type: skill, arguments: {text: \"{{fetch.body}}\"}}\n- {name: fetch, type: skill}\n",
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill, parallel_group: g}\n- {name: use, type: skill, parallel_group: g, arguments: {text: \"{{fetch.body}}\"}}\n",
-        told: "sibling_step 4:65 `{{fetch.body}}` is what a step of the same group gives",
+        told: "sibling_step 4:65 `{{fetch.body}}` refers to the output of a step of the same group",
         help: "run together",
         right: "steps:\n- {name: fetch, type: skill, parallel_group: g}\n- {name: use, type: skill, parallel_group: g, parallelizable: false, arguments: {text: \"{{fetch.body}}\"}}\n",
     },
@@ -194,7 +194,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.head.dat}}\"}}\n",
-        told: "doubtful_field 4:46 `{{fetch.head.dat}}` asks for `dat`, which the schema does not name",
+        told: "doubtful_field 4:46 `{{fetch.head.dat}}` asks for `dat`, which is not in the schema",
         help: "did you mean `{{fetch.head.date}}`?",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: x, any: \"{{fetch.head.other}}\"}}\n",
     },
@@ -250,7 +250,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         wrong: "order: graph\nsteps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, depends_on: [fetch, ftch]}\n",
-        told: "unknown_step 5:49 no step is called `ftch`",
+        told: "unknown_step 5:49 unknown step `ftch`",
         help: "did you mean `fetch`?",
         right: "order: graph\nsteps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, depends_on: [fetch]}\n",
     },
@@ -276,7 +276,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill, parallel_group: g}\n- {name: text, type: skill}\n- {name: lines, type: skill, parallel_group: g}\n",
-        told: "split_group 5:46 the steps of the group `g` don't follow each other",
+        told: "split_group 5:46 the steps of the group `g` are not adjacent",
         help: "next to each other",
         right: "steps:\n- {name: fetch, type: skill, parallel_group: g}\n- {name: lines, type: skill, parallel_group: g}\n- {name: text, type: skill}\n",
     },
@@ -386,7 +386,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         wrong: "steps:\n- {name: text, type: skill, retry: {max_retries: 3}}\n",
-        told: "not_idempotent 3:36 `text` is not idempotent, so it is neither tried again nor replaced once it has started",
+        told: "not_idempotent 3:36 `text` is not idempotent, so obs neither retries nor replaces it once it has started",
         help: "--retry-unsafe",
         right: "steps:\n- {name: fetch, type: skill, retry: {max_retries: 3}}\n",
     },

@@ -47,7 +47,7 @@ fn skills(registry: &Registry, printer: &Printer) -> Vec<Arc<Skill>> {
     for listed in seen {
         match listed.outcome {
             Ok(skill) => skills.push(skill),
-            Err(problem) => printer.warning(&format!("`{}` is left out: {problem}", listed.id)),
+            Err(problem) => printer.warning(&format!("skipped skill `{}`: {problem}", listed.id)),
         }
     }
     skills
@@ -115,10 +115,7 @@ fn sound(
         }
     }
     let counts = problems::counts(&findings);
-    let message = format!(
-        "the policies in `{}` are not in force: {counts}",
-        path.display()
-    );
+    let message = format!("invalid policies in `{}`: {counts}", path.display());
     Err(CommandError::new(ErrorKind::Invalid, message).hint("nothing was run"))
 }
 
@@ -138,7 +135,7 @@ pub(super) fn add_denials(gate: &CedarGate, plan: &ProvenPlan, loaded: &mut Load
         };
         let mut problem =
             Diagnostic::error(CODE, Location::value(format!("/steps/{index}")), denial)
-                .help("the plan would be rejected with 77 before anything runs");
+                .help("obs would reject the plan (exit code 77) before anything runs");
         problem.step_index = Some(index);
         problems.push(problem);
     }

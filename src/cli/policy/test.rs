@@ -21,9 +21,9 @@ use crate::prove::{self, OwnFiles, ProveContext, TimeFlags};
 pub(super) fn test(args: &PolicyTestArgs, printer: &Printer) -> CommandResult {
     let plan = proven(args, printer)?;
     let Some(gate) = super::gate(&args.policy, &args.identity, &plan, printer)? else {
-        let message = "there is no policy to test";
+        let message = "no policy to test";
         return Err(CommandError::new(ErrorKind::Usage, message)
-            .hint("give some with `--policy FILE`, `--allow GLOB` or `--deny GLOB`"));
+            .hint("pass `--policy FILE`, `--allow GLOB` or `--deny GLOB`"));
     };
     let decisions = evaluate_plan(&gate, &plan);
     match args.format {
@@ -65,11 +65,8 @@ fn proven(args: &PolicyTestArgs, printer: &Printer) -> Result<ProvenPlan, Comman
         let text = FileReport::Read { document, problems }.text(printer.stderr_has_color());
         printer.eprint(text.trim_end_matches('\n'));
         printer.eprint("");
-        CommandError::new(
-            ErrorKind::Invalid,
-            "the plan is not valid, so there is nothing to decide",
-        )
-        .hint("`obs validate` shows everything that is wrong with it")
+        CommandError::new(ErrorKind::Invalid, "the plan is invalid")
+            .hint("`obs validate` reports all its problems")
     })
 }
 

@@ -25,13 +25,13 @@ pub(super) fn new(args: &NewArgs, printer: &Printer) -> CommandResult {
         }
     })?;
     let path = write_new(&args.root, &id, &text).map_err(|error| {
-        let what = format!("can't make the skill `{id}`");
+        let what = format!("can't create the skill `{id}`");
         CommandError::with_source(ErrorKind::Io, what, &error)
             .hint("choose another name or another root with `--skills`")
     })?;
     printer.print_line(path.display());
     warn_of_program(&args.root, &id, printer);
-    printer.info("say in its `description` what it is good for, then try it with `obs skills run`");
+    printer.info("write its `description`, then try it with `obs skills run`");
     Ok(exit_code::SUCCESS)
 }
 

@@ -120,7 +120,7 @@ fn refusal(skill: &Skill, loaded: &LoadedPlan, has_inputs: bool) -> CommandError
         })
         .collect();
     CommandError::new(ErrorKind::Invalid, messages.join("; ")).hint(format_args!(
-        "`obs skills show {}` shows what it takes",
+        "`obs skills show {}` shows its arguments",
         skill.id
     ))
 }

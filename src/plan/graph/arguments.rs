@@ -195,7 +195,7 @@ impl Binder<'_> {
             ReferenceError::Reserved => Diagnostic::error(
                 "reserved_word",
                 place,
-                format!("`{written}` begins with a reserved word"),
+                format!("`{written}` starts with a reserved word"),
             )
             .help("give the step a step_id and write that"),
             ReferenceError::Ambiguous(first, second) => {
@@ -203,17 +203,18 @@ impl Binder<'_> {
                 names::ambiguous(name, first, second, place)
             }
             ReferenceError::Own => {
-                let message = format!("`{written}` is what this step itself gives");
+                let message = format!("`{written}` refers to the output of this step itself");
                 Diagnostic::error("own_output", place, message)
                     .help("write the name of another step")
             }
             ReferenceError::Sibling => {
-                let message = format!("`{written}` is what a step of the same group gives");
+                let message =
+                    format!("`{written}` refers to the output of a step of the same group");
                 Diagnostic::error("sibling_step", place, message)
                     .help("the steps of a group run together: take this one out of it")
             }
             ReferenceError::Later(target) => {
-                let message = format!("`{written}` is what a later step gives");
+                let message = format!("`{written}` refers to the output of a later step");
                 Diagnostic::error("later_step", place, message).help(format!(
                     "move step {target} before this one, or write `order: graph` in the plan"
                 ))
@@ -257,7 +258,7 @@ impl Binder<'_> {
                     .fix(spot.replace(from, &likely))
             }
             (None, name) if known.is_empty() => problem.help(format!(
-                "add `inputs: {{{name}: {{type: string}}}}` to the plan, with the type that it has"
+                "add `inputs: {{{name}: {{type: string}}}}` to the plan, with its type"
             )),
             (None, _) => {
                 let some = in_backticks(&known[..known.len().min(MAX_INPUTS)]);
@@ -306,7 +307,7 @@ impl Binder<'_> {
                 problem.expected(likely.as_str())
             }
             None => problem.help(
-                "write `{{name.field}}` with the name or the step_id of a step that is over by then, \
+                "write `{{name.field}}` with the name or the step_id of a step that has ended by then, \
                  or `{{{{` for two braces",
             ),
         }
