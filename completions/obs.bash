@@ -1095,7 +1095,7 @@ _obs() {
             return 0
             ;;
         obs__subcmd__run)
-            opts="-j -q -v -h --skills --dry-run --strict --max-plan-size --jobs --keep-going --fail-fast --retry-unsafe --resume --allow-changed --circuit-breaker --workspace --run-dir --sandbox --max-memory --max-cpu --max-processes --max-disk --secret --policy --allow --deny --max-steps --max-risk --approve --timeout --step-timeout --grace --set --inputs --format --print --stream --progress --log --request-id --assistant-id --session-id --tenant-id --user-id --color --quiet --verbose --state-dir --help"
+            opts="-j -q -v -h --skills --dry-run --strict --max-plan-size --jobs --keep-going --fail-fast --retry-unsafe --resume --rerun-unsafe --circuit-breaker --workspace --run-dir --sandbox --max-memory --max-cpu --max-processes --max-disk --secret --policy --allow --deny --max-steps --max-risk --approve --timeout --step-timeout --grace-period --set --inputs --format --print --stream --progress --log --request-id --assistant-id --session-id --tenant-id --user-id --color --quiet --verbose --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1198,7 +1198,7 @@ _obs() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --grace)
+                --grace-period)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1638,7 +1638,7 @@ _obs() {
             return 0
             ;;
         obs__subcmd__skills__subcmd__run)
-            opts="-q -v -h --set --inputs --skills --workspace --run-dir --sandbox --max-memory --max-cpu --max-processes --max-disk --policy --allow --deny --max-steps --max-risk --approve --secret --timeout --step-timeout --grace --request-id --assistant-id --session-id --tenant-id --user-id --color --quiet --verbose --state-dir --help"
+            opts="-q -v -h --set --inputs --skills --workspace --run-dir --sandbox --max-memory --max-cpu --max-processes --max-disk --policy --allow --deny --max-steps --max-risk --approve --secret --timeout --step-timeout --grace-period --request-id --assistant-id --session-id --tenant-id --user-id --color --quiet --verbose --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1740,7 +1740,7 @@ _obs() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --grace)
+                --grace-period)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -24,284 +24,284 @@ function __fish_obs_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c obs -n "__fish_obs_needs_command" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+complete -c obs -n "__fish_obs_needs_command" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
-complete -c obs -n "__fish_obs_needs_command" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_needs_command" -s q -l quiet -d 'Be silent on success; failures are always told'
-complete -c obs -n "__fish_obs_needs_command" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_needs_command" -l state-dir -d 'Directory of the state, or `none` [default: ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_needs_command" -s q -l quiet -d 'Be silent on success; always report failures'
+complete -c obs -n "__fish_obs_needs_command" -s v -l verbose -d 'Show CPU and memory per step'
 complete -c obs -n "__fish_obs_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c obs -n "__fish_obs_needs_command" -s V -l version -d 'Print version'
 complete -c obs -n "__fish_obs_needs_command" -f -a "run" -d 'Prove a plan and run it'
-complete -c obs -n "__fish_obs_needs_command" -f -a "validate" -d 'Say everything that is wrong with a plan, and run nothing'
-complete -c obs -n "__fish_obs_needs_command" -f -a "graph" -d 'Draw which step of a plan waits for which'
-complete -c obs -n "__fish_obs_needs_command" -f -a "skills" -d 'List, show, check, make and try skills'
-complete -c obs -n "__fish_obs_needs_command" -f -a "policy" -d 'Try policies: against the skills there are, and against a plan'
-complete -c obs -n "__fish_obs_needs_command" -f -a "runs" -d 'List the runs that are kept, the newest first'
+complete -c obs -n "__fish_obs_needs_command" -f -a "validate" -d 'Report all problems of plans, without running them'
+complete -c obs -n "__fish_obs_needs_command" -f -a "graph" -d 'Show the plan\'s dependency graph'
+complete -c obs -n "__fish_obs_needs_command" -f -a "skills" -d 'Manage skills'
+complete -c obs -n "__fish_obs_needs_command" -f -a "policy" -d 'Check and test policies'
+complete -c obs -n "__fish_obs_needs_command" -f -a "runs" -d 'List recorded runs, newest first'
 complete -c obs -n "__fish_obs_needs_command" -f -a "logs" -d 'Show the records of runs'
-complete -c obs -n "__fish_obs_needs_command" -f -a "verify" -d 'Say whether records are still what they were when they were kept'
-complete -c obs -n "__fish_obs_needs_command" -f -a "circuits" -d 'List the skills that keep failing, and call them again'
-complete -c obs -n "__fish_obs_needs_command" -f -a "doctor" -d 'Show what this machine can enforce, found by trying'
+complete -c obs -n "__fish_obs_needs_command" -f -a "verify" -d 'Verify the integrity of recorded runs'
+complete -c obs -n "__fish_obs_needs_command" -f -a "circuits" -d 'List and reset circuit breakers'
+complete -c obs -n "__fish_obs_needs_command" -f -a "doctor" -d 'Show which sandbox layers this machine can enforce'
 complete -c obs -n "__fish_obs_needs_command" -f -a "completions" -d 'Print the completion script for a shell'
 complete -c obs -n "__fish_obs_needs_command" -f -a "man" -d 'Print the manual page'
 complete -c obs -n "__fish_obs_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c obs -n "__fish_obs_using_subcommand run" -l skills -d 'Look for skills below DIR first; may be given more than once' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand run" -l max-plan-size -d 'The largest plan that is read, in bytes' -r
-complete -c obs -n "__fish_obs_using_subcommand run" -s j -l jobs -d 'The most steps that run at the same time [default: the cores]' -r
-complete -c obs -n "__fish_obs_using_subcommand run" -l resume -d 'Go on with an earlier run: reuse what succeeded, run the rest' -r
-complete -c obs -n "__fish_obs_using_subcommand run" -l circuit-breaker -d 'Which skills are not called for a while when they keep failing' -r -f -a "auto\t'Those whose manifests say so'
+complete -c obs -n "__fish_obs_using_subcommand run" -l skills -d 'Search DIR for skills first; repeatable' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand run" -l max-plan-size -d 'Maximum size of the plan' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -s j -l jobs -d 'Maximum number of concurrent steps [default: the number of cores]' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l resume -d 'Resume an earlier run: reuse what succeeded, run the rest' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l circuit-breaker -d 'Which skills have a circuit breaker' -r -f -a "auto\t'Those whose manifests say so'
 on\t'All'
 off\t'None'"
-complete -c obs -n "__fish_obs_using_subcommand run" -l workspace -d 'The directory that skills work in [default: where obs was started]' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand run" -l run-dir -d 'The directory for files between steps [default: a fresh one, removed at the end]' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand run" -l sandbox -d 'How strictly skills are confined to what their manifests ask for' -r -f -a "require\t'Run only what can be confined'
+complete -c obs -n "__fish_obs_using_subcommand run" -l workspace -d 'Working directory of skills [default: the current directory]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand run" -l run-dir -d 'Directory that steps share as `$RUN_DIR` [default: a temporary one]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand run" -l sandbox -d 'How strictly skills are confined' -r -f -a "require\t'Run only what can be confined'
 best-effort\t'Confine what can be'
 off\t'Confine nothing'"
-complete -c obs -n "__fish_obs_using_subcommand run" -l max-memory -d 'The most memory of each step\'s processes together, in MiB; tightens the manifest' -r
-complete -c obs -n "__fish_obs_using_subcommand run" -l max-cpu -d 'The most CPU time of each step\'s processes together; tightens the manifest' -r
-complete -c obs -n "__fish_obs_using_subcommand run" -l max-processes -d 'The most processes of each step at the same time; tightens the manifest and the default of 512' -r
-complete -c obs -n "__fish_obs_using_subcommand run" -l max-disk -d 'How much each step may write to its scratch directory and `$RUN_DIR`, in MiB; tightens the manifest' -r
-complete -c obs -n "__fish_obs_using_subcommand run" -l secret -d 'Give skills with the permission `secret:NAME` a value: NAME=env:VARIABLE or NAME=file:PATH; may be given more than once' -r
-complete -c obs -n "__fish_obs_using_subcommand run" -l policy -d 'Permit only what the Cedar policies of a file, or of a directory\'s `*.cedar` files, permit' -r -F
-complete -c obs -n "__fish_obs_using_subcommand run" -l allow -d 'Permit skills by their ids, `*` for any characters; may be given more than once' -r
-complete -c obs -n "__fish_obs_using_subcommand run" -l deny -d 'Forbid skills by their ids, `*` for any characters; may be given more than once' -r
-complete -c obs -n "__fish_obs_using_subcommand run" -l max-steps -d 'Forbid plans that have more steps' -r
-complete -c obs -n "__fish_obs_using_subcommand run" -l max-risk -d 'Forbid steps of a higher risk: info, sensitive, clinical, critical' -r -f -a "info\t''
+complete -c obs -n "__fish_obs_using_subcommand run" -l max-memory -d 'Memory limit of each step, all its processes together' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l max-cpu -d 'CPU time limit of each step, all its processes together' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l max-processes -d 'Limit on concurrent processes of each step [default: 512]' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l max-disk -d 'Limit on what each step writes to its scratch directory and `$RUN_DIR`' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l secret -d 'Set the secret NAME to env:VARIABLE or file:PATH; repeatable' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l policy -d 'Permit only what these Cedar policies permit' -r -F
+complete -c obs -n "__fish_obs_using_subcommand run" -l allow -d 'Permit skills by id; repeatable' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l deny -d 'Forbid skills by id; repeatable' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l max-steps -d 'Forbid plans with more steps' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l max-risk -d 'Forbid steps above info, sensitive, clinical or critical' -r -f -a "info\t''
 sensitive\t''
 clinical\t''
 critical\t''"
-complete -c obs -n "__fish_obs_using_subcommand run" -l approve -d 'Approve a critical step in advance, if it calls SKILL; may be given more than once' -r
-complete -c obs -n "__fish_obs_using_subcommand run" -l timeout -d 'Bound on the whole run: replaces the default of 10m, caps the plan\'s own' -r
-complete -c obs -n "__fish_obs_using_subcommand run" -l step-timeout -d 'Bound on each step: replaces the default of 120s, caps what plan and manifest say' -r
-complete -c obs -n "__fish_obs_using_subcommand run" -l grace -d 'Time between SIGTERM and SIGKILL for skills that don\'t say [default: 5s]' -r
-complete -c obs -n "__fish_obs_using_subcommand run" -l set -d 'Set an input of the plan; may be given more than once' -r
-complete -c obs -n "__fish_obs_using_subcommand run" -l inputs -d 'Read inputs of the plan from a JSON or YAML file; `-` reads standard input' -r -F
-complete -c obs -n "__fish_obs_using_subcommand run" -l format -d 'What standard output gets' -r -f -a "table\t'A table of the steps, at the end'
+complete -c obs -n "__fish_obs_using_subcommand run" -l approve -d 'Approve a critical step in advance; repeatable' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l timeout -d 'Timeout of the run [default: 10m]' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l step-timeout -d 'Timeout of each step [default: 120s]' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l grace-period -d 'Time between SIGTERM and SIGKILL [default: 5s]' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l set -d 'Set an input of the plan; repeatable' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l inputs -d 'Read inputs from a JSON or YAML file; `-` is standard input' -r -F
+complete -c obs -n "__fish_obs_using_subcommand run" -l format -d 'What to print on standard output' -r -f -a "table\t'A table of the steps, at the end'
 jsonl\t'Each record as one line, as its step finishes'
 json\t'One document, at the end'
 none\t'Nothing'"
-complete -c obs -n "__fish_obs_using_subcommand run" -l print -d 'Print one value of one step\'s output, and nothing else, on standard output' -r
-complete -c obs -n "__fish_obs_using_subcommand run" -l progress -d 'How progress is shown on standard error' -r -f -a "auto\t'Bars on a terminal, lines elsewhere, nothing when quiet'
+complete -c obs -n "__fish_obs_using_subcommand run" -l print -d 'Print only one value of a step\'s output' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l progress -d 'How to show progress on standard error' -r -f -a "auto\t'Bars on a terminal, lines elsewhere, nothing when quiet'
 bars\t'A line for each running step that is redrawn. Lines where stderr is no such terminal'
 lines\t'A line for each finished step, and a sign of life every minute'
 none\t'Nothing'"
-complete -c obs -n "__fish_obs_using_subcommand run" -l log -d 'Append every event to FILE as a JSON line' -r -F
-complete -c obs -n "__fish_obs_using_subcommand run" -l request-id -d 'Your own id for the run [default: obs\'s run id]' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l log -d 'Append every event to FILE as JSON lines' -r -F
+complete -c obs -n "__fish_obs_using_subcommand run" -l request-id -d 'Your id for the run [default: the run id]' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l assistant-id -d 'The assistant that wrote the plan [default: the plan\'s `assistant_id`]' -r
-complete -c obs -n "__fish_obs_using_subcommand run" -l session-id -d 'The session that the run belongs to' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l session-id -d 'The session of the run' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l tenant-id -d 'The tenant' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l user-id -d 'The user' -r
-complete -c obs -n "__fish_obs_using_subcommand run" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+complete -c obs -n "__fish_obs_using_subcommand run" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
-complete -c obs -n "__fish_obs_using_subcommand run" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand run" -l dry-run -d 'Prove the plan, show what would run, and run nothing'
-complete -c obs -n "__fish_obs_using_subcommand run" -l strict -d 'Refuse a plan that has warnings'
-complete -c obs -n "__fish_obs_using_subcommand run" -l keep-going -d 'After a failed step, skip only what depends on it, directly or not'
-complete -c obs -n "__fish_obs_using_subcommand run" -l fail-fast -d 'After a failed step, cancel what still runs'
-complete -c obs -n "__fish_obs_using_subcommand run" -l retry-unsafe -d 'Do what `retry` says also for skills that are not marked as idempotent'
-complete -c obs -n "__fish_obs_using_subcommand run" -l allow-changed -d 'With `--resume`, run steps again that may have had their effect and are not safe to run twice'
-complete -c obs -n "__fish_obs_using_subcommand run" -l stream -d 'Show what skills write to standard error while they run'
-complete -c obs -n "__fish_obs_using_subcommand run" -s q -l quiet -d 'Be silent on success; failures are always told'
-complete -c obs -n "__fish_obs_using_subcommand run" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand run" -l state-dir -d 'Directory of the state, or `none` [default: ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand run" -l dry-run -d 'Prove the plan and show what would run, without running it'
+complete -c obs -n "__fish_obs_using_subcommand run" -l strict -d 'Treat warnings as errors'
+complete -c obs -n "__fish_obs_using_subcommand run" -l keep-going -d 'After a failure, skip only steps that depend on it'
+complete -c obs -n "__fish_obs_using_subcommand run" -l fail-fast -d 'After a failure, cancel running steps'
+complete -c obs -n "__fish_obs_using_subcommand run" -l retry-unsafe -d 'Apply `retry` also to skills that are not idempotent'
+complete -c obs -n "__fish_obs_using_subcommand run" -l rerun-unsafe -d 'With `--resume`, also run unsafe steps a second time'
+complete -c obs -n "__fish_obs_using_subcommand run" -l stream -d 'Show the standard error of skills while they run'
+complete -c obs -n "__fish_obs_using_subcommand run" -s q -l quiet -d 'Be silent on success; always report failures'
+complete -c obs -n "__fish_obs_using_subcommand run" -s v -l verbose -d 'Show CPU and memory per step'
 complete -c obs -n "__fish_obs_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c obs -n "__fish_obs_using_subcommand validate" -l skills -d 'Look for skills below DIR first; may be given more than once' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand validate" -l format -d 'How problems are shown' -r -f -a "text\t'Snippets for people'
+complete -c obs -n "__fish_obs_using_subcommand validate" -l skills -d 'Search DIR for skills first; repeatable' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand validate" -l format -d 'Output format' -r -f -a "text\t'Snippets for people'
 json\t'One JSON array, enough for a model to repair its plan'
 github\t'GitHub workflow commands'"
-complete -c obs -n "__fish_obs_using_subcommand validate" -l workspace -d 'The directory that skills would work in [default: where obs was started]' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand validate" -l set -d 'Set an input of the plan; may be given more than once' -r
-complete -c obs -n "__fish_obs_using_subcommand validate" -l inputs -d 'Read inputs of the plan from a JSON or YAML file; `-` reads standard input' -r -F
-complete -c obs -n "__fish_obs_using_subcommand validate" -l secret -d 'Give skills with the permission `secret:NAME` a value: NAME=env:VARIABLE or NAME=file:PATH; may be given more than once' -r
-complete -c obs -n "__fish_obs_using_subcommand validate" -l max-plan-size -d 'The largest plan that is read, in bytes' -r
-complete -c obs -n "__fish_obs_using_subcommand validate" -l policy -d 'Permit only what the Cedar policies of a file, or of a directory\'s `*.cedar` files, permit' -r -F
-complete -c obs -n "__fish_obs_using_subcommand validate" -l allow -d 'Permit skills by their ids, `*` for any characters; may be given more than once' -r
-complete -c obs -n "__fish_obs_using_subcommand validate" -l deny -d 'Forbid skills by their ids, `*` for any characters; may be given more than once' -r
-complete -c obs -n "__fish_obs_using_subcommand validate" -l max-steps -d 'Forbid plans that have more steps' -r
-complete -c obs -n "__fish_obs_using_subcommand validate" -l max-risk -d 'Forbid steps of a higher risk: info, sensitive, clinical, critical' -r -f -a "info\t''
+complete -c obs -n "__fish_obs_using_subcommand validate" -l workspace -d 'Working directory of skills [default: the current directory]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand validate" -l set -d 'Set an input of the plan; repeatable' -r
+complete -c obs -n "__fish_obs_using_subcommand validate" -l inputs -d 'Read inputs from a JSON or YAML file; `-` is standard input' -r -F
+complete -c obs -n "__fish_obs_using_subcommand validate" -l secret -d 'Set the secret NAME to env:VARIABLE or file:PATH; repeatable' -r
+complete -c obs -n "__fish_obs_using_subcommand validate" -l max-plan-size -d 'Maximum size of the plan' -r
+complete -c obs -n "__fish_obs_using_subcommand validate" -l policy -d 'Permit only what these Cedar policies permit' -r -F
+complete -c obs -n "__fish_obs_using_subcommand validate" -l allow -d 'Permit skills by id; repeatable' -r
+complete -c obs -n "__fish_obs_using_subcommand validate" -l deny -d 'Forbid skills by id; repeatable' -r
+complete -c obs -n "__fish_obs_using_subcommand validate" -l max-steps -d 'Forbid plans with more steps' -r
+complete -c obs -n "__fish_obs_using_subcommand validate" -l max-risk -d 'Forbid steps above info, sensitive, clinical or critical' -r -f -a "info\t''
 sensitive\t''
 clinical\t''
 critical\t''"
-complete -c obs -n "__fish_obs_using_subcommand validate" -l request-id -d 'Your own id for the run [default: obs\'s run id]' -r
+complete -c obs -n "__fish_obs_using_subcommand validate" -l request-id -d 'Your id for the run [default: the run id]' -r
 complete -c obs -n "__fish_obs_using_subcommand validate" -l assistant-id -d 'The assistant that wrote the plan [default: the plan\'s `assistant_id`]' -r
-complete -c obs -n "__fish_obs_using_subcommand validate" -l session-id -d 'The session that the run belongs to' -r
+complete -c obs -n "__fish_obs_using_subcommand validate" -l session-id -d 'The session of the run' -r
 complete -c obs -n "__fish_obs_using_subcommand validate" -l tenant-id -d 'The tenant' -r
 complete -c obs -n "__fish_obs_using_subcommand validate" -l user-id -d 'The user' -r
-complete -c obs -n "__fish_obs_using_subcommand validate" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+complete -c obs -n "__fish_obs_using_subcommand validate" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
-complete -c obs -n "__fish_obs_using_subcommand validate" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand validate" -l strict -d 'Take warnings as errors'
-complete -c obs -n "__fish_obs_using_subcommand validate" -s q -l quiet -d 'Be silent on success; failures are always told'
-complete -c obs -n "__fish_obs_using_subcommand validate" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand validate" -l state-dir -d 'Directory of the state, or `none` [default: ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand validate" -l strict -d 'Treat warnings as errors'
+complete -c obs -n "__fish_obs_using_subcommand validate" -s q -l quiet -d 'Be silent on success; always report failures'
+complete -c obs -n "__fish_obs_using_subcommand validate" -s v -l verbose -d 'Show CPU and memory per step'
 complete -c obs -n "__fish_obs_using_subcommand validate" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c obs -n "__fish_obs_using_subcommand graph" -l format -d 'What is printed' -r -f -a "mermaid\t'A Mermaid flowchart'
+complete -c obs -n "__fish_obs_using_subcommand graph" -l format -d 'Output format' -r -f -a "mermaid\t'A Mermaid flowchart'
 dot\t'Graphviz\'s language'
 tree\t'A tree of text'"
-complete -c obs -n "__fish_obs_using_subcommand graph" -l max-plan-size -d 'The largest plan that is read, in bytes' -r
-complete -c obs -n "__fish_obs_using_subcommand graph" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+complete -c obs -n "__fish_obs_using_subcommand graph" -l max-plan-size -d 'Maximum size of the plan' -r
+complete -c obs -n "__fish_obs_using_subcommand graph" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
-complete -c obs -n "__fish_obs_using_subcommand graph" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand graph" -s q -l quiet -d 'Be silent on success; failures are always told'
-complete -c obs -n "__fish_obs_using_subcommand graph" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand graph" -l state-dir -d 'Directory of the state, or `none` [default: ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand graph" -s q -l quiet -d 'Be silent on success; always report failures'
+complete -c obs -n "__fish_obs_using_subcommand graph" -s v -l verbose -d 'Show CPU and memory per step'
 complete -c obs -n "__fish_obs_using_subcommand graph" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
-complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -s q -l quiet -d 'Be silent on success; failures are always told'
-complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -l state-dir -d 'Directory of the state, or `none` [default: ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -s q -l quiet -d 'Be silent on success; always report failures'
+complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -s v -l verbose -d 'Show CPU and memory per step'
 complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -f -a "list" -d 'List all skills with their descriptions'
-complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -f -a "show" -d 'Show one skill: what it takes, gives, runs and may do'
+complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -f -a "list" -d 'List all skills'
+complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -f -a "show" -d 'Show a skill: its command, permissions and schemas'
 complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -f -a "check" -d 'Check the manifests of skills'
 complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -f -a "new" -d 'Write a manifest from a command'
-complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -f -a "run" -d 'Run one skill, with the same checks as a plan\'s step'
+complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -f -a "run" -d 'Run one skill, with the same checks as a step of a plan'
 complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from list" -l skills -d 'Look for skills below DIR first; may be given more than once' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from list" -l format -d 'How it is shown' -r -f -a "table\t'A table'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from list" -l skills -d 'Search DIR for skills first; repeatable' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from list" -l format -d 'Output format' -r -f -a "table\t'A table'
 json\t'JSON'"
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from list" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from list" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from list" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Be silent on success; failures are always told'
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from list" -l state-dir -d 'Directory of the state, or `none` [default: ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Be silent on success; always report failures'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Show CPU and memory per step'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from show" -l skills -d 'Look for skills below DIR first; may be given more than once' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from show" -l format -d 'How it is shown' -r -f -a "table\t'A table'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from show" -l skills -d 'Search DIR for skills first; repeatable' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from show" -l format -d 'Output format' -r -f -a "table\t'A table'
 json\t'JSON'"
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from show" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from show" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from show" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Be silent on success; failures are always told'
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from show" -l state-dir -d 'Directory of the state, or `none` [default: ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Be silent on success; always report failures'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Show CPU and memory per step'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from check" -l skills -d 'Look for skills below DIR first; may be given more than once' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from check" -l format -d 'How problems are shown' -r -f -a "text\t'Snippets for people'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from check" -l skills -d 'Search DIR for skills first; repeatable' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from check" -l format -d 'Output format' -r -f -a "text\t'Snippets for people'
 json\t'One JSON array, enough for a model to repair its plan'
 github\t'GitHub workflow commands'"
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from check" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from check" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from check" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Be silent on success; failures are always told'
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from check" -l state-dir -d 'Directory of the state, or `none` [default: ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Be silent on success; always report failures'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Show CPU and memory per step'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from new" -l skills -d 'The skills root to write to' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from new" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from new" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from new" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from new" -s q -l quiet -d 'Be silent on success; failures are always told'
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from new" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from new" -l state-dir -d 'Directory of the state, or `none` [default: ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from new" -s q -l quiet -d 'Be silent on success; always report failures'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from new" -s v -l verbose -d 'Show CPU and memory per step'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from new" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l set -d 'Set an argument; the value is JSON where the schema or its form says so, else text' -r
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l inputs -d 'Read the arguments from a JSON or YAML file; `-` reads standard input' -r -F
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l skills -d 'Look for skills below DIR first; may be given more than once' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l workspace -d 'The directory that skills work in [default: where obs was started]' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l run-dir -d 'The directory for files between steps [default: a fresh one, removed at the end]' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l sandbox -d 'How strictly skills are confined to what their manifests ask for' -r -f -a "require\t'Run only what can be confined'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l set -d 'Set an argument; repeatable' -r
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l inputs -d 'Read arguments from a JSON or YAML file; `-` is standard input' -r -F
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l skills -d 'Search DIR for skills first; repeatable' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l workspace -d 'Working directory of skills [default: the current directory]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l run-dir -d 'Directory that steps share as `$RUN_DIR` [default: a temporary one]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l sandbox -d 'How strictly skills are confined' -r -f -a "require\t'Run only what can be confined'
 best-effort\t'Confine what can be'
 off\t'Confine nothing'"
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l max-memory -d 'The most memory of each step\'s processes together, in MiB; tightens the manifest' -r
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l max-cpu -d 'The most CPU time of each step\'s processes together; tightens the manifest' -r
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l max-processes -d 'The most processes of each step at the same time; tightens the manifest and the default of 512' -r
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l max-disk -d 'How much each step may write to its scratch directory and `$RUN_DIR`, in MiB; tightens the manifest' -r
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l policy -d 'Permit only what the Cedar policies of a file, or of a directory\'s `*.cedar` files, permit' -r -F
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l allow -d 'Permit skills by their ids, `*` for any characters; may be given more than once' -r
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l deny -d 'Forbid skills by their ids, `*` for any characters; may be given more than once' -r
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l max-steps -d 'Forbid plans that have more steps' -r
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l max-risk -d 'Forbid steps of a higher risk: info, sensitive, clinical, critical' -r -f -a "info\t''
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l max-memory -d 'Memory limit of each step, all its processes together' -r
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l max-cpu -d 'CPU time limit of each step, all its processes together' -r
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l max-processes -d 'Limit on concurrent processes of each step [default: 512]' -r
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l max-disk -d 'Limit on what each step writes to its scratch directory and `$RUN_DIR`' -r
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l policy -d 'Permit only what these Cedar policies permit' -r -F
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l allow -d 'Permit skills by id; repeatable' -r
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l deny -d 'Forbid skills by id; repeatable' -r
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l max-steps -d 'Forbid plans with more steps' -r
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l max-risk -d 'Forbid steps above info, sensitive, clinical or critical' -r -f -a "info\t''
 sensitive\t''
 clinical\t''
 critical\t''"
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l approve -d 'Approve a critical step in advance, if it calls SKILL; may be given more than once' -r
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l secret -d 'Give skills with the permission `secret:NAME` a value: NAME=env:VARIABLE or NAME=file:PATH; may be given more than once' -r
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l timeout -d 'Bound on the whole run: replaces the default of 10m, caps the plan\'s own' -r
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l step-timeout -d 'Bound on each step: replaces the default of 120s, caps what plan and manifest say' -r
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l grace -d 'Time between SIGTERM and SIGKILL for skills that don\'t say [default: 5s]' -r
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l request-id -d 'Your own id for the run [default: obs\'s run id]' -r
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l approve -d 'Approve a critical step in advance; repeatable' -r
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l secret -d 'Set the secret NAME to env:VARIABLE or file:PATH; repeatable' -r
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l timeout -d 'Timeout of the run [default: 10m]' -r
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l step-timeout -d 'Timeout of each step [default: 120s]' -r
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l grace-period -d 'Time between SIGTERM and SIGKILL [default: 5s]' -r
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l request-id -d 'Your id for the run [default: the run id]' -r
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l assistant-id -d 'The assistant that wrote the plan [default: the plan\'s `assistant_id`]' -r
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l session-id -d 'The session that the run belongs to' -r
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l session-id -d 'The session of the run' -r
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l tenant-id -d 'The tenant' -r
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l user-id -d 'The user' -r
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -s q -l quiet -d 'Be silent on success; failures are always told'
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l state-dir -d 'Directory of the state, or `none` [default: ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -s q -l quiet -d 'Be silent on success; always report failures'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -s v -l verbose -d 'Show CPU and memory per step'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from help" -f -a "list" -d 'List all skills with their descriptions'
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show one skill: what it takes, gives, runs and may do'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from help" -f -a "list" -d 'List all skills'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show a skill: its command, permissions and schemas'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from help" -f -a "check" -d 'Check the manifests of skills'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from help" -f -a "new" -d 'Write a manifest from a command'
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from help" -f -a "run" -d 'Run one skill, with the same checks as a plan\'s step'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from help" -f -a "run" -d 'Run one skill, with the same checks as a step of a plan'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c obs -n "__fish_obs_using_subcommand policy; and not __fish_seen_subcommand_from schema check test help" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+complete -c obs -n "__fish_obs_using_subcommand policy; and not __fish_seen_subcommand_from schema check test help" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
-complete -c obs -n "__fish_obs_using_subcommand policy; and not __fish_seen_subcommand_from schema check test help" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand policy; and not __fish_seen_subcommand_from schema check test help" -s q -l quiet -d 'Be silent on success; failures are always told'
-complete -c obs -n "__fish_obs_using_subcommand policy; and not __fish_seen_subcommand_from schema check test help" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand policy; and not __fish_seen_subcommand_from schema check test help" -l state-dir -d 'Directory of the state, or `none` [default: ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand policy; and not __fish_seen_subcommand_from schema check test help" -s q -l quiet -d 'Be silent on success; always report failures'
+complete -c obs -n "__fish_obs_using_subcommand policy; and not __fish_seen_subcommand_from schema check test help" -s v -l verbose -d 'Show CPU and memory per step'
 complete -c obs -n "__fish_obs_using_subcommand policy; and not __fish_seen_subcommand_from schema check test help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c obs -n "__fish_obs_using_subcommand policy; and not __fish_seen_subcommand_from schema check test help" -f -a "schema" -d 'Print what policies can speak of, as a Cedar schema of the skills there are'
-complete -c obs -n "__fish_obs_using_subcommand policy; and not __fish_seen_subcommand_from schema check test help" -f -a "check" -d 'Check policies: their syntax, and whether they speak of what there is'
-complete -c obs -n "__fish_obs_using_subcommand policy; and not __fish_seen_subcommand_from schema check test help" -f -a "test" -d 'Show what policies say of each step of a plan, and run nothing'
+complete -c obs -n "__fish_obs_using_subcommand policy; and not __fish_seen_subcommand_from schema check test help" -f -a "schema" -d 'Print the Cedar schema that policies are checked against'
+complete -c obs -n "__fish_obs_using_subcommand policy; and not __fish_seen_subcommand_from schema check test help" -f -a "check" -d 'Check the syntax of policies, and their names against the skills'
+complete -c obs -n "__fish_obs_using_subcommand policy; and not __fish_seen_subcommand_from schema check test help" -f -a "test" -d 'Show the decision about each step of a plan, without running it'
 complete -c obs -n "__fish_obs_using_subcommand policy; and not __fish_seen_subcommand_from schema check test help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from schema" -l skills -d 'Look for skills below DIR first; may be given more than once' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from schema" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from schema" -l skills -d 'Search DIR for skills first; repeatable' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from schema" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
-complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from schema" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from schema" -s q -l quiet -d 'Be silent on success; failures are always told'
-complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from schema" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from schema" -l state-dir -d 'Directory of the state, or `none` [default: ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from schema" -s q -l quiet -d 'Be silent on success; always report failures'
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from schema" -s v -l verbose -d 'Show CPU and memory per step'
 complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from schema" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from check" -l skills -d 'Look for skills below DIR first; may be given more than once' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from check" -l format -d 'How problems are shown' -r -f -a "text\t'Snippets for people'
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from check" -l skills -d 'Search DIR for skills first; repeatable' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from check" -l format -d 'Output format' -r -f -a "text\t'Snippets for people'
 json\t'One JSON array, enough for a model to repair its plan'
 github\t'GitHub workflow commands'"
-complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from check" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from check" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
-complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from check" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Be silent on success; failures are always told'
-complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from check" -l state-dir -d 'Directory of the state, or `none` [default: ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Be silent on success; always report failures'
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Show CPU and memory per step'
 complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l skills -d 'Look for skills below DIR first; may be given more than once' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l format -d 'How decisions are shown' -r -f -a "table\t'A table'
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l skills -d 'Search DIR for skills first; repeatable' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l format -d 'Output format' -r -f -a "table\t'A table'
 json\t'JSON'"
-complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l max-plan-size -d 'The largest plan that is read, in bytes' -r
-complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l policy -d 'Permit only what the Cedar policies of a file, or of a directory\'s `*.cedar` files, permit' -r -F
-complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l allow -d 'Permit skills by their ids, `*` for any characters; may be given more than once' -r
-complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l deny -d 'Forbid skills by their ids, `*` for any characters; may be given more than once' -r
-complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l max-steps -d 'Forbid plans that have more steps' -r
-complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l max-risk -d 'Forbid steps of a higher risk: info, sensitive, clinical, critical' -r -f -a "info\t''
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l max-plan-size -d 'Maximum size of the plan' -r
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l policy -d 'Permit only what these Cedar policies permit' -r -F
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l allow -d 'Permit skills by id; repeatable' -r
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l deny -d 'Forbid skills by id; repeatable' -r
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l max-steps -d 'Forbid plans with more steps' -r
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l max-risk -d 'Forbid steps above info, sensitive, clinical or critical' -r -f -a "info\t''
 sensitive\t''
 clinical\t''
 critical\t''"
-complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l set -d 'Set an input of the plan; may be given more than once' -r
-complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l inputs -d 'Read inputs of the plan from a JSON or YAML file; `-` reads standard input' -r -F
-complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l request-id -d 'Your own id for the run [default: obs\'s run id]' -r
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l set -d 'Set an input of the plan; repeatable' -r
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l inputs -d 'Read inputs from a JSON or YAML file; `-` is standard input' -r -F
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l request-id -d 'Your id for the run [default: the run id]' -r
 complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l assistant-id -d 'The assistant that wrote the plan [default: the plan\'s `assistant_id`]' -r
-complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l session-id -d 'The session that the run belongs to' -r
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l session-id -d 'The session of the run' -r
 complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l tenant-id -d 'The tenant' -r
 complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l user-id -d 'The user' -r
-complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
-complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Be silent on success; failures are always told'
-complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l state-dir -d 'Directory of the state, or `none` [default: ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Be silent on success; always report failures'
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -s v -l verbose -d 'Show CPU and memory per step'
 complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "schema" -d 'Print what policies can speak of, as a Cedar schema of the skills there are'
-complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "check" -d 'Check policies: their syntax, and whether they speak of what there is'
-complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "test" -d 'Show what policies say of each step of a plan, and run nothing'
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "schema" -d 'Print the Cedar schema that policies are checked against'
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "check" -d 'Check the syntax of policies, and their names against the skills'
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "test" -d 'Show the decision about each step of a plan, without running it'
 complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -l status -d 'Only runs with this status; may be given more than once' -r -f -a "running\t''
+complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -l status -d 'Only runs with this status; repeatable' -r -f -a "running\t''
 success\t''
 failed\t''
 timeout\t''
@@ -309,126 +309,126 @@ canceled\t''
 rejected\t''
 interrupted\t''"
 complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -l assistant -d 'Only runs of this assistant' -r
-complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -l since -d 'Only runs that began since then: `2h`, `2026-11-24` or `2026-11-24T08:00:00Z`' -r
-complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -s n -l limit -d 'No more than N' -r
-complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -l format -d 'How they are shown' -r -f -a "table\t'A table'
+complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -l since -d 'Only runs that started since: `2h`, `2026-11-24` or `2026-11-24T08:00:00Z`' -r
+complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -s n -l limit -d 'At most N runs' -r
+complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -l format -d 'Output format' -r -f -a "table\t'A table'
 jsonl\t'One JSON object a line'"
-complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
-complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -s q -l quiet -d 'Be silent on success; failures are always told'
-complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -l state-dir -d 'Directory of the state, or `none` [default: ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -s q -l quiet -d 'Be silent on success; always report failures'
+complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -s v -l verbose -d 'Show CPU and memory per step'
 complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -f -a "prune" -d 'Remove old runs with their records; what any of the flags keeps stays'
+complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -f -a "prune" -d 'Remove old runs with their records, except those that a flag keeps'
 complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c obs -n "__fish_obs_using_subcommand runs; and __fish_seen_subcommand_from prune" -l keep-days -d 'Keep the runs of the last N days' -r
 complete -c obs -n "__fish_obs_using_subcommand runs; and __fish_seen_subcommand_from prune" -l keep-last -d 'Keep the newest N runs' -r
-complete -c obs -n "__fish_obs_using_subcommand runs; and __fish_seen_subcommand_from prune" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+complete -c obs -n "__fish_obs_using_subcommand runs; and __fish_seen_subcommand_from prune" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
-complete -c obs -n "__fish_obs_using_subcommand runs; and __fish_seen_subcommand_from prune" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand runs; and __fish_seen_subcommand_from prune" -l dry-run -d 'Only say how many would be removed'
-complete -c obs -n "__fish_obs_using_subcommand runs; and __fish_seen_subcommand_from prune" -s q -l quiet -d 'Be silent on success; failures are always told'
-complete -c obs -n "__fish_obs_using_subcommand runs; and __fish_seen_subcommand_from prune" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand runs; and __fish_seen_subcommand_from prune" -l state-dir -d 'Directory of the state, or `none` [default: ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand runs; and __fish_seen_subcommand_from prune" -l dry-run -d 'Print how many runs would be removed, without removing them'
+complete -c obs -n "__fish_obs_using_subcommand runs; and __fish_seen_subcommand_from prune" -s q -l quiet -d 'Be silent on success; always report failures'
+complete -c obs -n "__fish_obs_using_subcommand runs; and __fish_seen_subcommand_from prune" -s v -l verbose -d 'Show CPU and memory per step'
 complete -c obs -n "__fish_obs_using_subcommand runs; and __fish_seen_subcommand_from prune" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c obs -n "__fish_obs_using_subcommand runs; and __fish_seen_subcommand_from help" -f -a "prune" -d 'Remove old runs with their records; what any of the flags keeps stays'
+complete -c obs -n "__fish_obs_using_subcommand runs; and __fish_seen_subcommand_from help" -f -a "prune" -d 'Remove old runs with their records, except those that a flag keeps'
 complete -c obs -n "__fish_obs_using_subcommand runs; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c obs -n "__fish_obs_using_subcommand logs" -l step -d 'Only records of the step with this name or `step_id`' -r
 complete -c obs -n "__fish_obs_using_subcommand logs" -l skill -d 'Only records of this skill' -r
-complete -c obs -n "__fish_obs_using_subcommand logs" -l status -d 'Only records with this status; may be given more than once' -r -f -a "success\t''
+complete -c obs -n "__fish_obs_using_subcommand logs" -l status -d 'Only records with this status; repeatable' -r -f -a "success\t''
 failed\t''
 timeout\t''
 canceled\t''
 rejected\t''
 skipped\t''"
-complete -c obs -n "__fish_obs_using_subcommand logs" -l since -d 'Only records of steps that ended since then: `2h`, `2026-11-24` or `2026-11-24T08:00:00Z`' -r
-complete -c obs -n "__fish_obs_using_subcommand logs" -l print -d 'Print one value of one step\'s output, and nothing else' -r
-complete -c obs -n "__fish_obs_using_subcommand logs" -l format -d 'How they are shown' -r -f -a "table\t'A table'
+complete -c obs -n "__fish_obs_using_subcommand logs" -l since -d 'Only records of steps that ended since: `2h`, `2026-11-24` or `2026-11-24T08:00:00Z`' -r
+complete -c obs -n "__fish_obs_using_subcommand logs" -l print -d 'Print only one value of a step\'s output' -r
+complete -c obs -n "__fish_obs_using_subcommand logs" -l format -d 'Output format' -r -f -a "table\t'A table'
 jsonl\t'One JSON object a line'"
-complete -c obs -n "__fish_obs_using_subcommand logs" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+complete -c obs -n "__fish_obs_using_subcommand logs" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
-complete -c obs -n "__fish_obs_using_subcommand logs" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand logs" -s f -l follow -d 'Go on with the records of a run in progress until it ends'
-complete -c obs -n "__fish_obs_using_subcommand logs" -s q -l quiet -d 'Be silent on success; failures are always told'
-complete -c obs -n "__fish_obs_using_subcommand logs" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand logs" -l state-dir -d 'Directory of the state, or `none` [default: ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand logs" -s f -l follow -d 'Follow a run in progress until it ends'
+complete -c obs -n "__fish_obs_using_subcommand logs" -s q -l quiet -d 'Be silent on success; always report failures'
+complete -c obs -n "__fish_obs_using_subcommand logs" -s v -l verbose -d 'Show CPU and memory per step'
 complete -c obs -n "__fish_obs_using_subcommand logs" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c obs -n "__fish_obs_using_subcommand verify" -l head -d 'A hash kept elsewhere, or at least its first 16 digits: of the run\'s last record; with `--all`, the ledger\'s head at that time' -r
-complete -c obs -n "__fish_obs_using_subcommand verify" -l format -d 'How the outcome is shown' -r -f -a "table\t'A table'
+complete -c obs -n "__fish_obs_using_subcommand verify" -l head -d 'The expected hash of the run\'s last record, or its first 16 digits or more' -r
+complete -c obs -n "__fish_obs_using_subcommand verify" -l format -d 'Output format' -r -f -a "table\t'A table'
 json\t'JSON'"
-complete -c obs -n "__fish_obs_using_subcommand verify" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+complete -c obs -n "__fish_obs_using_subcommand verify" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
-complete -c obs -n "__fish_obs_using_subcommand verify" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand verify" -l all -d 'Verify all runs that are kept, and the ledger'
-complete -c obs -n "__fish_obs_using_subcommand verify" -s q -l quiet -d 'Be silent on success; failures are always told'
-complete -c obs -n "__fish_obs_using_subcommand verify" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand verify" -l state-dir -d 'Directory of the state, or `none` [default: ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand verify" -l all -d 'Verify all recorded runs and the ledger'
+complete -c obs -n "__fish_obs_using_subcommand verify" -s q -l quiet -d 'Be silent on success; always report failures'
+complete -c obs -n "__fish_obs_using_subcommand verify" -s v -l verbose -d 'Show CPU and memory per step'
 complete -c obs -n "__fish_obs_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c obs -n "__fish_obs_using_subcommand circuits; and not __fish_seen_subcommand_from reset help" -l format -d 'How they are shown' -r -f -a "table\t'A table'
+complete -c obs -n "__fish_obs_using_subcommand circuits; and not __fish_seen_subcommand_from reset help" -l format -d 'Output format' -r -f -a "table\t'A table'
 json\t'JSON'"
-complete -c obs -n "__fish_obs_using_subcommand circuits; and not __fish_seen_subcommand_from reset help" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+complete -c obs -n "__fish_obs_using_subcommand circuits; and not __fish_seen_subcommand_from reset help" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
-complete -c obs -n "__fish_obs_using_subcommand circuits; and not __fish_seen_subcommand_from reset help" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand circuits; and not __fish_seen_subcommand_from reset help" -s q -l quiet -d 'Be silent on success; failures are always told'
-complete -c obs -n "__fish_obs_using_subcommand circuits; and not __fish_seen_subcommand_from reset help" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand circuits; and not __fish_seen_subcommand_from reset help" -l state-dir -d 'Directory of the state, or `none` [default: ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand circuits; and not __fish_seen_subcommand_from reset help" -s q -l quiet -d 'Be silent on success; always report failures'
+complete -c obs -n "__fish_obs_using_subcommand circuits; and not __fish_seen_subcommand_from reset help" -s v -l verbose -d 'Show CPU and memory per step'
 complete -c obs -n "__fish_obs_using_subcommand circuits; and not __fish_seen_subcommand_from reset help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c obs -n "__fish_obs_using_subcommand circuits; and not __fish_seen_subcommand_from reset help" -f -a "reset" -d 'Close the circuit of a skill, so that it is called again'
+complete -c obs -n "__fish_obs_using_subcommand circuits; and not __fish_seen_subcommand_from reset help" -f -a "reset" -d 'Reset a skill\'s circuit breaker, so that it can be called again'
 complete -c obs -n "__fish_obs_using_subcommand circuits; and not __fish_seen_subcommand_from reset help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c obs -n "__fish_obs_using_subcommand circuits; and __fish_seen_subcommand_from reset" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+complete -c obs -n "__fish_obs_using_subcommand circuits; and __fish_seen_subcommand_from reset" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
-complete -c obs -n "__fish_obs_using_subcommand circuits; and __fish_seen_subcommand_from reset" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand circuits; and __fish_seen_subcommand_from reset" -l all -d 'Close all'
-complete -c obs -n "__fish_obs_using_subcommand circuits; and __fish_seen_subcommand_from reset" -s q -l quiet -d 'Be silent on success; failures are always told'
-complete -c obs -n "__fish_obs_using_subcommand circuits; and __fish_seen_subcommand_from reset" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand circuits; and __fish_seen_subcommand_from reset" -l state-dir -d 'Directory of the state, or `none` [default: ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand circuits; and __fish_seen_subcommand_from reset" -l all -d 'Reset all'
+complete -c obs -n "__fish_obs_using_subcommand circuits; and __fish_seen_subcommand_from reset" -s q -l quiet -d 'Be silent on success; always report failures'
+complete -c obs -n "__fish_obs_using_subcommand circuits; and __fish_seen_subcommand_from reset" -s v -l verbose -d 'Show CPU and memory per step'
 complete -c obs -n "__fish_obs_using_subcommand circuits; and __fish_seen_subcommand_from reset" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c obs -n "__fish_obs_using_subcommand circuits; and __fish_seen_subcommand_from help" -f -a "reset" -d 'Close the circuit of a skill, so that it is called again'
+complete -c obs -n "__fish_obs_using_subcommand circuits; and __fish_seen_subcommand_from help" -f -a "reset" -d 'Reset a skill\'s circuit breaker, so that it can be called again'
 complete -c obs -n "__fish_obs_using_subcommand circuits; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c obs -n "__fish_obs_using_subcommand doctor" -l format -d 'How it is shown' -r -f -a "table\t'A table'
+complete -c obs -n "__fish_obs_using_subcommand doctor" -l format -d 'Output format' -r -f -a "table\t'A table'
 json\t'JSON'"
-complete -c obs -n "__fish_obs_using_subcommand doctor" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+complete -c obs -n "__fish_obs_using_subcommand doctor" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
-complete -c obs -n "__fish_obs_using_subcommand doctor" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand doctor" -s q -l quiet -d 'Be silent on success; failures are always told'
-complete -c obs -n "__fish_obs_using_subcommand doctor" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand doctor" -l state-dir -d 'Directory of the state, or `none` [default: ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand doctor" -s q -l quiet -d 'Be silent on success; always report failures'
+complete -c obs -n "__fish_obs_using_subcommand doctor" -s v -l verbose -d 'Show CPU and memory per step'
 complete -c obs -n "__fish_obs_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c obs -n "__fish_obs_using_subcommand completions" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+complete -c obs -n "__fish_obs_using_subcommand completions" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
-complete -c obs -n "__fish_obs_using_subcommand completions" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand completions" -s q -l quiet -d 'Be silent on success; failures are always told'
-complete -c obs -n "__fish_obs_using_subcommand completions" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand completions" -l state-dir -d 'Directory of the state, or `none` [default: ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand completions" -s q -l quiet -d 'Be silent on success; always report failures'
+complete -c obs -n "__fish_obs_using_subcommand completions" -s v -l verbose -d 'Show CPU and memory per step'
 complete -c obs -n "__fish_obs_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c obs -n "__fish_obs_using_subcommand man" -l color -d 'When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
+complete -c obs -n "__fish_obs_using_subcommand man" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
-complete -c obs -n "__fish_obs_using_subcommand man" -l state-dir -d 'Where runs, records and circuits are kept; `none` keeps nothing [default: `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand man" -s q -l quiet -d 'Be silent on success; failures are always told'
-complete -c obs -n "__fish_obs_using_subcommand man" -s v -l verbose -d 'Tell more: CPU and memory of each step'
+complete -c obs -n "__fish_obs_using_subcommand man" -l state-dir -d 'Directory of the state, or `none` [default: ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand man" -s q -l quiet -d 'Be silent on success; always report failures'
+complete -c obs -n "__fish_obs_using_subcommand man" -s v -l verbose -d 'Show CPU and memory per step'
 complete -c obs -n "__fish_obs_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "run" -d 'Prove a plan and run it'
-complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "validate" -d 'Say everything that is wrong with a plan, and run nothing'
-complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "graph" -d 'Draw which step of a plan waits for which'
-complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "skills" -d 'List, show, check, make and try skills'
-complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "policy" -d 'Try policies: against the skills there are, and against a plan'
-complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "runs" -d 'List the runs that are kept, the newest first'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "validate" -d 'Report all problems of plans, without running them'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "graph" -d 'Show the plan\'s dependency graph'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "skills" -d 'Manage skills'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "policy" -d 'Check and test policies'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "runs" -d 'List recorded runs, newest first'
 complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "logs" -d 'Show the records of runs'
-complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "verify" -d 'Say whether records are still what they were when they were kept'
-complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "circuits" -d 'List the skills that keep failing, and call them again'
-complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "doctor" -d 'Show what this machine can enforce, found by trying'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "verify" -d 'Verify the integrity of recorded runs'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "circuits" -d 'List and reset circuit breakers'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "doctor" -d 'Show which sandbox layers this machine can enforce'
 complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "completions" -d 'Print the completion script for a shell'
 complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "man" -d 'Print the manual page'
 complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from skills" -f -a "list" -d 'List all skills with their descriptions'
-complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from skills" -f -a "show" -d 'Show one skill: what it takes, gives, runs and may do'
+complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from skills" -f -a "list" -d 'List all skills'
+complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from skills" -f -a "show" -d 'Show a skill: its command, permissions and schemas'
 complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from skills" -f -a "check" -d 'Check the manifests of skills'
 complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from skills" -f -a "new" -d 'Write a manifest from a command'
-complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from skills" -f -a "run" -d 'Run one skill, with the same checks as a plan\'s step'
-complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "schema" -d 'Print what policies can speak of, as a Cedar schema of the skills there are'
-complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "check" -d 'Check policies: their syntax, and whether they speak of what there is'
-complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "test" -d 'Show what policies say of each step of a plan, and run nothing'
-complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from runs" -f -a "prune" -d 'Remove old runs with their records; what any of the flags keeps stays'
-complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from circuits" -f -a "reset" -d 'Close the circuit of a skill, so that it is called again'
+complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from skills" -f -a "run" -d 'Run one skill, with the same checks as a step of a plan'
+complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "schema" -d 'Print the Cedar schema that policies are checked against'
+complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "check" -d 'Check the syntax of policies, and their names against the skills'
+complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "test" -d 'Show the decision about each step of a plan, without running it'
+complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from runs" -f -a "prune" -d 'Remove old runs with their records, except those that a flag keeps'
+complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from circuits" -f -a "reset" -d 'Reset a skill\'s circuit breaker, so that it can be called again'

@@ -123,7 +123,7 @@ impl Approver for TerminalApprover {
             _ => "approve",
         };
         Approval::Refused(format!(
-            "`{}` is critical and wants a person's approval, but there is no terminal to ask on; {} {verb} it",
+            "`{}` is critical and requires approval, but there is no terminal to ask on; {} {verb} it",
             step.label,
             unapproved.join(" and ")
         ))
@@ -193,7 +193,7 @@ pub(super) fn check(
                 skills.join(", ")
             );
             return Err(CommandError::new(ErrorKind::Rejected, message)
-                .hint("nothing was run; look at the plan before you approve another skill"));
+                .hint("nothing was run; review the plan before you approve another skill"));
         }
     }
     Ok(())

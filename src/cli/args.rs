@@ -1,11 +1,14 @@
 //! The command line.
 //!
-//! Invariant: a flag stands here only when the code behind it works. Every flag of `run` can also
-//! be given as `OBS_<FLAG>`; [`parse`](super::parse) says how the two go together.
+//! Invariant: a flag is here only if the code behind it works. Every flag of `run` can also be
+//! given as `OBS_<FLAG>`, which the help says once instead of at each flag; [`parse`](super::parse)
+//! combines the two.
 
 mod flow;
 mod policy;
+mod run_selector;
 mod secrets;
+mod skills;
 mod state;
 
 use std::path::PathBuf;
@@ -20,7 +23,11 @@ pub(super) use self::policy::{
     ApprovalArgs, PolicyArgs, PolicyCheckArgs, PolicyCommand, PolicySchemaArgs, PolicyTestArgs,
     StepApproval,
 };
+pub(super) use self::run_selector::RunSelector;
 pub(super) use self::secrets::SecretArgs;
+pub(super) use self::skills::{
+    CheckArgs, ListArgs, NewArgs, ShowArgs, SkillRunArgs, SkillsCommand,
+};
 pub(super) use self::state::{
     BreakerChoice, CircuitsArgs, CircuitsCommand, LogsArgs, PruneArgs, RecordFormat, ResumeArgs,
     RunsArgs, RunsCommand, StateArgs, VerifyArgs,
@@ -34,8 +41,8 @@ use crate::report::{Format, PrintRef, Progress};
 /// Prove, confine and run execution plans: lists of skill calls that a language model wrote.
 ///
 /// A plan is a JSON or YAML list of steps. Each step calls a skill: a program that takes its
-/// arguments as JSON on standard input and answers with JSON on standard output. Nothing runs until
-/// the whole plan is proven.
+/// arguments as JSON on standard input and writes its result as JSON to standard output. Nothing
+/// runs until the whole plan is proven.
 #[derive(Debug, Parser)]
 #[command(
     name = "obs",
@@ -46,10 +53,10 @@ use crate::report::{Format, PrintRef, Progress};
     after_help = AFTER_HELP
 )]
 pub struct Cli {
-    /// Flags that every verb knows.
+    /// Flags of every verb.
     #[command(flatten)]
     pub global: GlobalArgs,
-    /// Where things are remembered.
+    /// Where the state is.
     #[command(flatten)]
     pub state: StateArgs,
     /// What to do.
@@ -59,24 +66,27 @@ pub struct Cli {
 
 const AFTER_HELP: &str = "\
 Examples:
-  obs validate plan.yaml          say everything that is wrong with a plan
-  obs run plan.yaml               run it, with a table of its steps at the end
-  obs run plan.yaml --set n=3     give an input that the plan asks for
-  obs run - --format jsonl        run a plan from standard input, records as JSON lines
-  obs graph plan.yaml             draw which step waits for which
-  obs skills list                 show the skills that plans can call
+  obs validate plan.yaml          report all problems of a plan
+  obs run plan.yaml               run it and print a table of its steps
+  obs run plan.yaml --set n=3     set an input of the plan
+  obs run - --format jsonl        run a plan from standard input, print JSON lines
+  obs graph plan.yaml             show the dependency graph
+  obs skills list                 list the skills that plans can call
   obs logs last                   show the records of the latest run
 
 Exit codes:
   0 success   1 a step failed   2 usage   65 plan invalid   66 file unreadable
-  69 a skill can't be started   70 a fault in obs   71 over a limit   74 log not writable
-  75 a circuit is open   77 a policy said no   124 timeout   129, 130, 143 ended by SIGHUP, SIGINT, SIGTERM";
+  69 a skill can't be started   70 internal error   71 resource limit exceeded
+  74 log not writable   75 a circuit is open   77 denied by policy or approver
+  124 timeout   129, 130, 143 ended by SIGHUP, SIGINT, SIGTERM";
 
-/// Flags that every verb knows.
+/// Flags of every verb.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct GlobalArgs {
-    /// When to use colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected
+    /// When to use colors
+    ///
+    /// `auto` uses them on a terminal, unless `NO_COLOR` is set; with `CLICOLOR_FORCE` everywhere.
     #[arg(
         long,
         global = true,
@@ -84,20 +94,14 @@ pub struct GlobalArgs {
         value_name = "WHEN",
         default_value = "auto"
     )]
-    #[arg(hide_env_values = true)]
+    #[arg(hide_env = true)]
     pub color: ColorChoice,
-    /// Be silent on success; failures are always told
-    #[arg(short, long, global = true, env = "OBS_QUIET", hide_env_values = true)]
+    /// Be silent on success; always report failures
+    #[arg(short, long, global = true, env = "OBS_QUIET", hide_env = true)]
     #[arg(conflicts_with = "verbose", value_parser = BoolishValueParser::new())]
     pub quiet: bool,
-    /// Tell more: CPU and memory of each step
-    #[arg(
-        short,
-        long,
-        global = true,
-        env = "OBS_VERBOSE",
-        hide_env_values = true
-    )]
+    /// Show CPU and memory per step
+    #[arg(short, long, global = true, env = "OBS_VERBOSE", hide_env = true)]
     #[arg(value_parser = BoolishValueParser::new())]
     pub verbose: bool,
 }
@@ -107,37 +111,33 @@ pub struct GlobalArgs {
 pub enum Command {
     /// Prove a plan and run it
     Run(Box<RunArgs>),
-    /// Say everything that is wrong with a plan, and run nothing
+    /// Report all problems of plans, without running them
     Validate(Box<ValidateArgs>),
-    /// Draw which step of a plan waits for which
+    /// Show the plan's dependency graph
     Graph(GraphArgs),
-    /// List, show, check, make and try skills
+    /// Manage skills
     #[command(subcommand)]
     Skills(SkillsCommand),
-    /// Try policies: against the skills there are, and against a plan
+    /// Check and test policies
     #[command(subcommand)]
     Policy(PolicyCommand),
-    /// List the runs that are kept, the newest first
+    /// List recorded runs, newest first
     Runs(RunsArgs),
     /// Show the records of runs
     Logs(LogsArgs),
-    /// Say whether records are still what they were when they were kept
+    /// Verify the integrity of recorded runs
     Verify(VerifyArgs),
-    /// List the skills that keep failing, and call them again
+    /// List and reset circuit breakers
     Circuits(CircuitsArgs),
-    /// Show what this machine can enforce, found by trying
-    #[command(
-        after_help = "Examples:\n  obs doctor\n  obs doctor --format json | jq '.layers[] | select(.missing)'"
-    )]
+    /// Show which sandbox layers this machine can enforce
+    #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor {
-        /// How it is shown
+        /// Output format
         #[arg(long, default_value = "table")]
         format: ListFormat,
     },
     /// Print the completion script for a shell
-    #[command(
-        after_help = "Example:\n  obs completions bash > ~/.local/share/bash-completion/completions/obs"
-    )]
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions {
         /// The shell
         shell: Shell,
@@ -147,49 +147,44 @@ pub enum Command {
     Man,
 }
 
-/// Where skills are looked for.
+/// Where obs searches for skills.
 #[derive(Debug, Clone, Args)]
 pub struct RootArgs {
-    /// Look for skills below DIR first; may be given more than once
+    /// Search DIR for skills first; repeatable
     ///
-    /// After these come `OBS_SKILLS_PATH` (directories joined by `:`), `skills/` beside the plan,
-    /// `skills/` in the working directory and `$XDG_DATA_HOME/obs/skills`. The first one that has
-    /// an id wins.
+    /// obs then searches `OBS_SKILLS_PATH` (directories joined by `:`), `skills/` beside the plan,
+    /// `skills/` in the working directory and `$XDG_DATA_HOME/obs/skills`. The first skill with an
+    /// id wins.
     #[arg(long = "skills", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub skills: Vec<PathBuf>,
 }
 
 /// `obs run`.
 #[derive(Debug, Args)]
-#[command(after_help = RUN_EXAMPLES)]
+#[command(after_help = RUN_SHORT_HELP, after_long_help = RUN_LONG_HELP)]
 pub struct RunArgs {
-    /// The plan, JSON or YAML; `-` reads standard input
+    /// The plan, JSON or YAML; `-` is standard input
     #[arg(value_hint = ValueHint::FilePath)]
     pub plan: PathBuf,
-    /// Where skills are looked for.
+    /// Where obs searches for skills.
     #[command(flatten)]
     pub roots: RootArgs,
-    /// Prove the plan, show what would run, and run nothing
-    #[arg(long, env = "OBS_DRY_RUN", hide_env_values = true)]
+    /// Prove the plan and show what would run, without running it
+    #[arg(long, env = "OBS_DRY_RUN", hide_env = true)]
     #[arg(value_parser = BoolishValueParser::new())]
     pub dry_run: bool,
-    /// Refuse a plan that has warnings
-    #[arg(long, env = "OBS_STRICT", hide_env_values = true)]
+    /// Treat warnings as errors
+    #[arg(long, env = "OBS_STRICT", hide_env = true)]
     #[arg(value_parser = BoolishValueParser::new())]
     pub strict: bool,
-    /// The largest plan that is read, in bytes
-    #[arg(
-        long,
-        env = "OBS_MAX_PLAN_SIZE",
-        hide_env_values = true,
-        value_name = "BYTES"
-    )]
+    /// Maximum size of the plan
+    #[arg(long, env = "OBS_MAX_PLAN_SIZE", hide_env = true, value_name = "BYTES")]
     #[arg(default_value_t = DEFAULT_MAX_BYTES)]
     pub max_plan_size: u64,
     /// Which steps run, and how many.
     #[command(flatten)]
-    pub steps: StepArgs,
-    /// What it remembers of others.
+    pub steps: OrderArgs,
+    /// What it resumes, and what it skips.
     #[command(flatten)]
     pub resume: ResumeArgs,
     /// Where skills run.
@@ -221,7 +216,16 @@ pub struct RunArgs {
     pub identity: IdentityArgs,
 }
 
-const RUN_EXAMPLES: &str = "\
+const RUN_SHORT_HELP: &str = "\
+Examples:
+  obs run plan.yaml --dry-run
+  obs run plan.yaml --set count=3 --format jsonl | jq .status
+  obs run plan.yaml --policy ci.cedar --approve deploy=push --timeout 5m
+  obs run plan.yaml --resume
+
+Each option can be set by a variable, for example --step-timeout by OBS_STEP_TIMEOUT.";
+
+const RUN_LONG_HELP: &str = "\
 Examples:
   obs run plan.yaml                           a table of the steps at the end
   obs run plan.yaml --dry-run                 prove it and show what would run
@@ -230,78 +234,69 @@ Examples:
   obs run plan.yaml --timeout 5m --step-timeout 30s --keep-going
   obs run plan.yaml --set count=3             give the plan's input `count`
   obs run plan.yaml --secret API_TOKEN=file:$HOME/.config/token
-  obs run plan.yaml --policy ci.cedar         run it where the policies permit every step
+  obs run plan.yaml --policy ci.cedar         run it if the policies permit every step
   obs run plan.yaml --allow 'core/*' --max-risk info
-  obs run plan.yaml --approve deploy=push     approve in advance that the step `deploy` calls `push`
+  obs run plan.yaml --approve deploy=push     let the step `deploy` call `push`
   obs run plan.yaml --jobs 8 --fail-fast      eight steps at once, until one fails
-  obs run plan.yaml --resume                  go on where its last run ended
+  obs run plan.yaml --resume                  resume its last run
   obs run plan.yaml --log run.jsonl --progress lines -q
   planner | obs run -                         a plan from standard input
+
+Each option can be set by a variable, for example --step-timeout by OBS_STEP_TIMEOUT.
 
 Standard output holds data only: the table, records or the printed value. Progress and failure
 reports go to standard error.";
 
 /// Where skills run.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Place")]
+#[command(next_help_heading = "Directories")]
 pub struct DirectoryArgs {
-    /// The directory that skills work in [default: where obs was started]
-    #[arg(
-        long,
-        env = "OBS_WORKSPACE",
-        hide_env_values = true,
-        value_name = "DIR"
-    )]
+    /// Working directory of skills [default: the current directory]
+    #[arg(long, env = "OBS_WORKSPACE", hide_env = true, value_name = "DIR")]
     #[arg(value_hint = ValueHint::DirPath)]
     pub workspace: Option<PathBuf>,
-    /// The directory for files between steps [default: a fresh one, removed at the end]
-    #[arg(long, env = "OBS_RUN_DIR", hide_env_values = true, value_name = "DIR")]
+    /// Directory that steps share as `$RUN_DIR` [default: a temporary one]
+    ///
+    /// Skills reach it by the permissions `fs.read:$RUN_DIR` and `fs.write:$RUN_DIR`. A directory
+    /// that is named here is not removed at the end.
+    #[arg(long, env = "OBS_RUN_DIR", hide_env = true, value_name = "DIR")]
     #[arg(value_hint = ValueHint::DirPath)]
     pub run_dir: Option<PathBuf>,
 }
 
 /// What skills may touch and consume.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Confinement")]
+#[command(next_help_heading = "Sandbox")]
 pub struct SandboxArgs {
-    /// How strictly skills are confined to what their manifests ask for
+    /// How strictly skills are confined
     ///
-    /// `require` refuses to run anything where this machine can't enforce what the plan's skills
-    /// rely on, `best-effort` says what is not confined and goes on, `off` opens files and network.
-    #[arg(long, env = "OBS_SANDBOX", hide_env_values = true, value_name = "MODE")]
+    /// `require` runs nothing if this machine can't enforce what the plan's skills rely on,
+    /// `best-effort` reports what is not enforced and continues, `off` opens files and network.
+    #[arg(long, env = "OBS_SANDBOX", hide_env = true, value_name = "MODE")]
     #[arg(default_value = "require")]
     pub sandbox: Sandbox,
-    /// The most memory of each step's processes together, in MiB; tightens the manifest
-    #[arg(
-        long,
-        env = "OBS_MAX_MEMORY",
-        hide_env_values = true,
-        value_name = "MIB"
-    )]
+    /// Memory limit of each step, all its processes together
+    ///
+    /// The lower of this limit and that of the manifest applies.
+    #[arg(long, env = "OBS_MAX_MEMORY", hide_env = true, value_name = "MIB")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     pub max_memory: Option<u64>,
-    /// The most CPU time of each step's processes together; tightens the manifest
-    #[arg(
-        long,
-        env = "OBS_MAX_CPU",
-        hide_env_values = true,
-        value_name = "DURATION"
-    )]
+    /// CPU time limit of each step, all its processes together
+    ///
+    /// The lower of this limit and that of the manifest applies.
+    #[arg(long, env = "OBS_MAX_CPU", hide_env = true, value_name = "DURATION")]
     #[arg(value_parser = parse_duration)]
     pub max_cpu: Option<Duration>,
-    /// The most processes of each step at the same time; tightens the manifest and the default of
-    /// 512
-    #[arg(
-        long,
-        env = "OBS_MAX_PROCESSES",
-        hide_env_values = true,
-        value_name = "N"
-    )]
+    /// Limit on concurrent processes of each step [default: 512]
+    ///
+    /// The lower of this limit and that of the manifest applies.
+    #[arg(long, env = "OBS_MAX_PROCESSES", hide_env = true, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     pub max_processes: Option<u64>,
-    /// How much each step may write to its scratch directory and `$RUN_DIR`, in MiB; tightens the
-    /// manifest
-    #[arg(long, env = "OBS_MAX_DISK", hide_env_values = true, value_name = "MIB")]
+    /// Limit on what each step writes to its scratch directory and `$RUN_DIR`
+    ///
+    /// The lower of this limit and that of the manifest applies.
+    #[arg(long, env = "OBS_MAX_DISK", hide_env = true, value_name = "MIB")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     pub max_disk: Option<u64>,
 }
@@ -319,38 +314,37 @@ pub enum Sandbox {
 
 /// How long things may take.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Time")]
+#[command(next_help_heading = "Timeouts")]
 pub struct TimeArgs {
-    /// Bound on the whole run: replaces the default of 10m, caps the plan's own
+    /// Timeout of the run [default: 10m]
     ///
-    /// The time in which a person is asked for approval counts. At the end of the run's time the
-    /// question is closed.
-    #[arg(
-        long,
-        env = "OBS_TIMEOUT",
-        hide_env_values = true,
-        value_name = "DURATION"
-    )]
+    /// The lower of this timeout and that of the plan applies. The time in which obs waits for an
+    /// approval counts; the timeout closes the question.
+    #[arg(long, env = "OBS_TIMEOUT", hide_env = true, value_name = "DURATION")]
     #[arg(value_parser = parse_duration)]
     pub timeout: Option<Duration>,
-    /// Bound on each step: replaces the default of 120s, caps what plan and manifest say
+    /// Timeout of each step [default: 120s]
+    ///
+    /// The lowest of this timeout, that of the plan and that of the manifest applies.
     #[arg(
         long,
         env = "OBS_STEP_TIMEOUT",
-        hide_env_values = true,
+        hide_env = true,
         value_name = "DURATION"
     )]
     #[arg(value_parser = parse_duration)]
     pub step_timeout: Option<Duration>,
-    /// Time between SIGTERM and SIGKILL for skills that don't say [default: 5s]
+    /// Time between SIGTERM and SIGKILL [default: 5s]
+    ///
+    /// A skill's manifest may set its own.
     #[arg(
         long,
-        env = "OBS_GRACE",
-        hide_env_values = true,
+        env = "OBS_GRACE_PERIOD",
+        hide_env = true,
         value_name = "DURATION"
     )]
     #[arg(value_parser = parse_duration)]
-    pub grace: Option<Duration>,
+    pub grace_period: Option<Duration>,
 }
 
 impl TimeArgs {
@@ -359,7 +353,7 @@ impl TimeArgs {
         TimeFlags {
             run: self.timeout,
             step: self.step_timeout,
-            grace: self.grace,
+            grace: self.grace_period,
         }
     }
 }
@@ -368,35 +362,25 @@ impl TimeArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
-    /// What standard output gets
-    #[arg(
-        long,
-        env = "OBS_FORMAT",
-        hide_env_values = true,
-        default_value = "table"
-    )]
+    /// What to print on standard output
+    #[arg(long, env = "OBS_FORMAT", hide_env = true, default_value = "table")]
     pub format: Format,
-    /// Print one value of one step's output, and nothing else, on standard output
+    /// Print only one value of a step's output
     ///
     /// REF is a step and a path into its output: `report.markdown`, `fetch.items.0.name`. Text is
     /// printed as it is, anything else as JSON.
-    #[arg(long, env = "OBS_PRINT", hide_env_values = true, value_name = "REF")]
+    #[arg(long, env = "OBS_PRINT", hide_env = true, value_name = "REF")]
     #[arg(conflicts_with_all = ["dry_run", "format"])]
     pub print: Option<PrintRef>,
-    /// Show what skills write to standard error while they run
-    #[arg(long, env = "OBS_STREAM", hide_env_values = true)]
+    /// Show the standard error of skills while they run
+    #[arg(long, env = "OBS_STREAM", hide_env = true)]
     #[arg(value_parser = BoolishValueParser::new())]
     pub stream: bool,
-    /// How progress is shown on standard error
-    #[arg(
-        long,
-        env = "OBS_PROGRESS",
-        hide_env_values = true,
-        default_value = "auto"
-    )]
+    /// How to show progress on standard error
+    #[arg(long, env = "OBS_PROGRESS", hide_env = true, default_value = "auto")]
     pub progress: Progress,
-    /// Append every event to FILE as a JSON line
-    #[arg(long, env = "OBS_LOG", hide_env_values = true, value_name = "FILE")]
+    /// Append every event to FILE as JSON lines
+    #[arg(long, env = "OBS_LOG", hide_env = true, value_name = "FILE")]
     #[arg(value_hint = ValueHint::FilePath)]
     pub log: Option<PathBuf>,
 }
@@ -409,35 +393,20 @@ pub struct OutputArgs {
     reason = "the names of OpenBotStack's execution context"
 )]
 pub struct IdentityArgs {
-    /// Your own id for the run [default: obs's run id]
-    #[arg(
-        long,
-        env = "OBS_REQUEST_ID",
-        hide_env_values = true,
-        value_name = "ID"
-    )]
+    /// Your id for the run [default: the run id]
+    #[arg(long, env = "OBS_REQUEST_ID", hide_env = true, value_name = "ID")]
     pub request_id: Option<String>,
     /// The assistant that wrote the plan [default: the plan's `assistant_id`]
-    #[arg(
-        long,
-        env = "OBS_ASSISTANT_ID",
-        hide_env_values = true,
-        value_name = "ID"
-    )]
+    #[arg(long, env = "OBS_ASSISTANT_ID", hide_env = true, value_name = "ID")]
     pub assistant_id: Option<String>,
-    /// The session that the run belongs to
-    #[arg(
-        long,
-        env = "OBS_SESSION_ID",
-        hide_env_values = true,
-        value_name = "ID"
-    )]
+    /// The session of the run
+    #[arg(long, env = "OBS_SESSION_ID", hide_env = true, value_name = "ID")]
     pub session_id: Option<String>,
     /// The tenant
-    #[arg(long, env = "OBS_TENANT_ID", hide_env_values = true, value_name = "ID")]
+    #[arg(long, env = "OBS_TENANT_ID", hide_env = true, value_name = "ID")]
     pub tenant_id: Option<String>,
     /// The user
-    #[arg(long, env = "OBS_USER_ID", hide_env_values = true, value_name = "ID")]
+    #[arg(long, env = "OBS_USER_ID", hide_env = true, value_name = "ID")]
     pub user_id: Option<String>,
 }
 
@@ -445,19 +414,19 @@ pub struct IdentityArgs {
 #[derive(Debug, Args)]
 #[command(after_help = VALIDATE_EXAMPLES)]
 pub struct ValidateArgs {
-    /// The plans, JSON or YAML; `-` reads standard input
+    /// The plans, JSON or YAML; `-` is standard input
     #[arg(required = true, value_name = "PLAN", value_hint = ValueHint::FilePath)]
     pub plans: Vec<PathBuf>,
-    /// Where skills are looked for.
+    /// Where obs searches for skills.
     #[command(flatten)]
     pub roots: RootArgs,
-    /// How problems are shown
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: ProblemFormat,
-    /// Take warnings as errors
+    /// Treat warnings as errors
     #[arg(long)]
     pub strict: bool,
-    /// The directory that skills would work in [default: where obs was started]
+    /// Working directory of skills [default: the current directory]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub workspace: Option<PathBuf>,
     /// What the plans' inputs would be; those that are not given are not known yet.
@@ -466,7 +435,7 @@ pub struct ValidateArgs {
     /// What skills would get and nobody may see.
     #[command(flatten)]
     pub secrets: SecretArgs,
-    /// The largest plan that is read, in bytes
+    /// Maximum size of the plan
     #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MAX_BYTES)]
     pub max_plan_size: u64,
     /// What may be called at all.
@@ -479,13 +448,13 @@ pub struct ValidateArgs {
 
 const VALIDATE_EXAMPLES: &str = "\
 Examples:
-  obs validate plan.yaml                      snippets with carets
-  obs validate plans/*.yaml --strict          warnings count too
+  obs validate plan.yaml                      show each problem in its line
+  obs validate plans/*.yaml --strict          treat warnings as errors
   obs validate plan.json --format json | jq '.[].fix'
-  obs validate plan.yaml --format github      marks lines in a pull request
+  obs validate plan.yaml --format github      annotate a pull request
 
-Exits 0 when every plan may run, 65 when one is wrong, 66 when one can't be read, 77 when a policy
-rejects one.";
+Exits 0 if all plans are valid, 65 if one is invalid, 66 if one can't be read, 77 if a policy denies
+one.";
 
 /// How problems are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -498,37 +467,6 @@ pub enum ProblemFormat {
     Github,
 }
 
-/// `obs skills`.
-#[derive(Debug, Subcommand)]
-pub enum SkillsCommand {
-    /// List all skills with their descriptions
-    #[command(
-        after_help = "Examples:\n  obs skills list\n  obs skills list --format json | jq '.[].id'"
-    )]
-    List(ListArgs),
-    /// Show one skill: what it takes, gives, runs and may do
-    #[command(after_help = "Example:\n  obs skills show core/fetch")]
-    Show(ShowArgs),
-    /// Check the manifests of skills
-    #[command(
-        after_help = "Examples:\n  obs skills check               all skills\n  obs skills check core/fetch    one of them"
-    )]
-    Check(CheckArgs),
-    /// Write a manifest from a command
-    #[command(
-        after_help = "Examples:\n  obs skills new git-log -- git log -n '{{count}}'\n  obs skills new find-text -- grep -rn -e '{{pattern}}' '{{paths...}}'"
-    )]
-    New(NewArgs),
-    /// Run one skill, with the same checks as a plan's step
-    ///
-    /// The skill runs as a plan's only step: with its policies, a person's approval if it is
-    /// critical, its confinement and its limits. Nothing of it is kept: no record and no circuit.
-    #[command(
-        after_help = "Examples:\n  obs skills run git-log --set count=3\n  echo '{\"count\": 3}' | obs skills run git-log --inputs -\n  obs skills run git-log --set count=3 --max-risk info"
-    )]
-    Run(Box<SkillRunArgs>),
-}
-
 /// How a listing is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ListFormat {
@@ -538,91 +476,11 @@ pub enum ListFormat {
     Json,
 }
 
-/// `obs skills list`.
-#[derive(Debug, Args)]
-pub struct ListArgs {
-    /// Where skills are looked for.
-    #[command(flatten)]
-    pub roots: RootArgs,
-    /// How it is shown
-    #[arg(long, default_value = "table")]
-    pub format: ListFormat,
-}
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  obs doctor
+  obs doctor --format json | jq '.layers[] | select(.missing)'";
 
-/// `obs skills show`.
-#[derive(Debug, Args)]
-pub struct ShowArgs {
-    /// The skill's id
-    pub skill: String,
-    /// Where skills are looked for.
-    #[command(flatten)]
-    pub roots: RootArgs,
-    /// How it is shown
-    #[arg(long, default_value = "table")]
-    pub format: ListFormat,
-}
-
-/// `obs skills check`.
-#[derive(Debug, Args)]
-pub struct CheckArgs {
-    /// The skills' ids; all where none is given
-    #[arg(value_name = "SKILL")]
-    pub ids: Vec<String>,
-    /// Where skills are looked for.
-    #[command(flatten)]
-    pub roots: RootArgs,
-    /// How problems are shown
-    #[arg(long, default_value = "text")]
-    pub format: ProblemFormat,
-}
-
-/// `obs skills new`.
-#[derive(Debug, Args)]
-pub struct NewArgs {
-    /// The new skill's id
-    pub name: String,
-    /// The skills root to write to
-    #[arg(long = "skills", value_name = "DIR", default_value = "skills")]
-    #[arg(value_hint = ValueHint::DirPath)]
-    pub root: PathBuf,
-    /// The command, with `{{x}}` for an argument and `{{x...}}` for a list
-    #[arg(last = true, required = true, value_name = "COMMAND")]
-    pub command: Vec<String>,
-}
-
-/// `obs skills run`.
-#[derive(Debug, Args)]
-pub struct SkillRunArgs {
-    /// The skill's id
-    pub skill: String,
-    /// Set an argument; the value is JSON where the schema or its form says so, else text
-    #[arg(long = "set", value_name = "KEY=VALUE", conflicts_with = "inputs")]
-    pub set: Vec<String>,
-    /// Read the arguments from a JSON or YAML file; `-` reads standard input
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub inputs: Option<PathBuf>,
-    /// Where skills are looked for.
-    #[command(flatten)]
-    pub roots: RootArgs,
-    /// If the skill runs.
-    #[command(flatten)]
-    pub place: DirectoryArgs,
-    /// What it may touch and consume.
-    #[command(flatten)]
-    pub sandbox: SandboxArgs,
-    /// Whether it may be called at all.
-    #[command(flatten)]
-    pub policy: PolicyArgs,
-    /// What is approved in advance.
-    #[command(flatten)]
-    pub approval: ApprovalArgs,
-    /// What it gets and nobody may see.
-    #[command(flatten)]
-    pub secrets: SecretArgs,
-    /// How long it may take.
-    #[command(flatten)]
-    pub time: TimeArgs,
-    /// Who asks.
-    #[command(flatten)]
-    pub identity: IdentityArgs,
-}
+const COMPLETIONS_EXAMPLES: &str = "\
+Example:
+  obs completions bash > ~/.local/share/bash-completion/completions/obs";

@@ -37,14 +37,14 @@ pub(super) fn circuits(args: &CircuitsArgs, state: &StateArgs, printer: &Printer
 
 fn close(skill: Option<&str>, history: Option<StateReader>, printer: &Printer) -> CommandResult {
     let closed = match history {
-        Some(mut history) => history
-            .reset_circuits(skill)
-            .map_err(|error| CommandError::new(ErrorKind::Io, error).hint("nothing was reset"))?,
+        Some(mut history) => history.reset_circuits(skill).map_err(|error| {
+            CommandError::from_error(ErrorKind::Io, &error).hint("nothing was reset")
+        })?,
         None => 0,
     };
     match (closed, skill) {
         (0, Some(skill)) => {
-            let message = format!("nothing is remembered of `{skill}`: its circuit is closed");
+            let message = format!("no failures of `{skill}` are recorded: its circuit is closed");
             printer.info(Escaped(&message));
         }
         (1, _) => printer.info("reset 1 circuit"),
@@ -58,7 +58,7 @@ fn until(circuit: &CircuitRow) -> String {
     match (circuit.until, circuit.state) {
         (_, CircuitState::Closed) | (None, _) => "-".to_owned(),
         (Some(until), CircuitState::Open) => until.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
-        (Some(_), CircuitState::HalfOpen) => "a probe may start, or is under way".to_owned(),
+        (Some(_), CircuitState::HalfOpen) => "a probe call may start or is in progress".to_owned(),
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) fn man(printer: &Printer) -> CommandResult {
     command.build();
     let mut pages = Vec::new();
     render(&command, &mut pages).map_err(|error| {
-        CommandError::with_source(ErrorKind::Fault, "can't make the page", &error)
+        CommandError::with_source(ErrorKind::Fault, "can't render the manual page", &error)
     })?;
     printer.print(pages);
     Ok(exit_code::SUCCESS)

@@ -103,13 +103,13 @@ fn step_text(text: &mut String, index: usize, step: &ProvenStep) {
         line("retry", &format!("{times}, after {between}"));
     }
     if step.wants_approval() {
-        line("approval", "wanted before it starts: it is critical");
+        line("approval", "required before it starts: it is critical");
     }
     if let Some(fallback) = &step.fallback {
         line("fallback", &fallback.skill_id);
     }
     if step.continue_on_error {
-        line("on error", "the plan goes on");
+        line("on error", "the plan continues");
     }
 }
 

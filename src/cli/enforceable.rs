@@ -64,8 +64,8 @@ pub(super) async fn ensure_enforceable<'s>(
     }
     if policy.excludes_workspace(workspace) {
         printer.warning(
-            "the workspace is the home directory or above it, so skills may not read it; \
-             permissions such as `fs.read:.` or another `--workspace` do",
+            "skills can't read the workspace, because it is the home directory or above it; \
+             grant `fs.read:.` in the manifest, or choose another `--workspace`",
         );
     }
     let probed = launcher.probe().await;
@@ -81,7 +81,7 @@ pub(super) async fn ensure_enforceable<'s>(
     }
     let missing = missing.join("; ");
     if policy.mode == SandboxMode::BestEffort {
-        printer.warning(&format!("NOT confined here: {missing}"));
+        printer.warning(&format!("not enforced on this machine: {missing}"));
         return Ok(());
     }
     let message = format!("this machine can't confine the plan's skills: {missing}");
@@ -93,7 +93,7 @@ pub(super) async fn ensure_enforceable<'s>(
 pub(super) fn no_trial(error: &ProcessError) -> CommandError {
     CommandError::with_source(
         ErrorKind::Unavailable,
-        "can't try what can be enforced",
+        "can't probe what this machine can enforce",
         error,
     )
 }

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::args::{GraphArgs, GraphFormat};
+use super::error::ErrorKind;
 use super::exit_code;
 use super::printer::Printer;
 use super::problems::{self, FileReport};
@@ -26,11 +27,7 @@ pub(super) fn graph(args: &GraphArgs, printer: &Printer) -> u8 {
         Err(error) => {
             let finding = FileReport::Unread(&error);
             printer.eprint(finding.text(printer.stderr_has_color()).trim_end());
-            return if error.is_unreadable() {
-                exit_code::UNREADABLE
-            } else {
-                exit_code::INVALID
-            };
+            return ErrorKind::of_file(error.is_unreadable()).exit_code();
         }
     };
     let mut loaded = plan::load(source);
@@ -41,7 +38,7 @@ pub(super) fn graph(args: &GraphArgs, printer: &Printer) -> u8 {
         let name = &document.source.name;
         printer.eprint(finding.text(printer.stderr_has_color()).trim_end());
         let counts = problems::counts(&[finding]);
-        printer.error(&format!("`{name}` has no graph: {counts}"), None);
+        printer.error(&format!("can't show the graph of `{name}`: {counts}"));
         return exit_code::INVALID;
     }
     let picture = GraphView::new(&loaded.plan, &loaded.flow);

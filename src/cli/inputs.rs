@@ -59,14 +59,7 @@ pub(super) fn read<'s>(
 
 /// Reads one mapping from a JSON or YAML file, or from standard input for `-`.
 fn read_file(path: &Path) -> Result<Map<String, Value>, CommandError> {
-    let source = Source::read(path, DEFAULT_MAX_BYTES).map_err(|error| {
-        let kind = if error.is_unreadable() {
-            ErrorKind::Unreadable
-        } else {
-            ErrorKind::Invalid
-        };
-        CommandError::new(kind, error)
-    })?;
+    let source = Source::read(path, DEFAULT_MAX_BYTES)?;
     let (document, problems) = Document::parse(source);
     if let Some(problem) = problems.first() {
         let (line, column) = document.line_and_column(document.bytes_of(&problem.location).start);
@@ -78,7 +71,7 @@ fn read_file(path: &Path) -> Result<Map<String, Value>, CommandError> {
         Value::Object(map) => Ok(map),
         _ => Err(CommandError::new(
             ErrorKind::Invalid,
-            format_args!("`{}` must hold one mapping", document.source.name),
+            format_args!("`{}` must contain one mapping", document.source.name),
         )),
     }
 }
@@ -93,9 +86,9 @@ fn from_flags<'s>(
         let Some((key, text)) = flag.split_once('=') else {
             return Err(CommandError::new(
                 ErrorKind::Usage,
-                format_args!("`--set {flag}` has no `=`"),
+                format_args!("missing `=` in `--set {flag}`"),
             )
-            .hint("write it like `--set count=3`"));
+            .hint("write `--set count=3`, for example"));
         };
         let kinds = kinds_of(schema_of(key));
         let value = match serde_json::from_str(text) {
@@ -111,7 +104,7 @@ fn from_flags<'s>(
         if values.insert(key.to_owned(), value).is_some() {
             return Err(CommandError::new(
                 ErrorKind::Usage,
-                format_args!("`{key}` is set twice"),
+                format_args!("duplicate `--set {key}=…`"),
             ));
         }
     }

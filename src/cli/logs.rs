@@ -16,15 +16,14 @@ const FOLLOW_EVERY: Duration = Duration::from_millis(200);
 
 /// Shows records.
 pub(super) fn logs(args: &LogsArgs, state: &StateArgs, printer: &Printer) -> CommandResult {
-    let Some(name) = &args.run else {
-        let Some(history) = state.open_reader()? else {
-            printer.info("there are no runs yet");
+    let Some(selector) = &args.run else {
+        let Some(history) = state.look()? else {
+            printer.info("no runs yet");
             return Ok(exit_code::SUCCESS);
         };
         return RecordPrinter::new(args, None, printer).show(&history);
     };
-    let history = state.open_reader_for(name)?;
-    let run = history.find(name).map_err(|error| not_found(&error))?;
+    let (history, run) = state.find_run(selector)?;
     if let Some(print) = &args.print {
         return print_one(print, run, &history, printer);
     }
@@ -87,7 +86,7 @@ impl<'p> RecordPrinter<'p> {
             if !run.is_running() || self.printer.is_closed() {
                 if run.status == RunStatus::Interrupted {
                     self.printer
-                        .info("the run was interrupted: its obs is dead");
+                        .info("the run was interrupted: its obs process has ended");
                 }
                 return Ok(self.finish());
             }
@@ -123,7 +122,7 @@ impl<'p> RecordPrinter<'p> {
     fn finish(&self) -> u8 {
         if self.strange > 0 {
             let message = format!(
-                "{} records can't be read; `obs verify --all` says more",
+                "{} records can't be read; `obs verify --all` shows why",
                 self.strange
             );
             self.printer.warning(&message);
@@ -150,7 +149,7 @@ fn print_one(
     });
     outcome.map_err(|error| unreadable(&error))?;
     let value = print.pick(records.iter());
-    let value = value.map_err(|error| CommandError::new(ErrorKind::Usage, error))?;
+    let value = value.map_err(|error| CommandError::from_error(ErrorKind::Usage, &error))?;
     write_value(&*printer.streams(), &value);
     Ok(exit_code::SUCCESS)
 }

@@ -102,13 +102,13 @@ fn finish(outcome: CommandResult, printer: &Printer) -> u8 {
     let code = match outcome {
         Ok(code) => code,
         Err(error) => {
-            printer.error(error.message(), error.hint_text());
+            error.print(printer);
             error.exit_code()
         }
     };
     match printer.stdout_error() {
         Some(error) if code != exit_code::FAULT => {
-            printer.error(&format!("can't write to standard output: {error}"), None);
+            printer.error(&format!("can't write to standard output: {error}"));
             exit_code::IO
         }
         _ => code,

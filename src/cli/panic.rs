@@ -22,10 +22,9 @@ pub(super) fn contain(work: impl FnOnce() -> u8) -> u8 {
 pub(super) fn say_first() {
     let first = FIRST.lock().unwrap_or_else(PoisonError::into_inner).take();
     let message = first.unwrap_or_else(|| "unknown".to_owned());
-    Printer::new(ColorChoice::Auto, Verbosity::Normal).error(
-        &format!("a fault in obs: {message}"),
-        Some("this should never happen; please report it with the plan that led here"),
-    );
+    let printer = Printer::new(ColorChoice::Auto, Verbosity::Normal);
+    printer.error(&format!("internal error: {message}"));
+    printer.hint("this is a bug in obs: please report it, with the plan that led to it");
 }
 
 fn remember(info: &PanicHookInfo<'_>) {

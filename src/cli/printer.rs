@@ -152,12 +152,19 @@ impl Printer {
         }
     }
 
-    /// Says what went wrong and the way out, both escaped here.
-    pub fn error(&self, message: &str, hint: Option<&str>) {
+    /// Says what went wrong. As all that follows, it is escaped here.
+    pub fn error(&self, message: &str) {
         self.labelled("error", Style::Bad, message);
-        if let Some(hint) = hint {
-            self.labelled(" hint", Style::Dim, hint);
-        }
+    }
+
+    /// Says what caused an error.
+    pub fn cause(&self, cause: &str) {
+        self.labelled("caused by", Style::Dim, cause);
+    }
+
+    /// Says what to do about an error.
+    pub fn hint(&self, hint: &str) {
+        self.labelled(" hint", Style::Dim, hint);
     }
 
     /// Says something that a person should know, unless quiet.

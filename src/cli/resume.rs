@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::args::{ResumeArgs, RunArgs, StateArgs};
+use super::args::{ResumeArgs, RunArgs, RunSelector, StateArgs};
 use super::error::{CommandError, ErrorKind};
 use super::printer::Printer;
 use super::state::{chain_key, not_found};
@@ -21,21 +21,21 @@ pub(super) fn find(
     file: &Path,
     text: &str,
 ) -> Result<Option<PreviousRun>, CommandError> {
-    let Some(wanted) = args.resume.as_deref() else {
+    let Some(selector) = &args.resume else {
         return Ok(None);
     };
     let plan = plan_name(file, text);
-    let name = Some(wanted).filter(|wanted| !wanted.is_empty());
-    let file = name.map(Path::new).filter(|name| name.is_file());
-    let base = match (file, state.directory()?) {
-        (Some(file), _) => PreviousRun::from_file(file, &plan, chain_key()),
-        (None, None) => {
-            let message = "`--state-dir none` keeps no run to go on with";
+    let base = match (selector, state.directory()?) {
+        (RunSelector::File(file), _) => PreviousRun::from_file(file, &plan, chain_key()),
+        (_, None) => {
+            let message = "`--state-dir none` keeps no run to resume";
             return Err(CommandError::new(ErrorKind::Usage, message)
-                .hint("`--resume=FILE` takes what `--log` wrote"));
+                .hint("`--resume=FILE` resumes a run from a file written by `--log`"));
         }
-        (None, Some(_)) => match state.open_reader()? {
-            Some(history) => PreviousRun::from_history(&history, name, &plan, chain_key()),
+        (_, Some(_)) => match state.look()? {
+            Some(history) => {
+                PreviousRun::from_history(&history, selector.name(), &plan, chain_key())
+            }
             None => Err(ResumeError::NoRun(plan)),
         },
     };
@@ -63,7 +63,7 @@ pub(super) fn claim(
     store: &StateWriter,
     args: &ResumeArgs,
 ) -> Result<ResumeLock, CommandError> {
-    let claim = store::claim(store, &base.run_id, args.allow_changed);
+    let claim = store::claim(store, &base.run_id, args.rerun_unsafe);
     claim.map_err(refused)
 }
 
@@ -89,18 +89,18 @@ pub(super) fn reused(
             has_files: is_kept || args.directories.run_dir.is_some(),
         },
     );
-    if resumption.unsafe_steps.is_empty() || args.resume.allow_changed {
+    if resumption.unsafe_steps.is_empty() || args.resume.rerun_unsafe {
         return Ok(resumption.reused);
     }
     let steps: Vec<String> = resumption.unsafe_steps.iter().map(named).collect();
     let message = format!(
-        "{} may have had an effect in run {} already, would run again, and can't be run twice",
+        "{} may already have had an effect in run {} and can't safely run again",
         steps.join(", "),
         short_id(&base.run_id)
     );
     Err(CommandError::new(ErrorKind::Invalid, message).hint(
-        "nothing was run; `--allow-changed` runs them all the same, `idempotent: true` in a \
-         manifest says that its skill is safe to run twice",
+        "nothing was run; `--rerun-unsafe` runs them again, `idempotent: true` in a manifest \
+         declares that its skill is safe to run twice",
     ))
 }
 
@@ -123,23 +123,23 @@ fn named(step: &UnsafeStep) -> String {
 fn refused(error: ResumeError) -> CommandError {
     match error {
         ResumeError::Find(error) => not_found(&error),
-        ResumeError::NoRun(_) => CommandError::new(ErrorKind::Unreadable, error)
-            .hint("run it without `--resume`, or name a run: `obs runs` lists them"),
+        ResumeError::NoRun(_) => CommandError::from_error(ErrorKind::Unreadable, &error)
+            .hint("run it without `--resume`, or name one of the runs that `obs runs` lists"),
         ResumeError::Export(ExportError::Unreadable { .. }) | ResumeError::Unreadable(_) => {
-            CommandError::new(ErrorKind::Unreadable, error)
+            CommandError::from_error(ErrorKind::Unreadable, &error)
         }
-        ResumeError::Faulty { .. } => CommandError::new(ErrorKind::Invalid, error)
-            .hint("nothing was run; `obs verify` says all that is wrong with it"),
+        ResumeError::Faulty { .. } => CommandError::from_error(ErrorKind::Invalid, &error)
+            .hint("nothing was run; `obs verify` reports all its faults"),
         ResumeError::AlreadyResumed { ref by, .. } => {
-            let hint = format!("`--resume={by}` goes on where that one ended");
-            CommandError::new(ErrorKind::Usage, error).hint(hint)
+            let hint = format!("`--resume={by}` resumes that one");
+            CommandError::from_error(ErrorKind::Usage, &error).hint(hint)
         }
-        ResumeError::ManyRuns { .. } => CommandError::new(ErrorKind::Usage, error)
-            .hint("give a file that holds one run, or one of this plan"),
+        ResumeError::ManyRuns { .. } => CommandError::from_error(ErrorKind::Usage, &error)
+            .hint("pass a file that contains one run, or one of this plan"),
         ResumeError::InProgress(_)
         | ResumeError::BeingResumed(_)
         | ResumeError::NoHeader(_)
-        | ResumeError::Export(_) => CommandError::new(ErrorKind::Usage, error),
+        | ResumeError::Export(_) => CommandError::from_error(ErrorKind::Usage, &error),
     }
 }
 

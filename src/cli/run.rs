@@ -236,7 +236,7 @@ fn check_names(args: &RunArgs, plan: &ProvenPlan, printer: &Printer) -> Result<(
     print
         .resolve(names)
         .map(drop)
-        .map_err(|error| CommandError::new(ErrorKind::Usage, error))
+        .map_err(|error| CommandError::from_error(ErrorKind::Usage, &error))
 }
 
 /// A flag that names the assistant makes up for a plan that doesn't.
@@ -256,11 +256,7 @@ fn say_warnings(loaded: &LoadedPlan, printer: &Printer) {
 
 /// Says why a plan that could not be read does not run.
 fn refuse_unread(error: &SourceError, args: &RunArgs, printer: &Printer) -> u8 {
-    let code = if error.is_unreadable() {
-        exit_code::UNREADABLE
-    } else {
-        exit_code::INVALID
-    };
+    let code = ErrorKind::of_file(error.is_unreadable()).exit_code();
     refuse_with(&[FileReport::Unread(error)], code, args, printer);
     code
 }
@@ -294,7 +290,7 @@ fn refuse(
     } else {
         " (`--strict`)"
     };
-    printer.error(&format!("`{name}` does not run: {counts}{strict}"), None);
+    printer.error(&format!("`{name}` was not run: {counts}{strict}"));
     code
 }
 

@@ -79,12 +79,13 @@ impl RunStorage {
         let locks = state.lock_directory()?;
         let file = log.map(|log| LogFile::open(log, locks.as_deref()));
         let file = file.transpose().map_err(|error| {
-            CommandError::new(ErrorKind::Io, error).hint("nothing was run; give another `--log`")
+            CommandError::from_error(ErrorKind::Io, &error)
+                .hint("nothing was run; choose another `--log`")
         })?;
         if store.is_none() {
             printer.warning(
-                "`--state-dir none`: nothing of this run is kept, so `obs logs`, `--resume` and \
-                 circuit breakers will know nothing of it",
+                "`--state-dir none`: obs keeps no record of this run, so `obs logs`, `--resume` \
+                 and circuit breakers can't use it",
             );
         }
         let mut provenance = provenance(subject)?;

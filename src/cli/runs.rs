@@ -13,8 +13,8 @@ use crate::store::{RetentionPolicy, RunFilter, RunRow, StateReader};
 
 /// Lists runs, or removes some.
 pub(super) fn runs(args: &RunsArgs, state: &StateArgs, printer: &Printer) -> CommandResult {
-    let Some(history) = state.open_reader()? else {
-        printer.info("there are no runs yet");
+    let Some(history) = state.look()? else {
+        printer.info("no runs yet");
         return Ok(exit_code::SUCCESS);
     };
     match &args.command {
@@ -81,9 +81,9 @@ fn remove(args: &PruneArgs, mut history: StateReader, printer: &Printer) -> Comm
         since,
         last: args.keep_last,
     };
-    let removed = history
-        .prune(keep, args.dry_run)
-        .map_err(|error| CommandError::new(ErrorKind::Io, error).hint("nothing was removed"))?;
+    let removed = history.prune(keep, args.dry_run).map_err(|error| {
+        CommandError::from_error(ErrorKind::Io, &error).hint("nothing was removed")
+    })?;
     let runs = if removed == 1 { "run" } else { "runs" };
     let would = if args.dry_run {
         "would remove"

@@ -41,7 +41,7 @@ pub(super) fn environment(
     for flag in &args.secret {
         let (name, origin) = parse(flag)?;
         if secrets.iter().any(|(known, _)| known == name) {
-            let message = format!("`--secret {name}=…` is given twice");
+            let message = format!("duplicate `--secret {name}=…`");
             return Err(CommandError::new(ErrorKind::Usage, message));
         }
         let value = match origin {
@@ -104,10 +104,10 @@ fn parse(flag: &str) -> Result<(&str, SecretSource<'_>), CommandError> {
     // What is wrong may be the value itself: it is not repeated.
     let wrong = |message: &str| Err(CommandError::new(ErrorKind::Usage, message).hint(hint));
     let Some((name, origin)) = flag.split_once('=') else {
-        return wrong("a `--secret` has no `=`");
+        return wrong("missing `=` in `--secret`");
     };
     if !EnvName::is_valid(name) {
-        return wrong("a `--secret` does not begin with the name of a variable");
+        return wrong("`--secret` must start with the name of a variable");
     }
     match origin.split_once(':') {
         Some(("env", variable)) if !variable.is_empty() => {

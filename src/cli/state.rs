@@ -5,10 +5,12 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::args::StateArgs;
+use super::args::{RunSelector, StateArgs};
 use super::error::{CommandError, ErrorKind};
 use crate::prove::OwnFiles;
-use crate::store::{ChainKey, FindError, StateReader, StateWriter, StoreError, lock_directory};
+use crate::store::{
+    ChainKey, FindError, RunRow, StateReader, StateWriter, StoreError, lock_directory,
+};
 
 /// What `--state-dir` says for no state at all.
 const NONE: &str = "none";
@@ -78,19 +80,24 @@ impl StateArgs {
     /// Opens the state to look things up; `None` if there is nothing yet.
     pub(super) fn open_reader(&self) -> Result<Option<StateReader>, CommandError> {
         let Some(dir) = self.directory()? else {
-            let message = "with `--state-dir none` there is nothing to look up";
+            let message = "`--state-dir none` keeps no runs to look up";
             return Err(CommandError::new(ErrorKind::Usage, message));
         };
         StateReader::open(&dir, chain_key()).map_err(|error| unreadable(&error))
     }
 
-    /// Opens the state to look at a run that must be there.
-    pub(super) fn open_reader_for(&self, run: &str) -> Result<StateReader, CommandError> {
-        let history = self.open_reader()?;
-        history.ok_or_else(|| match run {
-            "last" => not_found(&FindError::Empty),
-            _ => not_found(&FindError::Unknown(run.to_owned())),
-        })
+    /// Opens the state and finds a run that must be in it.
+    pub(super) fn find_run(
+        &self,
+        selector: &RunSelector,
+    ) -> Result<(StateReader, RunRow), CommandError> {
+        let name = selector.name().unwrap_or_default();
+        let history = self.look()?.ok_or_else(|| match selector {
+            RunSelector::Last => not_found(&FindError::Empty),
+            _ => not_found(&FindError::Unknown(name.to_owned())),
+        })?;
+        let run = history.find(name).map_err(|error| not_found(&error))?;
+        Ok((history, run))
     }
 }
 
@@ -111,21 +118,22 @@ pub(super) fn chain_key() -> Option<ChainKey> {
 
 /// Says that a run can't be kept.
 fn unusable(error: &StoreError) -> CommandError {
-    CommandError::new(ErrorKind::Io, error).hint(
+    CommandError::from_error(ErrorKind::Io, &error).hint(
         "nothing was run; `--state-dir DIR` keeps runs elsewhere, `--state-dir none` keeps none",
     )
 }
 
 /// Says that what was kept can't be read.
 pub(super) fn unreadable(error: &StoreError) -> CommandError {
-    CommandError::new(ErrorKind::Unreadable, error).hint("give another one with `--state-dir`")
+    CommandError::from_error(ErrorKind::Unreadable, &error)
+        .hint("choose another one with `--state-dir`")
 }
 
 /// Says that a run can't be found.
 pub(super) fn not_found(error: &FindError) -> CommandError {
     match error {
         FindError::Store(error) => unreadable(error),
-        _ => CommandError::new(ErrorKind::Unreadable, error)
-            .hint("`obs runs` lists the runs there are"),
+        _ => CommandError::from_error(ErrorKind::Unreadable, &error)
+            .hint("`obs runs` lists the runs"),
     }
 }

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::args::{ListFormat, StateArgs, VerifyArgs};
+use super::args::{ListFormat, RunSelector, StateArgs, VerifyArgs};
 use super::error::{CommandError, CommandResult, ErrorKind};
 use super::exit_code;
 use super::printer::Printer;
-use super::state::{chain_key, not_found, unreadable};
+use super::state::{chain_key, unreadable};
 use crate::model::{Escaped, json_pretty};
 use crate::store::{
     LedgerReport, RunReport, StateReader, VerifyError, VerifyIssue, VerifyKeys, verify_file,
@@ -25,11 +25,9 @@ pub(super) fn verify(args: &VerifyArgs, state: &StateArgs, printer: &Printer) ->
             Some((reports, ledger)) => (reports, Some(ledger)),
             None => (Vec::new(), None),
         },
-        Some(name) if is_file(name) => (one_file(name, state, &anchors)?, None),
-        Some(name) => {
-            let name = name.to_string_lossy();
-            let history = state.open_reader_for(&name)?;
-            let run = history.find(&name).map_err(|error| not_found(&error))?;
+        Some(RunSelector::File(path)) => (one_file(path, state, &anchors)?, None),
+        Some(selector) => {
+            let (history, run) = state.find_run(selector)?;
             let report = history.verify(&run, &anchors);
             (vec![report.map_err(|error| unreadable(&error))?], None)
         }
@@ -62,11 +60,6 @@ pub(super) fn verify(args: &VerifyArgs, state: &StateArgs, printer: &Printer) ->
     })
 }
 
-/// A file is what has the look of a path, or is there and is not `last`.
-fn is_file(name: &Path) -> bool {
-    name == Path::new("-") || name.components().count() > 1 || name.is_file()
-}
-
 fn one_file(
     path: &Path,
     state: &StateArgs,
@@ -77,11 +70,11 @@ fn one_file(
     let history = dir.and_then(|dir| StateReader::open(&dir, chain_key()).ok().flatten());
     let reports = verify_file(path, anchors, history.as_ref()).map_err(|error| match error {
         VerifyError::Store(error) => unreadable(&error),
-        VerifyError::Export(error) => CommandError::new(ErrorKind::Unreadable, error),
+        VerifyError::Export(error) => CommandError::from_error(ErrorKind::Unreadable, &error),
     })?;
     if anchors.head.is_some() && reports.len() > 1 {
         let message = format!(
-            "`--head` is about one run, but `{}` holds {}",
+            "`--head` applies to one run, but `{}` contains {}",
             path.display(),
             reports.len()
         );
@@ -95,8 +88,8 @@ fn every_run(
     anchors: &VerifyKeys,
     printer: &Printer,
 ) -> Result<Option<(Vec<RunReport>, LedgerReport)>, CommandError> {
-    let Some(history) = state.open_reader()? else {
-        printer.info("there are no runs yet");
+    let Some(history) = state.look()? else {
+        printer.info("no runs yet");
         return Ok(None);
     };
     let reports = history.verify_all(anchors);
@@ -117,7 +110,7 @@ fn print_report(report: &RunReport, printer: &Printer) {
         "{word:<3}  {run_id}  {records} records  head {head}"
     ));
     for fault in faults {
-        printer.error(&format!("run {}: {}", report.run_id, fault.message), None);
+        printer.error(&format!("run {}: {}", report.run_id, fault.message));
     }
     for note in notes {
         printer.warning(&format!("run {}: {note}", report.run_id));
@@ -136,6 +129,6 @@ fn print_ledger_report(report: &LedgerReport, printer: &Printer) {
         Escaped(head)
     ));
     for fault in faults {
-        printer.error(&fault.message, None);
+        printer.error(&fault.message);
     }
 }

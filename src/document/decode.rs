@@ -129,7 +129,7 @@ impl<'d> Node<'d> {
                     let help = format!("quote it: {quoted}");
                     problem.help(help).fix(self.replace_with(&quoted))
                 }
-                _ => problem.help("write one text, in quotes where it is not a plain word"),
+                _ => problem.help("write one string, in quotes if it is not a plain word"),
             });
         }
         text
@@ -217,7 +217,7 @@ impl<'d> Node<'d> {
             Some(word) => problem
                 .help(format!("did you mean `{word}`?"))
                 .fix(self.replace_with(&json!(word))),
-            None => problem.help(format!("it is one of {}", in_backticks(&words))),
+            None => problem.help(format!("use one of {}", in_backticks(&words))),
         });
         None
     }

@@ -15,7 +15,7 @@ use crate::model::{is_reserved_key, json_error_offset};
 
 /// What to do about text that is no document, where nothing better is known.
 pub(crate) const SYNTAX_HELP: &str =
-    "mend this first: the rest is checked once the text can be read";
+    "fix this first: the rest is checked once the text can be parsed";
 
 /// The deepest nesting that is read: `serde_json`'s own limit.
 pub(crate) const MAX_DEPTH: usize = 127;
@@ -114,9 +114,9 @@ pub(crate) fn too_deep(place: Location) -> Diagnostic {
     Diagnostic::error(
         "too_deep",
         place,
-        format!("nested too deeply: {MAX_DEPTH} levels are the most"),
+        format!("nested too deeply: the maximum is {MAX_DEPTH} levels"),
     )
-    .help("write it flatter, or put deep data into a file and pass its path")
+    .help("flatten it, or put the data into a file and pass its path")
 }
 
 /// The name that a key in good text stands for.
@@ -291,10 +291,10 @@ pub(crate) fn duplicate_key(
     Diagnostic::error(
         "duplicate_key",
         Location::Bytes(second),
-        format!("the key `{name}` stands twice"),
+        format!("duplicate key `{name}`"),
     )
     .help(format!(
-        "it stands on line {line} already; remove one of the two"
+        "first defined on line {line}; remove one of the two"
     ))
 }
 

@@ -27,8 +27,8 @@ pub(crate) enum NumberError {
 impl NumberError {
     pub(crate) fn message(self, text: &str) -> String {
         match self {
-            Self::LeadingZero => format!("the number `{text}` begins with a zero"),
-            Self::NotFinite => format!("`{text}` is no number that JSON has"),
+            Self::LeadingZero => format!("the number `{text}` starts with a zero"),
+            Self::NotFinite => format!("`{text}` is not a JSON number"),
             Self::TooLarge => format!("the number `{text}` is too large"),
         }
     }
@@ -39,7 +39,7 @@ impl NumberError {
                 format!("quote it for text (\"{text}\"), write `0o…` for octal, or drop the zero")
             }
             Self::NotFinite => format!("quote it if text is meant: \"{text}\""),
-            Self::TooLarge => "the most a number can be is about 1.8e308".to_owned(),
+            Self::TooLarge => "the largest number is about 1.8e308".to_owned(),
         }
     }
 }

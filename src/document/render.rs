@@ -144,10 +144,7 @@ impl<'p> RenderedText<'p> {
         let is_about_text = is_hidden && matches!(problem.location, Location::Bytes(_));
         let (message, help) = if is_about_text {
             let help = problem.help.as_ref().map(|_| "put it in quotes".into());
-            (
-                "the hidden value can't be read as it is written".into(),
-                help,
-            )
+            ("the hidden value can't be parsed".into(), help)
         } else {
             let help = problem.help.as_deref().map(Cow::Borrowed);
             (Cow::Borrowed(problem.message.as_str()), help)

@@ -109,7 +109,7 @@ impl SourceError {
         match self {
             Self::Unreadable { source, .. } => match source.kind() {
                 io::ErrorKind::NotFound => Some("check the path"),
-                io::ErrorKind::PermissionDenied => Some("check who may read it"),
+                io::ErrorKind::PermissionDenied => Some("check its permissions"),
                 _ => None,
             },
             Self::NotRegular { .. } => Some("give a file, or `-` to read standard input"),

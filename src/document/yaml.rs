@@ -63,7 +63,7 @@ fn syntax_problem(text: &str, error: &ScanError) -> Diagnostic {
     let problem = Diagnostic::error("syntax", place, format!("invalid YAML: {message}"));
     match text[at..].chars().next() {
         Some('\t') => problem.help("YAML is indented with spaces, not with tabs"),
-        Some('@' | '`') => problem.help("quote a text that begins with this character"),
+        Some('@' | '`') => problem.help("quote text that starts with this character"),
         _ => problem.help(SYNTAX_HELP),
     }
 }
@@ -161,7 +161,7 @@ impl<'t> Builder<'t> {
         let problem = Diagnostic::error(
             "two_documents",
             Location::Bytes(bytes),
-            "a second document begins here",
+            "a second document starts here",
         )
         .help("a file holds one document; remove the `---` or put the rest into its own file");
         Err(Box::new(problem))
@@ -338,7 +338,7 @@ impl<'t> Builder<'t> {
             let problem = Diagnostic::error(
                 "alias",
                 Location::Bytes(bytes),
-                "an alias stands inside its own anchor",
+                "an alias is inside its own anchor",
             )
             .help("write the value out");
             return Err(Box::new(problem));
@@ -400,7 +400,7 @@ fn reference_is_not_quoted(second_brace: usize) -> Box<Diagnostic> {
         Diagnostic::error(
             "key",
             Location::Bytes(second_brace - 1..second_brace + 1),
-            "`{{` without quotes begins a mapping",
+            "`{{` without quotes starts a mapping",
         )
         .help("put a reference in quotes: `\"{{name.field}}\"`"),
     )
@@ -497,7 +497,7 @@ mod tests {
     #[test]
     fn a_reference_without_quotes_is_told_as_such() {
         let (_, problems) = parse("a: {{fetch.body}}\n");
-        assert_eq!(problems[0].message, "`{{` without quotes begins a mapping");
+        assert_eq!(problems[0].message, "`{{` without quotes starts a mapping");
         assert_eq!(problems[0].location, Location::Bytes(3..5));
         assert!(codes("{? {a: b} : c}").contains(&"key"));
     }

@@ -109,7 +109,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
                 ApprovalOutcome::Free
             }
             Approval::Refused(reason) => ApprovalOutcome::Refused(reason),
-            Approval::Ask => ApprovalOutcome::Refused("nobody could be asked".to_owned()),
+            Approval::Ask => ApprovalOutcome::Refused("no approver could be asked".to_owned()),
         }
     }
 }

@@ -111,7 +111,9 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
             let left = self.time_left();
             if wait >= left {
                 let left = format_duration(left);
-                let why_not = format!("; another attempt does not fit into the {left} left");
+                let why_not = format!(
+                    "; not retried: another attempt does not fit into the remaining {left}"
+                );
                 result.error.push_str(&why_not);
                 return result;
             }
@@ -248,9 +250,9 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
     fn explain_no_retry(&self, result: &mut ExecutionResult) {
         if self.step.retry.max > 0 || self.step.fallback.is_some() {
             let skill = &self.step.skill_id;
-            let why_not = format!("; not tried again: `{skill}` is not idempotent");
+            let why_not = format!("; not retried: `{skill}` is not idempotent");
             result.error.push_str(&why_not);
-            let hint = "`--retry-unsafe` tries skills again that are not marked as idempotent";
+            let hint = "`--retry-unsafe` also retries skills that are not idempotent";
             result.hint.get_or_insert_with(|| hint.to_owned());
         }
     }

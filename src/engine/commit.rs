@@ -98,7 +98,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         tokio::select! {
             biased;
             outcome = write => outcome,
-            () = impatience => given_up("given up after a second signal"),
+            () = impatience => given_up("canceled by a second signal"),
             () = tokio::time::sleep(LOG_TIMEOUT) => given_up("no answer for 30s"),
         }
     }

@@ -160,9 +160,9 @@ pub(super) fn rejected_record(
     };
     let next = match state {
         CircuitState::HalfOpen => {
-            format!("a probe is under way, the next one may start at {until} at the latest")
+            format!("a probe call is in progress, the next one may start at {until} at the latest")
         }
-        _ => format!("a probe is let through at {until}, in {seconds}s"),
+        _ => format!("the next probe call may start at {until}, in {seconds}s"),
     };
     let code = ErrorCode::CircuitOpen;
     ExecutionLogRecord {
@@ -189,12 +189,12 @@ fn step_outcome(
         Some(TerminationReason::StepTimeout(limit)) => (
             StepStatus::Timeout,
             ErrorCode::ExecutionTimeout,
-            format!("the step took longer than its limit of {limit}"),
+            format!("the step exceeded its timeout of {limit}"),
         ),
         Some(TerminationReason::PlanTimeout(limit)) => (
             StepStatus::Timeout,
             ErrorCode::PlanTimeout,
-            format!("the run took longer than its limit of {limit}"),
+            format!("the run exceeded its timeout of {limit}"),
         ),
         Some(TerminationReason::Signal(signal)) => (
             StepStatus::Canceled,

@@ -95,7 +95,7 @@ pub(super) fn check(skill: &Skill, arguments: &Map<String, Value>) -> Result<(),
     };
     Err(ResolveError {
         code: ErrorCode::InvalidArguments,
-        message: format!("with what the steps gave, {}{more}", told.join("; ")),
+        message: format!("with the outputs of the steps, {}{more}", told.join("; ")),
     })
 }
 
@@ -153,13 +153,13 @@ impl<'t, R: Fn(usize) -> Option<Arc<ExecutionLogRecord>>> Resolver<'t, R> {
         let step = reference.origin.step();
         let record = step.and_then(|step| Some((step, (self.record_of)(step)?)));
         let (step, record) = record.ok_or_else(|| {
-            ResolveError::missing(format!("`{}`: its step gave nothing", reference.written))
+            ResolveError::missing(format!("`{}`: its step has no output", reference.written))
         })?;
         let output = record.output.as_deref().map_or("null", RawValue::get);
         let part = self.find(step, reference, output)?;
         self.bytes = self.bytes.saturating_add(part.len());
         if self.bytes > MAX_BYTES {
-            let what = format!("bring more than {MAX_BYTES} bytes into the arguments");
+            let what = format!("add more than {MAX_BYTES} bytes to the arguments");
             return Err(ResolveError::too_much(&what));
         }
         take(part)
@@ -179,9 +179,7 @@ impl<'t, R: Fn(usize) -> Option<Arc<ExecutionLogRecord>>> Resolver<'t, R> {
         for (depth, token) in path.iter().enumerate() {
             self.walked_bytes = self.walked_bytes.saturating_add(part.len());
             if self.walked_bytes > MAX_WALKED_BYTES {
-                return Err(ResolveError::too_much(
-                    "look through too much of the outputs",
-                ));
+                return Err(ResolveError::too_much("search too much of the outputs"));
             }
             part = child(part, token).map_err(|found| no_field(reference, depth, &found))?;
         }
@@ -273,7 +271,7 @@ fn no_field(reference: &Reference, depth: usize, found: &str) -> ResolveError {
     let missing = &reference.path[depth];
     let whole = &reference.written;
     ResolveError::missing(if holder == *whole {
-        format!("`{whole}` is not there: {found}")
+        format!("`{whole}` does not exist: {found}")
     } else {
         format!("`{whole}`: `{holder}` has no `{missing}`; {found}")
     })

@@ -97,7 +97,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
                     record::rejected_record(self.context, index, step, &refusal, call.shown);
                 let skill = &step.skill_id;
                 let hint = format!(
-                    "`obs circuits reset {skill}` closes it now, `--circuit-breaker=off` passes it by"
+                    "`obs circuits reset {skill}` closes it, `--circuit-breaker=off` bypasses it"
                 );
                 self.commit_not_run(record, Some(hint)).await
             }

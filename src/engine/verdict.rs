@@ -92,7 +92,7 @@ pub(super) fn reason_of(end: &RunStopReason) -> String {
     match end {
         RunStopReason::Steps => String::new(),
         RunStopReason::PlanTimeout(limit) => {
-            format!("the run took longer than its limit of {limit}")
+            format!("the run exceeded its timeout of {limit}")
         }
         RunStopReason::Signal(signal) => format!("canceled by {}", signal_name(*signal)),
         RunStopReason::LogFailed(error) => error.to_string(),

@@ -91,7 +91,7 @@ fn evaluate_exit(
 ) -> Judged {
     if exit.output_limit_exceeded {
         let limit = max_output_bytes(skill);
-        let detail = format!("the output is over its limit of {limit} bytes");
+        let detail = format!("the output exceeds its limit of {limit} bytes");
         let code = ErrorCode::ResourceExhausted;
         return Err((code, RuntimeError::text(code, &detail)));
     }
@@ -197,6 +197,6 @@ fn says_final(stdout: &[u8]) -> bool {
 
 fn hint(dropped_event_lines: u64) -> Option<String> {
     (dropped_event_lines > 0).then(|| {
-        format!("{dropped_event_lines} lines on the events descriptor were no JSON or too long")
+        format!("{dropped_event_lines} lines on the events descriptor were not JSON or too long")
     })
 }

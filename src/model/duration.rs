@@ -20,7 +20,7 @@ pub enum DurationError {
     #[error("`{0}` is negative: a duration must be longer than zero")]
     Negative(String),
     /// Over [`MAX_DURATION`].
-    #[error("`{0}` is too long: 365d is the most")]
+    #[error("`{0}` is too long: the maximum is 365d")]
     TooLong(String),
     /// Anything else.
     #[error("`{0}` is not a duration: write it like `500ms`, `30s`, `1m30s` or `2h`")]

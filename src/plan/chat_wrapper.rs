@@ -20,12 +20,8 @@ pub(super) fn mistaken(document: &Document) -> Option<Diagnostic> {
     let place = |at: usize, line: &str| Location::Bytes(at..at + line.trim_end().len());
     if is_fence(first.trim_start()) {
         return Some(
-            Diagnostic::error(
-                "fenced",
-                place(at, first),
-                "the plan stands in a code fence",
-            )
-            .help("remove the lines with the fence"),
+            Diagnostic::error("fenced", place(at, first), "the plan is in a code fence")
+                .help("remove the lines with the fence"),
         );
     }
     let begins_with_prose = is_prose(first);
@@ -36,15 +32,15 @@ pub(super) fn mistaken(document: &Document) -> Option<Diagnostic> {
                 Diagnostic::error(
                     "fenced",
                     place(fence_at, line),
-                    "the plan stands in a code fence, with text around it",
+                    "the plan is in a code fence, with text around it",
                 )
                 .help("remove the lines with the fence and the text around them"),
             );
         }
         if is_beginning && begins_with_prose {
             return Some(
-                Diagnostic::error("fenced", place(at, first), "text stands before the plan")
-                    .help("remove it: a file holds the plan and nothing else"),
+                Diagnostic::error("fenced", place(at, first), "there is text before the plan")
+                    .help("remove it: the file must contain only the plan"),
             );
         }
         if is_fence(line) && document.value.is_null() {
@@ -125,7 +121,7 @@ mod tests {
             for name in ["p.yaml", "p.json", "<stdin>"] {
                 assert_eq!(
                     told(name, &format!("```yaml\n{plan}```\n")),
-                    ["fenced:1: the plan stands in a code fence; remove the lines with the fence"],
+                    ["fenced:1: the plan is in a code fence; remove the lines with the fence"],
                     "{name}: {plan}"
                 );
                 for prose in [
@@ -137,7 +133,7 @@ mod tests {
                     assert_eq!(
                         told(name, &text),
                         [
-                            "fenced:3: the plan stands in a code fence, with text around it; remove the \
+                            "fenced:3: the plan is in a code fence, with text around it; remove the \
                           lines with the fence and the text around them"
                         ],
                         "{name}: {prose} {plan}"
@@ -147,7 +143,7 @@ mod tests {
             assert_eq!(
                 told("p.json", &format!("Sure, the plan:\n{plan}")),
                 [
-                    "fenced:1: text stands before the plan; remove it: a file holds the plan and nothing \
+                    "fenced:1: there is text before the plan; remove it: the file must contain only the plan \
                   else"
                 ]
             );

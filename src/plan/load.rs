@@ -142,10 +142,10 @@ fn inputs(node: Option<Node<'_>>, problems: &mut Diagnostics) -> Map<String, Val
     {
         let name = node.name();
         if name.is_empty() || name.contains('.') {
-            let message = format!("an input can't be called `{name}`");
+            let message = format!("invalid input name `{name}`");
             problems.push(
                 Diagnostic::error("input", Location::key(&node.pointer), message)
-                    .help("a name is not empty and holds no `.`, which leads into the value"),
+                    .help("a name is not empty and contains no `.`, which separates fields"),
             );
         } else if let Some(schema) = schema(&node, problems) {
             inputs.insert(name, schema);
@@ -305,7 +305,7 @@ fn step_timeout(fields: &mut Fields<'_>, problems: &mut Diagnostics) -> Option<D
             Diagnostic::error(
                 "two_timeouts",
                 fields.place_of_key("timeout_ms"),
-                "`timeout` and `timeout_ms` both bound this step",
+                "the step has both `timeout` and `timeout_ms`",
             )
             .help("keep one of the two"),
         );

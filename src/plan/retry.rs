@@ -33,7 +33,7 @@ pub(super) fn retry(node: &Node<'_>, problems: &mut Diagnostics) -> Option<Retry
             Diagnostic::error(
                 "retry",
                 node.place(),
-                "`retry` says neither how often nor what else",
+                "`retry` has neither `max_retries` nor `fallback`",
             )
             .help("add `max_retries: 3`, or `fallback:` with the id of another skill"),
         );
@@ -64,10 +64,10 @@ pub(super) fn retry(node: &Node<'_>, problems: &mut Diagnostics) -> Option<Retry
 fn max_retries(node: &Node<'_>, problems: &mut Diagnostics) -> Option<u32> {
     let retries = node.integer(problems, 0)?;
     if retries > MAX_RETRIES {
-        let message = format!("`max_retries` is {retries}; {MAX_RETRIES} are the most");
+        let message = format!("`max_retries` is {retries}; the maximum is {MAX_RETRIES}");
         problems.push(
             Diagnostic::error("retry", node.place(), message)
-                .help("a step's time bounds all attempts"),
+                .help("the step's timeout bounds all attempts"),
         );
         return None;
     }

@@ -48,7 +48,7 @@ pub(super) fn check(plan: &ExecutionPlan, problems: &mut Diagnostics) {
                 Location::key("/assistant_id"),
                 "the plan has no `assistant_id`",
             )
-            .help("add one, so that the log says who wrote the plan"),
+            .help("add one, so that records name the assistant that wrote the plan"),
         );
     }
     check_step_ids(plan, problems);
@@ -77,7 +77,7 @@ fn check_step_ids(plan: &ExecutionPlan, problems: &mut Diagnostics) {
             let message = format!("the step_id `{id}` is also the name of step {other}");
             problems.push(
                 Diagnostic::error("duplicate_step_id", place, message)
-                    .help("choose another, so that `{{…}}` can mean one step only"),
+                    .help("choose another, so that `{{…}}` is unambiguous"),
             );
         }
     }

@@ -32,7 +32,7 @@ pub struct CedarGate {
 
 /// Why policies can't be in force: a fault in obs, or two of them have one id.
 #[derive(Debug, Error)]
-#[error("the policies can't be put together: {0}")]
+#[error("can't combine the policies: {0}")]
 pub struct GateError(String);
 
 impl fmt::Debug for CedarGate {
@@ -161,7 +161,8 @@ impl CedarGate {
             RestrictedExpression::new_long(i64::try_from(number).unwrap_or(i64::MAX))
         };
         let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
-        let arguments = value::record(question.arguments).ok_or("the arguments have no form")?;
+        let arguments =
+            value::record(question.arguments).ok_or("the arguments have no Cedar form")?;
         let mut pairs = vec![
             ("arguments".to_owned(), arguments),
             ("assistant_id".to_owned(), text(&self.identity.assistant_id)),

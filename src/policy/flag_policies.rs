@@ -22,7 +22,7 @@ impl FromStr for Glob {
             None if text.is_empty() => Err("it is empty".to_owned()),
             None => Ok(Self(text.to_owned())),
             Some(other) => Err(format!(
-                "no skill's id holds `{other}`; `*` stands for any characters"
+                "a skill id can't contain `{other}`; `*` matches any characters"
             )),
         }
     }

@@ -40,7 +40,7 @@ pub enum LoadError {
         source: std::io::Error,
     },
     /// A directory holds no policy.
-    #[error("`{}` holds no `*.cedar` file", .0.display())]
+    #[error("`{}` contains no `*.cedar` file", .0.display())]
     Empty(PathBuf),
 }
 
@@ -106,7 +106,7 @@ fn read(source: Source, name: &str, taken: &mut BTreeMap<String, String>) -> Pol
         }
         Ok(set) => {
             if set.num_of_templates() > 0 {
-                let message = "a template (`?principal`, `?resource`) can't be filled in here";
+                let message = "policy templates (`?principal`, `?resource`) are not supported";
                 problems.push(
                     Diagnostic::error("policy_template", Location::File, message)
                         .help("write the policy out, or use a group: `principal in Tenant::\"…\"`"),

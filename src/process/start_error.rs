@@ -25,9 +25,9 @@ pub(super) fn explain(spec: &ProcessSpec, stage: StartStage, error: &io::Error) 
             )
         }
         StartStage::Arguments => plain(error),
-        StartStage::Clone => format!("no process could be made: {}", plain(error)),
-        StartStage::Session => format!("its session could not be made: {}", plain(error)),
-        StartStage::Descriptors => format!("its streams could not be opened: {}", plain(error)),
+        StartStage::Clone => format!("can't create a process: {}", plain(error)),
+        StartStage::Session => format!("can't create its session: {}", plain(error)),
+        StartStage::Descriptors => format!("can't open its streams: {}", plain(error)),
         StartStage::Confinement if error.raw_os_error() == Some(libc::ENOSYS) => {
             "this kernel lacks a layer of the sandbox that is required".to_owned()
         }
@@ -40,8 +40,8 @@ pub(super) fn explain(spec: &ProcessSpec, stage: StartStage, error: &io::Error) 
              use a new or smaller run directory, or no `max_disk_mb`"
                 .to_owned()
         }
-        StartStage::Disk => format!("its directories could not be measured: {}", plain(error)),
-        StartStage::Confinement => format!("it could not be confined: {}", plain(error)),
+        StartStage::Disk => format!("can't measure its directories: {}", plain(error)),
+        StartStage::Confinement => format!("can't apply its sandbox: {}", plain(error)),
     }
 }
 
@@ -88,7 +88,7 @@ fn missing(program: &Path) -> String {
             "its `#!` line ends in a carriage return; save the file with Unix line ends".to_owned()
         }
         Some(name) => format!("its interpreter `{}` does not exist", name.escape_debug()),
-        None => "the dynamic loader that it was built for does not exist here".to_owned(),
+        None => "the dynamic loader that it was built for does not exist".to_owned(),
     }
 }
 

@@ -41,7 +41,7 @@ pub struct TimeFlags {
     pub run: Option<Duration>,
     /// `--step-timeout`.
     pub step: Option<Duration>,
-    /// `--grace`: for manifests that say nothing.
+    /// `--grace-period`: for manifests that say nothing.
     pub grace: Option<Duration>,
 }
 

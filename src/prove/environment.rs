@@ -49,7 +49,7 @@ impl Prover<'_> {
             );
             problems.push(
                 Diagnostic::warning("short_secret", place.clone(), message)
-                    .help("give a longer value, or ask for it by `env:` if it is no secret"),
+                    .help("give a longer value, or ask for it by `env:` if it is not a secret"),
             );
         }
     }

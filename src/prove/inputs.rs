@@ -69,8 +69,9 @@ impl Inputs {
             if !is_hidden(schema) && hides_inside(schema) {
                 let message = format!("a part of the input `{name}` is `writeOnly`");
                 problems.push(
-                    Diagnostic::error("hidden_input", Location::value(&pointer), message)
-                        .help("parts can't be followed to where they go: make the whole input `writeOnly`"),
+                    Diagnostic::error("hidden_input", Location::value(&pointer), message).help(
+                        "obs can't track parts of an input: make the whole input `writeOnly`",
+                    ),
                 );
             }
             let default = schema.get("default");
@@ -79,7 +80,7 @@ impl Inputs {
                 let violations = compiled.violations(default, "the `default`");
                 for violation in violations {
                     let mut problem = violation.problem("input", &base);
-                    let help = "give a default that the schema of the input takes";
+                    let help = "write a default that matches the input's schema";
                     problem.help.get_or_insert_with(|| help.to_owned());
                     problems.push(problem);
                 }
@@ -186,14 +187,14 @@ fn check(name: &str, value: &Value, schema: &Schema, pointer: &str, problems: &m
 }
 
 fn not_given(name: &str, pointer: &str) -> Diagnostic {
-    let message = format!("the input `{name}` is not given");
+    let message = format!("missing input `{name}`");
     Diagnostic::error("missing_input", Location::key(pointer), message).help(format!(
-        "give it with `--set {name}=…` or `--inputs`, or give it a `default`"
+        "set it with `--set {name}=…` or `--inputs`, or add a `default` to the plan"
     ))
 }
 
 fn unknown(name: &str, plan: &ExecutionPlan) -> Diagnostic {
-    let message = format!("`{name}` was given, but is no input of this plan");
+    let message = format!("unknown input `{name}`");
     let problem = Diagnostic::error("unknown_input", Location::key("/inputs"), message).got(name);
     let known: Vec<&str> = plan.inputs.keys().map(String::as_str).collect();
     match nearest(name, known.iter().copied()) {

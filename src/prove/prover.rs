@@ -356,7 +356,7 @@ impl Prover<'_> {
                 SuspectPath::Missing => warn(
                     "missing_path",
                     format!("{asks}, which does not exist"),
-                    "make it before the run, or take the permission out of the manifest",
+                    "create it before the run, or remove the permission from the manifest",
                 ),
                 SuspectPath::Outside(real) => warn(
                     "outside_workspace",
@@ -368,8 +368,8 @@ impl Prover<'_> {
                 ),
                 SuspectPath::NotOneFile => warn(
                     "missing_path",
-                    format!("{asks}, whose links do not lead to one file"),
-                    "nothing is granted for it; write the path that it is to lead to",
+                    format!("{asks}, whose links do not resolve to one file"),
+                    "obs grants nothing for it; write the resolved path",
                 ),
             });
         }
@@ -407,7 +407,7 @@ impl Prover<'_> {
             && own > most
         {
             let message = format!(
-                "the step may take {}, but its skill `{}` no more than {}",
+                "the step's timeout is {}, but its skill `{}` allows at most {}",
                 format_duration(own),
                 skill.id,
                 format_duration(most)
@@ -482,7 +482,7 @@ fn unknown_skill(id: &str, place: &Location, registry: &Registry) -> Diagnostic 
                 .expected(near)
                 .fix(patch)
         }
-        _ => problem.help("`obs skills list` shows the skills there are; `--skills DIR` adds some"),
+        _ => problem.help("`obs skills list` lists the skills; `--skills DIR` adds more"),
     }
 }
 
@@ -519,14 +519,17 @@ fn check_version(skill: &Skill, call: &SkillCall<'_>, problems: &mut Diagnostics
     }
     let message = match has {
         Some(has) => format!(
-            "`{}` has version {has}, but the step wants {wanted}",
+            "`{}` has version {has}, but the step requires {wanted}",
             skill.id
         ),
-        None => format!("`{}` has no version, but the step wants {wanted}", skill.id),
+        None => format!(
+            "`{}` has no version, but the step requires {wanted}",
+            skill.id
+        ),
     };
     problems.push(
         Diagnostic::error("version", call.names_at.clone(), message)
-            .help("name the version that there is, or leave `@…` out")
+            .help("write the version of the skill, or leave out `@…`")
             .expected(wanted)
             .got(has),
     );
@@ -551,7 +554,7 @@ fn risk_level(skill: &Skill, call: &SkillCall<'_>, problems: &mut Diagnostics) -
                 Location::value(format!("{}/risk_level", call.pointer)),
                 message,
             )
-            .help("a step may only raise what its skill says of itself; leave `risk_level` out")
+            .help("a step can only raise the risk level of its skill; leave out `risk_level`")
             .expected(of_skill.as_str())
             .got(own.as_str()),
         );

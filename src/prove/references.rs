@@ -68,7 +68,7 @@ impl ArgumentReferences {
         let base = format!("{pointer}/arguments");
         let mut found = skill.check_arguments_partial(&self.unknown, &self.stand_ins, &base);
         for problem in found.diagnostics_mut() {
-            let help = || format!("`obs skills show {}` shows what it takes", skill.id);
+            let help = || format!("`obs skills show {}` shows its arguments", skill.id);
             problem.help.get_or_insert_with(help);
         }
         problems.append(found);
@@ -290,7 +290,7 @@ impl OutputReference<'_> {
                 kinds.words()
             )
         } else {
-            format!("`{as_written}` asks for `{missing}`, which is not there")
+            format!("`{as_written}` asks for `{missing}`, which does not exist")
         };
         let problem = Diagnostic::error("unknown_field", Location::value(&self.pointer), message)
             .got(missing);
@@ -318,7 +318,7 @@ impl OutputReference<'_> {
             None => {
                 let fields: Vec<&str> =
                     fields.iter().take(MAX_FIELDS).map(String::as_str).collect();
-                problem.help(format!("there are {}", in_backticks(&fields)))
+                problem.help(format!("known fields are {}", in_backticks(&fields)))
             }
         }
     }
@@ -331,7 +331,7 @@ impl OutputReference<'_> {
         let mut likely = path.to_vec();
         near.clone_into(&mut likely[depth]);
         let message = format!(
-            "`{}` asks for `{}`, which the schema does not name",
+            "`{}` asks for `{}`, which is not in the schema",
             self.reference.written, path[depth]
         );
         let likely = self.likely(&likely);
@@ -362,7 +362,7 @@ impl OutputReference<'_> {
             problems.push(
                 Diagnostic::error("reference_type", Location::value(&self.pointer), message)
                     .help(format!(
-                        "`obs skills show {}` shows what it takes",
+                        "`obs skills show {}` shows its arguments",
                         skill.id
                     ))
                     .expected(wanted.words())

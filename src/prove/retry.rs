@@ -28,7 +28,7 @@ impl Prover<'_> {
             let message = format!("the fallback `{}` is the step's own skill", fallback.id);
             problems.push(
                 Diagnostic::error("retry", names_at, message)
-                    .help("`max_retries` tries the same skill again; name another one here"),
+                    .help("`max_retries` retries the same skill; name another one here"),
             );
             return None;
         }
@@ -57,7 +57,7 @@ impl Prover<'_> {
             return;
         }
         let message = format!(
-            "`{}` is not idempotent, so it is neither tried again nor replaced once it has started",
+            "`{}` is not idempotent, so obs neither retries nor replaces it once it has started",
             proven.skill_id
         );
         problems.push(
@@ -66,7 +66,7 @@ impl Prover<'_> {
                 Location::value(format!("{pointer}/retry")),
                 message,
             )
-            .help("`idempotent: true` in its manifest, or `--retry-unsafe`, would allow it"),
+            .help("write `idempotent: true` in its manifest, or pass `--retry-unsafe`"),
         );
     }
 }

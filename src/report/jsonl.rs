@@ -11,7 +11,7 @@ pub(super) fn write(streams: &dyn OutputStreams, record: &ExecutionLogRecord) {
         Err(error) => streams.write(
             OutputStream::Stderr,
             format!(
-                "error: the record of step {} is no JSON: {error}\n",
+                "error: the record of step {} can't be written as JSON: {error}\n",
                 record.step_index
             )
             .as_bytes(),

@@ -31,10 +31,10 @@ pub struct PrintTarget {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum PrintRefError {
     /// No text at all.
-    #[error("a reference to print is empty: write it like `step.field`")]
+    #[error("empty reference: write `step.field`")]
     Empty,
     /// No step is called that.
-    #[error("`{reference}` begins with no step's name; the steps are {known}")]
+    #[error("`{reference}` doesn't start with a step name; the steps are {known}")]
     UnknownStep {
         /// The reference.
         reference: String,

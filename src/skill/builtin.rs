@@ -156,11 +156,11 @@ fn uuid(version: Option<&Value>) -> Result<Value, String> {
 /// Reads JSON with the strictness with which plans are read.
 fn parse(text: &str) -> Result<Value, String> {
     if text.trim().is_empty() {
-        return Err("the text is empty, which is no JSON".to_owned());
+        return Err("the text is empty, which is not JSON".to_owned());
     }
     // `serde_json` takes a mapping with this key for a number or for text to be read anew.
     if text.contains("$serde_json::private") {
-        return Err("the text holds a key that is reserved".to_owned());
+        return Err("the text contains a reserved key".to_owned());
     }
     let source = Source {
         name: String::new(),
@@ -183,8 +183,8 @@ fn query(value: &Value, query: &str) -> Result<Value, String> {
     if query.len() > MAX_QUERY_BYTES {
         return Err(format!("the query has more than {MAX_QUERY_BYTES} bytes"));
     }
-    let path =
-        JsonPath::parse(query).map_err(|error| format!("the query is no JSONPath: {error}"))?;
+    let path = JsonPath::parse(query)
+        .map_err(|error| format!("the query is not valid JSONPath: {error}"))?;
     if steps(value, query) > MAX_QUERY_STEPS {
         return Err("the query could walk the value too often; \
                     use fewer `..`, `$` in filters and lists in brackets"
@@ -274,10 +274,10 @@ mod tests {
         assert_eq!(read(exact).unwrap().to_string(), exact);
         assert_eq!(read("null").unwrap(), Value::Null);
         for (text, want) in [
-            (" ", "the text is empty, which is no JSON"),
+            (" ", "the text is empty, which is not JSON"),
             (
                 "{\"a\": 1,\n \"a\": 2}",
-                "the key `a` stands twice at byte 10 (line 2, column 2)",
+                "duplicate key `a` at byte 10 (line 2, column 2)",
             ),
             (
                 "1 2",
@@ -289,7 +289,7 @@ mod tests {
             ),
             (
                 r#"{"$serde_json::private::Number": "5"}"#,
-                "the text holds a key that is reserved",
+                "the text contains a reserved key",
             ),
         ] {
             assert_eq!(read(text).unwrap_err(), want);
@@ -323,7 +323,7 @@ mod tests {
         assert!(
             find("items")
                 .unwrap_err()
-                .starts_with("the query is no JSONPath")
+                .starts_with("the query is not valid JSONPath")
         );
     }
 

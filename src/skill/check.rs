@@ -116,7 +116,7 @@ fn check_id(manifest: &Manifest, below: &Path, problems: &mut Diagnostics) -> Op
                 Diagnostic::error(
                     "skill_id",
                     Location::File,
-                    format!("the directory's path is no id: {error}"),
+                    format!("the directory's path is not a valid id: {error}"),
                 )
                 .help("rename the directory, or give the manifest an `id`"),
             );
@@ -150,7 +150,7 @@ fn check_schemas(manifest: &Manifest, problems: &mut Diagnostics) {
             Diagnostic::error(
                 "schema",
                 Location::value("/input_schema/type"),
-                "no arguments can meet `input_schema`",
+                "no arguments can match `input_schema`",
             )
             .help("arguments are always a mapping: write `type: object`")
             .expected("object"),
@@ -200,7 +200,7 @@ fn check_arguments(manifest: &Manifest, execution: &Execution, problems: &mut Di
         told.push(name);
         let is_closed = schema.get("additionalProperties") == Some(&Value::Bool(false));
         if !properties.contains_key(name) && !is_closed {
-            let message = format!("`{name}` stands in the command, but not in `input_schema`");
+            let message = format!("`{name}` is used in the command, but not in `input_schema`");
             problems.push(
                 Diagnostic::warning("undescribed_argument", place(), message)
                     .help("describe it under `properties`, so that it is checked before the run"),
@@ -413,7 +413,7 @@ timeout: 5
     fn what_is_no_skill_is_said() {
         assert_eq!(
             checked("x", &[("skills/y", "")]),
-            "`DIR/skills/x` holds no manifest; add a `manifest.yaml`; `obs skills new` writes one"
+            "`DIR/skills/x` contains no manifest; add a `manifest.yaml`; `obs skills new` writes one"
         );
     }
 }

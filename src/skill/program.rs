@@ -100,7 +100,7 @@ pub(super) fn resolve(
     };
     let metadata = executable(&path, &shown)?;
     if file.is_some_and(|file| file != (metadata.dev(), metadata.ino())) {
-        let message = format!("`{shown}` was replaced while obs looked at it");
+        let message = format!("`{shown}` was replaced while obs read it");
         return Err(error(message, "try again"));
     }
     let target = canonical(&path, &shown)?;
@@ -151,7 +151,7 @@ fn in_skill_dir(
             ))
         }
         Err(cause) => {
-            let message = format!("can't look at `./{}`: {cause}", below.display());
+            let message = format!("can't inspect `./{}`: {cause}", below.display());
             Err(error(
                 message,
                 "check the permissions of the skill's directory",
@@ -217,13 +217,13 @@ fn executable(path: &Path, shown: &str) -> Result<Metadata, ProgramError> {
     let metadata = fs::metadata(path).map_err(|cause| {
         if !is_absence(&cause) {
             error(
-                format!("can't look at `{shown}`: {cause}"),
+                format!("can't inspect `{shown}`: {cause}"),
                 "check its permissions",
             )
         } else if path.is_symlink() {
             error(
-                format!("`{shown}` is a link to nothing"),
-                "mend or replace the link",
+                format!("`{shown}` is a dangling link"),
+                "fix or replace the link",
             )
         } else {
             error(
@@ -236,7 +236,7 @@ fn executable(path: &Path, shown: &str) -> Result<Metadata, ProgramError> {
         let kind = if metadata.is_dir() {
             "a directory"
         } else {
-            "no regular file"
+            "not a regular file"
         };
         return Err(error(
             format!("`{shown}` is {kind}"),
@@ -261,7 +261,7 @@ fn executable(path: &Path, shown: &str) -> Result<Metadata, ProgramError> {
 fn canonical(path: &Path, shown: &str) -> Result<PathBuf, ProgramError> {
     fs::canonicalize(path).map_err(|cause| {
         error(
-            format!("can't look at `{shown}`: {cause}"),
+            format!("can't inspect `{shown}`: {cause}"),
             "check its permissions",
         )
     })

@@ -210,7 +210,7 @@ fn schema_error(schema: &Value, error: ValidationError<'_>) -> SchemaError {
         if target.is_empty() {
             return SchemaError {
                 pointer: "/$schema".to_owned(),
-                message: "the `$schema` names no draft that obs knows".to_owned(),
+                message: "the `$schema` names an unknown draft".to_owned(),
                 help: Some("leave it out: draft 2020-12 is meant".to_owned()),
             };
         }
@@ -232,7 +232,7 @@ fn schema_error(schema: &Value, error: ValidationError<'_>) -> SchemaError {
     {
         return SchemaError {
             pointer,
-            message: "the pattern is no regular expression".to_owned(),
+            message: "the pattern is not a valid regular expression".to_owned(),
             help: None,
         };
     }
@@ -251,7 +251,7 @@ fn schema_error(schema: &Value, error: ValidationError<'_>) -> SchemaError {
         },
         None => SchemaError {
             pointer,
-            message: "it is no JSON Schema".to_owned(),
+            message: "it is not a JSON Schema".to_owned(),
             help: None,
         },
     }

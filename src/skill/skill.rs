@@ -207,7 +207,7 @@ pub fn check_output(schema: &Schema, output: &Value) -> Result<(), String> {
         rest => format!("; and {rest} more"),
     };
     Err(format!(
-        "the output does not meet its schema: {}{rest}",
+        "the output does not match its schema: {}{rest}",
         told.join("; ")
     ))
 }

@@ -322,7 +322,7 @@ impl fmt::Display for Change {
             Self::Redirected(path) => {
                 write!(
                     f,
-                    "`{}` leads elsewhere since the plan was proven",
+                    "`{}` points elsewhere since the plan was proven",
                     path.display()
                 )
             }

@@ -39,7 +39,7 @@ pub(super) const LAST_HASH: &str = "coalesce((SELECT substr(line, -66, 64) FROM 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum StoreError {
     /// Neither a directory nor a home is known.
-    #[error("there is no place for the state: neither `XDG_STATE_HOME` nor `HOME` is set")]
+    #[error("no directory for the state: neither `XDG_STATE_HOME` nor `HOME` is set")]
     NoPlace,
     /// The system or SQLite says no.
     #[error("can't use the state in `{}`: {reason}", dir.display())]
@@ -50,7 +50,7 @@ pub enum StoreError {
         reason: String,
     },
     /// A newer obs has changed its form.
-    #[error("the state in `{}` is of a newer obs: its form is {found}, this obs knows {known}", dir.display())]
+    #[error("the state in `{}` was written by a newer obs (schema {found}, this obs supports {known})", dir.display())]
     TooNew {
         /// The state's directory.
         dir: PathBuf,
@@ -249,7 +249,7 @@ mod tests {
         assert!(
             error
                 .to_string()
-                .ends_with("its form is 7, this obs knows 2"),
+                .ends_with("(schema 7, this obs supports 2)"),
             "{error}"
         );
 

@@ -72,11 +72,11 @@ impl LogFile {
         );
         let (done, acknowledged) = oneshot::channel();
         if self.sender.send(Write { line, done }).is_err() {
-            return Err(error("its writer has ended".to_owned()));
+            return Err(error("its writer has stopped".to_owned()));
         }
         match acknowledged.await {
             Ok(outcome) => outcome.map_err(|e| error(e.to_string())),
-            Err(_) => Err(error("its writer has ended".to_owned())),
+            Err(_) => Err(error("its writer has stopped".to_owned())),
         }
     }
 }

@@ -52,7 +52,7 @@ pub enum ExportError {
     #[error("`{0}` is not a regular file")]
     NotRegular(String),
     /// It holds no record at all.
-    #[error("`{0}` holds no run")]
+    #[error("`{0}` contains no run")]
     Empty(String),
 }
 

@@ -1,10 +1,10 @@
 //! Going on with an earlier run.
 //!
-//! Invariant: a step's success is taken over only if nothing about the step is known to be
-//! different: its skill's files, its arguments, its place, the workspace. From the first difference
-//! on steps run anew. A step that may have had its effect and is not safe to run again never runs
-//! again without `--allow-changed`, wherever in the plan it stands now. What was not kept as it was
-//! made is not resumed at all.
+//! Invariant: a step's success is taken over only where nothing about the step is known to be
+//! different: its skill's files, its arguments, its place, the workspace. From the first difference on
+//! steps run anew. A step that may have had its effect and is not safe to run again never runs again
+//! without `--rerun-unsafe`, wherever in the plan it stands now. What was not kept as it was made is
+//! not gone on with at all.
 
 mod matching;
 mod previous_run;
@@ -32,7 +32,7 @@ use crate::model::ExecutionLogRecord;
 #[derive(Debug, Error)]
 pub enum ResumeError {
     /// The plan has not run yet.
-    #[error("there is no run of `{0}` to go on with")]
+    #[error("no run of `{0}` to resume")]
     NoRun(String),
     /// It can't be found.
     #[error(transparent)]
@@ -40,11 +40,11 @@ pub enum ResumeError {
     /// Its obs lives.
     #[error("run `{0}` is in progress")]
     InProgress(String),
-    /// Another obs resumes it now.
-    #[error("another obs goes on with run `{0}` now")]
+    /// Another obs goes on with it now.
+    #[error("another obs is resuming run `{0}`")]
     BeingResumed(String),
-    /// Another run has resumed it.
-    #[error("run `{run_id}` was gone on with already, by run `{by}`")]
+    /// Another run has gone on with it.
+    #[error("run `{run_id}` was already resumed by run `{by}`")]
     AlreadyResumed {
         /// The run that was meant.
         run_id: String,
@@ -55,7 +55,7 @@ pub enum ResumeError {
     #[error(transparent)]
     Export(#[from] ExportError),
     /// The file holds several runs, none of this plan.
-    #[error("`{name}` holds {count} runs, none of this plan")]
+    #[error("`{name}` contains {count} runs, none of this plan")]
     ManyRuns {
         /// The file as given.
         name: String,
@@ -63,10 +63,10 @@ pub enum ResumeError {
         count: usize,
     },
     /// The file holds records only.
-    #[error("`{0}` does not say how its run began: only what `--log` writes can be gone on with")]
+    #[error("`{0}` has no run header: only files written by `--log` can be resumed")]
     NoHeader(String),
     /// What was kept is not what was made.
-    #[error("run `{run_id}` is not as it was kept: {fault}")]
+    #[error("run `{run_id}` failed verification: {fault}")]
     Faulty {
         /// The run.
         run_id: String,

@@ -132,13 +132,13 @@ pub struct RetentionPolicy {
 #[derive(Debug, Clone, Error)]
 pub enum FindError {
     /// The state has none.
-    #[error("there are no runs yet")]
+    #[error("no runs yet")]
     Empty,
     /// None is called that.
-    #[error("there is no run `{0}`")]
+    #[error("no run `{0}`")]
     Unknown(String),
     /// More than one begins like that.
-    #[error("more than one run begins with `{name}`: {}", .candidates.join(", "))]
+    #[error("more than one run starts with `{name}`: {}", .candidates.join(", "))]
     Ambiguous {
         /// What was asked for.
         name: String,
@@ -161,7 +161,7 @@ fn run_columns() -> String {
 }
 
 /// Why a run can't be removed without the key.
-const NEEDS_KEY: &str = "its ledger is written with a key: give it as `OBS_CHAIN_KEY`";
+const NEEDS_KEY: &str = "its ledger is written with a key: set `OBS_CHAIN_KEY`";
 
 /// How many candidates are told.
 const CANDIDATES: usize = 5;

@@ -194,7 +194,7 @@ pub fn verify_file(
         let strange = exported.strange_lines.iter().map(|line| VerifyIssue {
             kind: VerifyIssueKind::Strange,
             seq: None,
-            message: format!("line {line} is no entry of a log"),
+            message: format!("line {line} is not a log entry"),
         });
         first.faults.extend(strange);
     }
@@ -227,7 +227,7 @@ pub(super) fn exported_run(
         examiner.end(end, None);
     } else if run.has_events && kept.is_none_or(|kept| kept.end.is_some()) {
         // `--log` writes both, so one without the other was cut, or its obs was.
-        let message = "the end of the run is missing: it was cut, or obs was";
+        let message = "the end of the run is missing: it was truncated, or obs was killed";
         examiner.fault(VerifyIssueKind::Cut, None, message);
     }
     // A run in progress goes on after the file was read.
@@ -274,7 +274,7 @@ impl<'a> Examiner<'a> {
         let has_key = self.key.is_some();
         match header.as_ref().map(|header| header.chain.as_str()) {
             Some(KEYED) if !has_key => {
-                let message = "the run was recorded with a key: give it as `OBS_CHAIN_KEY`";
+                let message = "the run was recorded with a key: set `OBS_CHAIN_KEY`";
                 self.fault(VerifyIssueKind::Key, None, message);
                 self.is_sealed = true;
             }
@@ -312,14 +312,14 @@ impl<'a> Examiner<'a> {
             && header.timestamp.as_millisecond() == run.started_at.as_millisecond()
             && end.is_none_or(|end| run.duration_ms == Some(end.duration_ms));
         if !is_same {
-            let message = "the run is listed as another than its header and its end say";
+            let message = "the listed run does not match its header and its end";
             self.fault(VerifyIssueKind::Index, None, message);
         }
     }
 
     fn record(&mut self, line: &str) -> Option<ChainFields> {
         let Ok(placed) = serde_json::from_str::<ChainFields>(line) else {
-            let message = "a record can't be read: it was changed, or it has no place in a chain";
+            let message = "a record can't be read: it was changed, or it is not part of a chain";
             self.fault(VerifyIssueKind::Changed, None, message);
             return None;
         };
@@ -348,7 +348,7 @@ impl<'a> Examiner<'a> {
             && indexed.ended_ms == placed.timestamp.as_millisecond();
         if !is_same {
             let message = format!(
-                "record {} is looked up as step {} (`{}`, {}), but it is record {} of step {} (`{}`, {})",
+                "record {} is indexed as step {} (`{}`, {}), but it is record {} of step {} (`{}`, {})",
                 indexed.seq,
                 indexed.step_index,
                 indexed.step_id,
@@ -376,7 +376,7 @@ impl<'a> Examiner<'a> {
         let Some(end) = end else { return };
         if status.is_some_and(|status| status != end.status) {
             let message = format!(
-                "the run is looked up as another than `{}`",
+                "the run is indexed under another id than `{}`",
                 end.status.as_str()
             );
             self.fault(VerifyIssueKind::Index, None, message);
@@ -391,9 +391,9 @@ impl<'a> Examiner<'a> {
         let Some((count, head)) = anchor else { return };
         if count > last_seq {
             let message = match count - last_seq {
-                1 => format!("record {count} is missing: the end was cut"),
+                1 => format!("record {count} is missing: the end was truncated"),
                 _ => format!(
-                    "records {} to {count} are missing: the end was cut",
+                    "records {} to {count} are missing: the end was truncated",
                     last_seq + 1
                 ),
             };
@@ -407,10 +407,10 @@ impl<'a> Examiner<'a> {
                 self.faults.push(fault);
             }
         } else if count < last_seq {
-            let message = format!("there are records after {count}, which was the last");
+            let message = format!("unexpected records after {count}, the last one");
             self.fault(VerifyIssueKind::Replaced, Some(count + 1), message);
         } else if last.is_some_and(|last| last.hash != head) {
-            let message = format!("record {count} is not the last one that was kept");
+            let message = format!("record {count} is not the last recorded one");
             self.fault(VerifyIssueKind::Replaced, Some(count), message);
         }
     }
@@ -432,10 +432,10 @@ impl<'a> Examiner<'a> {
                 add(
                     VerifyIssueKind::Reordered,
                     seen.seq,
-                    format!("{} stands twice", seen.name()),
+                    format!("{} occurs twice", seen.name()),
                 );
             } else if seen.seq < latest {
-                let message = format!("{} stands behind record {latest}", seen.name());
+                let message = format!("{} comes after record {latest}", seen.name());
                 add(VerifyIssueKind::Reordered, seen.seq, message);
             }
             latest = latest.max(seen.seq);
@@ -496,7 +496,7 @@ impl<'a> Examiner<'a> {
         if let Some(wanted) = &self.anchors.head
             && !head.starts_with(&wanted.to_ascii_lowercase())
         {
-            let message = format!("the head is {head}, not the one that was given");
+            let message = format!("the head is {head}, not the expected one");
             self.fault(VerifyIssueKind::Head, None, message);
         }
         RunReport {

@@ -86,7 +86,7 @@ fn an_output_that_is_not_as_promised_is_told_with_its_place_and_the_rule() {
             let output = case.run(&["run", "plan.yaml", "--format", "jsonl"]);
             let record = output.expect_code(1).records().remove(0);
             assert_eq!(record["error_code"], "invalid_output");
-            let want = format!("{by}the output does not meet its schema: {want}");
+            let want = format!("{by}the output does not match its schema: {want}");
             assert_eq!(record["error"], want);
         }
     }

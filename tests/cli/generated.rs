@@ -84,3 +84,14 @@ fn the_manual_page_has_every_verb() {
         "{page}"
     );
 }
+
+/// Two screens of 50 lines and 100 columns.
+#[test]
+fn the_short_help_of_run_fits_on_two_screens() {
+    let case = Case::new().env("COLUMNS", "100");
+    let help = case.run(&["run", "-h"]).expect_code(0).stdout();
+    let lines = help.lines().count();
+    assert!(lines <= 100, "{lines} lines:\n{help}");
+    let widest = help.lines().map(|line| line.chars().count()).max();
+    assert!(widest <= Some(100), "{widest:?} columns:\n{help}");
+}

@@ -146,7 +146,7 @@ fn a_hidden_number_that_cannot_be_read_is_not_repeated() {
     let shown = shown(&case, "plan.yaml");
     assert!(!shown.contains("471147"), "{shown}");
     assert!(
-        shown.contains("the hidden value can't be read as it is written"),
+        shown.contains("the hidden value can't be parsed"),
         "{shown}"
     );
 }

@@ -108,7 +108,7 @@ fn what_is_wrong_with_inputs_has_its_place() {
     assert_eq!(
         refused(&case, &["--set", "n=1", "--set", "ur=x"]),
         [
-            "unknown_input 2:1 `ur` was given, but is no input of this plan",
+            "unknown_input 2:1 unknown input `ur`",
             "input 2:10 the input `n` must be at least 2, found 1",
             "missing_input 2:42 the input `url` is not given",
         ]

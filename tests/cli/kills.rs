@@ -99,7 +99,7 @@ fn go_on(case: &Case, succeeded: usize, what: &str) -> bool {
         );
         assert_eq!(skill_of(succeeded), "once", "{what}");
         assert_eq!(calls(case), before, "{what}");
-        let allowed = ["run", "plan.yaml", "--resume", "--allow-changed", "-q"];
+        let allowed = ["run", "plan.yaml", "--resume", "--rerun-unsafe", "-q"];
         case.run(&allowed).expect_code(0);
     } else {
         resumed.expect_code(0);

@@ -405,7 +405,7 @@ fn a_grant_of_a_process_s_own_links_is_a_warning_and_grants_nothing() {
     assert!(output.stderr().contains("denied"), "{}", output.whole());
     assert!(!output.stderr().contains("canary"), "{}", output.whole());
     for path in ["/proc/self/cwd", "/dev/fd/0", "loop", "hidden/etc"] {
-        let warning = format!("{path}`, whose links do not lead to one file");
+        let warning = format!("{path}`, whose links do not resolve to one file");
         assert!(
             output.stderr().contains(&warning),
             "{path}: {}",

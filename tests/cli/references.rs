@@ -252,7 +252,7 @@ fn what_a_skill_does_not_take_is_rejected_before_it_starts() {
     for (arguments, want) in [
         (
             json!({"file": "{{s.long}}"}),
-            "with what the steps gave, `file` must have at most 5 characters (at /file)",
+            "with the outputs of the steps, `file` must have at most 5 characters (at /file)",
         ),
         (
             json!({"file": "{{s.list}}"}),

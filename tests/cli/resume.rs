@@ -96,12 +96,12 @@ fn a_change_runs_it_and_what_follows_anew_if_that_is_safe() {
         refused
             .stderr()
             .contains("`s0`, `s1` may have had an effect")
-            && refused.stderr().contains("--allow-changed"),
+            && refused.stderr().contains("--rerun-unsafe"),
         "{}",
         refused.whole()
     );
     assert_eq!(calls(&case), BTreeMap::from([(0, 1), (1, 1)]));
-    case.run(&["run", "plan.yaml", "--resume", "--allow-changed"])
+    case.run(&["run", "plan.yaml", "--resume", "--rerun-unsafe"])
         .expect_code(0);
     assert_eq!(calls(&case), BTreeMap::from([(0, 2), (1, 2)]));
 }
@@ -338,7 +338,7 @@ fn only_one_obs_goes_on_with_a_run() {
     let named = format!("--resume={}", first["run_id"].as_str().unwrap());
     let refused = case.run(&["run", "plan.yaml", &named]).expect_code(2);
     assert!(
-        refused.stderr().contains("was gone on with already"),
+        refused.stderr().contains("was already resumed"),
         "{}",
         refused.whole()
     );

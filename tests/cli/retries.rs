@@ -60,7 +60,7 @@ fn what_is_not_idempotent_is_not_tried_again_and_says_so() {
     assert_eq!(record["attempts"], 1);
     assert_eq!(
         record["error"],
-        "exit code 9; not tried again: `flaky` is not idempotent"
+        "exit code 9; not retried: `flaky` is not idempotent"
     );
     assert!(
         output.stderr().contains("--retry-unsafe"),

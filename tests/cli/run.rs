@@ -264,7 +264,7 @@ fn output_without_end_is_stopped_at_the_cap() {
     assert_eq!(record["error_code"], "resource_exhausted");
     assert_eq!(
         record["error"],
-        "runtime: resource exhausted: the output is over its limit of 10485760 bytes"
+        "runtime: resource exhausted: the output exceeds its limit of 10485760 bytes"
     );
     assert!(peak_kib < 64 << 10, "{peak_kib} KiB");
 }

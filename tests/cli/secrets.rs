@@ -288,7 +288,7 @@ fn a_wrong_secret_flag_says_what_is_wrong_without_the_value() {
         .file("large", "x".repeat(70_000))
         .file("nul", "a\0b");
     for (flag, code, want) in [
-        ("hunter2", 2, "a `--secret` has no `=`"),
+        ("hunter2", 2, "missing `=` in `--secret`"),
         (
             "TOKEN=hunter2",
             2,

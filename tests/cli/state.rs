@@ -264,7 +264,7 @@ fn follow_ends_when_obs_is_dead() {
     let output = follow.wait_with_output().unwrap();
     assert!(output.status.success());
     let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(said, "the run was interrupted: its obs is dead\n");
+    assert_eq!(said, "the run was interrupted: its obs process has ended\n");
 }
 
 #[test]

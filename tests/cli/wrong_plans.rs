@@ -47,44 +47,44 @@ const RULES: &[Rule] = &[
     // References: their form.
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.body\"}}\n",
-        told: "reference 4:46 a `{{` has no `}}`",
+        told: "reference 4:46 a `{{` is not closed by `}}`",
         help: "`{{{{` for two braces",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{{{fetch.body\"}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: use, type: skill, arguments: {text: \"a {{ }} b\"}}\n",
-        told: "reference 3:46 nothing stands in `{{ }}`",
+        told: "reference 3:46 empty reference `{{ }}`",
         help: "`references: false`",
         right: "steps:\n- {name: use, type: skill, references: false, arguments: {text: \"a {{ }} b\"}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.list[0]}}\"}}\n",
-        told: "reference 4:46 `{{fetch.list[0]}}` is no name with fields behind it",
+        told: "reference 4:46 `{{fetch.list[0]}}` is not a name followed by fields",
         help: "did you mean `{{fetch.list.0}}`?",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.list.0}}\"}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: {{fetch.body}} }}\n",
-        told: "key 4:46 `{{` without quotes begins a mapping",
+        told: "key 4:46 `{{` without quotes starts a mapping",
         help: "put a reference in quotes",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.body}}\" }}\n",
     },
     // References: what they mean.
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{steps.fetch.output.body}}\"}}\n",
-        told: "unknown_step 4:46 `{{steps.fetch.output.body}}` begins with no step's name",
+        told: "unknown_step 4:46 `{{steps.fetch.output.body}}` doesn't start with a step name",
         help: "did you mean `{{fetch.body}}`?",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.body}}\"}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{ftech.body}}\"}}\n",
-        told: "unknown_step 4:46 `{{ftech.body}}` begins with no step's name",
+        told: "unknown_step 4:46 `{{ftech.body}}` doesn't start with a step name",
         help: "did you mean `{{fetch.body}}`?",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{ fetch.body }}\"}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: x, any: [{deep: \"{{nobody.x}}\"}]}}\n",
-        told: "unknown_step 4:62 `{{nobody.x}}` begins with no step's name",
+        told: "unknown_step 4:62 `{{nobody.x}}` doesn't start with a step name",
         help: "`{{name.field}}`",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: x, any: [{deep: \"{{fetch}}\"}]}}\n",
     },
@@ -115,19 +115,19 @@ const RULES: &[Rule] = &[
     // References: when they mean it.
     Rule {
         wrong: "steps:\n- {name: use, type: skill, arguments: {text: \"{{use.x}}\"}}\n",
-        told: "own_output 3:46 `{{use.x}}` is what this step itself gives",
+        told: "own_output 3:46 `{{use.x}}` refers to the output of this step itself",
         help: "another step",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.body}}\"}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: use, type: skill, arguments: {text: \"{{fetch.body}}\"}}\n- {name: fetch, type: skill}\n",
-        told: "later_step 3:46 `{{fetch.body}}` is what a later step gives",
+        told: "later_step 3:46 `{{fetch.body}}` refers to the output of a later step",
         help: "move step 1 before this one",
         right: "order: graph\nsteps:\n- {name: use, type: skill, arguments: {text: \"{{fetch.body}}\"}}\n- {name: fetch, type: skill}\n",
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill, parallel_group: g}\n- {name: use, type: skill, parallel_group: g, arguments: {text: \"{{fetch.body}}\"}}\n",
-        told: "sibling_step 4:65 `{{fetch.body}}` is what a step of the same group gives",
+        told: "sibling_step 4:65 `{{fetch.body}}` refers to the output of a step of the same group",
         help: "run together",
         right: "steps:\n- {name: fetch, type: skill, parallel_group: g}\n- {name: use, type: skill, parallel_group: g, parallelizable: false, arguments: {text: \"{{fetch.body}}\"}}\n",
     },
@@ -195,7 +195,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.head.dat}}\"}}\n",
-        told: "doubtful_field 4:46 `{{fetch.head.dat}}` asks for `dat`, which the schema does not name",
+        told: "doubtful_field 4:46 `{{fetch.head.dat}}` asks for `dat`, which is not in the schema",
         help: "did you mean `{{fetch.head.date}}`?",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: x, any: \"{{fetch.head.other}}\"}}\n",
     },
@@ -227,19 +227,19 @@ const RULES: &[Rule] = &[
     // Order.
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, depends_on: [fetch]}\n",
-        told: "order 4:29 `depends_on` means nothing in a sequence",
+        told: "order 4:29 `depends_on` has no effect in a sequence",
         help: "write `order: graph`",
         right: "order: graph\nsteps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, depends_on: [fetch]}\n",
     },
     Rule {
         wrong: "order: graph\nsteps:\n- {name: fetch, type: skill, parallel_group: g}\n",
-        told: "order 4:46 `parallel_group` means nothing in a graph",
+        told: "order 4:46 `parallel_group` has no effect in a graph",
         help: "leave it out",
         right: "steps:\n- {name: fetch, type: skill, parallel_group: g}\n",
     },
     Rule {
         wrong: "order: graph\nsteps:\n- {name: fetch, type: skill, parallelizable: false}\n",
-        told: "order 4:30 `parallelizable` means nothing in a graph",
+        told: "order 4:30 `parallelizable` has no effect in a graph",
         help: "depends_on",
         right: "order: graph\nsteps:\n- {name: fetch, type: skill, parallelizable: true}\n",
     },
@@ -251,7 +251,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         wrong: "order: graph\nsteps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, depends_on: [fetch, ftch]}\n",
-        told: "unknown_step 5:49 no step is called `ftch`",
+        told: "unknown_step 5:49 unknown step `ftch`",
         help: "did you mean `fetch`?",
         right: "order: graph\nsteps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, depends_on: [fetch]}\n",
     },
@@ -264,7 +264,7 @@ const RULES: &[Rule] = &[
     Rule {
         wrong: "order: graph\nsteps:\n- {name: fetch, type: skill, depends_on: [lines]}\n- {name: text, type: skill, depends_on: [fetch]}\n\
                 - {name: lines, type: skill, arguments: {x: \"{{text}}\"}}\n",
-        told: "cycle 4:43 steps wait for each other in a circle: `fetch` → `lines` → `text` → `fetch`",
+        told: "cycle 4:43 the steps depend on each other in a cycle: `fetch` → `lines` → `text` → `fetch`",
         help: "let one of them not wait",
         right: "order: graph\nsteps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, depends_on: [fetch]}\n\
                 - {name: lines, type: skill, arguments: {x: \"{{text}}\"}}\n",
@@ -277,20 +277,20 @@ const RULES: &[Rule] = &[
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill, parallel_group: g}\n- {name: text, type: skill}\n- {name: lines, type: skill, parallel_group: g}\n",
-        told: "split_group 5:46 the steps of the group `g` don't follow each other",
+        told: "split_group 5:46 the steps of the group `g` are not adjacent",
         help: "next to each other",
         right: "steps:\n- {name: fetch, type: skill, parallel_group: g}\n- {name: lines, type: skill, parallel_group: g}\n- {name: text, type: skill}\n",
     },
     // Inputs.
     Rule {
         wrong: "inputs: {url: {type: string}}\nsteps:\n- {name: use, type: skill, arguments: {text: \"{{inputs.ulr}}\"}}\n",
-        told: "unknown_input 4:46 `{{inputs.ulr}}` is no input of this plan",
+        told: "unknown_input 4:46 unknown input `{{inputs.ulr}}`",
         help: "did you mean `{{inputs.url}}`?",
         right: "inputs: {url: {type: string}}\nsteps:\n- {name: use, type: skill, arguments: {text: \"{{inputs.url}}\"}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: use, type: skill, arguments: {text: \"{{inputs.url}}\"}}\n",
-        told: "unknown_input 3:46 `{{inputs.url}}` is no input of this plan",
+        told: "unknown_input 3:46 unknown input `{{inputs.url}}`",
         help: "add `inputs: {url: {type: string}}`",
         right: "inputs: {url: {type: string}}\nsteps:\n- {name: use, type: skill, arguments: {text: \"{{inputs.url}}\"}}\n",
     },
@@ -333,7 +333,7 @@ const RULES: &[Rule] = &[
     // Retries.
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill, retry: {initial_backoff: 1s}}\n",
-        told: "retry 3:37 `retry` says neither how often nor what else",
+        told: "retry 3:37 `retry` has neither `max_retries` nor `fallback`",
         help: "max_retries: 3",
         right: "steps:\n- {name: fetch, type: skill, retry: {max_retries: 3}}\n",
     },
@@ -345,7 +345,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill, retry: {max_retries: 101}}\n",
-        told: "retry 3:51 `max_retries` is 101; 100 are the most",
+        told: "retry 3:51 `max_retries` is 101; the maximum is 100",
         help: "bounds all attempts",
         right: "steps:\n- {name: fetch, type: skill, retry: {max_retries: 100}}\n",
     },
@@ -387,7 +387,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         wrong: "steps:\n- {name: text, type: skill, retry: {max_retries: 3}}\n",
-        told: "not_idempotent 3:36 `text` is not idempotent, so it is neither tried again nor replaced once it has started",
+        told: "not_idempotent 3:36 `text` is not idempotent, so obs neither retries nor replaces it once it has started",
         help: "--retry-unsafe",
         right: "steps:\n- {name: fetch, type: skill, retry: {max_retries: 3}}\n",
     },

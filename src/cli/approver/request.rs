@@ -26,7 +26,7 @@ pub(super) fn lines(plan: &PlanOrigin, request: &ApprovalRequest<'_>) -> Vec<Str
     let step = request.step;
     let mut lines = vec![
         String::new(),
-        format!("{} wants approval", Escaped(&step.label)),
+        format!("{} requires approval", Escaped(&step.label)),
     ];
     let mut field = |name: &str, value: &str| lines.push(format!("  {name}: {}", Escaped(value)));
     field("plan", &plan.name);
@@ -41,7 +41,7 @@ pub(super) fn lines(plan: &PlanOrigin, request: &ApprovalRequest<'_>) -> Vec<Str
     for (index, call) in step.calls().enumerate() {
         let role = match index {
             0 => "skill",
-            _ => "or, when it fails, skill",
+            _ => "fallback skill",
         };
         field(role, &describe_skill(call));
         field("risk", call.risk_level.as_str());

@@ -13,22 +13,22 @@ use crate::engine::{FailurePolicy, RunPolicy};
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Inputs")]
 pub struct InputArgs {
-    /// Set an input of the plan; may be given more than once
+    /// Set an input of the plan; repeatable
     ///
-    /// The value is JSON where the input's schema or its own form says so, else text. It wins over
-    /// the file of `--inputs`.
+    /// obs reads the value as JSON if it is JSON and the input's schema allows its type, else as
+    /// text. It overrides the file of `--inputs`.
     #[arg(
         long = "set",
         env = "OBS_SET",
-        hide_env_values = true,
+        hide_env = true,
         value_name = "KEY=VALUE"
     )]
     pub set: Vec<String>,
-    /// Read inputs of the plan from a JSON or YAML file; `-` reads standard input
+    /// Read inputs from a JSON or YAML file; `-` is standard input
     #[arg(
         long = "inputs",
         env = "OBS_INPUTS",
-        hide_env_values = true,
+        hide_env = true,
         value_name = "FILE"
     )]
     #[arg(value_hint = ValueHint::FilePath)]
@@ -38,26 +38,20 @@ pub struct InputArgs {
 /// Which steps run, and how many.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Steps")]
-pub struct StepArgs {
-    /// The most steps that run at the same time [default: the cores]
-    #[arg(
-        short,
-        long,
-        env = "OBS_JOBS",
-        hide_env_values = true,
-        value_name = "N"
-    )]
+pub struct OrderArgs {
+    /// Maximum number of concurrent steps [default: the number of cores]
+    #[arg(short, long, env = "OBS_JOBS", hide_env = true, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
-    /// After a failed step, skip only what depends on it, directly or not
-    #[arg(long, env = "OBS_KEEP_GOING", hide_env_values = true)]
+    /// After a failure, skip only steps that depend on it
+    #[arg(long, env = "OBS_KEEP_GOING", hide_env = true)]
     #[arg(value_parser = BoolishValueParser::new())]
     pub keep_going: bool,
-    /// After a failed step, cancel what still runs
-    #[arg(long, env = "OBS_FAIL_FAST", hide_env_values = true)]
+    /// After a failure, cancel running steps
+    #[arg(long, env = "OBS_FAIL_FAST", hide_env = true)]
     #[arg(conflicts_with = "keep_going", value_parser = BoolishValueParser::new())]
     pub fail_fast: bool,
-    /// Do what `retry` says also for skills that are not marked as idempotent
-    #[arg(long, env = "OBS_RETRY_UNSAFE", hide_env_values = true)]
+    /// Apply `retry` also to skills that are not idempotent
+    #[arg(long, env = "OBS_RETRY_UNSAFE", hide_env = true)]
     #[arg(value_parser = BoolishValueParser::new())]
     pub retry_unsafe: bool,
 }
@@ -82,13 +76,13 @@ impl StepArgs {
 #[derive(Debug, Args)]
 #[command(after_help = GRAPH_EXAMPLES)]
 pub struct GraphArgs {
-    /// The plan, JSON or YAML; `-` reads standard input
+    /// The plan, JSON or YAML; `-` is standard input
     #[arg(value_hint = ValueHint::FilePath)]
     pub plan: PathBuf,
-    /// What is printed
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "mermaid")]
     pub format: GraphFormat,
-    /// The largest plan that is read, in bytes
+    /// Maximum size of the plan
     #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MAX_BYTES)]
     pub max_plan_size: u64,
 }
@@ -99,7 +93,8 @@ Examples:
   obs graph plan.yaml                         for a ```mermaid block in Markdown
   obs graph plan.yaml --format dot | dot -Tsvg > plan.svg
 
-Solid lines carry what a step gives, dashed ones only say who comes first. Skills are not looked for.";
+A solid line is a reference to another step's output, a dashed line is an order only. obs doesn't
+load the skills.";
 
 /// How a graph is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

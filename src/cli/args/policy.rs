@@ -17,39 +17,32 @@ use crate::skill::SkillId;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Policy")]
 pub struct PolicyArgs {
-    /// Permit only what the Cedar policies of a file, or of a directory's `*.cedar` files, permit
+    /// Permit only what these Cedar policies permit
     ///
-    /// The whole plan is asked about before anything runs: one denied step rejects it. Without this
-    /// flag and those below every skill that is found may be called.
-    #[arg(
-        long,
-        env = "OBS_POLICY",
-        hide_env_values = true,
-        value_name = "FILE|DIR"
-    )]
+    /// A directory stands for its `*.cedar` files. obs evaluates the whole plan before anything
+    /// runs: one denied step rejects it. Without this flag and `--allow`, the plan may call every
+    /// skill.
+    #[arg(long, env = "OBS_POLICY", hide_env = true, value_name = "FILE|DIR")]
     #[arg(value_hint = ValueHint::AnyPath)]
     pub policy: Option<PathBuf>,
-    /// Permit skills by their ids, `*` for any characters; may be given more than once
+    /// Permit skills by id; repeatable
     ///
-    /// With `--policy` they are permitted beside what its policies permit, and what those forbid
-    /// stays forbidden.
-    #[arg(long, env = "OBS_ALLOW", hide_env_values = true, value_name = "GLOB")]
+    /// `*` matches any characters. Combined with `--policy`, it permits more, but what a policy
+    /// forbids stays forbidden.
+    #[arg(long, env = "OBS_ALLOW", hide_env = true, value_name = "GLOB")]
     #[arg(value_delimiter = ',')]
     pub allow: Vec<Glob>,
-    /// Forbid skills by their ids, `*` for any characters; may be given more than once
-    #[arg(long, env = "OBS_DENY", hide_env_values = true, value_name = "GLOB")]
+    /// Forbid skills by id; repeatable
+    ///
+    /// `*` matches any characters.
+    #[arg(long, env = "OBS_DENY", hide_env = true, value_name = "GLOB")]
     #[arg(value_delimiter = ',')]
     pub deny: Vec<Glob>,
-    /// Forbid plans that have more steps
-    #[arg(long, env = "OBS_MAX_STEPS", hide_env_values = true, value_name = "N")]
+    /// Forbid plans with more steps
+    #[arg(long, env = "OBS_MAX_STEPS", hide_env = true, value_name = "N")]
     pub max_steps: Option<u32>,
-    /// Forbid steps of a higher risk: info, sensitive, clinical, critical
-    #[arg(
-        long,
-        env = "OBS_MAX_RISK",
-        hide_env_values = true,
-        value_name = "LEVEL"
-    )]
+    /// Forbid steps above info, sensitive, clinical or critical
+    #[arg(long, env = "OBS_MAX_RISK", hide_env = true, value_name = "LEVEL")]
     #[arg(hide_possible_values = true, value_parser = risk_level())]
     pub max_risk: Option<RiskLevel>,
 }
@@ -80,18 +73,13 @@ fn risk_level() -> impl clap::builder::TypedValueParser<Value = RiskLevel> {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Policy")]
 pub struct ApprovalArgs {
-    /// Approve a critical step in advance, if it calls SKILL; may be given more than once
+    /// Approve a critical step in advance; repeatable
     ///
-    /// STEP is its `step_id` or name; what stands after the last `=` is the skill's id. A fallback
-    /// that is critical needs an approval of its own. STEP alone approves the step whatever it
-    /// calls, with a warning. Other critical steps are asked about on the terminal before they
-    /// start; if there is none, the plan is rejected.
-    #[arg(
-        long,
-        env = "OBS_APPROVE",
-        hide_env_values = true,
-        value_name = "STEP=SKILL"
-    )]
+    /// STEP is its `step_id` or name, SKILL the id of the skill that it may call. A critical
+    /// fallback needs an approval of its own. STEP alone approves any skill, with a warning. obs
+    /// asks on the terminal for approval of other critical steps before they start; without a
+    /// terminal, it rejects the plan.
+    #[arg(long, env = "OBS_APPROVE", hide_env = true, value_name = "STEP=SKILL")]
     pub approve: Vec<StepApproval>,
 }
 
@@ -115,11 +103,10 @@ impl FromStr for StepApproval {
             });
         };
         if step.is_empty() {
-            return Err("no step before the `=`".to_owned());
+            return Err("missing step before `=`".to_owned());
         }
-        let skill = SkillId::parse(skill).map_err(|error| {
-            format!("what stands after the last `=` is the skill's id: {error}")
-        })?;
+        let skill = SkillId::parse(skill)
+            .map_err(|error| format!("invalid skill id after the last `=`: {error}"))?;
         Ok(Self {
             step: step.to_owned(),
             skill: Some(skill.to_string()),
@@ -140,27 +127,21 @@ impl fmt::Display for StepApproval {
 /// `obs policy`.
 #[derive(Debug, Subcommand)]
 pub enum PolicyCommand {
-    /// Print what policies can speak of, as a Cedar schema of the skills there are
-    #[command(
-        after_help = "Examples:\n  obs policy schema\n  obs policy schema > obs.cedarschema     for an editor"
-    )]
+    /// Print the Cedar schema that policies are checked against
+    #[command(after_help = POLICY_SCHEMA_EXAMPLES)]
     Schema(PolicySchemaArgs),
-    /// Check policies: their syntax, and whether they speak of what there is
-    #[command(
-        after_help = "Examples:\n  obs policy check ci.cedar\n  obs policy check policies --format github"
-    )]
+    /// Check the syntax of policies, and their names against the skills
+    #[command(after_help = POLICY_CHECK_EXAMPLES)]
     Check(PolicyCheckArgs),
-    /// Show what policies say of each step of a plan, and run nothing
-    #[command(
-        after_help = "Examples:\n  obs policy test plan.yaml --policy ci.cedar\n  obs policy test plan.yaml --policy policies --tenant-id acme --user-id ann\n  obs policy test plan.yaml --allow 'core/*' --max-risk sensitive\n\nExits 0 when no step is denied, 65 when the plan or a policy is wrong, 77 when a step is denied."
-    )]
+    /// Show the decision about each step of a plan, without running it
+    #[command(after_help = POLICY_TEST_EXAMPLES)]
     Test(Box<PolicyTestArgs>),
 }
 
 /// `obs policy schema`.
 #[derive(Debug, Args)]
 pub struct PolicySchemaArgs {
-    /// Where skills are looked for.
+    /// Where obs searches for skills.
     #[command(flatten)]
     pub roots: RootArgs,
 }
@@ -171,10 +152,10 @@ pub struct PolicyCheckArgs {
     /// Files of Cedar policies, or directories of `*.cedar` files
     #[arg(required = true, value_name = "FILE|DIR", value_hint = ValueHint::AnyPath)]
     pub paths: Vec<PathBuf>,
-    /// Where skills are looked for.
+    /// Where obs searches for skills.
     #[command(flatten)]
     pub roots: RootArgs,
-    /// How problems are shown
+    /// Output format
     #[arg(long, default_value = "text")]
     pub format: ProblemFormat,
 }
@@ -182,16 +163,16 @@ pub struct PolicyCheckArgs {
 /// `obs policy test`.
 #[derive(Debug, Args)]
 pub struct PolicyTestArgs {
-    /// The plan, JSON or YAML; `-` reads standard input
+    /// The plan, JSON or YAML; `-` is standard input
     #[arg(value_hint = ValueHint::FilePath)]
     pub plan: PathBuf,
-    /// Where skills are looked for.
+    /// Where obs searches for skills.
     #[command(flatten)]
     pub roots: RootArgs,
-    /// How decisions are shown
+    /// Output format
     #[arg(long, default_value = "table")]
     pub format: ListFormat,
-    /// The largest plan that is read, in bytes
+    /// Maximum size of the plan
     #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MAX_BYTES)]
     pub max_plan_size: u64,
     /// The policies.
@@ -204,3 +185,21 @@ pub struct PolicyTestArgs {
     #[command(flatten)]
     pub identity: IdentityArgs,
 }
+
+const POLICY_SCHEMA_EXAMPLES: &str = "\
+Examples:
+  obs policy schema
+  obs policy schema > obs.cedarschema     for an editor";
+
+const POLICY_CHECK_EXAMPLES: &str = "\
+Examples:
+  obs policy check ci.cedar
+  obs policy check policies --format github";
+
+const POLICY_TEST_EXAMPLES: &str = "\
+Examples:
+  obs policy test plan.yaml --policy ci.cedar
+  obs policy test plan.yaml --policy policies --tenant-id acme --user-id ann
+  obs policy test plan.yaml --allow 'core/*' --max-risk sensitive
+
+Exits 0 if no step is denied, 65 if the plan or a policy is invalid, 77 if a step is denied.";

@@ -4,19 +4,14 @@ use clap::Args;
 
 /// Values that skills get and nobody may see.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Confinement")]
+#[command(next_help_heading = "Sandbox")]
 pub struct SecretArgs {
-    /// Give skills with the permission `secret:NAME` a value: NAME=env:VARIABLE or NAME=file:PATH;
-    /// may be given more than once
+    /// Set the secret NAME to env:VARIABLE or file:PATH; repeatable
     ///
-    /// Without it, the value is that of the variable NAME. A file is at most 64 KiB; line feeds at
-    /// its end do not count. Wherever the value appears in what a skill gives, `***` is shown.
-    #[arg(
-        long,
-        env = "OBS_SECRET",
-        hide_env_values = true,
-        value_name = "NAME=ORIGIN"
-    )]
+    /// Skills with the permission `secret:NAME` get it. Without this flag, its value is that of the
+    /// variable NAME. A file has at most 64 KiB; obs drops line feeds at its end. obs shows `***`
+    /// wherever the value occurs in what a skill writes.
+    #[arg(long, env = "OBS_SECRET", hide_env = true, value_name = "NAME=ORIGIN")]
     #[arg(value_delimiter = ',')]
     pub secret: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! The flags and verbs about what obs remembers.
+//! The flags and verbs about the state that obs keeps.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, Subcommand, ValueEnum, ValueHint};
 use jiff::{SignedDuration, Timestamp};
 
-use super::ListFormat;
+use super::{ListFormat, RunSelector};
 use crate::model::{RunStatus, StepStatus, parse_duration};
 use crate::report::PrintRef;
 
@@ -15,49 +15,49 @@ use crate::report::PrintRef;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct StateArgs {
-    /// Where runs, records and circuits are kept; `none` keeps nothing [default:
-    /// `$XDG_STATE_HOME/obs`, else ~/.local/state/obs]
+    /// Directory of the state, or `none` [default: ~/.local/state/obs]
+    ///
+    /// The state holds runs, records and circuit breakers; `none` keeps nothing. If
+    /// `XDG_STATE_HOME` is set, the default is `$XDG_STATE_HOME/obs`.
     #[arg(
         long = "state-dir",
         global = true,
         env = "OBS_STATE_DIR",
-        hide_env_values = true,
+        hide_env = true,
         value_name = "DIR"
     )]
     #[arg(value_hint = ValueHint::DirPath)]
     pub dir: Option<PathBuf>,
 }
 
-/// What a run remembers of others.
+/// What a run takes from earlier ones.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Memory")]
+#[command(next_help_heading = "State and resume")]
 pub struct ResumeArgs {
-    /// Go on with an earlier run: reuse what succeeded, run the rest
+    /// Resume an earlier run: reuse what succeeded, run the rest
     ///
-    /// RUN is a run's id, what it begins with, or `last`; FILE is what `--log` wrote. Without a
-    /// value it is the latest run of this plan. A step is reused where its skill's files and its
-    /// arguments are what they were; from the first difference on steps run anew.
-    #[arg(
-        long,
-        env = "OBS_RESUME",
-        hide_env_values = true,
-        value_name = "RUN|FILE"
-    )]
+    /// RUN is a run's id, a prefix of it, or `last`; FILE is what `--log` wrote. Without a value it
+    /// is the latest run of this plan. obs reuses a step if its skill's files and its arguments are
+    /// unchanged; from the first change on it runs all steps.
+    #[arg(long, env = "OBS_RESUME", hide_env = true, value_name = "RUN|FILE")]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "")]
-    pub resume: Option<String>,
-    /// With `--resume`, run steps again that may have had their effect and are not safe to run
-    /// twice
-    #[arg(long, env = "OBS_ALLOW_CHANGED", hide_env_values = true)]
-    #[arg(value_parser = BoolishValueParser::new())]
-    pub allow_changed: bool,
-    /// Which skills are not called for a while when they keep failing
+    #[arg(value_parser = RunSelector::resumable())]
+    pub resume: Option<RunSelector>,
+    /// With `--resume`, also run unsafe steps a second time
     ///
-    /// `auto`: those whose manifests say so. `on`: all; after 5 failures in a row not for 30s,
-    /// where the manifest does not say. `off`: none.
+    /// An unsafe step may have had its effect in the earlier run, and its skill is not idempotent.
+    #[arg(long, env = "OBS_RERUN_UNSAFE", hide_env = true)]
+    #[arg(value_parser = BoolishValueParser::new())]
+    pub rerun_unsafe: bool,
+    /// Which skills have a circuit breaker
+    ///
+    /// An open circuit breaker rejects calls of a skill that keeps failing. `auto`: skills whose
+    /// manifests configure one. `on`: all; without a configuration, it opens for 30s after 5
+    /// consecutive failures. `off`: none.
     #[arg(
         long,
         env = "OBS_CIRCUIT_BREAKER",
-        hide_env_values = true,
+        hide_env = true,
         value_name = "WHEN"
     )]
     #[arg(num_args = 0..=1, require_equals = true)]
@@ -83,27 +83,27 @@ pub struct RunsArgs {
     /// What to do instead of listing them.
     #[command(subcommand)]
     pub command: Option<RunsCommand>,
-    /// Only runs with this status; may be given more than once
+    /// Only runs with this status; repeatable
     #[arg(long, value_name = "STATUS", value_delimiter = ',')]
     #[arg(value_parser = run_status())]
     pub status: Vec<RunStatus>,
     /// Only runs of this assistant
     #[arg(long, value_name = "ID")]
     pub assistant: Option<String>,
-    /// Only runs that began since then: `2h`, `2026-11-24` or `2026-11-24T08:00:00Z`
+    /// Only runs that started since: `2h`, `2026-11-24` or `2026-11-24T08:00:00Z`
     #[arg(long, value_name = "WHEN")]
     pub since: Option<Since>,
-    /// No more than N
+    /// At most N runs
     #[arg(short = 'n', long, value_name = "N")]
     pub limit: Option<u64>,
-    /// How they are shown
+    /// Output format
     #[arg(long, default_value = "table")]
     pub format: RecordFormat,
 }
 
 const RUNS_EXAMPLES: &str = "\
 Examples:
-  obs runs                                    the newest first
+  obs runs                                    newest first
   obs runs --status failed,timeout --since 2h
   obs runs --format jsonl | jq -r .run_id
   obs runs prune --keep-days 30 --keep-last 100";
@@ -111,14 +111,14 @@ Examples:
 /// What else can be done with runs.
 #[derive(Debug, Subcommand)]
 pub enum RunsCommand {
-    /// Remove old runs with their records; what any of the flags keeps stays
+    /// Remove old runs with their records, except those that a flag keeps
     #[command(after_help = "Example:\n  obs runs prune --keep-days 30 --keep-last 100")]
     Prune(PruneArgs),
 }
 
 /// `obs runs prune`.
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("keep").args(["keep_days", "keep_last"]).multiple(true).required(true)))]
+#[command(group(keep_group()))]
 pub struct PruneArgs {
     /// Keep the runs of the last N days
     #[arg(long, value_name = "N")]
@@ -126,7 +126,7 @@ pub struct PruneArgs {
     /// Keep the newest N runs
     #[arg(long, value_name = "N")]
     pub keep_last: Option<u64>,
-    /// Only say how many would be removed
+    /// Print how many runs would be removed, without removing them
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -135,29 +135,30 @@ pub struct PruneArgs {
 #[derive(Debug, Args)]
 #[command(after_help = LOGS_EXAMPLES)]
 pub struct LogsArgs {
-    /// A run: its id, what it begins with, or `last`; all runs where none is given
-    pub run: Option<String>,
+    /// A run: its id, a prefix of it, or `last` [default: all runs]
+    #[arg(value_parser = RunSelector::recorded())]
+    pub run: Option<RunSelector>,
     /// Only records of the step with this name or `step_id`
     #[arg(long, value_name = "STEP")]
     pub step: Option<String>,
     /// Only records of this skill
     #[arg(long, value_name = "SKILL")]
     pub skill: Option<String>,
-    /// Only records with this status; may be given more than once
+    /// Only records with this status; repeatable
     #[arg(long, value_name = "STATUS", value_delimiter = ',')]
     #[arg(value_parser = step_status())]
     pub status: Vec<StepStatus>,
-    /// Only records of steps that ended since then: `2h`, `2026-11-24` or `2026-11-24T08:00:00Z`
+    /// Only records of steps that ended since: `2h`, `2026-11-24` or `2026-11-24T08:00:00Z`
     #[arg(long, value_name = "WHEN")]
     pub since: Option<Since>,
-    /// Go on with the records of a run in progress until it ends
+    /// Follow a run in progress until it ends
     #[arg(short, long, requires = "run", conflicts_with = "print")]
     pub follow: bool,
-    /// Print one value of one step's output, and nothing else
+    /// Print only one value of a step's output
     #[arg(long, value_name = "REF", requires = "run")]
     #[arg(conflicts_with_all = ["format", "step", "skill", "status", "since"])]
     pub print: Option<PrintRef>,
-    /// How they are shown
+    /// Output format
     #[arg(long, default_value = "table")]
     pub format: RecordFormat,
 }
@@ -174,18 +175,20 @@ Examples:
 #[command(after_help = VERIFY_EXAMPLES)]
 #[command(group(ArgGroup::new("what").args(["run", "all"]).required(true)))]
 pub struct VerifyArgs {
-    /// A run (its id, what it begins with, or `last`), or a file that `--log` or `--format jsonl`
-    /// wrote
-    #[arg(value_name = "RUN|FILE")]
-    pub run: Option<PathBuf>,
-    /// Verify all runs that are kept, and the ledger
+    /// A run (its id, a prefix of it, or `last`), or a file written by `--log` or `--format jsonl`
+    #[arg(value_name = "RUN|FILE", value_hint = ValueHint::AnyPath)]
+    #[arg(value_parser = RunSelector::recorded_or_file())]
+    pub run: Option<RunSelector>,
+    /// Verify all recorded runs and the ledger
     #[arg(long)]
     pub all: bool,
-    /// A hash kept elsewhere, or at least its first 16 digits: of the run's last record; with
-    /// `--all`, the ledger's head at that time
+    /// The expected hash of the run's last record, or its first 16 digits or more
+    ///
+    /// With `--all`, a head that the ledger had at some time. Keep the hash elsewhere, out of reach
+    /// of whoever could rewrite the state.
     #[arg(long, value_name = "HASH", value_parser = head)]
     pub head: Option<String>,
-    /// How the outcome is shown
+    /// Output format
     #[arg(long, default_value = "table")]
     pub format: ListFormat,
 }
@@ -196,10 +199,10 @@ Examples:
   obs verify run.jsonl --head 5f0c66b2d1a94e37
   OBS_CHAIN_KEY=… obs verify last
 
-Each record holds the hash of the one before, so a record that was changed, removed or moved shows.
-The ledger has each start, end and removal of a run, so a run that was cut or removed shows as well. Against
-somebody who writes all of it anew only a head kept elsewhere helps, or a key: if `OBS_CHAIN_KEY` is set,
-obs makes chain and ledger with it. Exits 1 when something is not as it was kept.";
+Each record holds the hash of the record before it, so obs detects a record that was changed,
+removed or moved. The ledger holds each start, end and removal of a run, so obs also detects a truncated or
+removed run. Only a head kept elsewhere, or a key, detects a rewrite of the whole state: if
+`OBS_CHAIN_KEY` is set, obs keys chain and ledger with it. Exits 1 if verification fails.";
 
 /// `obs circuits`.
 #[derive(Debug, Args)]
@@ -208,7 +211,7 @@ pub struct CircuitsArgs {
     /// What to do instead of listing them.
     #[command(subcommand)]
     pub command: Option<CircuitsCommand>,
-    /// How they are shown
+    /// Output format
     #[arg(long, default_value = "table")]
     pub format: ListFormat,
 }
@@ -216,7 +219,7 @@ pub struct CircuitsArgs {
 /// What else can be done with circuits.
 #[derive(Debug, Subcommand)]
 pub enum CircuitsCommand {
-    /// Close the circuit of a skill, so that it is called again
+    /// Reset a skill's circuit breaker, so that it can be called again
     #[command(
         after_help = "Examples:\n  obs circuits reset core/fetch\n  obs circuits reset --all"
     )]
@@ -229,12 +232,12 @@ pub enum CircuitsCommand {
 pub struct ResetArgs {
     /// The skill's id
     pub skill: Option<String>,
-    /// Close all
+    /// Reset all
     #[arg(long)]
     pub all: bool,
 }
 
-/// How kept records and runs are shown.
+/// How records and runs are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum RecordFormat {
     /// A table.
@@ -262,6 +265,11 @@ impl FromStr for Since {
             "write it like `2h`, `2026-11-24` or `2026-11-24T08:00:00Z` (UTC)".to_owned()
         })
     }
+}
+
+fn keep_group() -> ArgGroup {
+    let group = ArgGroup::new("keep").args(["keep_days", "keep_last"]);
+    group.multiple(true).required(true)
 }
 
 fn head(text: &str) -> Result<String, String> {

@@ -16,7 +16,7 @@ pub(super) fn check(args: &PolicyCheckArgs, printer: &Printer) -> CommandResult 
     let registry = roots::registry(&args.roots, None)?;
     let skills = super::skills(&registry, printer);
     policy::check(&mut files, skills.iter().map(AsRef::as_ref))
-        .map_err(|fault| CommandError::new(ErrorKind::Fault, fault))?;
+        .map_err(|fault| CommandError::from_error(ErrorKind::Fault, &fault))?;
     let findings: Vec<FileReport<'_>> = files.iter().map(super::finding).collect();
     problems::print(&findings, args.format, printer);
     if args.format == ProblemFormat::Text {

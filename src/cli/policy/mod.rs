@@ -47,7 +47,7 @@ fn skills(registry: &Registry, printer: &Printer) -> Vec<Arc<Skill>> {
     for listed in seen {
         match listed.outcome {
             Ok(skill) => skills.push(skill),
-            Err(problem) => printer.warning(&format!("`{}` is left out: {problem}", listed.id)),
+            Err(problem) => printer.warning(&format!("skipped skill `{}`: {problem}", listed.id)),
         }
     }
     skills
@@ -75,7 +75,7 @@ pub(super) fn gate(
     let identity = identity(who, &plan.assistant_id, "");
     let gate = CedarGate::new(rules, &short, identity);
     gate.map(Some)
-        .map_err(|error| CommandError::new(ErrorKind::Invalid, error))
+        .map_err(|error| CommandError::from_error(ErrorKind::Invalid, &error))
 }
 
 /// Who asks, as a run of a plan by `assistant_id` will say.
@@ -93,12 +93,7 @@ pub(super) fn identity(flags: &IdentityArgs, assistant_id: &str, run_id: &str) -
 
 fn read(path: &Path) -> Result<Vec<PolicyFile>, CommandError> {
     policy::load(path).map_err(|error| {
-        let kind = if error.is_unreadable() {
-            ErrorKind::Unreadable
-        } else {
-            ErrorKind::Invalid
-        };
-        CommandError::new(kind, error)
+        CommandError::from_error(ErrorKind::of_file(error.is_unreadable()), &error)
     })
 }
 
@@ -120,10 +115,7 @@ fn sound(
         }
     }
     let counts = problems::counts(&findings);
-    let message = format!(
-        "the policies in `{}` are not in force: {counts}",
-        path.display()
-    );
+    let message = format!("invalid policies in `{}`: {counts}", path.display());
     Err(CommandError::new(ErrorKind::Invalid, message).hint("nothing was run"))
 }
 
@@ -143,7 +135,7 @@ pub(super) fn add_denials(gate: &CedarGate, plan: &ProvenPlan, loaded: &mut Load
         };
         let mut problem =
             Diagnostic::error(CODE, Location::value(format!("/steps/{index}")), denial)
-                .help("the plan would be rejected with 77 before anything runs");
+                .help("obs would reject the plan (exit code 77) before anything runs");
         problem.step_index = Some(index);
         problems.push(problem);
     }

@@ -21,9 +21,9 @@ use crate::prove::{self, OwnFiles, ProveContext, TimeFlags};
 pub(super) fn test(args: &PolicyTestArgs, printer: &Printer) -> CommandResult {
     let plan = proven(args, printer)?;
     let Some(gate) = super::gate(&args.policy, &args.identity, &plan, printer)? else {
-        let message = "there is no policy to test";
+        let message = "no policy to test";
         return Err(CommandError::new(ErrorKind::Usage, message)
-            .hint("give some with `--policy FILE`, `--allow GLOB` or `--deny GLOB`"));
+            .hint("pass `--policy FILE`, `--allow GLOB` or `--deny GLOB`"));
     };
     let decisions = evaluate_plan(&gate, &plan);
     match args.format {
@@ -44,15 +44,7 @@ pub(super) fn test(args: &PolicyTestArgs, printer: &Printer) -> CommandResult {
 
 /// The plan, proven; what is wrong with it is said.
 fn proven(args: &PolicyTestArgs, printer: &Printer) -> Result<ProvenPlan, CommandError> {
-    let source = Source::read(&args.plan, args.max_plan_size).map_err(|error| {
-        let kind = if error.is_unreadable() {
-            ErrorKind::Unreadable
-        } else {
-            ErrorKind::Invalid
-        };
-        CommandError::new(kind, error)
-    })?;
-    let mut loaded = plan::load(source);
+    let mut loaded = plan::load(Source::read(&args.plan, args.max_plan_size)?);
     let environment = BaseEnvironment::of_this_process();
     let given = inputs::of_plan(&args.inputs, &args.plan, &loaded)?;
     let context = ProveContext {
@@ -73,11 +65,8 @@ fn proven(args: &PolicyTestArgs, printer: &Printer) -> Result<ProvenPlan, Comman
         let text = FileReport::Read { document, problems }.text(printer.stderr_has_color());
         printer.eprint(text.trim_end_matches('\n'));
         printer.eprint("");
-        CommandError::new(
-            ErrorKind::Invalid,
-            "the plan is not valid, so there is nothing to decide",
-        )
-        .hint("`obs validate` shows everything that is wrong with it")
+        CommandError::new(ErrorKind::Invalid, "the plan is invalid")
+            .hint("`obs validate` reports all its problems")
     })
 }
 

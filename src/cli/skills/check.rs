@@ -78,7 +78,7 @@ fn directories(args: &CheckArgs) -> Result<Vec<(PathBuf, PathBuf)>, CommandError
             let error = CommandError::new(ErrorKind::Invalid, format_args!("unknown skill `{id}`"));
             return Err(match registry.nearest_id(id) {
                 Some(near) => error.hint(format_args!("did you mean `{near}`?")),
-                None => error.hint("`obs skills list` shows the skills there are"),
+                None => error.hint("`obs skills list` lists the skills"),
             });
         }
     }

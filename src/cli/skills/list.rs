@@ -55,7 +55,7 @@ fn table(skills: &[ListedSkill], printer: &Printer) -> String {
         let hidden = listed
             .hidden_by
             .as_ref()
-            .map(|root| format!("hidden by {}: ", root.display()));
+            .map(|root| format!("shadowed by {}: ", root.display()));
         let text = format!("{}{description}", hidden.unwrap_or_default());
         table.add_row([
             Escaped(&listed.id).to_string(),

@@ -38,11 +38,11 @@ fn find(id: &str, args: &RootArgs) -> Result<(Registry, Arc<Skill>), CommandErro
             let error = CommandError::new(ErrorKind::Invalid, format_args!("unknown skill `{id}`"));
             Err(match registry.nearest_id(id) {
                 Some(near) => error.hint(format_args!("did you mean `{near}`?")),
-                None => error.hint("`obs skills list` shows the skills there are"),
+                None => error.hint("`obs skills list` lists the skills"),
             })
         }
         Err(problem) => {
-            let error = CommandError::new(ErrorKind::Invalid, &problem);
+            let error = CommandError::from_error(ErrorKind::Invalid, &problem);
             Err(match problem.help() {
                 Some(help) => error.hint(help),
                 None => error,

@@ -12,26 +12,26 @@ use crate::skill::{CheckContext, SkillId, check, manifest_text, write_new};
 /// Writes a manifest from a command and says what is left to do.
 pub(super) fn new(args: &NewArgs, printer: &Printer) -> CommandResult {
     let id = SkillId::parse(&args.name)
-        .map_err(|error| CommandError::new(ErrorKind::Usage, &error).hint(error.help()))?;
+        .map_err(|error| CommandError::from_error(ErrorKind::Usage, &error).hint(error.help()))?;
     if id.is_reserved() {
         let message = format_args!("the id `{id}` is reserved for tools that are built in");
         return Err(CommandError::new(ErrorKind::Usage, message).hint("choose another name"));
     }
     let text = manifest_text(&id, &args.command).map_err(|error| {
-        let refused = CommandError::new(ErrorKind::Usage, &error);
+        let refused = CommandError::from_error(ErrorKind::Usage, &error);
         match error.help {
             Some(help) => refused.hint(help),
             None => refused,
         }
     })?;
     let path = write_new(&args.root, &id, &text).map_err(|error| {
-        let what = format!("can't make the skill `{id}`");
+        let what = format!("can't create the skill `{id}`");
         CommandError::with_source(ErrorKind::Io, what, &error)
             .hint("choose another name or another root with `--skills`")
     })?;
     printer.print_line(path.display());
     warn_of_program(&args.root, &id, printer);
-    printer.info("say in its `description` what it is good for, then try it with `obs skills run`");
+    printer.info("write its `description`, then try it with `obs skills run`");
     Ok(exit_code::SUCCESS)
 }
 

@@ -34,9 +34,9 @@ pub(super) fn run(args: SkillRunArgs, state: &StateArgs, printer: &Printer) -> C
     let arguments = inputs::read(args.inputs.as_deref(), &args.set, schema_of)?.unwrap_or_default();
     let environment = secrets::environment(&args.secrets, printer)?;
     let sandbox = enforceable::policy(&args.sandbox, &environment);
-    let workspace = roots::workspace(args.place.workspace.as_deref())?;
+    let workspace = roots::workspace(args.directories.workspace.as_deref())?;
     let mut loaded = plan::load(plan_of(&skill, &arguments)?);
-    let own_files = state.own_files(None, args.place.run_dir.as_deref());
+    let own_files = state.own_files(None, args.directories.run_dir.as_deref());
     let context = ProveContext {
         registry: &registry,
         workspace: &workspace,
@@ -46,7 +46,7 @@ pub(super) fn run(args: SkillRunArgs, state: &StateArgs, printer: &Printer) -> C
         own_files: &own_files,
         retry_unsafe: false,
         inputs: None,
-        run_dir: args.place.run_dir.as_deref(),
+        run_dir: args.directories.run_dir.as_deref(),
         read: Vec::new(),
     };
     let outcome = prove::prove(&mut loaded, &context);
@@ -72,7 +72,7 @@ pub(super) fn run(args: SkillRunArgs, state: &StateArgs, printer: &Printer) -> C
         skills: outcome.skills,
         environment,
         workspace,
-        run_dir: args.place.run_dir,
+        run_dir: args.directories.run_dir,
         identity: args.identity,
         gate,
         sandbox,
@@ -127,7 +127,7 @@ fn refusal(skill: &Skill, loaded: &LoadedPlan, has_inputs: bool) -> CommandError
         })
         .collect();
     CommandError::new(ErrorKind::Invalid, messages.join("; ")).hint(format_args!(
-        "`obs skills show {}` shows what it takes",
+        "`obs skills show {}` shows its arguments",
         skill.id
     ))
 }

@@ -386,9 +386,7 @@ async fn a_step_over_its_time_is_a_timeout_whatever_it_returns() {
     assert_eq!(record.error_code, Some(ErrorCode::ExecutionTimeout));
     assert_eq!(
         record.error.as_deref(),
-        Some(
-            "runtime: execution timeout: the step took longer than its limit of 30s, set by the step"
-        )
+        Some("runtime: execution timeout: the step exceeded its timeout of 30s, set by the step")
     );
     assert_eq!(record.duration_ms, 30_000);
 }

@@ -54,7 +54,7 @@ async fn what_is_not_safe_is_tried_again_only_where_that_was_asked_for() {
     assert_eq!(outcome.records[0].attempts, 1);
     assert_eq!(
         error(&outcome),
-        "exit code 2; not tried again: `flaky-1` is not idempotent"
+        "exit code 2; not retried: `flaky-1` is not idempotent"
     );
     let mut hint = None;
     while let Ok(event) = events.recv_timeout(Duration::ZERO) {
@@ -111,7 +111,7 @@ async fn the_steps_time_spans_all_attempts_and_waits() {
     assert_eq!(outcome.records[0].attempts, 2);
     assert_eq!(
         error(&outcome),
-        "runtime: execution timeout: the step took longer than its limit of 30s, set by the step; \
+        "runtime: execution timeout: the step exceeded its timeout of 30s, set by the step; \
          before that, `fail-20` had failed: exit code 2"
     );
     // No wait is begun that the step's time would end.
@@ -126,7 +126,7 @@ async fn the_steps_time_spans_all_attempts_and_waits() {
     let (outcome, _) = bench.run().await;
     assert_eq!(
         error(&outcome),
-        "exit code 2; another attempt does not fit into the 2s left"
+        "exit code 2; not retried: another attempt does not fit into the remaining 2s"
     );
 }
 

@@ -195,7 +195,7 @@ impl Binder<'_> {
             ReferenceError::Reserved => Diagnostic::error(
                 "reserved_word",
                 place,
-                format!("`{written}` begins with a reserved word"),
+                format!("`{written}` starts with a reserved word"),
             )
             .help("give the step a step_id and write that"),
             ReferenceError::Ambiguous(first, second) => {
@@ -203,17 +203,18 @@ impl Binder<'_> {
                 names::ambiguous(name, first, second, place)
             }
             ReferenceError::Own => {
-                let message = format!("`{written}` is what this step itself gives");
+                let message = format!("`{written}` refers to the output of this step itself");
                 Diagnostic::error("own_output", place, message)
                     .help("write the name of another step")
             }
             ReferenceError::Sibling => {
-                let message = format!("`{written}` is what a step of the same group gives");
+                let message =
+                    format!("`{written}` refers to the output of a step of the same group");
                 Diagnostic::error("sibling_step", place, message)
                     .help("the steps of a group run together: take this one out of it")
             }
             ReferenceError::Later(target) => {
-                let message = format!("`{written}` is what a later step gives");
+                let message = format!("`{written}` refers to the output of a later step");
                 Diagnostic::error("later_step", place, message).help(format!(
                     "move step {target} before this one, or write `order: graph` in the plan"
                 ))
@@ -221,9 +222,9 @@ impl Binder<'_> {
             ReferenceError::NoInput => self.no_input(site, written, inner),
             ReferenceError::Odd | ReferenceError::Unknown => {
                 let message = if wrong == ReferenceError::Odd {
-                    format!("`{written}` is no name with fields behind it")
+                    format!("`{written}` is not a name followed by fields")
                 } else {
-                    format!("`{written}` begins with no step's name")
+                    format!("`{written}` doesn't start with a step name")
                 };
                 let code = if wrong == ReferenceError::Odd {
                     "reference"
@@ -240,9 +241,9 @@ impl Binder<'_> {
         }
     }
 
-    fn no_input(&self, site: &ReferenceSite<'_>, from: &str, inner: &str) -> Diagnostic {
-        let message = format!("`{from}` is no input of this plan");
-        let problem = Diagnostic::error("unknown_input", Location::value(site.pointer), message);
+    fn no_input(&self, spot: &ReferenceSite<'_>, from: &str, inner: &str) -> Diagnostic {
+        let message = format!("unknown input `{from}`");
+        let problem = Diagnostic::error("unknown_input", Location::value(spot.pointer), message);
         let mut path = path_after(&normalize(inner), "inputs");
         let name = path.first().map_or("", String::as_str).to_owned();
         let known: Vec<&str> = self.plan.inputs.keys().map(String::as_str).collect();
@@ -257,7 +258,7 @@ impl Binder<'_> {
                     .fix(site.replace(from, &likely))
             }
             (None, name) if known.is_empty() => problem.help(format!(
-                "add `inputs: {{{name}: {{type: string}}}}` to the plan, with the type that it has"
+                "add `inputs: {{{name}: {{type: string}}}}` to the plan, with its type"
             )),
             (None, _) => {
                 let some = in_backticks(&known[..known.len().min(MAX_INPUTS)]);
@@ -306,7 +307,7 @@ impl Binder<'_> {
                 problem.expected(likely.as_str())
             }
             None => problem.help(
-                "write `{{name.field}}` with the name or the step_id of a step that is over by then, \
+                "write `{{name.field}}` with the name or the step_id of a step that has ended by then, \
                  or `{{{{` for two braces",
             ),
         }
@@ -332,8 +333,8 @@ impl ReferenceSite<'_> {
         let help = "write `{{name.field}}`, or `{{{{` for two braces; `references: false` on the step \
                     makes all of its arguments plain text";
         let message = match error {
-            ScanError::Unclosed(_) => "a `{{` has no `}}`".to_owned(),
-            ScanError::Empty(written) => format!("nothing stands in `{written}`"),
+            ScanError::Unclosed(_) => "a `{{` is not closed by `}}`".to_owned(),
+            ScanError::Empty(written) => format!("empty reference `{written}`"),
         };
         Diagnostic::error("reference", place, message).help(help)
     }

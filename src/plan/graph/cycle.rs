@@ -87,8 +87,8 @@ fn describe(plan: &ExecutionPlan, waits: &[Dependency], circle: &[usize]) -> Dia
     let place = waits[circle[first]].place.clone();
     let name = |step: &usize| format!("`{}`", plan.steps[*step].id_or_name());
     if let [step] = waiters.as_slice() {
-        let message = format!("{} waits for itself", name(step));
-        return Diagnostic::error("cycle", place, message).help("let it wait for another step");
+        let message = format!("{} depends on itself", name(step));
+        return Diagnostic::error("cycle", place, message).help("let it depend on another step");
     }
     let mut path: Vec<String> = waiters.iter().take(MAX_NAMED).map(name).collect();
     if waiters.len() > MAX_NAMED {
@@ -96,8 +96,8 @@ fn describe(plan: &ExecutionPlan, waits: &[Dependency], circle: &[usize]) -> Dia
     }
     path.extend(waiters.first().map(name));
     let message = format!(
-        "steps wait for each other in a circle: {}",
+        "the steps depend on each other in a cycle: {}",
         path.join(" → ")
     );
-    Diagnostic::error("cycle", place, message).help("let one of them not wait for the next")
+    Diagnostic::error("cycle", place, message).help("remove one of these dependencies")
 }

@@ -40,7 +40,7 @@ pub(super) fn warn_missing(
             );
             problems.push(
                 Diagnostic::warning("may_be_missing", Location::value(pointer), message)
-                    .help("this step is skipped then; leave `continue_on_error` out where that is not meant"),
+                    .help("obs then skips this step; leave out `continue_on_error` if that is not intended"),
             );
         });
     }

@@ -203,7 +203,7 @@ fn distinct(mut steps: Vec<usize>) -> Vec<usize> {
 }
 
 fn unknown_step(names: &NameIndex<'_>, name: &str, pointer: &str) -> Diagnostic {
-    let message = format!("no step is called `{name}`");
+    let message = format!("unknown step `{name}`");
     let problem = Diagnostic::error("unknown_step", Location::value(pointer), message).got(name);
     match names.nearest(name) {
         Some(near) => problem
@@ -216,7 +216,7 @@ fn unknown_step(names: &NameIndex<'_>, name: &str, pointer: &str) -> Diagnostic 
 
 fn depends_in_sequence(index: usize) -> Diagnostic {
     let place = Location::key(format!("/steps/{index}/depends_on"));
-    Diagnostic::error("order", place, "`depends_on` means nothing in a sequence")
+    Diagnostic::error("order", place, "`depends_on` has no effect in a sequence")
         .help("write `order: graph` in the plan, or leave `depends_on` out")
 }
 
@@ -227,8 +227,8 @@ fn check_groups(plan: &ExecutionPlan, problems: &mut Diagnostics) {
         if plan.order == StepOrder::Graph && step.runs_alone {
             let place = Location::key(format!("/steps/{index}/parallelizable"));
             problems.push(
-                Diagnostic::warning("order", place, "`parallelizable` means nothing in a graph")
-                    .help("let the step wait with `depends_on`, and others for it"),
+                Diagnostic::warning("order", place, "`parallelizable` has no effect in a graph")
+                    .help("use `depends_on`, in this step and in those after it"),
             );
         }
         let Some(group) = step.parallel_group.as_deref() else {
@@ -237,17 +237,17 @@ fn check_groups(plan: &ExecutionPlan, problems: &mut Diagnostics) {
         let place = Location::value(format!("/steps/{index}/parallel_group"));
         if plan.order == StepOrder::Graph {
             problems.push(
-                Diagnostic::warning("order", place, "`parallel_group` means nothing in a graph")
-                    .help("leave it out: in a graph, all that can run together does"),
+                Diagnostic::warning("order", place, "`parallel_group` has no effect in a graph")
+                    .help("leave it out: in a graph, independent steps run at the same time"),
             );
         } else if last_of
             .insert(group, index)
             .is_some_and(|last| last + 1 < index)
         {
-            let message = format!("the steps of the group `{group}` don't follow each other");
+            let message = format!("the steps of the group `{group}` are not adjacent");
             problems.push(
                 Diagnostic::warning("split_group", place, message)
-                    .help("they run as groups of their own; put them next to each other"),
+                    .help("obs runs them as separate groups; put them next to each other"),
             );
         }
     }

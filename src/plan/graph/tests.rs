@@ -46,16 +46,16 @@ fn a_circle_is_told_as_its_path() {
     assert_eq!(
         told(&graph("z: c; a: ; c: b; b: d a; d: c")),
         [
-            "cycle /steps/2/depends_on/0: steps wait for each other in a circle: `c` → `b` → `d` → \
-             `c`; let one of them not wait for the next"
+            "cycle /steps/2/depends_on/0: the steps depend on each other in a cycle: `c` → `b` → `d` → \
+             `c`; remove one of these dependencies"
         ]
     );
     assert_eq!(
         told(&graph("a: b a")),
         [
-            "unknown_step /steps/0/depends_on/0: no step is called `b`; write the name or the step_id of a \
+            "unknown_step /steps/0/depends_on/0: unknown step `b`; write the name or the step_id of a \
              step of this plan",
-            "cycle /steps/0/depends_on/1: `a` waits for itself; let it wait for another step"
+            "cycle /steps/0/depends_on/1: `a` depends on itself; let it depend on another step"
         ]
     );
 }
@@ -96,7 +96,7 @@ fn names_in_depends_on_mean_one_step() {
         [
             "ambiguous_step /steps/2/depends_on/0: `fetch` can mean step 0 or step 1; give each of them \
              a `step_id` and write that",
-            "unknown_step /steps/2/depends_on/1: no step is called `biuld`; did you mean `build`?",
+            "unknown_step /steps/2/depends_on/1: unknown step `biuld`; did you mean `build`?",
             "wrong_type /steps/2/depends_on/2: `2` must be text, found a number; quote it: \"7\"",
             "empty /steps/2/depends_on/3: a name is empty; write the name or the step_id of a step, or leave it out",
         ]
@@ -113,7 +113,7 @@ fn what_means_nothing_in_an_order_is_told() {
     assert_eq!(
         told(steps),
         [
-            "order /steps/1/depends_on: `depends_on` means nothing in a sequence; write `order: graph` \
+            "order /steps/1/depends_on: `depends_on` has no effect in a sequence; write `order: graph` \
              in the plan, or leave `depends_on` out"
         ]
     );
@@ -121,7 +121,7 @@ fn what_means_nothing_in_an_order_is_told() {
     assert_eq!(
         told(steps),
         [
-            "warning order /steps/0/parallel_group: `parallel_group` means nothing in a graph; leave it \
+            "warning order /steps/0/parallel_group: `parallel_group` has no effect in a graph; leave it \
              out: in a graph, all that can run together does"
         ]
     );
@@ -156,7 +156,7 @@ fn a_group_is_the_steps_that_follow_each_other() {
         told(&split),
         [
             "warning split_group /steps/2/parallel_group: the steps of the group `g` don't follow each \
-             other; they run as groups of their own; put them next to each other"
+             other; obs runs them as separate groups; put them next to each other"
         ]
     );
 }

@@ -95,12 +95,12 @@ fn reason(layer: Layer, errno: i32, abi: i32) -> String {
     match errno {
         NO_EFFECT => format!("accepted, without effect; needs {needs}"),
         libc::ENOSYS | libc::EOPNOTSUPP if needs.starts_with("Landlock") && abi > 0 => {
-            format!("needs {needs}; here it is ABI {abi}")
+            format!("needs {needs}; this kernel has ABI {abi}")
         }
-        libc::ENOSYS | libc::EOPNOTSUPP => format!("needs {needs}; not available here"),
+        libc::ENOSYS | libc::EOPNOTSUPP => format!("needs {needs}; not available on this machine"),
         _ => {
             let error = io::Error::from_raw_os_error(errno);
-            format!("needs {needs}; here it fails: {error}")
+            format!("needs {needs}; it fails on this machine: {error}")
         }
     }
 }

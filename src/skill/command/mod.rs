@@ -157,7 +157,7 @@ pub enum ExpandError {
     },
     /// The system takes no element that long.
     #[error(
-        "the argument `{name}` makes an element of {bytes} bytes; {MAX_ELEMENT_BYTES} are the most"
+        "the argument `{name}` makes an element of {bytes} bytes; the maximum is {MAX_ELEMENT_BYTES}"
     )]
     TooLong {
         /// The argument.

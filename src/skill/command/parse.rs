@@ -157,7 +157,7 @@ fn program(node: &Node<'_>, problems: &mut Diagnostics) -> Option<ProgramName> {
     };
     let Value::String(text) = node.value else {
         if let Value::Array(_) = node.value {
-            let message = "the program can't stand in a nested list".to_owned();
+            let message = "the program can't be in a nested list".to_owned();
             return refuse(message, "begin the command with the program");
         }
         return None; // Said when it is read as an element.
@@ -395,7 +395,7 @@ fn check_name<'m>(
     let is_closed = schema.get("additionalProperties") == Some(&Value::Bool(false))
         && schema.get("patternProperties").is_none();
     if property.is_none() && is_closed {
-        let message = format!("`{}` is no argument that `input_schema` has", slot.name);
+        let message = format!("`{}` is not an argument in `input_schema`", slot.name);
         let known = properties.keys().map(String::as_str);
         let problem =
             Diagnostic::error("unknown_argument", node.place(), message).got(slot.name.as_str());
@@ -436,7 +436,7 @@ fn check_slot(
             "let the skill read it from stdin".to_owned(),
         ),
         [_, ..] if slot.is_spread && kinds.iter().all(is_scalar) => (
-            format!("`{name}` is no list that could be spread"),
+            format!("`{name}` is not a list and can't be spread"),
             format!("write `{{{{{name}}}}}`"),
         ),
         _ => return,

@@ -149,7 +149,7 @@ fn bad_arguments_are_named() {
         ),
         (
             json!({"a": long}),
-            "the argument `a` makes an element of 131072 bytes; 131071 are the most",
+            "the argument `a` makes an element of 131072 bytes; the maximum is 131071",
         ),
         (
             json!({"a": 1, "c": many}),

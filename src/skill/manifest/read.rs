@@ -214,7 +214,7 @@ fn permissions(node: &Node<'_>, problems: &mut Diagnostics) -> Option<Vec<Permis
         };
         match Permission::parse(text) {
             Ok(permission) if permissions.contains(&permission) => {
-                let message = format!("the permission `{permission}` stands twice");
+                let message = format!("duplicate permission `{permission}`");
                 problems.push(
                     Diagnostic::warning("permission", node.place(), message).help("remove one"),
                 );
@@ -340,7 +340,7 @@ fn exit_codes(node: &Node<'_>, problems: &mut Diagnostics) -> Option<Vec<u8>> {
 }
 
 fn exit_code_problem(place: Location, value: &Value) -> Diagnostic {
-    let message = format!("`{value}` is no exit code");
+    let message = format!("`{value}` is not an exit code");
     Diagnostic::error("wrong_value", place, message)
         .help("exit codes are whole numbers from 0 to 255")
         .got(value.clone())

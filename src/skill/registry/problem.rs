@@ -74,7 +74,7 @@ pub enum LoadProblem {
         second: PathBuf,
     },
     /// The directory's path is no id, and the manifest gives none.
-    #[error("the path of `{}` is no id: {source}", path.display())]
+    #[error("the path of `{}` is not a valid id: {source}", path.display())]
     NoId {
         /// The directory.
         path: PathBuf,
@@ -88,7 +88,7 @@ pub enum LoadProblem {
         path: PathBuf,
     },
     /// The directory is no skill.
-    #[error("`{}` holds no manifest", path.display())]
+    #[error("`{}` contains no manifest", path.display())]
     NoManifest {
         /// The directory.
         path: PathBuf,
@@ -100,7 +100,7 @@ pub enum LoadProblem {
         path: PathBuf,
     },
     /// The root holds more than is looked at.
-    #[error("`{}` holds more than obs looks at: {} entries, {} levels", path.display(), walk::MAX_ENTRIES, walk::MAX_DEPTH)]
+    #[error("`{}` is too large to search: more than {} entries or {} levels", path.display(), walk::MAX_ENTRIES, walk::MAX_DEPTH)]
     TooMany {
         /// The root.
         path: PathBuf,
@@ -157,7 +157,7 @@ impl LoadProblem {
         Some(match self {
             Self::Id(error) => error.help().to_owned(),
             Self::Root { .. } | Self::Unlisted { .. } => {
-                "check who may read it; skills in it would be passed over".to_owned()
+                "check its permissions; obs would miss skills in it".to_owned()
             }
             Self::Unreadable { .. } => "check its permissions and size".to_owned(),
             Self::LeavesRoot { .. } => {

@@ -156,7 +156,7 @@ fn a_path_that_leads_elsewhere_is_seen_though_all_is_the_same_there() {
         fs::rename(tree.at("skill"), tree.at("elsewhere/skill")).unwrap();
         symlink(tree.at("elsewhere/skill"), tree.at("skill")).unwrap();
     });
-    assert_eq!(said, "`skill` leads elsewhere since the plan was proven");
+    assert_eq!(said, "`skill` points elsewhere since the plan was proven");
     let gone = said_after(|tree| fs::remove_dir_all(tree.at("skill")).unwrap());
     assert!(
         gone.ends_with("was removed after the plan was proven"),

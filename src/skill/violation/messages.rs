@@ -147,7 +147,7 @@ impl<'a> MessageBuilder<'a> {
         } else {
             let all: Vec<&str> = self.properties().take(20).collect();
             violation.help = Some(if all.is_empty() {
-                format!("{owner} takes no such key; remove it")
+                format!("{owner} has no such key; remove it")
             } else {
                 format!("known keys are {}", in_backticks(&all))
             });
@@ -175,7 +175,7 @@ impl<'a> MessageBuilder<'a> {
             Some(shown(schema.get("description")?))
         };
         violation.help = Some(if let Some(stranger) = nearest(name, strangers) {
-            format!("did you mean it by `{stranger}`?")
+            format!("did `{stranger}` mean that key?")
         } else if let Some(description) = description() {
             format!("add `{name}:` ({description})")
         } else {
@@ -229,7 +229,7 @@ impl<'a> MessageBuilder<'a> {
         } else {
             let shown: Vec<String> = options.iter().take(20).map(shown).collect();
             let shown: Vec<&str> = shown.iter().map(String::as_str).collect();
-            violation.help = Some(format!("it is one of {}", in_backticks(&shown)));
+            violation.help = Some(format!("use one of {}", in_backticks(&shown)));
         }
         violation
     }
@@ -261,7 +261,10 @@ impl<'a> MessageBuilder<'a> {
                 return (sentence, Some(json!(pattern)));
             }
             Kind::Format { format } => {
-                return (format!("is no {format}: `{found}`"), Some(json!(format)));
+                return (
+                    format!("is not a valid {format}: `{found}`"),
+                    Some(json!(format)),
+                );
             }
             _ => {}
         }

@@ -34,6 +34,6 @@ pub enum VerifyIssueKind {
     Key,
     /// What the state looks records up by is not what they say.
     Index,
-    /// A line is no entry of a log.
+    /// A line is not a log entry.
     Strange,
 }

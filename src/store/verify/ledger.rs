@@ -79,7 +79,7 @@ fn read(
             && entry.run_id == row.get_ref(2)?.as_str()?;
         if !is_same {
             let message = format!(
-                "entry {seq} of the ledger is looked up as another than it is: entry {} about run `{}`",
+                "entry {seq} of the ledger does not match its index: it is entry {} about run `{}`",
                 entry.seq, entry.run_id
             );
             faults.push(fault(VerifyIssueKind::Reordered, Some(seq), message));
@@ -101,7 +101,7 @@ pub(super) fn check_run(
     let has_start = |row: &CheckedEntry| row.entry.event == LedgerEvent::RunStart;
     // The row of the run alone doesn't decide: who cuts a run can change that too.
     if !run.is_in_ledger && !entries.iter().any(has_start) {
-        let note = "the run is older than the ledger, so its removal can't be noticed";
+        let note = "the run is older than the ledger, so its removal can't be detected";
         if is_keyed && key.is_some() {
             let message = "the run is older than the ledger, so the key proves nothing of its end";
             faults.push(fault(VerifyIssueKind::Key, None, message));
@@ -123,17 +123,17 @@ pub(super) fn check_run(
         None => faults.push(fault(
             VerifyIssueKind::Removed,
             None,
-            "the ledger does not have the start of the run",
+            "the start of the run is missing from the ledger",
         )),
         Some(start) if Some(&start.entry.head) != header.as_ref() => faults.push(fault(
             VerifyIssueKind::Replaced,
             None,
-            "the header of the run is not the one that the ledger has",
+            "the header of the run does not match the ledger",
         )),
         Some(_) => {}
     }
     if of(LedgerEvent::Prune).next().is_some() {
-        let message = "the run is there, but the ledger says that it was removed";
+        let message = "the run exists, but the ledger records its removal";
         faults.push(fault(VerifyIssueKind::Replaced, None, message));
     }
     let mut ends = of(LedgerEvent::RunEnd);
@@ -141,14 +141,14 @@ pub(super) fn check_run(
         check_end(run, &end.entry, faults);
     } else if run.status != RunStatus::Running {
         if run.status != RunStatus::Interrupted {
-            let message = "the ledger does not have the end of the run";
+            let message = "the end of the run is missing from the ledger";
             faults.push(fault(VerifyIssueKind::Removed, None, message));
         }
         // Then only the ledger's own end says that it never had one.
         let all = check_ledger(connection, None, key, None)?;
         faults.extend(all.faults.into_iter().next());
         return Ok(Some(
-            "the run has no end, so records cut from its tail can't be noticed",
+            "the run has no end, so records cut from its tail can't be detected",
         ));
     }
     if ends.next().is_some() {
@@ -208,7 +208,7 @@ pub(super) fn check_ledger(
     }
     let is_head = |entry: &CheckedEntry| head.is_none_or(|head| entry.entry.hash.starts_with(head));
     if head.is_some() && !entries.iter().any(is_head) {
-        let message = "no entry of the ledger has the hash that was given";
+        let message = "no entry of the ledger has the expected hash";
         faults.push(fault(VerifyIssueKind::Head, None, message));
     }
     report.ledger_entries = entries.len() as u64;
@@ -251,7 +251,7 @@ fn check_keys(entries: &[CheckedEntry], key: Option<&ChainKey>, faults: &mut Vec
         (Some(_), None) => faults.push(fault(
             VerifyIssueKind::Key,
             None,
-            "the ledger was written with a key: give it as `OBS_CHAIN_KEY`",
+            "the ledger was written with a key: set `OBS_CHAIN_KEY`",
         )),
         (None, Some(_)) if !entries.is_empty() => faults.push(fault(
             VerifyIssueKind::Key,
@@ -291,7 +291,7 @@ fn check_head(
     let count = last.map_or(0, |last| last.seq);
     if head.entries > count {
         let message = format!(
-            "the ledger ends at entry {count}, but had {}: the end was cut",
+            "the ledger ends at entry {count}, but had {}: the end was truncated",
             head.entries
         );
         faults.push(fault(VerifyIssueKind::Cut, Some(count + 1), message));
@@ -322,7 +322,7 @@ fn check_removed(entries: &[CheckedEntry], runs: &BTreeSet<String>, faults: &mut
     }
     for (run_id, seq) in missing {
         let message =
-            format!("run `{run_id}` is missing: the ledger has it, and not that it was removed");
+            format!("run `{run_id}` is missing: the ledger records its start, but not its removal");
         faults.push(fault(VerifyIssueKind::Removed, Some(seq), message));
     }
 }

@@ -64,8 +64,8 @@ isolated! {
             let confinement = arena.confinement(Network::Some { tcp: vec![443], dns: false });
             let missing = launcher.probe().await.unwrap().missing(&confinement);
             assert_eq!(missing, [
-                "files: needs Landlock ABI 1 (Linux 5.13); not available here",
-                "tcp: needs Landlock ABI 4 (Linux 6.7); not available here",
+                "files: needs Landlock ABI 1 (Linux 5.13); not available on this machine",
+                "tcp: needs Landlock ABI 4 (Linux 6.7); not available on this machine",
             ]);
             let witness = arena.path("workspace/out/started");
             let text = format!("touch {}", witness.display());
