@@ -26,8 +26,8 @@
 //!
 //! # Modules
 //!
-//! Imports go down this list, and no two files import each other; `tests/cli/architecture.rs` checks
-//! both.
+//! Imports go down this list, and no two files import each other; `tests/cli/architecture.rs`
+//! checks both.
 //!
 //! ```text
 //! cli → {report, store, policy} → prove → executor → engine → skill → {plan, process, event} → document → model

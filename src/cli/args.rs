@@ -56,7 +56,7 @@ pub struct Cli {
     /// Flags of every verb.
     #[command(flatten)]
     pub global: GlobalArgs,
-    /// Where the state is.
+    /// If the state is.
     #[command(flatten)]
     pub state: StateArgs,
     /// What to do.
@@ -183,7 +183,7 @@ pub struct RunArgs {
     pub max_plan_size: u64,
     /// Which steps run, and how many.
     #[command(flatten)]
-    pub steps: OrderArgs,
+    pub steps: StepArgs,
     /// What it resumes, and what it skips.
     #[command(flatten)]
     pub resume: ResumeArgs,

@@ -17,7 +17,7 @@ const FOLLOW_EVERY: Duration = Duration::from_millis(200);
 /// Shows records.
 pub(super) fn logs(args: &LogsArgs, state: &StateArgs, printer: &Printer) -> CommandResult {
     let Some(selector) = &args.run else {
-        let Some(history) = state.look()? else {
+        let Some(history) = state.open_reader()? else {
             printer.info("no runs yet");
             return Ok(exit_code::SUCCESS);
         };

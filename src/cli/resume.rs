@@ -32,7 +32,7 @@ pub(super) fn find(
             return Err(CommandError::new(ErrorKind::Usage, message)
                 .hint("`--resume=FILE` resumes a run from a file written by `--log`"));
         }
-        (_, Some(_)) => match state.look()? {
+        (_, Some(_)) => match state.open_reader()? {
             Some(history) => {
                 PreviousRun::from_history(&history, selector.name(), &plan, chain_key())
             }

@@ -13,7 +13,7 @@ use crate::store::{RetentionPolicy, RunFilter, RunRow, StateReader};
 
 /// Lists runs, or removes some.
 pub(super) fn runs(args: &RunsArgs, state: &StateArgs, printer: &Printer) -> CommandResult {
-    let Some(history) = state.look()? else {
+    let Some(history) = state.open_reader()? else {
         printer.info("no runs yet");
         return Ok(exit_code::SUCCESS);
     };

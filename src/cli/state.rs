@@ -92,7 +92,7 @@ impl StateArgs {
         selector: &RunSelector,
     ) -> Result<(StateReader, RunRow), CommandError> {
         let name = selector.name().unwrap_or_default();
-        let history = self.look()?.ok_or_else(|| match selector {
+        let history = self.open_reader()?.ok_or_else(|| match selector {
             RunSelector::Last => not_found(&FindError::Empty),
             _ => not_found(&FindError::Unknown(name.to_owned())),
         })?;

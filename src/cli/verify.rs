@@ -88,7 +88,7 @@ fn every_run(
     anchors: &VerifyKeys,
     printer: &Printer,
 ) -> Result<Option<(Vec<RunReport>, LedgerReport)>, CommandError> {
-    let Some(history) = state.look()? else {
+    let Some(history) = state.open_reader()? else {
         printer.info("no runs yet");
         return Ok(None);
     };

@@ -12,11 +12,11 @@
 //! ```
 //!
 //! obs asks the [`Zygote`] for a supervisor (`zygote_client`), keeps it for later steps
-//! (`supervisor_handle`, [`Launcher`]), and follows a step in one `select!` (`step_run`). The zygote and
-//! the supervisors are single-threaded programs of their own in the files `zygote`, `supervisor`,
-//! `tree`, `proc_walk`, `symlinks`, `child`; nothing in those touches tokio or obs's terminal. What a
-//! skill may touch is plain data ([`Confinement`], `sandbox`), what it may consume too
-//! ([`Limits`]). `unsafe` is in `sys`, in `readiness`, in `child` and in what the child does to
+//! (`supervisor_handle`, [`Launcher`]), and follows a step in one `select!` (`step_run`). The
+//! zygote and the supervisors are single-threaded programs of their own in the files `zygote`,
+//! `supervisor`, `tree`, `proc_walk`, `symlinks`, `child`; nothing in those touches tokio or obs's
+//! terminal. What a skill may touch is plain data ([`Confinement`], `sandbox`), what it may consume
+//! too ([`Limits`]). `unsafe` is in `sys`, in `readiness`, in `child` and in what the child does to
 //! itself (`sandbox::child_sandbox`, `sandbox::capabilities`).
 //!
 //! The ideas: bazel's linux-sandbox (a small process that owns the tree), Android's zygote (forked

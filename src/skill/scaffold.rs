@@ -49,13 +49,19 @@ pub fn manifest_text(id: &SkillId, argv: &[String]) -> Result<String, ScaffoldEr
             arguments.push((used.name, used.is_spread));
         }
     }
-    let description = format!("TODO: describe {id} in one line");
-    let text = format!(
-        "description: {}\nexecution:\n  command: [{}]\n  stdin: none\n  output: text\n{}",
-        yaml_text(&description),
-        elements.join(", "),
-        input_schema(&arguments),
-    );
+    let manifest = NewManifest {
+        description: format!("TODO: say in one line what {id} is good for"),
+        execution: NewExecution {
+            command: FlowSeq(argv),
+            stdin: "none",
+            output: "text",
+        },
+        input_schema: input_schema(&arguments),
+    };
+    let text = serde_yaml::to_string(&manifest).map_err(|error| ScaffoldError {
+        message: error.to_string(),
+        help: None,
+    })?;
     reads_back(&text)?;
     Ok(text)
 }
@@ -157,7 +163,7 @@ fn refuse_skill(dir: &rustix::fd::OwnedFd, shown: &Path, why: &str) -> io::Resul
     for name in MANIFEST_NAMES {
         let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
         if rustix::fs::statat(dir, name, flags).is_ok() {
-            let message = format!("{why}`{}` already exists", shown.join(name).display());
+            let message = format!("{why}`{}` is there already", shown.join(name).display());
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, message));
         }
     }

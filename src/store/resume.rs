@@ -1,10 +1,10 @@
 //! Going on with an earlier run.
 //!
-//! Invariant: a step's success is taken over only where nothing about the step is known to be
-//! different: its skill's files, its arguments, its place, the workspace. From the first difference on
-//! steps run anew. A step that may have had its effect and is not safe to run again never runs again
-//! without `--rerun-unsafe`, wherever in the plan it stands now. What was not kept as it was made is
-//! not gone on with at all.
+//! Invariant: a step's success is taken over only if nothing about the step is known to be
+//! different: its skill's files, its arguments, its place, the workspace. From the first difference
+//! on steps run anew. A step that may have had its effect and is not safe to run again never runs
+//! again without `--rerun-unsafe`, wherever in the plan it stands now. What was not kept as it was
+//! made is not resumed at all.
 
 mod matching;
 mod previous_run;
@@ -40,10 +40,10 @@ pub enum ResumeError {
     /// Its obs lives.
     #[error("run `{0}` is in progress")]
     InProgress(String),
-    /// Another obs goes on with it now.
+    /// Another obs resumes it now.
     #[error("another obs is resuming run `{0}`")]
     BeingResumed(String),
-    /// Another run has gone on with it.
+    /// Another run has resumed it.
     #[error("run `{run_id}` was already resumed by run `{by}`")]
     AlreadyResumed {
         /// The run that was meant.

@@ -83,23 +83,31 @@ impl StateWriter {
     /// Does `work` in a transaction of its own, and waits as long as another process has the state.
     pub(super) async fn commit<T>(
         &self,
-        work: F,
-    ) -> impl Future<Output = Result<T, LogError>> + use<T, F>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-    {
-        let (done, acknowledged) = oneshot::channel();
-        let name = self.name();
-        let (work, value) = (Some(work), None);
-        let sent = self.work.send(Box::new(Job { work, value, done }));
-        async move {
-            let outcome = match sent {
-                Ok(()) => acknowledged.await.ok(),
-                Err(_) => None,
-            };
-            let outcome = outcome.unwrap_or_else(|| Err("its writer has stopped".to_owned()));
-            outcome.map_err(|reason| LogError { name, reason })
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, LogError> {
+        let error = |reason: &str| LogError {
+            name: self.name(),
+            reason: reason.to_owned(),
+        };
+        let since = Instant::now();
+        loop {
+            if let Some(reason) = self.failure.get() {
+                return Err(error(reason));
+            }
+            match self
+                .connection()
+                .transaction_with_behavior(TransactionBehavior::Immediate)
+            {
+                Ok(transaction) => {
+                    // Dropping the transaction rolls it back.
+                    let value = work(&transaction);
+                    let committed = value.and_then(|value| transaction.commit().map(|()| value));
+                    return committed.map_err(|failure| error(self.fail(&failure)));
+                }
+                Err(busy) if is_busy(&busy) && since.elapsed() < BUSY_TIMEOUT => {}
+                Err(failure) => return Err(error(self.fail(&failure))),
+            }
+            tokio::time::sleep(BUSY_PAUSE).await;
         }
     }
 

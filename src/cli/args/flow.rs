@@ -38,7 +38,7 @@ pub struct InputArgs {
 /// Which steps run, and how many.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Steps")]
-pub struct OrderArgs {
+pub struct StepArgs {
     /// Maximum number of concurrent steps [default: the number of cores]
     #[arg(short, long, env = "OBS_JOBS", hide_env = true, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,

@@ -25,8 +25,8 @@ impl RunSelector {
         parser(|text| Self::in_state(&text))
     }
 
-    /// For `obs verify`: a file is what looks like a path or exists, so that a path that is mistyped is
-    /// reported as such.
+    /// For `obs verify`: a file is what looks like a path or exists, so that a path that is
+    /// mistyped is reported as such.
     pub(super) fn recorded_or_file() -> impl TypedValueParser<Value = Self> {
         parser(|text| {
             let path = Path::new(&text);

@@ -241,9 +241,9 @@ impl Binder<'_> {
         }
     }
 
-    fn no_input(&self, spot: &ReferenceSite<'_>, from: &str, inner: &str) -> Diagnostic {
+    fn no_input(&self, site: &ReferenceSite<'_>, from: &str, inner: &str) -> Diagnostic {
         let message = format!("unknown input `{from}`");
-        let problem = Diagnostic::error("unknown_input", Location::value(spot.pointer), message);
+        let problem = Diagnostic::error("unknown_input", Location::value(site.pointer), message);
         let mut path = path_after(&normalize(inner), "inputs");
         let name = path.first().map_or("", String::as_str).to_owned();
         let known: Vec<&str> = self.plan.inputs.keys().map(String::as_str).collect();

@@ -122,7 +122,7 @@ fn what_means_nothing_in_an_order_is_told() {
         told(steps),
         [
             "warning order /steps/0/parallel_group: `parallel_group` has no effect in a graph; leave it \
-             out: in a graph, all that can run together does"
+             out: in a graph, independent steps run at the same time"
         ]
     );
     let steps = "order: dag\nsteps:\n- {name: a, type: skill}\n";
