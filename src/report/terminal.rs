@@ -1,4 +1,4 @@
-//! The way out of this room, as a trait: whoever starts a report brings the streams.
+//! The way out of this module, as a trait: whoever starts a report brings the streams.
 
 use std::fmt;
 

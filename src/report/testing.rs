@@ -1,4 +1,4 @@
-//! What the tests of this room share: streams in memory, steps by the line, a run by its events.
+//! What the tests of this module share: streams in memory, steps by the line, a run by its events.
 
 use std::num::NonZero;
 use std::path::PathBuf;

@@ -50,7 +50,7 @@ impl Drop for RunLock {
     }
 }
 
-/// The right to go on with a run. Its file stays, so that whoever comes later locks the same one.
+/// The right to resume a run. Its file stays, so that whoever comes later locks the same one.
 #[derive(Debug)]
 pub struct ResumeLock {
     /// Held until the end.
@@ -58,7 +58,7 @@ pub struct ResumeLock {
 }
 
 impl ResumeLock {
-    /// Takes the right to go on with `run_id`; `None` where another obs has it.
+    /// Takes the right to resume `run_id`; `None` where another obs has it.
     pub(super) fn take(state: &Path, run_id: &str) -> io::Result<Option<Self>> {
         private_directory(&lock_directory(state))?;
         let file = create_lock_file(&resume_file(state, run_id))?;

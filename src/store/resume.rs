@@ -4,7 +4,7 @@
 //! different: its skill's files, its arguments, its place, the workspace. From the first difference on
 //! steps run anew. A step that may have had its effect and is not safe to run again never runs again
 //! without `--rerun-unsafe`, wherever in the plan it stands now. What was not kept as it was made is
-//! not gone on with at all.
+//! not resumed at all.
 
 mod matching;
 mod previous_run;
@@ -28,7 +28,7 @@ use super::verify::{RunReport, VerifyIssueKind, VerifyKeys, exported_run};
 use crate::engine::{PlanStart, ProvenPlan};
 use crate::model::ExecutionLogRecord;
 
-/// Why a run can't be gone on with.
+/// Why a run can't be resumed.
 #[derive(Debug, Error)]
 pub enum ResumeError {
     /// The plan has not run yet.
@@ -43,7 +43,7 @@ pub enum ResumeError {
     /// Another obs goes on with it now.
     #[error("another obs is resuming run `{0}`")]
     BeingResumed(String),
-    /// Another run has gone on with it.
+    /// Another run has resumed it.
     #[error("run `{run_id}` was already resumed by run `{by}`")]
     AlreadyResumed {
         /// The run that was meant.

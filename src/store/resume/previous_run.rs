@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::engine::PlanStart;
 use crate::model::{ExecutionLogRecord, StepStatus};
 
-/// The run to go on with.
+/// The run to resume.
 #[derive(Debug)]
 pub struct PreviousRun {
     /// Its id.
