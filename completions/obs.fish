@@ -61,7 +61,7 @@ complete -c obs -n "__fish_obs_using_subcommand run" -l max-memory -d 'Memory li
 complete -c obs -n "__fish_obs_using_subcommand run" -l max-cpu -d 'CPU time limit of each step, all its processes together' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l max-processes -d 'Limit on concurrent processes of each step [default: 512]' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l max-disk -d 'Limit on what each step writes to its scratch directory and `$RUN_DIR`' -r
-complete -c obs -n "__fish_obs_using_subcommand run" -l secret -d 'Set the secret NAME to env:VARIABLE or file:PATH; repeatable' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l secret -d 'Set the secret NAME to `env:VARIABLE` or `file:PATH`; repeatable' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l policy -d 'Permit only what these Cedar policies permit' -r -F
 complete -c obs -n "__fish_obs_using_subcommand run" -l allow -d 'Permit skills by id; repeatable' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l deny -d 'Forbid skills by id; repeatable' -r
@@ -112,7 +112,7 @@ github\t'GitHub workflow commands'"
 complete -c obs -n "__fish_obs_using_subcommand validate" -l workspace -d 'Working directory of skills [default: the current directory]' -r -f -a "(__fish_complete_directories)"
 complete -c obs -n "__fish_obs_using_subcommand validate" -l set -d 'Set an input of the plan; repeatable' -r
 complete -c obs -n "__fish_obs_using_subcommand validate" -l inputs -d 'Read inputs from a JSON or YAML file; `-` is standard input' -r -F
-complete -c obs -n "__fish_obs_using_subcommand validate" -l secret -d 'Set the secret NAME to env:VARIABLE or file:PATH; repeatable' -r
+complete -c obs -n "__fish_obs_using_subcommand validate" -l secret -d 'Set the secret NAME to `env:VARIABLE` or `file:PATH`; repeatable' -r
 complete -c obs -n "__fish_obs_using_subcommand validate" -l max-plan-size -d 'Maximum size of the plan' -r
 complete -c obs -n "__fish_obs_using_subcommand validate" -l policy -d 'Permit only what these Cedar policies permit' -r -F
 complete -c obs -n "__fish_obs_using_subcommand validate" -l allow -d 'Permit skills by id; repeatable' -r
@@ -219,7 +219,7 @@ sensitive\t''
 clinical\t''
 critical\t''"
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l approve -d 'Approve a critical step in advance; repeatable' -r
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l secret -d 'Set the secret NAME to env:VARIABLE or file:PATH; repeatable' -r
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l secret -d 'Set the secret NAME to `env:VARIABLE` or `file:PATH`; repeatable' -r
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l timeout -d 'Timeout of the run [default: 10m]' -r
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l step-timeout -d 'Timeout of each step [default: 120s]' -r
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l grace-period -d 'Time between SIGTERM and SIGKILL [default: 5s]' -r

@@ -6,7 +6,7 @@ use clap::Args;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Sandbox")]
 pub struct SecretArgs {
-    /// Set the secret NAME to env:VARIABLE or file:PATH; repeatable
+    /// Set the secret NAME to `env:VARIABLE` or `file:PATH`; repeatable
     ///
     /// Skills with the permission `secret:NAME` get it. Without this flag, its value is that of the
     /// variable NAME. A file has at most 64 KiB; obs drops line feeds at its end. obs shows `***`

@@ -1,4 +1,4 @@
-//! `obs skills`: one room for each verb.
+//! `obs skills`: one module for each verb.
 
 mod check;
 mod list;

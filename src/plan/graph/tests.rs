@@ -122,13 +122,13 @@ fn what_means_nothing_in_an_order_is_told() {
         told(steps),
         [
             "warning order /steps/0/parallel_group: `parallel_group` has no effect in a graph; leave it \
-             out: in a graph, all that can run together does"
+             out: in a graph, independent steps run at the same time"
         ]
     );
     let steps = "order: dag\nsteps:\n- {name: a, type: skill}\n";
     assert_eq!(
         told(steps),
-        ["wrong_value /order: `order` can't be `dag`; it is one of `sequence` and `graph`"]
+        ["wrong_value /order: `order` can't be `dag`; use one of `sequence` and `graph`"]
     );
 }
 
@@ -155,8 +155,8 @@ fn a_group_is_the_steps_that_follow_each_other() {
     assert_eq!(
         told(&split),
         [
-            "warning split_group /steps/2/parallel_group: the steps of the group `g` don't follow each \
-             other; obs runs them as separate groups; put them next to each other"
+            "warning split_group /steps/2/parallel_group: the steps of the group `g` are not adjacent; \
+             obs runs them as separate groups; put them next to each other"
         ]
     );
 }
