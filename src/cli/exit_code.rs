@@ -19,15 +19,15 @@ pub const INVALID: u8 = 65;
 pub const UNREADABLE: u8 = 66;
 /// A skill can't be loaded or started.
 pub const NOT_LOADED: u8 = 69;
-/// A fault in obs.
+/// An internal error.
 pub const FAULT: u8 = 70;
-/// A step went over a limit.
+/// A step exceeded a resource limit.
 pub const EXHAUSTED: u8 = 71;
 /// A log or standard output can't be written.
 pub const IO: u8 = 74;
 /// A circuit breaker is open: try later.
 pub const CIRCUIT_OPEN: u8 = 75;
-/// The policy said no.
+/// Denied by policy or approver.
 pub const REJECTED: u8 = 77;
 /// A step or the run took too long.
 pub const TIMEOUT: u8 = 124;

@@ -97,7 +97,8 @@ fn dispatch(command: Command, state: &StateArgs, printer: &Printer) -> CommandRe
     }
 }
 
-/// Says what went wrong. Data that could not be written outweighs all but a fault in obs.
+/// Says what went wrong. Data that could not be written outweighs all but an internal
+/// error.
 fn finish(outcome: CommandResult, printer: &Printer) -> u8 {
     let code = match outcome {
         Ok(code) => code,

@@ -1,4 +1,4 @@
-//! A fault in obs is a sentence and exit code 70, never a stack trace and 101.
+//! An internal error is a sentence and exit code 70, never a stack trace and 101.
 
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook};
 use std::sync::{Mutex, PoisonError};

@@ -40,7 +40,7 @@ impl ProvenStep {
 
 /// What came of asking.
 pub(super) enum ApprovalOutcome {
-    /// Nothing stands in the way.
+    /// Nothing blocks it.
     Free,
     /// It is not approved, for this reason.
     Refused(String),

@@ -37,7 +37,7 @@ const MAX_FIELDS: usize = 20;
 pub struct ResolveError {
     /// The kind of failure.
     pub(super) code: ErrorCode,
-    /// In words.
+    /// Human-readable message.
     pub(super) message: String,
 }
 

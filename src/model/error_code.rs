@@ -20,7 +20,7 @@ pub enum ErrorCode {
     PlanTimeout,
     /// A signal, or another step ended the plan.
     Canceled,
-    /// The policy said no, or approval was refused.
+    /// Denied by policy or approver.
     PolicyRejected,
     /// The skill's circuit breaker is open.
     CircuitOpen,

@@ -10,7 +10,7 @@ pub enum RiskLevel {
     Sensitive,
     /// It touches people's health.
     Clinical,
-    /// It wants a person's approval.
+    /// It requires a person's approval.
     Critical,
 }
 

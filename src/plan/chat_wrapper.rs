@@ -143,8 +143,8 @@ mod tests {
             assert_eq!(
                 told("p.json", &format!("Sure, the plan:\n{plan}")),
                 [
-                    "fenced:1: there is text before the plan; remove it: the file must contain only the plan \
-                  else"
+                    "fenced:1: there is text before the plan; remove it: the file must contain \
+                     only the plan"
                 ]
             );
         }

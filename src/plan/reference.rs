@@ -272,7 +272,7 @@ pub(super) enum ScannedPart<'t> {
 pub(super) enum ScanError<'t> {
     /// From here to the end there is no `}}`.
     Unclosed(&'t str),
-    /// Nothing stands in the braces.
+    /// The braces are empty.
     Empty(&'t str),
 }
 

@@ -30,7 +30,7 @@ pub struct CedarGate {
     authorizer: Authorizer,
 }
 
-/// Why policies can't be in force: a fault in obs, or two of them have one id.
+/// Why policies can't be in force: an internal error, or two of them have one id.
 #[derive(Debug, Error)]
 #[error("can't combine the policies: {0}")]
 pub struct GateError(String);

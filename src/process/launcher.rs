@@ -1,4 +1,4 @@
-//! The door of this module: runs processes, and stops and continues all of them.
+//! Public entry point of this module: runs processes, and stops and continues all of them.
 //!
 //! Invariant: a supervisor has at most one step; it is given back only after a step that ended
 //! well. While suspended, no step starts. When the launcher is gone, so are its supervisors and all

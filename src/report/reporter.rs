@@ -27,7 +27,7 @@ use super::{Format, ReportOptions, failure, jsonl};
 use crate::event::{EventReceiver, RunEvent, RunStarted, RunSummary, StepDetail};
 use crate::model::{Escaped, EscapedLines, ExecutionLogRecord, RunStatus, signal_name};
 
-/// The exit code that a document has where the run ended without one: a fault in obs.
+/// The exit code that a document has where the run ended without one: an internal error.
 const FAULT: u8 = 70;
 /// How often it is said that live output was dropped.
 const DROPPED_EVERY: Duration = Duration::from_secs(1);

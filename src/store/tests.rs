@@ -381,7 +381,7 @@ async fn runs_are_found_by_last_and_by_what_their_ids_begin_with() {
     );
     let error = history.find("01a2").unwrap_err().to_string();
     assert!(
-        error.starts_with("more than one run begins with `01a2`: 01a20cb6-"),
+        error.starts_with("more than one run starts with `01a2`: 01a20cb6-"),
         "{error}"
     );
 }

@@ -76,7 +76,7 @@ fn without_a_terminal_a_critical_step_wants_a_flag() {
     let case = deployment("{}");
     let dry = case.run(&["run", "plan.yaml", "--dry-run"]).expect_code(0);
     assert!(
-        dry.stdout().contains("wanted before it starts"),
+        dry.stdout().contains("required before it starts"),
         "{}",
         dry.whole()
     );
@@ -94,9 +94,9 @@ fn an_approval_in_advance_holds_for_the_skill_that_it_names() {
         ),
         (&["--approve", "pusch=push"], 2, "no such step"),
         (&["--approve", "pusch"], 2, "no such step"),
-        (&["--approve", "push="], 2, "the skill's id"),
-        (&["--approve", "push=../push"], 2, "the skill's id"),
-        (&["--approve", "=push"], 2, "no step before"),
+        (&["--approve", "push="], 2, "invalid skill id"),
+        (&["--approve", "push=../push"], 2, "invalid skill id"),
+        (&["--approve", "=push"], 2, "missing step before"),
         (
             &["--approve", "push", "--strict"],
             2,
@@ -279,7 +279,7 @@ fn a_person_sees_what_they_approve() {
     let written = terminal.written();
     let skill = case.path().join("skills/push");
     for shown in [
-        "push wants approval",
+        "push requires approval",
         "plan: plan.yaml",
         "assistant: \"planner\"",
         "reasoning: \"it is late\\napprove? [y/N] \"",
@@ -390,14 +390,14 @@ fn a_long_request_is_paged_and_a_yes_counts_only_after_the_last_page() {
         assert!(page >= 3, "{page}");
         assert_eq!(calls(&case), "");
         let written = terminal.written();
-        let begin = written.find("push wants approval").unwrap();
+        let begin = written.find("push requires approval").unwrap();
         let request = &written[begin..written.find("approve? [y/N] (?").unwrap()];
         let mut shown = 0;
         for line in request.lines() {
             let line = line.trim_end_matches('\r');
             assert!(line.chars().count() < usize::from(columns), "{line}");
             let is_own = line.is_empty()
-                || line.starts_with("push wants approval")
+                || line.starts_with("push requires approval")
                 || line.starts_with("-- ");
             assert!(is_own || line.starts_with("  "), "{line}");
             shown += line.matches('.').count();
@@ -525,9 +525,9 @@ fn one_question_at_a_time() {
     let mut terminal =
         Terminal::start_sized(&case.command(&["run", "plan.yaml", "--jobs", "3"]), 100, 50);
     terminal.wait_for_text("approve? [y/N] (?");
-    assert!(!terminal.written().contains("two wants approval"));
+    assert!(!terminal.written().contains("two requires approval"));
     terminal.press(b"y\r");
-    terminal.wait_for_text("two wants approval");
+    terminal.wait_for_text("two requires approval");
     wait_for("the second question", || {
         terminal.written().matches("approve? [y/N] (?").count() == 2
     });

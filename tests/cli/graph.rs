@@ -61,7 +61,7 @@ fn a_plan_that_is_wrong_has_no_graph() {
     assert!(
         output
             .stderr()
-            .contains("`plan.yaml` has no graph: 1 error, 1 warning"),
+            .contains("can't show the graph of `plan.yaml`: 1 error, 1 warning"),
         "{}",
         output.whole()
     );

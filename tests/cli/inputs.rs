@@ -110,14 +110,14 @@ fn what_is_wrong_with_inputs_has_its_place() {
         [
             "unknown_input 2:1 unknown input `ur`",
             "input 2:10 the input `n` must be at least 2, found 1",
-            "missing_input 2:42 the input `url` is not given",
+            "missing_input 2:42 missing input `url`",
         ]
     );
     assert_eq!(
         refused(&case, &["--dry-run"]),
         [
-            "missing_input 2:10 the input `n` is not given",
-            "missing_input 2:42 the input `url` is not given"
+            "missing_input 2:10 missing input `n`",
+            "missing_input 2:42 missing input `url`"
         ]
     );
     // Before anybody is asked, what is not given is not known yet.

@@ -91,7 +91,7 @@ fn go_on(case: &Case, succeeded: usize, what: &str) -> bool {
     let is_refused = resumed.code == 65;
     if is_refused {
         // The step under way is one that must not run twice.
-        let name = format!("`s{succeeded}` may have had an effect");
+        let name = format!("`s{succeeded}` may already have had an effect");
         assert!(
             resumed.stderr().contains(&name),
             "{what}: {}",

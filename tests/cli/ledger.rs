@@ -40,7 +40,10 @@ fn a_run_that_was_cut_or_removed_behind_obs_is_found() {
             said.contains("ended as `success` after 3 records"),
             "{said}"
         );
-        assert!(said.contains("is missing: the ledger has it"), "{said}");
+        assert!(
+            said.contains("is missing: the ledger records its start"),
+            "{said}"
+        );
         case.run(&["verify", "last"]).expect_code(1);
         let refused = case.run(&["run", "plan.yaml", "--resume"]).expect_code(65);
         assert!(
@@ -118,7 +121,7 @@ fn what_was_kept_with_a_key_is_pruned_with_the_key() {
     let args = ["runs", "prune", "--keep-last", "1"];
     let output = case.run(&args).expect_code(74);
     assert!(
-        output.stderr().contains("give it as `OBS_CHAIN_KEY`"),
+        output.stderr().contains("set `OBS_CHAIN_KEY`"),
         "{}",
         output.whole()
     );

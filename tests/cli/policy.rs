@@ -155,7 +155,7 @@ fn policies_that_are_wrong_run_nothing() {
     for (policy, code, says) in [
         ("syntax.cedar", 65, "syntax.cedar:1:49"),
         ("absent.cedar", 66, "absent.cedar"),
-        ("none", 66, "`none` holds no `*.cedar` file"),
+        ("none", 66, "`none` contains no `*.cedar` file"),
         ("one", 77, "`b.cedar#1` can't be evaluated"),
     ] {
         let output = case

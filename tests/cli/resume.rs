@@ -95,7 +95,7 @@ fn a_change_runs_it_and_what_follows_anew_if_that_is_safe() {
     assert!(
         refused
             .stderr()
-            .contains("`s0`, `s1` may have had an effect")
+            .contains("`s0`, `s1` may already have had an effect")
             && refused.stderr().contains("--rerun-unsafe"),
         "{}",
         refused.whole()
@@ -127,7 +127,7 @@ fn a_log_file_does_where_the_state_is_lost() {
         .run(&["run", "plan.yaml", "--resume=cut.jsonl"])
         .expect_code(65);
     assert!(
-        refused.stderr().contains("`s1` may have had"),
+        refused.stderr().contains("`s1` may already have had"),
         "{}",
         refused.whole()
     );
@@ -271,7 +271,7 @@ fn a_step_that_was_moved_or_renamed_does_not_run_twice() {
                 resumed.whole()
             );
             if what == "renamed" {
-                let named = "`other` (it was `a`) may have had an effect";
+                let named = "`other` (it was `a`) may already have had an effect";
                 assert!(resumed.stderr().contains(named), "{}", resumed.whole());
             }
         }

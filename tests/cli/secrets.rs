@@ -298,14 +298,14 @@ fn a_wrong_secret_flag_says_what_is_wrong_without_the_value() {
         (
             "2hunter2=env:X",
             2,
-            "does not begin with the name of a variable",
+            "must start with the name of a variable",
         ),
         ("TOKEN=env:", 2, "names neither"),
         ("TOKEN=env:ABSENT", 2, "the variable `ABSENT` is not set"),
         (
             "TOKEN=env:TOKEN,TOKEN=env:TOKEN",
             2,
-            "`--secret TOKEN=…` is given twice",
+            "duplicate `--secret TOKEN=…`",
         ),
         ("TOKEN=file:absent", 66, "can't read the file"),
         ("TOKEN=file:skills", 66, "it is not a regular file"),

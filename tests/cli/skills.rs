@@ -280,11 +280,10 @@ fn a_new_skill_that_can_not_be_is_told_why() {
             .contains("warning")
     );
     let output = new("git-log/sub", "ls").expect_code(74);
-    let why =
-        "a skill's directory can't hold other skills: `skills/git-log/manifest.yaml` is there";
+    let why = "a skill's directory can't hold other skills: `skills/git-log/manifest.yaml` already exists";
     assert!(output.stderr().contains(why), "{}", output.whole());
     let output = new("git-log", "ls").expect_code(74);
-    let why = "can't make the skill `git-log`: `skills/git-log/manifest.yaml` already exists";
+    let why = "can't create the skill `git-log`: `skills/git-log/manifest.yaml` already exists";
     assert!(output.stderr().contains(why), "{}", output.whole());
 }
 

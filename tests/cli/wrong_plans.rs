@@ -97,12 +97,12 @@ const RULES: &[Rule] = &[
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, step_id: fetch, type: skill, arguments: {text: x}}\n",
         told: "duplicate_step_id 4:24 the step_id `fetch` is also the name of step 0",
-        help: "can mean one step only",
+        help: "is unambiguous",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: use, step_id: other, type: skill, arguments: {text: x}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: use, type: skill, arguments: {text: \"{{item.x}}\"}}\n",
-        told: "reserved_word 3:46 `{{item.x}}` begins with a reserved word",
+        told: "reserved_word 3:46 `{{item.x}}` starts with a reserved word",
         help: "step_id",
         right: "steps:\n- {name: use, type: skill, arguments: {text: \"${{item.x}}\"}}\n",
     },
@@ -134,26 +134,26 @@ const RULES: &[Rule] = &[
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill, continue_on_error: true}\n- {name: use, type: skill, arguments: {text: \"{{fetch.body}}\"}}\n",
         told: "may_be_missing 4:46 `{{fetch.body}}` has no value when `fetch` fails, which the plan allows",
-        help: "this step is skipped then",
+        help: "obs then skips this step",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, continue_on_error: true, arguments: {text: \"{{fetch.body}}\"}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill, continue_on_error: true}\n- {name: text, type: skill, references: false}\n\
                 - {name: lines, type: skill}\n- {name: use, type: skill, arguments: {text: x, any: \"{{fetch}}\"}}\n",
         told: "may_be_missing 6:54 `{{fetch}}` has no value when `fetch` fails, which the plan allows",
-        help: "this step is skipped then",
+        help: "obs then skips this step",
         right: "order: graph\nsteps:\n- {name: fetch, type: skill, continue_on_error: true}\n- {name: use, type: skill, depends_on: [fetch], arguments: {text: x}}\n",
     },
     // References: the schemas on both sides.
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.bdy}}\"}}\n",
-        told: "unknown_field 4:46 `{{fetch.bdy}}` asks for `bdy`, which is not there",
+        told: "unknown_field 4:46 `{{fetch.bdy}}` asks for `bdy`, which does not exist",
         help: "did you mean `{{fetch.body}}`?",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.body}}\"}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.output.body}}\"}}\n",
-        told: "unknown_field 4:46 `{{fetch.output.body}}` asks for `output`, which is not there",
+        told: "unknown_field 4:46 `{{fetch.output.body}}` asks for `output`, which does not exist",
         help: "did you mean `{{fetch.body}}`?",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.body}}\"}}\n",
     },
@@ -265,13 +265,13 @@ const RULES: &[Rule] = &[
         wrong: "order: graph\nsteps:\n- {name: fetch, type: skill, depends_on: [lines]}\n- {name: text, type: skill, depends_on: [fetch]}\n\
                 - {name: lines, type: skill, arguments: {x: \"{{text}}\"}}\n",
         told: "cycle 4:43 the steps depend on each other in a cycle: `fetch` → `lines` → `text` → `fetch`",
-        help: "let one of them not wait",
+        help: "remove one of these dependencies",
         right: "order: graph\nsteps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, depends_on: [fetch]}\n\
                 - {name: lines, type: skill, arguments: {x: \"{{text}}\"}}\n",
     },
     Rule {
         wrong: "order: graph\nsteps:\n- {name: fetch, type: skill, depends_on: [fetch]}\n",
-        told: "cycle 4:43 `fetch` waits for itself",
+        told: "cycle 4:43 `fetch` depends on itself",
         help: "another step",
         right: "order: graph\nsteps:\n- {name: fetch, type: skill, depends_on: []}\n",
     },
@@ -303,7 +303,7 @@ const RULES: &[Rule] = &[
     Rule {
         wrong: "inputs: {n: {type: integer, default: many}}\nsteps:\n- {name: fetch, type: skill}\n",
         told: "input 2:38 the `default` must be a whole number, found text",
-        help: "a default that the schema",
+        help: "a default that matches",
         right: "inputs: {n: {type: integer, default: 3}}\nsteps:\n- {name: fetch, type: skill}\n",
     },
     Rule {
@@ -314,8 +314,8 @@ const RULES: &[Rule] = &[
     },
     Rule {
         wrong: "inputs: {a.b: {type: integer}}\nsteps:\n- {name: fetch, type: skill}\n",
-        told: "input 2:10 an input can't be called `a.b`",
-        help: "holds no `.`",
+        told: "input 2:10 invalid input name `a.b`",
+        help: "contains no `.`",
         right: "inputs: {a_b: {type: integer}}\nsteps:\n- {name: fetch, type: skill}\n",
     },
     Rule {
@@ -381,7 +381,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         wrong: "steps:\n- {name: fetch, step_id: a, type: skill}\n- {name: fetch, step_id: b, type: skill, arguments: {x: \"{{a.bdy}}\"}, retry: {fallback: text}}\n",
-        told: "unknown_field 4:57 `{{a.bdy}}` asks for `bdy`, which is not there",
+        told: "unknown_field 4:57 `{{a.bdy}}` asks for `bdy`, which does not exist",
         help: "did you mean `{{a.body}}`?",
         right: "steps:\n- {name: fetch, step_id: a, type: skill}\n- {name: fetch, step_id: b, type: skill, arguments: {x: \"{{a.body}}\"}, retry: {fallback: text}}\n",
     },

@@ -521,8 +521,8 @@ async fn an_open_circuit_rejects_the_step_and_says_when_to_come_again() {
     assert_eq!(
         record.error.as_deref(),
         Some(
-            "runtime: circuit breaker open: `ok` failed 5 times in a row; the next probe call may start at \
-             22:13:20Z, in 0s"
+            "runtime: circuit breaker open: `ok` failed 5 times in a row; the next probe call may \
+             start at 22:13:20Z, in 0s"
         )
     );
     assert!(bench.fake.started.borrow().is_empty());

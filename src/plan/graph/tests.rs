@@ -128,7 +128,7 @@ fn what_means_nothing_in_an_order_is_told() {
     let steps = "order: dag\nsteps:\n- {name: a, type: skill}\n";
     assert_eq!(
         told(steps),
-        ["wrong_value /order: `order` can't be `dag`; it is one of `sequence` and `graph`"]
+        ["wrong_value /order: `order` can't be `dag`; use one of `sequence` and `graph`"]
     );
 }
 
@@ -155,8 +155,8 @@ fn a_group_is_the_steps_that_follow_each_other() {
     assert_eq!(
         told(&split),
         [
-            "warning split_group /steps/2/parallel_group: the steps of the group `g` don't follow each \
-             other; obs runs them as separate groups; put them next to each other"
+            "warning split_group /steps/2/parallel_group: the steps of the group `g` are not adjacent; \
+             obs runs them as separate groups; put them next to each other"
         ]
     );
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// Something that is not as it was kept.
+/// Something that failed verification.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct VerifyIssue {
     /// Its kind.
@@ -10,7 +10,7 @@ pub struct VerifyIssue {
     /// The record's place in the chain, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seq: Option<u64>,
-    /// In words.
+    /// Human-readable message.
     pub message: String,
 }
 
