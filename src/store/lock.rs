@@ -59,7 +59,7 @@ pub struct ResumeLock {
 }
 
 impl ResumeLock {
-    /// Takes the right to resume `run_id`; `None` where another obs has it.
+    /// Takes the right to resume `run_id`; `None` if another obs has it.
     pub(super) fn take(state: &Path, run_id: &str) -> io::Result<Option<Self>> {
         private_directory(&lock_directory(state))?;
         let file = create_lock_file(&resume_file(state, run_id))?;

@@ -1,10 +1,10 @@
 //! Going on with an earlier run.
 //!
-//! Invariant: a step's success is taken over only where nothing about the step is known to be
-//! different: its skill's files, its arguments, its place, the workspace. From the first difference on
-//! steps run anew. A step that may have had its effect and is not safe to run again never runs again
-//! without `--rerun-unsafe`, wherever in the plan it stands now. What was not kept as it was made is
-//! not resumed at all.
+//! Invariant: a step's success is taken over only if nothing about the step is known to be
+//! different: its skill's files, its arguments, its place, the workspace. From the first difference
+//! on steps run anew. A step that may have had its effect and is not safe to run again never runs
+//! again without `--rerun-unsafe`, wherever in the plan it stands now. What was not kept as it was
+//! made is not resumed at all.
 
 mod matching;
 mod previous_run;
