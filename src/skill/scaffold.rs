@@ -50,7 +50,7 @@ pub fn manifest_text(id: &SkillId, argv: &[String]) -> Result<String, ScaffoldEr
         }
     }
     let manifest = NewManifest {
-        description: format!("TODO: say in one line what {id} is good for"),
+        description: format!("TODO: describe {id} in one line"),
         execution: NewExecution {
             command: FlowSeq(argv),
             stdin: "none",
@@ -163,7 +163,7 @@ fn refuse_skill(dir: &rustix::fd::OwnedFd, shown: &Path, why: &str) -> io::Resul
     for name in MANIFEST_NAMES {
         let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
         if rustix::fs::statat(dir, name, flags).is_ok() {
-            let message = format!("{why}`{}` is there already", shown.join(name).display());
+            let message = format!("{why}`{}` already exists", shown.join(name).display());
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, message));
         }
     }
