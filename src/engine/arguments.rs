@@ -16,7 +16,7 @@ pub struct ResolvedArguments {
     /// The arguments.
     pub arguments: Arc<Map<String, Value>>,
     /// The arguments as one JSON object in compact text.
-    pub(super) input: Vec<u8>,
+    pub(super) input: Arc<[u8]>,
     /// The arguments as they may be shown.
     pub shown: Arc<Map<String, Value>>,
 }
@@ -53,7 +53,7 @@ impl ResolvedArguments {
 
     fn new(arguments: Arc<Map<String, Value>>, shown: Arc<Map<String, Value>>) -> Self {
         // Made of text and numbers, a mapping always has a JSON form.
-        let input = serde_json::to_vec(&*arguments).unwrap_or_default();
+        let input = serde_json::to_vec(&*arguments).unwrap_or_default().into();
         Self {
             arguments,
             input,

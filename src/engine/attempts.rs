@@ -3,6 +3,7 @@
 //! Invariant: only a failure is repeated, only if the skill is safe to run again or has not run at
 //! all, and only until somebody ends the step. The step's time spans all attempts and waits.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -208,7 +209,8 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         let time = by.timeout.duration.min(self.time_left());
         let request = ExecutionRequest {
             skill_id: by.skill_id.to_string(),
-            input: call.input.clone(),
+            arguments: Arc::clone(&call.arguments),
+            input: Arc::clone(&call.input),
             tenant_id: context.identity.tenant_id.clone(),
             user_id: context.identity.user_id.clone(),
             request_id: context.identity.request_id.clone(),

@@ -5,12 +5,11 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
 
 use crate::engine::StepControl;
-use crate::model::ExecutionRequest;
+use crate::model::{ExecutionRequest, StepDirs};
 use crate::process::Secrets;
-use crate::skill::{EnvNames, NativeSkill, Permission, Skill};
+use crate::skill::{EnvNames, Permission, Skill};
 
 /// Names that every skill gets as obs has them, beside `LC_*`.
 const PASSED: [&str; 4] = ["PATH", "LANG", "TZ", "CI"];
@@ -34,18 +33,6 @@ pub struct BaseEnvironment {
     all: Vec<(OsString, OsString)>,
     /// The secrets that come from elsewhere: `--secret`.
     secrets: Vec<(String, OsString)>,
-}
-
-/// The directories that a skill is told of.
-pub(crate) struct EnvironmentDirs<'d> {
-    /// Private to the step; its HOME and TMPDIR.
-    pub(crate) scratch: &'d Path,
-    /// Where it works.
-    pub(crate) workspace: &'d Path,
-    /// For files between steps, where the manifest asks for it.
-    pub(crate) run_dir: Option<&'d Path>,
-    /// The step may write files of skills, maybe its own.
-    pub(crate) writes_skills: bool,
 }
 
 impl BaseEnvironment {
@@ -96,10 +83,10 @@ impl BaseEnvironment {
     pub(crate) fn for_step(
         &self,
         skill: &Skill,
-        native: &NativeSkill,
         request: &ExecutionRequest,
         control: &StepControl,
-        directories: &EnvironmentDirs<'_>,
+        dirs: &StepDirs<'_>,
+        writes_skills: bool,
     ) -> Vec<(OsString, OsString)> {
         let mut variables = Variables(Vec::new());
         for (name, value) in &self.all {
@@ -108,9 +95,11 @@ impl BaseEnvironment {
                 variables.set(name, value);
             }
         }
-        variables.set("HOME", directories.scratch);
-        variables.set("TMPDIR", directories.scratch);
-        if directories.writes_skills {
+        if let Some(scratch) = dirs.scratch {
+            variables.set("HOME", scratch);
+            variables.set("TMPDIR", scratch);
+        }
+        if writes_skills {
             // Python would put `__pycache__` beside a skill's modules, and the skill would not be
             // what was proven.
             variables.set("PYTHONDONTWRITEBYTECODE", "1");
@@ -149,9 +138,9 @@ impl BaseEnvironment {
             variables.set(name, value.replace('\0', "\u{fffd}"));
         }
         variables.set("OBS_EVENTS_FD", "3");
-        variables.set("OBS_SKILL_DIR", &native.dir);
-        variables.set("OBS_WORKSPACE", directories.workspace);
-        if let Some(run_dir) = directories.run_dir {
+        variables.set("OBS_SKILL_DIR", dirs.skill);
+        variables.set("OBS_WORKSPACE", dirs.workspace);
+        if let Some(run_dir) = dirs.run {
             variables.set("OBS_RUN_DIR", run_dir);
         }
         variables.0

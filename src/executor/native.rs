@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::confinement_cache::ConfinementCache;
-use super::environment::{BaseEnvironment, EnvironmentDirs};
+use super::environment::BaseEnvironment;
 use super::event_line::{EventLine, read_event_line};
 use super::interpret::{ExecutionMeta, interpret, max_output_bytes};
 use super::scratch::{RunDirs, Scratch};
@@ -23,14 +23,16 @@ use crate::engine::{
     RuntimeError, SkillExecutor, StepControl, mask_string, mask_value, mask_words, shown_arguments,
 };
 use crate::event::{EventSender, RunEvent};
-use crate::model::{ErrorCode, ExecutionRequest, ExecutionResult, ExecutionStatus, SandboxReport};
+use crate::model::{
+    ErrorCode, ExecutionRequest, ExecutionResult, ExecutionStatus, SandboxReport, StepDirs,
+};
 use crate::process::{
     Confinement, Launcher, Limits, PathError, ProcessError, ProcessEvent, ProcessExit, ProcessSpec,
     Secrets,
 };
 use crate::skill::{
-    ArgumentPlaces, Builtin, ExposedSkill, Exposure, NativeSkill, PathBase, Permission, Program,
-    ProgramError, SandboxPolicy, Skill, SkillKind, SkillPaths, Snapshot, StepDirs, layer_names,
+    Builtin, ExposedSkill, Exposure, NativeSkill, PathBase, Permission, Program, ProgramError,
+    SandboxPolicy, Skill, SkillKind, SkillPaths, Snapshot, layer_names,
 };
 
 /// Runs skills natively.
@@ -175,11 +177,10 @@ impl<'r> NativeExecutor<'r> {
             return;
         };
         let dirs = StepDirs {
-            workspace: &self.workspace,
-            scratch: scratch.path(),
-            run_dir: None,
+            scratch: Some(scratch.path()),
+            ..self.policy.dirs(native, &self.workspace)
         };
-        if let Some(confinement) = self.confinement(&loaded, native, &dirs) {
+        if let Some(confinement) = self.confinement(&loaded, scratch.path(), &dirs) {
             self.launcher.prepare_ahead(&confinement);
         }
         self.dirs.recycle(scratch);
@@ -190,12 +191,12 @@ impl<'r> NativeExecutor<'r> {
     fn confinement(
         &self,
         loaded: &Loaded,
-        native: &NativeSkill,
+        scratch: &Path,
         dirs: &StepDirs<'_>,
     ) -> Option<Arc<Confinement>> {
         let skill = &*loaded.skill;
-        let make = || self.policy.confinement(skill, native, &loaded.paths, dirs);
-        self.confinements.get(skill.id.as_str(), dirs.scratch, make)
+        let make = || self.policy.confinement(skill, &loaded.paths, dirs);
+        self.confinements.get(skill.id.as_str(), scratch, make)
     }
 
     fn loaded(&self, id: &str) -> Option<Loaded> {
@@ -241,18 +242,15 @@ impl<'r> NativeExecutor<'r> {
         let loaded = self
             .loaded(&request.skill_id)
             .ok_or_else(|| StartError::not_loaded(format_args!("`{}`", request.skill_id)))?;
-        let arguments: Map<String, Value> = serde_json::from_slice(&request.input)
-            .map_err(|error| StartError::new(ErrorCode::InvalidArguments, error))?;
         match &loaded.skill.body {
             SkillKind::Builtin(builtin) => {
                 let secrets = self.secrets.borrow().clone();
-                Ok(in_process(*builtin, arguments, &secrets).await)
+                Ok(in_process(*builtin, Arc::clone(&request.arguments), &secrets).await)
             }
             SkillKind::Native(native) => {
                 self.recheck_files(&request.skill_id).await?;
                 self.mark_files_suspect(&request.skill_id);
-                self.process(&loaded, native, &arguments, request, control)
-                    .await
+                self.process(&loaded, native, request, control).await
             }
         }
     }
@@ -261,13 +259,12 @@ impl<'r> NativeExecutor<'r> {
         &self,
         loaded: &Loaded,
         native: &NativeSkill,
-        arguments: &Map<String, Value>,
         request: &ExecutionRequest,
         control: StepControl,
     ) -> Result<ExecutionResult, StartError> {
         let skill = &*loaded.skill;
         let scratch = self.dirs.scratch().map_err(no_directory)?;
-        let prepared = self.prepare(loaded, native, arguments, request, &control, &scratch);
+        let prepared = self.prepare(loaded, native, request, &control, &scratch);
         let spec = match prepared {
             Ok(spec) => spec,
             Err(not_run) => {
@@ -275,7 +272,7 @@ impl<'r> NativeExecutor<'r> {
                 return Err(not_run);
             }
         };
-        let command = shown_command(skill, arguments, &self.workspace);
+        let command = shown_command(skill, &request.arguments, &self.workspace);
         let secrets = self.secrets.borrow().clone();
         let mut listener = EventForwarder::new(&control, self.stream, secrets.clone());
         let outcome = self
@@ -308,31 +305,22 @@ impl<'r> NativeExecutor<'r> {
         &self,
         loaded: &Loaded,
         native: &NativeSkill,
-        arguments: &Map<String, Value>,
         request: &ExecutionRequest,
         control: &StepControl,
         scratch: &Scratch,
     ) -> Result<ProcessSpec, StartError> {
         let (skill, execution) = (&*loaded.skill, &native.execution);
-        let places = ArgumentPlaces {
-            skill_dir: &native.dir,
-            workspace: &self.workspace,
-        };
+        let mut dirs = self.policy.dirs(native, &self.workspace);
         let argv = execution
             .command
-            .expand(arguments, &places)
+            .expand(&request.arguments, &dirs)
             .map_err(|error| StartError::new(ErrorCode::InvalidArguments, error))?;
         let program = loaded.program()?;
         let run_dir = wants_run_dir(skill)
             .then(|| self.dirs.files())
             .transpose()
             .map_err(no_directory)?;
-        let (scratch, workspace) = (scratch.path(), self.workspace.as_path());
-        let dirs = StepDirs {
-            workspace,
-            scratch,
-            run_dir,
-        };
+        (dirs.scratch, dirs.run) = (Some(scratch.path()), run_dir);
         SandboxPolicy::make_writable_directories(&loaded.paths, run_dir).map_err(|error| {
             match error {
                 PathError::BecameLink(_) => {
@@ -341,12 +329,7 @@ impl<'r> NativeExecutor<'r> {
                 PathError::Io(error) => no_directory(error),
             }
         })?;
-        let directories = EnvironmentDirs {
-            scratch,
-            workspace,
-            run_dir,
-            writes_skills: self.exposure.is_exclusive(&request.skill_id),
-        };
+        let writes_skills = self.exposure.is_exclusive(&request.skill_id);
         let limits = self.policy.limits(skill);
         Ok(ProcessSpec {
             program: program.path.clone(),
@@ -354,12 +337,14 @@ impl<'r> NativeExecutor<'r> {
             argv,
             env: self
                 .environment
-                .for_step(skill, native, request, control, &directories),
+                .for_step(skill, request, control, &dirs, writes_skills),
             cwd: self.workspace.clone(),
-            stdin: execution.stdin.stdin_bytes(arguments),
+            stdin: execution
+                .stdin
+                .stdin_bytes(&request.arguments, &request.input),
             max_output_bytes: max_output_bytes(skill),
             grace_period: control.grace,
-            confinement: self.confinement(loaded, native, &dirs),
+            confinement: self.confinement(loaded, scratch.path(), &dirs),
             written: written_directories(skill, &limits, &dirs),
             limits,
             secrets: self.secrets.borrow().clone(),
@@ -376,8 +361,7 @@ fn written_directories(skill: &Skill, limits: &Limits, dirs: &StepDirs<'_>) -> V
     let writes_run_dir = permissions.any(|permission| {
         matches!(permission, Permission::FsWrite(path) if path.base == PathBase::RunDir)
     });
-    let run_dir = dirs.run_dir.filter(|_| writes_run_dir);
-    [Some(dirs.scratch), run_dir]
+    [dirs.scratch, dirs.run.filter(|_| writes_run_dir)]
         .into_iter()
         .flatten()
         .map(Path::to_owned)
@@ -411,7 +395,9 @@ impl SkillExecutor for NativeExecutor<'_> {
             let found = native.resolve_program(&self.workspace, self.environment.path());
             found.map(Arc::new)
         });
-        let paths = native.map(|native| self.policy.skill_paths(&skill, native, &self.workspace));
+        let paths = native.map(|native| {
+            SandboxPolicy::skill_paths(&skill, &self.policy.dirs(native, &self.workspace))
+        });
         let id = skill.id.to_string();
         let loaded = Loaded {
             paths: paths.unwrap_or_default(),
@@ -435,12 +421,9 @@ pub fn shown_command(
     let Some(native) = skill.native() else {
         return Vec::new();
     };
-    let places = ArgumentPlaces {
-        skill_dir: &native.dir,
-        workspace,
-    };
+    let dirs = StepDirs::new(&native.dir, workspace, None);
     let shown = shown_arguments(skill, arguments);
-    let words = native.execution.command.expand(&shown, &places);
+    let words = native.execution.command.expand(&shown, &dirs);
     let words = words.unwrap_or_default();
     words
         .iter()
@@ -530,7 +513,7 @@ impl EventForwarder {
 /// Built-in tools are short, but a query over a large value need not be: off the runtime's thread.
 async fn in_process(
     builtin: Builtin,
-    arguments: Map<String, Value>,
+    arguments: Arc<Map<String, Value>>,
     secrets: &Secrets,
 ) -> ExecutionResult {
     let outcome = tokio::task::spawn_blocking(move || builtin.run(&arguments)).await;

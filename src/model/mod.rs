@@ -19,6 +19,7 @@ mod risk;
 mod run_status;
 mod sandbox_report;
 mod signal;
+mod step_dirs;
 mod strict_json;
 mod usage;
 
@@ -36,5 +37,6 @@ pub use risk::RiskLevel;
 pub use run_status::RunStatus;
 pub use sandbox_report::{SandboxMode, SandboxReport};
 pub use signal::signal_name;
+pub use step_dirs::StepDirs;
 pub use strict_json::{StrictJsonError, json_error_offset, strict_json};
 pub use usage::ResourceUsage;

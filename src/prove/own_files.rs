@@ -5,9 +5,9 @@ use std::path::Path;
 use super::prover::Prover;
 use super::state_files::{OwnFiles, Protected, ProtectedFiles};
 use crate::document::{Diagnostic, Diagnostics, Location};
-use crate::model::SandboxMode;
-use crate::process::{Access, Grant, Network};
-use crate::skill::{Permission, Skill, StepDirs};
+use crate::model::{SandboxMode, StepDirs};
+use crate::process::{Access, Grant, Network, default_grants};
+use crate::skill::{Permission, SandboxPolicy, Skill};
 
 /// A grant of one skill, and where it comes from.
 struct SkillGrant<'s> {
@@ -35,18 +35,16 @@ impl Prover<'_> {
             .own_files
             .get_or_insert_with(|| ProtectedFiles::new(question.own_files));
         let dirs = StepDirs {
-            workspace: question.workspace,
-            // A step's own directory is new and empty.
-            scratch: Path::new("/nonexistent"),
-            run_dir: question.own_files.run_dir.as_deref(),
+            run: question.own_files.run_dir.as_deref(),
+            ..sandbox.dirs(native, question.workspace)
         };
-        let defaults = sandbox.default_grants(native, &dirs, &Network::Full);
+        let defaults = default_grants(&dirs, &Network::Full).grants;
         // Those of the system are the same for all skills.
         let defaults = defaults
             .into_iter()
             .filter(|grant| is_first || !grant.is_system)
             .map(|grant| (None, grant));
-        let of_permissions = sandbox.permission_grants(skill, native, &dirs);
+        let of_permissions = SandboxPolicy::permission_grants(skill, &dirs);
         let of_permissions = of_permissions.map(|(permission, grant)| (Some(permission), grant));
         for (permission, grant) in defaults.chain(of_permissions) {
             let grant = SkillGrant {

@@ -12,13 +12,14 @@ use serde_json::Value;
 use super::command::{ArgumentUse, Stdin};
 use super::id::SkillId;
 use super::manifest::{Execution, LoadedManifest, MANIFEST_NAMES, Manifest};
-use super::permission::{PathBase, Permission, PermissionDirs};
+use super::permission::{PathBase, Permission};
 use super::program::{ProgramDirs, resolve};
 use super::registry::{LoadProblem, read_manifest};
 use super::root_dir::{FileKind, RootDir};
 use super::schema::Schema;
 use super::skill::schema_problem;
 use crate::document::{Diagnostic, Diagnostics, Document, Location};
+use crate::model::StepDirs;
 
 /// What a skill would meet if it ran now.
 #[derive(Clone, Copy)]
@@ -238,12 +239,7 @@ fn check_permissions(
     let permissions: Vec<Option<Permission>> =
         texts.map(|text| Permission::parse(text).ok()).collect();
     let has_net = permissions.contains(&Some(Permission::Net));
-    let places = PermissionDirs {
-        workspace: surroundings.workspace,
-        skill_dir,
-        run_dir: None,
-        home: surroundings.home,
-    };
+    let dirs = StepDirs::new(skill_dir, surroundings.workspace, surroundings.home);
     for (index, permission) in permissions.iter().enumerate() {
         let Some(permission) = permission else {
             continue;
@@ -255,7 +251,7 @@ fn check_permissions(
             )),
             Permission::Env(_) | Permission::Secret(_) => warn_env(permission, surroundings),
             Permission::FsRead(_) | Permission::FsExec(_) | Permission::FsWrite(_) => {
-                warn_path(permission, &places)
+                warn_path(permission, &dirs)
             }
             Permission::Net | Permission::NetTcp(_) | Permission::NetDns => None,
         };
@@ -286,9 +282,9 @@ fn warn_env(permission: &Permission, surroundings: &CheckContext<'_>) -> Option<
     })
 }
 
-fn warn_path(permission: &Permission, places: &PermissionDirs<'_>) -> Option<PathWarning> {
+fn warn_path(permission: &Permission, dirs: &StepDirs<'_>) -> Option<PathWarning> {
     let grant = permission.path()?;
-    let path = grant.resolve(places)?;
+    let path = grant.resolve(dirs)?;
     let covers = |other: Option<&Path>| other.is_some_and(|other| other.starts_with(&path));
     let (is_write, help) = match permission {
         Permission::FsWrite(_) => (true, "name the directory that it needs"),
@@ -297,13 +293,13 @@ fn warn_path(permission: &Permission, places: &PermissionDirs<'_>) -> Option<Pat
     if path == Path::new("/") {
         return Some((format!("`{permission}` covers the whole file system"), help));
     }
-    if covers(places.home) {
+    if covers(dirs.home) {
         return Some((
             format!("`{permission}` covers the whole home directory"),
             help,
         ));
     }
-    if is_write && (grant.base == PathBase::SkillDir || covers(Some(places.skill_dir))) {
+    if is_write && (grant.base == PathBase::SkillDir || covers(Some(dirs.skill))) {
         return Some((
             format!("`{permission}` lets the skill change itself"),
             "write to `$RUN_DIR` or to a directory of the workspace",

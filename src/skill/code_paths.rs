@@ -13,10 +13,11 @@ use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::command::{ArgumentPlaces, ProgramName, Role};
+use super::command::{ProgramName, Role};
 use super::program::{self, Program};
 use super::skill::NativeSkill;
 use super::snapshot::{decisive, walk};
+use crate::model::StepDirs;
 use crate::process::is_system;
 
 /// The most directories below which the words of a command are looked for.
@@ -64,10 +65,7 @@ impl NativeSkill {
 
     /// The files and directories that the command names in a place of code.
     fn named(&self, workspace: &Path, path: &OsStr) -> Vec<PathBuf> {
-        let places = ArgumentPlaces {
-            skill_dir: &self.dir,
-            workspace,
-        };
+        let places = StepDirs::new(&self.dir, workspace, None);
         let command = &self.execution.command;
         let search = CodePathSearch {
             bases: bases(&command.constant_words(&places), workspace),

@@ -35,8 +35,8 @@ pub use builtin::Builtin;
 pub use check::{CheckContext, CheckReport, check};
 pub use code_paths::CodePaths;
 pub use command::{
-    ArgumentPlaces, ArgumentUse, CommandTemplate, ExpandError, MAX_COMMAND_BYTES,
-    MAX_ELEMENT_BYTES, ProgramName, Stdin,
+    ArgumentUse, CommandTemplate, ExpandError, MAX_COMMAND_BYTES, MAX_ELEMENT_BYTES, ProgramName,
+    Stdin,
 };
 pub use exposure::Exposure;
 pub(crate) use exposure::{ExposedSkill, ExposureQuery};
@@ -45,15 +45,13 @@ pub use manifest::{
     BreakerSettings, Execution, FrontMatter, LoadedManifest, MANIFEST_NAMES, MAX_MANIFEST_BYTES,
     Manifest, OutputFormat, Resources, load,
 };
-pub use permission::{
-    EnvName, EnvNames, GrantPath, PathBase, Permission, PermissionDirs, PermissionError,
-};
+pub use permission::{EnvName, EnvNames, GrantPath, PathBase, Permission, PermissionError};
 pub use program::{Interpreter, Program, ProgramError};
 pub use registry::{ListedSkill, LoadProblem, Registry, RootSources, SkillList, default_roots};
 pub use root_dir::RootDir;
 pub use sandbox_policy::SandboxPolicy;
 pub(crate) use sandbox_policy::{
-    BlockedProgram, SkillPaths, StepDirs, SuspectPath, breach_text, layer_names,
+    BlockedProgram, SkillPaths, SuspectPath, breach_text, layer_names,
 };
 pub use scaffold::{ScaffoldError, manifest_text, write_new};
 pub use schema::{Linked, MAX_VIOLATIONS, Schema, SchemaError, UnknownPaths};

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::document::nearest;
+use crate::model::StepDirs;
 
 /// One permission of a manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -71,19 +72,6 @@ pub enum PathBase {
     Home,
     /// The root of the file system: absolute paths.
     Root,
-}
-
-/// The directories that a permission's path may start at.
-#[derive(Debug, Clone, Copy)]
-pub struct PermissionDirs<'a> {
-    /// The workspace.
-    pub workspace: &'a Path,
-    /// The skill's own directory.
-    pub skill_dir: &'a Path,
-    /// The run's directory, where there is one yet.
-    pub run_dir: Option<&'a Path>,
-    /// The user's home directory, if it is known.
-    pub home: Option<&'a Path>,
 }
 
 /// Why a text is no permission.
@@ -221,13 +209,13 @@ impl fmt::Display for EnvName {
 
 impl GrantPath {
     /// The path on this machine; none if its base is not known.
-    pub fn resolve(&self, places: &PermissionDirs<'_>) -> Option<PathBuf> {
+    pub fn resolve(&self, dirs: &StepDirs<'_>) -> Option<PathBuf> {
         let base = match self.base {
             PathBase::Root => return Some(self.rest.clone()),
-            PathBase::Workspace => Some(places.workspace),
-            PathBase::SkillDir => Some(places.skill_dir),
-            PathBase::RunDir => places.run_dir,
-            PathBase::Home => places.home,
+            PathBase::Workspace => Some(dirs.workspace),
+            PathBase::SkillDir => Some(dirs.skill),
+            PathBase::RunDir => dirs.run,
+            PathBase::Home => dirs.home,
         };
         base.map(|base| {
             if self.rest.as_os_str().is_empty() {

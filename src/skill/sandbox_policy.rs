@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{GrantPath, NativeSkill, PathBase, Permission, PermissionDirs, Program, Skill};
-use crate::model::SandboxMode;
+use super::{GrantPath, NativeSkill, PathBase, Permission, Program, Skill};
+use crate::model::{SandboxMode, StepDirs};
 use crate::process::{
-    Access, Applied, Confinement, Grant, GrantDirs, Layer, LimitBreach, Limits, Network, PathError,
+    Access, Applied, Confinement, Grant, Layer, LimitBreach, Limits, Network, PathError,
     ResourceKind, Strictness, canonicalize, default_grants, make_directory,
 };
 
@@ -71,20 +71,16 @@ impl SkillPath {
     }
 }
 
-/// The directories of one step.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct StepDirs<'a> {
-    pub(crate) workspace: &'a Path,
-    pub(crate) scratch: &'a Path,
-    pub(crate) run_dir: Option<&'a Path>,
-}
-
 impl SandboxPolicy {
+    /// The directories of a skill's steps, as far as they are known before the run.
+    pub(crate) fn dirs<'a>(&'a self, native: &'a NativeSkill, workspace: &'a Path) -> StepDirs<'a> {
+        StepDirs::new(&native.dir, workspace, self.home.as_deref())
+    }
+
     /// What the kernel is told for one step; `None` if nothing is confined.
     pub(crate) fn confinement(
         &self,
         skill: &Skill,
-        native: &NativeSkill,
         paths: &SkillPaths,
         dirs: &StepDirs<'_>,
     ) -> Option<Confinement> {
@@ -94,8 +90,8 @@ impl SandboxPolicy {
             SandboxMode::Off | SandboxMode::InProcess | SandboxMode::None => return None,
         };
         let network = network_of(&skill.manifest.permissions);
-        let mut grants = self.default_grants(native, dirs, &network);
-        let granted = paths.0.iter().filter_map(|path| path.grant(dirs.run_dir));
+        let mut grants = default_grants(dirs, &network).grants;
+        let granted = paths.0.iter().filter_map(|path| path.grant(dirs.run));
         grants.extend(granted);
         Some(Confinement {
             grants,
@@ -104,34 +100,16 @@ impl SandboxPolicy {
         })
     }
 
-    /// What a step may touch without asking for it.
-    pub(crate) fn default_grants(
-        &self,
-        native: &NativeSkill,
-        dirs: &StepDirs<'_>,
-        network: &Network,
-    ) -> Vec<Grant> {
-        let dirs = GrantDirs {
-            skill_dir: &native.dir,
-            workspace: dirs.workspace,
-            scratch: dirs.scratch,
-            home: self.home.as_deref(),
-        };
-        default_grants(&dirs, network).grants
-    }
-
     /// What the manifest's permissions grant to a step.
     pub(crate) fn permission_grants<'a>(
-        &'a self,
         skill: &'a Skill,
-        native: &'a NativeSkill,
         dirs: &StepDirs<'a>,
     ) -> impl Iterator<Item = (&'a Permission, Grant)> + use<'a> {
         let dirs = *dirs;
         let permissions = skill.manifest.permissions.iter();
         permissions.filter_map(move |permission| {
-            let path = self.skill_path(permission, native, dirs.workspace)?;
-            Some((permission, path.grant(dirs.run_dir)?))
+            let path = Self::skill_path(permission, &dirs)?;
+            Some((permission, path.grant(dirs.run)?))
         })
     }
 
@@ -140,12 +118,7 @@ impl SandboxPolicy {
     pub fn excludes_workspace(&self, workspace: &Path) -> bool {
         let nowhere = Path::new("/nonexistent");
         let home = self.home.as_deref();
-        let dirs = GrantDirs {
-            skill_dir: nowhere,
-            workspace,
-            scratch: nowhere,
-            home,
-        };
+        let dirs = StepDirs::new(nowhere, workspace, home);
         self.mode != SandboxMode::Off && default_grants(&dirs, &Network::None).workspace_withheld
     }
 
@@ -179,30 +152,19 @@ impl SandboxPolicy {
 
     /// Finds what the skill's permissions lead to. To be called before the first step; one that
     /// leads nowhere for certain grants nothing.
-    pub(crate) fn skill_paths(
-        &self,
-        skill: &Skill,
-        native: &NativeSkill,
-        workspace: &Path,
-    ) -> SkillPaths {
+    pub(crate) fn skill_paths(skill: &Skill, dirs: &StepDirs<'_>) -> SkillPaths {
         let permissions = skill.manifest.permissions.iter();
-        let paths =
-            permissions.filter_map(|permission| self.skill_path(permission, native, workspace));
+        let paths = permissions.filter_map(|permission| Self::skill_path(permission, dirs));
         SkillPaths(paths.collect())
     }
 
-    fn skill_path(
-        &self,
-        permission: &Permission,
-        native: &NativeSkill,
-        workspace: &Path,
-    ) -> Option<SkillPath> {
+    fn skill_path(permission: &Permission, dirs: &StepDirs<'_>) -> Option<SkillPath> {
         let access = access_of(permission)?;
         let path = permission.path()?;
         let place = if path.base == PathBase::RunDir {
             SkillPlace::InRunDir(path.rest.clone())
         } else {
-            let path = path.resolve(&self.places(native, workspace))?;
+            let path = path.resolve(dirs)?;
             SkillPlace::At(canonicalize(&path).ok()?)
         };
         Some(SkillPath { access, place })
@@ -234,13 +196,9 @@ impl SandboxPolicy {
         program: &Program,
     ) -> Option<BlockedProgram> {
         // A step's own directory holds no program before the step runs.
-        let dirs = StepDirs {
-            workspace,
-            scratch: Path::new("/nonexistent"),
-            run_dir: None,
-        };
-        let paths = self.skill_paths(skill, native, workspace);
-        let confinement = self.confinement(skill, native, &paths, &dirs)?;
+        let dirs = self.dirs(native, workspace);
+        let paths = Self::skill_paths(skill, &dirs);
+        let confinement = self.confinement(skill, &paths, &dirs)?;
         // The kernel goes the way that a `#!` line names; what is granted is canonical.
         let interpreters = program.interpreters.iter();
         let interpreters: Vec<_> = interpreters
@@ -273,13 +231,13 @@ impl SandboxPolicy {
         if self.mode == SandboxMode::Off {
             return Vec::new();
         }
-        let places = self.places(native, workspace);
+        let dirs = self.dirs(native, workspace);
         let may_come = |path: &GrantPath| {
             path.base == PathBase::Workspace && !self.excludes_workspace(workspace)
         };
         let doubt = |permission: &Permission| {
             let path = permission.path()?;
-            let Ok(real) = canonicalize(&path.resolve(&places)?) else {
+            let Ok(real) = canonicalize(&path.resolve(&dirs)?) else {
                 return Some(SuspectPath::NotOneFile);
             };
             if path.base == PathBase::Workspace && !real.starts_with(workspace) {
@@ -297,14 +255,10 @@ impl SandboxPolicy {
 
     /// True if `skill` is confined and may read `file`, which is a path without links.
     pub fn can_read(&self, skill: &Skill, workspace: &Path, file: &Path) -> bool {
-        let dirs = StepDirs {
-            workspace,
-            scratch: Path::new("/nonexistent"),
-            run_dir: None,
-        };
         let confinement = skill.native().and_then(|native| {
-            let paths = self.skill_paths(skill, native, workspace);
-            self.confinement(skill, native, &paths, &dirs)
+            let dirs = self.dirs(native, workspace);
+            let paths = Self::skill_paths(skill, &dirs);
+            self.confinement(skill, &paths, &dirs)
         });
         confinement.is_some_and(|confinement| {
             let grants = confinement.grants.iter();
@@ -337,18 +291,8 @@ impl SandboxPolicy {
         workspace: &Path,
         run_dir: Option<&Path>,
     ) -> Option<PathBuf> {
-        let path = self.skill_path(permission, native, workspace)?;
+        let path = Self::skill_path(permission, &self.dirs(native, workspace))?;
         path.get(run_dir).map(Cow::into_owned)
-    }
-
-    fn places<'a>(&'a self, native: &'a NativeSkill, workspace: &'a Path) -> PermissionDirs<'a> {
-        PermissionDirs {
-            workspace,
-            skill_dir: &native.dir,
-            // That it has is found out when it has been made.
-            run_dir: None,
-            home: self.home.as_deref(),
-        }
     }
 
     /// What the step may touch, for the failure report.

@@ -175,7 +175,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::skill::command::ArgumentPlaces;
+    use crate::model::StepDirs;
 
     fn text(argv: &[&str]) -> Result<String, ScaffoldError> {
         let argv: Vec<String> = argv.iter().map(|element| (*element).to_owned()).collect();
@@ -265,7 +265,7 @@ mod tests {
             let source = Source::from_bytes("manifest.yaml".to_owned(), text.into_bytes()).unwrap();
             let loaded = manifest::load(source, FrontMatter::default);
             let nowhere = Path::new("/");
-            let places = ArgumentPlaces { skill_dir: nowhere, workspace: nowhere };
+            let places = StepDirs::new(nowhere, nowhere, None);
             let arguments = json!({});
             let expanded = loaded.execution.unwrap().command.expand(arguments.as_object().unwrap(), &places).unwrap();
             let expanded: Vec<String> = expanded.into_iter().map(|word| word.into_string().unwrap()).collect();

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use super::{Access, Grant, Network};
+use crate::model::StepDirs;
 use crate::process::symlinks::canonicalize;
 
 /// Programs and libraries.
@@ -111,19 +112,6 @@ const WRITE_DEVICES: [&str; 3] = ["/dev/null", "/dev/zero", "/dev/full"];
 /// Where hosts' names are asked for.
 const RESOLVER: &str = "/etc/resolv.conf";
 
-/// The places that a skill starts from, all of them canonical.
-#[derive(Debug, Clone, Copy)]
-pub struct GrantDirs<'a> {
-    /// The skill's own directory.
-    pub skill_dir: &'a Path,
-    /// The workspace.
-    pub workspace: &'a Path,
-    /// The step's private directory.
-    pub scratch: &'a Path,
-    /// The user's home directory, if it is known.
-    pub home: Option<&'a Path>,
-}
-
 /// Grants that need no permission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DefaultGrants {
@@ -139,15 +127,16 @@ pub fn is_system(path: &Path) -> bool {
 }
 
 /// What a skill may touch without asking. `network` is what it asked for otherwise.
-pub fn default_grants(dirs: &GrantDirs<'_>, network: &Network) -> DefaultGrants {
+pub fn default_grants(dirs: &StepDirs<'_>, network: &Network) -> DefaultGrants {
     let system = System::get();
     let mut grants = Vec::with_capacity(system.grants.len() + 16);
     grants.extend_from_slice(&system.grants);
     if *network != Network::None {
         grants.extend(system.resolver.clone());
     }
-    grants.push(Grant::new(dirs.skill_dir, Access::ReadExec));
-    grants.push(Grant::new(dirs.scratch, Access::ReadWriteExec));
+    grants.push(Grant::new(dirs.skill, Access::ReadExec));
+    let scratch = dirs.scratch.into_iter();
+    grants.extend(scratch.map(|scratch| Grant::new(scratch, Access::ReadWriteExec)));
     let workspace_withheld = is_too_much(dirs.workspace, dirs.home);
     if !workspace_withheld {
         grants.push(Grant::new(dirs.workspace, Access::ReadExec));

@@ -48,7 +48,7 @@ mod support;
 
 use std::path::PathBuf;
 
-pub use grants::{DefaultGrants, GrantDirs, default_grants, is_system};
+pub use grants::{DefaultGrants, default_grants, is_system};
 pub use layer::{Applied, Layer, Layers};
 pub use support::{LayerStatus, SandboxSupport};
 

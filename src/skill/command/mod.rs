@@ -20,6 +20,7 @@ pub(super) use code_injection::Role;
 pub(super) use parse::{Reading, read_command, read_stdin};
 
 use crate::document::kind_of;
+use crate::model::StepDirs;
 
 /// The most bytes that one element may have: Linux's `MAX_ARG_STRLEN` without the final NUL.
 pub const MAX_ELEMENT_BYTES: usize = (128 << 10) - 1;
@@ -28,7 +29,7 @@ pub const MAX_ELEMENT_BYTES: usize = (128 << 10) - 1;
 /// limit, shared with the environment.
 pub const MAX_COMMAND_BYTES: usize = 1 << 20;
 
-/// A command with places for arguments, as the manifest gave it and found to be sound.
+/// A command with dirs for arguments, as the manifest gave it and found to be sound.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandTemplate {
     program: ProgramName,
@@ -60,15 +61,6 @@ pub struct ArgumentUse<'a> {
     pub is_optional: bool,
 }
 
-/// The directories that an element may begin with.
-#[derive(Debug, Clone, Copy)]
-pub struct ArgumentPlaces<'a> {
-    /// The skill's own directory, absolute.
-    pub skill_dir: &'a Path,
-    /// The workspace, absolute.
-    pub workspace: &'a Path,
-}
-
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Element {
     One(ElementTemplate),
@@ -87,8 +79,8 @@ struct ElementTemplate {
 
 impl ElementTemplate {
     /// The text of an element without an argument.
-    fn text(&self, places: &ArgumentPlaces<'_>) -> OsString {
-        let mut text = self.start.text(places);
+    fn text(&self, dirs: &StepDirs<'_>) -> OsString {
+        let mut text = self.start.text(dirs);
         text.push(&self.before);
         text
     }
@@ -103,11 +95,11 @@ enum TemplateStart {
 }
 
 impl TemplateStart {
-    fn text(self, places: &ArgumentPlaces<'_>) -> OsString {
+    fn text(self, dirs: &StepDirs<'_>) -> OsString {
         match self {
             Self::Text => OsString::new(),
-            Self::SkillDir => places.skill_dir.as_os_str().to_owned(),
-            Self::Workspace => places.workspace.as_os_str().to_owned(),
+            Self::SkillDir => dirs.skill.as_os_str().to_owned(),
+            Self::Workspace => dirs.workspace.as_os_str().to_owned(),
         }
     }
 }
@@ -230,20 +222,20 @@ impl CommandTemplate {
     }
 
     /// The words that hold no argument, in order.
-    pub(super) fn constant_words(&self, places: &ArgumentPlaces<'_>) -> Vec<OsString> {
+    pub(super) fn constant_words(&self, dirs: &StepDirs<'_>) -> Vec<OsString> {
         let constant = self.templates().filter(|template| template.slot.is_none());
-        constant.map(|template| template.text(places)).collect()
+        constant.map(|template| template.text(dirs)).collect()
     }
 
     /// The words without an argument, or their parts, that are in a place of code behind the
     /// program, with what is done with them, for each form that the command can take.
-    pub(super) fn code_words(&self, places: &ArgumentPlaces<'_>) -> Vec<Vec<(Role, OsString)>> {
+    pub(super) fn code_words(&self, dirs: &StepDirs<'_>) -> Vec<Vec<(Role, OsString)>> {
         let templates: Vec<&ElementTemplate> = self.templates().collect();
         let text = |code: code_injection::CodeWord| {
             let template = templates[code.index];
             let is_whole = template.before == code.text;
             let text = if is_whole {
-                template.text(places)
+                template.text(dirs)
             } else {
                 code.text.into()
             };
@@ -264,11 +256,8 @@ impl CommandTemplate {
     /// Says whether `arguments` can be put into the command.
     pub fn check(&self, arguments: &Map<String, Value>) -> Result<(), ExpandError> {
         let nowhere = Path::new("");
-        let places = ArgumentPlaces {
-            skill_dir: nowhere,
-            workspace: nowhere,
-        };
-        self.expand(arguments, &places).map(drop)
+        let dirs = StepDirs::new(nowhere, nowhere, None);
+        self.expand(arguments, &dirs).map(drop)
     }
 
     /// The argv for `arguments`. The first element is the program as the manifest names it, with
@@ -276,11 +265,11 @@ impl CommandTemplate {
     pub fn expand(
         &self,
         arguments: &Map<String, Value>,
-        places: &ArgumentPlaces<'_>,
+        dirs: &StepDirs<'_>,
     ) -> Result<Vec<OsString>, ExpandError> {
         let mut expansion = Expansion {
             arguments,
-            places,
+            dirs,
             allow_leading_dash: self.allow_leading_dash,
             argv: Vec::with_capacity(self.elements.len()),
             bytes: 0,
@@ -307,7 +296,7 @@ impl CommandTemplate {
 /// One expansion on its way.
 struct Expansion<'a> {
     arguments: &'a Map<String, Value>,
-    places: &'a ArgumentPlaces<'a>,
+    dirs: &'a StepDirs<'a>,
     allow_leading_dash: bool,
     argv: Vec<OsString>,
     bytes: usize,
@@ -355,7 +344,7 @@ impl Expansion<'_> {
         slot: Option<&ArgumentSlot>,
         value: &str,
     ) -> Result<(), ExpandError> {
-        let mut element = template.start.text(self.places);
+        let mut element = template.start.text(self.dirs);
         let is_at_start = element.is_empty() && template.before.is_empty();
         element.push(&template.before);
         element.push(value);
@@ -411,12 +400,12 @@ pub enum Stdin {
 }
 
 impl Stdin {
-    /// The bytes for `arguments`; none if the skill gets nothing, also where the argument is
+    /// The bytes for `arguments`, whose JSON text is `input`; none if the skill gets nothing, also where the argument is
     /// absent or null.
-    pub fn stdin_bytes(&self, arguments: &Map<String, Value>) -> Option<Vec<u8>> {
+    pub fn stdin_bytes(&self, arguments: &Map<String, Value>, input: &[u8]) -> Option<Vec<u8>> {
         match self {
             Self::None => None,
-            Self::Arguments => serde_json::to_vec(arguments).ok(),
+            Self::Arguments => Some(input.to_vec()),
             Self::Argument(name) => match arguments.get(name) {
                 None | Some(Value::Null) => None,
                 Some(Value::String(text)) => Some(text.clone().into_bytes()),

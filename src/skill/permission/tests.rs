@@ -33,11 +33,13 @@ fn every_form_reads_and_writes_back() {
 
 #[test]
 fn paths_start_where_they_say() {
-    let places = PermissionDirs {
-        workspace: Path::new("/w"),
-        skill_dir: Path::new("/s/fetch"),
-        run_dir: Some(Path::new("/r")),
-        home: Some(Path::new("/h")),
+    let places = StepDirs {
+        run: Some(Path::new("/r")),
+        ..StepDirs::new(
+            Path::new("/s/fetch"),
+            Path::new("/w"),
+            Some(Path::new("/h")),
+        )
     };
     for (text, want) in [
         ("fs.read:data", "/w/data"),
@@ -52,7 +54,7 @@ fn paths_start_where_they_say() {
         assert_eq!(path, Path::new(want), "{text}");
     }
     let at_home = Permission::parse("fs.read:~").unwrap();
-    let without_home = PermissionDirs {
+    let without_home = StepDirs {
         home: None,
         ..places
     };

@@ -17,6 +17,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::*;
+use crate::model::StepDirs;
 use crate::process::sys;
 
 const PROBES: &str = include_str!("probes.c");
@@ -92,11 +93,9 @@ impl Arena {
     pub(super) fn confinement(&self, network: Network) -> Confinement {
         let (skill, workspace) = (self.path("skill"), self.path("workspace"));
         let (scratch, home) = (self.path("scratch"), self.path("home"));
-        let dirs = GrantDirs {
-            skill_dir: &skill,
-            workspace: &workspace,
-            scratch: &scratch,
-            home: Some(&home),
+        let dirs = StepDirs {
+            scratch: Some(&scratch),
+            ..StepDirs::new(&skill, &workspace, Some(&home))
         };
         let mut grants = default_grants(&dirs, &network).grants;
         grants.push(Grant::new(workspace.join("out"), Access::ReadWrite));

@@ -1,6 +1,7 @@
 //! Ordinary programs in the sandbox: what people write skills with has to run.
 
 use super::*;
+use crate::model::StepDirs;
 
 /// Runs a shell script that is confined, and returns what it has said. `None` if one of the
 /// programs that it needs is not here, or only in somebody's home.
@@ -190,11 +191,9 @@ fn the_home_directory_is_no_workspace() {
     let root = Path::new("/base");
     let home = root.join("home");
     let withheld = |workspace: &Path| {
-        let dirs = GrantDirs {
-            skill_dir: Path::new("/skill"),
-            workspace,
-            scratch: Path::new("/scratch"),
-            home: Some(&home),
+        let dirs = StepDirs {
+            scratch: Some(Path::new("/scratch")),
+            ..StepDirs::new(Path::new("/skill"), workspace, Some(&home))
         };
         let grants = default_grants(&dirs, &Network::None);
         let granted = grants.grants.iter().any(|grant| grant.path == workspace);
