@@ -122,7 +122,7 @@ pub struct StepDetail {
     pub command: Vec<String>,
     /// What the skill was confined to, in lines for people.
     pub confinement: Arc<[String]>,
-    /// If the skill ran.
+    /// Where the skill ran.
     pub working_directory: Option<PathBuf>,
     /// Something to try.
     pub hint: Option<String>,

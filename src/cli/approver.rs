@@ -39,7 +39,7 @@ pub(super) struct TerminalApprover {
     plan: PlanOrigin,
 }
 
-/// If a plan comes from, for the person who is asked.
+/// Where a plan comes from, for the person who is asked.
 #[derive(Debug)]
 pub(super) struct PlanOrigin {
     /// Its file.

@@ -56,7 +56,7 @@ pub struct Cli {
     /// Flags of every verb.
     #[command(flatten)]
     pub global: GlobalArgs,
-    /// If the state is.
+    /// Where the state is.
     #[command(flatten)]
     pub state: StateArgs,
     /// What to do.

@@ -114,7 +114,7 @@ impl RunStorage {
         })
     }
 
-    /// If the records of the run go.
+    /// Where the records of the run go.
     pub(super) fn log(&mut self) -> RunLog {
         let keeper = match &self.store {
             Some(store) => RecordSink::State(StateLog::new(Arc::clone(store))),

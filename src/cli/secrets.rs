@@ -25,7 +25,7 @@ const MAX_BYTES: u64 = 64 << 10;
 /// Any user may read it.
 const READABLE_BY_ALL: u32 = 0o004;
 
-/// If a secret comes from.
+/// Where a secret comes from.
 enum SecretSource<'a> {
     Variable(&'a str),
     File(&'a Path),

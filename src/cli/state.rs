@@ -1,4 +1,4 @@
-//! If the state is, from flags and environment, and opening it.
+//! Where the state is, from flags and environment, and opening it.
 //!
 //! Invariant: a verb that needs no state never touches it.
 

@@ -19,7 +19,7 @@ pub struct Diagnostic {
     pub message: String,
     /// What to do about it.
     pub help: Option<String>,
-    /// If it is.
+    /// Where it is.
     pub location: Location,
     /// The step it belongs to, from 0.
     pub step_index: Option<usize>,
@@ -193,7 +193,7 @@ impl Severity {
     }
 }
 
-/// If a problem is: by pointer for what was read, by bytes for what could not be.
+/// Where a problem is: by pointer for what was read, by bytes for what could not be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Location {
     /// A node of the document, by RFC 6901 pointer; `""` is the whole document.

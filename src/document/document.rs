@@ -28,7 +28,7 @@ pub struct Document {
 struct HiddenValues {
     /// RFC 6901 pointers, sorted.
     pointers: Vec<String>,
-    /// If they stand in the text, once that is asked for.
+    /// Where they stand in the text, once that is asked for.
     spans: OnceLock<Vec<Range<usize>>>,
 }
 

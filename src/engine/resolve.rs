@@ -103,7 +103,7 @@ struct Resolver<'t, R> {
     record_of: R,
     bytes: usize,
     walked_bytes: usize,
-    /// If the parts that were found lie in the outputs of their steps.
+    /// Where the parts that were found lie in the outputs of their steps.
     found: HashMap<(usize, &'t [String]), Range<usize>>,
 }
 

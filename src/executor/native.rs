@@ -169,7 +169,7 @@ impl<'r> NativeExecutor<'r> {
             return;
         };
         let skill = &*loaded.skill;
-        // If the directory between steps is, is not known yet.
+        // Where the directory between steps is, is not known yet.
         let Some(native) = skill.native().filter(|_| !wants_run_dir(skill)) else {
             return;
         };

@@ -45,7 +45,7 @@ pub struct RunDirs {
     free: Arc<Mutex<Vec<Scratch>>>,
 }
 
-/// If the files go that one step leaves for another.
+/// Where the files go that one step leaves for another.
 #[derive(Debug, Clone, Default)]
 pub enum SharedDirKind {
     /// Where `--run-dir` says. They stay.

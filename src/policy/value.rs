@@ -17,7 +17,7 @@ const MAX_SHOWN_PATH: usize = 100;
 /// The most decimal digits of an `i64`.
 const MAX_DIGITS: usize = 19;
 
-/// A value that has no Cedar type, and if it is.
+/// A value that has no Cedar type, and where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Inexpressible {
     /// The keys that lead to it, the innermost first.

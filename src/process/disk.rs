@@ -171,7 +171,7 @@ struct DirReader {
 struct Position {
     device: u64,
     inode: u64,
-    /// If the next entry is.
+    /// Where the next entry is.
     offset: u64,
 }
 

@@ -145,7 +145,7 @@ pub enum StartStage {
     WorkingDirectory,
     /// Confining itself.
     Confinement,
-    /// Finding the program if it was proven to be.
+    /// Finding the program where it was proven to be.
     Program,
     /// Executing the program.
     Exec,

@@ -228,7 +228,7 @@ struct Connection {
     socket: Arc<UnixStream>,
     orders: mpsc::UnboundedReceiver<SupervisorRequest>,
     inbox: FrameReader,
-    /// If the reports of the running step go.
+    /// Where the reports of the running step go.
     reports: Option<mpsc::UnboundedSender<SupervisorReport>>,
     acknowledged: VecDeque<oneshot::Sender<()>>,
 }

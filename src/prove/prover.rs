@@ -37,10 +37,10 @@ pub struct ProveOutcome {
 }
 
 /// Proves `loaded`, adding what is wrong to its problems.
-pub fn prove(loaded: &mut LoadedPlan, question: &ProveContext<'_>) -> ProveOutcome {
+pub fn prove(loaded: &mut LoadedPlan, context: &ProveContext<'_>) -> ProveOutcome {
     let mut prover = Prover {
-        context: question,
-        outputs: OutputSchemas::new(loaded, question.registry, question.inputs),
+        context,
+        outputs: OutputSchemas::new(loaded, context.registry, context.inputs),
         skills: Vec::new(),
         skill_info: SkillInfoCache::default(),
         own_files: None,
@@ -49,7 +49,7 @@ pub fn prove(loaded: &mut LoadedPlan, question: &ProveContext<'_>) -> ProveOutco
         masking_steps: Vec::new(),
     };
     let mut problems = Diagnostics::default();
-    let inputs = Inputs::check_inputs(&loaded.plan, question.inputs, &mut problems);
+    let inputs = Inputs::check_inputs(&loaded.plan, context.inputs, &mut problems);
     let mut steps = Vec::new();
     if !loaded.problems.has_errors() {
         steps.reserve_exact(loaded.plan.steps.len());
@@ -77,7 +77,7 @@ pub fn prove(loaded: &mut LoadedPlan, question: &ProveContext<'_>) -> ProveOutco
         assistant_id: loaded.plan.assistant_id.clone(),
         id: loaded.plan.id.clone(),
         parent_id: loaded.plan.parent_id.clone(),
-        timeout: run_limit(loaded.plan.timeout, question.time_flags.run),
+        timeout: run_limit(loaded.plan.timeout, context.time_flags.run),
         steps,
         flow: std::mem::take(&mut loaded.flow),
         inputs: inputs.into_values(),
@@ -134,7 +134,7 @@ pub(super) struct SkillCall<'s> {
     pub(super) step: &'s ExecutionStep,
     /// The step's index.
     pub(super) index: usize,
-    /// If the step stands.
+    /// Where the step stands.
     pub(super) pointer: String,
     /// Where it names the skill.
     pub(super) names_at: Location,

@@ -1,6 +1,6 @@
 //! `--print REF`: one value of one step's output.
 //!
-//! Invariant: a reference means the same before the run, if it is checked against the plan, and
+//! Invariant: a reference means the same before the run, where it is checked against the plan, and
 //! after it, where the value is taken: the longest step name that it begins with, then fields.
 
 use std::fmt;

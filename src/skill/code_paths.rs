@@ -1,4 +1,4 @@
-//! If the code of a skill lies.
+//! Where the code of a skill lies.
 //!
 //! Invariant: whoever can write none of these paths, and nothing below them, can't change what a
 //! call of the skill starts: its own directory, the program and its interpreters with every link
@@ -23,7 +23,7 @@ use crate::process::is_system;
 /// The most directories below which the words of a command are looked for.
 const MAX_BASES: usize = 32;
 
-/// If the code of a skill lies.
+/// Where the code of a skill lies.
 #[derive(Debug)]
 pub struct CodePaths {
     /// Files and directories; some may not exist.
@@ -36,7 +36,7 @@ pub struct CodePaths {
 }
 
 impl NativeSkill {
-    /// If the code of the skill lies, if it is run as `program`. `path` is the value of `PATH`.
+    /// Where the code of the skill lies, if it is run as `program`. `path` is the value of `PATH`.
     pub fn code_paths(&self, program: &Program, workspace: &Path, path: &OsStr) -> CodePaths {
         let is_bare = matches!(self.execution.command.program(), ProgramName::Bare(_));
         let mut paths = vec![self.dir.clone()];
@@ -94,7 +94,7 @@ impl NativeSkill {
     }
 }
 
-/// If the words of a command are looked for.
+/// Where the words of a command are looked for.
 struct CodePathSearch<'a> {
     /// The directories that a relative path can start from.
     bases: Vec<PathBuf>,

@@ -200,7 +200,7 @@ impl Exposure {
     }
 }
 
-/// If the code of a skill lies, and every place on the way to it.
+/// Where the code of a skill lies, and every place on the way to it.
 struct SkillCode {
     found: CodePaths,
     places: Vec<PathBuf>,

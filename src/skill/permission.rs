@@ -53,13 +53,13 @@ impl EnvName {
 /// A path of a permission: where it starts, and the rest.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct GrantPath {
-    /// If the path starts.
+    /// Where the path starts.
     pub base: PathBase,
     /// What follows; empty for the base itself. Absolute where the base is [`PathBase::RunDir`].
     pub rest: PathBuf,
 }
 
-/// If the path of a permission starts.
+/// Where the path of a permission starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum PathBase {
     /// The workspace: relative paths and `$WORKSPACE`.

@@ -45,7 +45,7 @@ struct SkillPath {
     place: SkillPlace,
 }
 
-/// If a path of a permission is.
+/// Where a path of a permission is.
 #[derive(Debug)]
 enum SkillPlace {
     /// There: a canonical path.

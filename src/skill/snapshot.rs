@@ -140,7 +140,7 @@ impl Snapshot {
         missing.map_or(Ok(()), |path| Err(Change::Removed(path.clone())))
     }
 
-    /// If the paths lead, without those that lie below another.
+    /// Where the paths lead, without those that lie below another.
     fn roots(&self) -> Vec<PathBuf> {
         let ends = self.paths.iter().filter_map(|(_, places)| places.last());
         let mut roots: Vec<PathBuf> = ends.cloned().collect();

@@ -58,7 +58,7 @@ pub(super) struct LedgerEntry {
     pub(super) hash: String,
 }
 
-/// If the ledger ends.
+/// Where the ledger ends.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LedgerHead {

@@ -18,7 +18,7 @@ use super::database::{LAST_HASH, RECORDS};
 use super::ledger::{LedgerEntry, LedgerEvent};
 use crate::process::{create_lock_file, create_new_lock_file, open_lock_file, private_directory};
 
-/// If the files are, in the state's directory.
+/// Where the files are, in the state's directory.
 const DIR: &str = "locks";
 
 /// What the names of the locks of logs begin with.

@@ -13,7 +13,7 @@ use super::state_log::StateLog;
 use crate::engine::{ExecutionLogger, LogError, LoggedRunStart, PlanEnd, PlanStart, StepStart};
 use crate::model::ExecutionLogRecord;
 
-/// If the records of one run go.
+/// Where the records of one run go.
 #[derive(Debug)]
 pub struct RunLog {
     sink: RecordSink,

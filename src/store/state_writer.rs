@@ -1,11 +1,14 @@
 //! The one connection of a process that writes to the state.
 //!
-//! Invariant: what is returned is committed. A transaction is made on the thread of the run and not
-//! on one of its own: handing it over and back takes two wake-ups of an idle processor, 80 us of
-//! the 110 that a record took, on the path of every step. A commit does not wait for the disk but
-//! for the few that bring the write-ahead log into the file; waiting for another process is a timer
-//! and blocks nobody. If anything in a transaction fails, all of it does, and nothing is committed
-//! any more: what follows in a chain would not follow.
+//! Invariant: what is returned is committed. If anything in a transaction fails, all of it does, and
+//! nothing is committed any more: what follows in a chain would not follow.
+//!
+//! A transaction is made on the thread of the run and not on one of its own: handing it over and
+//! back takes two wake-ups of an idle processor. Measured over 1000 steps, medians of 9 rounds: 1131
+//! ms with a thread and 909 without (1164 and 1048 if the skill is not idempotent), 463 of them in
+//! the loop that only spawns. The price: while the disk blocks a commit, the run's timers wait. A
+//! commit waits for the disk only if it brings the write-ahead log into the file. Waiting for
+//! another process that has the state is a timer and blocks nothing.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -70,7 +73,7 @@ impl StateWriter {
         self.key.as_ref()
     }
 
-    /// If the files between the steps of a run are kept.
+    /// Where the files between the steps of a run are kept.
     pub fn files_of(&self, run_id: &str) -> PathBuf {
         files_of(&self.dir, run_id)
     }

@@ -34,7 +34,7 @@ fn kept(case: &Case) -> Vec<Value> {
         .records()
 }
 
-/// Runs obs if it has no terminal, whoever runs the tests. Gives the exit code and what it said.
+/// Runs obs without a terminal, whoever runs the tests. Gives the exit code and what it said.
 fn without_terminal(case: &Case, flags: &[&str]) -> (Option<i32>, String) {
     without_terminal_run(case, &[&["run", "plan.yaml"], flags].concat())
 }

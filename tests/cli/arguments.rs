@@ -108,7 +108,7 @@ fn a_manifest_with_an_argument_in_code_is_invalid() {
     }
 }
 
-/// The same programs with the value if it is data.
+/// The same programs with the value as data.
 const SAFE: &[(&str, &str)] = &[
     ("sh", r#"[sh, -c, 'printf %s "$1"', sh, "{{x}}"]"#),
     (

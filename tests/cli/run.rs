@@ -19,7 +19,7 @@ const SEED_KEYS: [&str; 8] = [
 const NO_PERMISSIONS: &str = "permissions: []\n";
 
 #[test]
-fn records_have_the_seeds_keys_in_the_seeds_order() {
+fn records_have_the_keys_of_openbotstack_in_its_order() {
     let case = Case::new().sh_skill("greet", "cat", "").plan(
         "- {name: greet, type: skill, arguments: {a: 1}}\n- {name: builtin.now, type: tool}\n",
     );

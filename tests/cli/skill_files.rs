@@ -535,7 +535,7 @@ fn a_write_grant_over_what_the_run_relies_on_is_a_warning_and_with_strict_an_err
     for grant in ["out", "new/dir", "$RUN_DIR", "out/x"] {
         assert_eq!(problems(&with(grant), &flags), [], "{grant}");
     }
-    // What `$RUN_DIR` will be is looked at if it is known.
+    // What `$RUN_DIR` will be is looked at once it is known.
     let case = with("$RUN_DIR");
     let output = case.run(&["run", "plan.yaml", "--run-dir", "skills", "--dry-run"]);
     assert!(

@@ -102,7 +102,7 @@ pub struct SkillRunArgs {
     /// Where obs searches for skills.
     #[command(flatten)]
     pub roots: RootArgs,
-    /// If the skill runs.
+    /// Where the skill runs.
     #[command(flatten)]
     pub directories: DirectoryArgs,
     /// What it may touch and consume.

@@ -24,7 +24,7 @@ pub(super) struct Binder<'p> {
     pub(super) stage_of: Vec<usize>,
 }
 
-/// If a text stands.
+/// Where a text stands.
 struct ReferenceSite<'s> {
     step: usize,
     pointer: &'s str,

@@ -38,7 +38,7 @@ enum Unit {
 /// What a form finds at a place of a stream.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct PatternMatch {
-    /// If the longest occurrence ends.
+    /// Where the longest occurrence ends.
     pub(super) end: Option<usize>,
     /// The stream ends inside of what may become an occurrence, or a longer one.
     pub(super) is_open: bool,

@@ -39,7 +39,7 @@ impl<'s> ComplexityLimit<'s> {
                 let linked = targets.into_iter().map(|target| self.weigh(target));
                 let linked = linked.fold(1, u64::saturating_add);
                 let below = map.iter().map(|(key, child)| match (key.as_str(), child) {
-                    // If they lead was weighed, and the others are not applied by being there.
+                    // Where they lead was weighed, and the others are not applied by being there.
                     ("$ref" | "$dynamicRef" | "$recursiveRef" | "$defs" | "definitions", _) => 0,
                     // Their keys are names, not keywords.
                     (

@@ -1,4 +1,4 @@
-//! If the references of a schema lead.
+//! Where the references of a schema lead.
 //!
 //! Invariant: one answer for all who walk a schema, and it is the validator's own: the crate that
 //! `jsonschema` resolves with says it, with `$id`, `$anchor`, encoded pointers and all. What leads

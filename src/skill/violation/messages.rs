@@ -433,7 +433,7 @@ pub(in crate::skill) fn violations_of<'e>(
         .iter_mut()
         .filter(|violation| is_missing(violation))
     {
-        // A key that is not there has its place if it is to be added.
+        // A key that is not there has its place where it is to be added.
         let parent = violation
             .pointer
             .rsplit_once('/')

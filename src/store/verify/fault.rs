@@ -22,7 +22,7 @@ pub enum VerifyIssueKind {
     Changed,
     /// Records are missing between others.
     Removed,
-    /// A record stands if it does not belong, or twice.
+    /// A record is out of place, or there twice.
     Reordered,
     /// Records are missing at the end.
     Cut,

@@ -35,7 +35,7 @@ pub(super) enum OptionKind {
     Unclear,
 }
 
-/// If the value is.
+/// Where the value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OptionValue<'w> {
     None,

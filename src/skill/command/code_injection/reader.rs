@@ -24,7 +24,7 @@ const INFORMATIVE: &[&str] = &["--version", "--help", "-V", "-v", "-h", "--list"
 /// What is wrong, by the index of the word.
 pub(super) type Analysis = BTreeMap<usize, InjectionFault>;
 
-/// A value in a place if it can become code.
+/// A value in a place where it can become code.
 #[derive(Debug)]
 pub(super) struct InjectionFault {
     pub(super) message: String,
