@@ -10,7 +10,7 @@ async fn end_stubborn(launcher: &Launcher, wish: StopRequest) {
     spec.grace_period = Duration::from_millis(200);
     let mark = marked(&mut spec);
     let exit = with(launcher, spec, async |stop| {
-        until("the tree stands", || alive(&mark).len() == STUBBORN_COUNT).await;
+        until("the tree stands", || stand(&mark, 1)).await;
         stop.send(wish).unwrap();
     })
     .await
@@ -123,7 +123,7 @@ isolated! {
             let run = launcher.run(spec, stop, |_| {});
             tokio::select! {
                 outcome = run => panic!("ended: {outcome:?}"),
-                () = until("the tree stands", || alive(&mark).len() == STUBBORN_COUNT) => {}
+                () = until("the tree stands", || stand(&mark, 1)) => {}
             }
             until("all are gone", || alive(&mark).is_empty()).await;
             assert_eq!(simply(launcher, script("exit 4")).await.unwrap().leader, LeaderExit::Code(4));
@@ -145,7 +145,7 @@ isolated! {
                 _ => {}
             });
             let doomed = with(launcher, doomed, async |stop| {
-                until("both stand", || alive(&mark).len() == STUBBORN_COUNT && ready.get()).await;
+                until("both stand", || stand(&mark, 1) && ready.get()).await;
                 stop.send(StopRequest::Kill).unwrap();
                 until("one is gone", || alive(&mark).is_empty()).await;
                 kill_process(leader.get().unwrap(), Signal::USR1).unwrap();

@@ -32,7 +32,7 @@ isolated! {
             let mut spec = script(STUBBORN);
             let mark = marked(&mut spec);
             let outcome = with(launcher, spec, async |_| {
-                until("the tree stands", || alive(&mark).len() == STUBBORN_COUNT).await;
+                until("the tree stands", || stand(&mark, 1)).await;
                 kill(above(&mark).0);
             }).await;
             assert!(matches!(outcome, Err(ProcessError::SupervisorDied)), "{outcome:?}");
@@ -62,7 +62,7 @@ isolated! {
             let mut spec = script(STUBBORN);
             let mark = marked(&mut spec);
             let outcome = with(launcher, spec, async |_| {
-                until("the tree stands", || alive(&mark).len() == STUBBORN_COUNT).await;
+                until("the tree stands", || stand(&mark, 1)).await;
                 let (supervisor, zygote) = above(&mark);
                 kill(zygote);
                 until("obs has adopted the supervisor", || state(supervisor).1 == Some(getpid())).await;
@@ -83,7 +83,7 @@ isolated! {
             let mut spec = script(STUBBORN);
             let mark = marked(&mut spec);
             let exit = with(launcher, spec, async |stop| {
-                until("the tree stands", || alive(&mark).len() == STUBBORN_COUNT).await;
+                until("the tree stands", || stand(&mark, 1)).await;
                 let (supervisor, zygote) = above(&mark);
                 kill(zygote);
                 until("obs has adopted the supervisor", || state(supervisor).1 == Some(getpid())).await;
@@ -110,7 +110,7 @@ isolated! {
             let mut spec = script(STUBBORN);
             let mark = marked(&mut spec);
             let outcome = with(launcher, spec, async |_| {
-                until("the tree stands", || alive(&mark).len() == STUBBORN_COUNT).await;
+                until("the tree stands", || stand(&mark, 1)).await;
                 let (supervisor, zygote) = above(&mark);
                 kill(zygote);
                 kill(supervisor);
@@ -146,7 +146,7 @@ isolated! {
         let mut obs = again(NAME, &helpers).env(STEPS, &steps).spawn().unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            until("three trees stand", || alive(&steps).len() == 3 * STUBBORN_COUNT).await;
+            until("three trees stand", || stand(&steps, 3)).await;
             // obs, its zygote and three supervisors.
             assert_eq!(alive(&helpers).len(), 5);
             obs.kill().unwrap();

@@ -254,3 +254,14 @@ pub(super) const STUBBORN: &str = "trap '' TERM HUP INT
     ( ( setsid sleep 1000 ) & )
     exec sleep 1000";
 pub(super) const STUBBORN_COUNT: usize = 4;
+
+/// Whether `count` [`STUBBORN`] trees have all their processes. Half-way, the shells between are
+/// as many.
+pub(super) fn stand(mark: &str, count: usize) -> bool {
+    let tree = alive(mark);
+    let sleeps = |pid: &Pid| {
+        let path = format!("/proc/{}/cmdline", pid.as_raw_pid());
+        fs::read(path).is_ok_and(|line| line == b"sleep\x001000\0")
+    };
+    tree.len() == count * STUBBORN_COUNT && tree.iter().all(sleeps)
+}

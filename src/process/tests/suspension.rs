@@ -13,7 +13,7 @@ isolated! {
                 let mut spec = script(STUBBORN);
                 let mark = marked(&mut spec);
                 let exit = with(launcher, spec, async |stop| {
-                    until("the tree stands", || alive(&mark).len() == STUBBORN_COUNT).await;
+                    until("the tree stands", || stand(&mark, 1)).await;
                     launcher.suspend().await;
                     until("all stopped", || states(&mark) == ['T'; STUBBORN_COUNT]).await;
                     launcher.resume().await;
