@@ -34,7 +34,7 @@ pub(super) use self::state::{
 };
 use super::printer::ColorChoice;
 use crate::document::DEFAULT_MAX_BYTES;
-use crate::model::parse_duration;
+use crate::model::{SandboxMode, parse_duration};
 use crate::prove::TimeFlags;
 use crate::report::{Format, PrintRef, Progress};
 
@@ -274,7 +274,7 @@ pub struct SandboxArgs {
     /// `best-effort` reports what is not enforced and continues, `off` opens files and network.
     #[arg(long, env = "OBS_SANDBOX", hide_env = true, value_name = "MODE")]
     #[arg(default_value = "require")]
-    pub sandbox: Sandbox,
+    pub sandbox: SandboxMode,
     /// Memory limit of each step, all its processes together
     ///
     /// The lower of this limit and that of the manifest applies.
@@ -299,17 +299,6 @@ pub struct SandboxArgs {
     #[arg(long, env = "OBS_MAX_DISK", hide_env = true, value_name = "MIB")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     pub max_disk: Option<u64>,
-}
-
-/// How strictly skills are confined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Sandbox {
-    /// Run only what can be confined.
-    Require,
-    /// Confine what can be.
-    BestEffort,
-    /// Confine nothing.
-    Off,
 }
 
 /// How long things may take.

@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::args::{Sandbox, SandboxArgs};
+use super::args::SandboxArgs;
 use super::error::{CommandError, ErrorKind};
 use super::printer::Printer;
 use crate::executor::BaseEnvironment;
@@ -15,11 +15,7 @@ use crate::skill::{SandboxPolicy, Skill};
 /// The policy that the flags ask for.
 pub(super) fn policy(args: &SandboxArgs, environment: &BaseEnvironment) -> SandboxPolicy {
     SandboxPolicy {
-        mode: match args.sandbox {
-            Sandbox::Require => SandboxMode::Require,
-            Sandbox::BestEffort => SandboxMode::BestEffort,
-            Sandbox::Off => SandboxMode::Off,
-        },
+        mode: args.sandbox,
         max_memory_mb: args.max_memory,
         max_cpu: args.max_cpu,
         max_processes: args.max_processes,

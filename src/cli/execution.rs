@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::args::{IdentityArgs, Sandbox, SandboxArgs};
+use super::args::{IdentityArgs, SandboxArgs};
 use super::error::{CommandError, CommandResult, ErrorKind};
 use super::printer::Printer;
 use super::run_storage::RunStorage;
@@ -16,7 +16,7 @@ use crate::engine::{
 };
 use crate::event::{self, EventSender, RunEvent, RunSummary};
 use crate::executor::{BaseEnvironment, NativeExecutor, RunDirs, SharedDirKind};
-use crate::model::{RunStatus, signal_name};
+use crate::model::{RunStatus, SandboxMode, signal_name};
 use crate::policy::CedarGate;
 use crate::process::{Launcher, RunClock, Zygote, ignore_file_size_signal, max_concurrent_steps};
 use crate::report::{ReportOptions, ReportOutcome, Reporter, ReporterHandle};
@@ -29,7 +29,7 @@ const STUCK_REPORT_TIMEOUT: Duration = Duration::from_secs(2);
 /// small and single-threaded: see `process`. What obs ignores from then on, skills don't. What this
 /// machine can enforce is found out while the plan is proven.
 pub(super) fn start_zygote(sandbox: &SandboxArgs) -> Result<Zygote, CommandError> {
-    let zygote = if sandbox.sandbox == Sandbox::Off {
+    let zygote = if sandbox.sandbox == SandboxMode::Off {
         Zygote::start_unconfined().map_err(|error| no_helper(&error))?
     } else {
         let mut zygote = Zygote::start().map_err(|error| no_helper(&error))?;

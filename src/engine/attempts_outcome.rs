@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::termination::TerminationReason;
 use super::{LogError, ProvenStep};
-use crate::model::{ErrorCode, ExecutionResult, ExecutionStatus, SandboxMode, SandboxReport};
+use crate::model::{ErrorCode, ExecutionResult, ExecutionStatus, AppliedSandbox, SandboxReport};
 
 /// What became of all attempts.
 pub(super) struct AttemptsOutcome<'p> {
@@ -35,7 +35,7 @@ pub(super) fn not_started(code: ErrorCode, error: String) -> ExecutionResult {
         },
         attempts: 0,
         sandbox: SandboxReport {
-            mode: SandboxMode::None,
+            mode: AppliedSandbox::None,
             ..SandboxReport::default()
         },
         ..ExecutionResult::failure(code)

@@ -14,7 +14,7 @@ use super::termination::TerminationReason;
 use super::{CircuitState, ExecutionContext, ProvenStep, Rejection, Reused, RuntimeError};
 use crate::model::{
     ErrorCode, ExecutionLogRecord, ExecutionResult, ExecutionStatus, ResourceUsage, SCHEMA_VERSION,
-    SandboxMode, SandboxReport, StepStatus, signal_name,
+    AppliedSandbox, SandboxReport, StepStatus, signal_name,
 };
 
 /// A step that ran.
@@ -240,7 +240,7 @@ fn base_record(context: &ExecutionContext, index: usize, step: &ProvenStep) -> E
         stderr: None,
         resource_usage: ResourceUsage::default(),
         sandbox: SandboxReport {
-            mode: SandboxMode::None,
+            mode: AppliedSandbox::None,
             ..SandboxReport::default()
         },
         schema_version: SCHEMA_VERSION,

@@ -284,7 +284,7 @@ impl<'r> NativeExecutor<'r> {
             command,
             tokens_used: listener.tokens_used,
             sandbox: SandboxReport {
-                mode: self.policy.mode,
+                mode: self.policy.mode.into(),
                 ..SandboxReport::default()
             },
         };

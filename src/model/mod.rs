@@ -35,7 +35,7 @@ pub use request::ExecutionRequest;
 pub use result::{ExecutionResult, ExecutionStatus};
 pub use risk::RiskLevel;
 pub use run_status::RunStatus;
-pub use sandbox_report::{SandboxMode, SandboxReport};
+pub use sandbox_report::{AppliedSandbox, SandboxMode, SandboxReport};
 pub use signal::signal_name;
 pub use step_dirs::StepDirs;
 pub use strict_json::{StrictJsonError, json_error_offset, strict_json};

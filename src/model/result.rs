@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{ErrorCode, Excerpt, ResourceUsage, SandboxMode, SandboxReport};
+use super::{ErrorCode, Excerpt, ResourceUsage, AppliedSandbox, SandboxReport};
 
 /// The outcome of one execution: OpenBotStack's five statuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,7 +85,7 @@ impl ExecutionResult {
             is_final: false,
             hint: None,
             sandbox: SandboxReport {
-                mode: SandboxMode::InProcess,
+                mode: AppliedSandbox::InProcess,
                 ..SandboxReport::default()
             },
         }

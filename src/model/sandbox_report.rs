@@ -1,17 +1,29 @@
 //! How a step was confined.
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-/// How strictly a skill is confined.
+/// How strictly skills are confined: `--sandbox`, whose help these comments are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SandboxMode {
+    /// Run only what can be confined.
+    Require,
+    /// Confine what can be.
+    BestEffort,
+    /// Confine nothing.
+    Off,
+}
+
+/// How a step was confined.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum SandboxMode {
-    /// It runs only if all that its confinement relies on can be enforced.
+pub enum AppliedSandbox {
+    /// With all that its confinement relies on.
     #[default]
     Require,
-    /// It runs with what this machine can enforce.
+    /// With what this machine can enforce.
     BestEffort,
-    /// Files and network are open to it. It still has a session and a tree of its own.
+    /// Files and network were open to it. It still had a session and a tree of its own.
     Off,
     /// A built-in tool: no process was started, so there was nothing to confine.
     InProcess,
@@ -19,8 +31,18 @@ pub enum SandboxMode {
     None,
 }
 
-impl SandboxMode {
-    /// The mode as the record and the command line spell it.
+impl From<SandboxMode> for AppliedSandbox {
+    fn from(mode: SandboxMode) -> Self {
+        match mode {
+            SandboxMode::Require => Self::Require,
+            SandboxMode::BestEffort => Self::BestEffort,
+            SandboxMode::Off => Self::Off,
+        }
+    }
+}
+
+impl AppliedSandbox {
+    /// The mode as the record spells it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Require => "require",
@@ -35,8 +57,8 @@ impl SandboxMode {
 /// What confined a step, and what did not.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SandboxReport {
-    /// The mode of the run.
-    pub mode: SandboxMode,
+    /// How strictly.
+    pub mode: AppliedSandbox,
     /// Layers that held.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub enforced: Vec<String>,

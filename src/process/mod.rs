@@ -75,7 +75,7 @@ pub use readiness::WatchedFile;
 pub use redact::{MASK, MIN_SECRET_CHARS, Secrets, is_maskable};
 pub use sandbox::{
     Access, Applied, Confinement, DefaultGrants, Grant, Layer, LayerStatus, Layers, Network,
-    SandboxSupport, Strictness, default_grants, is_system,
+    SandboxSupport, default_grants, is_system,
 };
 pub use spec::{LeaderExit, ProcessEvent, ProcessExit, ProcessSpec, StartStage, StopRequest};
 pub(crate) use subdirectory::{OwnerGets, grant_all, open_directory, open_subdirectory};

@@ -9,7 +9,7 @@ use std::path::Path;
 use super::text::{Style, cause_of, head, label_of, paint, shorten};
 use crate::event::StepDetail;
 use crate::model::{
-    Escaped, EscapedLines, Excerpt, ExecutionLogRecord, SandboxMode, StepStatus, json_line,
+    Escaped, EscapedLines, Excerpt, ExecutionLogRecord, AppliedSandbox, StepStatus, json_line,
     signal_name,
 };
 
@@ -88,7 +88,7 @@ impl FailureReport {
             let (name, value) = line.split_once(": ").unwrap_or(("confined to", line));
             self.field(name, value);
         }
-        if sandbox.mode == SandboxMode::InProcess || detail.command.is_empty() {
+        if sandbox.mode == AppliedSandbox::InProcess || detail.command.is_empty() {
             return;
         }
         if sandbox.enforced.is_empty() {

@@ -13,7 +13,7 @@ use super::{GrantPath, NativeSkill, PathBase, Permission, Program, Skill};
 use crate::model::{SandboxMode, StepDirs};
 use crate::process::{
     Access, Applied, Confinement, Grant, Layer, LimitBreach, Limits, Network, PathError,
-    ResourceKind, Strictness, canonicalize, default_grants, make_directory,
+    ResourceKind, canonicalize, default_grants, make_directory,
 };
 
 /// How a run confines its skills: the flags, and what is the same for all steps.
@@ -84,10 +84,10 @@ impl SandboxPolicy {
         paths: &SkillPaths,
         dirs: &StepDirs<'_>,
     ) -> Option<Confinement> {
-        let strictness = match self.mode {
-            SandboxMode::Require => Strictness::Require,
-            SandboxMode::BestEffort => Strictness::BestEffort,
-            SandboxMode::Off | SandboxMode::InProcess | SandboxMode::None => return None,
+        let best_effort = match self.mode {
+            SandboxMode::Require => false,
+            SandboxMode::BestEffort => true,
+            SandboxMode::Off => return None,
         };
         let network = network_of(&skill.manifest.permissions);
         let mut grants = default_grants(dirs, &network).grants;
@@ -96,7 +96,7 @@ impl SandboxPolicy {
         Some(Confinement {
             grants,
             network,
-            strictness,
+            best_effort,
         })
     }
 
@@ -128,7 +128,7 @@ impl SandboxPolicy {
         Confinement {
             grants: Vec::new(),
             network,
-            strictness: Strictness::Require,
+            best_effort: false,
         }
     }
 

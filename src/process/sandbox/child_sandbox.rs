@@ -20,7 +20,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use super::ruleset_cache::{CachedRuleset, RulesetCache};
-use super::{Layer, Layers, Network, Strictness, capabilities, landlock, seccomp};
+use super::{Layer, Layers, Network, capabilities, landlock, seccomp};
 use crate::process::limits::{Limits, Rlimit};
 use crate::process::symlinks::Opener;
 
@@ -105,9 +105,10 @@ impl SandboxBuilder {
         let denies_truncate = !rule_layers.contains(Layer::Truncate);
         let page = self.book.open(sealed, opener)?;
         let filter_layers = self.filter.install(page, denies_truncate)?;
-        let required = match page.strictness {
-            Strictness::Require => page.required,
-            Strictness::BestEffort => Layers::default(),
+        let required = if page.best_effort {
+            Layers::default()
+        } else {
+            page.required
         };
         let possible = rule_layers.union(filter_layers).union(baseline());
         if !required.without(possible).is_empty() {

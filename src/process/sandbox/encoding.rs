@@ -8,7 +8,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use super::{Access, Confinement, Grant, Network, Strictness};
+use super::{Access, Confinement, Grant, Network};
 use crate::process::frame::{FrameDecoder, malformed, put_text, put_u32};
 
 /// Set in the byte of a grant's access.
@@ -17,10 +17,7 @@ const OF_SYSTEM: u8 = 0x80;
 /// Appends what [`decode`] makes the confinement from. The same confinement is the same bytes, by
 /// which a supervisor knows it again.
 pub(in crate::process) fn encode(out: &mut Vec<u8>, confinement: &Confinement) {
-    out.push(match confinement.strictness {
-        Strictness::Require => 1,
-        Strictness::BestEffort => 2,
-    });
+    out.push(u8::from(confinement.best_effort));
     match &confinement.network {
         Network::None => out.push(0),
         Network::Full => out.push(1),
@@ -48,9 +45,9 @@ pub(in crate::process) fn encode(out: &mut Vec<u8>, confinement: &Confinement) {
 /// Reads what [`encode`] has written.
 pub(super) fn decode(sealed: &[u8]) -> io::Result<Confinement> {
     let reader = &mut FrameDecoder::from_part(sealed);
-    let strictness = match reader.byte()? {
-        1 => Strictness::Require,
-        2 => Strictness::BestEffort,
+    let best_effort = match reader.byte()? {
+        0 => false,
+        1 => true,
         _ => return Err(malformed()),
     };
     let network = match reader.byte()? {
@@ -70,7 +67,7 @@ pub(super) fn decode(sealed: &[u8]) -> io::Result<Confinement> {
     Ok(Confinement {
         grants,
         network,
-        strictness,
+        best_effort,
     })
 }
 

@@ -63,17 +63,8 @@ pub struct Confinement {
     pub grants: Vec<Grant>,
     /// Sockets.
     pub network: Network,
-    /// What happens where the kernel lacks a layer.
-    pub strictness: Strictness,
-}
-
-/// What happens where the kernel lacks a layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Strictness {
-    /// The process is not started without the layers of [`Confinement::required`].
-    Require,
-    /// It is started with those that there are.
-    BestEffort,
+    /// Whether the process starts although the kernel lacks one of [`Confinement::required`].
+    pub best_effort: bool,
 }
 
 /// Access to a file, or to a directory and everything below it.

@@ -20,7 +20,7 @@ use rustix::process::{child_subreaper, getpid, getppid, test_kill_process, waitp
 use rustix::thread::no_new_privs;
 
 use super::{
-    Access, Confinement, Grant, Layer, Network, SandboxBuilder, Strictness, encode, landlock,
+    Access, Confinement, Grant, Layer, Network, SandboxBuilder, encode, landlock,
     seccomp,
 };
 use crate::process::limits::Limits;
@@ -98,7 +98,7 @@ fn try_confined(
             tcp: Vec::new(),
             dns: false,
         },
-        strictness: Strictness::BestEffort,
+        best_effort: true,
     };
     // Made before the filter, which is another layer.
     let client = socket(AddressFamily::UNIX, SocketType::DGRAM, None)?;

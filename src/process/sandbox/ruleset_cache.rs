@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::encoding::decode;
 use super::landlock::{self, Target};
-use super::{Grant, Layers, Network, Strictness};
+use super::{Grant, Layers, Network};
 use crate::process::symlinks::Opener;
 
 /// How old what is known of the system's places may be.
@@ -37,7 +37,7 @@ pub(super) struct CachedRuleset {
     /// None on a kernel without Landlock.
     pub(super) rules: Option<OwnedFd>,
     pub(super) network: Network,
-    pub(super) strictness: Strictness,
+    pub(super) best_effort: bool,
     pub(super) required: Layers,
     pub(super) wanted: Layers,
 }
@@ -99,7 +99,7 @@ impl CachedRuleset {
             replaceable: grants.filter(|(grant, _)| !grant.is_system).collect(),
             rules,
             network: confinement.network,
-            strictness: confinement.strictness,
+            best_effort: confinement.best_effort,
             required,
             wanted,
         })
@@ -154,7 +154,7 @@ mod tests {
                 Grant::new(dir("later"), Access::Read),
             ],
             network: Network::None,
-            strictness: Strictness::Require,
+            best_effort: false,
         };
         let sealed = sealed(&confinement);
         let book = &mut RulesetCache::new(abi);
@@ -181,7 +181,7 @@ mod tests {
         let confinement = |name: &str| Confinement {
             grants: vec![Grant::new(name, Access::Read)],
             network: Network::None,
-            strictness: Strictness::Require,
+            best_effort: false,
         };
         let names: Vec<_> = (0..=PAGES)
             .map(|n| sealed(&confinement(&format!("/{n}"))))

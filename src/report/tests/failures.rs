@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 
 use crate::event::StepDetail;
-use crate::model::{ErrorCode, Excerpt, ExecutionLogRecord, SandboxMode, StepStatus};
+use crate::model::{ErrorCode, Excerpt, ExecutionLogRecord, AppliedSandbox, StepStatus};
 use crate::report::failure;
 use crate::report::testing::{detail, failed};
 
@@ -42,7 +42,7 @@ fn the_reports_of_all_kinds_of_failure() {
         skill_version: None,
         ..failed(2, "builtin.json_query")
     };
-    built_in.sandbox.mode = SandboxMode::InProcess;
+    built_in.sandbox.mode = AppliedSandbox::InProcess;
     let reports = [
         failure::render(&rejected, &StepDetail::default(), false),
         failure::render(&timed_out, &detail(), false),

@@ -58,7 +58,7 @@ fn without_landlock() {
 isolated! {
     fn without_landlock_require_starts_nothing_and_says_what_is_missing() {
         let Some(mut arena) = Arena::new() else { return };
-        arena.strictness = Strictness::Require;
+        arena.best_effort = false;
         without_landlock();
         with_launcher(async |launcher| {
             let confinement = arena.confinement(Network::Some { tcp: vec![443], dns: false });
@@ -86,7 +86,7 @@ isolated! {
         with_launcher(async |launcher| {
             let best = |argv: &[&str]| {
                 let mut spec = arena.probe(argv, Network::None);
-                Arc::make_mut(spec.confinement.as_mut().unwrap()).strictness = Strictness::BestEffort;
+                Arc::make_mut(spec.confinement.as_mut().unwrap()).best_effort = true;
                 spec
             };
             let exit = simply(launcher, best(&["read", &arena.text("home/notes")])).await.unwrap();
@@ -103,7 +103,7 @@ isolated! {
             // Trees end all the same.
             let limits = Limits { processes: Some(32), ..Limits::NONE };
             let mut bomb = arena.hog(&["bomb", "300"], limits);
-            Arc::make_mut(bomb.confinement.as_mut().unwrap()).strictness = Strictness::BestEffort;
+            Arc::make_mut(bomb.confinement.as_mut().unwrap()).best_effort = true;
             let mark = marked(&mut bomb);
             let exit = simply(launcher, bomb).await.unwrap();
             assert_eq!(exit.limit_breach.map(|breach| breach.limit), Some(ResourceKind::Processes));
@@ -158,7 +158,7 @@ isolated! {
         use crate::process::sandbox::{SandboxBuilder, encode};
         use crate::process::symlinks::Opener;
         let Some(arena) = Arena::new() else { return };
-        let confinement = |network| Confinement { strictness: Strictness::BestEffort, ..arena.confinement(network) };
+        let confinement = |network| Confinement { best_effort: true, ..arena.confinement(network) };
         let probed = sys::landlock_abi().unwrap_or(0);
         for abi in 1..=probed.min(7) {
             let mut workshop = SandboxBuilder::of_abi(abi);
@@ -170,7 +170,7 @@ isolated! {
             let full = workshop.prepare(Some(&sealed(&confinement(Network::Full))), &Limits::NONE, &mut Opener::default());
             assert!(full.is_ok(), "{abi}");
             let tcp = Network::Some { tcp: vec![443], dns: true };
-            let strict = Confinement { strictness: Strictness::Require, ..confinement(tcp) };
+            let strict = Confinement { best_effort: false, ..confinement(tcp) };
             let outcome = workshop.prepare(Some(&sealed(&strict)), &Limits::NONE, &mut Opener::default()).map(drop);
             assert_eq!(outcome.is_ok(), abi >= 4, "{abi}: {outcome:?}");
         }

@@ -29,7 +29,7 @@ pub(super) struct Arena {
     pub(super) probe: PathBuf,
     pub(super) hog: PathBuf,
     /// As strict as this machine allows, for tests of something else than confinement.
-    pub(super) strictness: Strictness,
+    pub(super) best_effort: bool,
 }
 
 impl Arena {
@@ -69,15 +69,15 @@ impl Arena {
         let probe = compile(PROBES, &real.join("skill/probe"))?;
         let hog = compile(HOGS, &real.join("skill/hog"))?;
         fs::copy(&probe, real.join("outside/program")).unwrap();
-        let strictness = match sys::landlock_abi() {
-            Ok(_) => Strictness::Require,
-            Err(_) => Strictness::BestEffort,
+        let best_effort = match sys::landlock_abi() {
+            Ok(_) => false,
+            Err(_) => true,
         };
         Some(Self {
             root,
             probe,
             hog,
-            strictness,
+            best_effort,
         })
     }
 
@@ -102,7 +102,7 @@ impl Arena {
         Confinement {
             grants,
             network,
-            strictness: self.strictness,
+            best_effort: self.best_effort,
         }
     }
 
