@@ -20,7 +20,7 @@ use obs::executor::BaseEnvironment;
 use obs::model::{ExecutionLogRecord, SandboxMode};
 use obs::plan;
 use obs::policy::{CedarGate, FlagPolicies};
-use obs::prove::{self, OwnFiles, ProveContext, TimeFlags};
+use obs::prove::{self, ProveContext};
 use obs::report::{RecordTable, TerminalInfo};
 use obs::skill::{Registry, SandboxPolicy};
 use obs::store::{StateLog, StateWriter};
@@ -65,29 +65,13 @@ fn plan_text(steps: usize, language: &str) -> String {
 fn proven(name: &str, text: &str) -> ProvenPlan {
     let source = Source::from_bytes(name.to_owned(), text.as_bytes().to_vec()).unwrap();
     let mut loaded = plan::load(source);
-    let registry = Registry::new(Vec::new());
-    let environment = BaseEnvironment::of_this_process();
-    let sandbox = SandboxPolicy {
-        mode: SandboxMode::Require,
-        max_memory_mb: None,
-        max_cpu: None,
-        max_processes: None,
-        max_disk_mb: None,
-        home: None,
-    };
-    let question = ProveContext {
-        registry: &registry,
-        workspace: &PathBuf::from("/tmp"),
-        environment: &environment,
-        time_flags: TimeFlags::default(),
-        sandbox: &sandbox,
-        own_files: &OwnFiles::default(),
-        retry_unsafe: false,
-        inputs: None,
-        run_dir: None,
-        read: Vec::new(),
-    };
-    let proof = prove::prove(&mut loaded, &question);
+    let context = ProveContext::new(
+        Registry::new(Vec::new()),
+        PathBuf::from("/tmp"),
+        BaseEnvironment::of_this_process(),
+        SandboxPolicy::new(SandboxMode::Require),
+    );
+    let proof = prove::prove(&mut loaded, &context);
     assert!(proof.plan.is_some(), "{:?}", loaded.problems);
     proof.plan.unwrap()
 }

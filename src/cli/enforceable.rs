@@ -27,12 +27,8 @@ pub(super) fn policy(args: &SandboxArgs, environment: &BaseEnvironment) -> Sandb
 /// The policy without any flag.
 pub(super) fn default_policy(environment: &BaseEnvironment) -> SandboxPolicy {
     SandboxPolicy {
-        mode: SandboxMode::Require,
-        max_memory_mb: None,
-        max_cpu: None,
-        max_processes: None,
-        max_disk_mb: None,
         home: environment.get("HOME").map(home),
+        ..SandboxPolicy::new(SandboxMode::Require)
     }
 }
 

@@ -97,11 +97,11 @@ impl RunResources {
 
 impl PreparedRun {
     /// Runs the plan to its end and gives the exit code. What the run remembers, and is remembered
-    /// by, is opened by `open_memory` while the helper processes make ready.
+    /// by, is opened by `open_storage` while the helper processes make ready.
     pub(super) fn run(
         self,
         mut zygote: Zygote,
-        open_memory: impl FnOnce(&Self) -> Result<RunStorage, CommandError>,
+        open_storage: impl FnOnce(&Self) -> Result<RunStorage, CommandError>,
         printer: &Printer,
     ) -> CommandResult {
         let dirs = RunDirs::default();
@@ -121,8 +121,8 @@ impl PreparedRun {
         if let Some(first) = self.plan.steps.first() {
             executor.prepare_ahead(&first.skill_id);
         }
-        let mut memory = open_memory(&self)?;
-        self.settle(&ready, &memory)?;
+        let mut storage = open_storage(&self)?;
+        self.settle(&ready, &storage)?;
         // Not before: who can't wait for a state that is in use, ends obs. (A directory of its
         // steps that is left behind by that is found by the next obs.)
         let mut signals = {
@@ -144,13 +144,13 @@ impl PreparedRun {
             Reporter::spawn(self.report.clone(), receiver, printer.streams()).map_err(|error| {
                 CommandError::with_source(ErrorKind::Fault, "can't start the reporter", &error)
             })?;
-        let run = self.drive(&ready, &executor, &mut memory, &mut signals, &events);
+        let run = self.drive(&ready, &executor, &mut storage, &mut signals, &events);
         let (outcome, was_forced) = runtime.block_on(run);
         // They go while the last word is said.
         ready.launcher.dismiss();
         let verdict = RunResult::new(&outcome.end, &outcome.records, &self.plan.steps);
         let code = exit_code::from_cause(verdict.cause);
-        let is_kept = memory.store.is_some();
+        let is_kept = storage.store.is_some();
         let summary = summary(ready.run_id.clone(), &verdict, code, &outcome, is_kept);
         events.emit(RunEvent::RunFinished(summary));
         drop(events);
@@ -185,10 +185,10 @@ impl PreparedRun {
     }
 
     /// Makes the directory for files between steps.
-    fn settle(&self, ready: &RunResources, memory: &RunStorage) -> Result<(), CommandError> {
+    fn settle(&self, ready: &RunResources, storage: &RunStorage) -> Result<(), CommandError> {
         let place = match &self.run_dir {
             Some(given) => SharedDirKind::Given(given.clone()),
-            None => memory.files_place(&ready.run_id),
+            None => storage.files_place(&ready.run_id),
         };
         let settled = ready.dirs.create_shared(place, &self.plan);
         settled.map_err(no_directory)
@@ -200,7 +200,7 @@ impl PreparedRun {
         &self,
         ready: &RunResources,
         executor: &NativeExecutor<'_>,
-        memory: &mut RunStorage,
+        storage: &mut RunStorage,
         signals: &mut Signals,
         events: &EventSender,
     ) -> (RunOutcome, bool) {
@@ -215,13 +215,13 @@ impl PreparedRun {
             self.plan.timeout.duration,
             launcher.clock().clone(),
         );
-        let log = memory.log();
-        let breaker = memory.breaker(&context.identity.tenant_id, run_id);
+        let log = storage.log();
+        let breaker = storage.breaker(&context.identity.tenant_id, run_id);
         let run = RunOptions {
             logger: &log,
             breaker: &breaker,
-            provenance: memory.provenance.clone(),
-            reused: memory.reused.clone(),
+            provenance: storage.provenance.clone(),
+            reused: storage.reused.clone(),
             approver: Arc::clone(&self.approver),
             gate: self.gate.as_ref().map(|gate| gate as &dyn PolicyGate),
             events,

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::args::{InputArgs, RunArgs};
+use super::args::InputArgs;
 use super::error::{CommandError, ErrorKind};
 use crate::document::{DEFAULT_MAX_BYTES, Document, Source};
 use crate::model::strict_json;
@@ -32,14 +32,15 @@ pub(super) fn of_plan(
 
 /// The values for the inputs of a run: those of the run that it resumes, and what is given anew.
 pub(super) fn of_run(
-    args: &RunArgs,
-    base: Option<&PreviousRun>,
+    args: &InputArgs,
+    path: &Path,
+    previous: Option<&PreviousRun>,
     loaded: &LoadedPlan,
 ) -> Result<Map<String, Value>, CommandError> {
-    let mut values = base.map(|base| base.inputs.clone()).unwrap_or_default();
+    let mut values = previous.map(|run| run.inputs.clone()).unwrap_or_default();
     // The plan may have been changed since.
     values.retain(|name, _| loaded.plan.inputs.contains_key(name));
-    values.extend(of_plan(&args.inputs, &args.plan, loaded)?.unwrap_or_default());
+    values.extend(of_plan(args, path, loaded)?.unwrap_or_default());
     Ok(values)
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::args::{ResumeArgs, RunArgs, RunSelector, StateArgs};
+use super::args::{ResumeArgs, RunSelector, StateArgs};
 use super::error::{CommandError, ErrorKind};
 use super::printer::Printer;
 use super::state::{chain_key, not_found};
@@ -14,103 +14,105 @@ use crate::store::{
     UnsafeStep, files_of,
 };
 
-/// The run that `--resume` means; `None` if it is not asked for.
-pub(super) fn find(
-    args: &ResumeArgs,
-    state: &StateArgs,
-    file: &Path,
-    text: &str,
-) -> Result<Option<PreviousRun>, CommandError> {
-    let Some(selector) = &args.resume else {
-        return Ok(None);
-    };
-    let plan = plan_name(file, text);
-    let base = match (selector, state.directory()?) {
-        (RunSelector::File(file), _) => PreviousRun::from_file(file, &plan, chain_key()),
-        (_, None) => {
-            let message = "`--state-dir none` keeps no run to resume";
-            return Err(CommandError::new(ErrorKind::Usage, message)
-                .hint("`--resume=FILE` resumes a run from a file written by `--log`"));
-        }
-        (_, Some(_)) => match state.open_reader()? {
-            Some(history) => {
-                PreviousRun::from_history(&history, selector.name(), &plan, chain_key())
+/// The run that `--resume` means.
+pub(super) struct ResumedRun {
+    /// The run, as its records tell it.
+    pub(super) previous: PreviousRun,
+    /// Where the state keeps the files between its steps.
+    kept_files: Option<PathBuf>,
+    /// `--run-dir`: whoever gives it answers for what is in it.
+    run_dir: Option<PathBuf>,
+    /// `--rerun-unsafe`.
+    rerun_unsafe: bool,
+}
+
+impl ResumedRun {
+    /// Finds the run of the plan in `file`; `None` if `--resume` is not given.
+    pub(super) fn find(
+        args: &ResumeArgs,
+        state: &StateArgs,
+        run_dir: Option<&Path>,
+        file: &Path,
+        text: &str,
+    ) -> Result<Option<Self>, CommandError> {
+        let Some(selector) = &args.resume else {
+            return Ok(None);
+        };
+        let plan = plan_name(file, text);
+        let state_dir = state.directory()?;
+        let previous = match (selector, &state_dir) {
+            (RunSelector::File(file), _) => PreviousRun::from_file(file, &plan, chain_key()),
+            (_, None) => {
+                let message = "`--state-dir none` keeps no run to resume";
+                return Err(CommandError::new(ErrorKind::Usage, message)
+                    .hint("`--resume=FILE` resumes a run from a file written by `--log`"));
             }
-            None => Err(ResumeError::NoRun(plan)),
-        },
-    };
-    base.map(Some).map_err(refused)
-}
-
-/// What `$RUN_DIR` will be, if it may hold files already: what `--run-dir` names, or that of the
-/// run `base`.
-pub(super) fn run_dir(
-    args: &RunArgs,
-    state: &StateArgs,
-    base: Option<&PreviousRun>,
-) -> Result<Option<PathBuf>, CommandError> {
-    if let Some(given) = &args.directories.run_dir {
-        return Ok(Some(given.clone()));
+            (_, Some(_)) => match state.open_reader()? {
+                Some(history) => {
+                    PreviousRun::from_history(&history, selector.name(), &plan, chain_key())
+                }
+                None => Err(ResumeError::NoRun(plan)),
+            },
+        };
+        let previous = previous.map_err(refused)?;
+        Ok(Some(Self {
+            kept_files: state_dir.map(|dir| files_of(&dir, previous.first_run())),
+            previous,
+            run_dir: run_dir.map(Path::to_owned),
+            rerun_unsafe: args.rerun_unsafe,
+        }))
     }
-    let Some(base) = base else { return Ok(None) };
-    let dir = state.directory()?;
-    Ok(dir.map(|dir| files_of(&dir, base.first_run())))
-}
 
-/// Takes the right to resume `base`.
-pub(super) fn claim(
-    base: &PreviousRun,
-    store: &StateWriter,
-    args: &ResumeArgs,
-) -> Result<ResumeLock, CommandError> {
-    let claim = store::claim(store, &base.run_id, args.rerun_unsafe);
-    claim.map_err(refused)
-}
-
-/// What is taken over from `base`, by the steps' indices.
-///
-/// # Errors
-/// If a step would run a second time that must not.
-pub(super) fn reused(
-    base: &PreviousRun,
-    args: &RunArgs,
-    state: &StateArgs,
-    plan: &ProvenPlan,
-    now: &Provenance,
-) -> Result<Vec<Option<Reused>>, CommandError> {
-    let dir = state.directory()?;
-    let is_kept = dir.is_some_and(|dir| files_of(&dir, base.first_run()).is_dir());
-    let resumption = base.resume(
-        plan,
-        &ResumeContext {
-            digests: &now.skills,
-            workspace: &now.workspace,
-            // What stands where `--run-dir` says is whoever's who says it.
-            has_files: is_kept || args.directories.run_dir.is_some(),
-        },
-    );
-    if resumption.unsafe_steps.is_empty() || args.resume.rerun_unsafe {
-        return Ok(resumption.reused);
+    /// What `$RUN_DIR` will be, if it may hold files already.
+    pub(super) fn run_dir(&self) -> Option<&Path> {
+        self.run_dir.as_deref().or(self.kept_files.as_deref())
     }
-    let steps: Vec<String> = resumption.unsafe_steps.iter().map(named).collect();
-    let message = format!(
-        "{} may already have had an effect in run {} and can't safely run again",
-        steps.join(", "),
-        short_id(&base.run_id)
-    );
-    Err(CommandError::new(ErrorKind::Invalid, message).hint(
-        "nothing was run; `--rerun-unsafe` runs them again, `idempotent: true` in a manifest \
-         declares that its skill is safe to run twice",
-    ))
-}
 
-/// Says what is taken over.
-pub(super) fn say(base: &PreviousRun, reused: &[Option<Reused>], printer: &Printer) {
-    let (count, steps) = (reused.iter().flatten().count(), reused.len());
-    let run = short_id(&base.run_id);
-    printer.info(format_args!(
-        "resuming run {run}: {count} of {steps} steps are reused"
-    ));
+    /// Takes the right to resume the run.
+    pub(super) fn claim(&self, store: &StateWriter) -> Result<ResumeLock, CommandError> {
+        store::claim(store, &self.previous.run_id, self.rerun_unsafe).map_err(refused)
+    }
+
+    /// What is taken over, by the steps' indices; says how much it is.
+    ///
+    /// # Errors
+    /// If a step would run a second time that must not.
+    pub(super) fn reuse(
+        &self,
+        plan: &ProvenPlan,
+        now: &Provenance,
+        printer: &Printer,
+    ) -> Result<Vec<Option<Reused>>, CommandError> {
+        let run = short_id(&self.previous.run_id);
+        let resumption = self.previous.resume(
+            plan,
+            &ResumeContext {
+                digests: &now.skills,
+                workspace: &now.workspace,
+                has_files: self.run_dir.is_some()
+                    || self.kept_files.as_deref().is_some_and(Path::is_dir),
+            },
+        );
+        if resumption.unsafe_steps.is_empty() || self.rerun_unsafe {
+            let (count, steps) = (
+                resumption.reused.iter().flatten().count(),
+                resumption.reused.len(),
+            );
+            printer.info(format_args!(
+                "resuming run {run}: {count} of {steps} steps are reused"
+            ));
+            return Ok(resumption.reused);
+        }
+        let steps: Vec<String> = resumption.unsafe_steps.iter().map(named).collect();
+        let message = format!(
+            "{} may already have had an effect in run {run} and can't safely run again",
+            steps.join(", "),
+        );
+        Err(CommandError::new(ErrorKind::Invalid, message).hint(
+            "nothing was run; `--rerun-unsafe` runs them again, `idempotent: true` in a manifest \
+             declares that its skill is safe to run twice",
+        ))
+    }
 }
 
 fn named(step: &UnsafeStep) -> String {

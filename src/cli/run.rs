@@ -1,6 +1,6 @@
 //! `obs run`: the way of one plan, from its file to an exit code.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::approver::{self, BareStep, PlanOrigin, TerminalApprover};
@@ -9,17 +9,18 @@ use super::error::{CommandError, CommandResult, ErrorKind};
 use super::execution::{PreparedRun, start_zygote};
 use super::printer::{Printer, Verbosity};
 use super::problems::{self, FileReport};
+use super::resume::ResumedRun;
 use super::run_storage::{self, RunStorage};
-use super::{dry_run, enforceable, exit_code, inputs, policy, resume, roots, secrets};
+use super::{dry_run, enforceable, exit_code, inputs, policy, roots, secrets};
 use crate::document::{Source, SourceError};
 use crate::engine::{Approver, ProvenPlan};
+use crate::executor::BaseEnvironment;
 use crate::plan::{self, LoadedPlan};
 use crate::policy::CedarGate;
 use crate::process::trim_heap;
-use crate::prove::{self, OwnFiles, ProveContext};
+use crate::prove::{self, ProveContext};
 use crate::report::{Format, JsonDocument, ReportOptions, write_json_document};
 use crate::skill::{LoadProblem, Skill};
-use crate::store::PreviousRun;
 
 /// What it took to prove a plan of this length, in bytes, is worth giving back. Less is soon used
 /// again.
@@ -27,49 +28,51 @@ const LONG_PLAN_BYTES: usize = 64 * 1024;
 
 /// Runs the verb.
 pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> CommandResult {
-    // A rehearsal starts nothing.
+    // A dry run starts nothing.
     let zygote = (!args.dry_run).then(|| start_zygote(&args.sandbox));
     let zygote = zygote.transpose()?;
     let environment = secrets::environment(&args.secrets, printer)?;
     let workspace = roots::workspace(args.directories.workspace.as_deref())?;
+    let format = args.output.format;
     let mut loaded = match Source::read(&args.plan, args.max_plan_size) {
         Ok(source) => plan::load(source),
-        Err(error) => return Ok(refuse_unread(&error, args, printer)),
+        Err(error) => return Ok(refuse_unread(&error, format, printer)),
     };
+    let given_run_dir = args.directories.run_dir.as_deref();
     let text = &loaded.document.source.text;
-    let base = resume::find(&args.resume, state, &args.plan, text)?;
-    let given = inputs::of_run(args, base.as_ref(), &loaded)?;
-    let sandbox = enforceable::policy(&args.sandbox, &environment);
-    let registry = roots::registry(&args.roots, Some(&args.plan))?;
-    let run_dir = resume::run_dir(args, state, base.as_ref())?;
-    let own_files = own_files(args, state);
-    let context = ProveContext {
-        registry: &registry,
-        workspace: &workspace,
-        environment: &environment,
-        time_flags: args.time.flags(),
-        sandbox: &sandbox,
-        own_files: &own_files,
-        retry_unsafe: args.steps.retry_unsafe,
-        inputs: Some(&given),
-        run_dir: run_dir.as_deref(),
-        read: roots::read_files(&args.plan, &args.inputs, &args.policy),
-    };
+    let resumed = ResumedRun::find(&args.resume, state, given_run_dir, &args.plan, text)?;
+    let context = context(
+        args,
+        state,
+        environment,
+        workspace,
+        resumed.as_ref(),
+        &loaded,
+    )?;
     let outcome = prove::prove(&mut loaded, &context);
-    drop_told_assistant(&mut loaded, args);
+    if args.identity.assistant_id.is_some() {
+        drop_missing_assistant(&mut loaded);
+    }
     let (Some(plan), false) = (outcome.plan, args.strict && !loaded.problems.is_empty()) else {
-        return Ok(refuse(&loaded, &outcome.not_loaded, args, printer));
+        return Ok(refuse(&loaded, &outcome.not_loaded, format, printer));
     };
     let gate = policy::gate(&args.policy, &args.identity, &plan, printer)?;
     if args.dry_run && is_denied(gate.as_ref(), &plan, &mut loaded) {
-        return Ok(refuse(&loaded, &[], args, printer));
+        return Ok(refuse(&loaded, &[], format, printer));
     }
-    warn_before_run(args, &plan, &loaded, printer)?;
+    say_warnings(&loaded, printer);
+    check_names(args, &plan, printer)?;
     let skills = outcome.skills;
+    let ProveContext {
+        environment,
+        workspace,
+        sandbox,
+        ..
+    } = context;
     secrets::warn(&args.secrets, &skills, &sandbox, &workspace, printer);
     let Some(zygote) = zygote else {
-        let subject = subject(&plan, &skills, &loaded, &workspace, args);
-        return rehearse(args, state, &subject, base.as_ref(), printer);
+        let subject = subject(&plan, &skills, &loaded, &workspace, &args.plan);
+        return dry_run(&subject, resumed.as_ref(), format, printer);
     };
     let execution = PreparedRun {
         approver: approver_of(args, &loaded, &workspace),
@@ -84,13 +87,34 @@ pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> Comma
         sandbox,
         policy: args.steps.run_policy(),
     };
-    let open = |run: &PreparedRun| open_storage(run, loaded, args, state, base, printer);
+    let open = |run: &PreparedRun| open_storage(run, loaded, args, state, resumed, printer);
     execution.run(zygote, open, printer)
 }
 
-fn own_files(args: &RunArgs, state: &StateArgs) -> OwnFiles {
-    let run_dir = args.directories.run_dir.as_deref();
-    state.own_files(args.output.log.as_deref(), run_dir)
+/// What the plan is proven against.
+fn context(
+    args: &RunArgs,
+    state: &StateArgs,
+    environment: BaseEnvironment,
+    workspace: PathBuf,
+    resumed: Option<&ResumedRun>,
+    loaded: &LoadedPlan,
+) -> Result<ProveContext, CommandError> {
+    let sandbox = enforceable::policy(&args.sandbox, &environment);
+    let previous = resumed.map(|resumed| &resumed.previous);
+    let inputs = inputs::of_run(&args.inputs, &args.plan, previous, loaded)?;
+    let registry = roots::registry(&args.roots, Some(&args.plan))?;
+    let given_run_dir = args.directories.run_dir.as_deref();
+    let run_dir = resumed.map_or(given_run_dir, ResumedRun::run_dir);
+    Ok(ProveContext {
+        time_flags: args.time.flags(),
+        own_files: state.own_files(args.output.log.as_deref(), given_run_dir),
+        retry_unsafe: args.steps.retry_unsafe,
+        inputs: Some(inputs),
+        run_dir: run_dir.map(Path::to_owned),
+        read: roots::read_files(&args.plan, &args.inputs, &args.policy),
+        ..ProveContext::new(registry, workspace, environment, sandbox)
+    })
 }
 
 fn approver_of(args: &RunArgs, loaded: &LoadedPlan, workspace: &Path) -> Arc<dyn Approver> {
@@ -111,7 +135,7 @@ fn open_storage(
     loaded: LoadedPlan,
     args: &RunArgs,
     state: &StateArgs,
-    base: Option<PreviousRun>,
+    resumed: Option<ResumedRun>,
     printer: &Printer,
 ) -> Result<RunStorage, CommandError> {
     let PreparedRun {
@@ -120,23 +144,25 @@ fn open_storage(
         workspace,
         ..
     } = execution;
-    let subject = subject(plan, skills, &loaded, workspace, args);
-    let memory = RunStorage::open(args, state, &subject, base, printer)?;
+    let subject = subject(plan, skills, &loaded, workspace, &args.plan);
+    let log = args.output.log.as_deref();
+    let breaker = args.resume.circuit_breaker;
+    let storage = RunStorage::open(log, breaker, state, &subject, resumed, printer)?;
     let is_long = loaded.document.source.text.len() >= LONG_PLAN_BYTES;
     drop(loaded);
     if is_long {
         trim_heap();
     }
-    Ok(memory)
+    Ok(storage)
 }
 
-/// What is about to run, as memory knows it.
+/// What is about to run.
 fn subject<'s>(
     plan: &'s ProvenPlan,
     skills: &'s [Arc<Skill>],
     loaded: &'s LoadedPlan,
     workspace: &'s Path,
-    args: &'s RunArgs,
+    file: &'s Path,
 ) -> run_storage::RunSubject<'s> {
     run_storage::RunSubject {
         plan,
@@ -144,7 +170,7 @@ fn subject<'s>(
         input_schemas: &loaded.plan.inputs,
         workspace,
         text: &loaded.document.source.text,
-        file: &args.plan,
+        file,
     }
 }
 
@@ -156,24 +182,20 @@ fn is_denied(gate: Option<&CedarGate>, plan: &ProvenPlan, loaded: &mut LoadedPla
     })
 }
 
-/// Shows what would run, and what of it would be taken over.
-fn rehearse(
-    args: &RunArgs,
-    state: &StateArgs,
+/// Shows what would run, and what of it would be reused.
+fn dry_run(
     subject: &run_storage::RunSubject<'_>,
-    base: Option<&PreviousRun>,
+    resumed: Option<&ResumedRun>,
+    format: Format,
     printer: &Printer,
 ) -> CommandResult {
-    let reused = match base {
+    let reused = match resumed {
         None => Vec::new(),
-        Some(base) => {
+        Some(resumed) => {
             let provenance = run_storage::provenance(subject)?;
-            let reused = resume::reused(base, args, state, subject.plan, &provenance)?;
-            resume::say(base, &reused, printer);
-            reused
+            resumed.reuse(subject.plan, &provenance, printer)?
         }
     };
-    let format = args.output.format;
     Ok(dry_run::show(
         subject.plan,
         &reused,
@@ -207,17 +229,6 @@ fn report_options(
     }
 }
 
-/// Shows the plan's warnings, and refuses flags that name steps the plan does not have.
-fn warn_before_run(
-    args: &RunArgs,
-    plan: &ProvenPlan,
-    loaded: &LoadedPlan,
-    printer: &Printer,
-) -> Result<(), CommandError> {
-    say_warnings(loaded, printer);
-    check_names(args, plan, printer)
-}
-
 /// `--print` and `--approve` must name steps before anything runs.
 fn check_names(args: &RunArgs, plan: &ProvenPlan, printer: &Printer) -> Result<(), CommandError> {
     let bare = if args.strict {
@@ -239,12 +250,10 @@ fn check_names(args: &RunArgs, plan: &ProvenPlan, printer: &Printer) -> Result<(
         .map_err(|error| CommandError::from_error(ErrorKind::Usage, &error))
 }
 
-/// A flag that names the assistant makes up for a plan that doesn't.
-fn drop_told_assistant(loaded: &mut LoadedPlan, args: &RunArgs) {
-    if args.identity.assistant_id.is_some() {
-        let problems = loaded.problems.diagnostics_mut();
-        problems.retain(|problem| problem.code != "no_assistant_id");
-    }
+/// Drops the warning that the plan names no assistant.
+fn drop_missing_assistant(loaded: &mut LoadedPlan) {
+    let problems = loaded.problems.diagnostics_mut();
+    problems.retain(|problem| problem.code != "no_assistant_id");
 }
 
 fn say_warnings(loaded: &LoadedPlan, printer: &Printer) {
@@ -255,9 +264,9 @@ fn say_warnings(loaded: &LoadedPlan, printer: &Printer) {
 }
 
 /// Says why a plan that could not be read does not run.
-fn refuse_unread(error: &SourceError, args: &RunArgs, printer: &Printer) -> u8 {
+fn refuse_unread(error: &SourceError, format: Format, printer: &Printer) -> u8 {
     let code = ErrorKind::of_file(error.is_unreadable()).exit_code();
-    refuse_with(&[FileReport::Unread(error)], code, args, printer);
+    refuse_with(&[FileReport::Unread(error)], code, format, printer);
     code
 }
 
@@ -265,7 +274,7 @@ fn refuse_unread(error: &SourceError, args: &RunArgs, printer: &Printer) -> u8 {
 fn refuse(
     loaded: &LoadedPlan,
     not_loaded: &[Arc<LoadProblem>],
-    args: &RunArgs,
+    format: Format,
     printer: &Printer,
 ) -> u8 {
     let mut findings = vec![FileReport::Read {
@@ -282,7 +291,7 @@ fn refuse(
     } else {
         exit_code::INVALID
     };
-    refuse_with(&findings, code, args, printer);
+    refuse_with(&findings, code, format, printer);
     let name = &loaded.document.source.name;
     let counts = problems::counts(&findings);
     let strict = if loaded.problems.has_errors() {
@@ -294,7 +303,7 @@ fn refuse(
     code
 }
 
-fn refuse_with(findings: &[FileReport<'_>], code: u8, args: &RunArgs, printer: &Printer) {
+fn refuse_with(findings: &[FileReport<'_>], code: u8, format: Format, printer: &Printer) {
     let color = printer.stderr_has_color();
     for finding in findings {
         let text = finding.text(color);
@@ -303,7 +312,7 @@ fn refuse_with(findings: &[FileReport<'_>], code: u8, args: &RunArgs, printer: &
             printer.eprint("");
         }
     }
-    if args.output.format == Format::Json {
+    if format == Format::Json {
         let problems: Vec<_> = findings.iter().flat_map(FileReport::to_json).collect();
         let document = JsonDocument {
             run_id: None,

@@ -6,18 +6,18 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::args::{BreakerChoice, RunArgs, StateArgs};
+use super::args::{BreakerChoice, StateArgs};
 use super::error::{CommandError, ErrorKind};
 use super::printer::Printer;
-use super::resume;
+use super::resume::{self, ResumedRun};
 use super::state::chain_key;
 use crate::engine::{ProvenPlan, Provenance, Reused};
 use crate::executor::SharedDirKind;
 use crate::model::sha256_hex;
 use crate::skill::Skill;
 use crate::store::{
-    Breaker, BreakerConfig, ChainKey, LogFile, NullLog, PreviousRun, RecordSink, ResumeLock,
-    RunLog, StateLog, StateWriter,
+    Breaker, BreakerConfig, ChainKey, LogFile, NullLog, RecordSink, ResumeLock, RunLog, StateLog,
+    StateWriter,
 };
 
 /// What a run remembers, and is remembered by.
@@ -68,13 +68,13 @@ impl RunStorage {
 
     /// Opens what the flags ask for, and looks up what there is to resume. Nothing has run yet.
     pub(super) fn open(
-        run_args: &RunArgs,
+        log: Option<&Path>,
+        breaker: BreakerChoice,
         state: &StateArgs,
         subject: &RunSubject<'_>,
-        base: Option<PreviousRun>,
+        resumed: Option<ResumedRun>,
         printer: &Printer,
     ) -> Result<Self, CommandError> {
-        let (log, args) = (run_args.output.log.as_deref(), &run_args.resume);
         let store = state.open()?.map(Arc::new);
         let locks = state.lock_directory()?;
         let file = log.map(|log| LogFile::open(log, locks.as_deref()));
@@ -89,27 +89,21 @@ impl RunStorage {
             );
         }
         let mut provenance = provenance(subject)?;
-        let claim = match (&base, &store) {
-            (Some(base), Some(store)) => Some(resume::claim(base, store, args)?),
-            _ => None,
-        };
-        let reused = match &base {
-            Some(base) => {
-                let reused = resume::reused(base, run_args, state, subject.plan, &provenance)?;
-                resume::say(base, &reused, printer);
-                reused
-            }
-            None => Vec::new(),
-        };
-        provenance.first_run = base.as_ref().map(|base| base.first_run().to_owned());
-        provenance.resumed_from = base.map(|base| base.run_id);
+        let (mut claim, mut reused) = (None, Vec::new());
+        if let Some(resumed) = resumed {
+            let claimed = store.as_ref().map(|store| resumed.claim(store));
+            claim = claimed.transpose()?;
+            reused = resumed.reuse(subject.plan, &provenance, printer)?;
+            provenance.first_run = Some(resumed.previous.first_run().to_owned());
+            provenance.resumed_from = Some(resumed.previous.run_id);
+        }
         Ok(Self {
             store,
             provenance,
             reused,
             key: chain_key(),
             file,
-            guards: guards(args.circuit_breaker, subject.skills),
+            guards: guards(breaker, subject.skills),
             _claim: claim,
         })
     }

@@ -11,7 +11,7 @@ use crate::document::{Severity, Source, SourceError};
 use crate::executor::BaseEnvironment;
 use crate::model::Escaped;
 use crate::plan::{self, LoadedPlan};
-use crate::prove::{self, OwnFiles, ProveContext, ProveOutcome, TimeFlags};
+use crate::prove::{self, OwnFiles, ProveContext, ProveOutcome};
 
 /// What became of one file.
 enum ValidatedPlan {
@@ -81,21 +81,16 @@ fn check(
         Err(error) => ValidatedPlan::Unread(error),
         Ok(source) => {
             let mut loaded = plan::load(source);
-            let given = inputs::of_plan(&args.inputs, path, &loaded)?;
-            let registry = roots::registry(&args.roots, Some(path))?;
-            let limits = TimeFlags::default();
-            let sandbox = enforceable::default_policy(environment);
             let context = ProveContext {
-                registry: &registry,
-                workspace,
-                environment,
-                time_flags: limits,
-                sandbox: &sandbox,
-                own_files,
-                retry_unsafe: false,
-                inputs: given.as_ref(),
-                run_dir: None,
+                own_files: own_files.clone(),
+                inputs: inputs::of_plan(&args.inputs, path, &loaded)?,
                 read: roots::read_files(path, &args.inputs, &args.policy),
+                ..ProveContext::new(
+                    roots::registry(&args.roots, Some(path))?,
+                    workspace.to_owned(),
+                    environment.clone(),
+                    enforceable::default_policy(environment),
+                )
             };
             let outcome = prove::prove(&mut loaded, &context);
             if let Some(plan) = &outcome.plan

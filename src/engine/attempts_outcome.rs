@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::termination::TerminationReason;
 use super::{LogError, ProvenStep};
-use crate::model::{ErrorCode, ExecutionResult, ExecutionStatus, AppliedSandbox, SandboxReport};
+use crate::model::{AppliedSandbox, ErrorCode, ExecutionResult, ExecutionStatus, SandboxReport};
 
 /// What became of all attempts.
 pub(super) struct AttemptsOutcome<'p> {

@@ -13,8 +13,8 @@ use super::attempts_outcome::AttemptsOutcome;
 use super::termination::TerminationReason;
 use super::{CircuitState, ExecutionContext, ProvenStep, Rejection, Reused, RuntimeError};
 use crate::model::{
-    ErrorCode, ExecutionLogRecord, ExecutionResult, ExecutionStatus, ResourceUsage, SCHEMA_VERSION,
-    AppliedSandbox, SandboxReport, StepStatus, signal_name,
+    AppliedSandbox, ErrorCode, ExecutionLogRecord, ExecutionResult, ExecutionStatus, ResourceUsage,
+    SCHEMA_VERSION, SandboxReport, StepStatus, signal_name,
 };
 
 /// A step that ran.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{ErrorCode, Excerpt, ResourceUsage, AppliedSandbox, SandboxReport};
+use super::{AppliedSandbox, ErrorCode, Excerpt, ResourceUsage, SandboxReport};
 
 /// The outcome of one execution: OpenBotStack's five statuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -13,7 +13,7 @@ use crate::engine::{Decision, Effect, Identity, ProvenPlan, evaluate_plan};
 use crate::executor::BaseEnvironment;
 use crate::model::SandboxMode;
 use crate::plan;
-use crate::prove::{ProveContext, TimeFlags, prove};
+use crate::prove::{ProveContext, prove};
 use crate::skill::{Registry, SandboxPolicy};
 
 const SKILLS: [(&str, &str); 6] = [
@@ -64,28 +64,13 @@ fn proven(steps: &str) -> ProvenPlan {
     let text = format!("assistant_id: test\nsteps: [{steps}]\n");
     let source = Source::from_bytes("plan.yaml".to_owned(), text.into_bytes()).unwrap();
     let mut loaded = plan::load(source);
-    let environment = BaseEnvironment::of_this_process();
-    let sandbox = SandboxPolicy {
-        mode: SandboxMode::Off,
-        max_memory_mb: None,
-        max_cpu: None,
-        max_processes: None,
-        max_disk_mb: None,
-        home: None,
-    };
-    let question = ProveContext {
-        registry: &Registry::new(vec![root().to_owned()]),
-        workspace: root(),
-        environment: &environment,
-        time_flags: TimeFlags::default(),
-        own_files: &crate::prove::OwnFiles::default(),
-        sandbox: &sandbox,
-        retry_unsafe: false,
-        inputs: None,
-        run_dir: None,
-        read: Vec::new(),
-    };
-    let outcome = prove(&mut loaded, &question);
+    let context = ProveContext::new(
+        Registry::new(vec![root().to_owned()]),
+        root().to_owned(),
+        BaseEnvironment::of_this_process(),
+        SandboxPolicy::new(SandboxMode::Off),
+    );
+    let outcome = prove(&mut loaded, &context);
     outcome
         .plan
         .unwrap_or_else(|| panic!("{steps}: {:?}", loaded.problems))

@@ -1,6 +1,6 @@
 //! What a plan is proven against.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -11,27 +11,50 @@ use crate::skill::{Registry, SandboxPolicy};
 
 /// What a plan is proven against.
 #[derive(Debug)]
-pub struct ProveContext<'q> {
+pub struct ProveContext {
     /// The skills there are.
-    pub registry: &'q Registry,
+    pub registry: Registry,
     /// Where skills work.
-    pub workspace: &'q Path,
+    pub workspace: PathBuf,
     /// obs's own environment.
-    pub environment: &'q BaseEnvironment,
+    pub environment: BaseEnvironment,
+    /// How skills are confined.
+    pub sandbox: SandboxPolicy,
     /// The flags about time.
     pub time_flags: TimeFlags,
-    /// How skills are confined.
-    pub sandbox: &'q SandboxPolicy,
     /// Files of obs itself.
-    pub own_files: &'q OwnFiles,
+    pub own_files: OwnFiles,
     /// `--retry-unsafe`.
     pub retry_unsafe: bool,
-    /// What was given for the plan's inputs; `None` if nobody was asked yet.
-    pub inputs: Option<&'q Map<String, Value>>,
+    /// The values of the plan's inputs; `None` if nobody was asked yet.
+    pub inputs: Option<Map<String, Value>>,
     /// What `$RUN_DIR` will be, if it may hold files before the run.
-    pub run_dir: Option<&'q Path>,
+    pub run_dir: Option<PathBuf>,
     /// The files that obs reads before the run: what each is, in words, and its path.
     pub read: Vec<(&'static str, PathBuf)>,
+}
+
+impl ProveContext {
+    /// What every proof needs. `workspace` is canonical. All else is as without flags.
+    pub fn new(
+        registry: Registry,
+        workspace: PathBuf,
+        environment: BaseEnvironment,
+        sandbox: SandboxPolicy,
+    ) -> Self {
+        Self {
+            registry,
+            workspace,
+            environment,
+            sandbox,
+            time_flags: TimeFlags::default(),
+            own_files: OwnFiles::default(),
+            retry_unsafe: false,
+            inputs: None,
+            run_dir: None,
+            read: Vec::new(),
+        }
+    }
 }
 
 /// The flags that replace defaults of time and cap what plan and manifest say.

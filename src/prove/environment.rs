@@ -16,7 +16,7 @@ impl Prover<'_> {
         place: &Location,
         problems: &mut Diagnostics,
     ) {
-        let environment = self.context.environment;
+        let environment = &self.context.environment;
         let names = EnvNames::new(&skill.manifest.permissions);
         for name in &names.required {
             let help = if names.secret.contains(name) {

@@ -17,9 +17,9 @@ impl Prover<'_> {
         });
         let query = ExposureQuery {
             skills: &skills.collect::<Vec<_>>(),
-            sandbox: self.context.sandbox,
-            workspace: self.context.workspace,
-            run_dir: self.context.run_dir,
+            sandbox: &self.context.sandbox,
+            workspace: &self.context.workspace,
+            run_dir: self.context.run_dir.as_deref(),
             path: self.context.environment.path(),
         };
         let is_file = |read: &&(&str, _)| read.1 != Path::new("-");

@@ -26,17 +26,17 @@ impl Prover<'_> {
         problems: &mut Diagnostics,
     ) {
         let Some(native) = skill.native() else { return };
-        let (context, sandbox) = (self.context, self.context.sandbox);
+        let (context, sandbox) = (self.context, &self.context.sandbox);
         if sandbox.mode == SandboxMode::Off {
             return;
         }
         let is_first = self.own_files.is_none();
         let files = self
             .own_files
-            .get_or_insert_with(|| ProtectedFiles::new(context.own_files));
+            .get_or_insert_with(|| ProtectedFiles::new(&context.own_files));
         let dirs = StepDirs {
             run: context.own_files.run_dir.as_deref(),
-            ..sandbox.dirs(native, context.workspace)
+            ..sandbox.dirs(native, &context.workspace)
         };
         let defaults = default_grants(&dirs, &Network::Full).grants;
         // Those of the system are the same for all skills.
@@ -52,7 +52,7 @@ impl Prover<'_> {
                 grant,
                 permission,
             };
-            let found = files.check_grant(&grant, context.own_files, place);
+            let found = files.check_grant(&grant, &context.own_files, place);
             if let Some(problem) = found {
                 problems.push(problem);
             }

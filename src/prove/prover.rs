@@ -37,10 +37,10 @@ pub struct ProveOutcome {
 }
 
 /// Proves `loaded`, adding what is wrong to its problems.
-pub fn prove(loaded: &mut LoadedPlan, context: &ProveContext<'_>) -> ProveOutcome {
+pub fn prove(loaded: &mut LoadedPlan, context: &ProveContext) -> ProveOutcome {
     let mut prover = Prover {
         context,
-        outputs: OutputSchemas::new(loaded, context.registry, context.inputs),
+        outputs: OutputSchemas::new(loaded, &context.registry, context.inputs.as_ref()),
         skills: Vec::new(),
         skill_info: SkillInfoCache::default(),
         own_files: None,
@@ -49,7 +49,7 @@ pub fn prove(loaded: &mut LoadedPlan, context: &ProveContext<'_>) -> ProveOutcom
         masking_steps: Vec::new(),
     };
     let mut problems = Diagnostics::default();
-    let inputs = Inputs::check_inputs(&loaded.plan, context.inputs, &mut problems);
+    let inputs = Inputs::check_inputs(&loaded.plan, context.inputs.as_ref(), &mut problems);
     let mut steps = Vec::new();
     if !loaded.problems.has_errors() {
         steps.reserve_exact(loaded.plan.steps.len());
@@ -168,7 +168,7 @@ pub(super) struct CalledSkill {
 }
 
 pub(super) struct Prover<'q> {
-    pub(super) context: &'q ProveContext<'q>,
+    pub(super) context: &'q ProveContext,
     pub(super) outputs: OutputSchemas,
     pub(super) skills: Vec<CalledSkill>,
     pub(super) skill_info: SkillInfoCache,
@@ -265,7 +265,7 @@ impl Prover<'_> {
         let command = shown_command(
             &skill,
             &arguments.in_command(&skill),
-            self.context.workspace,
+            &self.context.workspace,
         );
         let known = arguments.known;
         let shown_arguments = mask_shared(&skill, &known);
@@ -309,7 +309,7 @@ impl Prover<'_> {
                 Some(skill)
             }
             Ok(None) => {
-                problems.push(unknown_skill(id, &place, self.context.registry));
+                problems.push(unknown_skill(id, &place, &self.context.registry));
                 None
             }
             Err(error) => {
@@ -344,8 +344,8 @@ impl Prover<'_> {
     /// Says what may be unexpected of the paths that the skill asks for.
     fn check_paths(&self, skill: &Skill, place: &Location, problems: &mut Diagnostics) {
         let Some(native) = skill.native() else { return };
-        let sandbox = self.context.sandbox;
-        let doubts = sandbox.suspect_paths(skill, native, self.context.workspace);
+        let sandbox = &self.context.sandbox;
+        let doubts = sandbox.suspect_paths(skill, native, &self.context.workspace);
         for (permission, doubt) in doubts {
             let asks = format!("`{}` asks for `{permission}`", skill.id);
             let warn = |code, message, help: &str| {

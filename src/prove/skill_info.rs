@@ -44,7 +44,7 @@ impl SkillInfoCache {
     }
 
     /// The info about `skill`.
-    pub(super) fn get(&mut self, skill: &Skill, context: &ProveContext<'_>) -> Rc<SkillInfo> {
+    pub(super) fn get(&mut self, skill: &Skill, context: &ProveContext) -> Rc<SkillInfo> {
         let id = skill.id.as_str();
         if let Some(known) = self.0.get(id) {
             return Rc::clone(known);
@@ -56,8 +56,8 @@ impl SkillInfoCache {
 }
 
 impl SkillInfo {
-    fn find(skill: &Skill, context: &ProveContext<'_>) -> Self {
-        let (sandbox, workspace) = (context.sandbox, context.workspace);
+    fn find(skill: &Skill, context: &ProveContext) -> Self {
+        let (sandbox, workspace) = (&context.sandbox, &context.workspace);
         let native = skill.native();
         let path = context.environment.path();
         let program = native.map(|native| (native, native.resolve_program(workspace, path)));

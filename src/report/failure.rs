@@ -9,7 +9,7 @@ use std::path::Path;
 use super::text::{Style, cause_of, head, label_of, paint, shorten};
 use crate::event::StepDetail;
 use crate::model::{
-    Escaped, EscapedLines, Excerpt, ExecutionLogRecord, AppliedSandbox, StepStatus, json_line,
+    AppliedSandbox, Escaped, EscapedLines, Excerpt, ExecutionLogRecord, StepStatus, json_line,
     signal_name,
 };
 

@@ -72,6 +72,18 @@ impl SkillPath {
 }
 
 impl SandboxPolicy {
+    /// A policy without limits, and without a home directory.
+    pub fn new(mode: SandboxMode) -> Self {
+        Self {
+            mode,
+            max_memory_mb: None,
+            max_cpu: None,
+            max_processes: None,
+            max_disk_mb: None,
+            home: None,
+        }
+    }
+
     /// The directories of a skill's steps, as far as they are known before the run.
     pub(crate) fn dirs<'a>(&'a self, native: &'a NativeSkill, workspace: &'a Path) -> StepDirs<'a> {
         StepDirs::new(&native.dir, workspace, self.home.as_deref())

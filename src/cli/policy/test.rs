@@ -15,7 +15,7 @@ use crate::executor::BaseEnvironment;
 use crate::model::{Escaped, EscapedLines, json_pretty};
 use crate::plan;
 use crate::policy::{CedarGate, LoadedPolicy};
-use crate::prove::{self, OwnFiles, ProveContext, TimeFlags};
+use crate::prove::{self, ProveContext};
 
 /// Shows the decision about every step.
 pub(super) fn test(args: &PolicyTestArgs, printer: &Printer) -> CommandResult {
@@ -46,18 +46,16 @@ pub(super) fn test(args: &PolicyTestArgs, printer: &Printer) -> CommandResult {
 fn proven(args: &PolicyTestArgs, printer: &Printer) -> Result<ProvenPlan, CommandError> {
     let mut loaded = plan::load(Source::read(&args.plan, args.max_plan_size)?);
     let environment = BaseEnvironment::of_this_process();
-    let given = inputs::of_plan(&args.inputs, &args.plan, &loaded)?;
+    let sandbox = enforceable::default_policy(&environment);
     let context = ProveContext {
-        registry: &roots::registry(&args.roots, Some(&args.plan))?,
-        workspace: &roots::workspace(None)?,
-        environment: &environment,
-        time_flags: TimeFlags::default(),
-        sandbox: &enforceable::default_policy(&environment),
-        own_files: &OwnFiles::default(),
-        retry_unsafe: false,
-        inputs: given.as_ref(),
-        run_dir: None,
+        inputs: inputs::of_plan(&args.inputs, &args.plan, &loaded)?,
         read: roots::read_files(&args.plan, &args.inputs, &args.policy),
+        ..ProveContext::new(
+            roots::registry(&args.roots, Some(&args.plan))?,
+            roots::workspace(None)?,
+            environment,
+            sandbox,
+        )
     };
     let outcome = prove::prove(&mut loaded, &context);
     outcome.plan.ok_or_else(|| {

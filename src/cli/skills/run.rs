@@ -36,18 +36,11 @@ pub(super) fn run(args: SkillRunArgs, state: &StateArgs, printer: &Printer) -> C
     let sandbox = enforceable::policy(&args.sandbox, &environment);
     let workspace = roots::workspace(args.directories.workspace.as_deref())?;
     let mut loaded = plan::load(plan_of(&skill, &arguments)?);
-    let own_files = state.own_files(None, args.directories.run_dir.as_deref());
     let context = ProveContext {
-        registry: &registry,
-        workspace: &workspace,
-        environment: &environment,
         time_flags: args.time.flags(),
-        sandbox: &sandbox,
-        own_files: &own_files,
-        retry_unsafe: false,
-        inputs: None,
-        run_dir: args.directories.run_dir.as_deref(),
-        read: Vec::new(),
+        own_files: state.own_files(None, args.directories.run_dir.as_deref()),
+        run_dir: args.directories.run_dir.clone(),
+        ..ProveContext::new(registry, workspace, environment, sandbox)
     };
     let outcome = prove::prove(&mut loaded, &context);
     let Some(plan) = outcome.plan else {
@@ -59,23 +52,23 @@ pub(super) fn run(args: SkillRunArgs, state: &StateArgs, printer: &Printer) -> C
     secrets::warn(
         &args.secrets,
         &outcome.skills,
-        &sandbox,
-        &workspace,
+        &context.sandbox,
+        &context.workspace,
         printer,
     );
     let gate = policy::gate(&args.policy, &args.identity, &plan, printer)?;
     approver::check(&args.approval, &plan, BareStep::Allow, printer)?;
     let execution = PreparedRun {
         report: report_of(&skill)?,
-        approver: approver_of(&args, &plan, &workspace),
+        approver: approver_of(&args, &plan, &context.workspace),
         plan,
         skills: outcome.skills,
-        environment,
-        workspace,
+        environment: context.environment,
+        workspace: context.workspace,
         run_dir: args.directories.run_dir,
         identity: args.identity,
         gate,
-        sandbox,
+        sandbox: context.sandbox,
         policy: RunPolicy {
             jobs: NonZeroUsize::MIN,
             on_failure: FailurePolicy::Drain,

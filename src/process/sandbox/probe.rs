@@ -20,8 +20,7 @@ use rustix::process::{child_subreaper, getpid, getppid, test_kill_process, waitp
 use rustix::thread::no_new_privs;
 
 use super::{
-    Access, Confinement, Grant, Layer, Network, SandboxBuilder, encode, landlock,
-    seccomp,
+    Access, Confinement, Grant, Layer, Network, SandboxBuilder, encode, landlock, seccomp,
 };
 use crate::process::limits::Limits;
 use crate::process::symlinks::Opener;

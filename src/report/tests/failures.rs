@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 
 use crate::event::StepDetail;
-use crate::model::{ErrorCode, Excerpt, ExecutionLogRecord, AppliedSandbox, StepStatus};
+use crate::model::{AppliedSandbox, ErrorCode, Excerpt, ExecutionLogRecord, StepStatus};
 use crate::report::failure;
 use crate::report::testing::{detail, failed};
 

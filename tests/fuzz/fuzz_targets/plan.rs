@@ -6,14 +6,14 @@ mod bound;
 #[path = "tell.rs"]
 mod tell;
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use libfuzzer_sys::fuzz_target;
 use obs::plan;
 use obs::document::Source;
 use obs::executor::BaseEnvironment;
 use obs::model::SandboxMode;
-use obs::prove::{Question, TimeFlags, prove};
+use obs::prove::{ProveContext, prove};
 use obs::skill::{Registry, SandboxPolicy};
 
 fuzz_target!(|bytes: &[u8]| {
@@ -23,23 +23,13 @@ fuzz_target!(|bytes: &[u8]| {
                 continue;
             };
             let mut loaded = plan::load(source);
-            let question = Question {
-                registry: &Registry::new(Vec::new()),
-                workspace: Path::new("/tmp"),
-                environment: &BaseEnvironment::of_this_process(),
-                limits: TimeFlags::default(),
-                sandbox: &SandboxPolicy {
-                    mode: SandboxMode::Require,
-                    max_memory_mb: None,
-                    max_cpu: None,
-                    max_processes: None,
-                    max_disk_mb: None,
-                    home: None,
-                },
-                retry_unsafe: false,
-                inputs: None,
-            };
-            let proof = prove(&mut loaded, &question);
+            let context = ProveContext::new(
+                Registry::new(Vec::new()),
+                PathBuf::from("/tmp"),
+                BaseEnvironment::of_this_process(),
+                SandboxPolicy::new(SandboxMode::Require),
+            );
+            let proof = prove(&mut loaded, &context);
             assert!(proof.plan.is_none() || !loaded.problems.has_errors());
             tell::tell(&loaded.problems, &loaded.document);
         }
