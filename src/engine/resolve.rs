@@ -6,17 +6,14 @@
 //! bounded, because nothing can end this while it works.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use serde::Deserializer as _;
-use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::document::{Document, kind_of};
-use crate::model::{ErrorCode, ExecutionLogRecord};
+use crate::document::Document;
+use crate::model::{ErrorCode, ExecutionLogRecord, json_entry};
 use crate::plan::{Reference, Segment, Template, format_reference};
 use crate::skill::Skill;
 
@@ -28,9 +25,6 @@ const MAX_WALKED_BYTES: usize = 256 << 20;
 
 /// How many violations an error tells.
 const MAX_TOLD: usize = 3;
-
-/// How many fields a message names.
-const MAX_FIELDS: usize = 20;
 
 /// Why there are no arguments.
 #[derive(Debug)]
@@ -181,7 +175,7 @@ impl<'t, R: Fn(usize) -> Option<Arc<ExecutionLogRecord>>> Resolver<'t, R> {
             if self.walked_bytes > MAX_WALKED_BYTES {
                 return Err(ResolveError::too_much("search too much of the outputs"));
             }
-            part = child(part, token).map_err(|found| no_field(reference, depth, &found))?;
+            part = json_entry(part, token).map_err(|found| no_field(reference, depth, &found))?;
         }
         let start = part.as_ptr().addr() - output.as_ptr().addr();
         self.found.insert((step, path), start..start + part.len());
@@ -198,81 +192,11 @@ fn read<'t, T: serde::Deserialize<'t>>(
         .map_err(|error| ResolveError::missing(format!("`{}`: {error}", reference.written)))
 }
 
-/// The entry of a mapping or a list; else what is there instead.
-fn child<'o>(text: &'o str, token: &str) -> Result<&'o str, String> {
-    let mut json = serde_json::Deserializer::from_str(text);
-    let found = match text.as_bytes().first() {
-        Some(b'{') => json.deserialize_map(EntryFinder(token)),
-        Some(b'[') => json.deserialize_seq(EntryFinder(token)),
-        _ => {
-            let value: Value = serde_json::from_str(text).unwrap_or_default();
-            return Err(format!("it is {}", kind_of(&value)));
-        }
-    };
-    // It was JSON when it was taken.
-    found.unwrap_or_else(|error| Err(error.to_string()))
-}
-
-/// Looks for one entry and keeps nothing of the others.
-struct EntryFinder<'k>(&'k str);
-
-impl<'de> Visitor<'de> for EntryFinder<'_> {
-    type Value = Result<&'de str, String>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a mapping or a list")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let (mut found, mut names, mut count) = (None, Vec::new(), 0_usize);
-        while let Some(name) = map.next_key::<String>()? {
-            count += 1;
-            if name == self.0 {
-                found = Some(map.next_value::<&RawValue>()?.get());
-                continue;
-            }
-            map.next_value::<IgnoredAny>()?;
-            if names.len() < MAX_FIELDS {
-                names.push(format!("`{name}`"));
-            }
-        }
-        let more = count.saturating_sub(names.len());
-        let names = names.join(", ");
-        Ok(found.ok_or_else(|| match (count, more) {
-            (0, _) => "it is an empty mapping".to_owned(),
-            (_, 0) => format!("it has {names}"),
-            (_, more) => format!("it has {names} and {more} more"),
-        }))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        let wanted = self.0.parse::<usize>().ok();
-        let (mut found, mut count) = (None, 0_usize);
-        loop {
-            if wanted == Some(count) {
-                let Some(item) = list.next_element::<&RawValue>()? else {
-                    break;
-                };
-                found = Some(item.get());
-            } else if list.next_element::<IgnoredAny>()?.is_none() {
-                break;
-            }
-            count += 1;
-        }
-        Ok(found.ok_or_else(|| match count {
-            0 => "it is an empty list".to_owned(),
-            count => format!("it is a list of {count}, from 0 to {}", count - 1),
-        }))
-    }
-}
-
 fn no_field(reference: &Reference, depth: usize, found: &str) -> ResolveError {
     let holder = format_reference(&reference.name, &reference.path[..depth]);
     let missing = &reference.path[depth];
     let whole = &reference.written;
-    ResolveError::missing(if holder == *whole {
-        format!("`{whole}` does not exist: {found}")
-    } else {
-        format!("`{whole}`: `{holder}` has no `{missing}`; {found}")
-    })
+    ResolveError::missing(format!(
+        "`{whole}`: `{holder}` has no `{missing}`: it is {found}"
+    ))
 }

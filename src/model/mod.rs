@@ -10,6 +10,7 @@ mod duration;
 mod error_code;
 mod escaped;
 mod excerpt;
+mod json_entry;
 mod json_text;
 mod plan;
 mod record;
@@ -28,6 +29,7 @@ pub use duration::{DurationError, MAX_DURATION, format_duration, parse_duration}
 pub use error_code::ErrorCode;
 pub use escaped::{Escaped, EscapedLines};
 pub use excerpt::Excerpt;
+pub use json_entry::json_entry;
 pub use json_text::{is_reserved_key, json_line, json_pretty};
 pub use plan::{ExecutionPlan, ExecutionStep, Retry, SkillRef, StepOrder, StepType};
 pub use record::{ExecutionLogRecord, SCHEMA_VERSION, StepStatus};

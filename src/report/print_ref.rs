@@ -9,7 +9,7 @@ use std::str::FromStr;
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::model::{ExecutionLogRecord, StepStatus};
+use crate::model::{ExecutionLogRecord, StepStatus, json_entry};
 
 /// How many names an error message lists.
 const NAMES_SHOWN: usize = 20;
@@ -181,11 +181,7 @@ impl PrintRef {
             });
         }
         let output = record.output.as_ref().map_or("null", |raw| raw.get());
-        let value: Value = serde_json::from_str(output).map_err(|e| PrintRefError::Unreadable {
-            label: record.step_id.clone(),
-            reason: e.to_string(),
-        })?;
-        descend(value, &record.step_id, target.path)
+        descend(output, &record.step_id, target.path)
     }
 
     /// What follows `label` in the reference, if it begins with it.
@@ -195,46 +191,25 @@ impl PrintRef {
     }
 }
 
-fn descend(mut value: Value, label: &str, path: Vec<String>) -> Result<Value, PrintRefError> {
-    let mut place = label.to_owned();
+fn descend(output: &str, label: &str, path: Vec<String>) -> Result<Value, PrintRefError> {
+    let (mut part, mut place) = (output, label.to_owned());
     for field in path {
-        let next = match &mut value {
-            Value::Object(map) => map.get_mut(&field).map(Value::take),
-            Value::Array(items) => {
-                let at = field.parse::<usize>().ok();
-                at.and_then(|at| items.get_mut(at)).map(Value::take)
+        part = match json_entry(part, &field) {
+            Ok(part) => part,
+            Err(found) => {
+                return Err(PrintRefError::NoField {
+                    place,
+                    field,
+                    found,
+                });
             }
-            _ => None,
         };
-        let Some(next) = next else {
-            return Err(PrintRefError::NoField {
-                place,
-                field,
-                found: described(&value),
-            });
-        };
-        value = next;
         place = format!("{place}.{field}");
     }
-    Ok(value)
-}
-
-fn described(value: &Value) -> String {
-    match value {
-        Value::Object(map) if map.is_empty() => "an empty object".to_owned(),
-        Value::Object(map) => {
-            format!("an object with {}", listed(map.keys().map(String::as_str)))
-        }
-        Value::Array(items) => match items.len() {
-            0 => "an empty array".to_owned(),
-            1 => "an array of 1 item".to_owned(),
-            count => format!("an array of {count} items"),
-        },
-        Value::String(_) => "a string".to_owned(),
-        Value::Number(_) => "a number".to_owned(),
-        Value::Bool(_) => "a boolean".to_owned(),
-        Value::Null => "null".to_owned(),
-    }
+    serde_json::from_str(part).map_err(|error| PrintRefError::Unreadable {
+        label: label.to_owned(),
+        reason: error.to_string(),
+    })
 }
 
 fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {

@@ -293,18 +293,21 @@ fn what_a_skill_does_not_take_is_rejected_before_it_starts() {
 #[test]
 fn a_field_that_is_not_there_fails_the_step_and_those_there_are_told() {
     for (reference, want) in [
-        ("{{s.c}}", "`{{s.c}}`: `{{s}}` has no `c`; it has `b`, `a`"),
+        (
+            "{{s.c}}",
+            "`{{s.c}}`: `{{s}}` has no `c`: it is an object with `b`, `a`",
+        ),
         (
             "{{s.b.x.y}}",
-            "`{{s.b.x.y}}`: `{{s.b}}` has no `x`; it is text",
+            "`{{s.b.x.y}}`: `{{s.b}}` has no `x`: it is a string",
         ),
         (
             "{{s.a.2}}",
-            "`{{s.a.2}}`: `{{s.a}}` has no `2`; it is a list of 2, from 0 to 1",
+            "`{{s.a.2}}`: `{{s.a}}` has no `2`: it is an array of 2 items",
         ),
         (
             "{{s.a.1.x}}",
-            "`{{s.a.1.x}}`: `{{s.a.1}}` has no `x`; it is an empty mapping",
+            "`{{s.a.1.x}}`: `{{s.a.1}}` has no `x`: it is an empty object",
         ),
     ] {
         let steps = [

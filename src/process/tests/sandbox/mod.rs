@@ -69,10 +69,7 @@ impl Arena {
         let probe = compile(PROBES, &real.join("skill/probe"))?;
         let hog = compile(HOGS, &real.join("skill/hog"))?;
         fs::copy(&probe, real.join("outside/program")).unwrap();
-        let best_effort = match sys::landlock_abi() {
-            Ok(_) => false,
-            Err(_) => true,
-        };
+        let best_effort = sys::landlock_abi().is_err();
         Some(Self {
             root,
             probe,
