@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use obs::process::{Launcher, Limits, ProcessSpec, RunClock, Secrets, StopRequest, Zygote};
+use obs::internal::{Launcher, Limits, ProcessSpec, Secrets, Zygote};
+use obs::{RunClock, StopRequest};
 
 /// How often each hog is ended.
 const ROUNDS: usize = 100;

@@ -11,19 +11,14 @@ use std::sync::Arc;
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use obs::document::Source;
-use obs::engine::{
-    ExecutionLogger as _, Identity, PlanStart, ProvenPlan, Provenance, ResolvedArguments,
-    evaluate_plan,
+use obs::internal::{
+    CedarGate, FlagPolicies, RecordTable, ResolvedArguments, StateLog, StateWriter, TerminalInfo,
+    evaluate_plan, load_policies,
 };
-use obs::executor::BaseEnvironment;
-use obs::model::{ExecutionLogRecord, SandboxMode};
-use obs::plan;
-use obs::policy::{CedarGate, FlagPolicies};
-use obs::prove::{self, ProveContext};
-use obs::report::{RecordTable, TerminalInfo};
-use obs::skill::{Registry, SandboxPolicy};
-use obs::store::{StateLog, StateWriter};
+use obs::{
+    BaseEnvironment, ExecutionLogRecord, ExecutionLogger as _, Identity, PlanStart, ProveContext,
+    ProvenPlan, Provenance, Registry, SandboxMode, SandboxPolicy, Source,
+};
 
 fn main() {
     divan::main();
@@ -64,14 +59,14 @@ fn plan_text(steps: usize, language: &str) -> String {
 
 fn proven(name: &str, text: &str) -> ProvenPlan {
     let source = Source::from_bytes(name.to_owned(), text.as_bytes().to_vec()).unwrap();
-    let mut loaded = plan::load(source);
+    let mut loaded = obs::load(source);
     let context = ProveContext::new(
         Registry::new(Vec::new()),
         PathBuf::from("/tmp"),
         BaseEnvironment::of_this_process(),
         SandboxPolicy::new(SandboxMode::Require),
     );
-    let proof = prove::prove(&mut loaded, &context);
+    let proof = obs::prove(&mut loaded, &context);
     assert!(proof.plan.is_some(), "{:?}", loaded.problems);
     proof.plan.unwrap()
 }
@@ -113,7 +108,7 @@ fn ask_policies(bencher: Bencher<'_, '_>, policies: usize) {
     };
     let text: Vec<String> = (0..policies).map(policy).collect();
     std::fs::write(&file, text.concat()).unwrap();
-    let files = obs::policy::load(&file).unwrap();
+    let files = load_policies(&file).unwrap();
     let rules = files.into_iter().flat_map(|file| file.rules).collect();
     let gate = CedarGate::new(Some(rules), &FlagPolicies::default(), Identity::default()).unwrap();
     bencher.bench(|| evaluate_plan(black_box(&gate), &plan));

@@ -12,13 +12,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::oneshot;
 
-use crate::model::{ExecutionLogRecord, RunStatus, StepType};
+use crate::model::{ExecutionLogRecord, RunStatus};
 
 /// How many events of live output may wait for the reporter before more are dropped.
-pub const LIVE_EVENTS_CAP: u64 = 1024;
+pub(crate) const LIVE_EVENTS_CAP: u64 = 1024;
 
 /// Something that happened in a run.
 #[derive(Debug)]
@@ -61,8 +60,6 @@ pub enum RunEvent {
         index: usize,
         /// Why.
         reason: TerminationCause,
-        /// Time until SIGKILL.
-        grace: Duration,
     },
     /// A step ended, or was decided not to run. Its record is already in the log.
     StepFinished {
@@ -94,25 +91,10 @@ pub enum RunEvent {
 pub struct RunStarted {
     /// obs's own id of the run.
     pub run_id: String,
-    /// When it started.
-    pub started_at: Timestamp,
-    /// The assistant that wrote the plan.
-    pub assistant_id: String,
-    /// The plan's steps, in plan order.
-    pub steps: Vec<StepHeader>,
+    /// The steps' `step_id`s, or names where they have none, in plan order.
+    pub labels: Vec<String>,
     /// What the whole run may take.
     pub timeout: Duration,
-}
-
-/// A step as it is shown before it has run.
-#[derive(Debug, Clone)]
-pub struct StepHeader {
-    /// The step's `step_id`, or its name if it has none.
-    pub label: String,
-    /// The skill it calls.
-    pub skill_id: Arc<str>,
-    /// Skill or tool.
-    pub step_type: StepType,
 }
 
 /// What the failure report shows beyond the record.

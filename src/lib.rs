@@ -24,6 +24,99 @@
 //! 7. [`event::RunEvent`]s feed the [`report`]: table, JSON lines, document, progress, failures.
 //! 8. [`cli::exit_code`] turns the outcome into a number that scripts can rely on.
 //!
+//! # Library
+//!
+//! A program can load, prove and run a plan with a [`SkillExecutor`] and an [`ExecutionLogger`] of
+//! its own, as OpenBotStack does:
+//!
+//! ```
+//! use std::sync::{Arc, Mutex};
+//!
+//! use obs::{
+//!     BaseEnvironment, ExecutionLogRecord, ExecutionLogger, ExecutionRequest, ExecutionResult,
+//!     LogError, LoggedRunStart, PlanEnd, PlanStart, ProveContext, Registry, RunStatus, SandboxMode,
+//!     SandboxPolicy, Skill, SkillExecutor, Source, StepControl, StepStart,
+//! };
+//!
+//! /// Echoes the arguments, in this process.
+//! struct Echo;
+//!
+//! impl SkillExecutor for Echo {
+//!     async fn execute(&self, request: ExecutionRequest, _: StepControl) -> ExecutionResult {
+//!         match serde_json::value::to_raw_value(&*request.arguments) {
+//!             Ok(output) => ExecutionResult::success(output),
+//!             Err(error) => ExecutionResult::failure(obs::ErrorCode::SkillFailed, error.to_string()),
+//!         }
+//!     }
+//!
+//!     fn load_skill(&self, _: Arc<Skill>) {}
+//! }
+//!
+//! /// Keeps the records in memory.
+//! #[derive(Default)]
+//! struct Log(Mutex<Vec<Arc<ExecutionLogRecord>>>);
+//!
+//! impl ExecutionLogger for Log {
+//!     fn name(&self) -> String {
+//!         "memory".to_owned()
+//!     }
+//!
+//!     async fn log_plan_start(
+//!         &self,
+//!         start: PlanStart,
+//!         reused: Vec<ExecutionLogRecord>,
+//!     ) -> Result<LoggedRunStart, LogError> {
+//!         let reused = reused.into_iter().map(Arc::new).collect();
+//!         Ok(LoggedRunStart { start, reused })
+//!     }
+//!
+//!     async fn log_step_start(&self, _: StepStart) -> Result<(), LogError> {
+//!         Ok(())
+//!     }
+//!
+//!     async fn log_step(
+//!         &self,
+//!         record: ExecutionLogRecord,
+//!     ) -> Result<Arc<ExecutionLogRecord>, LogError> {
+//!         let record = Arc::new(record);
+//!         self.0.lock().unwrap().push(Arc::clone(&record));
+//!         Ok(record)
+//!     }
+//!
+//!     async fn log_plan_end(&self, end: PlanEnd) -> Result<PlanEnd, LogError> {
+//!         Ok(end)
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let text = r#"{
+//!     "assistant_id": "example",
+//!     "steps": [
+//!         {"name": "builtin.json_parse", "step_id": "parse", "type": "tool", "arguments": {"text": "1"}},
+//!         {"name": "builtin.json_parse", "step_id": "again", "type": "tool", "arguments": {"text": "{{parse.text}}"}}
+//!     ]
+//! }"#;
+//! let mut loaded = obs::load(Source::from_bytes("plan.json".to_owned(), text.into())?);
+//! let context = ProveContext::new(
+//!     Registry::new(Vec::new()),
+//!     std::env::current_dir()?,
+//!     BaseEnvironment::of_this_process(),
+//!     SandboxPolicy::new(SandboxMode::Require),
+//! );
+//! let plan = obs::prove(&mut loaded, &context).plan.ok_or("the plan has problems")?;
+//!
+//! let log = Log::default();
+//! let outcome = obs::run(&plan, &Echo, &log).await;
+//!
+//! assert_eq!(outcome.result(&plan).status, RunStatus::Success);
+//! let records = log.0.into_inner()?;
+//! assert_eq!(records.len(), 2);
+//! assert_eq!(records[1].output.as_ref().unwrap().get(), r#"{"text":"1"}"#);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Modules
 //!
 //! Imports go down this list, and no two files import each other; `tests/cli/architecture.rs`
@@ -67,15 +160,80 @@ compile_error!(
 );
 
 pub mod cli;
-pub mod document;
-pub mod engine;
-pub mod event;
-pub mod executor;
-pub mod model;
-pub mod plan;
-pub mod policy;
-pub mod process;
-pub mod prove;
-pub mod report;
-pub mod skill;
-pub mod store;
+mod document;
+mod engine;
+mod event;
+mod executor;
+mod model;
+mod plan;
+mod policy;
+mod process;
+mod prove;
+mod report;
+mod skill;
+mod store;
+
+use std::collections::HashMap;
+
+pub use document::{
+    DEFAULT_MAX_BYTES, Diagnostic, Diagnostics, Language, Location, Severity, Source, SourceError,
+};
+pub use engine::{
+    Approval, ApprovalRequest, Approver, BreakerDecision, CircuitBreaker, CircuitState,
+    DecidingCause, Decision, Effect, ExecutionContext, ExecutionLogger, FailurePolicy, Identity,
+    LogError, LoggedRunStart, Permit, PlanEnd, PlanStart, PolicyGate, PolicyRequest, ProvenPlan,
+    ProvenStep, Provenance, Rejection, Reused, RunOptions, RunOutcome, RunPolicy, RunResult,
+    RunStopReason, ShutdownReceiver, ShutdownSender, SkillExecutor, StepControl, StepStart,
+    UnloggedStep, execute_plan,
+};
+pub use event::{
+    EventReceiver, EventSender, RunEvent, RunStarted, RunSummary, StepDetail, TerminationCause,
+    channel,
+};
+pub use executor::BaseEnvironment;
+pub use model::{
+    AppliedSandbox, ErrorCode, Excerpt, ExecutionLogRecord, ExecutionPlan, ExecutionRequest,
+    ExecutionResult, ExecutionStatus, ExecutionStep, ResourceUsage, RiskLevel, RunStatus,
+    SandboxMode, SandboxReport, StepStatus, StepType,
+};
+pub use plan::{LoadedPlan, load, validate};
+pub use process::{RunClock, StopRequest};
+pub use prove::{OwnFiles, ProveContext, ProveOutcome, TimeFlags, prove};
+pub use skill::{Registry, SandboxPolicy, Skill};
+
+/// Runs `plan` with the defaults of `obs run`: no policies, no circuit breakers, as many steps at
+/// the same time as there are cores. What needs an approval is refused, because nobody is asked.
+/// [`execute_plan`] takes all of these.
+pub async fn run(
+    plan: &ProvenPlan,
+    executor: &impl SkillExecutor,
+    logger: &impl ExecutionLogger,
+) -> RunOutcome {
+    let run_id = uuid::Uuid::now_v7().to_string();
+    let identity = Identity {
+        request_id: run_id.clone(),
+        assistant_id: plan.assistant_id.clone(),
+        ..Identity::default()
+    };
+    let breaker = store::Breaker::new(None, String::new(), run_id.clone(), HashMap::new());
+    let context = ExecutionContext::new(identity, run_id, plan.timeout.duration, RunClock::new());
+    // Nobody listens.
+    let (events, _) = channel();
+    let options = RunOptions::new(logger, &breaker, &events);
+    let (_sender, shutdown) = ShutdownSender::new();
+    execute_plan(executor, plan, &context, options, shutdown).await
+}
+
+/// What the benchmarks, fuzz targets and tests of this repository use beside the library. It can
+/// change at any time.
+#[doc(hidden)]
+pub mod internal {
+    pub use crate::document::{Document, render};
+    pub use crate::engine::{ResolvedArguments, evaluate_plan};
+    pub use crate::executor::read_event_line;
+    pub use crate::policy::{CedarGate, FlagPolicies, load as load_policies};
+    pub use crate::process::{EventLines, Launcher, Limits, ProcessSpec, Secrets, Zygote};
+    pub use crate::report::{RecordTable, TerminalInfo};
+    pub use crate::skill::{FrontMatter, load as load_manifest};
+    pub use crate::store::{StateLog, StateWriter};
+}

@@ -148,7 +148,7 @@ impl PreparedRun {
         let (outcome, was_forced) = runtime.block_on(run);
         // They go while the last word is said.
         ready.launcher.dismiss();
-        let verdict = RunResult::new(&outcome.end, &outcome.records, &self.plan.steps);
+        let verdict = outcome.result(&self.plan);
         let code = exit_code::from_cause(verdict.cause);
         let is_kept = storage.store.is_some();
         let summary = summary(ready.run_id.clone(), &verdict, code, &outcome, is_kept);
@@ -235,7 +235,7 @@ impl PreparedRun {
             outcome = execute_plan(executor, &self.plan, &context, run, control) => outcome,
             never = signals.forward(&controller, launcher, events) => match never {},
         };
-        let verdict = RunResult::new(&outcome.end, &outcome.records, &self.plan.steps);
+        let verdict = outcome.result(&self.plan);
         dirs.finish(verdict.status == RunStatus::Success);
         (outcome, controller.was_forced())
     }

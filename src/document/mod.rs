@@ -20,7 +20,8 @@ mod spans;
 pub(crate) mod yaml;
 
 pub(crate) use decode::{Fields, Node, escape_token, in_backticks, kind_of};
-pub use diagnostic::{Diagnostic, Diagnostics, Location, NodePart, Severity};
+pub(crate) use diagnostic::NodePart;
+pub use diagnostic::{Diagnostic, Diagnostics, Location, Severity};
 pub use document::Document;
-pub use nearest::nearest;
-pub use source::{DEFAULT_MAX_BYTES, Language, STDIN_NAME, Source, SourceError};
+pub(crate) use nearest::nearest;
+pub use source::{DEFAULT_MAX_BYTES, Language, Source, SourceError};

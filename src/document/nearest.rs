@@ -2,7 +2,10 @@
 
 /// The word that is so near to `typed` that it was probably meant. Letter case and the choice of
 /// `-` or `_` cost nothing.
-pub fn nearest<'w>(typed: &str, words: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
+pub(crate) fn nearest<'w>(
+    typed: &str,
+    words: impl IntoIterator<Item = &'w str>,
+) -> Option<&'w str> {
     let plain = |text: &str| text.to_lowercase().replace('-', "_");
     let typed = plain(typed);
     // The cap keeps a hostile key of a megabyte from costing its square.

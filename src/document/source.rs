@@ -15,7 +15,7 @@ use thiserror::Error;
 pub const DEFAULT_MAX_BYTES: u64 = 1 << 20;
 
 /// The name under which standard input is shown.
-pub const STDIN_NAME: &str = "<stdin>";
+pub(super) const STDIN_NAME: &str = "<stdin>";
 
 /// A file's text with the name to show for it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -171,7 +171,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         let clock = self.state.context.clock().clone();
         let own_time = clock.sleep_until_elapsed(clock.now(), by.timeout.duration);
         let (urgency, events) = (self.urgency.clone(), self.state.options.events.clone());
-        let (index, grace) = (self.index, by.grace);
+        let index = self.index;
         let attempt = self.attempt(by, call);
         tokio::pin!(attempt, own_time);
         tokio::select! {
@@ -179,7 +179,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
             result = &mut attempt => (result, None),
             () = &mut own_time => {
                 let reason = TerminationCause::StepTimeout;
-                events.emit(RunEvent::StepEnding { index, reason, grace });
+                events.emit(RunEvent::StepEnding { index, reason });
                 urgency.send_modify(|now| *now = StopRequest::Terminate.max(*now));
                 (attempt.await, Some(TerminationReason::StepTimeout(by.timeout)))
             }

@@ -28,7 +28,6 @@ pub(super) struct AttemptsOutcome<'p> {
 /// The result of a step whose skill was not even asked to start.
 pub(super) fn not_started(code: ErrorCode, error: String) -> ExecutionResult {
     ExecutionResult {
-        error,
         status: match code {
             ErrorCode::InvalidArguments => ExecutionStatus::Rejected,
             _ => ExecutionStatus::Failed,
@@ -38,6 +37,6 @@ pub(super) fn not_started(code: ErrorCode, error: String) -> ExecutionResult {
             mode: AppliedSandbox::None,
             ..SandboxReport::default()
         },
-        ..ExecutionResult::failure(code)
+        ..ExecutionResult::failure(code, error)
     }
 }

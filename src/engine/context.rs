@@ -65,11 +65,6 @@ impl ExecutionContext {
     pub fn elapsed(&self) -> Duration {
         self.clock.elapsed(self.start)
     }
-
-    /// When the run's time will be over, as things stand: a stop of obs moves it.
-    pub fn deadline(&self) -> Timestamp {
-        deadline_in(self.timeout.saturating_sub(self.elapsed()))
-    }
 }
 
 /// The wall-clock time that lies `remaining` ahead.

@@ -25,10 +25,10 @@ use super::step::StepAction;
 use super::verdict::{RunResult, reason_of, stops_the_plan};
 use super::{
     CircuitBreaker, Concurrency, ExecutionContext, ExecutionLogger, LogError, PlanEnd, PlanStart,
-    ProvenPlan, ProvenStep, RunOutcome, RunStopReason, ShutdownReceiver, SkillExecutor,
-    UnloggedStep, evaluate_plan,
+    ProvenPlan, RunOutcome, RunStopReason, ShutdownReceiver, SkillExecutor, UnloggedStep,
+    evaluate_plan,
 };
-use crate::event::{RunEvent, RunStarted, StepDetail, StepHeader};
+use crate::event::{RunEvent, RunStarted, StepDetail};
 use crate::model::ExecutionLogRecord;
 
 /// Runs `plan` to its end. Never fails: what goes wrong is in the outcome.
@@ -117,9 +117,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         self.head = begun.start.hash;
         run.events.emit(RunEvent::RunStarted(RunStarted {
             run_id: context.run_id.clone(),
-            started_at: context.started_at,
-            assistant_id: identity.assistant_id.clone(),
-            steps: plan.steps.iter().map(header).collect(),
+            labels: plan.steps.iter().map(|step| step.label.clone()).collect(),
             timeout: plan.timeout.duration,
         }));
         for record in begun.reused {
@@ -388,13 +386,5 @@ fn max_severity(one: Option<RunStopReason>, other: Option<RunStopReason>) -> Opt
         other
     } else {
         one
-    }
-}
-
-fn header(step: &ProvenStep) -> StepHeader {
-    StepHeader {
-        label: step.label.clone(),
-        skill_id: step.skill_id.clone(),
-        step_type: step.step_type,
     }
 }

@@ -6,7 +6,7 @@ use crate::model::ErrorCode;
 
 /// Why a skill was not executed, or not to its end. The texts are OpenBotStack's, word for word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum RuntimeError {
+pub(crate) enum RuntimeError {
     /// OpenBotStack's `ErrSkillNotLoaded`.
     #[error("runtime: skill not loaded")]
     SkillNotLoaded,
@@ -26,7 +26,7 @@ pub enum RuntimeError {
 
 impl RuntimeError {
     /// OpenBotStack's text for `code`, where OpenBotStack has one.
-    pub fn from_code(code: ErrorCode) -> Option<Self> {
+    pub(crate) fn from_code(code: ErrorCode) -> Option<Self> {
         match code {
             ErrorCode::SkillNotLoaded => Some(Self::SkillNotLoaded),
             ErrorCode::ResourceExhausted => Some(Self::ResourceExhausted),
@@ -42,7 +42,7 @@ impl RuntimeError {
     }
 
     /// The text of a failure of kind `code`: OpenBotStack's words if it has some, then `detail`.
-    pub fn text(code: ErrorCode, detail: &str) -> String {
+    pub(crate) fn text(code: ErrorCode, detail: &str) -> String {
         match (Self::from_code(code), detail) {
             (Some(error), "") => error.to_string(),
             (Some(error), detail) => format!("{error}: {detail}"),

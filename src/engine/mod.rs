@@ -47,7 +47,7 @@ pub use arguments::ResolvedArguments;
 pub use circuit_breaker::{BreakerDecision, CircuitBreaker, CircuitState, Permit, Rejection};
 pub use context::{ExecutionContext, Identity};
 pub use dispatch::execute_plan;
-pub use error::RuntimeError;
+pub(crate) use error::RuntimeError;
 pub use executor::{SkillExecutor, StepControl};
 pub use logger::{
     ExecutionLogger, LogError, LoggedRunStart, PlanEnd, PlanStart, Provenance, StepStart,
@@ -55,12 +55,13 @@ pub use logger::{
 pub(crate) use mask::{mask_arguments, mask_json, mask_string, mask_value, mask_words};
 pub use outcome::{RunOutcome, RunStopReason, UnloggedStep};
 pub use policy_gate::{Decision, Effect, PolicyGate, PolicyRequest, evaluate_plan};
-pub use proven::{Concurrency, ProvenPlan, ProvenStep, Retries};
-pub use resolve::ResolveError;
+pub(crate) use proven::{Concurrency, Retries};
+pub use proven::{ProvenPlan, ProvenStep};
 pub use reused::Reused;
 pub use run_options::{FailurePolicy, RunOptions, RunPolicy};
-pub use shutdown::{ShutdownReceiver, ShutdownSender, ShutdownState};
-pub use signals::Signals;
-pub use time_limit::{TimeLimit, TimeLimitSource};
+pub(crate) use shutdown::ShutdownState;
+pub use shutdown::{ShutdownReceiver, ShutdownSender};
+pub(crate) use signals::Signals;
+pub(crate) use time_limit::{TimeLimit, TimeLimitSource};
 pub use verdict::{DecidingCause, RunResult};
 pub(crate) use write_only::{mask_shared, shown_arguments};

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use super::approver::Approver;
+use super::approver::{Approver, RefuseAll};
 use super::{PolicyGate, Provenance, Reused};
 use crate::event::EventSender;
 
@@ -28,6 +28,23 @@ pub struct RunOptions<'r, L, B> {
     pub policy: RunPolicy,
 }
 
+impl<'r, L, B> RunOptions<'r, L, B> {
+    /// A run without policies and without results of an earlier run, with the default
+    /// [`RunPolicy`]. What needs an approval is refused.
+    pub fn new(logger: &'r L, breaker: &'r B, events: &'r EventSender) -> Self {
+        Self {
+            logger,
+            breaker,
+            provenance: Provenance::default(),
+            reused: Vec::new(),
+            gate: None,
+            approver: Arc::new(RefuseAll),
+            events,
+            policy: RunPolicy::default(),
+        }
+    }
+}
+
 /// How steps are run.
 #[derive(Debug, Clone, Copy)]
 pub struct RunPolicy {
@@ -37,6 +54,17 @@ pub struct RunPolicy {
     pub on_failure: FailurePolicy,
     /// Try skills again that are not marked as idempotent: `--retry-unsafe`.
     pub retry_unsafe: bool,
+}
+
+impl Default for RunPolicy {
+    /// One step per core; failures are drained.
+    fn default() -> Self {
+        Self {
+            jobs: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            on_failure: FailurePolicy::default(),
+            retry_unsafe: false,
+        }
+    }
 }
 
 /// What happens when a step does not succeed that the plan does not allow to fail.

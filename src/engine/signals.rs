@@ -23,7 +23,7 @@ const TERMINAL_TIMEOUT: Duration = Duration::from_secs(1);
 /// The signals that obs listens to. One that was ignored when obs started (`nohup`, `trap '' INT`)
 /// stays ignored.
 #[derive(Debug)]
-pub struct Signals {
+pub(crate) struct Signals {
     interrupt: Option<Signal>,
     terminate: Option<Signal>,
     hangup: Option<Signal>,
@@ -38,7 +38,7 @@ enum SignalEvent {
 
 impl Signals {
     /// Starts to listen. From here on a Ctrl-C no longer ends the process by itself.
-    pub fn listen() -> io::Result<Self> {
+    pub(crate) fn listen() -> io::Result<Self> {
         let ignored = ignored_signals();
         let listen = |number: i32| {
             let is_ignored = ignored & (1 << (number - 1)) != 0;
@@ -55,7 +55,7 @@ impl Signals {
     }
 
     /// Passes signals on to the run. Never returns; dropped when the run is over.
-    pub async fn forward(
+    pub(crate) async fn forward(
         &mut self,
         controller: &ShutdownSender,
         launcher: &Launcher,
@@ -77,7 +77,7 @@ impl Signals {
     }
 
     /// Waits for a signal that wants obs to end.
-    pub async fn recv_shutdown(&mut self) {
+    pub(crate) async fn recv_shutdown(&mut self) {
         while let SignalEvent::Stop = self.next().await {}
     }
 

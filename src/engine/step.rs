@@ -302,7 +302,6 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
                 self.options.events.emit(RunEvent::StepEnding {
                     index,
                     reason: end_reason(&ending),
-                    grace: step.grace,
                 });
             }
             ended.ending.get_or_insert(ending);

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::{ProvenStep, RunStopReason};
+use super::{ProvenPlan, ProvenStep, RunOutcome, RunStopReason};
 use crate::model::{ErrorCode, ExecutionLogRecord, RunStatus, StepStatus, signal_name};
 
 /// How a run ended, and what decided it.
@@ -33,6 +33,13 @@ pub enum DecidingCause {
     Signal(i32),
     /// A log that could not be written.
     Log,
+}
+
+impl RunOutcome {
+    /// How the run of `plan` ended.
+    pub fn result(&self, plan: &ProvenPlan) -> RunResult {
+        RunResult::new(&self.end, &self.records, &plan.steps)
+    }
 }
 
 impl RunResult {

@@ -12,8 +12,8 @@ mod remove_tree;
 mod scratch;
 
 pub use environment::BaseEnvironment;
-pub use event_line::{EventLine, read_event_line};
+pub use event_line::read_event_line;
 pub(crate) use native::wants_run_dir;
-pub use native::{NativeExecutor, shown_command};
+pub(crate) use native::{NativeExecutor, shown_command};
 pub(crate) use remove_tree::remove_tree;
-pub use scratch::{RunDirs, SharedDirKind};
+pub(crate) use scratch::{RunDirs, SharedDirKind};

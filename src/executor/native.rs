@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::confinement_cache::ConfinementCache;
@@ -37,7 +36,7 @@ use crate::skill::{
 
 /// Runs skills natively.
 #[derive(Debug)]
-pub struct NativeExecutor<'r> {
+pub(crate) struct NativeExecutor<'r> {
     launcher: &'r Launcher,
     environment: BaseEnvironment,
     workspace: PathBuf,
@@ -130,7 +129,7 @@ impl StartError {
 impl<'r> NativeExecutor<'r> {
     /// An executor whose skills work in `workspace`. `stream` sends on what they write. The files
     /// of the skills of `exposure` are from now on what was proven.
-    pub fn new(
+    pub(crate) fn new(
         launcher: &'r Launcher,
         environment: BaseEnvironment,
         workspace: PathBuf,
@@ -164,7 +163,7 @@ impl<'r> NativeExecutor<'r> {
 
     /// Has what the first call of a loaded skill needs made ready by a helper process, while obs
     /// does other work. What can't be made ready is made when the call comes.
-    pub fn prepare_ahead(&self, skill_id: &str) {
+    pub(crate) fn prepare_ahead(&self, skill_id: &str) {
         let Some(loaded) = self.loaded(skill_id) else {
             return;
         };
@@ -377,12 +376,14 @@ impl SkillExecutor for NativeExecutor<'_> {
         let begun = Instant::now();
         let outcome = self.run(&request, control).await;
         let mut result = outcome.unwrap_or_else(|not_run| ExecutionResult {
-            error: RuntimeError::text(not_run.code, &not_run.detail),
             status: not_run.status(),
             attempts: 0,
             hint: not_run.hint,
             is_final: not_run.is_final,
-            ..ExecutionResult::failure(not_run.code)
+            ..ExecutionResult::failure(
+                not_run.code,
+                RuntimeError::text(not_run.code, &not_run.detail),
+            )
         });
         mask_words(&self.secrets.borrow(), &mut result);
         result.duration = begun.elapsed();
@@ -413,7 +414,7 @@ impl SkillExecutor for NativeExecutor<'_> {
 
 /// The command as a person may see it: without the values that the schema hides. Empty for a
 /// built-in tool, and if there is no command without them.
-pub fn shown_command(
+pub(crate) fn shown_command(
     skill: &Skill,
     arguments: &Map<String, Value>,
     workspace: &Path,
@@ -526,16 +527,8 @@ async fn in_process(
         Err(panic) => Err(panic.to_string()),
     };
     match output {
-        Ok(output) => ExecutionResult {
-            output: Some(Arc::from(output)).filter(|raw: &Arc<RawValue>| raw.get() != "null"),
-            status: ExecutionStatus::Success,
-            error_code: None,
-            ..ExecutionResult::failure(ErrorCode::SkillFailed)
-        },
-        Err(error) => ExecutionResult {
-            error,
-            ..ExecutionResult::failure(ErrorCode::SkillFailed)
-        },
+        Ok(output) => ExecutionResult::success(output),
+        Err(error) => ExecutionResult::failure(ErrorCode::SkillFailed, error),
     }
 }
 
@@ -546,11 +539,10 @@ fn not_started(error: &ProcessError, told: ExecutionMeta) -> ExecutionResult {
     };
     let hint = matches!(error, ProcessError::BecameLink { .. }).then(|| BECAME_LINK.to_owned());
     ExecutionResult {
-        error: RuntimeError::text(code, &error.to_string()),
         attempts: u32::from(!matches!(error, ProcessError::Stopped)),
         command: told.command,
         sandbox: told.sandbox,
         hint,
-        ..ExecutionResult::failure(code)
+        ..ExecutionResult::failure(code, RuntimeError::text(code, &error.to_string()))
     }
 }

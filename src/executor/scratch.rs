@@ -35,7 +35,7 @@ const LOCK_TIMEOUT: Duration = Duration::from_hours(1);
 
 /// The directories of one run.
 #[derive(Debug, Default)]
-pub struct RunDirs {
+pub(crate) struct RunDirs {
     place: OnceLock<SharedDirKind>,
     /// Ends before the root is removed.
     cleaner: Mutex<Option<Cleaner>>,
@@ -47,7 +47,7 @@ pub struct RunDirs {
 
 /// Where the files go that one step leaves for another.
 #[derive(Debug, Clone, Default)]
-pub enum SharedDirKind {
+pub(crate) enum SharedDirKind {
     /// Where `--run-dir` says. They stay.
     Given(PathBuf),
     /// In the state. They go away after a success, and stay for `--resume` after anything else.
@@ -86,7 +86,7 @@ impl RunDirs {
     ///
     /// # Errors
     /// A sentence that names the directory, with the way out.
-    pub fn prepare(&self, plan: &ProvenPlan) -> Result<(), (String, &'static str)> {
+    pub(crate) fn prepare(&self, plan: &ProvenPlan) -> Result<(), (String, &'static str)> {
         if plan.steps.iter().all(|step| step.program.is_none()) {
             return Ok(());
         }
@@ -105,7 +105,7 @@ impl RunDirs {
     ///
     /// # Errors
     /// A sentence that names the directory, with the way out.
-    pub fn create_shared(
+    pub(crate) fn create_shared(
         &self,
         place: SharedDirKind,
         plan: &ProvenPlan,
@@ -186,7 +186,7 @@ impl RunDirs {
 
     /// Ends their life. A directory that was given stays, and so does one that a resumed run would
     /// need.
-    pub fn finish(&self, is_success: bool) {
+    pub(crate) fn finish(&self, is_success: bool) {
         // Two that remove the same tree would disturb each other.
         drop(held(&self.cleaner).take());
         if let (Some(SharedDirKind::Kept(path)), true) = (self.place.get(), is_success) {

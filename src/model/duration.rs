@@ -5,11 +5,11 @@ use std::time::Duration;
 use thiserror::Error;
 
 /// The longest duration that obs accepts: 365 days. It keeps every deadline representable.
-pub const MAX_DURATION: Duration = Duration::from_hours(365 * 24);
+pub(crate) const MAX_DURATION: Duration = Duration::from_hours(365 * 24);
 
 /// Why a text is not a duration.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum DurationError {
+pub(crate) enum DurationError {
     /// A number without a unit.
     #[error("`{0}` has no unit: write it with one, such as `{0}s` or `{0}ms`")]
     NoUnit(String),
@@ -28,7 +28,7 @@ pub enum DurationError {
 }
 
 /// Reads a duration: a number with a unit, more than zero.
-pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     let trimmed = text.trim();
     if let Some(magnitude) = trimmed.strip_prefix('-')
         && magnitude.starts_with(|c: char| c.is_ascii_digit())
@@ -50,7 +50,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
 }
 
 /// A duration for people, in at most two units: `41s`, `1m30s`, `120ms`, `1.2s`.
-pub fn format_duration(duration: Duration) -> String {
+pub(crate) fn format_duration(duration: Duration) -> String {
     let total_ms = duration.as_millis();
     match total_ms {
         0..1_000 => format!("{total_ms}ms"),

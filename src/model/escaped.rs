@@ -17,11 +17,11 @@ const MAX_MARKS: u8 = 4;
 /// Text on one line: characters that can't be seen or that move others become `\u{…}`, line feeds
 /// `\n`.
 #[derive(Debug, Clone, Copy)]
-pub struct Escaped<'a>(pub &'a str);
+pub(crate) struct Escaped<'a>(pub &'a str);
 
 /// Text on many lines: as [`Escaped`], but line feeds and tabs stay.
 #[derive(Debug, Clone, Copy)]
-pub struct EscapedLines<'a>(pub &'a str);
+pub(crate) struct EscapedLines<'a>(pub &'a str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

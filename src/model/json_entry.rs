@@ -15,7 +15,7 @@ const MAX_NAME_BYTES: usize = 128;
 ///
 /// # Errors
 /// What is there instead, in words, such as "an array of 2 items".
-pub fn json_entry<'j>(json: &'j str, token: &str) -> Result<&'j str, String> {
+pub(crate) fn json_entry<'j>(json: &'j str, token: &str) -> Result<&'j str, String> {
     let mut deserializer = serde_json::Deserializer::from_str(json);
     let found = match json.trim_start().as_bytes().first() {
         Some(b'{') => deserializer.deserialize_map(EntryFinder(token)),

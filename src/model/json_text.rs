@@ -14,17 +14,17 @@ use super::escaped::Sight;
 
 /// True for a key that `serde_json` keeps for itself: a mapping with it would be read as something
 /// else, so no text of a stranger may hold one.
-pub fn is_reserved_key(key: &str) -> bool {
+pub(crate) fn is_reserved_key(key: &str) -> bool {
     key.starts_with("$serde_json::private::")
 }
 
 /// `value` on one line, without the line feed.
-pub fn json_line<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<String> {
+pub(crate) fn json_line<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<String> {
     write_with(value, SafeText(CompactFormatter))
 }
 
 /// `value` indented by two spaces, without the last line feed.
-pub fn json_pretty<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<String> {
+pub(crate) fn json_pretty<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<String> {
     write_with(value, SafeText(PrettyFormatter::new()))
 }
 

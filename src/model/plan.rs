@@ -44,16 +44,6 @@ pub enum StepOrder {
     Graph,
 }
 
-impl StepOrder {
-    /// The order as the plan spells it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Sequence => "sequence",
-            Self::Graph => "graph",
-        }
-    }
-}
-
 /// A single action in a plan.
 ///
 /// OpenBotStack's `ExecutionStep`.

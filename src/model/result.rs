@@ -66,11 +66,21 @@ pub struct ExecutionResult {
 }
 
 impl ExecutionResult {
-    /// A failure of one attempt, of which nothing more is known; as of code of obs itself.
-    pub fn failure(code: ErrorCode) -> Self {
+    /// A success in this process. `output` is compact.
+    pub fn success(output: Box<RawValue>) -> Self {
+        Self {
+            output: Some(Arc::from(output)).filter(|raw: &Arc<RawValue>| raw.get() != "null"),
+            status: ExecutionStatus::Success,
+            error_code: None,
+            ..Self::failure(ErrorCode::SkillFailed, String::new())
+        }
+    }
+
+    /// A failure in this process, of which nothing more is known.
+    pub fn failure(code: ErrorCode, error: String) -> Self {
         Self {
             output: None,
-            error: String::new(),
+            error,
             status: ExecutionStatus::Failed,
             duration: Duration::ZERO,
             resource_usage: ResourceUsage::default(),

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// A signal's name, or `signal 35` for one without.
-pub fn signal_name(signal: i32) -> Cow<'static, str> {
+pub(crate) fn signal_name(signal: i32) -> Cow<'static, str> {
     Cow::Borrowed(match signal {
         libc::SIGHUP => "SIGHUP",
         libc::SIGINT => "SIGINT",

@@ -16,7 +16,7 @@ const MAX_DEPTH: usize = 127;
 /// Why bytes are not one JSON value.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{message} at byte {offset}")]
-pub struct StrictJsonError {
+pub(crate) struct StrictJsonError {
     /// What is wrong.
     pub message: String,
     /// Where, from 0.
@@ -24,7 +24,7 @@ pub struct StrictJsonError {
 }
 
 /// Takes `bytes` as one JSON value in compact form; `None` for JSON null and for nothing at all.
-pub fn strict_json(bytes: &[u8]) -> Result<Option<Box<RawValue>>, StrictJsonError> {
+pub(crate) fn strict_json(bytes: &[u8]) -> Result<Option<Box<RawValue>>, StrictJsonError> {
     let text = std::str::from_utf8(bytes).map_err(|error| StrictJsonError {
         message: "invalid UTF-8".to_owned(),
         offset: error.valid_up_to(),
@@ -54,7 +54,7 @@ fn located_error(text: &str, error: &serde_json::Error) -> StrictJsonError {
 }
 
 /// The byte offset of a `serde_json` error in `text`.
-pub fn json_error_offset(text: &str, error: &serde_json::Error) -> usize {
+pub(crate) fn json_error_offset(text: &str, error: &serde_json::Error) -> usize {
     let lines_before = error.line().saturating_sub(1);
     let before: usize = text
         .split_inclusive('\n')

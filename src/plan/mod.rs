@@ -11,7 +11,11 @@ mod retry;
 mod skill_ref;
 mod validate;
 
-pub use graph::{DependencyGraph, StepDependencies};
+pub(crate) use graph::DependencyGraph;
+#[cfg(test)]
+pub(crate) use graph::StepDependencies;
 pub use load::{LoadedPlan, load};
-pub use reference::{Reference, ReferenceSource, Segment, Template, WRAPPERS, format_reference};
+pub(crate) use reference::{
+    Reference, ReferenceSource, Segment, Template, WRAPPERS, format_reference,
+};
 pub use validate::validate;

@@ -251,7 +251,7 @@ impl Reference {
 }
 
 /// A reference as one writes it.
-pub fn format_reference(name: &str, path: &[String]) -> String {
+pub(crate) fn format_reference(name: &str, path: &[String]) -> String {
     let path: Vec<String> = path.iter().map(|token| format!(".{token}")).collect();
     format!("{{{{{name}{}}}}}", path.concat())
 }
@@ -344,7 +344,7 @@ pub(super) fn normalize(inner: &str) -> String {
 }
 
 /// Words that models put between a step and a field of its output.
-pub const WRAPPERS: [&str; 5] = ["output", "outputs", "result", "results", "response"];
+pub(crate) const WRAPPERS: [&str; 5] = ["output", "outputs", "result", "results", "response"];
 
 #[cfg(test)]
 mod tests {

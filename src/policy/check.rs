@@ -11,10 +11,10 @@ use crate::skill::Skill;
 /// The schema that was made of the skills is none: a fault of obs.
 #[derive(Debug, Error)]
 #[error("the schema of the skills is not valid: {0}")]
-pub struct SchemaFault(String);
+pub(crate) struct SchemaFault(String);
 
 /// Adds what is wrong with the policies of `files`, as far as the skills say, to their problems.
-pub fn check<'s>(
+pub(crate) fn check<'s>(
     files: &mut [PolicyFile],
     skills: impl IntoIterator<Item = &'s Skill>,
 ) -> Result<(), SchemaFault> {

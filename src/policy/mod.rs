@@ -18,9 +18,11 @@ mod schema;
 mod tests;
 mod value;
 
-pub use cedar_gate::{CedarGate, GateError};
-pub use check::{SchemaFault, check};
-pub use dependencies::LoadedPolicy;
-pub use flag_policies::{FlagPolicies, Glob};
-pub use load::{LoadError, PolicyFile, load};
-pub use schema::schema_text;
+pub use cedar_gate::CedarGate;
+pub(crate) use check::check;
+pub(crate) use dependencies::LoadedPolicy;
+pub use flag_policies::FlagPolicies;
+pub(crate) use flag_policies::Glob;
+pub(crate) use load::PolicyFile;
+pub use load::load;
+pub(crate) use schema::schema_text;

@@ -46,7 +46,7 @@ action \"execute\";
 ";
 
 /// The schema for `skills`, in Cedar's own syntax.
-pub fn schema_text<'s>(skills: impl IntoIterator<Item = &'s Skill>) -> String {
+pub(crate) fn schema_text<'s>(skills: impl IntoIterator<Item = &'s Skill>) -> String {
     let mut text = HEAD.to_owned();
     for skill in skills {
         let resource = resource_type(skill.kind());

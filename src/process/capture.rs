@@ -9,7 +9,7 @@ use crate::model::Excerpt;
 const EXCERPT_HALF: usize = 16 * 1024;
 
 /// The longest event line.
-pub const MAX_EVENT_LINE: usize = 64 * 1024;
+pub(crate) const MAX_EVENT_LINE: usize = 64 * 1024;
 
 /// The first and the last bytes of a stream.
 #[derive(Debug, Default)]

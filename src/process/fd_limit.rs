@@ -16,7 +16,7 @@ const BESIDE: u64 = 64;
 
 /// Of `wanted` steps at the same time as many as can be, after the limit of open files was raised
 /// for them as far as that goes.
-pub fn max_concurrent_steps(wanted: NonZeroUsize) -> NonZeroUsize {
+pub(crate) fn max_concurrent_steps(wanted: NonZeroUsize) -> NonZeroUsize {
     let limit = getrlimit(Resource::Nofile);
     let most = limit.maximum.unwrap_or(u64::MAX);
     let wanted_files = u64::try_from(wanted.get())

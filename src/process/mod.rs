@@ -61,24 +61,26 @@ mod zygote_client;
 #[cfg(test)]
 mod tests;
 
-pub use capture::{EventLines, MAX_EVENT_LINE};
-pub use clock::{Moment, RunClock};
-pub use error::ProcessError;
-pub use fd_limit::max_concurrent_steps;
-pub use host::{ignore_file_size_signal, trim_heap};
+pub use capture::EventLines;
+pub(crate) use clock::Moment;
+pub use clock::RunClock;
+pub(crate) use error::ProcessError;
+pub(crate) use fd_limit::max_concurrent_steps;
+pub(crate) use host::{ignore_file_size_signal, trim_heap};
 pub use launcher::Launcher;
-pub use limits::{LimitBreach, Limits, ResourceKind};
+pub use limits::Limits;
+pub(crate) use limits::{LimitBreach, ResourceKind};
 pub(crate) use lock_file::{
     create_lock_file, create_new_lock_file, open_lock_file, private_directory,
 };
-pub use readiness::WatchedFile;
-pub use redact::{MASK, MIN_SECRET_CHARS, Secrets, is_maskable};
-pub use sandbox::{
-    Access, Applied, Confinement, DefaultGrants, Grant, Layer, LayerStatus, Layers, Network,
-    SandboxSupport, default_grants, is_system,
+pub(crate) use readiness::WatchedFile;
+pub use redact::Secrets;
+pub(crate) use redact::{MASK, MIN_SECRET_CHARS, is_maskable};
+pub(crate) use sandbox::{
+    Access, Applied, Confinement, Grant, Layer, Network, SandboxSupport, default_grants, is_system,
 };
-pub use spec::{LeaderExit, ProcessEvent, ProcessExit, ProcessSpec, StartStage, StopRequest};
+pub(crate) use spec::{LeaderExit, ProcessEvent, ProcessExit};
+pub use spec::{ProcessSpec, StopRequest};
 pub(crate) use subdirectory::{OwnerGets, grant_all, open_directory, open_subdirectory};
-pub use symlinks::{PathError, canonicalize, make_directory, make_private_directory};
-pub use tree_usage::TreeUsage;
+pub(crate) use symlinks::{PathError, canonicalize, make_directory, make_private_directory};
 pub use zygote::Zygote;

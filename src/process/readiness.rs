@@ -11,11 +11,11 @@ use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 
 /// A file that tokio watches.
 #[derive(Debug)]
-pub struct WatchedFile(AsyncFd<File>);
+pub(crate) struct WatchedFile(AsyncFd<File>);
 
 impl WatchedFile {
     /// Has tokio watch `file`, which must not block. To be called inside a tokio runtime.
-    pub fn new(file: File) -> io::Result<Self> {
+    pub(crate) fn new(file: File) -> io::Result<Self> {
         // SAFETY: a `File` keeps its descriptor open, and the same one, for as long as it lives.
         // This type gives it out by shared reference only, so that nobody puts another one in its
         // place.
@@ -24,17 +24,17 @@ impl WatchedFile {
     }
 
     /// The file itself.
-    pub fn file(&self) -> &File {
+    pub(crate) fn file(&self) -> &File {
         self.0.get_ref()
     }
 
     /// Waits until there is something to read.
-    pub async fn readable(&self) -> io::Result<AsyncFdReadyGuard<'_, File>> {
+    pub(crate) async fn readable(&self) -> io::Result<AsyncFdReadyGuard<'_, File>> {
         self.0.readable().await
     }
 
     /// Waits until something can be written.
-    pub async fn writable(&self) -> io::Result<AsyncFdReadyGuard<'_, File>> {
+    pub(crate) async fn writable(&self) -> io::Result<AsyncFdReadyGuard<'_, File>> {
         self.0.writable().await
     }
 }

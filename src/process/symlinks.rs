@@ -28,7 +28,7 @@ const OPEN: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC)
 
 /// Why a path can't be used.
 #[derive(Debug, Error)]
-pub enum PathError {
+pub(crate) enum PathError {
     /// This component of it is a symlink.
     #[error("`{}` became a link", .0.display())]
     BecameLink(PathBuf),
@@ -60,7 +60,7 @@ impl PathError {
 /// # Errors
 /// `ELOOP` for symlinks that lead to one another, and for those of procfs: they lead each process
 /// elsewhere, so they don't mean for a skill what they mean for obs.
-pub fn canonicalize(path: &Path) -> io::Result<PathBuf> {
+pub(crate) fn canonicalize(path: &Path) -> io::Result<PathBuf> {
     if !path.is_absolute() {
         return Err(io::ErrorKind::InvalidInput.into());
     }
@@ -115,7 +115,7 @@ fn reversed_names(path: &Path) -> Vec<OsString> {
 ///
 /// # Errors
 /// [`PathError::BecameLink`] if there is a symlink on the way, and what the system says.
-pub fn make_directory(path: &Path) -> Result<(), PathError> {
+pub(crate) fn make_directory(path: &Path) -> Result<(), PathError> {
     let mut opener = Opener::default();
     let mut at = opener.root()?;
     for name in names(path)? {
@@ -136,7 +136,7 @@ pub fn make_directory(path: &Path) -> Result<(), PathError> {
 ///
 /// # Errors
 /// As for [`make_directory`].
-pub fn make_private_directory(path: &Path) -> Result<(), PathError> {
+pub(crate) fn make_private_directory(path: &Path) -> Result<(), PathError> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(Errno::INVAL.into());
     };

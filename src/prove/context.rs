@@ -69,4 +69,4 @@ pub struct TimeFlags {
 }
 
 /// Time between SIGTERM and SIGKILL where nobody says.
-pub const DEFAULT_GRACE: Duration = Duration::from_secs(5);
+pub(super) const DEFAULT_GRACE: Duration = Duration::from_secs(5);

@@ -42,7 +42,7 @@ impl Prover<'_> {
 
 /// Hides all arguments of `loaded`, for those who know no skills: nobody knows which ones are to be
 /// hidden.
-pub fn hide_all_arguments(loaded: &mut LoadedPlan) {
+pub(crate) fn hide_all_arguments(loaded: &mut LoadedPlan) {
     let steps = 0..loaded.plan.steps.len();
     let steps: Vec<String> = steps.map(|index| format!("/steps/{index}/")).collect();
     let misplaced = misplaced(&steps, &loaded.problems);

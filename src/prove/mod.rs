@@ -15,7 +15,7 @@ mod retry;
 mod skill_info;
 mod state_files;
 
-pub use context::{DEFAULT_GRACE, ProveContext, TimeFlags};
-pub use masked_values::hide_all_arguments;
+pub use context::{ProveContext, TimeFlags};
+pub(crate) use masked_values::hide_all_arguments;
 pub use prover::{ProveOutcome, prove};
 pub use state_files::OwnFiles;

@@ -12,7 +12,7 @@ use crate::model::{EscapedLines, ExecutionLogRecord, json_line, json_pretty};
 
 /// The whole outcome of a run as one document.
 #[derive(Debug, Clone, Serialize)]
-pub struct JsonDocument<'a> {
+pub(crate) struct JsonDocument<'a> {
     /// obs's own id of the run; null where none was started.
     pub run_id: Option<&'a str>,
     /// How it ended, in one word.
@@ -31,7 +31,7 @@ pub struct JsonDocument<'a> {
 }
 
 /// Writes `document` to stdout.
-pub fn write_json_document(streams: &dyn OutputStreams, document: &JsonDocument<'_>) {
+pub(crate) fn write_json_document(streams: &dyn OutputStreams, document: &JsonDocument<'_>) {
     match json_pretty(document).map(|text| text + "\n") {
         Ok(text) => streams.write(OutputStream::Stdout, text.as_bytes()),
         Err(error) => streams.write(
@@ -47,7 +47,7 @@ pub(super) fn record_line<T: Serialize + ?Sized>(value: &T) -> serde_json::Resul
 }
 
 /// Writes one value to stdout: a string as it is, anything else as JSON.
-pub fn write_value(streams: &dyn OutputStreams, value: &Value) {
+pub(crate) fn write_value(streams: &dyn OutputStreams, value: &Value) {
     let mut text = match value {
         Value::String(text) if streams.terminal_info(OutputStream::Stdout).watched => {
             EscapedLines(text).to_string()

@@ -29,14 +29,15 @@ mod text;
 
 use clap::ValueEnum;
 
-pub use json_document::{JsonDocument, write_json_document, write_value};
-pub use print_ref::{PrintRef, PrintRefError, PrintTarget};
+pub(crate) use json_document::{JsonDocument, write_json_document, write_value};
+pub(crate) use print_ref::PrintRef;
 pub use record_table::RecordTable;
-pub use reporter::{ReportOutcome, Reporter, ReporterHandle};
-pub use run_table::{RunLine, RunTable};
-pub use summary::short_id;
-pub use terminal::{OutputStream, OutputStreams, TerminalInfo};
-pub use text::{Style, paint, shorten};
+pub(crate) use reporter::{ReportOutcome, Reporter, ReporterHandle};
+pub(crate) use run_table::{RunLine, RunTable};
+pub(crate) use summary::short_id;
+pub use terminal::TerminalInfo;
+pub(crate) use terminal::{OutputStream, OutputStreams};
+pub(crate) use text::{Style, paint};
 
 /// What a run writes to stdout.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -68,7 +69,7 @@ pub enum Progress {
 
 /// How a run is shown.
 #[derive(Debug, Clone, Default)]
-pub struct ReportOptions {
+pub(crate) struct ReportOptions {
     /// What goes to stdout.
     pub format: Format,
     /// Makes stdout this one value, whatever `format` says.

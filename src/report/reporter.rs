@@ -34,11 +34,11 @@ const DROPPED_EVERY: Duration = Duration::from_secs(1);
 
 /// Shows one run.
 #[derive(Debug)]
-pub struct Reporter;
+pub(crate) struct Reporter;
 
 impl Reporter {
     /// Starts the thread that consumes `receiver` until the run is over.
-    pub fn spawn(
+    pub(crate) fn spawn(
         options: ReportOptions,
         receiver: EventReceiver,
         streams: Arc<dyn OutputStreams>,
@@ -58,7 +58,7 @@ impl Reporter {
 
 /// A [`Reporter`] at work.
 #[derive(Debug)]
-pub struct ReporterHandle {
+pub(crate) struct ReporterHandle {
     thread: JoinHandle<ReportOutcome>,
     ended: oneshot::Receiver<Infallible>,
 }
@@ -66,7 +66,7 @@ pub struct ReporterHandle {
 impl ReporterHandle {
     /// Waits until everything is written, which a reader of stdout that does not read can delay for
     /// ever. The sender must have sent `RunFinished` or be gone.
-    pub async fn finish(self) -> ReportOutcome {
+    pub(crate) async fn finish(self) -> ReportOutcome {
         self.ended.await.ok();
         self.thread.join().unwrap_or_else(|_| ReportOutcome {
             panicked: true,
@@ -77,7 +77,7 @@ impl ReporterHandle {
 
 /// What became of a report.
 #[derive(Debug, Default)]
-pub struct ReportOutcome {
+pub(crate) struct ReportOutcome {
     /// The run's own last word; `None` if the run ended without one.
     pub summary: Option<RunSummary>,
     /// Why `--print` has printed nothing. It has been said on stderr.
@@ -211,7 +211,7 @@ impl ReporterState {
                 self.screen.repeat(index, &label, &message);
             }
             RunEvent::StepOutput { index, bytes } => self.step_output(index, &bytes),
-            RunEvent::StepEnding { index, reason, .. } => self.screen.end(index, reason, now),
+            RunEvent::StepEnding { index, reason } => self.screen.end(index, reason, now),
             RunEvent::StepFinished { record, detail } => self.step_finished(&record, &detail, now),
             RunEvent::SignalReceived { signal, forced } => self.signal(signal, forced),
             RunEvent::PauseTerminal(ready) => {
@@ -226,7 +226,7 @@ impl ReporterState {
 
     fn run_started(&mut self, run: RunStarted, now: Instant) {
         self.tally.run_timeout(run.timeout);
-        self.labels = run.steps.into_iter().map(|step| step.label).collect();
+        self.labels = run.labels;
         self.run_id = Some(run.run_id);
         self.screen.begin(self.labels.len(), now);
     }

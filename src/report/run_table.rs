@@ -18,7 +18,7 @@ const MIN_PLAN_COLUMNS: usize = 12;
 
 /// A run as it is listed.
 #[derive(Debug, Clone)]
-pub struct RunLine {
+pub(crate) struct RunLine {
     /// obs's own id of the run.
     pub run_id: String,
     /// The plan's file.
@@ -39,14 +39,14 @@ pub struct RunLine {
 
 /// A table of runs on its way to stdout.
 #[derive(Debug)]
-pub struct RunTable {
+pub(crate) struct RunTable {
     look: TerminalInfo,
     has_header: bool,
 }
 
 impl RunTable {
     /// An empty table.
-    pub fn new(look: TerminalInfo) -> Self {
+    pub(crate) fn new(look: TerminalInfo) -> Self {
         Self {
             look,
             has_header: false,
@@ -54,7 +54,7 @@ impl RunTable {
     }
 
     /// The line of a run, with the header before the first.
-    pub fn add(&mut self, run: &RunLine) -> String {
+    pub(crate) fn add(&mut self, run: &RunLine) -> String {
         let time = run.duration_ms.map(Duration::from_millis);
         let cells = [
             short_id(&run.run_id),

@@ -17,7 +17,7 @@ const ID_CHARS: usize = 18;
 const HEAD_CHARS: usize = 16;
 
 /// As much of a run's id as is shown, escaped.
-pub fn short_id(run_id: &str) -> String {
+pub(crate) fn short_id(run_id: &str) -> String {
     let id: String = run_id.chars().take(ID_CHARS).collect();
     escaped_line(&id)
 }

@@ -10,10 +10,10 @@ use serde_json::value::RawValue;
 
 use super::reporter::ReporterState;
 use super::{OutputStream, OutputStreams, ReportOptions, ReportOutcome, TerminalInfo};
-use crate::event::{RunEvent, RunStarted, RunSummary, StepDetail, StepHeader};
+use crate::event::{RunEvent, RunStarted, RunSummary, StepDetail};
 use crate::model::{
     ErrorCode, Excerpt, ExecutionLogRecord, ResourceUsage, RunStatus, SCHEMA_VERSION,
-    SandboxReport, StepStatus, StepType,
+    SandboxReport, StepStatus,
 };
 
 pub(super) const RUN_ID: &str = "0192ab12-3456-7890-abcd-ef0123456789";
@@ -293,16 +293,9 @@ impl Script {
 }
 
 pub(crate) fn started(labels: &[&str]) -> RunEvent {
-    let header = |label: &&str| StepHeader {
-        label: (*label).to_owned(),
-        skill_id: (*label).into(),
-        step_type: StepType::Skill,
-    };
     RunEvent::RunStarted(RunStarted {
         run_id: RUN_ID.to_owned(),
-        started_at: Timestamp::from_second(1_700_000_000).unwrap(),
-        assistant_id: "triage".to_owned(),
-        steps: labels.iter().map(header).collect(),
+        labels: labels.iter().map(|label| (*label).to_owned()).collect(),
         timeout: Duration::from_mins(10),
     })
 }

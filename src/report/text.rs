@@ -14,7 +14,7 @@ const LINE_BYTES: usize = 4096;
 
 /// What a coloured text says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Style {
+pub(crate) enum Style {
     /// It went well.
     Good,
     /// It went wrong.
@@ -58,7 +58,7 @@ impl Style {
 }
 
 /// `text` in the colour of `tone`, or as it is where colours are not welcome.
-pub fn paint(color: bool, tone: Style, text: &str) -> String {
+pub(crate) fn paint(color: bool, tone: Style, text: &str) -> String {
     if color {
         format!("\u{1b}[{}m{text}\u{1b}[0m", tone.parameter())
     } else {
@@ -67,7 +67,7 @@ pub fn paint(color: bool, tone: Style, text: &str) -> String {
 }
 
 /// `text` cut to at most `columns` columns, with a `…` where something was left out.
-pub fn shorten(text: &str, columns: usize) -> String {
+pub(super) fn shorten(text: &str, columns: usize) -> String {
     // Marks of width zero could make a line of any length.
     let most_chars = columns.saturating_mul(4).saturating_add(16);
     let mut width = 0_usize;

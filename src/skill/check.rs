@@ -23,7 +23,7 @@ use crate::model::StepDirs;
 
 /// What a skill would meet if it ran now.
 #[derive(Clone, Copy)]
-pub struct CheckContext<'a> {
+pub(crate) struct CheckContext<'a> {
     /// The workspace, absolute.
     pub workspace: &'a Path,
     /// The user's home directory, if it is known.
@@ -36,9 +36,7 @@ pub struct CheckContext<'a> {
 
 /// A skill directory that was looked through.
 #[derive(Debug)]
-pub struct CheckReport {
-    /// The id that it is called by, if it has one.
-    pub id: Option<SkillId>,
+pub(crate) struct CheckReport {
     /// The manifest's text and the places in it.
     pub document: Document,
     /// What is wrong, in the order of the places.
@@ -46,7 +44,7 @@ pub struct CheckReport {
 }
 
 /// Looks through the skill in the directory `below` of `root`; `""` is the root itself.
-pub fn check(
+pub(crate) fn check(
     root: &Path,
     below: &Path,
     surroundings: &CheckContext<'_>,
@@ -68,7 +66,7 @@ pub fn check(
         document,
         mut problems,
     } = loaded;
-    let id = check_id(&manifest, below, &mut problems);
+    check_id(&manifest, below, &mut problems);
     check_schemas(&manifest, &mut problems);
     check_names(&dir, below, &mut problems);
     let skill_dir = dir.canonical_dir(below).map_err(|source| {
@@ -91,38 +89,26 @@ pub fn check(
     }
     check_permissions(&document, &skill_dir, surroundings, &mut problems);
     document.sort_and_dedup(&mut problems);
-    Ok(CheckReport {
-        id,
-        document,
-        problems,
-    })
+    Ok(CheckReport { document, problems })
 }
 
-fn check_id(manifest: &Manifest, below: &Path, problems: &mut Diagnostics) -> Option<SkillId> {
-    if let Some(id) = &manifest.id {
-        return Some(id.clone());
-    }
-    let path = below.to_str().filter(|path| !path.is_empty())?;
+/// Holds the id that the directory's path gives against the rules; one in the manifest wins.
+fn check_id(manifest: &Manifest, below: &Path, problems: &mut Diagnostics) {
+    let path = below.to_str().filter(|path| !path.is_empty());
+    let Some(path) = path.filter(|_| manifest.id.is_none()) else {
+        return;
+    };
+    let problem = |message: String| Diagnostic::error("skill_id", Location::File, message);
     match SkillId::parse(path) {
         Ok(id) if id.is_reserved() => {
             let message = format!("the id `{id}` is reserved for tools that are built in");
-            problems.push(
-                Diagnostic::error("skill_id", Location::File, message).help("rename the directory"),
-            );
-            None
+            problems.push(problem(message).help("rename the directory"));
         }
-        Ok(id) => Some(id),
-        Err(error) => {
-            problems.push(
-                Diagnostic::error(
-                    "skill_id",
-                    Location::File,
-                    format!("the directory's path is not a valid id: {error}"),
-                )
+        Ok(_) => {}
+        Err(error) => problems.push(
+            problem(format!("the directory's path is not a valid id: {error}"))
                 .help("rename the directory, or give the manifest an `id`"),
-            );
-            None
-        }
+        ),
     }
 }
 
@@ -341,11 +327,7 @@ mod tests {
             Ok(checked) => {
                 let snippet = |problem| render::snippet(problem, &checked.document, false);
                 let shown: Vec<String> = checked.problems.iter().map(snippet).collect();
-                format!(
-                    "{:?}\n{}",
-                    checked.id.map(|id| id.to_string()),
-                    shown.join("\n")
-                )
+                shown.join("\n")
             }
             Err(problem) => format!("{problem}; {}", problem.help().unwrap_or_default()),
         };
@@ -361,12 +343,12 @@ mod tests {
             ("skills/x/y/manifest.yaml", manifest),
             ("skills/x/y/run.sh", "#!/bin/sh\n"),
         ];
-        assert_eq!(checked("x/y", &files), "Some(\"x/y\")\n");
+        assert_eq!(checked("x/y", &files), "");
         let at_root = [
             ("skills/manifest.yaml", manifest),
             ("skills/run.sh", "#!/bin/sh\n"),
         ];
-        assert_eq!(checked("", &at_root), "None\n");
+        assert_eq!(checked("", &at_root), "");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::fmt;
 use thiserror::Error;
 
 /// The longest id in bytes.
-pub const MAX_ID_BYTES: usize = 128;
+pub(super) const MAX_ID_BYTES: usize = 128;
 
 /// A skill's id that keeps the rules.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -37,7 +37,7 @@ pub enum SkillIdError {
         /// The character.
         first: char,
     },
-    /// Anything but messages, digits, `_`, `.`, `-` and `/`.
+    /// Anything but letters, digits, `_`, `.`, `-` and `/`.
     #[error("the skill id `{id}` holds `{found}`")]
     Character {
         /// The id as written.
@@ -47,15 +47,11 @@ pub enum SkillIdError {
     },
 }
 
-impl SkillIdError {
-    /// The way out.
-    pub fn help(&self) -> &'static str {
-        "an id is like `core/fetch`: parts of letters, digits, `_`, `.` and `-`, joined by `/`, \
-         each beginning with a letter, a digit or `_`"
-    }
-}
-
 impl SkillId {
+    /// What an id must be like.
+    pub const FORM: &'static str = "an id is like `core/fetch`: parts of letters, digits, `_`, `.` and `-`, joined by `/`, \
+         each beginning with a letter, a digit or `_`";
+
     /// Takes `text` if it keeps the rules.
     pub fn parse(text: &str) -> Result<Self, SkillIdError> {
         if text.is_empty() {

@@ -23,7 +23,7 @@ use crate::document::{Diagnostic, Diagnostics, Node, Severity, Source};
 /// Why a command can't become a skill.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{message}")]
-pub struct ScaffoldError {
+pub(crate) struct ScaffoldError {
     /// What is wrong.
     pub message: String,
     /// The way out.
@@ -31,7 +31,7 @@ pub struct ScaffoldError {
 }
 
 /// The text of a manifest that runs `argv`. Every `{{x}}` becomes an argument.
-pub fn manifest_text(id: &SkillId, argv: &[String]) -> Result<String, ScaffoldError> {
+pub(crate) fn manifest_text(id: &SkillId, argv: &[String]) -> Result<String, ScaffoldError> {
     let value = Value::from(argv);
     let reading = Reading {
         input_schema: None,
@@ -131,7 +131,7 @@ fn first_error(problems: &Diagnostics) -> ScaffoldError {
 
 /// Makes the directory of the skill `id` below `root_dir` and writes its manifest, whose path comes
 /// back. Nothing that is there is overwritten, and no link is followed below the root.
-pub fn write_new(root_dir: &Path, id: &SkillId, text: &str) -> io::Result<PathBuf> {
+pub(crate) fn write_new(root_dir: &Path, id: &SkillId, text: &str) -> io::Result<PathBuf> {
     fs::create_dir_all(root_dir)?;
     let directory = OFlags::DIRECTORY | OFlags::CLOEXEC;
     let mut dir = openat(CWD, root_dir, directory, Mode::empty())?;

@@ -14,12 +14,12 @@ use serde_json::Value;
 use std::sync::Arc;
 use thiserror::Error;
 
-pub use self::links::Linked;
+pub(crate) use self::links::Linked;
 use super::violation::{ShownValues, Violation, violations_of};
 use crate::document::escape_token;
 
 /// The most violations that are told of one value.
-pub const MAX_VIOLATIONS: usize = 50;
+pub(super) const MAX_VIOLATIONS: usize = 50;
 
 /// How often a pattern may backtrack before it is given up.
 const BACKTRACK_LIMIT: usize = 100_000;

@@ -17,13 +17,13 @@ const MAX_DEPTH: u32 = 64;
 
 /// The kinds of value that may stand in a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TypeSet(u8);
+pub(crate) struct TypeSet(u8);
 
 impl TypeSet {
     /// Anything.
-    pub const ALL: Self = Self(0b111_1111);
+    pub(crate) const ALL: Self = Self(0b111_1111);
     /// Text.
-    pub const TEXT: Self = Self(0b001_0000);
+    pub(crate) const TEXT: Self = Self(0b001_0000);
 
     const NONE: Self = Self(0);
     const NULL: Self = Self(0b000_0001);
@@ -45,7 +45,7 @@ impl TypeSet {
     ];
 
     /// True if no value can be of both.
-    pub fn exclude(self, other: Self) -> bool {
+    pub(crate) fn exclude(self, other: Self) -> bool {
         self != Self::NONE && other != Self::NONE && self & other == Self::NONE
     }
 
@@ -79,7 +79,7 @@ impl TypeSet {
     }
 
     /// The kinds in words: "text or a list".
-    pub fn words(self) -> String {
+    pub(crate) fn words(self) -> String {
         if self == Self::NONE {
             return "nothing".to_owned();
         }
@@ -110,7 +110,7 @@ impl BitOr for TypeSet {
 
 /// What a schema says about the part of a value at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SchemaPart {
+pub(crate) enum SchemaPart {
     /// It may be there, and then it is of these kinds.
     Possible(TypeSet),
     /// It can't be there.
@@ -119,7 +119,7 @@ pub enum SchemaPart {
 
 /// Why a part can't be there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Impossible {
+pub(crate) struct Impossible {
     /// How many tokens of the path lead to what has no such part.
     pub depth: usize,
     /// What stands there.
@@ -131,7 +131,7 @@ pub struct Impossible {
 impl SchemaPart {
     /// What holds where both schemas do.
     #[must_use]
-    pub fn intersect(self, other: Self) -> Self {
+    pub(crate) fn intersect(self, other: Self) -> Self {
         match (self, other) {
             (Self::Possible(one), Self::Possible(other)) => Self::Possible(one & other),
             (excluded @ Self::Excluded(_), _) | (_, excluded) => excluded,
@@ -140,7 +140,7 @@ impl SchemaPart {
 
     /// What holds where one of the schemas does.
     #[must_use]
-    pub fn union(self, other: Self) -> Self {
+    pub(crate) fn union(self, other: Self) -> Self {
         match (self, other) {
             (Self::Possible(one), Self::Possible(other)) => Self::Possible(one | other),
             (possible @ Self::Possible(_), _) | (_, possible @ Self::Possible(_)) => possible,
@@ -150,7 +150,7 @@ impl SchemaPart {
 }
 
 /// What `schema` says about the part at `path` of a value that meets it.
-pub fn part_of(schema: &Linked, path: &[String]) -> SchemaPart {
+pub(crate) fn part_of(schema: &Linked, path: &[String]) -> SchemaPart {
     let mut look = SchemaWalker {
         linked: schema,
         fuel: FUEL,
@@ -161,7 +161,10 @@ pub fn part_of(schema: &Linked, path: &[String]) -> SchemaPart {
 
 /// The fields that `schema` names if it does not name the field that `path` asks for, although
 /// others may be there: most likely it is misspelled.
-pub fn unnamed_field<'s>(schema: &'s Linked, path: &[String]) -> Option<(usize, Vec<&'s str>)> {
+pub(crate) fn unnamed_field<'s>(
+    schema: &'s Linked,
+    path: &[String],
+) -> Option<(usize, Vec<&'s str>)> {
     let mut schema = schema.value();
     for (depth, token) in path.iter().enumerate() {
         let properties = schema.get("properties")?.as_object()?;

@@ -181,7 +181,7 @@ impl Skill {
 }
 
 /// Says whether `output` meets `schema`, a skill's or a step's own, in one sentence.
-pub fn check_output(schema: &Schema, output: &Value) -> Result<(), String> {
+pub(crate) fn check_output(schema: &Schema, output: &Value) -> Result<(), String> {
     if schema.accepts(output) {
         return Ok(());
     }

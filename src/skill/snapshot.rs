@@ -24,17 +24,17 @@ use sha2::{Digest as _, Sha256};
 use super::digest::digest_of;
 
 /// The most files and directories that are compared.
-pub const MAX_ENTRIES: usize = 50_000;
+pub(super) const MAX_ENTRIES: usize = 50_000;
 
 /// The most bytes that are compared: 512 MiB.
-pub const MAX_BYTES: u64 = 512 << 20;
+pub(super) const MAX_BYTES: u64 = 512 << 20;
 
 /// How many links one path may lead through: the kernel's own limit.
 const MAX_LINKS: usize = 40;
 
 /// Which files are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
+pub(crate) enum Scope {
     /// All of them.
     Everything,
     /// Regular files with more than one name.
@@ -43,7 +43,7 @@ pub enum Scope {
 
 /// Files as they were at one moment.
 #[derive(Debug)]
-pub struct Snapshot {
+pub(crate) struct Snapshot {
     /// The paths as they were given, with the places that decide where each leads.
     paths: Vec<(PathBuf, Vec<PathBuf>)>,
     scope: Scope,
@@ -55,7 +55,7 @@ pub struct Snapshot {
 
 /// How files differ from a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
+pub(crate) enum Change {
     /// The file or directory was not there.
     Added(PathBuf),
     /// It is not there any more.
@@ -87,7 +87,7 @@ struct SnapshotEntry {
 
 impl Snapshot {
     /// The files at `paths`, and all below those that are directories, as they are now.
-    pub fn take(paths: &[PathBuf], scope: Scope) -> Self {
+    pub(crate) fn take(paths: &[PathBuf], scope: Scope) -> Self {
         let led = |path: &PathBuf| (path.clone(), decisive(path));
         let mut snapshot = Self {
             paths: paths.iter().map(led).collect(),
@@ -105,7 +105,7 @@ impl Snapshot {
     }
 
     /// How the files that are there now differ; `None` if they don't.
-    pub fn difference(&self) -> Option<Change> {
+    pub(crate) fn difference(&self) -> Option<Change> {
         self.compare().err()
     }
 
@@ -267,7 +267,7 @@ pub(super) fn walk(
 
 /// The places that decide where `path` leads: each link on the way and, as the last, what it leads
 /// to. Links are resolved as the kernel does it; what does not exist is taken as it is written.
-pub fn decisive(path: &Path) -> Vec<PathBuf> {
+pub(crate) fn decisive(path: &Path) -> Vec<PathBuf> {
     let parts = |path: &Path| -> VecDeque<OsString> {
         let parts = path.components();
         parts.map(|part| part.as_os_str().to_owned()).collect()

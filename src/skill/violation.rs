@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 pub(super) use self::messages::violations_of;
 pub(super) use self::seen::ShownValues;
-pub use self::seen::mask;
+pub(crate) use self::seen::mask;
 use crate::document::{Diagnostic, Location, NodePart, escape_token};
 
 /// How many characters of a value a message shows.

@@ -19,7 +19,7 @@ use crate::skill::BreakerSettings;
 
 /// The breaker of one run.
 #[derive(Debug)]
-pub struct Breaker {
+pub(crate) struct Breaker {
     circuits: Circuits,
     tenant_id: String,
     run_id: String,
@@ -35,7 +35,7 @@ enum Circuits {
 
 /// A skill that has a breaker.
 #[derive(Debug, Clone)]
-pub struct BreakerConfig {
+pub(crate) struct BreakerConfig {
     /// The skill's directory: two skills of the same id in two projects are two.
     pub skill_dir: String,
     /// When it opens, and for how long.
@@ -45,7 +45,7 @@ pub struct BreakerConfig {
 impl Breaker {
     /// The breaker of the run `run_id` for the skills in `guards`, by their ids; in memory where
     /// there is no state.
-    pub fn new(
+    pub(crate) fn new(
         store: Option<Arc<StateWriter>>,
         tenant_id: String,
         run_id: String,

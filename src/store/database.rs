@@ -209,7 +209,7 @@ pub(super) fn sqlite_message(error: &rusqlite::Error) -> String {
 }
 
 /// Where the files between the steps of a run are, in the state in `dir`.
-pub fn files_of(dir: &Path, run_id: &str) -> PathBuf {
+pub(crate) fn files_of(dir: &Path, run_id: &str) -> PathBuf {
     dir.join("files").join(run_id)
 }
 

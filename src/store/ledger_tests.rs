@@ -8,7 +8,8 @@ use tempfile::TempDir;
 use super::chain::{ChainKey, KEYED, PLAIN, seal};
 use super::ledger::{LedgerEntry, LedgerHead};
 use super::testing::{end, record, start};
-use super::{RetentionPolicy, StateLog, StateReader, StateWriter, VerifyIssueKind, VerifyKeys};
+use super::verify::VerifyIssueKind;
+use super::{RetentionPolicy, StateLog, StateReader, StateWriter, VerifyKeys};
 use crate::engine::ExecutionLogger as _;
 use crate::model::RunStatus;
 

@@ -53,7 +53,7 @@ impl Drop for RunLock {
 
 /// The right to resume a run. Its file stays, so that whoever comes later locks the same one.
 #[derive(Debug)]
-pub struct ResumeLock {
+pub(crate) struct ResumeLock {
     /// Held until the end.
     _file: File,
 }
@@ -129,7 +129,7 @@ pub(super) fn remove_log_locks(state: &Path) {
 }
 
 /// The directory of lock files of the state in `state`.
-pub fn lock_directory(state: &Path) -> PathBuf {
+pub(crate) fn lock_directory(state: &Path) -> PathBuf {
     state.join(DIR)
 }
 

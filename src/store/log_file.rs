@@ -27,7 +27,7 @@ pub(super) const PLAN_END: &str = "plan_end";
 /// A JSON Lines file that records are appended to. Its thread is never waited for: every line that
 /// counts was acknowledged, and one that hangs must not keep obs alive.
 #[derive(Debug)]
-pub struct LogFile {
+pub(crate) struct LogFile {
     name: String,
     sender: mpsc::Sender<Write>,
 }
@@ -39,7 +39,7 @@ struct Write {
 
 impl LogFile {
     /// Opens or creates the file at `path`, whose lock is in the directory `locks`.
-    pub fn open(path: &Path, locks: Option<&Path>) -> Result<Self, LogError> {
+    pub(crate) fn open(path: &Path, locks: Option<&Path>) -> Result<Self, LogError> {
         let name = format!("the log `{}`", path.display());
         let error = |error: io::Error| LogError {
             name: name.clone(),

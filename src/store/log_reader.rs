@@ -39,7 +39,7 @@ pub(super) struct ExportedLog {
 
 /// Why a file can't be read.
 #[derive(Debug, Error)]
-pub enum ExportError {
+pub(crate) enum ExportError {
     /// The system says no.
     #[error("can't read `{name}`: {source}")]
     Unreadable {

@@ -28,21 +28,20 @@ mod testing;
 mod tests;
 mod verify;
 
-pub use breaker::{Breaker, BreakerConfig};
-pub use chain::ChainKey;
-pub use database::{StoreError, files_of};
-pub use lock::{ResumeLock, lock_directory};
-pub use log_file::LogFile;
-pub use log_reader::ExportError;
-pub use null_log::NullLog;
-pub use resume::{PreviousRun, ResumeContext, ResumeError, Resumption, UnsafeStep, claim};
-pub use run_log::{RecordSink, RunLog};
+pub(crate) use breaker::{Breaker, BreakerConfig};
+pub(crate) use chain::ChainKey;
+pub(crate) use database::{StoreError, files_of};
+pub(crate) use lock::{ResumeLock, lock_directory};
+pub(crate) use log_file::LogFile;
+pub(crate) use log_reader::ExportError;
+pub(crate) use null_log::NullLog;
+pub(crate) use resume::{PreviousRun, ResumeContext, ResumeError, UnsafeStep, claim};
+pub(crate) use run_log::{RecordSink, RunLog};
 pub use state_log::StateLog;
-pub use state_reader::{
+pub(crate) use state_reader::{
     CircuitRow, FindError, RecordFilter, RetentionPolicy, RunFilter, RunRow, StateReader,
 };
 pub use state_writer::StateWriter;
-pub use verify::{
-    LedgerReport, MIN_HEAD_DIGITS, RunReport, VerifyError, VerifyIssue, VerifyIssueKind,
-    VerifyKeys, verify_file,
+pub(crate) use verify::{
+    LedgerReport, MIN_HEAD_DIGITS, RunReport, VerifyError, VerifyIssue, VerifyKeys, verify_file,
 };

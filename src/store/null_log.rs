@@ -11,14 +11,14 @@ use crate::model::ExecutionLogRecord;
 
 /// The log of one run in memory.
 #[derive(Debug)]
-pub struct NullLog {
+pub(crate) struct NullLog {
     key: Option<ChainKey>,
     chain: Mutex<Option<Chain>>,
 }
 
 impl NullLog {
     /// The log of a run that is about to begin.
-    pub fn new(key: Option<ChainKey>) -> Self {
+    pub(crate) fn new(key: Option<ChainKey>) -> Self {
         Self {
             key,
             chain: Mutex::default(),

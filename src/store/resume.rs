@@ -15,8 +15,8 @@ use std::sync::Arc;
 use serde_json::Map;
 use thiserror::Error;
 
-pub use self::matching::{ResumeContext, Resumption, UnsafeStep};
-pub use self::previous_run::PreviousRun;
+pub(crate) use self::matching::{ResumeContext, Resumption, UnsafeStep};
+pub(crate) use self::previous_run::PreviousRun;
 use self::previous_run::PreviousStep;
 use super::chain::ChainKey;
 use super::database::{StoreError, unusable};
@@ -30,7 +30,7 @@ use crate::model::ExecutionLogRecord;
 
 /// Why a run can't be resumed.
 #[derive(Debug, Error)]
-pub enum ResumeError {
+pub(crate) enum ResumeError {
     /// The plan has not run yet.
     #[error("no run of `{0}` to resume")]
     NoRun(String),
@@ -87,7 +87,7 @@ impl From<StoreError> for ResumeError {
 impl PreviousRun {
     /// Finds the run in the state: the one that is named, or else the latest of the plan in this
     /// file.
-    pub fn from_history(
+    pub(crate) fn from_history(
         history: &StateReader,
         name: Option<&str>,
         plan: &str,
@@ -115,7 +115,11 @@ impl PreviousRun {
 
     /// Reads a run from a file that `--log` wrote: the latest of the plan in the file `plan`, or
     /// the only one there is.
-    pub fn from_file(path: &Path, plan: &str, key: Option<ChainKey>) -> Result<Self, ResumeError> {
+    pub(crate) fn from_file(
+        path: &Path,
+        plan: &str,
+        key: Option<ChainKey>,
+    ) -> Result<Self, ResumeError> {
         let exported = ExportedLog::read(path)?;
         let name = path.display().to_string();
         let is_of_plan = |run: &&ExportedRun| {
@@ -166,7 +170,7 @@ impl PreviousRun {
     }
 
     /// Says which steps of `plan` need not run again.
-    pub fn resume(&self, plan: &ProvenPlan, grounds: &ResumeContext<'_>) -> Resumption {
+    pub(crate) fn resume(&self, plan: &ProvenPlan, grounds: &ResumeContext<'_>) -> Resumption {
         matching::resume(self, plan, grounds)
     }
 }
@@ -176,7 +180,7 @@ impl PreviousRun {
 ///
 /// # Errors
 /// If another obs has it, or another run has resumed it already.
-pub fn claim(
+pub(crate) fn claim(
     store: &StateWriter,
     run_id: &str,
     may_repeat: bool,

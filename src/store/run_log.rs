@@ -15,7 +15,7 @@ use crate::model::ExecutionLogRecord;
 
 /// Where the records of one run go.
 #[derive(Debug)]
-pub struct RunLog {
+pub(crate) struct RunLog {
     sink: RecordSink,
     file: Option<LogFile>,
     /// Whose line is next.
@@ -24,7 +24,7 @@ pub struct RunLog {
 
 /// Who gives records their place in the chain.
 #[derive(Debug)]
-pub enum RecordSink {
+pub(crate) enum RecordSink {
     /// The state.
     State(StateLog),
     /// Nobody, beyond the run.
@@ -33,7 +33,7 @@ pub enum RecordSink {
 
 impl RunLog {
     /// Keeps with `keeper` first, then in `file`.
-    pub fn new(keeper: RecordSink, file: Option<LogFile>) -> Self {
+    pub(crate) fn new(keeper: RecordSink, file: Option<LogFile>) -> Self {
         Self {
             sink: keeper,
             file,

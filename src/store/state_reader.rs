@@ -26,14 +26,14 @@ use crate::model::{RunStatus, StepStatus};
 
 /// The state, open for looking things up.
 #[derive(Debug)]
-pub struct StateReader {
+pub(crate) struct StateReader {
     database: Database,
     key: Option<ChainKey>,
 }
 
 /// A run as the state has it.
 #[derive(Debug, Clone)]
-pub struct RunRow {
+pub(crate) struct RunRow {
     pub(super) id: i64,
     /// obs's own id of the run.
     pub run_id: String,
@@ -67,14 +67,14 @@ pub struct RunRow {
 
 impl RunRow {
     /// True as long as its obs lives.
-    pub fn is_running(&self) -> bool {
+    pub(crate) fn is_running(&self) -> bool {
         self.status == RunStatus::Running
     }
 }
 
 /// Which runs are meant.
 #[derive(Debug, Clone, Default)]
-pub struct RunFilter {
+pub(crate) struct RunFilter {
     /// With one of these statuses; any if there is none.
     pub statuses: Vec<RunStatus>,
     /// Of this assistant.
@@ -87,7 +87,7 @@ pub struct RunFilter {
 
 /// Which records are meant.
 #[derive(Debug, Clone, Default)]
-pub struct RecordFilter {
+pub(crate) struct RecordFilter {
     /// Of this run.
     pub run: Option<RunRow>,
     /// Of the step with this id or name.
@@ -104,7 +104,7 @@ pub struct RecordFilter {
 
 /// A skill's circuit as the state has it.
 #[derive(Debug, Clone)]
-pub struct CircuitRow {
+pub(crate) struct CircuitRow {
     /// The tenant; may be empty.
     pub tenant_id: String,
     /// The skill.
@@ -121,7 +121,7 @@ pub struct CircuitRow {
 
 /// What `prune` leaves: what any of these says.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct RetentionPolicy {
+pub(crate) struct RetentionPolicy {
     /// Runs that began at this time or later.
     pub since: Option<Timestamp>,
     /// So many of the newest.
@@ -130,7 +130,7 @@ pub struct RetentionPolicy {
 
 /// Why a run can't be found.
 #[derive(Debug, Clone, Error)]
-pub enum FindError {
+pub(crate) enum FindError {
     /// The state has none.
     #[error("no runs yet")]
     Empty,
@@ -168,7 +168,7 @@ const CANDIDATES: usize = 5;
 
 impl StateReader {
     /// Opens the state in `dir`; `None` if there is none yet. `key` is that of the ledger.
-    pub fn open(dir: &Path, key: Option<ChainKey>) -> Result<Option<Self>, StoreError> {
+    pub(crate) fn open(dir: &Path, key: Option<ChainKey>) -> Result<Option<Self>, StoreError> {
         let Some(database) = Database::open(dir)? else {
             return Ok(None);
         };
@@ -178,14 +178,14 @@ impl StateReader {
     }
 
     /// Looks once more which runs were interrupted.
-    pub fn refresh(&self) {
+    pub(crate) fn refresh(&self) {
         // If the state can't be written, looking must do.
         let Database { connection, dir } = &self.database;
         lock::mark_interrupted(connection, dir, self.key.as_ref()).ok();
     }
 
     /// Finds the run that `name` means: `last`, an id, or what only one id begins with.
-    pub fn find(&self, name: &str) -> Result<RunRow, FindError> {
+    pub(crate) fn find(&self, name: &str) -> Result<RunRow, FindError> {
         let columns = run_columns();
         if name == "last" {
             let text = format!("SELECT {columns} FROM runs ORDER BY id DESC LIMIT 1");
@@ -217,7 +217,7 @@ impl StateReader {
     }
 
     /// The latest run of the plan in this file.
-    pub fn latest_of_plan(&self, plan: &str) -> Result<Option<RunRow>, StoreError> {
+    pub(crate) fn latest_of_plan(&self, plan: &str) -> Result<Option<RunRow>, StoreError> {
         let columns = run_columns();
         let text = format!("SELECT {columns} FROM runs WHERE plan = ?1 ORDER BY id DESC LIMIT 1");
         self.one(&text, plan)
@@ -242,7 +242,7 @@ impl StateReader {
     }
 
     /// Calls `each` with the runs that `filter` means, the newest first, until it says no.
-    pub fn runs(
+    pub(crate) fn runs(
         &self,
         filter: &RunFilter,
         mut each: impl FnMut(RunRow) -> bool,
@@ -268,7 +268,7 @@ impl StateReader {
 
     /// Calls `each` with the number and the line of the records that `filter` means, the oldest
     /// first, until it says no.
-    pub fn records(
+    pub(crate) fn records(
         &self,
         filter: &RecordFilter,
         mut each: impl FnMut(u64, &str) -> bool,
@@ -328,7 +328,7 @@ impl StateReader {
     }
 
     /// The newest run that went on with `run_id`.
-    pub fn resumed_by(&self, run_id: &str) -> Result<Option<String>, StoreError> {
+    pub(crate) fn resumed_by(&self, run_id: &str) -> Result<Option<String>, StoreError> {
         let columns = run_columns();
         let text =
             format!("SELECT {columns} FROM runs WHERE resumed_from = ?1 ORDER BY id DESC LIMIT 1");
@@ -354,7 +354,7 @@ impl StateReader {
 
     /// Removes the runs that nothing in `keep` speaks for, with their records. Those in progress
     /// stay. Gives how many; with `is_dry` it only counts.
-    pub fn prune(&mut self, keep: RetentionPolicy, is_dry: bool) -> Result<u64, StoreError> {
+    pub(crate) fn prune(&mut self, keep: RetentionPolicy, is_dry: bool) -> Result<u64, StoreError> {
         let since = keep.since.map_or(i64::MAX, Timestamp::as_millisecond);
         let last = keep.last.unwrap_or_default();
         let meant = "FROM runs WHERE status <> 'running' AND started_ms < ?1
@@ -417,7 +417,7 @@ impl StateReader {
     }
 
     /// The circuits that are not as new.
-    pub fn circuits(&self) -> Result<Vec<CircuitRow>, StoreError> {
+    pub(crate) fn circuits(&self) -> Result<Vec<CircuitRow>, StoreError> {
         let now = Timestamp::now().as_millisecond();
         let mut circuits = Vec::new();
         let query = Query::new(
@@ -444,7 +444,7 @@ impl StateReader {
     }
 
     /// Closes the circuits of `skill_id`, or all, and gives how many there were.
-    pub fn reset_circuits(&mut self, skill_id: Option<&str>) -> Result<usize, StoreError> {
+    pub(crate) fn reset_circuits(&mut self, skill_id: Option<&str>) -> Result<usize, StoreError> {
         let text = "DELETE FROM circuits WHERE skill_id = ?1 OR ?1 IS NULL";
         let removed = self.database.connection.execute(text, params![skill_id]);
         removed.map_err(|error| self.unreadable(&error))

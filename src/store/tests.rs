@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use super::database::Database;
 use super::testing::{end, record, start};
+use super::verify::VerifyIssueKind;
 use super::*;
 use crate::engine::ExecutionLogger;
 use crate::model::{RunStatus, StepStatus, json_line};

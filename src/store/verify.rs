@@ -12,8 +12,8 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use self::fault::{VerifyIssue, VerifyIssueKind};
-pub use self::ledger::LedgerReport;
+pub(crate) use self::fault::{VerifyIssue, VerifyIssueKind};
+pub(crate) use self::ledger::LedgerReport;
 use self::ledger::{check_ledger, check_run};
 use super::chain::{ChainKey, KEYED, PLAIN, hashes};
 use super::database::StoreError;
@@ -23,11 +23,11 @@ use crate::engine::{PlanEnd, PlanStart};
 use crate::model::{RunStatus, sha256_hex};
 
 /// The least digits of a head that tell it from any other.
-pub const MIN_HEAD_DIGITS: usize = 16;
+pub(crate) const MIN_HEAD_DIGITS: usize = 16;
 
 /// What runs are held against.
 #[derive(Debug, Clone, Default)]
-pub struct VerifyKeys {
+pub(crate) struct VerifyKeys {
     /// `OBS_CHAIN_KEY`.
     pub key: Option<ChainKey>,
     /// `--head`: the hash of the last record, kept elsewhere; at least [`MIN_HEAD_DIGITS`] of it.
@@ -36,7 +36,7 @@ pub struct VerifyKeys {
 
 /// What was found out about one run.
 #[derive(Debug, Clone, Serialize)]
-pub struct RunReport {
+pub(crate) struct RunReport {
     /// The run.
     pub run_id: String,
     /// How many records were looked at.
@@ -51,7 +51,7 @@ pub struct RunReport {
 
 /// Whatever keeps the question from being answered.
 #[derive(Debug, thiserror::Error)]
-pub enum VerifyError {
+pub(crate) enum VerifyError {
     /// The file can't be read.
     #[error(transparent)]
     Export(#[from] ExportError),
@@ -107,7 +107,11 @@ struct Examiner<'a> {
 
 impl StateReader {
     /// Examines one run of the state.
-    pub fn verify(&self, run: &RunRow, anchors: &VerifyKeys) -> Result<RunReport, StoreError> {
+    pub(crate) fn verify(
+        &self,
+        run: &RunRow,
+        anchors: &VerifyKeys,
+    ) -> Result<RunReport, StoreError> {
         self.in_snapshot(|history| {
             // A run in progress has moved on since it was found.
             let now = history.run(&run.run_id)?;
@@ -116,7 +120,7 @@ impl StateReader {
     }
 
     /// Examines all runs of the state, and the ledger. The head of `anchors` is the ledger's.
-    pub fn verify_all(
+    pub(crate) fn verify_all(
         &self,
         anchors: &VerifyKeys,
     ) -> Result<(Vec<RunReport>, LedgerReport), StoreError> {
@@ -176,7 +180,7 @@ impl StateReader {
 ///
 /// # Errors
 /// If the file or the state can't be read.
-pub fn verify_file(
+pub(crate) fn verify_file(
     path: &Path,
     anchors: &VerifyKeys,
     history: Option<&StateReader>,

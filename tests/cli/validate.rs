@@ -99,8 +99,8 @@ fn broken_as_json() -> String {
 
 fn broken_value() -> Value {
     let path = project_root().join("plans/broken.yaml");
-    let source = obs::document::Source::read(&path, 1 << 20).unwrap();
-    obs::document::Document::parse(source).0.value
+    let source = obs::Source::read(&path, 1 << 20).unwrap();
+    obs::internal::Document::parse(source).0.value
 }
 
 /// The example's skills under a plan of its own.

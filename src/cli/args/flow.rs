@@ -59,13 +59,13 @@ pub struct StepArgs {
 impl StepArgs {
     /// The flags as the engine takes them.
     pub(in crate::cli) fn run_policy(&self) -> RunPolicy {
-        let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let default = RunPolicy::default();
         RunPolicy {
-            jobs: self.jobs.unwrap_or_else(cores),
+            jobs: self.jobs.unwrap_or(default.jobs),
             on_failure: match (self.keep_going, self.fail_fast) {
                 (true, _) => FailurePolicy::KeepGoing,
                 (_, true) => FailurePolicy::FailFast,
-                _ => FailurePolicy::Drain,
+                _ => default.on_failure,
             },
             retry_unsafe: self.retry_unsafe,
         }

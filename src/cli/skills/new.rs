@@ -12,7 +12,7 @@ use crate::skill::{CheckContext, SkillId, check, manifest_text, write_new};
 /// Writes a manifest from a command and says what is left to do.
 pub(super) fn new(args: &NewArgs, printer: &Printer) -> CommandResult {
     let id = SkillId::parse(&args.name)
-        .map_err(|error| CommandError::from_error(ErrorKind::Usage, &error).hint(error.help()))?;
+        .map_err(|error| CommandError::from_error(ErrorKind::Usage, &error).hint(SkillId::FORM))?;
     if id.is_reserved() {
         let message = format_args!("the id `{id}` is reserved for tools that are built in");
         return Err(CommandError::new(ErrorKind::Usage, message).hint("choose another name"));

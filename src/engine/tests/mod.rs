@@ -85,9 +85,8 @@ impl SkillExecutor for Fake {
 
 fn result(status: ExecutionStatus) -> ExecutionResult {
     ExecutionResult {
-        error: "exit code 2".to_owned(),
         status,
-        ..ExecutionResult::failure(ErrorCode::SkillFailed)
+        ..ExecutionResult::failure(ErrorCode::SkillFailed, "exit code 2".to_owned())
     }
 }
 

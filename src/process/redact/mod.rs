@@ -15,10 +15,10 @@ use std::sync::Arc;
 use self::form::{Ends, MAX_FIRST_BYTES, MaskPattern, PatternMatch};
 
 /// What is shown in the place of a secret.
-pub const MASK: &str = "***";
+pub(crate) const MASK: &str = "***";
 
 /// Shorter values are not registered: masking them would destroy what a skill writes.
-pub const MIN_SECRET_CHARS: usize = 4;
+pub(crate) const MIN_SECRET_CHARS: usize = 4;
 
 /// Shorter lines of a value of several lines are not registered by themselves.
 const MIN_LINE_CHARS: usize = 8;
@@ -82,7 +82,7 @@ impl Secrets {
 }
 
 /// True for a value that is long enough to be taken out.
-pub fn is_maskable(value: &[u8]) -> bool {
+pub(crate) fn is_maskable(value: &[u8]) -> bool {
     let chunks = value.trim_ascii().utf8_chunks();
     let count = chunks.map(|chunk| chunk.valid().chars().count() + chunk.invalid().len());
     count.sum::<usize>() >= MIN_SECRET_CHARS

@@ -114,7 +114,7 @@ const RESOLVER: &str = "/etc/resolv.conf";
 
 /// Grants that need no permission.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DefaultGrants {
+pub(crate) struct DefaultGrants {
     /// The grants.
     pub grants: Vec<Grant>,
     /// The workspace is not among them: it is the root, the home directory or above it.
@@ -122,12 +122,12 @@ pub struct DefaultGrants {
 }
 
 /// True for a path, with all links followed, below the directories of programs and libraries.
-pub fn is_system(path: &Path) -> bool {
+pub(crate) fn is_system(path: &Path) -> bool {
     SYSTEM.iter().any(|system| path.starts_with(system))
 }
 
 /// What a skill may touch without asking. `network` is what it asked for otherwise.
-pub fn default_grants(dirs: &StepDirs<'_>, network: &Network) -> DefaultGrants {
+pub(crate) fn default_grants(dirs: &StepDirs<'_>, network: &Network) -> DefaultGrants {
     let system = System::get();
     let mut grants = Vec::with_capacity(system.grants.len() + 16);
     grants.extend_from_slice(&system.grants);

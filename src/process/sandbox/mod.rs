@@ -48,9 +48,11 @@ mod support;
 
 use std::path::PathBuf;
 
-pub use grants::{DefaultGrants, default_grants, is_system};
-pub use layer::{Applied, Layer, Layers};
-pub use support::{LayerStatus, SandboxSupport};
+pub(crate) use grants::{default_grants, is_system};
+pub(crate) use layer::{Applied, Layer, Layers};
+#[cfg(test)]
+pub(super) use support::LayerStatus;
+pub(crate) use support::SandboxSupport;
 
 pub(super) use child_sandbox::{ChildSandbox, SandboxBuilder};
 pub(super) use encoding::encode;

@@ -75,12 +75,6 @@ impl SandboxSupport {
         self.describe(confinement.required().without(self.enforced()))
     }
 
-    /// One line for each layer that a newer kernel would add.
-    pub fn would_add(&self, confinement: &Confinement) -> Vec<String> {
-        let gain = confinement.wanted().without(confinement.required());
-        self.describe(gain.without(self.enforced()))
-    }
-
     fn describe(&self, layers: Layers) -> Vec<String> {
         self.layers
             .iter()

@@ -1,7 +1,12 @@
 //! What needs no process of its own.
 
 use super::*;
-use crate::process::capture::{CapStatus, CappedBuffer, EventLines, HeadTailBuffer};
+use crate::process::capture::{
+    CapStatus, CappedBuffer, EventLines, HeadTailBuffer, MAX_EVENT_LINE,
+};
+use crate::process::sandbox::Layers;
+use crate::process::spec::StartStage;
+use crate::process::tree_usage::TreeUsage;
 use crate::process::wire::{
     CommandFrame, FrameReader, Request, SupervisorReport, encode_start, send,
 };

@@ -45,7 +45,6 @@ fn running_steps_are_at_the_bottom_and_finished_ones_above() {
     script.event(RunEvent::StepEnding {
         index: 1,
         reason: TerminationCause::StepTimeout,
-        grace: Duration::from_secs(5),
     });
     assert_snapshot!(script.memory.screen(), @r"
     ✓ fetch 1.2s

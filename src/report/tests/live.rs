@@ -28,7 +28,6 @@ fn signals_are_answered() {
     script.event(RunEvent::StepEnding {
         index: 0,
         reason: TerminationCause::Canceled,
-        grace: Duration::from_secs(5),
     });
     script.event(RunEvent::SignalReceived {
         signal: libc::SIGTERM,

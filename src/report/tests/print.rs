@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use crate::model::{ExecutionLogRecord, RunStatus};
+use crate::report::print_ref::PrintRefError;
 use crate::report::terminal::TerminalInfo;
 use crate::report::testing::{
     CapturedStreams, OFF_TERMINAL, Script, failed, record, summary, terminal, with_output,
 };
-use crate::report::{PrintRef, PrintRefError, ReportOptions};
+use crate::report::{PrintRef, ReportOptions};
 
 fn printed(
     reference: &str,

@@ -23,11 +23,11 @@ use crate::document::kind_of;
 use crate::model::StepDirs;
 
 /// The most bytes that one element may have: Linux's `MAX_ARG_STRLEN` without the final NUL.
-pub const MAX_ELEMENT_BYTES: usize = (128 << 10) - 1;
+pub(super) const MAX_ELEMENT_BYTES: usize = (128 << 10) - 1;
 
 /// The most bytes that all elements may have together. Linux takes 2 MiB with the usual stack
 /// limit, shared with the environment.
-pub const MAX_COMMAND_BYTES: usize = 1 << 20;
+pub(super) const MAX_COMMAND_BYTES: usize = 1 << 20;
 
 /// A command with dirs for arguments, as the manifest gave it and found to be sound.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-pub use read::{LoadedManifest, load};
+pub(crate) use read::LoadedManifest;
+pub use read::load;
 pub use skill_md::FrontMatter;
 pub(super) use skill_md::MAX_FRONT_MATTER_BYTES;
 
@@ -20,10 +21,10 @@ use super::permission::Permission;
 use crate::model::{RiskLevel, StepType};
 
 /// The names that a manifest can have, in the order in which they are looked for.
-pub const MANIFEST_NAMES: [&str; 3] = ["manifest.yaml", "manifest.yml", "manifest.json"];
+pub(super) const MANIFEST_NAMES: [&str; 3] = ["manifest.yaml", "manifest.yml", "manifest.json"];
 
 /// The most bytes that a manifest may have: 256 KiB.
-pub const MAX_MANIFEST_BYTES: u64 = 256 << 10;
+pub(super) const MAX_MANIFEST_BYTES: u64 = 256 << 10;
 
 /// A skill's description of itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -124,6 +125,10 @@ pub enum OutputFormat {
 
 /// Bounds on what a skill uses.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "they are the keys of the manifest"
+)]
 pub struct Resources {
     /// Memory of the whole tree.
     pub max_memory_mb: Option<u64>,

@@ -200,7 +200,7 @@ fn id(node: &Node<'_>, problems: &mut Diagnostics) -> Option<SkillId> {
         Ok(id) => Some(id),
         Err(error) => {
             let problem = Diagnostic::error("skill_id", node.place(), error.to_string());
-            problems.push(problem.help(error.help()).got(text));
+            problems.push(problem.help(SkillId::FORM).got(text));
             None
         }
     }

@@ -13,8 +13,8 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-pub use problem::LoadProblem;
-pub use roots::{RootSources, default_roots};
+pub(crate) use problem::LoadProblem;
+pub(crate) use roots::{RootSources, default_roots};
 
 use self::walk::Walk;
 use super::builtin::Builtin;

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::walk;
 use crate::document::{Severity, SourceError};
-use crate::skill::id::SkillIdError;
+use crate::skill::id::{SkillId, SkillIdError};
 use crate::skill::manifest::LoadedManifest;
 
 /// Why a skill that may be there can't be loaded.
@@ -155,7 +155,7 @@ impl LoadProblem {
     /// The way out.
     pub fn help(&self) -> Option<String> {
         Some(match self {
-            Self::Id(error) => error.help().to_owned(),
+            Self::Id(_) => SkillId::FORM.to_owned(),
             Self::Root { .. } | Self::Unlisted { .. } => {
                 "check its permissions; obs would miss skills in it".to_owned()
             }

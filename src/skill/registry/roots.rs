@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// What says where skills are.
 #[derive(Debug, Clone, Copy)]
-pub struct RootSources<'a> {
+pub(crate) struct RootSources<'a> {
     /// The directories given with `--skills`.
     pub flags: &'a [PathBuf],
     /// The value of `OBS_SKILLS_PATH`.
@@ -22,7 +22,7 @@ pub struct RootSources<'a> {
 
 /// The skills roots: `--skills`, `OBS_SKILLS_PATH`, `skills/` beside the plan, `skills/` in the
 /// working directory, `$XDG_DATA_HOME/obs/skills`. A directory that is named twice counts once.
-pub fn default_roots(sources: &RootSources<'_>) -> Vec<PathBuf> {
+pub(crate) fn default_roots(sources: &RootSources<'_>) -> Vec<PathBuf> {
     let from_env = sources.env_path.into_iter().flat_map(std::env::split_paths);
     let beside_plan = sources
         .plan

@@ -56,7 +56,7 @@ impl<'v> ShownValues<'v> {
 }
 
 /// Puts a mask in the `hidden` places of `value`.
-pub fn mask(value: &mut Value, hidden: &[String]) {
+pub(crate) fn mask(value: &mut Value, hidden: &[String]) {
     for place in hidden {
         if let Some(value) = value.pointer_mut(place) {
             *value = Value::from(MASK);

@@ -9,7 +9,7 @@ use crate::model::{ExecutionLogRecord, StepOrder, StepStatus};
 
 /// What there is now, to hold an earlier run against.
 #[derive(Debug, Clone, Copy)]
-pub struct ResumeContext<'g> {
+pub(crate) struct ResumeContext<'g> {
     /// The digests of the skills' files, by their ids.
     pub digests: &'g BTreeMap<String, String>,
     /// Where skills work.
@@ -20,7 +20,7 @@ pub struct ResumeContext<'g> {
 
 /// What a resumed run takes over.
 #[derive(Debug, Default)]
-pub struct Resumption {
+pub(crate) struct Resumption {
     /// By the steps' indices.
     pub reused: Vec<Option<Reused>>,
     /// Steps that would run although they may have had their effect and are not safe to run again.
@@ -29,7 +29,7 @@ pub struct Resumption {
 
 /// A step that must not run a second time.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnsafeStep {
+pub(crate) struct UnsafeStep {
     /// Its name now.
     pub label: String,
     /// Its name in the earlier run, where that was another.

@@ -10,7 +10,7 @@ use crate::model::{ExecutionLogRecord, StepStatus};
 
 /// The run to resume.
 #[derive(Debug)]
-pub struct PreviousRun {
+pub(crate) struct PreviousRun {
     /// Its id.
     pub run_id: String,
     /// What the plan's inputs were; nothing where a file does not say.
@@ -23,7 +23,7 @@ pub struct PreviousRun {
 
 impl PreviousRun {
     /// The first of the runs that went on with each other up to this one.
-    pub fn first_run(&self) -> &str {
+    pub(crate) fn first_run(&self) -> &str {
         let first = &self.header.provenance.first_run;
         first.as_deref().unwrap_or(&self.run_id)
     }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// Something that failed verification.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct VerifyIssue {
+pub(crate) struct VerifyIssue {
     /// Its kind.
     pub kind: VerifyIssueKind,
     /// The record's place in the chain, from 1.
@@ -17,7 +17,7 @@ pub struct VerifyIssue {
 /// The kinds of faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum VerifyIssueKind {
+pub(crate) enum VerifyIssueKind {
     /// An entry's content does not have its hash.
     Changed,
     /// Records are missing between others.

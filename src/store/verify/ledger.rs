@@ -13,7 +13,7 @@ use crate::store::state_reader::RunRow;
 
 /// What was found out about the ledger.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct LedgerReport {
+pub(crate) struct LedgerReport {
     /// How many rows it has.
     pub ledger_entries: u64,
     /// The hash of the last one.

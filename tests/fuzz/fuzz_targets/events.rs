@@ -5,8 +5,7 @@
 mod bound;
 
 use libfuzzer_sys::fuzz_target;
-use obs::executor::read_event_line;
-use obs::process::EventLines;
+use obs::internal::{EventLines, read_event_line};
 
 fuzz_target!(|pieces: Vec<&[u8]>| {
     bound::bounded(|| {

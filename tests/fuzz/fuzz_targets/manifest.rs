@@ -7,15 +7,15 @@ mod bound;
 mod tell;
 
 use libfuzzer_sys::fuzz_target;
-use obs::document::Source;
-use obs::skill::{self, FrontMatter};
+use obs::Source;
+use obs::internal::{FrontMatter, load_manifest};
 
 fuzz_target!(|parts: (&[u8], &[u8])| {
     let (manifest, skill_md) = parts;
     bound::bounded(|| {
         for name in ["manifest.yaml", "manifest.json"] {
             if let Ok(source) = Source::from_bytes(name.to_owned(), manifest.to_vec()) {
-                let loaded = skill::load(source, || FrontMatter::read(skill_md));
+                let loaded = load_manifest(source, || FrontMatter::read(skill_md));
                 tell::tell(&loaded.problems, &loaded.document);
             }
         }

@@ -9,12 +9,7 @@ mod tell;
 use std::path::PathBuf;
 
 use libfuzzer_sys::fuzz_target;
-use obs::plan;
-use obs::document::Source;
-use obs::executor::BaseEnvironment;
-use obs::model::SandboxMode;
-use obs::prove::{ProveContext, prove};
-use obs::skill::{Registry, SandboxPolicy};
+use obs::{BaseEnvironment, ProveContext, Registry, SandboxMode, SandboxPolicy, Source};
 
 fuzz_target!(|bytes: &[u8]| {
     bound::bounded(|| {
@@ -22,14 +17,14 @@ fuzz_target!(|bytes: &[u8]| {
             let Ok(source) = Source::from_bytes(name.to_owned(), bytes.to_vec()) else {
                 continue;
             };
-            let mut loaded = plan::load(source);
+            let mut loaded = obs::load(source);
             let context = ProveContext::new(
                 Registry::new(Vec::new()),
                 PathBuf::from("/tmp"),
                 BaseEnvironment::of_this_process(),
                 SandboxPolicy::new(SandboxMode::Require),
             );
-            let proof = prove(&mut loaded, &context);
+            let proof = obs::prove(&mut loaded, &context);
             assert!(proof.plan.is_none() || !loaded.problems.has_errors());
             tell::tell(&loaded.problems, &loaded.document);
         }

@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use obs::engine::Identity;
-use obs::policy::{self, CedarGate, ShortForm};
+use obs::Identity;
+use obs::internal::{CedarGate, FlagPolicies, load_policies};
 use tempfile::TempDir;
 
 static DIR: LazyLock<TempDir> = LazyLock::new(|| TempDir::new().expect("a directory"));
@@ -20,7 +20,7 @@ static FILE: LazyLock<PathBuf> = LazyLock::new(|| DIR.path().join("all.cedar"));
 fuzz_target!(|bytes: &[u8]| {
     std::fs::write(&*FILE, bytes).expect("a file");
     bound::bounded(|| {
-        let Ok(files) = policy::load(&FILE) else {
+        let Ok(files) = load_policies(&FILE) else {
             return;
         };
         for file in &files {
@@ -30,7 +30,7 @@ fuzz_target!(|bytes: &[u8]| {
         // Two of one id are refused.
         drop(CedarGate::new(
             Some(rules),
-            &ShortForm::default(),
+            &FlagPolicies::default(),
             Identity::default(),
         ));
     });

@@ -1,12 +1,13 @@
 // What every target that reads a file does with its problems.
 
-use obs::document::{Document, Problems, render};
+use obs::Diagnostics;
+use obs::internal::{Document, render};
 
 /// Tells all problems, in each form that there is.
-pub fn tell(problems: &Problems, document: &Document) {
+pub fn tell(problems: &Diagnostics, document: &Document) {
     for problem in problems.iter() {
         render::snippet(problem, document, true);
-        render::machine(problem, document);
+        render::to_json(problem, document);
         render::github(problem, document);
     }
 }

@@ -1,6 +1,7 @@
 //! Kernels that lack a layer, and what is said about it.
 
 use super::*;
+use crate::process::sandbox::LayerStatus;
 
 /// Makes this process, and all that it starts, believe that the kernel has no Landlock.
 #[expect(unsafe_code, reason = "a filter that only tests need")]
