@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::{ErrorCode, Excerpt, ExecutionStatus, ResourceUsage, SandboxReport};
 
 /// Version of the record's form, written into every record.
-pub const SCHEMA_VERSION: u32 = 1;
+pub(crate) const SCHEMA_VERSION: u32 = 1;
 
 /// One entry of the execution log: the outcome of one step.
 ///
@@ -82,7 +82,8 @@ pub struct ExecutionLogRecord {
     pub resource_usage: ResourceUsage,
     /// What confined the step.
     pub sandbox: SandboxReport,
-    /// [`SCHEMA_VERSION`].
+    /// [`SCHEMA_VERSION`]. A new field goes before it: the record is sealed from its bytes, and
+    /// `hash` is the last of them.
     pub schema_version: u32,
     /// Its place in the chain of its run, from 1; 0 as long as no log has kept it.
     #[serde(default, skip_serializing_if = "is_zero")]

@@ -146,7 +146,36 @@ fn within(permissions: &[Permission]) -> BTreeSet<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::namespace;
+    use cedar_policy::{Context, Request, Schema};
+
+    use super::*;
+    use crate::policy::schema::schema_text;
+    use crate::policy::tests::proven;
+
+    #[test]
+    fn entities_are_as_the_schema_says() {
+        let steps = "{name: files/scatter, type: skill, step_id: a, arguments: {}},
+            {name: core/fetch, type: skill, step_id: b, arguments: {url: x}},
+            {name: core/look, type: skill, step_id: c, arguments: {}},
+            {name: builtin.now, type: tool, step_id: d, arguments: {}}";
+        for step in proven(steps).steps {
+            let text = schema_text([&*step.skill]);
+            let schema = Schema::from_cedarschema_str(&text).unwrap().0;
+            let [action, resource] = call(&step).unwrap();
+            let who = principal(&Identity::default()).unwrap();
+            let request = Request::new(
+                who[0].uid(),
+                action.uid(),
+                resource.uid(),
+                Context::empty(),
+                None,
+            );
+            assert!(request.is_ok());
+            let entities = who.into_iter().chain([resource]);
+            let entities = Entities::from_entities(entities, Some(&schema));
+            assert!(entities.is_ok(), "{}: {entities:?}", step.skill_id);
+        }
+    }
 
     #[test]
     fn the_namespace_is_the_id_without_its_last_part() {

@@ -60,7 +60,7 @@ fn root() -> &'static Path {
 }
 
 /// The steps, proven. JSON and YAML are both YAML.
-fn proven(steps: &str) -> ProvenPlan {
+pub(super) fn proven(steps: &str) -> ProvenPlan {
     let text = format!("assistant_id: test\nsteps: [{steps}]\n");
     let source = Source::from_bytes("plan.yaml".to_owned(), text.into_bytes()).unwrap();
     let mut loaded = plan::load(source);

@@ -42,7 +42,7 @@ pub struct EnvName {
 }
 
 impl EnvName {
-    /// True for the name of a variable: messages, digits and `_`, and no digit in front.
+    /// True for the name of a variable: letters, digits and `_`, and no digit in front.
     pub fn is_valid(name: &str) -> bool {
         let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let begins_well = name.starts_with(|c: char| !c.is_ascii_digit());
@@ -96,8 +96,16 @@ impl PermissionError {
     }
 }
 
-const KINDS: [&str; 8] = [
-    "net", "net.tcp", "net.dns", "fs.read", "fs.exec", "fs.write", "env", "secret",
+/// All kinds, and what follows them.
+const KINDS: [(&str, &str); 8] = [
+    ("net", ""),
+    ("net.tcp", ":PORT"),
+    ("net.dns", ""),
+    ("fs.read", ":PATH"),
+    ("fs.exec", ":PATH"),
+    ("fs.write", ":PATH"),
+    ("env", ":NAME"),
+    ("secret", ":NAME"),
 ];
 
 impl Permission {
@@ -155,7 +163,7 @@ impl Permission {
 
 /// The environment variables that a skill asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct EnvNames<'a> {
+pub(crate) struct EnvNames<'a> {
     /// Those that must be set before the run.
     pub required: Vec<&'a str>,
     /// Those that are passed where they are set.
@@ -167,7 +175,7 @@ pub struct EnvNames<'a> {
 impl<'a> EnvNames<'a> {
     /// The variables that `permissions` ask for. One that is asked for twice is required, or
     /// secret, where either says so.
-    pub fn new(permissions: &'a [Permission]) -> Self {
+    pub(crate) fn new(permissions: &'a [Permission]) -> Self {
         let mut names = Self::default();
         for (env, is_secret) in permissions.iter().filter_map(Permission::env) {
             let name = env.name.as_str();
@@ -247,9 +255,9 @@ impl fmt::Display for GrantPath {
 
 fn takes_nothing(text: &str, kind: &str) -> PermissionError {
     let help = if kind == "net" {
-        "`net` is all or nothing; for one port write `net.tcp:443`"
+        "`net` is all or nothing; for one port write `net.tcp:443`".to_owned()
     } else {
-        "write `net.dns` alone"
+        format!("write `{kind}` alone")
     };
     PermissionError::new(
         format!("the permission `{text}` says more than `{kind}` can"),
@@ -355,22 +363,17 @@ fn unknown(text: &str, kind: &str, rest: Option<&str>) -> PermissionError {
         "environment" => Some("env"),
         _ => None,
     };
-    match alias.or_else(|| nearest(kind, KINDS)) {
-        Some(near) => {
-            let meant = match rest {
-                Some(rest) => format!("{near}:{rest}"),
-                None => near.to_owned(),
-            };
-            let mut error = PermissionError::new(message, format!("did you mean `{meant}`?"));
-            error.meant = Permission::parse(&meant).is_ok().then_some(meant);
-            error
-        }
-        None => PermissionError::new(
-            message,
-            "there are `net`, `net.tcp:PORT`, `net.dns`, `fs.read:PATH`, `fs.exec:PATH`, \
-             `fs.write:PATH`, `env:NAME` and `secret:NAME`",
-        ),
-    }
+    let Some(near) = alias.or_else(|| nearest(kind, KINDS.map(|(kind, _)| kind))) else {
+        let kinds = KINDS.map(|(kind, rest)| format!("`{kind}{rest}`"));
+        return PermissionError::new(message, format!("the permissions are {}", kinds.join(", ")));
+    };
+    let meant = match rest {
+        Some(rest) => format!("{near}:{rest}"),
+        None => near.to_owned(),
+    };
+    let mut error = PermissionError::new(message, format!("did you mean `{meant}`?"));
+    error.meant = Permission::parse(&meant).is_ok().then_some(meant);
+    error
 }
 
 #[cfg(test)]

@@ -23,6 +23,31 @@ fn prose(text: &str) -> String {
     text.split("\n```").step_by(2).collect()
 }
 
+#[test]
+fn operations_names_every_key_of_a_record() {
+    let text = text("plans/operations.md");
+    let records = text
+        .split("## ")
+        .find(|part| part.starts_with("Records"))
+        .unwrap();
+    let rows = records.lines().filter_map(|line| line.strip_prefix("| "));
+    let cells = rows.filter_map(|row| row.split(" | ").next());
+    let documented: BTreeSet<&str> = cells
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .collect();
+    let source = fs::read_to_string(project_root().join("src/model/record.rs")).unwrap();
+    let fields = source
+        .split("pub struct ExecutionLogRecord {")
+        .nth(1)
+        .unwrap();
+    let fields = fields.split("\n}").next().unwrap();
+    let fields = fields
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("pub "));
+    let fields: BTreeSet<&str> = fields.filter_map(|line| line.split(':').next()).collect();
+    assert_eq!(documented, fields);
+}
+
 /// The anchors of the headings, as GitHub makes them.
 fn anchors(text: &str) -> BTreeSet<String> {
     let headings = text.lines().filter(|line| line.starts_with('#'));
