@@ -96,8 +96,8 @@ impl RunResources {
 }
 
 impl PreparedRun {
-    /// Runs the plan to its end and gives the exit code. What the run remembers, and is remembered
-    /// by, is opened by `open_storage` while the helper processes make ready.
+    /// Runs the plan to its end and returns the exit code. `open_storage` opens the state while the
+    /// first supervisor prepares the first step.
     pub(super) fn run(
         self,
         mut zygote: Zygote,

@@ -17,14 +17,9 @@ use crate::engine::{Approver, ProvenPlan};
 use crate::executor::BaseEnvironment;
 use crate::plan::{self, LoadedPlan};
 use crate::policy::CedarGate;
-use crate::process::trim_heap;
 use crate::prove::{self, ProveContext};
 use crate::report::{Format, JsonDocument, ReportOptions, write_json_document};
 use crate::skill::{LoadProblem, Skill};
-
-/// What it took to prove a plan of this length, in bytes, is worth giving back. Less is soon used
-/// again.
-const LONG_PLAN_BYTES: usize = 64 * 1024;
 
 /// Runs the verb.
 pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> CommandResult {
@@ -128,7 +123,7 @@ fn approver_of(args: &RunArgs, loaded: &LoadedPlan, workspace: &Path) -> Arc<dyn
     Arc::new(approver)
 }
 
-/// Opens what the run remembers. The plan as it was read goes away with this: a long one takes as
+/// Opens where the run is recorded. The plan as it was read is dropped here: a long one takes as
 /// much memory as all that its run needs.
 fn open_storage(
     execution: &PreparedRun,
@@ -148,11 +143,7 @@ fn open_storage(
     let log = args.output.log.as_deref();
     let breaker = args.resume.circuit_breaker;
     let storage = RunStorage::open(log, breaker, state, &subject, resumed, printer)?;
-    let is_long = loaded.document.source.text.len() >= LONG_PLAN_BYTES;
     drop(loaded);
-    if is_long {
-        trim_heap();
-    }
     Ok(storage)
 }
 

@@ -1,4 +1,4 @@
-//! What a run remembers of earlier ones, and is remembered by.
+//! Where a run is recorded, and what it takes over from an earlier run.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -20,7 +20,7 @@ use crate::store::{
     StateWriter,
 };
 
-/// What a run remembers, and is remembered by.
+/// Where a run is recorded, and what it takes over from an earlier run.
 #[derive(Debug)]
 pub(super) struct RunStorage {
     /// The state; `None` if nothing is kept.

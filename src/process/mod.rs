@@ -66,7 +66,7 @@ pub(crate) use clock::Moment;
 pub use clock::RunClock;
 pub(crate) use error::ProcessError;
 pub(crate) use fd_limit::max_concurrent_steps;
-pub(crate) use host::{ignore_file_size_signal, trim_heap};
+pub(crate) use host::ignore_file_size_signal;
 pub use launcher::Launcher;
 pub use limits::Limits;
 pub(crate) use limits::{LimitBreach, ResourceKind};
