@@ -9,6 +9,7 @@ use std::ops::Range;
 use serde_json::Value;
 
 use super::number::check_finite;
+use super::parser_message::{SyntaxErrorKind, syntax_error_kind, without_place};
 use super::spans::{Spans, narrow};
 use super::{Diagnostic, Diagnostics, Location};
 use crate::model::{is_reserved_key, json_error_offset};
@@ -47,17 +48,14 @@ fn syntax_problem(text: &str, error: &serde_json::Error) -> Diagnostic {
     let at = json_error_offset(text, error);
     let place = Location::Bytes(at..text[at..].chars().next().map_or(at, |c| at + c.len_utf8()));
     let whole = error.to_string();
-    // serde_json's text ends with the place, which is shown beside the text.
-    let message = whole.split(" at line ").next().unwrap_or(&whole);
-    if message.starts_with("recursion limit") {
-        return too_deep(place);
-    }
-    let problem = Diagnostic::error("syntax", place, format!("invalid JSON: {message}"));
-    match message {
-        "trailing characters" => problem.help("a plan is one JSON object; remove what follows it"),
-        "trailing comma" => problem.help("remove the comma"),
-        _ => problem.help(SYNTAX_HELP),
-    }
+    let message = without_place(&whole);
+    let help = match syntax_error_kind(message) {
+        SyntaxErrorKind::TooDeep => return too_deep(place),
+        SyntaxErrorKind::TrailingCharacters => "a plan is one JSON object; remove what follows it",
+        SyntaxErrorKind::TrailingComma => "remove the comma",
+        SyntaxErrorKind::Other => SYNTAX_HELP,
+    };
+    Diagnostic::error("syntax", place, format!("invalid JSON: {message}")).help(help)
 }
 
 /// Where a document begins to hold more than [`MAX_VALUES`]. Values lie between brackets and commas,

@@ -14,6 +14,7 @@ mod document;
 pub(crate) mod json;
 mod nearest;
 mod number;
+mod parser_message;
 pub mod render;
 mod source;
 mod spans;

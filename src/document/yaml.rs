@@ -18,6 +18,7 @@ use super::json::{
     MAX_DEPTH, MAX_VALUES, SYNTAX_HELP, duplicate_key, reserved_key, too_deep, too_many_values,
 };
 use super::number::{PlainScalar, resolve_plain};
+use super::parser_message::{SyntaxErrorKind, syntax_error_kind};
 use super::spans::{Spans, narrow, widen};
 use super::{Diagnostic, Diagnostics, Location};
 use crate::model::is_reserved_key;
@@ -57,7 +58,7 @@ fn syntax_problem(text: &str, error: &ScanError) -> Diagnostic {
     let at = text.floor_char_boundary(at);
     let place = Location::Bytes(at..text[at..].chars().next().map_or(at, |c| at + c.len_utf8()));
     let message = error.info();
-    if message.contains("recursion limit") || message.contains("nest") {
+    if syntax_error_kind(&message) == SyntaxErrorKind::TooDeep {
         return too_deep(place);
     }
     let problem = Diagnostic::error("syntax", place, format!("invalid YAML: {message}"));

@@ -93,9 +93,9 @@ impl RunDirs {
         let temp = std::env::temp_dir();
         sweep(&temp);
         self.root().map(drop).map_err(|error| {
-            // The error names the path once more, in its own way.
-            let reason = error.to_string();
-            let reason = reason.split(" at path ").next().unwrap_or_default();
+            // tempfile's error repeats the path; its source does not.
+            let source = error.get_ref().and_then(|error| error.source());
+            let reason = source.map_or_else(|| error.to_string(), ToString::to_string);
             let message = format!("can't make a directory in `{}`: {reason}", temp.display());
             (message, "give another one with `TMPDIR`")
         })

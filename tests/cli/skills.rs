@@ -194,6 +194,8 @@ fn a_skill_is_tried_with_the_checks_of_a_step() {
     ] {
         greet().run(args).expect_code(code);
     }
+    let missing = greet().run(&["skills", "run", "greet"]).stderr();
+    assert!(missing.contains("(set it with `--set name=…`"), "{missing}");
     let case = Case::new().sh_skill("bad", "echo talk >&2; exit 3", "");
     let output = case.run(&["skills", "run", "bad"]).expect_code(1);
     assert!(output.stderr().contains("bad │ talk"), "{}", output.whole());

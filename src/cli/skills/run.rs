@@ -3,7 +3,6 @@
 //! Invariant: there is no second way to run a skill. A plan of one step is made and goes the way of
 //! every plan; what the skill says is shown live, its output comes out raw.
 
-use std::borrow::Cow;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
@@ -17,7 +16,7 @@ use crate::cli::execution::{PreparedRun, start_zygote};
 use crate::cli::printer::Printer;
 use crate::cli::run_storage::RunStorage;
 use crate::cli::{enforceable, inputs, policy, roots, secrets};
-use crate::document::Source;
+use crate::document::{Diagnostic, Source};
 use crate::engine::{Approver, FailurePolicy, ProvenPlan, RunPolicy};
 use crate::plan::{self, LoadedPlan};
 use crate::prove::{self, ProveContext};
@@ -113,10 +112,13 @@ fn refusal(skill: &Skill, loaded: &LoadedPlan, has_inputs: bool) -> CommandError
     let messages: Vec<String> = loaded
         .problems
         .iter()
-        .map(|problem| match &problem.help {
-            Some(help) if has_inputs => format!("{} ({help})", problem.message),
-            Some(help) => format!("{} ({})", problem.message, as_flag(help)),
-            None => problem.message.clone(),
+        .map(|problem| match (missing_argument(problem), &problem.help) {
+            // The help is meant for plans.
+            (Some(name), _) if !has_inputs => {
+                format!("{} ({})", problem.message, how_to_set(skill, name))
+            }
+            (_, Some(help)) => format!("{} ({help})", problem.message),
+            (_, None) => problem.message.clone(),
         })
         .collect();
     CommandError::new(ErrorKind::Invalid, messages.join("; ")).hint(format_args!(
@@ -125,16 +127,18 @@ fn refusal(skill: &Skill, loaded: &LoadedPlan, has_inputs: bool) -> CommandError
     ))
 }
 
-/// Advice to add a key, which is meant for plans, as advice about `--set`.
-fn as_flag(help: &str) -> Cow<'_, str> {
-    let rest = help.strip_prefix("add `");
-    match rest.and_then(|rest| rest.split_once(":`")) {
-        Some((key, rest)) => {
-            let rest = rest.strip_prefix(" to the arguments").unwrap_or(rest);
-            Cow::Owned(format!("give it with `--set {key}=…`{rest}"))
-        }
-        None => Cow::Borrowed(help),
-    }
+/// The argument that is missing, if that is the problem: it is expected, and nothing is there.
+fn missing_argument(problem: &Diagnostic) -> Option<&str> {
+    let expected = problem.expected.as_ref().filter(|_| problem.got.is_none());
+    expected.and_then(Value::as_str)
+}
+
+fn how_to_set(skill: &Skill, name: &str) -> String {
+    let schema = skill.manifest.input_schema.as_ref();
+    let property = schema.and_then(|schema| schema.get("properties")?.get(name));
+    let description = property.and_then(|property| property.get("description")?.as_str());
+    let description = description.map_or_else(String::new, |text| format!(": {text}"));
+    format!("set it with `--set {name}=…`{description}")
 }
 
 /// The plan of one step. It names the skill and gives the arguments, nothing else.
