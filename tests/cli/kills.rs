@@ -55,9 +55,9 @@ fn check_integrity(case: &Case, what: &str) {
         return;
     }
     let database = rusqlite::Connection::open(path).unwrap();
-    let verdict = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);
-    let verdict = database.query_row("PRAGMA integrity_check", [], verdict);
-    assert_eq!(verdict.unwrap(), "ok", "{what}");
+    let result = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);
+    let result = database.query_row("PRAGMA integrity_check", [], result);
+    assert_eq!(result.unwrap(), "ok", "{what}");
 }
 
 /// Every record that was printed is kept, and what is kept is whole. Gives how many steps

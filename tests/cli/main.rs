@@ -1,8 +1,7 @@
 //! The `obs` program from the outside: one binary, whole outputs.
 //!
-//! Each room of tests writes files into a directory of its own with [`support::Case`], runs obs
-//! there and looks at everything that came out. Nothing here asserts a speed; waiting for an event
-//! ends after 30 seconds.
+//! Each test writes files into a directory of its own with [`support::Case`], runs obs there and
+//! compares all of its output. No test asserts a speed; waiting for an event ends after 30 seconds.
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 

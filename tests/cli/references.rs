@@ -349,12 +349,12 @@ fn a_step_that_may_fail_satisfies_no_reference() {
     let output = case
         .run(&["run", "plan.yaml", "--format", "jsonl"])
         .expect_code(0);
-    let told: Vec<Value> = output
+    let statuses: Vec<Value> = output
         .records()
         .iter()
         .map(|r| r["status"].clone())
         .collect();
-    assert_eq!(told, ["failed", "skipped", "success"]);
+    assert_eq!(statuses, ["failed", "skipped", "success"]);
     assert_eq!(
         output.records()[1]["error"],
         "skipped: `bad` did not succeed"

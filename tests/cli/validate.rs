@@ -13,11 +13,11 @@ fn broken(format: &str) -> Output {
 }
 
 /// A problem's code and place: `unknown_key plans/broken.yaml:3:1`.
-type Told = (String, String);
+type CodeAndPlace = (String, String);
 
 /// The problems of `--format text`; fails where one has no caret or no help.
 #[track_caller]
-fn told_as_text(text: &str) -> Vec<Told> {
+fn problems_of_text(text: &str) -> Vec<CodeAndPlace> {
     let snippets = text.trim_end().split("\n\n");
     snippets
         .map(|snippet| {
@@ -37,8 +37,8 @@ fn problems(output: &Output) -> Vec<Value> {
     serde_json::from_slice(&output.stdout).expect("an array of problems")
 }
 
-fn told_as_json(problems: &[Value]) -> Vec<Told> {
-    let told = problems.iter().map(|problem| {
+fn problems_of_json(problems: &[Value]) -> Vec<CodeAndPlace> {
+    let found = problems.iter().map(|problem| {
         let place = format!(
             "{}:{}:{}",
             problem["file"].as_str().unwrap(),
@@ -47,14 +47,14 @@ fn told_as_json(problems: &[Value]) -> Vec<Told> {
         );
         (problem["code"].as_str().unwrap().to_owned(), place)
     });
-    told.collect()
+    found.collect()
 }
 
 #[test]
 fn the_broken_example_as_a_person_sees_it() {
     let output = broken("text");
     plain_settings().bind(|| insta::assert_snapshot!(output.whole()));
-    let codes: BTreeSet<String> = told_as_text(&output.stdout())
+    let codes: BTreeSet<String> = problems_of_text(&output.stdout())
         .into_iter()
         .map(|(code, _)| code)
         .collect();
@@ -63,15 +63,15 @@ fn the_broken_example_as_a_person_sees_it() {
 
 #[test]
 fn every_form_shows_the_same_places() {
-    let text = told_as_text(&broken("text").stdout());
+    let text = problems_of_text(&broken("text").stdout());
     let found = problems(&broken("json"));
-    assert_eq!(told_as_json(&found), text);
+    assert_eq!(problems_of_json(&found), text);
     for problem in &found {
         assert!(problem["help"].is_string(), "{problem}");
         assert!(problem["message"].is_string(), "{problem}");
     }
     let github = broken("github").stdout();
-    let told: Vec<Told> = github
+    let found: Vec<CodeAndPlace> = github
         .lines()
         .map(|line| {
             let property = |name: &str| {
@@ -82,7 +82,7 @@ fn every_form_shows_the_same_places() {
             (property("title"), place)
         })
         .collect();
-    assert_eq!(told, text);
+    assert_eq!(found, text);
     let severities = |line: &str| line.starts_with("::error ") || line.starts_with("::warning ");
     assert!(github.lines().all(severities), "{github}");
 }
@@ -128,7 +128,7 @@ fn a_plan_in_json_shows_the_same() {
     let as_json = problems(&output);
     assert_eq!(pointers(&as_json), pointers(&problems(&broken("json"))));
     let text = case.run(&["validate", "plan.json"]).expect_code(65);
-    assert_eq!(told_as_text(&text.stdout()), told_as_json(&as_json));
+    assert_eq!(problems_of_text(&text.stdout()), problems_of_json(&as_json));
 }
 
 #[test]
@@ -140,9 +140,9 @@ fn several_plans_are_told_of_in_one_go() {
     let output = case
         .run(&["validate", "plan.yaml", "bad.yaml", "worse.json"])
         .expect_code(65);
-    let told = told_as_text(&output.stdout());
+    let found = problems_of_text(&output.stdout());
     let want = [("no_steps", "bad.yaml:2:8"), ("syntax", "worse.json:1:1")];
-    assert_eq!(told, want.map(|(code, at)| (code.into(), at.into())));
+    assert_eq!(found, want.map(|(code, at)| (code.into(), at.into())));
     assert_eq!(output.stderr(), "2 errors\nok: plan.yaml (1 step)\n");
     case.run(&["validate", "bad.yaml", "absent.yaml", "plan.yaml"])
         .expect_code(66);
@@ -186,8 +186,8 @@ fn mistakes_of_a_called_skill_are_located_in_its_manifest() {
         .file("skills/unused/manifest.yaml", "nonsense: 1\n")
         .plan("- {name: bad, type: skill}\n- {name: bad, type: skill}\n");
     let output = case.run(&["validate", "plan.yaml"]).expect_code(65);
-    let told = told_as_text(&output.stdout());
-    let places: Vec<&str> = told.iter().map(|(_, place)| place.as_str()).collect();
+    let found = problems_of_text(&output.stdout());
+    let places: Vec<&str> = found.iter().map(|(_, place)| place.as_str()).collect();
     let of = |name: &str| places.iter().filter(|p| p.starts_with(name)).count();
     assert_eq!(of("plan.yaml:"), 2, "{}", output.whole());
     let manifest_places: Vec<&&str> = places

@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 
 use crate::support::Case;
 
-/// A rule: a plan that breaks it, the one problem that is told (`code line:column message`), a part
-/// of the help, and the same plan mended.
+/// A rule: a plan that breaks it, its one problem (`code line:column message`), a part of the
+/// help, and the corrected plan.
 struct Rule {
     wrong: &'static str,
-    told: &'static str,
+    problem: &'static str,
     help: &'static str,
     right: &'static str,
 }
@@ -47,347 +47,347 @@ const RULES: &[Rule] = &[
     // References: their form.
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.body\"}}\n",
-        told: "reference 4:46 a `{{` is not closed by `}}`",
+        problem: "reference 4:46 a `{{` is not closed by `}}`",
         help: "`{{{{` for two braces",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{{{fetch.body\"}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: use, type: skill, arguments: {text: \"a {{ }} b\"}}\n",
-        told: "reference 3:46 empty reference `{{ }}`",
+        problem: "reference 3:46 empty reference `{{ }}`",
         help: "`references: false`",
         right: "steps:\n- {name: use, type: skill, references: false, arguments: {text: \"a {{ }} b\"}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.list[0]}}\"}}\n",
-        told: "reference 4:46 `{{fetch.list[0]}}` is not a name followed by fields",
+        problem: "reference 4:46 `{{fetch.list[0]}}` is not a name followed by fields",
         help: "did you mean `{{fetch.list.0}}`?",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.list.0}}\"}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: {{fetch.body}} }}\n",
-        told: "key 4:46 `{{` without quotes starts a mapping",
+        problem: "key 4:46 `{{` without quotes starts a mapping",
         help: "put a reference in quotes",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.body}}\" }}\n",
     },
     // References: what they mean.
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{steps.fetch.output.body}}\"}}\n",
-        told: "unknown_step 4:46 `{{steps.fetch.output.body}}` doesn't start with a step name",
+        problem: "unknown_step 4:46 `{{steps.fetch.output.body}}` doesn't start with a step name",
         help: "did you mean `{{fetch.body}}`?",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.body}}\"}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{ftech.body}}\"}}\n",
-        told: "unknown_step 4:46 `{{ftech.body}}` doesn't start with a step name",
+        problem: "unknown_step 4:46 `{{ftech.body}}` doesn't start with a step name",
         help: "did you mean `{{fetch.body}}`?",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{ fetch.body }}\"}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: x, any: [{deep: \"{{nobody.x}}\"}]}}\n",
-        told: "unknown_step 4:62 `{{nobody.x}}` doesn't start with a step name",
+        problem: "unknown_step 4:62 `{{nobody.x}}` doesn't start with a step name",
         help: "`{{name.field}}`",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: x, any: [{deep: \"{{fetch}}\"}]}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill}\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.body}}\"}}\n",
-        told: "ambiguous_step 5:46 `fetch` can mean step 0 or step 1",
+        problem: "ambiguous_step 5:46 `fetch` can mean step 0 or step 1",
         help: "give each of them a `step_id`",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: fetch, step_id: second, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{second.body}}\"}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, step_id: fetch, type: skill, arguments: {text: x}}\n",
-        told: "duplicate_step_id 4:24 the step_id `fetch` is also the name of step 0",
+        problem: "duplicate_step_id 4:24 the step_id `fetch` is also the name of step 0",
         help: "is unambiguous",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: use, step_id: other, type: skill, arguments: {text: x}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: use, type: skill, arguments: {text: \"{{item.x}}\"}}\n",
-        told: "reserved_word 3:46 `{{item.x}}` starts with a reserved word",
+        problem: "reserved_word 3:46 `{{item.x}}` starts with a reserved word",
         help: "step_id",
         right: "steps:\n- {name: use, type: skill, arguments: {text: \"${{item.x}}\"}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: use, step_id: inputs, type: skill, arguments: {text: x}}\n",
-        told: "step_id 3:24 the step_id `inputs` is a reserved word",
+        problem: "step_id 3:24 the step_id `inputs` is a reserved word",
         help: "another step_id",
         right: "steps:\n- {name: use, step_id: input, type: skill, arguments: {text: x}}\n",
     },
     // References: when they mean it.
     Rule {
         wrong: "steps:\n- {name: use, type: skill, arguments: {text: \"{{use.x}}\"}}\n",
-        told: "own_output 3:46 `{{use.x}}` refers to the output of this step itself",
+        problem: "own_output 3:46 `{{use.x}}` refers to the output of this step itself",
         help: "another step",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.body}}\"}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: use, type: skill, arguments: {text: \"{{fetch.body}}\"}}\n- {name: fetch, type: skill}\n",
-        told: "later_step 3:46 `{{fetch.body}}` refers to the output of a later step",
+        problem: "later_step 3:46 `{{fetch.body}}` refers to the output of a later step",
         help: "move step 1 before this one",
         right: "order: graph\nsteps:\n- {name: use, type: skill, arguments: {text: \"{{fetch.body}}\"}}\n- {name: fetch, type: skill}\n",
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill, parallel_group: g}\n- {name: use, type: skill, parallel_group: g, arguments: {text: \"{{fetch.body}}\"}}\n",
-        told: "sibling_step 4:65 `{{fetch.body}}` refers to the output of a step of the same group",
+        problem: "sibling_step 4:65 `{{fetch.body}}` refers to the output of a step of the same group",
         help: "run together",
         right: "steps:\n- {name: fetch, type: skill, parallel_group: g}\n- {name: use, type: skill, parallel_group: g, parallelizable: false, arguments: {text: \"{{fetch.body}}\"}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill, continue_on_error: true}\n- {name: use, type: skill, arguments: {text: \"{{fetch.body}}\"}}\n",
-        told: "may_be_missing 4:46 `{{fetch.body}}` has no value when `fetch` fails, which the plan allows",
+        problem: "may_be_missing 4:46 `{{fetch.body}}` has no value when `fetch` fails, which the plan allows",
         help: "obs then skips this step",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, continue_on_error: true, arguments: {text: \"{{fetch.body}}\"}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill, continue_on_error: true}\n- {name: text, type: skill, references: false}\n\
                 - {name: lines, type: skill}\n- {name: use, type: skill, arguments: {text: x, any: \"{{fetch}}\"}}\n",
-        told: "may_be_missing 6:54 `{{fetch}}` has no value when `fetch` fails, which the plan allows",
+        problem: "may_be_missing 6:54 `{{fetch}}` has no value when `fetch` fails, which the plan allows",
         help: "obs then skips this step",
         right: "order: graph\nsteps:\n- {name: fetch, type: skill, continue_on_error: true}\n- {name: use, type: skill, depends_on: [fetch], arguments: {text: x}}\n",
     },
     // References: the schemas on both sides.
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.bdy}}\"}}\n",
-        told: "unknown_field 4:46 `{{fetch.bdy}}` asks for `bdy`, which does not exist",
+        problem: "unknown_field 4:46 `{{fetch.bdy}}` asks for `bdy`, which does not exist",
         help: "did you mean `{{fetch.body}}`?",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.body}}\"}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.output.body}}\"}}\n",
-        told: "unknown_field 4:46 `{{fetch.output.body}}` asks for `output`, which does not exist",
+        problem: "unknown_field 4:46 `{{fetch.output.body}}` asks for `output`, which does not exist",
         help: "did you mean `{{fetch.body}}`?",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.body}}\"}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.body.x}}\"}}\n",
-        told: "unknown_field 4:46 `{{fetch.body.x}}` asks for `x` of what is text",
+        problem: "unknown_field 4:46 `{{fetch.body.x}}` asks for `x` of what is text",
         help: "write `{{fetch.body}}`",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: x, any: \"{{fetch.head.date}}\"}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: text, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{text.body}}\"}}\n",
-        told: "unknown_field 4:46 `{{text.body}}` asks for `body` of what is text",
+        problem: "unknown_field 4:46 `{{text.body}}` asks for `body` of what is text",
         help: "write `{{text}}`",
         right: "steps:\n- {name: text, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{text}}\"}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: lines, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{lines.first}}\"}}\n",
-        told: "unknown_field 4:46 `{{lines.first}}` asks for `first` of what is a list",
+        problem: "unknown_field 4:46 `{{lines.first}}` asks for `first` of what is a list",
         help: "write `{{lines}}`",
         right: "steps:\n- {name: lines, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{lines.0}}\"}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: text, type: skill, output_schema: {type: string}}\n- {name: use, type: skill, arguments: {text: x, count: \"{{text}}\"}}\n",
-        told: "reference_type 4:56 `count` must be an integer, but `{{text}}` is text",
+        problem: "reference_type 4:56 `count` must be an integer, but `{{text}}` is text",
         help: "obs skills show use",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: x, count: \"{{fetch.size}}\"}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.size}}\"}}\n",
-        told: "reference_type 4:46 `text` must be text, but `{{fetch.size}}` is an integer",
+        problem: "reference_type 4:46 `text` must be text, but `{{fetch.size}}` is an integer",
         help: "obs skills show use",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.size}} bytes\"}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: x, count: \"n {{fetch.size}}\"}}\n",
-        told: "reference_type 4:56 `count` must be an integer, but `{{fetch.size}}` is text",
+        problem: "reference_type 4:56 `count` must be an integer, but `{{fetch.size}}` is text",
         help: "obs skills show use",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: x, count: \"{{fetch.size}}\"}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.head.dat}}\"}}\n",
-        told: "doubtful_field 4:46 `{{fetch.head.dat}}` asks for `dat`, which is not in the schema",
+        problem: "doubtful_field 4:46 `{{fetch.head.dat}}` asks for `dat`, which is not in the schema",
         help: "did you mean `{{fetch.head.date}}`?",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: x, any: \"{{fetch.head.other}}\"}}\n",
     },
     // Arguments beside references.
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {txt: \"{{fetch.body}}\"}}\n",
-        told: "arguments 4:40 unknown key `txt` in `arguments`",
+        problem: "arguments 4:40 unknown key `txt` in `arguments`",
         help: "did you mean `text`?",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.body}}\"}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {any: \"{{fetch.body}}\"}}\n",
-        told: "arguments 4:39 `arguments` must have the key `text`",
+        problem: "arguments 4:39 `arguments` must have the key `text`",
         help: "add `text:`",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: y, any: \"{{fetch.body}}\"}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: x, many: [1, \"{{fetch}}\", 3]}}\n",
-        told: "arguments 4:55 `many` must have at most 2 items",
+        problem: "arguments 4:55 `many` must have at most 2 items",
         help: "obs skills show use",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: x, many: [1, \"{{fetch}}\"]}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: spread, type: skill, arguments: {words: [\"-rf\"]}}\n",
-        told: "arguments 3:50 the argument `words` begins with `-` and would be read as an option",
+        problem: "arguments 3:50 the argument `words` begins with `-` and would be read as an option",
         help: "another value",
         right: "steps:\n- {name: lines, type: skill}\n- {name: spread, type: skill, arguments: {words: \"{{lines}}\"}}\n",
     },
     // Order.
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, depends_on: [fetch]}\n",
-        told: "order 4:29 `depends_on` has no effect in a sequence",
+        problem: "order 4:29 `depends_on` has no effect in a sequence",
         help: "write `order: graph`",
         right: "order: graph\nsteps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, depends_on: [fetch]}\n",
     },
     Rule {
         wrong: "order: graph\nsteps:\n- {name: fetch, type: skill, parallel_group: g}\n",
-        told: "order 4:46 `parallel_group` has no effect in a graph",
+        problem: "order 4:46 `parallel_group` has no effect in a graph",
         help: "leave it out",
         right: "steps:\n- {name: fetch, type: skill, parallel_group: g}\n",
     },
     Rule {
         wrong: "order: graph\nsteps:\n- {name: fetch, type: skill, parallelizable: false}\n",
-        told: "order 4:30 `parallelizable` has no effect in a graph",
+        problem: "order 4:30 `parallelizable` has no effect in a graph",
         help: "depends_on",
         right: "order: graph\nsteps:\n- {name: fetch, type: skill, parallelizable: true}\n",
     },
     Rule {
         wrong: "order: grpah\nsteps:\n- {name: fetch, type: skill}\n",
-        told: "wrong_value 2:8 `order` can't be `grpah`",
+        problem: "wrong_value 2:8 `order` can't be `grpah`",
         help: "did you mean `graph`?",
         right: "order: graph\nsteps:\n- {name: fetch, type: skill}\n",
     },
     Rule {
         wrong: "order: graph\nsteps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, depends_on: [fetch, ftch]}\n",
-        told: "unknown_step 5:49 unknown step `ftch`",
+        problem: "unknown_step 5:49 unknown step `ftch`",
         help: "did you mean `fetch`?",
         right: "order: graph\nsteps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, depends_on: [fetch]}\n",
     },
     Rule {
         wrong: "order: graph\nsteps:\n- {name: fetch, type: skill}\n- {name: fetch, type: skill}\n- {name: text, type: skill, depends_on: [fetch]}\n",
-        told: "ambiguous_step 6:42 `fetch` can mean step 0 or step 1",
+        problem: "ambiguous_step 6:42 `fetch` can mean step 0 or step 1",
         help: "`step_id`",
         right: "order: graph\nsteps:\n- {name: fetch, type: skill, step_id: a}\n- {name: fetch, type: skill}\n- {name: text, type: skill, depends_on: [a]}\n",
     },
     Rule {
         wrong: "order: graph\nsteps:\n- {name: fetch, type: skill, depends_on: [lines]}\n- {name: text, type: skill, depends_on: [fetch]}\n\
                 - {name: lines, type: skill, arguments: {x: \"{{text}}\"}}\n",
-        told: "cycle 4:43 the steps depend on each other in a cycle: `fetch` → `lines` → `text` → `fetch`",
+        problem: "cycle 4:43 the steps depend on each other in a cycle: `fetch` → `lines` → `text` → `fetch`",
         help: "remove one of these dependencies",
         right: "order: graph\nsteps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, depends_on: [fetch]}\n\
                 - {name: lines, type: skill, arguments: {x: \"{{text}}\"}}\n",
     },
     Rule {
         wrong: "order: graph\nsteps:\n- {name: fetch, type: skill, depends_on: [fetch]}\n",
-        told: "cycle 4:43 `fetch` depends on itself",
+        problem: "cycle 4:43 `fetch` depends on itself",
         help: "another step",
         right: "order: graph\nsteps:\n- {name: fetch, type: skill, depends_on: []}\n",
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill, parallel_group: g}\n- {name: text, type: skill}\n- {name: lines, type: skill, parallel_group: g}\n",
-        told: "split_group 5:46 the steps of the group `g` are not adjacent",
+        problem: "split_group 5:46 the steps of the group `g` are not adjacent",
         help: "next to each other",
         right: "steps:\n- {name: fetch, type: skill, parallel_group: g}\n- {name: lines, type: skill, parallel_group: g}\n- {name: text, type: skill}\n",
     },
     // Inputs.
     Rule {
         wrong: "inputs: {url: {type: string}}\nsteps:\n- {name: use, type: skill, arguments: {text: \"{{inputs.ulr}}\"}}\n",
-        told: "unknown_input 4:46 unknown input `{{inputs.ulr}}`",
+        problem: "unknown_input 4:46 unknown input `{{inputs.ulr}}`",
         help: "did you mean `{{inputs.url}}`?",
         right: "inputs: {url: {type: string}}\nsteps:\n- {name: use, type: skill, arguments: {text: \"{{inputs.url}}\"}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: use, type: skill, arguments: {text: \"{{inputs.url}}\"}}\n",
-        told: "unknown_input 3:46 unknown input `{{inputs.url}}`",
+        problem: "unknown_input 3:46 unknown input `{{inputs.url}}`",
         help: "add `inputs: {url: {type: string}}`",
         right: "inputs: {url: {type: string}}\nsteps:\n- {name: use, type: skill, arguments: {text: \"{{inputs.url}}\"}}\n",
     },
     Rule {
         wrong: "inputs: {n: {type: integer}}\nsteps:\n- {name: use, type: skill, arguments: {text: \"{{inputs.n}}\"}}\n",
-        told: "reference_type 4:46 `text` must be text, but `{{inputs.n}}` is an integer",
+        problem: "reference_type 4:46 `text` must be text, but `{{inputs.n}}` is an integer",
         help: "obs skills show use",
         right: "inputs: {n: {type: integer}}\nsteps:\n- {name: use, type: skill, arguments: {text: x, count: \"{{inputs.n}}\"}}\n",
     },
     Rule {
         wrong: "inputs: {n: {type: integer, default: many}}\nsteps:\n- {name: fetch, type: skill}\n",
-        told: "input 2:38 the `default` must be a whole number, found text",
+        problem: "input 2:38 the `default` must be a whole number, found text",
         help: "a default that matches",
         right: "inputs: {n: {type: integer, default: 3}}\nsteps:\n- {name: fetch, type: skill}\n",
     },
     Rule {
         wrong: "inputs: {n: {type: integr}}\nsteps:\n- {name: fetch, type: skill}\n",
-        told: "schema 2:20 `type` can't be `integr`",
+        problem: "schema 2:20 `type` can't be `integr`",
         help: "JSON Schema",
         right: "inputs: {n: true}\nsteps:\n- {name: fetch, type: skill}\n",
     },
     Rule {
         wrong: "inputs: {a.b: {type: integer}}\nsteps:\n- {name: fetch, type: skill}\n",
-        told: "input 2:10 invalid input name `a.b`",
+        problem: "input 2:10 invalid input name `a.b`",
         help: "contains no `.`",
         right: "inputs: {a_b: {type: integer}}\nsteps:\n- {name: fetch, type: skill}\n",
     },
     Rule {
         wrong: "inputs: {s: {default: {a: 1}}}\nsteps:\n- {name: use, type: skill, arguments: {text: x, any: \"{{inputs.s.b}}\"}}\n",
-        told: "unknown_field 4:54 `{{inputs.s.b}}` is not in the value of the input",
+        problem: "unknown_field 4:54 `{{inputs.s.b}}` is not in the value of the input",
         help: "another reference",
         right: "inputs: {s: {default: {a: 1}}}\nsteps:\n- {name: use, type: skill, arguments: {text: x, any: \"{{inputs.s.a}}\"}}\n",
     },
     Rule {
         wrong: "inputs: {s: {writeOnly: true}}\nsteps:\n- {name: use, type: skill, arguments: {text: x, any: \"{{inputs.s}}\"}}\n",
-        told: "hidden_input 4:54 `{{inputs.s}}` is hidden, but `use` would show it in records",
+        problem: "hidden_input 4:54 `{{inputs.s}}` is hidden, but `use` would show it in records",
         help: "writeOnly: true",
         right: "inputs: {s: {writeOnly: true}}\nsteps:\n- {name: use, type: skill, arguments: {text: x, token: \"{{inputs.s}}\"}}\n",
     },
     // Retries.
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill, retry: {initial_backoff: 1s}}\n",
-        told: "retry 3:37 `retry` has neither `max_retries` nor `fallback`",
+        problem: "retry 3:37 `retry` has neither `max_retries` nor `fallback`",
         help: "max_retries: 3",
         right: "steps:\n- {name: fetch, type: skill, retry: {max_retries: 3}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill, retry: {max_retries: 2, initial_backoff: 5s, max_backoff: 1s}}\n",
-        told: "retry 3:54 `initial_backoff` is 5s, but `max_backoff` is 1s",
+        problem: "retry 3:54 `initial_backoff` is 5s, but `max_backoff` is 1s",
         help: "raise `max_backoff`",
         right: "steps:\n- {name: fetch, type: skill, retry: {max_retries: 2, initial_backoff: 1s, max_backoff: 5s}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill, retry: {max_retries: 101}}\n",
-        told: "retry 3:51 `max_retries` is 101; the maximum is 100",
+        problem: "retry 3:51 `max_retries` is 101; the maximum is 100",
         help: "bounds all attempts",
         right: "steps:\n- {name: fetch, type: skill, retry: {max_retries: 100}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill, retry: {fallback: txt}}\n",
-        told: "unknown_skill 3:48 unknown skill `txt`",
+        problem: "unknown_skill 3:48 unknown skill `txt`",
         help: "did you mean `text`?",
         right: "steps:\n- {name: fetch, type: skill, retry: {fallback: text}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill, retry: {fallback: fetch}}\n",
-        told: "retry 3:48 the fallback `fetch` is the step's own skill",
+        problem: "retry 3:48 the fallback `fetch` is the step's own skill",
         help: "name another one",
         right: "steps:\n- {name: fetch, type: skill, retry: {fallback: text@1.0.0}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill, retry: {fallback: builtin.now}}\n",
-        told: "kind 3:48 `builtin.now` is a tool, but the step says `type: skill`",
+        problem: "kind 3:48 `builtin.now` is a tool, but the step says `type: skill`",
         help: "name another skill",
         right: "steps:\n- {name: fetch, type: skill, retry: {fallback: lines}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill, retry: {fallback: use}}\n",
-        told: "arguments 3:3 `arguments` must have the key `text`",
+        problem: "arguments 3:3 `arguments` must have the key `text`",
         help: "add `text:`",
         right: "steps:\n- {name: fetch, type: skill, arguments: {text: x}, retry: {fallback: use}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill}\n- {name: fetch, step_id: b, type: skill, arguments: {x: \"{{fetch.bdy}}\"}, retry: {fallback: text}}\n",
-        told: "ambiguous_step 4:57 `fetch` can mean step 0 or step 1",
+        problem: "ambiguous_step 4:57 `fetch` can mean step 0 or step 1",
         help: "`step_id`",
         right: "steps:\n- {name: fetch, step_id: a, type: skill}\n- {name: fetch, step_id: b, type: skill, arguments: {x: \"{{a.body}}\"}, retry: {fallback: text}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: fetch, step_id: a, type: skill}\n- {name: fetch, step_id: b, type: skill, arguments: {x: \"{{a.bdy}}\"}, retry: {fallback: text}}\n",
-        told: "unknown_field 4:57 `{{a.bdy}}` asks for `bdy`, which does not exist",
+        problem: "unknown_field 4:57 `{{a.bdy}}` asks for `bdy`, which does not exist",
         help: "did you mean `{{a.body}}`?",
         right: "steps:\n- {name: fetch, step_id: a, type: skill}\n- {name: fetch, step_id: b, type: skill, arguments: {x: \"{{a.body}}\"}, retry: {fallback: text}}\n",
     },
     Rule {
         wrong: "steps:\n- {name: text, type: skill, retry: {max_retries: 3}}\n",
-        told: "not_idempotent 3:36 `text` is not idempotent, so obs neither retries nor replaces it once it has started",
+        problem: "not_idempotent 3:36 `text` is not idempotent, so obs neither retries nor replaces it once it has started",
         help: "--retry-unsafe",
         right: "steps:\n- {name: fetch, type: skill, retry: {max_retries: 3}}\n",
     },
@@ -401,14 +401,14 @@ fn problems(case: Case, plan: &str) -> (Vec<Value>, i32) {
 }
 
 #[test]
-fn each_rule_is_told_where_it_is_broken_and_not_where_it_is_kept() {
+fn each_broken_rule_is_reported_and_no_kept_one() {
     assert!(RULES.len() >= 30, "{}", RULES.len());
     let mut failures = Vec::new();
     for rule in RULES {
-        let (told, code) = problems(case(), rule.wrong);
+        let (found, code) = problems(case(), rule.wrong);
         let word =
             |problem: &Value, key: &str| problem[key].as_str().unwrap_or_default().to_owned();
-        let shown: Vec<String> = told
+        let shown: Vec<String> = found
             .iter()
             .map(|p| {
                 format!(
@@ -420,17 +420,17 @@ fn each_rule_is_told_where_it_is_broken_and_not_where_it_is_kept() {
                 )
             })
             .collect();
-        if shown != [rule.told] || code != 65 {
+        if shown != [rule.problem] || code != 65 {
             failures.push(format!(
-                "wrong:\n{}told: {shown:#?}\nwant: {}\n",
-                rule.wrong, rule.told
+                "wrong:\n{}found: {shown:#?}\nwant: {}\n",
+                rule.wrong, rule.problem
             ));
-        } else if !word(&told[0], "help").contains(rule.help) {
-            failures.push(format!("{}\nhelp: {}\n", rule.told, told[0]["help"]));
+        } else if !word(&found[0], "help").contains(rule.help) {
+            failures.push(format!("{}\nhelp: {}\n", rule.problem, found[0]["help"]));
         }
-        let (told, code) = problems(case(), rule.right);
-        if !told.is_empty() || code != 0 {
-            failures.push(format!("right:\n{}told: {}\n", rule.right, json!(told)));
+        let (found, code) = problems(case(), rule.right);
+        if !found.is_empty() || code != 0 {
+            failures.push(format!("right:\n{}found: {}\n", rule.right, json!(found)));
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
