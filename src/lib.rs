@@ -34,8 +34,8 @@
 //!
 //! use obs::{
 //!     BaseEnvironment, ExecutionLogRecord, ExecutionLogger, ExecutionRequest, ExecutionResult,
-//!     LogError, LoggedRunStart, PlanEnd, PlanStart, ProveContext, Registry, RunStatus, SandboxMode,
-//!     SandboxPolicy, Skill, SkillExecutor, Source, StepControl, StepStart,
+//!     LogError, LoggedRunStart, PlanEnd, PlanStart, ProveContext, Registry, RunStatus,
+//!     SandboxMode, SandboxPolicy, Skill, SkillExecutor, Source, StepControl, StepStart,
 //! };
 //!
 //! /// Echoes the arguments, in this process.
@@ -45,7 +45,9 @@
 //!     async fn execute(&self, request: ExecutionRequest, _: StepControl) -> ExecutionResult {
 //!         match serde_json::value::to_raw_value(&*request.arguments) {
 //!             Ok(output) => ExecutionResult::success(output),
-//!             Err(error) => ExecutionResult::failure(obs::ErrorCode::SkillFailed, error.to_string()),
+//!             Err(error) => {
+//!                 ExecutionResult::failure(obs::ErrorCode::SkillFailed, error.to_string())
+//!             }
 //!         }
 //!     }
 //!
@@ -93,8 +95,10 @@
 //! let text = r#"{
 //!     "assistant_id": "example",
 //!     "steps": [
-//!         {"name": "builtin.json_parse", "step_id": "parse", "type": "tool", "arguments": {"text": "1"}},
-//!         {"name": "builtin.json_parse", "step_id": "again", "type": "tool", "arguments": {"text": "{{parse.text}}"}}
+//!         {"name": "builtin.json_parse", "step_id": "one", "type": "tool",
+//!          "arguments": {"text": "1"}},
+//!         {"name": "builtin.json_parse", "step_id": "two", "type": "tool",
+//!          "arguments": {"text": "{{one.text}}"}}
 //!     ]
 //! }"#;
 //! let mut loaded = obs::load(Source::from_bytes("plan.json".to_owned(), text.into())?);
@@ -123,7 +127,8 @@
 //! checks both.
 //!
 //! ```text
-//! cli → {report, store, policy} → prove → executor → engine → skill → {plan, process, event} → document → model
+//! cli → {report, store, policy} → prove → executor → engine → skill
+//!     → {plan, process, event} → document → model
 //! ```
 //!
 //! # Glossary
@@ -147,8 +152,12 @@
 //! | scratch directory | the private temporary directory of one step |
 //! | grant | a path and what a skill may do with it |
 //! | layer | one mechanism of the sandbox, such as Landlock's file rules |
+//! | leader | the process that obs starts for an attempt |
+//! | tree | the leader and all its descendants |
+//! | orphan | a process of a tree whose parent has died |
 //! | supervisor | the process that starts a skill, enforces its limits and kills its tree |
-//! | zygote | the process, forked first of all, that forks supervisors |
+//! | lease | the use of a supervisor for one step |
+//! | zygote | the process, forked first of all, that forks supervisors and kills their orphans |
 //! | chain | the hashes of a run's records, each over the one before |
 //! | head | the hash of the last record of a chain |
 //! | ledger | the chain of all starts, ends and removals of runs in a state |
@@ -156,7 +165,7 @@
 
 #[cfg(not(target_os = "linux"))]
 compile_error!(
-    "obs needs Linux: it confines and ends process trees with Linux's own means (on Windows use WSL2)"
+    "obs needs Linux: it confines and ends process trees by means of its kernel (on Windows: WSL2)"
 );
 
 pub mod cli;
