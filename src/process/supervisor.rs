@@ -59,7 +59,7 @@ pub(super) fn main(
         signals: sys::child_signals()?,
         domain: SignalDomain::enter(witness, rules),
         spawner: ChildSpawner::new(),
-        workshop: SandboxBuilder::new(),
+        sandbox_builder: SandboxBuilder::new(),
         inbox: FrameReader::default(),
         reports: Vec::new(),
         start_waits: false,
@@ -77,7 +77,7 @@ struct Supervisor {
     signals: OwnedFd,
     domain: SignalDomain,
     spawner: ChildSpawner,
-    workshop: SandboxBuilder,
+    sandbox_builder: SandboxBuilder,
     inbox: FrameReader,
     /// Frames to be sent with the next write.
     reports: Vec<u8>,
@@ -181,13 +181,13 @@ impl Supervisor {
                 Ok(())
             }
             Request::Probe => self.probe(),
-            Request::Prepare(sealed) => {
+            Request::Prepare(encoded) => {
                 // A path may hang. What has been found out is not to wait for it.
                 self.send_reports()?;
                 // What is wrong with it is told to the step that wants it.
                 let opener = &mut Opener::default();
-                self.workshop
-                    .prepare(Some(sealed), &Limits::NONE, opener)
+                self.sandbox_builder
+                    .prepare(Some(encoded), &Limits::NONE, opener)
                     .ok();
                 Ok(())
             }
@@ -283,11 +283,11 @@ impl Supervisor {
             .map_err(failed(StartStage::WorkingDirectory))?;
         check_program(opener, path(start.program), path(start.target))
             .map_err(failed(StartStage::Program))?;
-        let suit = self
-            .workshop
-            .prepare(start.sealed, &start.limits, opener)
+        let prepared = self
+            .sandbox_builder
+            .prepare(start.encoded, &start.limits, opener)
             .map_err(|error| StartFailure::new(StartStage::Confinement, &error))?;
-        let child_sandbox = suit.child_sandbox(self.domain.skill_rules());
+        let child_sandbox = prepared.child_sandbox(self.domain.skill_rules());
         let leader = self.spawner.spawn(&ExecSpec {
             program: start.program,
             cwd: sys::raw(&cwd),
@@ -303,7 +303,7 @@ impl Supervisor {
             child_sandbox: &child_sandbox,
         })?;
         let enforced = child_sandbox.applied().union(self.domain.layers());
-        let missing = suit.wanted().without(enforced);
+        let missing = prepared.wanted().without(enforced);
         Ok((leader, Applied { enforced, missing }))
     }
 

@@ -91,14 +91,14 @@ impl SupervisorHandle {
     ) -> io::Result<Self> {
         let socket = Arc::new(UnixStream::from_std(socket.into())?);
         let (orders, received) = mpsc::unbounded_channel();
-        let line = Connection {
+        let connection = Connection {
             socket: Arc::clone(&socket),
             orders: received,
             inbox: FrameReader::default(),
             reports,
             acknowledged: VecDeque::new(),
         };
-        tokio::spawn(serve(line, pid, zygote_client));
+        tokio::spawn(serve(connection, pid, zygote_client));
         Ok(Self {
             orders,
             socket,
@@ -242,14 +242,14 @@ enum ConnectionEnd {
 }
 
 /// The life of a supervisor as obs sees it.
-async fn serve(mut line: Connection, pid: Pid, zygote_client: Arc<ZygoteClient>) {
-    let ended = line.event_loop().await;
+async fn serve(mut connection: Connection, pid: Pid, zygote_client: Arc<ZygoteClient>) {
+    let ended = connection.event_loop().await;
     // Of a supervisor that lives, this ends the step.
-    shutdown(&line.socket, Shutdown::Both).ok();
+    shutdown(&connection.socket, Shutdown::Both).ok();
     match ended {
         ConnectionEnd::Unused => zygote_client.forget(pid),
         ConnectionEnd::Died => {
-            line.orders.close();
+            connection.orders.close();
             zygote_client.await_reaped(pid).await;
         }
     }

@@ -84,7 +84,7 @@ pub(super) enum Request<'a> {
     Command(CommandFrame),
     /// Find out what can be enforced.
     Probe,
-    /// Have what this confinement, sealed, takes at hand: a step that wants it is about to come.
+    /// Prepare the sandbox for this encoded confinement: a step that needs it comes soon.
     Prepare(&'a [u8]),
 }
 
@@ -97,8 +97,8 @@ pub(super) struct StartFrame<'a> {
     pub(super) cwd: &'a CStr,
     pub(super) argv: Vec<&'a CStr>,
     pub(super) env: Vec<&'a CStr>,
-    /// The confinement, sealed; none if nothing is confined.
-    pub(super) sealed: Option<&'a [u8]>,
+    /// The encoded confinement; `None` if nothing is confined.
+    pub(super) encoded: Option<&'a [u8]>,
     pub(super) limits: Limits,
     /// The directories that the limit on the disk is about.
     pub(super) directories: Vec<&'a CStr>,
@@ -128,7 +128,7 @@ impl<'a> Request<'a> {
             cwd: reader.text()?,
             argv: reader.texts()?,
             env: reader.texts()?,
-            sealed: Some(reader.bytes()?).filter(|sealed| !sealed.is_empty()),
+            encoded: Some(reader.bytes()?).filter(|encoded| !encoded.is_empty()),
             limits: take_limits(&mut reader)?,
             directories: reader.texts()?,
         }))

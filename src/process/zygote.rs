@@ -222,7 +222,7 @@ fn main(socket: OwnedFd, obs: Pid, rules: SignalDomainRules) -> io::Result<()> {
     chdir("/")?;
     set_name(c"obs-zygote")?;
     set_child_subreaper(Some(getpid()))?;
-    let mut nest = ZygoteServer {
+    let mut server = ZygoteServer {
         signals: sys::child_signals()?,
         socket,
         witness: OutsideProcesses {
@@ -235,7 +235,7 @@ fn main(socket: OwnedFd, obs: Pid, rules: SignalDomainRules) -> io::Result<()> {
         looks: 0,
         obs_gone: false,
     };
-    nest.serve()
+    server.serve()
 }
 
 struct ZygoteServer {

@@ -1,13 +1,13 @@
-//! What a child puts on between clone and exec, and the workshop where that is made beforehand.
+//! The sandbox that a child applies between clone and exec, and the builder that prepares it.
 //!
-//! Invariant: the [`SandboxBuilder`] allocates, opens and compiles; the [`ChildSandbox`] is a
-//! handful of numbers and one pointer, and putting it on is system calls only. What could be put on
-//! is told through a shared atomic. A layer that is required and refused ends the start.
+//! Invariant: the [`SandboxBuilder`] allocates, opens and compiles. The [`ChildSandbox`] is a few
+//! numbers and one pointer, and applying it takes system calls only. The child reports the applied
+//! layers through a shared atomic. The start fails if the kernel refuses a required layer.
 //!
-//! The filter is not part of the [`ChildSandbox`]: the supervisor installs it itself, once and for
-//! ever, and all that it starts has it from birth. Installing it anew for each step cost a fifth of
-//! a step: the kernel compiles it and tries each system call on it. A supervisor therefore serves
-//! confinements of one filter, and refuses any other.
+//! The filter is not part of the [`ChildSandbox`]: the supervisor installs it on itself once, and
+//! every child inherits it. Installing it for each step took a fifth of a step's time, because the
+//! kernel compiles the filter and runs it for each system call number. A supervisor therefore
+//! accepts only confinements with the same filter.
 
 #![expect(
     unsafe_code,
@@ -24,24 +24,24 @@ use super::{Layer, Layers, Network, capabilities, landlock, seccomp};
 use crate::process::limits::{Limits, Rlimit};
 use crate::process::symlinks::Opener;
 
-/// Makes armors. Belongs to one supervisor.
+/// Makes prepared sandboxes. Each supervisor has one.
 pub(in crate::process) struct SandboxBuilder {
     abi: i32,
-    book: RulesetCache,
+    rulesets: RulesetCache,
     filter: Filter,
 }
 
-/// What the process of a workshop wears.
+/// The seccomp filter that this process has installed.
 enum Filter {
-    /// Nothing yet.
+    /// None yet.
     None,
     /// The filter for these sockets.
-    Worn(Network),
-    /// Nothing, and the workshop is not to change that.
-    NotOurs,
+    Installed(Network),
+    /// The caller installs the filter, if any.
+    Unmanaged,
 }
 
-/// All that a [`ChildSandbox`] points to, for one start.
+/// Owns everything that the [`ChildSandbox`] of one start points to.
 pub(in crate::process) struct PreparedSandbox<'a> {
     rules: Option<&'a OwnedFd>,
     rule_layers: Layers,
@@ -57,42 +57,45 @@ impl SandboxBuilder {
         Self::for_abi(landlock::abi(), Filter::None)
     }
 
-    /// One that leaves the filter to its caller.
+    /// A builder that installs no filter.
     pub(in crate::process) fn without_filter() -> Self {
-        Self::for_abi(landlock::abi(), Filter::NotOurs)
+        Self::for_abi(landlock::abi(), Filter::Unmanaged)
     }
 
     /// Like [`SandboxBuilder::without_filter`], on a kernel with at most version `abi` of Landlock.
     #[cfg(test)]
-    pub(in crate::process) fn of_abi(abi: i32) -> Self {
-        Self::for_abi(abi, Filter::NotOurs)
+    pub(in crate::process) fn with_abi(abi: i32) -> Self {
+        Self::for_abi(abi, Filter::Unmanaged)
     }
 
     fn for_abi(abi: i32, filter: Filter) -> Self {
-        let book = RulesetCache::new(abi);
-        Self { abi, book, filter }
+        let rulesets = RulesetCache::new(abi);
+        Self {
+            abi,
+            rulesets,
+            filter,
+        }
     }
 
-    /// Prepares a start with what `seal` has made of a confinement. Without one only limits are put
-    /// on.
+    /// Prepares a start with an encoded confinement. Without one, the child applies limits only.
     ///
     /// # Errors
-    /// `ENOSYS` where a required layer does not exist; `EBUSY` where this process wears the filter
-    /// of another confinement; `ELOOP` if a granted path became a symlink.
+    /// `ENOSYS` if a required layer does not exist; `EBUSY` if this process has the filter of
+    /// another confinement; `ELOOP` if a granted path became a symlink.
     pub(in crate::process) fn prepare(
         &mut self,
-        sealed: Option<&[u8]>,
+        encoded: Option<&[u8]>,
         limits: &Limits,
         opener: &mut Opener,
     ) -> io::Result<PreparedSandbox<'_>> {
-        let rlimits = limits.rlimits(sealed.is_some());
-        let Some(sealed) = sealed else {
-            if let Filter::Worn(_) = self.filter {
+        let rlimits = limits.rlimits(encoded.is_some());
+        let Some(encoded) = encoded else {
+            if let Filter::Installed(_) = self.filter {
                 return Err(io::Error::from_raw_os_error(libc::EBUSY));
             }
             return Ok(PreparedSandbox {
                 rules: None,
-                // The supervisor's own rules for skills take their place.
+                // `child_sandbox` uses the supervisor's rules for skills instead.
                 rule_layers: Layers::from_list(&[Layer::Signals]),
                 filter_layers: Layers::default(),
                 required: Layers::default(),
@@ -103,23 +106,23 @@ impl SandboxBuilder {
         };
         let rule_layers = landlock::layers(self.abi);
         let denies_truncate = !rule_layers.contains(Layer::Truncate);
-        let page = self.book.open(sealed, opener)?;
-        let filter_layers = self.filter.install(page, denies_truncate)?;
-        let required = if page.best_effort {
+        let entry = self.rulesets.get(encoded, opener)?;
+        let filter_layers = self.filter.install(entry, denies_truncate)?;
+        let required = if entry.best_effort {
             Layers::default()
         } else {
-            page.required
+            entry.required
         };
         let possible = rule_layers.union(filter_layers).union(baseline());
         if !required.without(possible).is_empty() {
             return Err(io::Error::from_raw_os_error(libc::ENOSYS));
         }
         Ok(PreparedSandbox {
-            rules: page.rules.as_ref(),
+            rules: entry.rules.as_ref(),
             rule_layers,
             filter_layers,
             required,
-            wanted: page.wanted,
+            wanted: entry.wanted,
             confined: true,
             rlimits,
         })
@@ -127,22 +130,22 @@ impl SandboxBuilder {
 }
 
 impl Filter {
-    /// Puts the filter on that the page wants, with what else all children are to be born with, and
-    /// gives the layers that it is. If it is refused, none; whether that will do is the caller's to
-    /// say.
-    fn install(&mut self, page: &CachedRuleset, denies_truncate: bool) -> io::Result<Layers> {
-        let wanted = page.network.without_ports();
+    /// Installs the filter that the entry needs, and whatever else all children inherit. Returns
+    /// the layers that this enforces, which are none if the kernel refuses the filter; the caller
+    /// decides whether that is enough.
+    fn install(&mut self, entry: &CachedRuleset, denies_truncate: bool) -> io::Result<Layers> {
+        let wanted = entry.network.without_ports();
         match self {
-            Self::Worn(worn) if *worn != wanted => {
+            Self::Installed(installed) if *installed != wanted => {
                 return Err(io::Error::from_raw_os_error(libc::EBUSY));
             }
-            Self::Worn(_) | Self::NotOurs => {}
+            Self::Installed(_) | Self::Unmanaged => {}
             Self::None => {
                 capabilities::give_up_for_children();
                 if seccomp::install(&wanted, denies_truncate).is_err() {
                     return Ok(Layers::default());
                 }
-                *self = Self::Worn(wanted);
+                *self = Self::Installed(wanted);
             }
         }
         let mut layers = Layers::from_list(&[Layer::Seccomp]);
@@ -153,13 +156,13 @@ impl Filter {
     }
 }
 
-/// What does not depend on Landlock and seccomp: the supervisor has it, or the start fails.
+/// The layers that need neither Landlock nor seccomp. The supervisor has them, or the start fails.
 fn baseline() -> Layers {
     Layers::from_list(&[Layer::NoNewPrivileges, Layer::Capabilities])
 }
 
 impl PreparedSandbox<'_> {
-    /// The [`ChildSandbox`], with `fallback` for rules where the confinement has none.
+    /// The [`ChildSandbox`]. It uses `fallback` if the confinement has no rules.
     pub(in crate::process) fn child_sandbox<'a>(
         &'a self,
         fallback: Option<&'a OwnedFd>,
@@ -181,7 +184,7 @@ impl PreparedSandbox<'_> {
     }
 }
 
-/// What a child puts on.
+/// What a child applies to itself before exec.
 pub(in crate::process) struct ChildSandbox<'a> {
     rules: RawFd,
     rule_layers: u16,
@@ -193,21 +196,20 @@ pub(in crate::process) struct ChildSandbox<'a> {
 }
 
 impl ChildSandbox<'_> {
-    /// What was put on, apart from what the supervisor gives to all.
+    /// The layers that the child has applied, and the filter that it inherited.
     pub(in crate::process) fn applied(&self) -> Layers {
         Layers::from_bits(self.applied.load(Ordering::Relaxed))
     }
 
-    /// In the child: puts it on. False, with errno, if the start must fail.
+    /// In the child: applies the sandbox. False, with errno set, if the start must fail.
     pub(in crate::process) fn apply(&self) -> bool {
         for limit in self.rlimits {
-            // Refused where the caller's own hard limit is lower, which is as good.
-            // SAFETY: the kernel reads the limit, which is alive.
+            // Fails if this process's own hard limit is lower, which is as good. SAFETY: the kernel
+            // reads the limit, which is alive.
             unsafe { libc::setrlimit(limit.resource, &raw const limit.value) };
         }
         if self.confined {
-            // Files that anybody may write are never what was meant.
-            // SAFETY: no pointers.
+            // No skill should create files that everybody can write to. SAFETY: no pointers.
             unsafe {
                 let mask = libc::umask(0o022);
                 libc::umask(mask | 0o002);

@@ -43,8 +43,8 @@ pub(in crate::process) fn encode(out: &mut Vec<u8>, confinement: &Confinement) {
 }
 
 /// Reads what [`encode`] has written.
-pub(super) fn decode(sealed: &[u8]) -> io::Result<Confinement> {
-    let reader = &mut FrameDecoder::from_part(sealed);
+pub(super) fn decode(encoded: &[u8]) -> io::Result<Confinement> {
+    let reader = &mut FrameDecoder::from_part(encoded);
     let best_effort = match reader.byte()? {
         0 => false,
         1 => true,

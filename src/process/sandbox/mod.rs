@@ -1,11 +1,11 @@
-//! Confining a skill: what it may touch, and how the kernel is made to see to it.
+//! Confines a skill: what it may access, and how the kernel enforces that.
 //!
-//! Invariant: what is not granted is denied, by the kernel, to every process of the tree and for
-//! ever; nothing a skill does later widens it. Rules and filter are made in the supervisor, from
-//! plain data ([`Confinement`]) that came over its socket; the child between clone and exec only
-//! puts them on (`child_sandbox`). Which layers are in force is reported and never assumed.
+//! Invariant: the kernel denies what is not granted, to every process of the tree, permanently;
+//! nothing that a skill does later widens its rights. The supervisor makes rules and filter from
+//! plain data ([`Confinement`]) that it receives over its socket; between clone and exec, the child
+//! only applies them (`child_sandbox`). The layers in force are reported, never assumed.
 //!
-//! Every layer covers what the others can't see:
+//! Each layer covers what the others can't:
 //!
 //! | layer | covers |
 //! |---|---|
@@ -21,16 +21,15 @@
 //!   `chgrp`): Landlock has no such right, and a filter can't read paths.
 //! - A skill can learn that a file exists, its size and its attributes (`stat`, `getxattr`), and
 //!   the command lines of other processes.
-//! - With `dns`, datagrams may go to any address.
+//! - With `net.dns`, datagrams may go to any address.
 //! - Memory that no process has mapped (`memfd`, tmpfs) and the number of files are not counted.
 //!
-//! And these are denied more widely than necessary, because a filter can't tell the cases apart:
-//! watches on files (`inotify`), and the priority and affinity of a thread by its id, also if it is
-//! the caller's.
+//! The filter denies more than necessary if it can't distinguish the cases: watches on files
+//! (`inotify`), and the priority and affinity of a thread by its id, even of the calling thread.
 //!
-//! The supervisor wears the filter, so its children are born with it (`child_sandbox`). The order
-//! in the child is: limits, capabilities, Landlock. Capabilities go first, so that the domain is
-//! entered by a process that is nobody special. The ideas: codex's linux-sandbox (Landlock and
+//! The supervisor has the filter, so its children inherit it (`child_sandbox`). The order in the
+//! child is: limits, capabilities, Landlock. Capabilities are dropped first, so that an
+//! unprivileged process enters the domain. The design follows codex's linux-sandbox (Landlock and
 //! seccomp without root, sockets by family), systemd's filter groups (`@mount`, `@keyring`,
 //! `@module`, …) and `RestrictSUIDSGID`, Chromium's and Docker's `ENOSYS` for `clone3`, bazel's
 //! linux-sandbox (grants as a list of paths).
@@ -58,12 +57,12 @@ pub(super) use child_sandbox::{ChildSandbox, SandboxBuilder};
 pub(super) use encoding::encode;
 pub(super) use probe::{ProbeResult, try_layers};
 
-/// What a process may touch. Everything else is denied.
+/// What a process may access. Everything else is denied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Confinement {
-    /// Files and directories; where several cover a path, their rights add up.
+    /// Files and directories. If several grants cover a path, their rights add up.
     pub grants: Vec<Grant>,
-    /// Sockets.
+    /// The sockets that it may create.
     pub network: Network,
     /// Whether the process starts although the kernel lacks one of [`Confinement::required`].
     pub best_effort: bool,
@@ -72,42 +71,41 @@ pub struct Confinement {
 /// Access to a file, or to a directory and everything below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
-    /// Canonical path, as of before the first step. What does not exist is not granted, without a
-    /// word; a symlink on it fails the start.
+    /// Canonical path, resolved before the first step. A path that does not exist is silently not
+    /// granted. If it contains a symlink, the start fails.
     pub path: PathBuf,
-    /// What may be done.
+    /// The granted rights.
     pub access: Access,
-    /// The path belongs to the system: nothing that a skill does replaces what is there. Rules that
-    /// are used for several steps need not look at it each time, and an update that puts a symlink
-    /// there fails no step.
+    /// The path belongs to the system, so no skill can replace what is there. Rules that serve
+    /// several steps don't check it again, and no step fails if an update puts a symlink there.
     pub is_system: bool,
 }
 
-/// What may be done to a granted path.
+/// The rights on a granted path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// Reading files, listing directories.
     Read,
     /// Reading, listing, executing.
     ReadExec,
-    /// Reading, listing, writing, making, renaming and removing.
+    /// Reading, listing, writing, creating, renaming and removing.
     ReadWrite,
-    /// All of it.
+    /// All of the above.
     ReadWriteExec,
 }
 
-/// The sockets that a process may have. Pairs of connected Unix sockets are always allowed, any
-/// other Unix socket never is: what listens there (a session bus, docker, an agent) has more rights
-/// than the process.
+/// The sockets that a process may create. Connected pairs of Unix sockets are always allowed, other
+/// Unix sockets never: their servers (a session bus, docker, an agent) have more rights than the
+/// process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Network {
     /// None.
     None,
-    /// Some. Both parts need TCP rules of Landlock (ABI 4).
+    /// Some. Both fields need Landlock's TCP rules (ABI 4).
     Some {
-        /// Ports that TCP connections may go to.
+        /// Ports that the process may connect to over TCP.
         tcp: Vec<u16>,
-        /// UDP, and TCP to port 53. Where datagrams go can't be restricted by the kernels of today.
+        /// UDP, and TCP to port 53. Today's kernels can't restrict where datagrams go.
         dns: bool,
     },
     /// TCP and UDP to and from everywhere, and the list of interfaces.
@@ -126,12 +124,12 @@ impl Grant {
 }
 
 impl Network {
-    /// True if TCP is allowed to some ports only.
+    /// True if TCP is allowed to certain ports only.
     fn has_tcp_rules(&self) -> bool {
         matches!(self, Self::Some { .. })
     }
 
-    /// What the filter sees of it: families and types. Ports are for Landlock.
+    /// The part that the filter enforces: families and types. Landlock enforces the ports.
     pub(super) fn without_ports(&self) -> Self {
         match self {
             Self::Some { dns, .. } => Self::Some {
@@ -144,7 +142,7 @@ impl Network {
 }
 
 impl Confinement {
-    /// The layers without which this is not what it says. The others are a gain where they exist.
+    /// The layers that this confinement can't do without. The others are used if they exist.
     pub fn required(&self) -> Layers {
         let mut layers = Layers::from_list(&[
             Layer::NoNewPrivileges,
@@ -159,7 +157,7 @@ impl Confinement {
         layers
     }
 
-    /// All layers that would be put on by a kernel that has them.
+    /// All layers that this applies if the kernel has them.
     pub fn wanted(&self) -> Layers {
         let mut layers = self.required();
         for layer in [

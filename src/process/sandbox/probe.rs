@@ -1,10 +1,10 @@
-//! Finding out what the kernel enforces, by trying it.
+//! Finds out what the kernel enforces, by trying it.
 //!
-//! Invariant: what changes a process is tried in a forked child of a supervisor, so nothing here
-//! changes obs or a supervisor; and it counts only if its effect was seen: something that would
-//! succeed otherwise is refused. Whether a kernel's version says that it should be is not asked.
-//! Only for `truncate` and `device-ioctl` there is nothing harmless to try: they count if their
-//! rules were accepted.
+//! Invariant: a layer that changes the process is tried in a forked child of a supervisor, so a
+//! probe changes neither obs nor a supervisor. A layer counts as enforced only if the probe has
+//! seen its effect: the kernel refuses something that would succeed otherwise. The kernel's version
+//! does not count. `truncate` and `device-ioctl` have no harmless test: they count if the kernel
+//! accepts their rules.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
@@ -27,54 +27,54 @@ use crate::process::symlinks::Opener;
 use crate::process::sys::{self, Forked};
 use crate::process::tree_stats;
 
-/// What became of each layer, in the order of [`Layer::ALL`]: 0, or the errno that it failed with.
+/// The result for each layer, in the order of [`Layer::ALL`]: 0, or the errno of the failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::process) struct ProbeResult {
     pub(in crate::process) abi: i32,
     pub(in crate::process) errnos: [i32; Layer::ALL.len()],
 }
 
-/// Stands for "it was accepted and had no effect".
+/// The kernel accepted the layer, and it had no effect.
 pub(super) const NO_EFFECT: i32 = libc::EBADE;
 
-/// Tries every layer. `tree_end` is what the guard of the supervisor's domain says.
-pub(in crate::process) fn try_layers(tree_end: bool) -> ProbeResult {
+/// Tries every layer. `tree_kill` is what `SignalDomain::is_isolated` returned.
+pub(in crate::process) fn try_layers(tree_kill: bool) -> ProbeResult {
     let mut errnos = try_in_child().unwrap_or_else(|error| [errno(&error); Layer::ALL.len()]);
-    let mut tell = |layer, outcome| errnos[place(layer)] = errno_of(outcome);
-    tell(Layer::NoNewPrivileges, no_new_privs().map_err(Into::into));
+    let mut report = |layer, outcome| errnos[index(layer)] = errno_of(outcome);
+    report(Layer::NoNewPrivileges, no_new_privs().map_err(Into::into));
     let subreaper = child_subreaper().map(|own| own.is_some());
-    tell(Layer::Subreaper, subreaper.map_err(Into::into));
-    tell(Layer::Limits, Ok(tree_stats::is_possible()));
-    tell(Layer::TreeKill, Ok(tree_end));
+    report(Layer::Subreaper, subreaper.map_err(Into::into));
+    report(Layer::Limits, Ok(tree_stats::is_possible()));
+    report(Layer::TreeKill, Ok(tree_kill));
     let abi = landlock::abi();
     ProbeResult { abi, errnos }
 }
 
-/// Tries what changes a process for ever, all of it in one child.
+/// Tries the layers that change a process permanently, all in one child.
 fn try_in_child() -> io::Result<[i32; Layer::ALL.len()]> {
-    // Outside of the child's domain.
+    // Outside the child's domain.
     let listener = abstract_socket();
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
     let child = match sys::fork()? {
         Forked::Child => sys::run_forked_child(|| {
-            let mut told = File::from(writer);
+            let mut reported = File::from(writer);
             try_confined(&listener, |layer, outcome| {
                 let errno = errno_of(outcome).to_le_bytes();
-                // A parent that is gone asks for nothing.
-                drop(told.write_all(&[&[layer as u8][..], &errno].concat()));
+                // If the parent is gone, nobody needs the result.
+                drop(reported.write_all(&[&[layer as u8][..], &errno].concat()));
             })
         }),
         Forked::Parent(child) => child,
     };
     drop(writer);
-    let mut told = Vec::new();
-    File::from(reader).read_to_end(&mut told)?;
+    let mut reported = Vec::new();
+    File::from(reader).read_to_end(&mut reported)?;
     let status =
         rustix::io::retry_on_intr(|| waitpid(Some(child), rustix::process::WaitOptions::empty()))?;
     let status = status.and_then(|(_, status)| status.exit_status());
-    // What it did not come to failed with what ended it.
+    // Layers that the child did not reach failed with the error that ended it.
     let mut errnos = [status.filter(|errno| *errno != 0).unwrap_or(NO_EFFECT); Layer::ALL.len()];
-    for one in told.chunks_exact(1 + size_of::<i32>()) {
+    for one in reported.chunks_exact(1 + size_of::<i32>()) {
         if let [layer, errno @ ..] = one
             && let Some(known) = errnos.get_mut(usize::from(*layer))
             && let Ok(errno) = errno.try_into()
@@ -85,64 +85,64 @@ fn try_in_child() -> io::Result<[i32; Layer::ALL.len()]> {
     Ok(errnos)
 }
 
-/// In the child: puts everything on, and looks for the effect of each layer.
+/// In the child: applies everything and checks the effect of each layer.
 fn try_confined(
     listener: &io::Result<(OwnedFd, SocketAddrUnix)>,
-    mut tell: impl FnMut(Layer, io::Result<bool>),
+    mut report: impl FnMut(Layer, io::Result<bool>),
 ) -> io::Result<()> {
     let confinement = Confinement {
         grants: vec![Grant::new("/proc", Access::Read)],
-        // With rules for TCP, which `None` leaves to the filter.
+        // This has TCP rules; for `Network::None` the filter denies TCP.
         network: Network::Some {
             tcp: Vec::new(),
             dns: false,
         },
         best_effort: true,
     };
-    // Made before the filter, which is another layer.
+    // Made before the filter is installed, which would deny it.
     let client = socket(AddressFamily::UNIX, SocketType::DGRAM, None)?;
-    let mut sealed = Vec::new();
-    encode(&mut sealed, &confinement);
-    let mut workshop = SandboxBuilder::without_filter();
-    let suit = workshop.prepare(Some(&sealed), &Limits::NONE, &mut Opener::default())?;
-    let child_sandbox = suit.child_sandbox(None);
+    let mut encoded = Vec::new();
+    encode(&mut encoded, &confinement);
+    let mut builder = SandboxBuilder::without_filter();
+    let prepared = builder.prepare(Some(&encoded), &Limits::NONE, &mut Opener::default())?;
+    let child_sandbox = prepared.child_sandbox(None);
     if !child_sandbox.apply() {
         return Err(io::Error::last_os_error());
     }
     let applied = child_sandbox.applied();
-    let mut look = |layer, effect: &dyn Fn() -> bool| {
-        // Not known to this kernel, or refused by it.
+    let mut check = |layer, effect: &dyn Fn() -> bool| {
+        // This kernel does not know the layer, or refused it.
         let unknown = || io::Error::from_raw_os_error(libc::ENOSYS);
-        tell(
+        report(
             layer,
             applied.contains(layer).then(effect).ok_or_else(unknown),
         );
     };
-    look(Layer::Capabilities, &has_no_capability);
-    look(Layer::Files, &|| is_refused(look_into_usr()));
-    look(Layer::DeviceControl, &|| true);
-    look(Layer::Tcp, &|| is_refused(connect_to_myself()));
-    look(Layer::Signals, &|| {
+    check(Layer::Capabilities, &has_no_capability);
+    check(Layer::Files, &|| is_refused(open_usr()));
+    check(Layer::DeviceControl, &|| true);
+    check(Layer::Tcp, &|| is_refused(connect_to_localhost()));
+    check(Layer::Signals, &|| {
         getppid().is_some_and(|parent| is_refused(test_kill_process(parent)))
     });
     let has_truncate = landlock::layers(landlock::abi()).contains(Layer::Truncate);
     if has_truncate {
-        look(Layer::Truncate, &|| true);
+        check(Layer::Truncate, &|| true);
     }
     match listener {
-        Ok((_, address)) => look(Layer::AbstractSockets, &|| {
+        Ok((_, address)) => check(Layer::AbstractSockets, &|| {
             is_refused(connect(&client, address))
         }),
-        Err(error) => tell(Layer::AbstractSockets, Err(again(error))),
+        Err(error) => report(Layer::AbstractSockets, Err(copy_of(error))),
     }
     let filter = seccomp::install(&confinement.network, !has_truncate);
     if !has_truncate {
-        tell(
+        report(
             Layer::Truncate,
-            filter.as_ref().map(|()| true).map_err(again),
+            filter.as_ref().map(|()| true).map_err(copy_of),
         );
     }
-    tell(Layer::Seccomp, filter.map(|()| is_refused(unix_stream())));
+    report(Layer::Seccomp, filter.map(|()| is_refused(unix_stream())));
     Ok(())
 }
 
@@ -150,7 +150,7 @@ fn is_refused(outcome: rustix::io::Result<()>) -> bool {
     matches!(outcome, Err(Errno::ACCESS | Errno::PERM))
 }
 
-fn look_into_usr() -> rustix::io::Result<()> {
+fn open_usr() -> rustix::io::Result<()> {
     open("/usr", OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()).map(drop)
 }
 
@@ -158,9 +158,9 @@ fn unix_stream() -> rustix::io::Result<()> {
     socket(AddressFamily::UNIX, SocketType::STREAM, None).map(drop)
 }
 
-fn connect_to_myself() -> rustix::io::Result<()> {
+fn connect_to_localhost() -> rustix::io::Result<()> {
     let socket = socket(AddressFamily::INET, SocketType::STREAM, None)?;
-    // The port of `discard`, where hardly anybody listens; refused by the kernel is not by
+    // The port of `discard`, where hardly anybody listens. `ECONNREFUSED` does not come from
     // Landlock.
     connect(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 9))
 }
@@ -188,8 +188,8 @@ fn has_no_capability() -> bool {
     sets.all(|set| set.is_some_and(|set| set.bytes().all(|digit| digit == b'0')))
 }
 
-/// The place of a layer in [`Layer::ALL`], which has them in the order of their declaration.
-fn place(layer: Layer) -> usize {
+/// The index of a layer in [`Layer::ALL`], which lists them in declaration order.
+fn index(layer: Layer) -> usize {
     layer as usize
 }
 
@@ -201,7 +201,7 @@ fn errno_of(outcome: io::Result<bool>) -> i32 {
     }
 }
 
-fn again(error: &io::Error) -> io::Error {
+fn copy_of(error: &io::Error) -> io::Error {
     io::Error::from_raw_os_error(errno(error))
 }
 

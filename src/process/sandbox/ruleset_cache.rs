@@ -1,11 +1,11 @@
-//! Rules that serve for several starts.
+//! A cache of Landlock rulesets.
 //!
-//! Invariant: rules are used again only for the very same confinement, and only while they are what
-//! they would be if they were made now: each path that a skill could have replaced is opened anew,
-//! past no symlink, and must lead to the same file. What is in the system's own places
-//! (`Grant::of_system`) is replaced by updates at most, so rules are made anew after a second
-//! ([`SYSTEM_AGAIN`]) and not looked at before. Making them takes more than a hundred system calls;
-//! a domain that a child enters copies them, so no child can change them.
+//! Invariant: a ruleset is used again only for the same confinement, and only if making it now
+//! would give the same rules. Each path that a skill could have replaced is opened again, following
+//! no symlink, and must lead to the same file. Only updates replace system paths
+//! (`Grant::is_system`), so these are not checked; instead a ruleset expires after one second
+//! ([`MAX_SYSTEM_AGE`]). Making a ruleset takes more than a hundred system calls. A domain that a
+//! child enters copies the rules, so no child can change them.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -16,25 +16,25 @@ use super::landlock::{self, Target};
 use super::{Grant, Layers, Network};
 use crate::process::symlinks::Opener;
 
-/// How old what is known of the system's places may be.
-const SYSTEM_AGAIN: Duration = Duration::from_secs(1);
+/// The maximum age of a ruleset, because system paths are not checked again.
+const MAX_SYSTEM_AGE: Duration = Duration::from_secs(1);
 
-/// Steps of a run alternate between a few skills.
-const PAGES: usize = 8;
+/// The steps of a run alternate between a few skills.
+const MAX_ENTRIES: usize = 8;
 
-/// Rules by their confinements, those that were used last at the end.
+/// Rulesets by encoded confinement, the least recently used first.
 pub(super) struct RulesetCache {
     abi: i32,
-    pages: Vec<CachedRuleset>,
+    entries: Vec<CachedRuleset>,
 }
 
-/// A confinement, and the rules for it.
+/// A confinement and its ruleset.
 pub(super) struct CachedRuleset {
-    sealed: Vec<u8>,
+    encoded: Vec<u8>,
     made: Instant,
-    /// What a skill could have replaced.
+    /// The paths that a skill could have replaced.
     replaceable: Vec<(Grant, Target)>,
-    /// None on a kernel without Landlock.
+    /// `None` on a kernel without Landlock.
     pub(super) rules: Option<OwnedFd>,
     pub(super) network: Network,
     pub(super) best_effort: bool,
@@ -43,38 +43,43 @@ pub(super) struct CachedRuleset {
 }
 
 impl RulesetCache {
-    /// An empty one, for a kernel with version `abi` of Landlock.
+    /// An empty cache for a kernel with version `abi` of Landlock.
     pub(super) fn new(abi: i32) -> Self {
-        let pages = Vec::new();
-        Self { abi, pages }
+        let entries = Vec::new();
+        Self { abi, entries }
     }
 
-    /// The page of a sealed confinement.
-    pub(super) fn open(
+    /// The entry of an encoded confinement, which is made if needed.
+    pub(super) fn get(
         &mut self,
-        sealed: &[u8],
+        encoded: &[u8],
         opener: &mut Opener,
     ) -> io::Result<&CachedRuleset> {
-        let known = self.pages.iter().position(|page| page.sealed == sealed);
-        let known = known.map(|at| self.pages.remove(at));
-        let page = match known.filter(|page| page.is_valid(opener)) {
-            Some(page) => page,
-            None => self.write(sealed, opener)?,
+        let known = self
+            .entries
+            .iter()
+            .position(|entry| entry.encoded == encoded);
+        let known = known.map(|at| self.entries.remove(at));
+        let entry = match known.filter(|entry| entry.is_valid(opener)) {
+            Some(entry) => entry,
+            None => self.create(encoded, opener)?,
         };
-        if self.pages.len() == PAGES {
-            self.pages.remove(0);
+        if self.entries.len() == MAX_ENTRIES {
+            self.entries.remove(0);
         }
-        let at = self.pages.len();
-        self.pages.push(page);
-        Ok(&self.pages[at])
+        let at = self.entries.len();
+        self.entries.push(entry);
+        Ok(&self.entries[at])
     }
 
-    /// Writes a page. Where few files may be open, the ones that others hold are given up for it.
-    fn write(&mut self, sealed: &[u8], opener: &mut Opener) -> io::Result<CachedRuleset> {
-        match CachedRuleset::write(sealed, self.abi, opener) {
-            Err(error) if error.raw_os_error() == Some(libc::EMFILE) && !self.pages.is_empty() => {
-                self.pages.clear();
-                CachedRuleset::write(sealed, self.abi, opener)
+    /// Makes an entry. If this process has no descriptors left, the other entries are dropped.
+    fn create(&mut self, encoded: &[u8], opener: &mut Opener) -> io::Result<CachedRuleset> {
+        match CachedRuleset::create(encoded, self.abi, opener) {
+            Err(error)
+                if error.raw_os_error() == Some(libc::EMFILE) && !self.entries.is_empty() =>
+            {
+                self.entries.clear();
+                CachedRuleset::create(encoded, self.abi, opener)
             }
             outcome => outcome,
         }
@@ -82,9 +87,9 @@ impl RulesetCache {
 }
 
 impl CachedRuleset {
-    fn write(sealed: &[u8], abi: i32, opener: &mut Opener) -> io::Result<Self> {
-        let confinement = decode(sealed)?;
-        // Before anything is looked at, so that the age is never understated.
+    fn create(encoded: &[u8], abi: i32, opener: &mut Opener) -> io::Result<Self> {
+        let confinement = decode(encoded)?;
+        // Before any path is opened, so that the age is never understated.
         let made = Instant::now();
         let (rules, targets) = match abi {
             0 => (None, Vec::new()),
@@ -94,7 +99,7 @@ impl CachedRuleset {
         let (required, wanted) = (confinement.required(), confinement.wanted());
         let grants = confinement.grants.into_iter().zip(targets);
         Ok(Self {
-            sealed: sealed.to_owned(),
+            encoded: encoded.to_owned(),
             made,
             replaceable: grants.filter(|(grant, _)| !grant.is_system).collect(),
             rules,
@@ -106,7 +111,7 @@ impl CachedRuleset {
     }
 
     fn is_valid(&self, opener: &mut Opener) -> bool {
-        self.made.elapsed() < SYSTEM_AGAIN
+        self.made.elapsed() < MAX_SYSTEM_AGE
             && self
                 .replaceable
                 .iter()
@@ -122,14 +127,14 @@ mod tests {
     use crate::process::sandbox::encoding::encode;
     use crate::process::sandbox::{Access, Confinement};
 
-    /// True if opening the page of `sealed` made it anew.
-    fn is_made_anew(book: &mut RulesetCache, sealed: &[u8]) -> bool {
-        let before = book.pages.last().map(|page| page.made);
-        let page = book.open(sealed, &mut Opener::default()).unwrap();
-        Some(page.made) != before
+    /// True if getting the entry of `encoded` made a new one.
+    fn is_made_anew(rulesets: &mut RulesetCache, encoded: &[u8]) -> bool {
+        let before = rulesets.entries.last().map(|entry| entry.made);
+        let entry = rulesets.get(encoded, &mut Opener::default()).unwrap();
+        Some(entry.made) != before
     }
 
-    fn sealed(confinement: &Confinement) -> Vec<u8> {
+    fn encoded(confinement: &Confinement) -> Vec<u8> {
         let mut out = Vec::new();
         encode(&mut out, confinement);
         out
@@ -156,23 +161,23 @@ mod tests {
             network: Network::None,
             best_effort: false,
         };
-        let sealed = sealed(&confinement);
-        let book = &mut RulesetCache::new(abi);
-        assert!(is_made_anew(book, &sealed));
-        assert!(!is_made_anew(book, &sealed));
-        // The same name, and often the same number, but another directory.
+        let encoded = encoded(&confinement);
+        let rulesets = &mut RulesetCache::new(abi);
+        assert!(is_made_anew(rulesets, &encoded));
+        assert!(!is_made_anew(rulesets, &encoded));
+        // The same name, and often the same inode number, but another directory.
         fs::remove_dir(dir("mine")).unwrap();
         fs::create_dir(dir("mine")).unwrap();
-        assert!(is_made_anew(book, &sealed));
-        assert!(!is_made_anew(book, &sealed));
+        assert!(is_made_anew(rulesets, &encoded));
+        assert!(!is_made_anew(rulesets, &encoded));
         fs::create_dir(dir("later")).unwrap();
-        assert!(is_made_anew(book, &sealed));
-        book.pages[0].made -= SYSTEM_AGAIN;
-        assert!(is_made_anew(book, &sealed));
+        assert!(is_made_anew(rulesets, &encoded));
+        rulesets.entries[0].made -= MAX_SYSTEM_AGE;
+        assert!(is_made_anew(rulesets, &encoded));
         // Not even a symlink to the same directory.
         fs::rename(dir("mine"), dir("moved")).unwrap();
         std::os::unix::fs::symlink(dir("moved"), dir("mine")).unwrap();
-        let refused = book.open(&sealed, &mut Opener::default()).map(drop);
+        let refused = rulesets.get(&encoded, &mut Opener::default()).map(drop);
         assert_eq!(refused.unwrap_err().raw_os_error(), Some(libc::ELOOP));
     }
 
@@ -183,14 +188,19 @@ mod tests {
             network: Network::None,
             best_effort: false,
         };
-        let names: Vec<_> = (0..=PAGES)
-            .map(|n| sealed(&confinement(&format!("/{n}"))))
+        let names: Vec<_> = (0..=MAX_ENTRIES)
+            .map(|n| encoded(&confinement(&format!("/{n}"))))
             .collect();
-        let book = &mut RulesetCache::new(landlock::abi());
+        let rulesets = &mut RulesetCache::new(landlock::abi());
         for name in &names {
-            book.open(name, &mut Opener::default()).unwrap();
+            rulesets.get(name, &mut Opener::default()).unwrap();
         }
-        assert_eq!(book.pages.len(), PAGES);
-        assert!(book.pages.iter().all(|page| page.sealed != names[0]));
+        assert_eq!(rulesets.entries.len(), MAX_ENTRIES);
+        assert!(
+            rulesets
+                .entries
+                .iter()
+                .all(|entry| entry.encoded != names[0])
+        );
     }
 }

@@ -68,12 +68,12 @@ isolated! {
                 "files: needs Landlock ABI 1 (Linux 5.13); not available on this machine",
                 "tcp: needs Landlock ABI 4 (Linux 6.7); not available on this machine",
             ]);
-            let witness = arena.path("workspace/out/started");
-            let text = format!("touch {}", witness.display());
+            let started = arena.path("workspace/out/started");
+            let text = format!("touch {}", started.display());
             let argv = ["-c", text.as_str()];
             let error = simply(launcher, arena.spec(Path::new("/bin/sh"), &argv, Network::None)).await.unwrap_err();
             assert!(error.to_string().ends_with("this kernel lacks a layer of the sandbox that is required"), "{error}");
-            assert!(!witness.exists());
+            assert!(!started.exists());
             // The supervisor is still good.
             assert_eq!(simply(launcher, script("exit 3")).await.unwrap().leader, LeaderExit::Code(3));
         });
@@ -162,17 +162,17 @@ isolated! {
         let confinement = |network| Confinement { best_effort: true, ..arena.confinement(network) };
         let probed = sys::landlock_abi().unwrap_or(0);
         for abi in 1..=probed.min(7) {
-            let mut workshop = SandboxBuilder::of_abi(abi);
-            let sealed = |confinement: &Confinement| {
+            let mut builder = SandboxBuilder::with_abi(abi);
+            let encoded = |confinement: &Confinement| {
                 let mut out = Vec::new();
                 encode(&mut out, confinement);
                 out
             };
-            let full = workshop.prepare(Some(&sealed(&confinement(Network::Full))), &Limits::NONE, &mut Opener::default());
+            let full = builder.prepare(Some(&encoded(&confinement(Network::Full))), &Limits::NONE, &mut Opener::default());
             assert!(full.is_ok(), "{abi}");
             let tcp = Network::Some { tcp: vec![443], dns: true };
             let strict = Confinement { best_effort: false, ..confinement(tcp) };
-            let outcome = workshop.prepare(Some(&sealed(&strict)), &Limits::NONE, &mut Opener::default()).map(drop);
+            let outcome = builder.prepare(Some(&encoded(&strict)), &Limits::NONE, &mut Opener::default()).map(drop);
             assert_eq!(outcome.is_ok(), abi >= 4, "{abi}: {outcome:?}");
         }
     }
