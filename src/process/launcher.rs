@@ -1,8 +1,8 @@
-//! Public entry point of this module: runs processes, and stops and continues all of them.
+//! Public entry point of this module: runs processes, and suspends and resumes all of them.
 //!
-//! Invariant: a supervisor has at most one step; it is given back only after a step that ended
-//! well. While suspended, no step starts. When the launcher is gone, so are its supervisors and all
-//! that they had started.
+//! Invariant: a supervisor has at most one step; it is returned only after a step that ended well.
+//! While suspended, no step starts. Dropping the launcher ends its supervisors and everything that
+//! they started.
 
 use std::collections::HashMap;
 use std::io;
@@ -23,31 +23,31 @@ use super::wire::{self, CommandFrame, SupervisorReport};
 use super::zygote::Zygote;
 use super::zygote_client::ZygoteClient;
 
-/// What a leader leaves behind may end by itself for that long: a `tee` that is still writing the
-/// leader's last line is no leak (nextest's `leak-timeout`).
+/// How long processes may outlive their leader and still end by themselves: a `tee` that is still
+/// writing the leader's last line is not a leak (nextest's `leak-timeout`).
 const LEAK_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// A supervisor that has not acknowledged by then is not waited for.
+/// How long to wait for supervisors to acknowledge a command.
 const ACKNOWLEDGE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Runs processes. Made once, inside a tokio runtime with I/O and time; shared by reference.
+/// Runs processes. Create it once, inside a tokio runtime with I/O and time; share it by reference.
 #[derive(Debug)]
 pub struct Launcher {
     zygote_client: Arc<ZygoteClient>,
     clock: RunClock,
     leak_timeout: Duration,
-    /// The first supervisor, if it has been asked for a trial ahead of time.
+    /// The first supervisor, while it runs a probe that was started ahead of time.
     probing: Mutex<Option<Lease>>,
     idle: Mutex<Vec<SupervisorHandle>>,
     busy: Mutex<ActiveSteps>,
     suspended: watch::Sender<bool>,
 }
 
-/// Where to send orders to running steps.
+/// The senders for requests to running steps.
 #[derive(Debug, Default)]
 struct ActiveSteps {
     next: u64,
-    orders: HashMap<u64, mpsc::UnboundedSender<SupervisorRequest>>,
+    requests: HashMap<u64, mpsc::UnboundedSender<SupervisorRequest>>,
 }
 
 /// An entry in [`ActiveSteps`].
@@ -58,29 +58,29 @@ struct ActiveGuard<'a> {
 
 impl Drop for ActiveGuard<'_> {
     fn drop(&mut self) {
-        self.launcher.busy().orders.remove(&self.key);
+        self.launcher.busy().requests.remove(&self.key);
     }
 }
 
 impl Drop for Launcher {
     fn drop(&mut self) {
-        // No step can be running: it would borrow this.
+        // No step is running: it would borrow this.
         self.dismiss();
         self.zygote_client.close();
     }
 }
 
 impl Launcher {
-    /// Takes `zygote` into service. Must be called inside a tokio runtime.
+    /// A launcher that uses `zygote`. Must be called inside a tokio runtime.
     pub fn new(zygote: Zygote, clock: RunClock) -> io::Result<Self> {
         Self::with_leak_timeout(zygote, clock, LEAK_TIMEOUT)
     }
 
-    /// Like [`Launcher::new`], with another leeway for what a leader leaves behind.
+    /// Like [`Launcher::new`], with another leak timeout.
     pub(super) fn with_leak_timeout(
         zygote: Zygote,
         clock: RunClock,
-        leeway: Duration,
+        leak_timeout: Duration,
     ) -> io::Result<Self> {
         let is_probing = zygote.is_probing;
         let (zygote_client, pid, socket) = ZygoteClient::new(zygote)?;
@@ -102,7 +102,7 @@ impl Launcher {
         Ok(Self {
             zygote_client,
             clock,
-            leak_timeout: leeway,
+            leak_timeout,
             probing: Mutex::new(probing),
             idle: Mutex::new(idle),
             busy: Mutex::default(),
@@ -110,18 +110,17 @@ impl Launcher {
         })
     }
 
-    /// The clock that graces are measured by.
+    /// The clock that measures grace periods.
     pub fn clock(&self) -> &RunClock {
         &self.clock
     }
 
-    /// Runs one process to the end of its tree. `stop` may be raised at any time; `on_event` is
-    /// called with what happens meanwhile and must not block. A future that is dropped ends the
-    /// tree with SIGKILL.
+    /// Runs one process until its tree has ended. `stop` may be raised at any time. `on_event` is
+    /// called for each event and must not block. Dropping the future kills the tree with SIGKILL.
     ///
     /// # Errors
-    /// See [`ProcessError`]. Except for [`ProcessError::Unkillable`], nothing that was started is
-    /// alive then.
+    /// See [`ProcessError`]. Except after [`ProcessError::Unkillable`], no started process is
+    /// alive.
     pub async fn run(
         &self,
         spec: ProcessSpec,
@@ -134,31 +133,31 @@ impl Launcher {
         let (streams, fds) =
             SkillPipes::open(spec.stdin.take(), spec.max_output_bytes, &spec.secrets)?;
         let confinement = spec.confinement.clone();
-        let (mut lease, listed) = self.lease(frame, fds, confinement, Some(&stop)).await?;
+        let (mut lease, active_guard) = self.lease(frame, fds, confinement, Some(&stop)).await?;
         let run = StepRun::new(&spec, &self.clock, self.leak_timeout, streams, on_event);
         let outcome = run.follow(&mut lease, &mut stop).await;
-        drop(listed);
+        drop(active_guard);
         if let Ok(_) | Err(ProcessError::Start { .. }) = &outcome {
             self.idle().extend(lease.finish());
         }
         outcome
     }
 
-    /// Finds out what this machine can enforce. Nothing but a supervisor's child changes by that.
+    /// Finds out what this machine can enforce. Only a child of a supervisor is changed.
     ///
     /// # Errors
-    /// If no supervisor can be had.
+    /// If there is no supervisor.
     pub async fn probe(&self) -> Result<SandboxSupport, ProcessError> {
         let ahead = self.probing().take();
-        let (mut lease, listed) = if let Some(lease) = ahead {
+        let (mut lease, active_guard) = if let Some(lease) = ahead {
             (lease, None)
         } else {
             let frame = wire::encode_probe();
-            let (lease, listed) = self.lease(frame, Vec::new(), None, None).await?;
-            (lease, Some(listed))
+            let (lease, active_guard) = self.lease(frame, Vec::new(), None, None).await?;
+            (lease, Some(active_guard))
         };
         let report = lease.report().await;
-        drop(listed);
+        drop(active_guard);
         let Some(SupervisorReport::Probed(trial)) = report else {
             return Err(ProcessError::SupervisorDied);
         };
@@ -166,30 +165,30 @@ impl Launcher {
         Ok(SandboxSupport::from_probe(trial))
     }
 
-    /// Has the first supervisor prepare a step with `confinement`, while obs opens the state: a run
-    /// of one step takes 1.3 ms less, of 11.4. To be called before anything is run.
+    /// Makes the first supervisor prepare for a step with `confinement` while obs opens the state:
+    /// a run of one step takes 1.3 ms less, of 11.4. Call this before running anything.
     pub fn prepare_ahead(&self, confinement: &Arc<Confinement>) {
         if let Some(lease) = &mut *self.probing() {
             lease.prepare(confinement);
         }
     }
 
-    /// Lets the helper processes end, for a run that starts no more. That they are gone is waited
-    /// for when this is dropped.
+    /// Lets the helper processes end when a run starts no more steps. Dropping this waits for their
+    /// end.
     pub fn dismiss(&self) {
         drop(self.probing().take());
         self.idle().clear();
         self.zygote_client.dismiss();
     }
 
-    /// Stops every running tree and returns when that is done. Until [`Launcher::resume`], none
-    /// starts.
+    /// Stops every running tree and returns when all have stopped. No step starts until
+    /// [`Launcher::resume`].
     pub async fn suspend(&self) {
         self.suspended.send_replace(true);
         self.send_all(CommandFrame::Stop).await;
     }
 
-    /// Lets every tree go on.
+    /// Continues every tree.
     pub async fn resume(&self) {
         self.send_all(CommandFrame::Continue).await;
         self.suspended.send_replace(false);
@@ -197,18 +196,20 @@ impl Launcher {
 
     async fn resumed(&self) {
         let mut suspended = self.suspended.subscribe();
-        // The sender lives in `self`, so waiting can't fail.
+        // `self` owns the sender, so waiting can't fail.
         suspended.wait_for(|suspended| !suspended).await.ok();
     }
 
     async fn send_all(&self, command: CommandFrame) {
         let acknowledged: Vec<_> = self
             .busy()
-            .orders
+            .requests
             .values()
-            .filter_map(|orders| {
+            .filter_map(|requests| {
                 let (sender, receiver) = oneshot::channel();
-                orders.send(SupervisorRequest::Ask(command, sender)).ok()?;
+                requests
+                    .send(SupervisorRequest::AcknowledgedCommand(command, sender))
+                    .ok()?;
                 Some(receiver)
             })
             .collect();
@@ -221,7 +222,8 @@ impl Launcher {
         tokio::time::timeout(ACKNOWLEDGE_TIMEOUT, all).await.ok();
     }
 
-    /// Starts a step on a free supervisor, or a new one; not if `stop` was raised meanwhile.
+    /// Starts a step on an idle supervisor, or a new one, unless `stop` has been raised in the
+    /// meantime.
     async fn lease(
         &self,
         frame: Vec<u8>,
@@ -229,14 +231,14 @@ impl Launcher {
         confinement: Option<Arc<Confinement>>,
         stop: Option<&watch::Receiver<StopRequest>>,
     ) -> Result<(Lease, ActiveGuard<'_>), ProcessError> {
-        let handle = if let Some(handle) = self.living_slot(confinement.as_ref()) {
+        let handle = if let Some(handle) = self.take_idle(confinement.as_ref()) {
             handle
         } else {
             let (pid, socket) = self.zygote_client.supervisor().await?;
             SupervisorHandle::new(pid, socket, Arc::clone(&self.zygote_client))?
         };
-        // Once more, for the time that making a supervisor took. From here to the entry in the list
-        // nothing else runs: a stop comes before this start or finds it in the list.
+        // Checked again, because making a supervisor takes time. From here to the entry in the list
+        // there is no await: a suspension comes before this start or finds it in the list.
         self.resumed().await;
         if stop.is_some_and(|stop| *stop.borrow() != StopRequest::None) {
             self.idle().push(handle);
@@ -246,22 +248,22 @@ impl Launcher {
         let mut busy = self.busy();
         let key = busy.next;
         busy.next += 1;
-        busy.orders
-            .extend(lease.orders().map(|orders| (key, orders)));
-        let listed = ActiveGuard {
+        busy.requests
+            .extend(lease.request_sender().map(|requests| (key, requests)));
+        let active_guard = ActiveGuard {
             launcher: self,
             key,
         };
-        Ok((lease, listed))
+        Ok((lease, active_guard))
     }
 
-    /// The free supervisor that suits best; of several that do, the one that ran last.
-    fn living_slot(&self, wanted: Option<&Arc<Confinement>>) -> Option<SupervisorHandle> {
+    /// The idle supervisor with the best compatibility; of several, the one that ran last.
+    fn take_idle(&self, wanted: Option<&Arc<Confinement>>) -> Option<SupervisorHandle> {
         let mut idle = self.idle();
-        // Those that have died in the meantime are dropped on the way.
+        // Supervisors that have died in the meantime are dropped.
         std::iter::from_fn(|| {
-            let fits = idle.iter().enumerate();
-            let (_, best) = fits
+            let rated = idle.iter().enumerate();
+            let (_, best) = rated
                 .filter_map(|(at, handle)| Some((handle.fit(wanted)?, at)))
                 .max()?;
             Some(idle.remove(best))

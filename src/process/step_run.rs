@@ -1,9 +1,9 @@
-//! One step, from its start to the last process of its tree.
+//! One step, from its start to the end of the last process of its tree.
 //!
-//! Invariant: one `select!` owns everything that can happen to a step (reports, streams, the
-//! caller's wish, the clock), so each state is in one place and nothing races with it. It returns
-//! when no process of the tree is left, or with the reason why that is not known; dropping it ends
-//! the tree. The shape is that of `run_test_inner` in nextest's runner.
+//! Invariant: one `select!` handles everything that can happen to a step (reports, streams, stop
+//! requests, the clock), so all state is in one place and nothing races with it. It returns when no
+//! process of the tree is left, or with the reason why that is unknown; dropping it kills the tree.
+//! The structure follows `run_test_inner` in nextest's runner.
 
 use std::future::pending;
 use std::io;
@@ -22,38 +22,37 @@ use super::supervisor_handle::Lease;
 use super::tree_usage::TreeUsage;
 use super::wire::{CommandFrame, SupervisorReport};
 
-/// A tree that is alive so long after SIGKILL hangs in the kernel.
+/// A tree that is alive this long after SIGKILL hangs in the kernel.
 const KILL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How far the end of a tree has come. Only ever moves down this list.
+/// How far the termination of a tree has come. It only moves down this list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum TerminationPhase {
-    /// It runs.
-    Not,
-    /// The leader is gone and others are not.
-    Leeway,
-    /// It got SIGTERM.
+    /// The leader runs, and nobody has asked for an end.
+    Running,
+    /// The leader has exited and others have not; they get the leak timeout.
+    LeakTimeout,
+    /// The tree got SIGTERM.
     Terminated,
-    /// It got SIGKILL.
+    /// The tree got SIGKILL.
     Killed,
 }
 
-/// A step that runs.
 pub(super) struct StepRun<'a, F> {
     spec: &'a ProcessSpec,
     clock: &'a RunClock,
-    /// How long what a leader leaves behind may end by itself.
-    leeway: Duration,
-    begun: Moment,
+    /// How long processes that outlive the leader may take to end by themselves.
+    leak_timeout: Duration,
+    start: Moment,
     streams: SkillPipes,
     on_event: F,
-    state: RunPhase,
+    state: StepState,
 }
 
-/// What has happened to it.
-struct RunPhase {
-    ending: TerminationPhase,
-    /// When `ending` became what it is.
+/// The mutable state of a step.
+struct StepState {
+    phase: TerminationPhase,
+    /// When `phase` began.
     since: Moment,
     leader: Option<LeaderExit>,
     applied: Applied,
@@ -63,26 +62,26 @@ struct RunPhase {
     survivors_ended: bool,
 }
 
-/// What `select!` saw.
+/// An event that `select!` waits for.
 enum StepRunEvent {
-    Reported(Option<SupervisorReport>),
-    Wished(StopRequest),
-    Ready(super::stdio::SkillPipe),
-    TimeUp,
+    Report(Option<SupervisorReport>),
+    StopRequested(StopRequest),
+    PipeReady(super::stdio::SkillPipe),
+    PhaseTimedOut,
 }
 
 impl<'a, F: FnMut(ProcessEvent<'_>)> StepRun<'a, F> {
     pub(super) fn new(
         spec: &'a ProcessSpec,
         clock: &'a RunClock,
-        leeway: Duration,
+        leak_timeout: Duration,
         streams: SkillPipes,
         on_event: F,
     ) -> Self {
-        let begun = clock.now();
-        let state = RunPhase {
-            ending: TerminationPhase::Not,
-            since: begun,
+        let start = clock.now();
+        let state = StepState {
+            phase: TerminationPhase::Running,
+            since: start,
             leader: None,
             applied: Applied::default(),
             limit_breach: None,
@@ -93,55 +92,55 @@ impl<'a, F: FnMut(ProcessEvent<'_>)> StepRun<'a, F> {
         Self {
             spec,
             clock,
-            leeway,
-            begun,
+            leak_timeout,
+            start,
             streams,
             on_event,
             state,
         }
     }
 
-    /// Stays with the step until its tree has ended.
+    /// Follows the step until its tree has ended.
     pub(super) async fn follow(
         mut self,
         lease: &mut Lease,
         stop: &mut watch::Receiver<StopRequest>,
     ) -> Result<ProcessExit, ProcessError> {
-        // Level-triggered: what was wished before counts too.
+        // Level-triggered: a request made before counts too.
         stop.mark_changed();
         loop {
-            let happened = tokio::select! {
-                report = lease.report() => StepRunEvent::Reported(report),
-                wish = next_wish(stop) => StepRunEvent::Wished(wish),
-                stream = self.streams.ready() => StepRunEvent::Ready(stream),
-                () = self.time_up() => StepRunEvent::TimeUp,
+            let event = tokio::select! {
+                report = lease.report() => StepRunEvent::Report(report),
+                request = next_stop_request(stop) => StepRunEvent::StopRequested(request),
+                stream = self.streams.ready() => StepRunEvent::PipeReady(stream),
+                () = self.phase_timed_out() => StepRunEvent::PhaseTimedOut,
             };
-            match happened {
-                StepRunEvent::Reported(report) => {
-                    if let Some(usage) = self.reported(report, lease)? {
+            match event {
+                StepRunEvent::Report(report) => {
+                    if let Some(usage) = self.handle_report(report, lease)? {
                         return self.into_exit(usage);
                     }
                 }
-                StepRunEvent::Wished(StopRequest::None) => {}
-                StepRunEvent::Wished(StopRequest::Terminate) => {
-                    self.end(TerminationPhase::Terminated, lease);
+                StepRunEvent::StopRequested(StopRequest::None) => {}
+                StepRunEvent::StopRequested(StopRequest::Terminate) => {
+                    self.advance_to(TerminationPhase::Terminated, lease);
                 }
-                StepRunEvent::Wished(StopRequest::Kill) => {
-                    self.end(TerminationPhase::Killed, lease);
+                StepRunEvent::StopRequested(StopRequest::Kill) => {
+                    self.advance_to(TerminationPhase::Killed, lease);
                 }
-                StepRunEvent::Ready(stream) => {
+                StepRunEvent::PipeReady(stream) => {
                     if self.streams.pump(stream, &mut self.on_event) == CapStatus::OverCap {
                         self.state.output_limit_exceeded = true;
-                        self.end(TerminationPhase::Killed, lease);
+                        self.advance_to(TerminationPhase::Killed, lease);
                     }
                 }
-                StepRunEvent::TimeUp => self.escalate(lease)?,
+                StepRunEvent::PhaseTimedOut => self.escalate(lease)?,
             }
         }
     }
 
-    /// Returns the tree's usage when the report was the last one.
-    fn reported(
+    /// Handles a report. Returns the tree's usage if it was the last one.
+    fn handle_report(
         &mut self,
         report: Option<SupervisorReport>,
         lease: &Lease,
@@ -149,7 +148,8 @@ impl<'a, F: FnMut(ProcessEvent<'_>)> StepRun<'a, F> {
         match report.ok_or(ProcessError::SupervisorDied)? {
             SupervisorReport::Started { pid, applied } => {
                 self.state.applied = applied;
-                // This is told together with the end, unless the skill runs for a while.
+                // The supervisor sends this together with the end, unless the skill runs for a
+                // while.
                 if !lease.has_reports() {
                     self.streams.watch()?;
                 }
@@ -162,7 +162,7 @@ impl<'a, F: FnMut(ProcessEvent<'_>)> StepRun<'a, F> {
             SupervisorReport::LeaderExited { status, tree_empty } => {
                 self.state.leader = Some(LeaderExit::from_wait_status(status));
                 if !tree_empty {
-                    self.end(TerminationPhase::Leeway, lease);
+                    self.advance_to(TerminationPhase::LeakTimeout, lease);
                 }
             }
             SupervisorReport::TreeEnded {
@@ -179,15 +179,15 @@ impl<'a, F: FnMut(ProcessEvent<'_>)> StepRun<'a, F> {
         Ok(None)
     }
 
-    /// Moves the end of the tree on to `ending`, if it is not there yet.
-    fn end(&mut self, ending: TerminationPhase, lease: &Lease) {
-        if self.state.ending >= ending {
+    /// Advances the termination of the tree to `phase`, if it is not there yet.
+    fn advance_to(&mut self, phase: TerminationPhase, lease: &Lease) {
+        if self.state.phase >= phase {
             return;
         }
         let grace = self.spec.grace_period;
         let survivors = self.state.leader.is_some();
-        match ending {
-            TerminationPhase::Not | TerminationPhase::Leeway => {}
+        match phase {
+            TerminationPhase::Running | TerminationPhase::LeakTimeout => {}
             TerminationPhase::Terminated => {
                 lease.send(CommandFrame::Terminate);
                 (self.on_event)(if survivors {
@@ -198,18 +198,18 @@ impl<'a, F: FnMut(ProcessEvent<'_>)> StepRun<'a, F> {
             }
             TerminationPhase::Killed => lease.send(CommandFrame::Kill),
         }
-        if ending >= TerminationPhase::Terminated && survivors {
+        if phase >= TerminationPhase::Terminated && survivors {
             self.state.survivors_ended = true;
         }
-        self.state.ending = ending;
+        self.state.phase = phase;
         self.state.since = self.clock.now();
     }
 
-    /// Returns when the present state of the end has lasted long enough.
-    async fn time_up(&self) {
-        let budget = match self.state.ending {
-            TerminationPhase::Not => return pending().await,
-            TerminationPhase::Leeway => self.leeway,
+    /// Returns when the current phase has lasted long enough.
+    async fn phase_timed_out(&self) {
+        let budget = match self.state.phase {
+            TerminationPhase::Running => return pending().await,
+            TerminationPhase::LeakTimeout => self.leak_timeout,
             TerminationPhase::Terminated => self.spec.grace_period,
             TerminationPhase::Killed => KILL_TIMEOUT,
         };
@@ -219,10 +219,10 @@ impl<'a, F: FnMut(ProcessEvent<'_>)> StepRun<'a, F> {
     }
 
     fn escalate(&mut self, lease: &Lease) -> Result<(), ProcessError> {
-        match self.state.ending {
-            TerminationPhase::Not => {}
-            TerminationPhase::Leeway => self.end(TerminationPhase::Terminated, lease),
-            TerminationPhase::Terminated => self.end(TerminationPhase::Killed, lease),
+        match self.state.phase {
+            TerminationPhase::Running => {}
+            TerminationPhase::LeakTimeout => self.advance_to(TerminationPhase::Terminated, lease),
+            TerminationPhase::Terminated => self.advance_to(TerminationPhase::Killed, lease),
             TerminationPhase::Killed => {
                 return Err(ProcessError::Unkillable {
                     waited: KILL_TIMEOUT,
@@ -232,7 +232,7 @@ impl<'a, F: FnMut(ProcessEvent<'_>)> StepRun<'a, F> {
         Ok(())
     }
 
-    /// Nothing is alive any more; what it had written is still there.
+    /// No process is alive any more, but the pipes may still hold output.
     fn into_exit(mut self, usage: TreeUsage) -> Result<ProcessExit, ProcessError> {
         let drained = self.streams.drain(&mut self.on_event);
         let on_event = &mut self.on_event;
@@ -256,20 +256,20 @@ impl<'a, F: FnMut(ProcessEvent<'_>)> StepRun<'a, F> {
             applied: self.state.applied,
             survivors_ended: self.state.survivors_ended,
             dropped_event_lines,
-            wall: self.clock.elapsed(self.begun),
+            wall: self.clock.elapsed(self.start),
         })
     }
 }
 
-/// The caller's next wish. A caller that is gone wishes nothing more.
-async fn next_wish(stop: &mut watch::Receiver<StopRequest>) -> StopRequest {
+/// The caller's next stop request. A caller that has dropped the sender makes no more.
+async fn next_stop_request(stop: &mut watch::Receiver<StopRequest>) -> StopRequest {
     match stop.changed().await {
         Ok(()) => *stop.borrow_and_update(),
         Err(_) => pending().await,
     }
 }
 
-/// The error for a specification that can't be passed on at all.
+/// The error for a specification that can't be encoded.
 pub(super) fn unsendable(spec: &ProcessSpec, source: io::Error) -> ProcessError {
     ProcessError::start(spec, StartStage::Arguments, source)
 }

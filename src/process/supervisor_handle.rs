@@ -1,9 +1,9 @@
 //! obs's side of one supervisor.
 //!
-//! Invariant: one task owns the reading of a supervisor's socket, so an order to stop is carried
-//! out and acknowledged also while nobody polls the step. Whoever has a [`Lease`] has the
-//! supervisor for one step; dropping it before the tree has ended closes the socket at once, and
-//! the supervisor kills the tree.
+//! Invariant: one task reads a supervisor's socket, so a request to stop is carried out and
+//! acknowledged even while nobody polls the step. A [`Lease`] gives the use of the supervisor for
+//! one step; dropping it before the tree has ended closes the socket at once, and the supervisor
+//! kills the tree.
 
 use std::collections::VecDeque;
 use std::io;
@@ -21,48 +21,47 @@ use super::sandbox::Confinement;
 use super::wire::{self, CommandFrame, FrameReader, SupervisorReport};
 use super::zygote_client::ZygoteClient;
 
-/// The most that is sent ahead of a step, in bytes: what a socket takes at once.
+/// The largest frame that is sent ahead of a step, in bytes: what a socket takes at once.
 const MAX_AHEAD: usize = 32 * 1024;
 
-/// What a supervisor's task is to do.
+/// A request to a supervisor's task.
 #[derive(Debug)]
 pub(super) enum SupervisorRequest {
-    /// Send a `StartFrame` frame with its descriptors; reports go to the sender until the tree has
-    /// ended.
+    /// Send a `StartFrame` with its descriptors. Reports go to the sender until the tree has ended.
     Start {
         frame: Vec<u8>,
         fds: Vec<OwnedFd>,
         reports: mpsc::UnboundedSender<SupervisorReport>,
     },
     /// Send a command.
-    Tell(CommandFrame),
-    /// Send a command that is acknowledged.
-    Ask(CommandFrame, oneshot::Sender<()>),
+    Command(CommandFrame),
+    /// Send a command that the supervisor acknowledges.
+    AcknowledgedCommand(CommandFrame, oneshot::Sender<()>),
 }
 
-/// How well a supervisor suits a step, the best last.
+/// How well a supervisor suits a step, from worst to best.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Compatibility {
-    /// It wears no filter, so it can serve any.
+    /// It has no filter yet, so it can serve any step.
     Fresh,
-    /// It wears the step's filter.
+    /// It has the step's filter.
     Filter,
-    /// It has the step's rules as well.
+    /// It also has the step's ruleset.
     Same,
 }
 
-/// A supervisor. Dropping this closes its socket, upon which it ends what it runs, and itself.
+/// A supervisor. Dropping this closes its socket; the supervisor then ends its tree and exits.
 #[derive(Debug)]
 pub(super) struct SupervisorHandle {
-    orders: mpsc::UnboundedSender<SupervisorRequest>,
+    requests: mpsc::UnboundedSender<SupervisorRequest>,
     socket: Arc<UnixStream>,
-    /// That of the last step, or of the one that it is ready for. Its filter is the supervisor's
-    /// own from then on, and its rules are at hand.
+    /// The confinement of the last step, or of the step that it has prepared for. The supervisor
+    /// has its filter permanently, and has cached its ruleset.
     confinement: Option<Arc<Confinement>>,
 }
 
 impl SupervisorHandle {
-    /// Takes a new supervisor into service.
+    /// A handle for a new supervisor.
     pub(super) fn new(
         pid: Pid,
         socket: OwnedFd,
@@ -71,7 +70,7 @@ impl SupervisorHandle {
         Self::with_reports(pid, socket, zygote_client, None)
     }
 
-    /// Takes a new supervisor into service that has been given its first work already.
+    /// A lease for a new supervisor that is already working on a request.
     pub(super) fn busy(
         pid: Pid,
         socket: OwnedFd,
@@ -90,23 +89,23 @@ impl SupervisorHandle {
         reports: Option<mpsc::UnboundedSender<SupervisorReport>>,
     ) -> io::Result<Self> {
         let socket = Arc::new(UnixStream::from_std(socket.into())?);
-        let (orders, received) = mpsc::unbounded_channel();
+        let (requests, receiver) = mpsc::unbounded_channel();
         let connection = Connection {
             socket: Arc::clone(&socket),
-            orders: received,
+            requests: receiver,
             inbox: FrameReader::default(),
             reports,
             acknowledged: VecDeque::new(),
         };
         tokio::spawn(serve(connection, pid, zygote_client));
         Ok(Self {
-            orders,
+            requests,
             socket,
             confinement: None,
         })
     }
 
-    /// How well the supervisor suits a step; none if it wears another filter than the step's.
+    /// How well the supervisor suits a step; `None` if it has another filter than the step's.
     pub(super) fn fit(&self, wanted: Option<&Arc<Confinement>>) -> Option<Compatibility> {
         let Some(last) = &self.confinement else {
             return Some(Compatibility::Fresh);
@@ -119,16 +118,16 @@ impl SupervisorHandle {
         (filter(last) == filter(wanted)).then_some(Compatibility::Filter)
     }
 
-    /// False if the supervisor is known to be dead. Between steps it never says anything, so there
-    /// is either nothing to read or the end.
+    /// False if the supervisor is known to be dead. Between steps it never sends anything, so there
+    /// is either nothing to read or the end of the stream.
     pub(super) fn is_alive(&self) -> bool {
         let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
-        !self.orders.is_closed()
+        !self.requests.is_closed()
             && recv(&self.socket, &mut [0; 1], flags)
                 .is_err_and(|errno| errno == rustix::io::Errno::AGAIN)
     }
 
-    /// Has the supervisor make ready for a step with `confinement`, while obs does other work. Only
+    /// Makes the supervisor prepare for a step with `confinement` while obs does other work. Only
     /// before its first step.
     pub(super) fn prepare(&mut self, confinement: &Arc<Confinement>) {
         let frame = wire::encode_prepare(confinement);
@@ -137,9 +136,9 @@ impl SupervisorHandle {
         }
         match wire::send(&self.socket, &frame, &[]) {
             Ok(sent) if sent == frame.len() => self.confinement = Some(Arc::clone(confinement)),
-            // Nothing was said, so the step says it all.
+            // Nothing was sent; the step sends all of it.
             Err(_) => {}
-            // Half a frame: nothing that follows would make sense.
+            // Part of a frame was sent: nothing that follows would make sense.
             Ok(_) => drop(shutdown(&self.socket, Shutdown::Both)),
         }
     }
@@ -159,7 +158,7 @@ impl SupervisorHandle {
             handle: Some(self),
             reports,
         };
-        lease.order(SupervisorRequest::Start {
+        lease.request(SupervisorRequest::Start {
             frame,
             fds,
             reports: sender,
@@ -170,37 +169,37 @@ impl SupervisorHandle {
 
 impl Drop for SupervisorHandle {
     fn drop(&mut self) {
-        // Now, not when the task is polled: perhaps it never is again.
+        // Now, not when the task is polled: it may never be polled again.
         shutdown(&self.socket, Shutdown::Both).ok();
     }
 }
 
-/// The right to one supervisor for one step.
+/// The exclusive use of a supervisor for one step.
 #[derive(Debug)]
 pub(super) struct Lease {
-    /// Gone when the step has ended well.
+    /// `None` after the step has ended well.
     handle: Option<SupervisorHandle>,
     reports: mpsc::UnboundedReceiver<SupervisorReport>,
 }
 
 impl Lease {
-    /// The next report; `None` when the supervisor is dead and what it had orphaned is gone too.
+    /// The next report; `None` when the supervisor is dead and its orphans are gone too.
     pub(super) async fn report(&mut self) -> Option<SupervisorReport> {
         self.reports.recv().await
     }
 
-    /// True if the supervisor has said more than was asked for yet.
+    /// True if a report has arrived that was not received yet.
     pub(super) fn has_reports(&self) -> bool {
         !self.reports.is_empty()
     }
 
     pub(super) fn send(&self, command: CommandFrame) {
-        self.order(SupervisorRequest::Tell(command));
+        self.request(SupervisorRequest::Command(command));
     }
 
-    /// Where to send orders that are not the step's own.
-    pub(super) fn orders(&self) -> Option<mpsc::UnboundedSender<SupervisorRequest>> {
-        self.handle.as_ref().map(|handle| handle.orders.clone())
+    /// The sender for requests that are not the step's own.
+    pub(super) fn request_sender(&self) -> Option<mpsc::UnboundedSender<SupervisorRequest>> {
+        self.handle.as_ref().map(|handle| handle.requests.clone())
     }
 
     /// Like [`SupervisorHandle::prepare`].
@@ -210,64 +209,65 @@ impl Lease {
         }
     }
 
-    /// Gives the supervisor back after its last report.
+    /// Returns the supervisor after its last report.
     pub(super) fn finish(mut self) -> Option<SupervisorHandle> {
         self.handle.take()
     }
 
-    fn order(&self, order: SupervisorRequest) {
+    fn request(&self, request: SupervisorRequest) {
         if let Some(handle) = &self.handle {
-            // A task that has ended drops the reports, which is how the step learns of it.
-            handle.orders.send(order).ok();
+            // A task that has ended drops its report sender, which tells the step.
+            handle.requests.send(request).ok();
         }
     }
 }
 
-/// What the task of a supervisor works with.
+/// The state of a supervisor's task.
 struct Connection {
     socket: Arc<UnixStream>,
-    orders: mpsc::UnboundedReceiver<SupervisorRequest>,
+    requests: mpsc::UnboundedReceiver<SupervisorRequest>,
     inbox: FrameReader,
     /// Where the reports of the running step go.
     reports: Option<mpsc::UnboundedSender<SupervisorReport>>,
     acknowledged: VecDeque<oneshot::Sender<()>>,
 }
 
-/// How a supervisor's task came to its end.
+/// How the event loop of a supervisor's task ended.
 enum ConnectionEnd {
-    /// Nobody needs the supervisor any more, and it has no step.
+    /// The supervisor is no longer needed and has no step.
     Unused,
-    /// It died, or the step was abandoned: there may be processes whose end has to be awaited.
+    /// It died, or the step was abandoned: some processes may still have to be reaped.
     Died,
 }
 
-/// The life of a supervisor as obs sees it.
+/// The task of a supervisor.
 async fn serve(mut connection: Connection, pid: Pid, zygote_client: Arc<ZygoteClient>) {
-    let ended = connection.event_loop().await;
-    // Of a supervisor that lives, this ends the step.
+    let end = connection.event_loop().await;
+    // If the supervisor is alive, this ends its step.
     shutdown(&connection.socket, Shutdown::Both).ok();
-    match ended {
+    match end {
         ConnectionEnd::Unused => zygote_client.forget(pid),
         ConnectionEnd::Died => {
-            connection.orders.close();
+            connection.requests.close();
             zygote_client.await_reaped(pid).await;
         }
     }
-    // Only now are the reports dropped: the step learns of the death when it is over.
+    // The report sender is dropped only now: the step learns of the death after everything is
+    // reaped.
 }
 
 impl Connection {
     async fn event_loop(&mut self) -> ConnectionEnd {
         loop {
             tokio::select! {
-                order = self.orders.recv() => {
-                    let Some(order) = order else {
+                request = self.requests.recv() => {
+                    let Some(request) = request else {
                         return match self.reports {
                             None => ConnectionEnd::Unused,
                             Some(_) => ConnectionEnd::Died,
                         };
                     };
-                    if self.handle(order).await.is_err() {
+                    if self.handle(request).await.is_err() {
                         return ConnectionEnd::Died;
                     }
                 }
@@ -282,8 +282,8 @@ impl Connection {
         }
     }
 
-    async fn handle(&mut self, order: SupervisorRequest) -> io::Result<()> {
-        match order {
+    async fn handle(&mut self, request: SupervisorRequest) -> io::Result<()> {
+        match request {
             SupervisorRequest::Start {
                 frame,
                 fds,
@@ -293,9 +293,9 @@ impl Connection {
                 let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
                 self.send(&frame, &fds).await
             }
-            SupervisorRequest::Tell(command) => self.send(&command.encode(), &[]).await,
-            SupervisorRequest::Ask(command, asker) => {
-                self.acknowledged.push_back(asker);
+            SupervisorRequest::Command(command) => self.send(&command.encode(), &[]).await,
+            SupervisorRequest::AcknowledgedCommand(command, sender) => {
+                self.acknowledged.push_back(sender);
                 self.send(&command.encode(), &[]).await
             }
         }
@@ -304,7 +304,7 @@ impl Connection {
     async fn send(&self, frame: &[u8], fds: &[std::os::fd::BorrowedFd<'_>]) -> io::Result<()> {
         let (mut sent, began) = (0, Instant::now());
         while sent < frame.len() {
-            // Descriptors go with the first byte, and only once.
+            // Descriptors are sent once, with the first byte.
             let fds = if sent == 0 { fds } else { &[] };
             let part = self.socket.async_io(Interest::WRITABLE, || {
                 wire::send(&self.socket, &frame[sent..], fds)
@@ -322,18 +322,18 @@ impl Connection {
         Ok(())
     }
 
-    /// Hands on what has been received whole.
+    /// Forwards each complete report.
     fn forward(&mut self) -> io::Result<()> {
         while let Some(frame) = self.inbox.next_frame()? {
             let report = SupervisorReport::decode(&frame)?;
             if report == SupervisorReport::Acknowledged {
-                if let Some(asker) = self.acknowledged.pop_front() {
-                    asker.send(()).ok();
+                if let Some(sender) = self.acknowledged.pop_front() {
+                    sender.send(()).ok();
                 }
                 continue;
             }
             if let Some(reports) = &self.reports {
-                // A step that has left has closed the socket too.
+                // A dropped lease has closed the socket too.
                 reports.send(report).ok();
             }
             if report.is_last() {

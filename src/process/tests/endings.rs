@@ -5,13 +5,13 @@ use std::cell::Cell;
 use super::*;
 
 /// Ends a stubborn tree in the given way and makes sure that nobody is left.
-async fn end_stubborn(launcher: &Launcher, wish: StopRequest) {
+async fn end_stubborn(launcher: &Launcher, request: StopRequest) {
     let mut spec = script(STUBBORN);
     spec.grace_period = Duration::from_millis(200);
     let mark = marked(&mut spec);
     let exit = with(launcher, spec, async |stop| {
         until("the tree stands", || stand(&mark, 1)).await;
-        stop.send(wish).unwrap();
+        stop.send(request).unwrap();
     })
     .await
     .unwrap();
@@ -43,7 +43,7 @@ isolated! {
 isolated! {
     fn sigterm_lets_a_tree_tidy_up() {
         for rules in [SignalDomainRules::SignalsAndRefer, SignalDomainRules::None] {
-            room_with(rules, SHORT_LEEWAY, async |launcher| {
+            room_with(rules, LEAK_TIMEOUT, async |launcher| {
                 let text = "trap 'echo bye; exit 3' TERM; echo ready; while :; do sleep 0.05; done";
                 let mut spec = script(text);
                 spec.grace_period = PATIENCE;

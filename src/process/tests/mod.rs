@@ -112,37 +112,41 @@ fn ended(child: &mut Child, patience: Duration) -> Option<std::process::ExitStat
 
 /// Runs `scenario` with a launcher as obs makes it.
 pub(super) fn with_launcher(scenario: impl AsyncFnOnce(&Launcher)) {
-    room_with(SignalDomainRules::SignalsAndRefer, SHORT_LEEWAY, scenario);
+    room_with(SignalDomainRules::SignalsAndRefer, LEAK_TIMEOUT, scenario);
 }
 
 /// Like [`with_launcher`], as on a kernel without signal scopes.
 pub(super) fn room_without_scopes(scenario: impl AsyncFnOnce(&Launcher)) {
-    room_with(SignalDomainRules::None, SHORT_LEEWAY, scenario);
+    room_with(SignalDomainRules::None, LEAK_TIMEOUT, scenario);
 }
 
-/// Like [`with_launcher`], with another leeway for survivors.
+/// Like [`with_launcher`], with another leak_timeout for survivors.
 pub(super) fn room_with(
     rules: SignalDomainRules,
-    leeway: Duration,
+    leak_timeout: Duration,
     scenario: impl AsyncFnOnce(&Launcher),
 ) {
-    room_of(Zygote::start_with(rules).unwrap(), leeway, scenario);
+    room_of(Zygote::start_with(rules).unwrap(), leak_timeout, scenario);
 }
 
 /// Like [`with_launcher`], with helpers that are there already.
-pub(super) fn room_of(zygote: Zygote, leeway: Duration, scenario: impl AsyncFnOnce(&Launcher)) {
+pub(super) fn room_of(
+    zygote: Zygote,
+    leak_timeout: Duration,
+    scenario: impl AsyncFnOnce(&Launcher),
+) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
     runtime.block_on(async {
-        let launcher = Launcher::with_leak_timeout(zygote, RunClock::new(), leeway).unwrap();
+        let launcher = Launcher::with_leak_timeout(zygote, RunClock::new(), leak_timeout).unwrap();
         scenario(&launcher).await;
     });
 }
 
 /// As obs has it.
-pub(super) const SHORT_LEEWAY: Duration = Duration::from_millis(100);
+pub(super) const LEAK_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// A shell script as a specification.
 pub(super) fn script(text: &str) -> ProcessSpec {
