@@ -1,10 +1,11 @@
-//! The process that owns a skill's tree: starts its leader, adopts its orphans, ends it, counts it.
+//! The process that owns a skill's process tree: starts the leader, adopts orphans, measures the
+//! tree and ends it.
 //!
-//! Invariant: one step at a time, and the next one is only accepted when no child is left. A
-//! subreaper's descendants always hang below one of its children, so "no child" is exact. Whatever
-//! happens to obs, the end of its socket ends the tree. Single threaded; every signal is blocked,
-//! so nothing but its own program and SIGKILL can end it. The shape is that of bazel's
-//! linux-sandbox (a pid 1 that starts one child and outlives it) and of tini.
+//! Invariant: it runs one step at a time and accepts the next one only when it has no child. Every
+//! descendant of a subreaper is below one of its children, so "no child" is exact. If obs dies, the
+//! end of its socket ends the tree. The process is single-threaded and blocks every signal, so only
+//! its own code and SIGKILL can end it. The design follows bazel's linux-sandbox (a pid 1 that
+//! starts one child and outlives it) and tini.
 
 use std::ffi::{CStr, OsStr};
 use std::io;
@@ -31,40 +32,40 @@ use super::tree::{OutsideProcesses, SignalDomain, SignalDomainRules};
 use super::tree_usage::TreeUsage;
 use super::wire::{self, CommandFrame, FrameReader, Request, StartFrame, SupervisorReport};
 
-/// How long a supervisor waits before it kills what is still there once more.
-const KILL_AGAIN: Duration = Duration::from_millis(20);
+/// The time between two SIGKILLs to a tree that has not ended.
+const KILL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How long it is not said that a step has started: most say by then that they have ended, and obs
-/// is woken once and not twice.
-const START_MAY_WAIT: Duration = Duration::from_millis(5);
+/// The longest time that the report of a start is held back. Most steps end before that, and obs
+/// wakes once instead of twice.
+const MAX_START_DELAY: Duration = Duration::from_millis(5);
 
-/// So many are reaped before anything else is looked at: a tree that forks and exits as fast as it
-/// can would keep a supervisor from all its other work.
-const REAP_AT_ONCE: usize = 256;
+/// The most processes that are reaped in one turn of the loop: a tree that forks and exits as fast
+/// as it can would keep the supervisor from all other work.
+const MAX_REAPED_PER_TURN: usize = 256;
 
-/// The life of a supervisor, right after its fork. Returns when obs's end of `socket` is closed and
-/// no process is left.
+/// The main function of a supervisor after its fork. Returns when obs's end of `socket` is closed
+/// and no process is left.
 pub(super) fn main(
     socket: OwnedFd,
-    witness: OutsideProcesses,
+    outside: OutsideProcesses,
     rules: SignalDomainRules,
 ) -> io::Result<()> {
     let socket = sys::keep_only(socket)?;
     set_child_subreaper(Some(getpid()))?;
     set_name(c"obs-super")?;
     set_no_new_privs(true)?;
-    // A tree that forks as fast as it can must not keep its supervisor from ending it.
+    // A tree that forks as fast as it can must not starve its supervisor.
     sys::ask_for_short_slices();
     let mut supervisor = Supervisor {
         signals: sys::child_signals()?,
-        domain: SignalDomain::enter(witness, rules),
+        domain: SignalDomain::enter(outside, rules),
         spawner: ChildSpawner::new(),
         sandbox_builder: SandboxBuilder::new(),
-        inbox: FrameReader::default(),
+        frames: FrameReader::default(),
         reports: Vec::new(),
-        start_waits: false,
+        start_delayed: false,
         step: None,
-        unreaped: false,
+        may_reap_more: false,
         socket,
     };
     let outcome = supervisor.serve();
@@ -78,78 +79,76 @@ struct Supervisor {
     domain: SignalDomain,
     spawner: ChildSpawner,
     sandbox_builder: SandboxBuilder,
-    inbox: FrameReader,
-    /// Frames to be sent with the next write.
+    frames: FrameReader,
+    /// Frames for the next write.
     reports: Vec<u8>,
-    /// The start of a step is among them and may wait for what comes next.
-    start_waits: bool,
+    /// `reports` contains the start of a step, which may wait for the next report.
+    start_delayed: bool,
     step: Option<SupervisedStep>,
-    /// There may be more to reap.
-    unreaped: bool,
+    /// The last turn stopped reaping at its maximum.
+    may_reap_more: bool,
 }
 
-/// The step that runs.
 struct SupervisedStep {
     leader: Pid,
     leader_status: Option<i32>,
     usage: TreeUsage,
-    /// Kill what turns up until nothing is left.
+    /// Send SIGKILL until no process is left.
     killing: bool,
-    watch: LimitMonitor,
+    monitor: LimitMonitor,
     breach: Option<LimitBreach>,
-    /// When the breach was seen.
-    breached: Option<Instant>,
-    /// obs wants the tree to stand still.
+    /// When the breach was detected.
+    breached_at: Option<Instant>,
+    /// obs has suspended the tree.
     suspended: bool,
 }
 
 impl SupervisedStep {
-    /// How long nothing need be done for it.
+    /// The time until this step needs attention.
     fn next_check_in(&self) -> Option<Duration> {
         if self.killing {
-            Some(KILL_AGAIN)
+            Some(KILL_INTERVAL)
         } else {
-            self.watch.sample_interval()
+            self.monitor.sample_interval()
         }
     }
 
-    /// Ends the tree if it is over a limit. One that may be a fork bomb stands still while it is
-    /// counted: else it is larger by far when it is to be ended, and keeps this process from its
-    /// work.
+    /// Ends the tree if it exceeds a limit. A possible fork bomb is stopped while it is counted:
+    /// otherwise it would be much larger when it is killed, and would starve this process.
     fn enforce_limits(&mut self, domain: &SignalDomain) {
-        if self.killing || !self.watch.is_due() {
+        if self.killing || !self.monitor.is_due() {
             return;
         }
-        let stops = self.watch.suspect_fork_bomb() && !self.suspended;
-        if stops {
+        let pauses = self.monitor.suspect_fork_bomb() && !self.suspended;
+        if pauses {
             domain.signal_tree(Signal::STOP);
         }
-        if let Some(breach) = self.watch.sample(self.usage.cpu) {
+        if let Some(breach) = self.monitor.sample(self.usage.cpu) {
             self.breach = Some(breach);
-            self.breached = Some(Instant::now());
+            self.breached_at = Some(Instant::now());
             self.killing = true;
-        } else if stops {
+        } else if pauses {
             domain.signal_tree(Signal::CONT);
         }
     }
 }
 
 impl Supervisor {
-    /// Works until the socket ends.
+    /// The event loop; returns when the socket ends.
     fn serve(&mut self) -> io::Result<()> {
         loop {
-            let patience = match &self.step {
-                _ if self.unreaped => Some(Duration::ZERO),
+            let timeout = match &self.step {
+                _ if self.may_reap_more => Some(Duration::ZERO),
                 Some(step) => step.next_check_in(),
                 None => None,
             };
-            let patience = if std::mem::take(&mut self.start_waits) {
-                Some(patience.map_or(START_MAY_WAIT, |patience| patience.min(START_MAY_WAIT)))
+            let timeout = if std::mem::take(&mut self.start_delayed) {
+                Some(timeout.map_or(MAX_START_DELAY, |timeout| timeout.min(MAX_START_DELAY)))
             } else {
-                patience
+                timeout
             };
-            let ready = poll::poll_either(&self.socket, &self.signals, patience)?;
-            if ready.signals || self.unreaped {
+            let ready = poll::poll_either(&self.socket, &self.signals, timeout)?;
+            if ready.signals || self.may_reap_more {
                 sys::drain(&self.signals);
                 self.reap();
             }
@@ -157,17 +156,17 @@ impl Supervisor {
                 step.enforce_limits(&self.domain);
             }
             if ready.socket {
-                if !self.inbox.receive(self.socket.as_fd())? {
+                if !self.frames.receive(self.socket.as_fd())? {
                     return Ok(());
                 }
-                while let Some(frame) = self.inbox.next_frame()? {
+                while let Some(frame) = self.frames.next_frame()? {
                     self.handle(&frame)?;
                 }
             }
             if self.step.as_ref().is_some_and(|step| step.killing) {
                 self.domain.signal_tree(Signal::KILL);
             }
-            if !self.start_waits {
+            if !self.start_delayed {
                 self.send_reports()?;
             }
         }
@@ -182,9 +181,9 @@ impl Supervisor {
             }
             Request::Probe => self.probe(),
             Request::Prepare(encoded) => {
-                // A path may hang. What has been found out is not to wait for it.
+                // Opening a path may hang, and pending reports must not wait for it.
                 self.send_reports()?;
-                // What is wrong with it is told to the step that wants it.
+                // An error is reported by the step that uses the confinement.
                 let opener = &mut Opener::default();
                 self.sandbox_builder
                     .prepare(Some(encoded), &Limits::NONE, opener)
@@ -195,15 +194,15 @@ impl Supervisor {
     }
 
     fn signal(&mut self, command: CommandFrame) {
-        // Without a step there is nobody to signal: the order was under way when the tree ended.
+        // Without a step there is nothing to signal: the tree ended before the command arrived.
         if let Some(step) = &mut self.step {
             match command {
                 CommandFrame::Terminate => {
                     self.domain.signal_tree(Signal::TERM);
-                    // A stopped process acts on SIGTERM only when it goes on.
+                    // A stopped process handles SIGTERM only after SIGCONT.
                     self.domain.signal_tree(Signal::CONT);
                 }
-                // The signal itself is sent, again and again, by the loop.
+                // The event loop sends the signal repeatedly.
                 CommandFrame::Kill => step.killing = true,
                 CommandFrame::Stop => {
                     step.suspended = true;
@@ -225,14 +224,14 @@ impl Supervisor {
             return Err(io::Error::other("a step is running already"));
         }
         let stdin = if start.with_stdin {
-            Some(self.inbox.next_fd()?)
+            Some(self.frames.next_fd()?)
         } else {
             None
         };
         let streams = [
-            self.inbox.next_fd()?,
-            self.inbox.next_fd()?,
-            self.inbox.next_fd()?,
+            self.frames.next_fd()?,
+            self.frames.next_fd()?,
+            self.frames.next_fd()?,
         ];
         let limits = start.limits;
         let disk = limits
@@ -249,12 +248,12 @@ impl Supervisor {
                     leader_status: None,
                     usage: TreeUsage::default(),
                     killing: false,
-                    watch: LimitMonitor::new(limits, disk),
+                    monitor: LimitMonitor::new(limits, disk),
                     breach: None,
-                    breached: None,
+                    breached_at: None,
                     suspended: false,
                 });
-                self.start_waits = true;
+                self.start_delayed = true;
                 SupervisorReport::Started {
                     pid: leader.as_raw_pid(),
                     applied,
@@ -275,14 +274,14 @@ impl Supervisor {
         stdin: Option<&OwnedFd>,
         [stdout, stderr, events]: &[OwnedFd; 3],
     ) -> Result<(Pid, Applied), StartFailure> {
-        let failed = |stage| move |errno| StartFailure { stage, errno };
+        let failed_at = |stage| move |errno| StartFailure { stage, errno };
         let opener = &mut Opener::default();
         let cwd = opener
             .open_directory(path(start.cwd))
             .map_err(|error| error.errno())
-            .map_err(failed(StartStage::WorkingDirectory))?;
+            .map_err(failed_at(StartStage::WorkingDirectory))?;
         check_program(opener, path(start.program), path(start.target))
-            .map_err(failed(StartStage::Program))?;
+            .map_err(failed_at(StartStage::Program))?;
         let prepared = self
             .sandbox_builder
             .prepare(start.encoded, &start.limits, opener)
@@ -315,14 +314,14 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Takes in everybody who has ended, and reports the leader's end and the tree's.
+    /// Reaps ended processes, and reports the end of the leader and of the tree.
     fn reap(&mut self) {
         let mut leader_ended = false;
         let mut reaped = 0;
-        self.unreaped = false;
+        self.may_reap_more = false;
         let childless = loop {
-            if reaped == REAP_AT_ONCE {
-                self.unreaped = true;
+            if reaped == MAX_REAPED_PER_TURN {
+                self.may_reap_more = true;
                 break false;
             }
             match sys::wait_any() {
@@ -332,7 +331,7 @@ impl Supervisor {
                         step.usage.add(&usage);
                         if step.breach.is_none() && libc::WIFSIGNALED(status) {
                             let signal = libc::WTERMSIG(status);
-                            step.breach = step.watch.breach_from_signal(signal, step.usage.cpu);
+                            step.breach = step.monitor.breach_from_signal(signal, step.usage.cpu);
                         }
                         if pid == step.leader {
                             step.leader_status = Some(status);
@@ -353,9 +352,9 @@ impl Supervisor {
             .encode(&mut self.reports);
         }
         if childless {
-            let breach_to_end = step.breached.map_or(Duration::ZERO, |at| at.elapsed());
+            let breach_to_end = step.breached_at.map_or(Duration::ZERO, |at| at.elapsed());
             let breach = step
-                .watch
+                .monitor
                 .conclude(step.breach, &mut step.usage, sys::own_peak_memory);
             SupervisorReport::TreeEnded {
                 usage: step.usage,
@@ -376,7 +375,7 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Ends everything, however long that takes. Nobody is there to report to.
+    /// Kills the tree and waits until it is gone. There is no reader for reports.
     fn kill_all(&mut self) {
         loop {
             self.reap();
@@ -384,7 +383,7 @@ impl Supervisor {
                 return;
             }
             self.domain.signal_tree(Signal::KILL);
-            poll::poll_one(&self.signals, Some(KILL_AGAIN)).ok();
+            poll::poll_one(&self.signals, Some(KILL_INTERVAL)).ok();
             sys::drain(&self.signals);
         }
     }
@@ -394,11 +393,11 @@ fn path(text: &CStr) -> &Path {
     Path::new(OsStr::from_bytes(text.to_bytes()))
 }
 
-/// Makes sure that `program` leads to `target`, past no symlink but its own last component; else
-/// gives an errno. Nobody can change that before it is executed: a step that may write what decides
-/// it has the run to itself.
+/// Checks that `program` leads to `target`, with no symlink except its own last component; returns
+/// an errno otherwise. This can't change before the exec, because a step that may write to any part
+/// of the path runs alone.
 fn check_program(opener: &mut Opener, program: &Path, target: &Path) -> Result<(), i32> {
-    let found = opener.open(target).map_err(|error| error.errno())?;
+    let opened = opener.open(target).map_err(|error| error.errno())?;
     if program == target {
         return Ok(());
     }
@@ -408,8 +407,8 @@ fn check_program(opener: &mut Opener, program: &Path, target: &Path) -> Result<(
     let directory = opener
         .open_directory(directory)
         .map_err(|error| error.errno())?;
-    let named = statat(&*directory, name, AtFlags::empty()).map_err(Errno::raw_os_error)?;
-    if found.id() == (named.st_dev, named.st_ino) {
+    let entry = statat(&*directory, name, AtFlags::empty()).map_err(Errno::raw_os_error)?;
+    if opened.id() == (entry.st_dev, entry.st_ino) {
         Ok(())
     } else {
         Err(libc::ESTALE)

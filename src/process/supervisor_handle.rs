@@ -93,7 +93,7 @@ impl SupervisorHandle {
         let connection = Connection {
             socket: Arc::clone(&socket),
             requests: receiver,
-            inbox: FrameReader::default(),
+            frames: FrameReader::default(),
             reports,
             acknowledged: VecDeque::new(),
         };
@@ -226,7 +226,7 @@ impl Lease {
 struct Connection {
     socket: Arc<UnixStream>,
     requests: mpsc::UnboundedReceiver<SupervisorRequest>,
-    inbox: FrameReader,
+    frames: FrameReader,
     /// Where the reports of the running step go.
     reports: Option<mpsc::UnboundedSender<SupervisorReport>>,
     acknowledged: VecDeque<oneshot::Sender<()>>,
@@ -272,7 +272,7 @@ impl Connection {
                     }
                 }
                 received = self.socket.async_io(Interest::READABLE, || {
-                    self.inbox.receive(self.socket.as_fd())
+                    self.frames.receive(self.socket.as_fd())
                 }) => {
                     if !matches!(received, Ok(true)) || self.forward().is_err() {
                         return ConnectionEnd::Died;
@@ -324,7 +324,7 @@ impl Connection {
 
     /// Forwards each complete report.
     fn forward(&mut self) -> io::Result<()> {
-        while let Some(frame) = self.inbox.next_frame()? {
+        while let Some(frame) = self.frames.next_frame()? {
             let report = SupervisorReport::decode(&frame)?;
             if report == SupervisorReport::Acknowledged {
                 if let Some(sender) = self.acknowledged.pop_front() {

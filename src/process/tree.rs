@@ -47,7 +47,7 @@ pub(super) enum SignalDomainRules {
 /// What this process knows about the reach of its signals.
 #[derive(Debug)]
 pub(super) struct SignalDomain {
-    witness: OutsideProcesses,
+    outside: OutsideProcesses,
     /// This process entered a domain that scopes signals.
     entered: bool,
     /// Rules for each skill: its own domain inside this one, so that it can't signal its
@@ -57,7 +57,7 @@ pub(super) struct SignalDomain {
 
 impl SignalDomain {
     /// Enters a domain of its own, if the kernel has such domains.
-    pub(super) fn enter(witness: OutsideProcesses, wanted: SignalDomainRules) -> Self {
+    pub(super) fn enter(outside: OutsideProcesses, wanted: SignalDomainRules) -> Self {
         let entered = ruleset(wanted).is_some_and(|rules| rules.restrict_self().is_ok());
         let skill_rules = if entered {
             ruleset(wanted).and_then(Option::<OwnedFd>::from)
@@ -65,7 +65,7 @@ impl SignalDomain {
             None
         };
         Self {
-            witness,
+            outside,
             entered,
             skill_rules,
         }
@@ -73,9 +73,9 @@ impl SignalDomain {
 
     /// A process that has entered no domain and says it has: what the guard is for.
     #[cfg(test)]
-    pub(super) fn fake_for_test(witness: OutsideProcesses) -> Self {
+    pub(super) fn fake_for_test(outside: OutsideProcesses) -> Self {
         Self {
-            witness,
+            outside,
             entered: true,
             skill_rules: None,
         }
@@ -108,7 +108,7 @@ impl SignalDomain {
         let Some(parent) = getppid() else {
             return false;
         };
-        (parent == self.witness.zygote || parent == self.witness.obs)
+        (parent == self.outside.zygote || parent == self.outside.obs)
             && test_kill_process(parent) == Err(Errno::PERM)
     }
 
@@ -134,9 +134,9 @@ fn ruleset(wanted: SignalDomainRules) -> Option<RulesetCreated> {
         SignalDomainRules::None => return None,
         SignalDomainRules::Signals => rules.create().ok()?,
         SignalDomainRules::SignalsAndRefer => {
-            let everywhere = PathBeneath::new(PathFd::new("/").ok()?, AccessFs::Refer);
+            let refer = PathBeneath::new(PathFd::new("/").ok()?, AccessFs::Refer);
             let rules = rules.handle_access(AccessFs::Refer).ok()?;
-            rules.create().ok()?.add_rule(everywhere).ok()?
+            rules.create().ok()?.add_rule(refer).ok()?
         }
     };
     // A signal to everybody is refused by everybody outside: no news for the audit log (ABI 7).

@@ -225,7 +225,7 @@ fn main(socket: OwnedFd, obs: Pid, rules: SignalDomainRules) -> io::Result<()> {
     let mut server = ZygoteServer {
         signals: sys::child_signals()?,
         socket,
-        witness: OutsideProcesses {
+        outside: OutsideProcesses {
             zygote: getpid(),
             obs,
         },
@@ -241,7 +241,7 @@ fn main(socket: OwnedFd, obs: Pid, rules: SignalDomainRules) -> io::Result<()> {
 struct ZygoteServer {
     socket: OwnedFd,
     signals: OwnedFd,
-    witness: OutsideProcesses,
+    outside: OutsideProcesses,
     rules: SignalDomainRules,
     supervisors: HashSet<Pid>,
     /// Tags of those who want to know that a supervisor and its orphans are gone.
@@ -254,13 +254,13 @@ struct ZygoteServer {
 impl ZygoteServer {
     fn serve(&mut self) -> io::Result<()> {
         loop {
-            let patience = (self.looks > 0).then_some(SWEEP_AGAIN);
+            let timeout = (self.looks > 0).then_some(SWEEP_AGAIN);
             let (mut asked, mut signaled) = (false, true);
             if self.obs_gone {
                 // A closed socket is readable for ever.
-                poll::poll_one(&self.signals, patience)?;
+                poll::poll_one(&self.signals, timeout)?;
             } else {
-                let ready = poll::poll_either(&self.socket, &self.signals, patience)?;
+                let ready = poll::poll_either(&self.socket, &self.signals, timeout)?;
                 (asked, signaled) = (ready.socket, ready.signals);
             }
             if signaled {
@@ -347,8 +347,8 @@ impl ZygoteServer {
             ((tag, ZygoteRequest::Supervisor), Some(fd)) => {
                 let value = match sys::fork() {
                     Ok(Forked::Child) => {
-                        let (witness, rules) = (self.witness, self.rules);
-                        sys::run_forked_child(|| supervisor::main(fd, witness, rules))
+                        let (outside, rules) = (self.outside, self.rules);
+                        sys::run_forked_child(|| supervisor::main(fd, outside, rules))
                     }
                     Ok(Forked::Parent(pid)) => {
                         self.supervisors.insert(pid);

@@ -46,13 +46,13 @@ isolated! {
             room_with(rules, LEAK_TIMEOUT, async |launcher| {
                 let text = "trap 'echo bye; exit 3' TERM; echo ready; while :; do sleep 0.05; done";
                 let mut spec = script(text);
-                spec.grace_period = PATIENCE;
+                spec.grace_period = EVENT_TIMEOUT;
                 let (sender, stop) = watch::channel(StopRequest::None);
                 let mut endings = 0;
                 let exit = launcher.run(spec, stop, |event| match event {
                     ProcessEvent::Stdout(b"ready\n") => drop(sender.send(StopRequest::Terminate)),
                     ProcessEvent::Ending { grace } => {
-                        assert_eq!(grace, PATIENCE);
+                        assert_eq!(grace, EVENT_TIMEOUT);
                         endings += 1;
                     }
                     _ => {}
@@ -106,7 +106,7 @@ isolated! {
 
 isolated! {
     fn what_ends_by_itself_right_after_its_leader_is_left_alone() {
-        room_with(SignalDomainRules::SignalsAndRefer, PATIENCE, async |launcher| {
+        room_with(SignalDomainRules::SignalsAndRefer, EVENT_TIMEOUT, async |launcher| {
             let exit = simply(launcher, script("( sleep 0.1; echo late ) & echo early")).await.unwrap();
             assert_eq!(exit.stdout, b"early\nlate\n");
             assert!(!exit.survivors_ended);

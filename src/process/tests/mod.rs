@@ -35,8 +35,8 @@ const TEST: &str = "OBS_PROCESS_TEST";
 /// In the environment of everything that belongs to one scenario.
 const MARK: &str = "OBS_PROCESS_TEST_MARK";
 
-/// No wait for an event is longer.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+/// The timeout of every wait for an event.
+pub(super) const EVENT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What the line of a test that is not made begins with.
 const SKIPPED: &str = "skipped: ";
@@ -64,7 +64,7 @@ pub(super) fn alone(test: &str, body: impl FnOnce()) {
         .stderr(output.try_clone().unwrap())
         .spawn()
         .unwrap();
-    let status = ended(&mut child, 6 * PATIENCE);
+    let status = ended(&mut child, 6 * EVENT_TIMEOUT);
     let mut said = String::new();
     output.rewind().unwrap();
     output.read_to_string(&mut said).unwrap();
@@ -96,9 +96,9 @@ fn again(test: &str, mark: &str) -> Command {
     command
 }
 
-/// Waits for `child`; kills it when it takes too long.
-fn ended(child: &mut Child, patience: Duration) -> Option<std::process::ExitStatus> {
-    let deadline = Instant::now() + patience;
+/// Waits for `child`, and kills it after `timeout`.
+fn ended(child: &mut Child, timeout: Duration) -> Option<std::process::ExitStatus> {
+    let deadline = Instant::now() + timeout;
     while Instant::now() < deadline {
         if let Some(status) = child.try_wait().unwrap() {
             return Some(status);
@@ -217,7 +217,7 @@ pub(super) fn state(pid: Pid) -> (char, Option<Pid>) {
 
 /// Waits until `condition` holds.
 pub(super) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + EVENT_TIMEOUT;
     while !condition() {
         assert!(Instant::now() < deadline, "waited in vain: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -236,7 +236,7 @@ pub(super) async fn simply(
 ) -> Result<ProcessExit, ProcessError> {
     let (_sender, stop) = watch::channel(StopRequest::None);
     let run = launcher.run(spec, stop, |_| {});
-    tokio::time::timeout(2 * PATIENCE, run).await.unwrap()
+    tokio::time::timeout(2 * EVENT_TIMEOUT, run).await.unwrap()
 }
 
 /// Runs `spec` while `meanwhile` happens, which is given the means to stop it.
@@ -247,7 +247,10 @@ pub(super) async fn with(
 ) -> Result<ProcessExit, ProcessError> {
     let (sender, stop) = watch::channel(StopRequest::None);
     let run = launcher.run(spec, stop, |_| {});
-    let (outcome, ()) = tokio::join!(tokio::time::timeout(2 * PATIENCE, run), meanwhile(&sender));
+    let (outcome, ()) = tokio::join!(
+        tokio::time::timeout(2 * EVENT_TIMEOUT, run),
+        meanwhile(&sender)
+    );
     outcome.unwrap()
 }
 

@@ -96,21 +96,21 @@ fn frames_survive_the_way() {
     let mut bytes = encode_start(&spec).unwrap();
     bytes.extend(CommandFrame::Stop.encode());
     assert_eq!(send(&ours, &bytes, &[]).unwrap(), bytes.len());
-    let mut inbox = FrameReader::default();
-    assert!(inbox.receive(std::os::fd::AsFd::as_fd(&theirs)).unwrap());
-    let frame = inbox.next_frame().unwrap().unwrap();
+    let mut frames = FrameReader::default();
+    assert!(frames.receive(std::os::fd::AsFd::as_fd(&theirs)).unwrap());
+    let frame = frames.next_frame().unwrap().unwrap();
     let Request::Start(start) = Request::decode(&frame).unwrap() else {
         panic!("not a start");
     };
     assert!(start.with_stdin);
     assert_eq!(start.argv, [c"x", c"", c"two words"]);
     assert_eq!(start.env, [c"A=\xff="]);
-    let frame = inbox.next_frame().unwrap().unwrap();
+    let frame = frames.next_frame().unwrap().unwrap();
     assert!(matches!(
         Request::decode(&frame).unwrap(),
         Request::Command(CommandFrame::Stop)
     ));
-    assert!(inbox.next_frame().unwrap().is_none());
+    assert!(frames.next_frame().unwrap().is_none());
 }
 
 #[test]

@@ -119,7 +119,7 @@ isolated! {
             let spin = "( i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo spun >&3 ) & read x";
             let mut spec = script(spin);
             spec.stdin = Some(b"\n".to_vec());
-            spec.grace_period = PATIENCE;
+            spec.grace_period = EVENT_TIMEOUT;
             let (_sender, stop) = watch::channel(StopRequest::None);
             let exit = launcher.run(spec, stop, |_| {}).await.unwrap();
             assert!(exit.usage.cpu > small.usage.cpu, "{:?}", exit.usage);

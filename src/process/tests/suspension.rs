@@ -33,7 +33,7 @@ isolated! {
         for rules in [SignalDomainRules::Signals, SignalDomainRules::None] {
             room_with(rules, LEAK_TIMEOUT, async |launcher| {
                 let mut spec = script("trap 'exit 3' TERM; while :; do sleep 0.05; done");
-                spec.grace_period = PATIENCE;
+                spec.grace_period = EVENT_TIMEOUT;
                 let mark = marked(&mut spec);
                 let exit = with(launcher, spec, async |stop| {
                     until("it runs", || alive(&mark).len() == 2).await;

@@ -29,7 +29,7 @@ async fn breach(launcher: &Launcher, arena: &Arena, argv: &[&str], limits: Limit
     let exit = simply(launcher, spec).await.unwrap();
     assert_eq!(alive(&mark), []);
     let after = begun.elapsed();
-    assert!(after < PATIENCE / 3, "{argv:?}: {after:?}");
+    assert!(after < EVENT_TIMEOUT / 3, "{argv:?}: {after:?}");
     assert_eq!(exit.leader, LeaderExit::Signal(libc::SIGKILL));
     exit.limit_breach
         .unwrap_or_else(|| panic!("{argv:?}: {exit:?}"))
