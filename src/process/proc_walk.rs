@@ -1,11 +1,11 @@
-//! Finding the descendants of a process through /proc, and signalling them.
+//! Finds the descendants of a process through /proc, and signals them.
 //!
-//! Invariant: a signal only goes to a process that was seen below the root a moment ago and is
-//! still the one that was seen: it is opened as a pidfd, then its start time is compared, then the
-//! signal goes through the pidfd. A walk is always behind a tree that forks, so it stops what it
-//! finds first and looks again until nothing new turns up. This is the second-best way to end a
-//! tree; the best one is in `tree`. Stopping before killing is what `killall5` and systemd's
-//! `cg_kill_recursive` loop do.
+//! Invariant: only a process that was just found below the root, and is still the same process, is
+//! signalled: it is opened as a pidfd, then its start time is compared, then the signal goes
+//! through the pidfd. A walk always lags behind a tree that forks, so it first stops what it finds
+//! and repeats until it finds nothing new. This is the fallback for ending a tree; the first choice
+//! is in `tree`. `killall5` and systemd's `cg_kill_recursive` loop stop before they kill in the
+//! same way.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -15,11 +15,11 @@ use rustix::process::{
     Pid, PidfdFlags, Signal, getpid, kill_process, pidfd_open, pidfd_send_signal,
 };
 
-/// How often a walk looks for processes it has not stopped yet. A tree that still forks after that
-/// is signalled as far as it is known; whoever wants it gone walks again.
+/// The most rounds in which a walk looks for new processes. If the tree still forks after that,
+/// only the known processes are signalled, and the caller has to walk again.
 const MAX_ROUNDS: usize = 64;
 
-/// A process as /proc shows it.
+/// A process from /proc.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Process {
     pid: Pid,
@@ -37,9 +37,9 @@ impl Process {
     }
 }
 
-/// The children of the calling thread. Exact where nothing forks meanwhile.
+/// The children of the calling thread. Exact if nothing forks meanwhile.
 pub(super) fn own_children() -> Vec<Pid> {
-    // The list that not every kernel has saves looking at every process of the machine.
+    // Some kernels have no such list. It saves reading every process of the machine.
     if let Ok(list) = fs::read_to_string("/proc/thread-self/children") {
         return list
             .split_ascii_whitespace()
@@ -54,15 +54,15 @@ pub(super) fn own_children() -> Vec<Pid> {
         .collect()
 }
 
-/// The living descendants of `root`, parents before their children. A child of `root` that `spare`
-/// holds for is left out with everything below it.
-pub(super) fn descendants(root: Pid, spare: &dyn Fn(Pid) -> bool) -> Vec<Process> {
+/// The living descendants of `root`, parents before their children. Children of `root` for which
+/// `exclude` is true are left out, with everything below them.
+pub(super) fn descendants(root: Pid, exclude: &dyn Fn(Pid) -> bool) -> Vec<Process> {
     let mut by_parent: HashMap<i32, Vec<Process>> = HashMap::new();
     for process in snapshot() {
         by_parent.entry(process.parent).or_default().push(process);
     }
     let mut found = by_parent.remove(&root.as_raw_pid()).unwrap_or_default();
-    found.retain(|process| !spare(process.pid));
+    found.retain(|process| !exclude(process.pid));
     let mut next = 0;
     while let Some(process) = found.get(next) {
         // Taken out, not copied: a tree seen while it changes must not make a cycle.
@@ -77,41 +77,45 @@ pub(super) fn descendants(root: Pid, spare: &dyn Fn(Pid) -> bool) -> Vec<Process
     found
 }
 
-/// Sends `signal` to every descendant of `root` that [`descendants`] finds, and returns how many
-/// that were. They are left stopped unless the signal is SIGKILL or SIGCONT.
-pub(super) fn signal_descendants(root: Pid, spare: &dyn Fn(Pid) -> bool, signal: Signal) -> usize {
-    let frozen = freeze(root, spare);
-    for process in &frozen {
+/// Sends `signal` to every descendant of `root` that [`descendants`] finds, and returns their
+/// number. They remain stopped unless the signal is SIGKILL or SIGCONT.
+pub(super) fn signal_descendants(
+    root: Pid,
+    exclude: &dyn Fn(Pid) -> bool,
+    signal: Signal,
+) -> usize {
+    let stopped = stop_descendants(root, exclude);
+    for process in &stopped {
         signal_one(process, signal);
     }
-    frozen.len()
+    stopped.len()
 }
 
 /// Stops every descendant of `root`, and returns them.
-fn freeze(root: Pid, spare: &dyn Fn(Pid) -> bool) -> Vec<Process> {
-    let mut frozen = Vec::new();
+fn stop_descendants(root: Pid, exclude: &dyn Fn(Pid) -> bool) -> Vec<Process> {
+    let mut stopped = Vec::new();
     let mut known = HashSet::new();
     for _ in 0..MAX_ROUNDS {
-        let before = frozen.len();
-        for process in descendants(root, spare) {
+        let before = stopped.len();
+        for process in descendants(root, exclude) {
             if known.insert((process.pid, process.start)) {
                 signal_one(&process, Signal::STOP);
-                frozen.push(process);
+                stopped.push(process);
             }
         }
-        if frozen.len() == before {
+        if stopped.len() == before {
             break;
         }
     }
-    frozen
+    stopped
 }
 
-/// Signals `process` if it is still the process that was seen.
+/// Signals `process` if its pid still belongs to it.
 fn signal_one(process: &Process, signal: Signal) {
     match pidfd_open(process.pid, PidfdFlags::empty()) {
         Ok(pidfd) => {
             if read(process.pid).is_some_and(|now| now.start == process.start) {
-                // Gone in the meantime, or not ours to signal: both leave nothing to do.
+                // It has ended or may not be signalled; there is nothing to do in either case.
                 pidfd_send_signal(pidfd, signal).ok();
             }
         }
@@ -124,7 +128,6 @@ fn signal_one(process: &Process, signal: Signal) {
     }
 }
 
-/// All processes there are.
 fn snapshot() -> Vec<Process> {
     let Ok(entries) = fs::read_dir("/proc") else {
         return Vec::new();
@@ -152,22 +155,22 @@ fn read(pid: Pid) -> Option<Process> {
     })
 }
 
-/// The fields of /proc/PID/stat from number 3, the state, on (`proc_pid_stat(5)`). The second field
-/// is the name in brackets, which may itself hold brackets and spaces, so they are counted from the
-/// last bracket.
+/// The fields of /proc/PID/stat from number 3, the state (`proc_pid_stat(5)`). The second field is
+/// the name in parentheses, which may itself contain parentheses and spaces, so fields are counted
+/// from the last parenthesis.
 pub(super) fn stat_fields(bytes: &[u8]) -> Option<impl Iterator<Item = &str>> {
     let name_end = bytes.iter().rposition(|byte| *byte == b')')?;
     let fields = str::from_utf8(bytes.get(name_end + 1..)?).ok()?;
     Some(fields.split_ascii_whitespace())
 }
 
-/// True for the state, in /proc/PID/stat, of a thread that has exited.
+/// True if `state`, from /proc/PID/stat, is that of a thread that has exited.
 pub(super) fn is_ended(state: &str) -> bool {
     matches!(state, "Z" | "X")
 }
 
-/// True if `pid` and everything it will ever start can gain no privileges by exec. Supervisors set
-/// this on themselves, so every process of a skill has it.
+/// True if `pid` and all its future descendants can't gain privileges by exec. Supervisors set this
+/// flag on themselves, so every process of a skill has it.
 pub(super) fn has_no_new_privileges(pid: Pid) -> bool {
     fs::read_to_string(format!("/proc/{}/status", pid.as_raw_pid())).is_ok_and(|status| {
         status

@@ -1,10 +1,11 @@
-//! Signalling a whole tree of processes, and nothing else.
+//! Signals a whole tree of processes, and nothing else.
 //!
 //! Invariant: `kill(-1, …)` is called only right after [`SignalDomain::is_isolated`] has proven
-//! that this process can't reach the ones outside. Inside a Landlock domain that scopes signals,
-//! everybody that can be reached is the tree, and the kernel walks its own process list under one
-//! lock: no fork outruns it. If the proof fails, the tree is walked instead (`walk`). The idea is
-//! the `kill(-1)` of bazel's linux-sandbox, with a domain where that has a pid namespace.
+//! that this process can't signal processes outside the tree. Inside a Landlock domain that scopes
+//! signals, only the tree can be signalled, and the kernel walks its own process list under one
+//! lock, so no fork escapes. If the proof fails, the tree is walked instead (`proc_walk`). The
+//! design follows the `kill(-1)` of bazel's linux-sandbox, with a domain in place of its pid
+//! namespace.
 
 use std::os::fd::OwnedFd;
 
@@ -18,7 +19,7 @@ use rustix::process::{Pid, Signal, getpid, getppid, test_kill_process};
 use super::sandbox::{Layer, Layers};
 use super::{proc_walk, sys};
 
-/// Processes outside the domain that a supervisor knows for certain.
+/// Processes that are certainly outside the domain of a supervisor.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct OutsideProcesses {
     /// The supervisor's parent.
@@ -30,13 +31,13 @@ pub(super) struct OutsideProcesses {
 /// What the domain of a supervisor restricts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SignalDomainRules {
-    /// There is no domain, as on a kernel without signal scopes.
+    /// No domain, as on a kernel without signal scopes.
     #[cfg(test)]
     None,
     /// Signals to the outside. For `--sandbox off`: a domain that handles any access to files also
     /// denies mounts.
     Signals,
-    /// The same, and it can hold domains that grant `Refer`.
+    /// The same, and nested domains can grant `Refer`.
     ///
     /// A layer that does not handle `Refer` denies it to every layer inside that restricts files:
     /// renames and links between two directories would fail with EXDEV in every confined skill. So
@@ -44,7 +45,7 @@ pub(super) enum SignalDomainRules {
     SignalsAndRefer,
 }
 
-/// What this process knows about the reach of its signals.
+/// Which processes this process can signal.
 #[derive(Debug)]
 pub(super) struct SignalDomain {
     outside: OutsideProcesses,
@@ -56,7 +57,7 @@ pub(super) struct SignalDomain {
 }
 
 impl SignalDomain {
-    /// Enters a domain of its own, if the kernel has such domains.
+    /// Enters a new domain, if the kernel supports it.
     pub(super) fn enter(outside: OutsideProcesses, wanted: SignalDomainRules) -> Self {
         let entered = ruleset(wanted).is_some_and(|rules| rules.restrict_self().is_ok());
         let skill_rules = if entered {
@@ -71,7 +72,7 @@ impl SignalDomain {
         }
     }
 
-    /// A process that has entered no domain and says it has: what the guard is for.
+    /// A process that claims to have entered a domain and has not: `is_isolated` must find out.
     #[cfg(test)]
     pub(super) fn fake_for_test(outside: OutsideProcesses) -> Self {
         Self {
@@ -81,12 +82,12 @@ impl SignalDomain {
         }
     }
 
-    /// The rules that a skill is to put on itself.
+    /// The rules that a skill without rules of its own applies to itself.
     pub(super) fn skill_rules(&self) -> Option<&OwnedFd> {
         self.skill_rules.as_ref()
     }
 
-    /// The layers that every skill of this supervisor is inside of.
+    /// The layers that this supervisor enforces for every skill.
     pub(super) fn layers(&self) -> Layers {
         let mut layers = Layers::from_list(&[Layer::NoNewPrivileges, Layer::Subreaper]);
         if self.is_isolated() {
@@ -95,12 +96,12 @@ impl SignalDomain {
         layers
     }
 
-    /// Proves that a signal to everybody stays inside the tree: a process that is certainly
-    /// outside, and has this one's user, can't be signalled.
+    /// Proves that `kill(-1, …)` stays inside the tree: a process of the same user that is
+    /// certainly outside can't be signalled.
     ///
-    /// The witness is the parent, if that is the zygote or obs. Unlike obs's remembered pid it
-    /// can't have been given to somebody else: the kernel changes the parent in the same step in
-    /// which it frees the pid. Without one of the two there is no proof.
+    /// The tested process is the parent, if that is the zygote or obs. Its pid can't have been
+    /// reused, unlike a stored pid of obs: the kernel changes the parent in the same step in which
+    /// it frees the pid. If the parent is neither of the two, there is no proof.
     pub(super) fn is_isolated(&self) -> bool {
         if !self.entered {
             return false;
@@ -112,8 +113,8 @@ impl SignalDomain {
             && test_kill_process(parent) == Err(Errno::PERM)
     }
 
-    /// Sends `signal` to every process below this one. One call reaches everything where the guard
-    /// holds; where not, processes may slip through and the caller calls again.
+    /// Sends `signal` to every process below this one. If `is_isolated` holds, one call reaches all
+    /// of them; otherwise it may miss some, and the caller has to call again.
     pub(super) fn signal_tree(&self, signal: Signal) {
         if self.is_isolated() {
             sys::signal_everybody(signal);
@@ -123,7 +124,8 @@ impl SignalDomain {
     }
 }
 
-/// The rules of a domain that scopes signals. None if the kernel has no such scope (before ABI 6).
+/// The rules of a domain that scopes signals; `None` if the kernel has no such scope (before ABI
+/// 6).
 fn ruleset(wanted: SignalDomainRules) -> Option<RulesetCreated> {
     let rules = Ruleset::default()
         .set_compatibility(CompatLevel::HardRequirement)
@@ -139,7 +141,8 @@ fn ruleset(wanted: SignalDomainRules) -> Option<RulesetCreated> {
             rules.create().ok()?.add_rule(refer).ok()?
         }
     };
-    // A signal to everybody is refused by everybody outside: no news for the audit log (ABI 7).
+    // `kill(-1, …)` is refused for every process outside, which must not fill the audit log (ABI
+    // 7).
     rules
         .set_compatibility(CompatLevel::BestEffort)
         .log_same_exec(false)

@@ -1,11 +1,11 @@
-//! The process that makes supervisors.
+//! The process that forks supervisors.
 //!
 //! Invariant: it is forked while obs has one thread and little memory, and it stays that way, so a
-//! supervisor is small and sound however large and threaded obs has become. It holds no descriptor
-//! of obs but its socket. Every child of it is a supervisor or was orphaned by one that died; the
-//! latter are ended. It is gone when obs and all its supervisors are. The idea is Android's zygote
-//! and Chromium's. Its first supervisor is asked for with it, so that all of that happens while obs
-//! reads a plan and not after.
+//! fork of it is small and safe however large and multithreaded obs has become. Its only descriptor
+//! of obs is its socket. Each of its children is a supervisor or the orphan of one that died; it
+//! kills the orphans. It exits when obs and all supervisors have ended. The design follows the
+//! zygotes of Android and Chromium. The first supervisor is requested together with the zygote, so
+//! that both start while obs reads the plan.
 
 use std::collections::HashSet;
 use std::io;
@@ -28,27 +28,27 @@ use super::sys::{self, Forked, Waited};
 use super::tree::{OutsideProcesses, SignalDomainRules};
 use super::{poll, proc_walk, supervisor, wire};
 
-/// How long the zygote waits between two looks for orphans.
-const SWEEP_AGAIN: Duration = Duration::from_millis(10);
+/// The time between two sweeps, which kill orphans.
+pub(super) const SWEEP_INTERVAL: Duration = Duration::from_millis(10);
 
-/// After so many looks in a row that found nothing, nothing is left: a single look may miss a
+/// After this many consecutive sweeps that find nothing, nothing is left. A single sweep may miss a
 /// process that was forked while its parent died.
-const CLEAN_SWEEPS: u8 = 2;
+pub(super) const CLEAN_SWEEPS: u8 = 2;
 
-/// A zygote that has not answered by then (somebody stopped it, or what it is to end hangs in the
-/// kernel) is as good as dead.
+/// A zygote that has not replied by then counts as dead: it was stopped, or a process that it kills
+/// hangs in the kernel.
 pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The tag of the first question; the others count on from it.
+/// The tag of the first request; each further one is larger by one.
 pub(super) const FIRST_TAG: u32 = 0;
 
-/// What the zygote is asked for.
+/// A request to the zygote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ZygoteRequest {
-    /// A supervisor, for the socket that comes with the message. The answer is its pid, or an errno
-    /// below zero.
+    /// Fork a supervisor for the socket that comes with the message. The reply is its pid, or a
+    /// negative errno.
     Supervisor,
-    /// An answer when the supervisor with this pid, and what it has orphaned, are gone.
+    /// Reply when the supervisor with this pid and its orphans are gone.
     AwaitReaped(i32),
 }
 
@@ -69,60 +69,61 @@ impl ZygoteRequest {
     }
 }
 
-/// Puts a tag and a number into a message, which is what an answer is too.
+/// Encodes a tag and a number. Requests and replies have this form.
 fn encode_reply(tag: u32, value: i32) -> [u8; 8] {
     (u64::from(tag) << 32 | u64::from(value.cast_unsigned())).to_le_bytes()
 }
 
-/// Takes an answer apart.
+/// Decodes a reply into its tag and its value.
 pub(super) fn decode_reply(message: [u8; 8]) -> (u32, i32) {
     let both = u64::from_le_bytes(message);
     let half = |half: u64| u32::try_from(half & u64::from(u32::MAX)).unwrap_or_default();
     (half(both >> 32), half(both).cast_signed())
 }
 
-/// obs's hold on the zygote. When it, or the launcher made from it, is dropped, everything ends.
+/// obs's handle on the zygote. Dropping it, or the launcher made from it, ends all helper
+/// processes.
 #[derive(Debug)]
 pub struct Zygote {
     pub(super) socket: OwnedFd,
     pub(super) pid: Pid,
-    /// Children that this process had before (a shell that became obs may have left some): never
-    /// ours to touch.
+    /// Children that this process had before, for example from a shell that executed obs. obs never
+    /// signals or reaps them.
     pub(super) inherited: HashSet<Pid>,
     /// obs's end of the first supervisor's socket.
     pub(super) first: OwnedFd,
-    /// The first supervisor, once it is known to live.
+    /// The pid of the first supervisor, once it is known to run.
     pub(super) first_pid: Option<Pid>,
-    /// The first supervisor has been asked for a trial.
+    /// The first supervisor runs a probe.
     pub(super) is_probing: bool,
 }
 
 impl Zygote {
-    /// Forks the zygote. To be called first thing in `main`: while there is one thread, before
-    /// anything large is read and before an async runtime exists. That it lives is not waited for.
+    /// Forks the zygote, without waiting until it runs. Call this first in `main`: while there is
+    /// one thread, before reading anything large and before creating an async runtime.
     pub fn start() -> io::Result<Self> {
         Self::start_with(SignalDomainRules::SignalsAndRefer)
     }
 
-    /// Like [`Zygote::start`], for skills that are not confined: they may mount.
+    /// Like [`Zygote::start`], for skills without a sandbox: they may mount.
     pub fn start_unconfined() -> io::Result<Self> {
         Self::start_with(SignalDomainRules::Signals)
     }
 
-    /// Like [`Zygote::start`]; its supervisors enter a domain with these rules.
+    /// Like [`Zygote::start`]; the supervisors enter a domain with these rules.
     pub(super) fn start_with(rules: SignalDomainRules) -> io::Result<Self> {
         let obs = getpid();
         let inherited = proc_walk::own_children().into_iter().collect();
-        let (ours, theirs) = pair_of_sockets(SocketType::SEQPACKET)?;
-        let (first, its) = pair_of_sockets(SocketType::STREAM)?;
+        let (ours, theirs) = socket_pair(SocketType::SEQPACKET)?;
+        let (first, supervisor_end) = socket_pair(SocketType::STREAM)?;
         let pid = match sys::fork()? {
             Forked::Child => sys::run_forked_child(|| main(theirs, obs, rules)),
             Forked::Parent(pid) => pid,
         };
         drop(theirs);
-        // If the zygote is killed, what it had adopted comes here instead of going to init.
+        // If the zygote is killed, obs adopts its children instead of init.
         set_child_subreaper(Some(obs))?;
-        ask_for_first(&ours, &its)?;
+        request_first(&ours, &supervisor_end)?;
         Ok(Self {
             socket: ours,
             pid,
@@ -133,53 +134,53 @@ impl Zygote {
         })
     }
 
-    /// Has the first supervisor try what this machine can enforce, while obs proves the plan: a run
-    /// of one step takes 3.8 ms less, of 11.4.
-    /// [`Launcher::probe`](super::Launcher::probe) gives what came of it.
+    /// Makes the first supervisor probe what this machine can enforce, while obs proves the plan: a
+    /// run of one step takes 3.8 ms less, of 11.4. [`Launcher::probe`](super::Launcher::probe)
+    /// returns the result.
     pub fn probe_ahead(&mut self) {
         self.is_probing = wire::send(&self.first, &wire::encode_probe(), &[]).is_ok();
     }
 
-    /// Waits until the first supervisor lives, and gives its pid. A launcher does so too, but needs
-    /// a runtime first, which fails in its own way where little is left to fail with.
+    /// Waits until the first supervisor runs, and returns its pid. A launcher does this too, but
+    /// needs a runtime first, which reports a lack of resources in its own way.
     ///
     /// # Errors
-    /// Why there is none.
+    /// The reason why it did not start.
     pub fn wait(&mut self) -> io::Result<Pid> {
         if let Some(pid) = self.first_pid {
             return Ok(pid);
         }
-        let pid = self.first_answer()?;
+        let pid = self.receive_first_reply()?;
         self.first_pid = Some(pid);
         Ok(pid)
     }
 
-    fn first_answer(&self) -> io::Result<Pid> {
+    fn receive_first_reply(&self) -> io::Result<Pid> {
         if !poll::poll_one(&self.socket, Some(REQUEST_TIMEOUT))? {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        let mut answer = [0; 8];
+        let mut reply = [0; 8];
         let received =
-            rustix::io::retry_on_intr(|| recv(&self.socket, &mut answer, RecvFlags::empty()));
+            rustix::io::retry_on_intr(|| recv(&self.socket, &mut reply, RecvFlags::empty()));
         match received {
-            // It may not even have read the question.
-            Ok((_, 0)) | Err(Errno::CONNRESET) => Err(why_it_ended(self.pid)),
-            Ok(_) => supervisor_of(decode_reply(answer).1),
+            // It may not even have read the request.
+            Ok((_, 0)) | Err(Errno::CONNRESET) => Err(exit_error(self.pid)),
+            Ok(_) => decode_supervisor_reply(decode_reply(reply).1),
             Err(errno) => Err(errno.into()),
         }
     }
 }
 
-/// Asks for the first supervisor, which gets `its` end of its socket.
-fn ask_for_first(zygote: &OwnedFd, its: &OwnedFd) -> io::Result<()> {
-    let question = ZygoteRequest::Supervisor.encode(FIRST_TAG);
+/// Requests the first supervisor, which gets `supervisor_end` of its socket.
+fn request_first(zygote: &OwnedFd, supervisor_end: &OwnedFd) -> io::Result<()> {
+    let request = ZygoteRequest::Supervisor.encode(FIRST_TAG);
     let began = Instant::now();
     loop {
-        match wire::send(zygote, &question, &[its.as_fd()]) {
+        match wire::send(zygote, &request, &[supervisor_end.as_fd()]) {
             Err(error) if wire::is_fd_limit(&error) && began.elapsed() < wire::FD_LIMIT_TIMEOUT => {
                 std::thread::sleep(wire::FD_LIMIT_PAUSE);
             }
-            // It has died, of which is told where its answer is waited for.
+            // It has died; `receive_first_reply` reports this.
             Err(error) if matches!(error.raw_os_error(), Some(libc::EPIPE | libc::ECONNRESET)) => {
                 return Ok(());
             }
@@ -188,19 +189,18 @@ fn ask_for_first(zygote: &OwnedFd, its: &OwnedFd) -> io::Result<()> {
     }
 }
 
-/// Two ends that no program inherits.
-pub(super) fn pair_of_sockets(kind: SocketType) -> rustix::io::Result<(OwnedFd, OwnedFd)> {
+/// A pair of sockets that are closed on exec.
+pub(super) fn socket_pair(kind: SocketType) -> rustix::io::Result<(OwnedFd, OwnedFd)> {
     socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)
 }
 
-/// What an answer to [`ZygoteRequest::Supervisor`] says.
-pub(super) fn supervisor_of(answer: i32) -> io::Result<Pid> {
-    Pid::from_raw(answer.max(0))
-        .ok_or_else(|| io::Error::from_raw_os_error(answer.saturating_neg()))
+/// The pid or the error in a reply to [`ZygoteRequest::Supervisor`].
+pub(super) fn decode_supervisor_reply(reply: i32) -> io::Result<Pid> {
+    Pid::from_raw(reply.max(0)).ok_or_else(|| io::Error::from_raw_os_error(reply.saturating_neg()))
 }
 
-/// The errno that a zygote which never got to work exited with.
-fn why_it_ended(pid: Pid) -> io::Error {
+/// The error of a zygote that failed to start, from its exit status.
+fn exit_error(pid: Pid) -> io::Error {
     match waitpid(Some(pid), WaitOptions::empty()) {
         Ok(Some((_, status))) => match status.exit_status() {
             Some(errno) => io::Error::from_raw_os_error(errno),
@@ -210,15 +210,15 @@ fn why_it_ended(pid: Pid) -> io::Error {
     }
 }
 
-/// The life of the zygote, right after its fork.
+/// The main function of the zygote after its fork.
 fn main(socket: OwnedFd, obs: Pid, rules: SignalDomainRules) -> io::Result<()> {
     sys::block_all_signals()?;
     sys::reset_signal_actions();
-    // obs's hook may touch its terminal; a helper has none.
+    // obs's hook may write to the terminal, which a helper must not.
     std::panic::set_hook(Box::new(|_| {}));
     setsid()?;
     let socket = sys::keep_only(socket)?;
-    // So that no directory is kept from being unmounted.
+    // So that the zygote keeps no file system from being unmounted.
     chdir("/")?;
     set_name(c"obs-zygote")?;
     set_child_subreaper(Some(getpid()))?;
@@ -232,7 +232,7 @@ fn main(socket: OwnedFd, obs: Pid, rules: SignalDomainRules) -> io::Result<()> {
         rules,
         supervisors: HashSet::new(),
         waiting: Vec::new(),
-        looks: 0,
+        sweeps_left: 0,
         obs_gone: false,
     };
     server.serve()
@@ -244,33 +244,33 @@ struct ZygoteServer {
     outside: OutsideProcesses,
     rules: SignalDomainRules,
     supervisors: HashSet<Pid>,
-    /// Tags of those who want to know that a supervisor and its orphans are gone.
+    /// Tags of the requests that wait until a supervisor and its orphans are gone.
     waiting: Vec<(u32, i32)>,
-    /// Looks for orphans that are still to be made.
-    looks: u8,
+    /// The number of clean sweeps that are still needed.
+    sweeps_left: u8,
     obs_gone: bool,
 }
 
 impl ZygoteServer {
     fn serve(&mut self) -> io::Result<()> {
         loop {
-            let timeout = (self.looks > 0).then_some(SWEEP_AGAIN);
-            let (mut asked, mut signaled) = (false, true);
+            let timeout = (self.sweeps_left > 0).then_some(SWEEP_INTERVAL);
+            let (mut has_request, mut has_signal) = (false, true);
             if self.obs_gone {
-                // A closed socket is readable for ever.
+                // A closed socket is always readable.
                 poll::poll_one(&self.signals, timeout)?;
             } else {
                 let ready = poll::poll_either(&self.socket, &self.signals, timeout)?;
-                (asked, signaled) = (ready.socket, ready.signals);
+                (has_request, has_signal) = (ready.socket, ready.signals);
             }
-            if signaled {
+            if has_signal {
                 sys::drain(&self.signals);
             }
             let childless = self.reap();
-            if asked {
-                self.answer();
+            if has_request {
+                self.handle_request();
             }
-            if self.looks > 0 {
+            if self.sweeps_left > 0 {
                 self.sweep(childless);
             }
             if self.obs_gone && childless {
@@ -279,13 +279,13 @@ impl ZygoteServer {
         }
     }
 
-    /// Takes in everybody who has ended. True if there is no child.
+    /// Reaps ended processes. True if there is no child left.
     fn reap(&mut self) -> bool {
         loop {
             match sys::wait_any() {
                 Waited::Ended { pid, .. } => {
                     if self.supervisors.remove(&pid) {
-                        self.looks = CLEAN_SWEEPS;
+                        self.sweeps_left = CLEAN_SWEEPS;
                     }
                 }
                 Waited::Running => return false,
@@ -294,20 +294,20 @@ impl ZygoteServer {
         }
     }
 
-    /// Ends orphans, and tells those who wait once there are none.
+    /// Kills orphans, and replies to the waiting requests when there are none.
     fn sweep(&mut self, childless: bool) {
         let found = if childless {
             0
         } else {
-            let spare = |pid| self.supervisors.contains(&pid);
-            proc_walk::signal_descendants(getpid(), &spare, Signal::KILL)
+            let exclude = |pid| self.supervisors.contains(&pid);
+            proc_walk::signal_descendants(getpid(), &exclude, Signal::KILL)
         };
-        self.looks = match (childless, found) {
+        self.sweeps_left = match (childless, found) {
             (true, _) => 0,
-            (false, 0) => self.looks - 1,
+            (false, 0) => self.sweeps_left - 1,
             (false, _) => CLEAN_SWEEPS,
         };
-        if self.looks > 0 {
+        if self.sweeps_left > 0 {
             return;
         }
         let supervisors = &self.supervisors;
@@ -321,8 +321,8 @@ impl ZygoteServer {
         });
     }
 
-    /// Takes one message from obs.
-    fn answer(&mut self) {
+    /// Receives and handles one request.
+    fn handle_request(&mut self) {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
         let mut message = [0; 8];
@@ -334,7 +334,7 @@ impl ZygoteServer {
                 RecvFlags::CMSG_CLOEXEC,
             )
         });
-        // An error is as final as the end: obs can't be talked to.
+        // An error is as final as the end of the stream: obs can't be reached.
         if received.map_or(0, |received| received.bytes) == 0 {
             self.obs_gone = true;
             return;
@@ -360,12 +360,12 @@ impl ZygoteServer {
             }
             ((tag, ZygoteRequest::AwaitReaped(pid)), _) => {
                 self.waiting.push((tag, pid));
-                self.looks = CLEAN_SWEEPS;
+                self.sweeps_left = CLEAN_SWEEPS;
             }
-            // The descriptor got lost on its way: there was no room for it here.
+            // The kernel dropped the descriptor: this process has reached its limit of open files.
             ((tag, ZygoteRequest::Supervisor), None) => {
-                let answer = encode_reply(tag, -libc::EMFILE);
-                send(&self.socket, &answer, SendFlags::NOSIGNAL).ok();
+                let reply = encode_reply(tag, -libc::EMFILE);
+                send(&self.socket, &reply, SendFlags::NOSIGNAL).ok();
             }
         }
     }
