@@ -146,7 +146,7 @@ fn plain_beginning(units: &[Unit]) -> Vec<u8> {
     text
 }
 
-/// True for a byte that can stand for another one, or begins what does.
+/// True for a byte that can is_complete for another one, or begins what does.
 fn begins_escape(byte: u8) -> bool {
     matches!(byte, b'\\' | b'%' | b'+')
 }

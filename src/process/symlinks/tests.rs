@@ -4,7 +4,7 @@ use std::os::unix::fs::symlink;
 
 use super::*;
 
-/// A directory of a canonical path.
+/// A directory with a canonical path.
 fn directory() -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let real = directory.path().canonicalize().unwrap();
@@ -142,7 +142,7 @@ fn directories_are_made_past_no_link() {
     assert_eq!(outcome.unwrap_err().errno(), libc::EEXIST);
     assert_eq!(fs::read_dir(&victim).unwrap().count(), 0);
     make_private_directory(&root.join("run/private")).unwrap();
-    // In the place of a directory there may be anything.
+    // Anything may be in the place of a directory.
     let fifo = root.join("run/fifo");
     rustix::fs::mknodat(CWD, &fifo, FileType::Fifo, Mode::RWXU, 0).unwrap();
     let error = make_directory(&fifo.join("x")).unwrap_err();

@@ -1,16 +1,16 @@
-//! How a tree ends.
+//! Tests how a tree is ended.
 
 use std::cell::Cell;
 
 use super::*;
 
-/// Ends a stubborn tree in the given way and makes sure that nobody is left.
+/// Ends a stubborn tree with the given request and checks that no process is left.
 async fn end_stubborn(launcher: &Launcher, request: StopRequest) {
     let mut spec = script(STUBBORN);
     spec.grace_period = Duration::from_millis(200);
     let mark = marked(&mut spec);
     let exit = with(launcher, spec, async |stop| {
-        until("the tree stands", || stand(&mark, 1)).await;
+        until("the tree is complete", || is_complete(&mark, 1)).await;
         stop.send(request).unwrap();
     })
     .await
@@ -32,7 +32,7 @@ isolated! {
 
 isolated! {
     fn a_stubborn_tree_is_ended_by_walking() {
-        room_without_scopes(async |launcher| {
+        without_signal_scopes(async |launcher| {
             end_stubborn(launcher, StopRequest::Terminate).await;
             end_stubborn(launcher, StopRequest::Kill).await;
             assert_eq!(simply(launcher, script("exit 1")).await.unwrap().leader, LeaderExit::Code(1));
@@ -43,7 +43,7 @@ isolated! {
 isolated! {
     fn sigterm_lets_a_tree_tidy_up() {
         for rules in [SignalDomainRules::SignalsAndRefer, SignalDomainRules::None] {
-            room_with(rules, LEAK_TIMEOUT, async |launcher| {
+            with_launcher_rules(rules, LEAK_TIMEOUT, async |launcher| {
                 let text = "trap 'echo bye; exit 3' TERM; echo ready; while :; do sleep 0.05; done";
                 let mut spec = script(text);
                 spec.grace_period = EVENT_TIMEOUT;
@@ -106,7 +106,7 @@ isolated! {
 
 isolated! {
     fn what_ends_by_itself_right_after_its_leader_is_left_alone() {
-        room_with(SignalDomainRules::SignalsAndRefer, EVENT_TIMEOUT, async |launcher| {
+        with_launcher_rules(SignalDomainRules::SignalsAndRefer, EVENT_TIMEOUT, async |launcher| {
             let exit = simply(launcher, script("( sleep 0.1; echo late ) & echo early")).await.unwrap();
             assert_eq!(exit.stdout, b"early\nlate\n");
             assert!(!exit.survivors_ended);
@@ -123,7 +123,7 @@ isolated! {
             let run = launcher.run(spec, stop, |_| {});
             tokio::select! {
                 outcome = run => panic!("ended: {outcome:?}"),
-                () = until("the tree stands", || stand(&mark, 1)) => {}
+                () = until("the tree is complete", || is_complete(&mark, 1)) => {}
             }
             until("all are gone", || alive(&mark).is_empty()).await;
             assert_eq!(simply(launcher, script("exit 4")).await.unwrap().leader, LeaderExit::Code(4));
@@ -145,7 +145,7 @@ isolated! {
                 _ => {}
             });
             let doomed = with(launcher, doomed, async |stop| {
-                until("both stand", || stand(&mark, 1) && ready.get()).await;
+                until("both is_complete", || is_complete(&mark, 1) && ready.get()).await;
                 stop.send(StopRequest::Kill).unwrap();
                 until("one is gone", || alive(&mark).is_empty()).await;
                 kill_process(leader.get().unwrap(), Signal::USR1).unwrap();
@@ -162,7 +162,7 @@ isolated! {
 isolated! {
     fn a_bomb_of_forks_is_ended() {
         with_launcher(async |launcher| {
-            // Bounded by depth, so that a failure of this test does not take the machine with it.
+            // The depth is bounded, so that a failure of this test does not overload the machine.
             let mut spec = script("f() { [ $1 -gt 0 ] || { sleep 1000; return; }; f $(($1-1)) & f $(($1-1)) & wait; }; f 8");
             spec.grace_period = Duration::ZERO;
             let mark = marked(&mut spec);

@@ -1,12 +1,12 @@
-//! Whoever is killed on the way, nothing stays.
+//! Tests that no process survives if obs, the zygote or a supervisor is killed.
 
 use super::*;
 use crate::process::sys::{self, Forked};
 use crate::process::tree::{OutsideProcesses, SignalDomain, SignalDomainRules};
 use rustix::process::{WaitOptions, getpid, waitpid};
 
-/// The processes between obs and the leader of the tree with `mark`.
-fn above(mark: &str) -> (Pid, Pid) {
+/// The supervisor and the zygote of the tree with `mark`.
+fn supervisor_and_zygote(mark: &str) -> (Pid, Pid) {
     let tree = alive(mark);
     let supervisor = tree
         .iter()
@@ -32,8 +32,8 @@ isolated! {
             let mut spec = script(STUBBORN);
             let mark = marked(&mut spec);
             let outcome = with(launcher, spec, async |_| {
-                until("the tree stands", || stand(&mark, 1)).await;
-                kill(above(&mark).0);
+                until("the tree is complete", || is_complete(&mark, 1)).await;
+                kill(supervisor_and_zygote(&mark).0);
             }).await;
             assert!(matches!(outcome, Err(ProcessError::SupervisorDied)), "{outcome:?}");
             assert_eq!(alive(&mark), []);
@@ -62,8 +62,8 @@ isolated! {
             let mut spec = script(STUBBORN);
             let mark = marked(&mut spec);
             let outcome = with(launcher, spec, async |_| {
-                until("the tree stands", || stand(&mark, 1)).await;
-                let (supervisor, zygote) = above(&mark);
+                until("the tree is complete", || is_complete(&mark, 1)).await;
+                let (supervisor, zygote) = supervisor_and_zygote(&mark);
                 kill(zygote);
                 until("obs has adopted the supervisor", || state(supervisor).1 == Some(getpid())).await;
                 assert_eq!(alive(&mark).len(), STUBBORN_COUNT);
@@ -83,15 +83,15 @@ isolated! {
             let mut spec = script(STUBBORN);
             let mark = marked(&mut spec);
             let exit = with(launcher, spec, async |stop| {
-                until("the tree stands", || stand(&mark, 1)).await;
-                let (supervisor, zygote) = above(&mark);
+                until("the tree is complete", || is_complete(&mark, 1)).await;
+                let (supervisor, zygote) = supervisor_and_zygote(&mark);
                 kill(zygote);
                 until("obs has adopted the supervisor", || state(supervisor).1 == Some(getpid())).await;
                 stop.send(StopRequest::Kill).unwrap();
             }).await.unwrap();
             assert_eq!(exit.leader, LeaderExit::Signal(9));
             assert_eq!(alive(&mark), []);
-            // Its supervisor is as good as before.
+            // Its supervisor still works.
             assert_eq!(simply(launcher, script("exit 2")).await.unwrap().leader, LeaderExit::Code(2));
         });
     }
@@ -102,7 +102,7 @@ isolated! {
         if rustix::thread::no_new_privs().unwrap() {
             return skip("under no_new_privs obs can't tell its own from others'");
         }
-        // A child from before, as a shell that became obs may have left it, and one from after.
+        // A child from before the zygote, as from a shell that executed obs, and one from after.
         let mut before = Command::new("/bin/sleep").arg("1000").spawn().unwrap();
         let mut after = None;
         with_launcher(async |launcher| {
@@ -110,8 +110,8 @@ isolated! {
             let mut spec = script(STUBBORN);
             let mark = marked(&mut spec);
             let outcome = with(launcher, spec, async |_| {
-                until("the tree stands", || stand(&mark, 1)).await;
-                let (supervisor, zygote) = above(&mark);
+                until("the tree is complete", || is_complete(&mark, 1)).await;
+                let (supervisor, zygote) = supervisor_and_zygote(&mark);
                 kill(zygote);
                 kill(supervisor);
             }).await;
@@ -130,7 +130,7 @@ isolated! {
     fn nothing_outlives_obs() {
         const NAME: &str = concat!(module_path!(), "::nothing_outlives_obs");
         const STEPS: &str = "OBS_PROCESS_TEST_STEPS";
-        // In the process that is going to be killed.
+        // In the process that will be killed.
         if let Ok(mark) = std::env::var(STEPS) {
             with_launcher(async |launcher| {
                 let run = || {
@@ -143,10 +143,10 @@ isolated! {
             return;
         }
         let (steps, helpers) = (uuid::Uuid::new_v4().to_string(), uuid::Uuid::new_v4().to_string());
-        let mut obs = again(NAME, &helpers).env(STEPS, &steps).spawn().unwrap();
+        let mut obs = test_command(NAME, &helpers).env(STEPS, &steps).spawn().unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            until("three trees stand", || stand(&steps, 3)).await;
+            until("three trees is_complete", || is_complete(&steps, 3)).await;
             // obs, its zygote and three supervisors.
             assert_eq!(alive(&helpers).len(), 5);
             obs.kill().unwrap();
@@ -200,7 +200,7 @@ isolated! {
         let here = OutsideProcesses { zygote: getpid(), obs: getpid() };
         assert_eq!(forked(|| SignalDomain::fake_for_test(here).is_isolated()), Some(1));
         assert_eq!(forked(|| SignalDomain::enter(here, SignalDomainRules::None).is_isolated()), Some(1));
-        // This machine's CI has signal scopes; where there are none, the guard always refuses.
+        // The machines of the CI have signal scopes. Without them, `is_isolated` is always false.
         if has_signal_scopes() {
             let stranger = Pid::INIT;
             let elsewhere = OutsideProcesses { zygote: stranger, obs: stranger };

@@ -1,12 +1,12 @@
 //! Tests with real processes.
 //!
-//! A zygote must be forked from a process with one thread, and libtest's has many. So a test here
+//! A zygote must be forked from a process with one thread, and libtest has many. So a test here
 //! runs its own executable again, with only itself selected, and does its work there. In that
-//! process libtest's main thread waits for the thread of the test and holds no lock meanwhile; the
-//! only other locks that the forked zygote meets are those of malloc and stdio, which glibc takes
-//! over a fork. That makes it as good as single threaded, without a second binary in the product.
-//! What a scenario leaves alive is found by a unique variable in its environment, and only
-//! processes with that variable, or known to be its parents, are ever signalled.
+//! process, libtest's main thread waits for the thread of the test and holds no lock; the only
+//! other locks that the forked zygote uses are those of malloc and stdio, which glibc handles
+//! across a fork. That is as good as single-threaded, without a second binary in the product. A
+//! unique environment variable identifies the processes that a scenario leaves alive; only
+//! processes with that variable, and their known parents, are ever signalled.
 
 mod endings;
 mod faults;
@@ -30,7 +30,7 @@ use tokio::sync::watch;
 use super::tree::SignalDomainRules;
 use super::*;
 
-/// The test that this process is to run; set in processes that tests start.
+/// The test that this process runs; set in processes that tests start.
 const TEST: &str = "OBS_PROCESS_TEST";
 /// In the environment of everything that belongs to one scenario.
 const MARK: &str = "OBS_PROCESS_TEST_MARK";
@@ -38,7 +38,7 @@ const MARK: &str = "OBS_PROCESS_TEST_MARK";
 /// The timeout of every wait for an event.
 pub(super) const EVENT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What the line of a test that is not made begins with.
+/// The start of the line about a skipped test.
 const SKIPPED: &str = "skipped: ";
 
 /// Defines a test that runs alone in a process.
@@ -53,13 +53,13 @@ macro_rules! isolated {
 }
 pub(crate) use isolated;
 
-/// Runs `body` in a process of its own, and fails if it does.
+/// Runs `body` in a process of its own, and fails if that process fails.
 pub(super) fn alone(test: &str, body: impl FnOnce()) {
     if std::env::var_os(TEST).is_some_and(|name| name == test) {
         return body();
     }
     let mut output = tempfile::tempfile().unwrap();
-    let mut child = again(test, "")
+    let mut child = test_command(test, "")
         .stdout(output.try_clone().unwrap())
         .stderr(output.try_clone().unwrap())
         .spawn()
@@ -72,20 +72,20 @@ pub(super) fn alone(test: &str, body: impl FnOnce()) {
         status.is_some_and(|status| status.success()) && said.contains("1 passed"),
         "{test}: {status:?}\n{said}"
     );
-    // The runner's own `test … ... ` may stand before it on the line.
+    // The runner's own `test … ... ` may is_complete before it on the line.
     for (_, reason) in said.lines().filter_map(|line| line.split_once(SKIPPED)) {
         // Past the test runner's own capture.
         writeln!(std::io::stderr(), "{SKIPPED}{test} ({reason})").unwrap();
     }
 }
 
-/// Says why a test, or a part of one, is not made here. [`alone`] adds which.
+/// Prints why a test, or a part of one, is skipped. [`alone`] adds its name.
 pub(super) fn skip(reason: &str) {
     writeln!(std::io::stderr(), "{SKIPPED}{reason}").unwrap();
 }
 
 /// The command that runs `test` in a process of its own.
-fn again(test: &str, mark: &str) -> Command {
+fn test_command(test: &str, mark: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     let name = test.split_once("::").unwrap().1;
     command
@@ -110,27 +110,27 @@ fn ended(child: &mut Child, timeout: Duration) -> Option<std::process::ExitStatu
     None
 }
 
-/// Runs `scenario` with a launcher as obs makes it.
+/// Runs `scenario` with a launcher like that of obs.
 pub(super) fn with_launcher(scenario: impl AsyncFnOnce(&Launcher)) {
-    room_with(SignalDomainRules::SignalsAndRefer, LEAK_TIMEOUT, scenario);
+    with_launcher_rules(SignalDomainRules::SignalsAndRefer, LEAK_TIMEOUT, scenario);
 }
 
 /// Like [`with_launcher`], as on a kernel without signal scopes.
-pub(super) fn room_without_scopes(scenario: impl AsyncFnOnce(&Launcher)) {
-    room_with(SignalDomainRules::None, LEAK_TIMEOUT, scenario);
+pub(super) fn without_signal_scopes(scenario: impl AsyncFnOnce(&Launcher)) {
+    with_launcher_rules(SignalDomainRules::None, LEAK_TIMEOUT, scenario);
 }
 
 /// Like [`with_launcher`], with another leak_timeout for survivors.
-pub(super) fn room_with(
+pub(super) fn with_launcher_rules(
     rules: SignalDomainRules,
     leak_timeout: Duration,
     scenario: impl AsyncFnOnce(&Launcher),
 ) {
-    room_of(Zygote::start_with(rules).unwrap(), leak_timeout, scenario);
+    with_zygote(Zygote::start_with(rules).unwrap(), leak_timeout, scenario);
 }
 
-/// Like [`with_launcher`], with helpers that are there already.
-pub(super) fn room_of(
+/// Like [`with_launcher`], with a zygote that was started before.
+pub(super) fn with_zygote(
     zygote: Zygote,
     leak_timeout: Duration,
     scenario: impl AsyncFnOnce(&Launcher),
@@ -145,7 +145,7 @@ pub(super) fn room_of(
     });
 }
 
-/// As obs has it.
+/// The leak timeout of obs.
 pub(super) const LEAK_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// A shell script as a specification.
@@ -175,7 +175,7 @@ pub(super) fn program(path: &str, argv: &[&str]) -> ProcessSpec {
     }
 }
 
-/// Marks all that `spec` will start; returns the mark.
+/// Marks every process that `spec` will start; returns the mark.
 pub(super) fn marked(spec: &mut ProcessSpec) -> String {
     let mark = uuid::Uuid::new_v4().to_string();
     spec.env.push((MARK.into(), (&mark).into()));
@@ -189,7 +189,8 @@ pub(super) fn alive(mark: &str) -> Vec<Pid> {
         .unwrap()
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
         .filter(|pid: &i32| {
-            // A thread that has ended has no environment left; the others of its process have.
+            // A thread that has exited has no environment any more; the other threads of its
+            // process do.
             let threads = fs::read_dir(format!("/proc/{pid}/task"));
             threads.into_iter().flatten().flatten().any(|thread| {
                 fs::read(thread.path().join("environ"))
@@ -224,12 +225,11 @@ pub(super) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// The end of the world for one process.
 pub(super) fn kill(pid: Pid) {
     kill_process(pid, Signal::KILL).unwrap();
 }
 
-/// Runs `spec` without wishes and without listening.
+/// Runs `spec` to its end, without stop requests and ignoring its events.
 pub(super) async fn simply(
     launcher: &Launcher,
     spec: ProcessSpec,
@@ -239,7 +239,7 @@ pub(super) async fn simply(
     tokio::time::timeout(2 * EVENT_TIMEOUT, run).await.unwrap()
 }
 
-/// Runs `spec` while `meanwhile` happens, which is given the means to stop it.
+/// Runs `spec` and `meanwhile` at the same time; `meanwhile` can send stop requests.
 pub(super) async fn with(
     launcher: &Launcher,
     spec: ProcessSpec,
@@ -254,17 +254,17 @@ pub(super) async fn with(
     outcome.unwrap()
 }
 
-/// A tree of four that does what it can to stay: sessions of its own, a double fork, and nobody
-/// minds SIGTERM.
+/// A tree of four processes that resist their end: with new sessions and a double fork, ignoring
+/// SIGTERM.
 pub(super) const STUBBORN: &str = "trap '' TERM HUP INT
     setsid sh -c 'sleep 1000 & exec sleep 1000' &
     ( ( setsid sleep 1000 ) & )
     exec sleep 1000";
 pub(super) const STUBBORN_COUNT: usize = 4;
 
-/// Whether `count` [`STUBBORN`] trees have all their processes. Half-way, the shells between are
-/// as many.
-pub(super) fn stand(mark: &str, count: usize) -> bool {
+/// Whether `count` [`STUBBORN`] trees have all their processes. The number alone is not enough:
+/// during the start there are as many shells.
+pub(super) fn is_complete(mark: &str, count: usize) -> bool {
     let tree = alive(mark);
     let sleeps = |pid: &Pid| {
         let path = format!("/proc/{}/cmdline", pid.as_raw_pid());

@@ -1,4 +1,4 @@
-//! What needs no process of its own.
+//! Tests that start no process.
 
 use super::*;
 use crate::process::capture::{

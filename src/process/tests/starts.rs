@@ -1,4 +1,4 @@
-//! How a process begins, and why it does not.
+//! Tests how a process starts, and why it fails to start.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -73,7 +73,7 @@ isolated! {
             spec.argv.push("x".repeat(200_000).into());
             let error = simply(launcher, spec).await.unwrap_err();
             assert!(error.to_string().contains("too large for the system"), "{error}");
-            // The supervisor is still good.
+            // The supervisor still works.
             assert_eq!(simply(launcher, script("exit 3")).await.unwrap().leader, LeaderExit::Code(3));
         });
     }
@@ -111,8 +111,8 @@ isolated! {
     fn usage_is_the_whole_trees() {
         with_launcher(async |launcher| {
             let small = simply(launcher, program("/bin/true", &["true"])).await.unwrap();
-            // A child begins with what its supervisor has mapped of this executable, which in a
-            // fresh copy of it is some MiB more.
+            // A child starts with the pages of this executable that its supervisor has mapped,
+            // which are some MiB more in a fresh copy.
             assert!(small.usage.peak_memory_bytes < 32 << 20, "{:?}", small.usage);
             assert!(small.usage.peak_memory_bytes > 0);
             // An orphan's CPU time counts too: the leader does not wait for it.

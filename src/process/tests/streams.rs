@@ -1,4 +1,4 @@
-//! What goes in and what comes out.
+//! Tests of standard input, output, error and events.
 
 use super::*;
 

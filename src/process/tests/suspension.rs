@@ -1,4 +1,4 @@
-//! Standing still with the terminal.
+//! Tests of suspension with the terminal.
 
 use super::*;
 
@@ -9,11 +9,11 @@ fn states(mark: &str) -> Vec<char> {
 isolated! {
     fn trees_stop_and_go_on() {
         for rules in [SignalDomainRules::Signals, SignalDomainRules::None] {
-            room_with(rules, LEAK_TIMEOUT, async |launcher| {
+            with_launcher_rules(rules, LEAK_TIMEOUT, async |launcher| {
                 let mut spec = script(STUBBORN);
                 let mark = marked(&mut spec);
                 let exit = with(launcher, spec, async |stop| {
-                    until("the tree stands", || stand(&mark, 1)).await;
+                    until("the tree is complete", || is_complete(&mark, 1)).await;
                     launcher.suspend().await;
                     until("all stopped", || states(&mark) == ['T'; STUBBORN_COUNT]).await;
                     launcher.resume().await;
@@ -31,7 +31,7 @@ isolated! {
 isolated! {
     fn a_stopped_tree_acts_on_sigterm() {
         for rules in [SignalDomainRules::Signals, SignalDomainRules::None] {
-            room_with(rules, LEAK_TIMEOUT, async |launcher| {
+            with_launcher_rules(rules, LEAK_TIMEOUT, async |launcher| {
                 let mut spec = script("trap 'exit 3' TERM; while :; do sleep 0.05; done");
                 spec.grace_period = EVENT_TIMEOUT;
                 let mark = marked(&mut spec);

@@ -1,15 +1,15 @@
-//! What the helpers do before they are asked to run anything.
+//! Tests of what the helper processes do ahead of the first step.
 
 use super::*;
 
-/// The supervisor of a step that says so.
+/// The pid of the supervisor that runs `spec`'s confinement, printed by the step.
 async fn supervisor(launcher: &Launcher, mut spec: ProcessSpec) -> String {
     let shell = script("echo $PPID");
     (spec.program, spec.target, spec.argv) = (shell.program, shell.target, shell.argv);
     said(&simply(launcher, spec).await.unwrap())
 }
 
-/// The children of a process; none, after a word about it, where the kernel does not list them.
+/// The children of a process. If the kernel does not list them, prints that and returns `None`.
 fn children(of: Pid) -> Option<String> {
     let of = of.as_raw_pid();
     let list = fs::read_to_string(format!("/proc/{of}/task/{of}/children"));
@@ -23,7 +23,7 @@ isolated! {
     fn the_first_supervisor_is_there_and_serves_the_first_step() {
         let zygote = Zygote::start().unwrap();
         let first = zygote.pid;
-        room_of(zygote, LEAK_TIMEOUT, async |launcher| {
+        with_zygote(zygote, LEAK_TIMEOUT, async |launcher| {
             let by = supervisor(launcher, script("")).await;
             let Some(children) = children(first) else { return };
             assert_eq!(children, by);
@@ -37,7 +37,7 @@ isolated! {
         let mut zygote = Zygote::start().unwrap();
         zygote.probe_ahead();
         assert!(zygote.is_probing);
-        room_of(zygote, LEAK_TIMEOUT, async |launcher| {
+        with_zygote(zygote, LEAK_TIMEOUT, async |launcher| {
             let ahead = launcher.probe().await.unwrap();
             assert_eq!(ahead, launcher.probe().await.unwrap());
             assert_eq!(simply(launcher, script("exit 3")).await.unwrap().leader, LeaderExit::Code(3));
@@ -51,12 +51,12 @@ isolated! {
         let mut zygote = Zygote::start().unwrap();
         zygote.probe_ahead();
         let pid = zygote.pid;
-        room_of(zygote, LEAK_TIMEOUT, async |launcher| {
+        with_zygote(zygote, LEAK_TIMEOUT, async |launcher| {
             let Some(first) = children(pid) else { return };
             let offline = arena.probe(&[], Network::None);
             launcher.prepare_ahead(offline.confinement.as_ref().unwrap());
             launcher.probe().await.unwrap();
-            // It wears the filter of the one, which can't be taken off for the other.
+            // It has the filter of the first kind, which can't be removed for the other.
             let online = supervisor(launcher, arena.probe(&[], Network::Full)).await;
             let ready = supervisor(launcher, offline.clone()).await;
             assert_eq!(ready, first);
@@ -77,7 +77,7 @@ isolated! {
         let mut zygote = Zygote::start().unwrap();
         zygote.probe_ahead();
         let pid = zygote.pid;
-        room_of(zygote, LEAK_TIMEOUT, async |launcher| {
+        with_zygote(zygote, LEAK_TIMEOUT, async |launcher| {
             launcher.dismiss();
             until("the zygote has ended", || state(pid).0 == 'Z').await;
         });
@@ -89,7 +89,7 @@ isolated! {
     fn a_zygote_that_is_killed_at_once_is_told() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let deadline = Instant::now() + EVENT_TIMEOUT;
-        // It may answer before, which is no failure.
+        // It may reply before it is killed, which is not a failure.
         let error = loop {
             assert!(Instant::now() < deadline, "it always answered before");
             let zygote = Zygote::start().unwrap();

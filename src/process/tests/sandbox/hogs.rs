@@ -1,10 +1,10 @@
-//! Trees that take more than they may.
+//! Tests of trees that exceed their limits.
 
 use std::time::Instant;
 
 use super::*;
 
-/// All small, so that a test that fails does no harm.
+/// All sizes are small, so that a failing test does no harm.
 const MIB: u64 = 1 << 20;
 
 fn memory(mib: u64) -> Limits {
@@ -21,7 +21,7 @@ fn processes(number: u64) -> Limits {
     }
 }
 
-/// Runs a hog that has to be ended, and returns the breach it was ended for.
+/// Runs a hog that must be killed, and returns the breach.
 async fn breach(launcher: &Launcher, arena: &Arena, argv: &[&str], limits: Limits) -> LimitBreach {
     let mut spec = arena.hog(argv, limits);
     let mark = marked(&mut spec);
@@ -63,7 +63,7 @@ isolated! {
             let mut crowd = Vec::new();
             let exit = with(launcher, spec, async |_| {
                 until("it is up", || up.exists()).await;
-                // Others' processes may end meanwhile.
+                // Processes of others may end meanwhile, so the number is not fixed.
                 until("it was stopped and went on", || {
                     if crowd.len() < 1000 {
                         let other = std::process::Command::new("sleep").arg("1000").spawn();
@@ -105,8 +105,8 @@ isolated! {
             let limits = Limits { cpu: Some(Duration::from_millis(300)), ..Limits::default() };
             let mut spec = arena.hog(&["daemons", "1000000"], limits);
             let mark = marked(&mut spec);
-            // A tree of one process that is another one every moment is the hardest to see: its CPU
-            // time is, because the supervisor reaps all of it.
+            // A tree of one process that is replaced all the time is the hardest to sample. Its CPU
+            // time is still seen, because the supervisor reaps every process.
             let exit = simply(launcher, spec).await.unwrap();
             assert_eq!(exit.limit_breach.map(|breach| breach.limit), Some(ResourceKind::Cpu));
             assert_eq!(alive(&mark), []);
@@ -143,13 +143,13 @@ isolated! {
         let Some(arena) = Arena::new() else { return };
         with_launcher(async |launcher| {
             let limits = Limits { cpu: Some(Duration::from_millis(50)), ..Limits::NONE };
-            // Before the supervisor looks for the first time.
+            // Before the supervisor takes its first sample.
             let mut spec = arena.spec(Path::new("/bin/sh"), &["-c", "kill -XCPU $$"], Network::None);
             spec.limits = limits;
             let exit = simply(launcher, spec).await.unwrap();
             let breach = LimitBreach { limit: ResourceKind::Cpu, allowed: 50, measured: 50 };
             assert_eq!((exit.leader, exit.limit_breach), (LeaderExit::Signal(libc::SIGXCPU), Some(breach)));
-            // Without a limit it is a signal like any other, and so is SIGKILL with one.
+            // Without a limit, SIGXCPU is a signal like any other; with one, SIGKILL is.
             let spec = arena.spec(Path::new("/bin/sh"), &["-c", "kill -XCPU $$"], Network::None);
             assert_eq!(simply(launcher, spec).await.unwrap().limit_breach, None);
             let mut spec = arena.spec(Path::new("/bin/sh"), &["-c", "kill -KILL $$"], Network::None);
@@ -182,8 +182,8 @@ isolated! {
             let true_program = arena.spec(Path::new("/bin/true"), &[], Network::None);
             let exit = simply(launcher, true_program).await.unwrap();
             assert_eq!(exit.leader, LeaderExit::Code(0));
-            // What a supervisor has of its executable in memory counts too, and not optimized, with
-            // all tests in it, that is most of it.
+            // The pages of the executable in the supervisor's memory count too. In an unoptimized
+            // build with all tests, they are most of it.
             let most = if cfg!(debug_assertions) { 24 } else { 8 };
             assert!(exit.usage.peak_memory_bytes < most << 20, "{:?}", exit.usage);
             assert_eq!(ballast[ballast.len() - 1], 1);
@@ -198,7 +198,7 @@ isolated! {
             // Eight processes of 16 MiB each.
             let breach = breach(launcher, &arena, &["many-small", "16"], memory(64)).await;
             assert_eq!(breach.limit, ResourceKind::Memory);
-            // Nine processes that share 40 MiB are no 360.
+            // Nine processes that share 40 MiB don't count as 360 MiB.
             for _ in 0..5 {
                 let exit = simply(launcher, arena.hog(&["family", "40"], memory(64))).await.unwrap();
                 assert_eq!((exit.leader, exit.limit_breach), (LeaderExit::Code(0), None));
@@ -257,7 +257,7 @@ isolated! {
     fn what_is_reported_decides_even_if_no_look_has_seen_it() {
         let Some(arena) = Arena::new() else { return };
         with_launcher(async |launcher| {
-            // Each is over between two looks, or may be.
+            // Each of these may exceed its limit only between two samples.
             for _ in 0..5 {
                 let exit = simply(launcher, arena.hog(&["spike", "96"], memory(64))).await.unwrap();
                 let breach = exit.limit_breach.unwrap();

@@ -1,9 +1,9 @@
-//! Kernels that lack a layer, and what is said about it.
+//! Tests of kernels that lack a layer, and of what is reported about it.
 
 use super::*;
 use crate::process::sandbox::LayerStatus;
 
-/// Makes this process, and all that it starts, believe that the kernel has no Landlock.
+/// Makes Landlock unavailable to this process and everything that it starts.
 #[expect(unsafe_code, reason = "a filter that only tests need")]
 fn without_landlock() {
     let instruction = |code: u32, k: u32, jt, jf| libc::sock_filter {
@@ -74,7 +74,7 @@ isolated! {
             let error = simply(launcher, arena.spec(Path::new("/bin/sh"), &argv, Network::None)).await.unwrap_err();
             assert!(error.to_string().ends_with("this kernel lacks a layer of the sandbox that is required"), "{error}");
             assert!(!started.exists());
-            // The supervisor is still good.
+            // The supervisor still works.
             assert_eq!(simply(launcher, script("exit 3")).await.unwrap().leader, LeaderExit::Code(3));
         });
     }
@@ -101,7 +101,7 @@ isolated! {
                 let exit = simply(launcher, best(argv)).await.unwrap();
                 assert!(said(&exit).starts_with("denied: "), "{argv:?}: {exit:?}");
             }
-            // Trees end all the same.
+            // Trees are still ended.
             let limits = Limits { processes: Some(32), ..Limits::NONE };
             let mut bomb = arena.hog(&["bomb", "300"], limits);
             Arc::make_mut(bomb.confinement.as_mut().unwrap()).best_effort = true;
@@ -125,7 +125,7 @@ isolated! {
             }
             let caps = |status: &str| status.lines().filter(|line| line.starts_with("Cap") || line.starts_with("Seccomp")).collect::<Vec<_>>().join(" ");
             assert_eq!(caps(&before), caps(&fs::read_to_string("/proc/self/status").unwrap()));
-            // The supervisor that did it has its own capabilities still, and no filter.
+            // The supervisor that ran the probe still has its capabilities and no filter.
             let exit = simply(launcher, script("grep -E 'Cap|Seccomp:' /proc/$PPID/status")).await.unwrap();
             assert_eq!(said(&exit).replace('\n', " "), caps(&before).split(" Seccomp_filters").next().unwrap());
             assert_eq!(probed, launcher.probe().await.unwrap());

@@ -1,4 +1,4 @@
-//! The matrix of attempts to get out.
+//! Attempts to escape from the sandbox, and the expected results.
 
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener};
@@ -10,17 +10,17 @@ use rustix::process::{getpid, getuid};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Expected {
     Denied,
-    /// It ends with SIGSYS.
+    /// It is killed by SIGSYS.
     Killed,
-    /// A gap: it is in the book of known ones, with the reason.
+    /// It succeeds: a known gap, listed with its reason in `sandbox/mod.rs`.
     Gap,
-    /// It must work, or ordinary programs do not.
+    /// It must succeed, because ordinary programs need it.
     Allowed,
 }
 use Expected::{Allowed, Denied, Gap, Killed};
 
 #[expect(clippy::too_many_lines, reason = "a table")]
-/// All attempts: what the report calls it, the probe and its arguments, what is expected.
+/// All attempts: the name in the report, the probe with its arguments, the expected result.
 fn attempts(arena: &Arena, ports: [u16; 2]) -> Vec<(&'static str, Vec<String>, Expected)> {
     let path = |name: &str| arena.text(name);
     let obs = getpid().as_raw_pid().to_string();
@@ -281,14 +281,14 @@ fn attempts(arena: &Arena, ports: [u16; 2]) -> Vec<(&'static str, Vec<String>, E
     attempts
 }
 
-/// What `process_vm_readv` is to read.
+/// What the probe tries to read with `process_vm_readv`.
 static SECRET: [u8; 8] = *b"canary!!";
 
 fn abstract_name() -> String {
     format!("obs-probe-{}", getpid().as_raw_pid())
 }
 
-/// What an ordinary process of this user achieves.
+/// The result for an ordinary process of this user.
 fn plainly(arena: &Arena, argv: &[String]) -> String {
     let output = Command::new(&arena.probe)
         .args(argv)
@@ -304,7 +304,7 @@ fn plainly(arena: &Arena, argv: &[String]) -> String {
     }
 }
 
-/// Puts everything back that an ordinary process has changed.
+/// Restores everything that an ordinary process has changed.
 fn restore(arena: &Arena) {
     let remove = [
         "outside/new",
@@ -366,7 +366,7 @@ isolated! {
     }
 }
 
-/// Makes each attempt without confinement, and confined with each of the networks.
+/// Makes each attempt unconfined, and confined with each of the networks.
 pub(super) async fn expect(
     launcher: &Launcher,
     arena: &Arena,

@@ -1,9 +1,8 @@
-//! The sandbox from inside: attempts to get out of it, and ordinary programs in it.
+//! Tests of the sandbox from inside: attempts to escape from it, and ordinary programs in it.
 //!
 //! Every attempt is made twice with the same arguments: by an ordinary process, to show that there
-//! is something to prevent, and by a confined one. The two need not have the same rights otherwise:
-//! where an ordinary process of this user or kernel can't do it either, the test says so and the
-//! confined one is tried all the same.
+//! is something to prevent, and by a confined one. If the ordinary process of this user can't do it
+//! on this kernel either, the test prints that and still tries the confined one.
 
 mod ahead;
 mod hogs;
@@ -23,17 +22,17 @@ use crate::process::sys;
 const PROBES: &str = include_str!("probes.c");
 const HOGS: &str = include_str!("hogs.c");
 
-/// A file tree with something to steal, and a program that tries to.
+/// A file tree with protected files, and programs that try to access them.
 pub(super) struct Arena {
     root: tempfile::TempDir,
     pub(super) probe: PathBuf,
     pub(super) hog: PathBuf,
-    /// As strict as this machine allows, for tests of something else than confinement.
+    /// True if this machine has no Landlock, so that other tests can still run.
     pub(super) best_effort: bool,
 }
 
 impl Arena {
-    /// None, after a word about it, where there is no C compiler.
+    /// If there is no C compiler, prints that and returns `None`.
     pub(super) fn new() -> Option<Self> {
         let root = tempfile::tempdir().unwrap();
         let real = root.path().canonicalize().unwrap();
@@ -86,7 +85,7 @@ impl Arena {
         self.path(name).to_str().unwrap().to_owned()
     }
 
-    /// What a skill without permissions gets, and one directory to write to.
+    /// The default grants, and one directory to write to.
     pub(super) fn confinement(&self, network: Network) -> Confinement {
         let (skill, workspace) = (self.path("skill"), self.path("workspace"));
         let (scratch, home) = (self.path("scratch"), self.path("home"));
@@ -146,12 +145,12 @@ fn compile(source: &str, program: &Path) -> Option<PathBuf> {
     Some(program.to_owned())
 }
 
-/// The words a process has written to standard output.
+/// The standard output of a process, trimmed.
 pub(super) fn said(exit: &ProcessExit) -> String {
     String::from_utf8_lossy(&exit.stdout).trim().to_owned()
 }
 
-/// True if this kernel can enforce what `confinement` requires; says so if it can't.
+/// True if this kernel can enforce `confinement`. Prints what is missing otherwise.
 pub(super) async fn is_enforceable(launcher: &Launcher, confinement: &Confinement) -> bool {
     let missing = launcher.probe().await.unwrap().missing(confinement);
     if !missing.is_empty() {

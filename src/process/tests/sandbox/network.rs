@@ -1,8 +1,8 @@
-//! What each grant of the network opens, and what it does not.
+//! Tests what each network grant allows and denies.
 
 use super::*;
 
-/// A number of attempts, each with what is expected where TCP rules are enforced.
+/// Makes the attempts in `cases`, each with whether it is allowed.
 async fn expect(launcher: &Launcher, arena: &Arena, network: &Network, cases: &[(&[&str], bool)]) {
     for (argv, allowed) in cases {
         let exit = simply(launcher, arena.probe(argv, network.clone()))
@@ -84,7 +84,8 @@ isolated! {
                 Network::Full,
             ];
             for network in networks {
-                // From /etc/hosts: no server is asked, but the ways to one are all looked at.
+                // The address is in /etc/hosts: no server is asked, but the resolver opens all its
+                // configuration.
                 let spec = arena.spec(Path::new("/usr/bin/getent"), &["ahosts", "localhost"], network);
                 let exit = simply(launcher, spec).await.unwrap();
                 assert_eq!(exit.leader, LeaderExit::Code(0), "{exit:?}");

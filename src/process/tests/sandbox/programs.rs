@@ -1,10 +1,10 @@
-//! Ordinary programs in the sandbox: what people write skills with has to run.
+//! Tests that ordinary programs, which people write skills with, run in the sandbox.
 
 use super::*;
 use crate::model::StepDirs;
 
-/// Runs a shell script that is confined, and returns what it has said. `None` if one of the
-/// programs that it needs is not here, or only in somebody's home.
+/// Runs a confined shell script and returns its output. `None` if a program in `needs` is not in a
+/// system directory.
 async fn said_by(launcher: &Launcher, arena: &Arena, needs: &[&str], text: &str) -> Option<String> {
     for program in needs {
         if !["/usr/bin", "/bin", "/usr/local/bin"]
@@ -31,7 +31,7 @@ async fn said_by(launcher: &Launcher, arena: &Arena, needs: &[&str], text: &str)
     Some(said(&exit))
 }
 
-/// Runs `text` without a sandbox in the workspace, for what has to be there before.
+/// Runs `text` unconfined in the workspace, as a preparation.
 fn prepare(arena: &Arena, text: &str) {
     let output = Command::new("/bin/sh")
         .args(["-euc", text])
@@ -118,8 +118,9 @@ isolated! {
                 arena.probe(&["create", &arena.text("workspace/out/new")], Network::None)
             };
             assert_eq!(said_of(launcher, create()).await, "out");
-            // Where it leads does not matter, nor which path it is: a granted one, the working
-            // directory, the skill's or the scratch directory, one above them, or the program.
+            // Neither the link's target matters nor which path it replaces: a granted one, the
+            // working directory, the skill's or the scratch directory, one above them, or the
+            // program.
             for (path, target) in [
                 ("workspace/out", "outside"),
                 ("workspace/out", "workspace/out.real"),

@@ -1,5 +1,5 @@
-//! Attempts to have an effect outside without opening anything there: programs that run as their
-//! owner, attributes and events of files, and the scheduling of other processes.
+//! Attempts to have an effect outside without opening a file there: set-ID programs, attributes and
+//! events of files, and the scheduling of other processes.
 
 use super::matrix::Expected::{self, Allowed, Denied};
 use super::matrix::expect;
@@ -13,7 +13,7 @@ fn attempt(title: &'static str, argv: &[&str], expected: Expected) -> Attempt {
     (title, argv, expected)
 }
 
-/// Each way to open, with each mode that matters.
+/// Each way to create a file, with each set-ID mode.
 fn set_id_files(arena: &Arena) -> Vec<Attempt> {
     let (file, directory) = (&*arena.text("scratch/set-id"), &*arena.text("scratch"));
     let (source, mine) = (
@@ -150,7 +150,8 @@ isolated! {
             if !is_enforceable(launcher, &arena.confinement(Network::None)).await {
                 return;
             }
-            // The filter is there from the first step on, and each of these steps needs new rules.
+            // The filter is installed for the first step, and each of these steps needs a new
+            // ruleset.
             for name in ["one", "two", "three"] {
                 let directory = arena.path("workspace").join(name);
                 fs::create_dir(&directory).unwrap();
