@@ -1,11 +1,11 @@
-//! What is kept of a skill's streams.
+//! Bounded buffers for a skill's streams.
 //!
 //! Invariant: memory is bounded whatever a skill writes: stdout by its cap, stderr by head and
-//! tail, an event by the length of a line. Counting goes on where keeping ends.
+//! tail, an event by the length of a line. Bytes that are not kept are still counted.
 
 use crate::model::Excerpt;
 
-/// How much of the beginning, and of the end, of stderr is kept.
+/// How many bytes of the beginning and of the end of stderr are kept.
 const EXCERPT_HALF: usize = 16 * 1024;
 
 /// The longest event line.
@@ -37,7 +37,7 @@ impl HeadTailBuffer {
         self.omitted += surplus as u64;
     }
 
-    /// The excerpt as text. A character that the cut went through is left out whole.
+    /// The excerpt as text. A character that the cut has split is left out.
     pub(super) fn into_excerpt(mut self) -> Excerpt {
         self.cut_tail();
         if self.omitted == 0 {
@@ -60,7 +60,7 @@ impl HeadTailBuffer {
     }
 }
 
-/// The length of `bytes` without a character that begins in it and does not end in it.
+/// The length of `bytes` without an incomplete last character.
 fn whole_characters(bytes: &[u8]) -> usize {
     let Some(start) = bytes.iter().rposition(|byte| !is_continuation(*byte)) else {
         return bytes.len();
@@ -97,18 +97,18 @@ impl CappedBuffer {
         }
     }
 
-    /// Keeps what fits and returns it. What does not fit is the caller's sign to end the step.
+    /// Keeps and returns what fits. If something does not fit, the caller ends the step.
     pub(super) fn push<'a>(&mut self, bytes: &'a [u8]) -> (&'a [u8], CapStatus) {
         let free = self.cap.saturating_sub(self.bytes.len() as u64);
         let free = usize::try_from(free).unwrap_or(usize::MAX);
         let kept = &bytes[..bytes.len().min(free)];
         self.bytes.extend_from_slice(kept);
-        let fits = if kept.len() == bytes.len() {
+        let status = if kept.len() == bytes.len() {
             CapStatus::Whole
         } else {
             CapStatus::OverCap
         };
-        (kept, fits)
+        (kept, status)
     }
 
     pub(super) fn into_bytes(self) -> Vec<u8> {
@@ -123,17 +123,18 @@ pub(super) enum CapStatus {
     OverCap,
 }
 
-/// Cuts the events stream into lines.
+/// Splits the events stream into lines.
 #[derive(Debug, Default)]
 pub struct EventLines {
     line: Vec<u8>,
-    /// The line that is being read is too long already.
+    /// The current line is too long.
     skipping: bool,
     dropped: u64,
 }
 
 impl EventLines {
-    /// Hands every line that ends in `bytes` to `on_line`. Blank lines are no events and no faults.
+    /// Passes each line that ends in `bytes` to `on_line`. Blank lines are ignored and not counted
+    /// as dropped.
     pub fn push(&mut self, bytes: &[u8], mut on_line: impl FnMut(&str)) {
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
             let (text, ended) = match part.split_last() {
@@ -153,7 +154,7 @@ impl EventLines {
         }
     }
 
-    /// The end of the stream ends the last line. Gives how many lines were dropped.
+    /// Ends the last line, at the end of the stream. Returns how many lines were dropped.
     pub fn finish(&mut self, mut on_line: impl FnMut(&str)) -> u64 {
         self.end_line(&mut on_line);
         self.dropped

@@ -1,10 +1,10 @@
-//! Starting a skill's leader.
+//! Starts a skill's leader.
 //!
-//! Invariant: between clone and exec the child shares the supervisor's memory and has the processor
-//! to itself, so it makes system calls and nothing else: no allocation, no lock, no panic. Whatever
-//! it needs was made ready before; what went wrong comes back through the shared memory. It has the
-//! supervisor's signal state, which is known: all actions default, all signals blocked until the
-//! last calls before exec. The way of starting is that of musl's and glibc's `posix_spawn`.
+//! Invariant: between clone and exec, the child shares the memory of the supervisor, which is
+//! suspended, so it only makes system calls: no allocation, no lock, no panic. Everything it needs
+//! is prepared before; errors are returned through the shared memory. It has the supervisor's
+//! signal state, which is known: default actions, and all signals blocked until the last calls
+//! before exec. The `posix_spawn` of musl and glibc works in the same way.
 
 #![expect(
     unsafe_code,
@@ -23,10 +23,10 @@ use rustix::process::{Pid, getpid};
 use super::sandbox::ChildSandbox;
 use super::spec::StartStage;
 
-/// The child needs little of this; the dynamic loader may bind a symbol on it.
+/// The child needs little of this, but the dynamic loader may resolve a symbol on it.
 const STACK_BYTES: usize = 64 * 1024;
 
-/// What a skill is started with.
+/// What the child executes, and with what.
 pub(super) struct ExecSpec<'a> {
     /// Absolute path.
     pub(super) program: &'a CStr,
@@ -36,18 +36,16 @@ pub(super) struct ExecSpec<'a> {
     pub(super) env: Vec<&'a CStr>,
     /// Descriptors 0 to 3, all of them above 9.
     pub(super) stdio: [RawFd; 4],
-    /// What confines it.
     pub(super) child_sandbox: &'a ChildSandbox<'a>,
 }
 
-/// Where and why a start ended.
+/// The stage and the error of a failed start.
 pub(super) struct StartFailure {
     pub(super) stage: StartStage,
     pub(super) errno: i32,
 }
 
 impl StartFailure {
-    /// A failure of this stage, with the number of the error.
     pub(super) fn new(stage: StartStage, error: &io::Error) -> Self {
         Self {
             stage,
@@ -63,10 +61,9 @@ pub(super) struct ChildSpawner {
     oom_score: OomScore,
 }
 
-/// Makes the kernel choose a skill before obs when memory runs out. A child is born with its
-/// parent's score, so the parent has the child's for as long as it makes one: a child that had to
-/// find its own in `/proc` would take longer for that than for all else. Not being able to is no
-/// reason not to start it.
+/// Makes the kernel kill a skill before obs when memory runs out. A child inherits its parent's
+/// score, so the parent raises its own while it starts a child: setting it in the child through
+/// `/proc` would take longer than the rest of the start. A failure does not prevent the start.
 struct OomScore {
     file: Option<File>,
     own: String,
@@ -100,7 +97,7 @@ impl OomScore {
     }
 }
 
-/// What the child reads, and where it writes.
+/// The memory that the child reads, and writes its error to.
 struct Shared<'a> {
     program: *const c_char,
     cwd: RawFd,
@@ -121,7 +118,7 @@ impl ChildSpawner {
         }
     }
 
-    /// Starts `image` and returns when it executes its program or has failed to.
+    /// Starts `image`. Returns after the exec, or when the start has failed.
     pub(super) fn spawn(&mut self, image: &ExecSpec<'_>) -> Result<Pid, StartFailure> {
         let argv = pointers(&image.argv);
         let env = pointers(&image.env);
@@ -168,7 +165,7 @@ impl ChildSpawner {
     }
 }
 
-/// A table of pointers as `execve` wants it.
+/// A NULL-terminated table of pointers for `execve`.
 fn pointers(texts: &[&CStr]) -> Vec<*const c_char> {
     texts
         .iter()

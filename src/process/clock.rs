@@ -1,9 +1,9 @@
-//! Time that stands still while obs itself is stopped by the terminal.
+//! A clock that stops while obs itself is suspended by the terminal.
 //!
-//! Invariant: whoever continues after a stop adds the length of it before any timer is looked at
-//! again. On a `current_thread` runtime that holds when the stop and [`RunClock::add_suspended`]
-//! are in one piece of code without an await between them. Built on tokio's clock, so that tests
-//! can pause it. The idea is cargo-nextest's `StopwatchStart` and pausable sleep.
+//! Invariant: after a suspension, its length is added before any timer is checked again. On a
+//! `current_thread` runtime this holds if there is no await between the stop and
+//! [`RunClock::add_suspended`]. It uses tokio's clock, so that tests can pause it. The design
+//! follows cargo-nextest's `StopwatchStart` and pausable sleep.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A handle on the clock of one run; clones show the same time.
+/// A handle to the clock of one run; clones share the time.
 #[derive(Debug, Clone, Default)]
 pub struct RunClock {
     /// Nanoseconds; 584 years of them fit.
@@ -26,7 +26,7 @@ pub struct Moment {
 }
 
 impl RunClock {
-    /// A clock that was never stopped.
+    /// A clock without suspensions.
     pub fn new() -> Self {
         Self::default()
     }
@@ -39,25 +39,25 @@ impl RunClock {
         }
     }
 
-    /// How long obs has stood still so far.
+    /// How long obs has been suspended so far.
     pub fn suspended_total(&self) -> Duration {
         Duration::from_nanos(self.suspended.load(Ordering::Relaxed))
     }
 
-    /// Takes `stopped_for` out of all measurements that are under way.
+    /// Subtracts `stopped_for` from all measurements in progress.
     pub fn add_suspended(&self, stopped_for: Duration) {
         let nanos = u64::try_from(stopped_for.as_nanos()).unwrap_or(u64::MAX);
         self.suspended.fetch_add(nanos, Ordering::Relaxed);
     }
 
-    /// Time since `start`, without the time that obs stood still.
+    /// Time since `start`, without suspensions.
     pub fn elapsed(&self, start: Moment) -> Duration {
         let stopped = self.suspended_total().saturating_sub(start.suspended);
         start.at.elapsed().saturating_sub(stopped)
     }
 
-    /// Returns when `budget` has passed since `start`, not counting the time that obs stood still,
-    /// be it before the call or during it.
+    /// Returns when `budget` has passed since `start`, not counting suspensions before or during
+    /// the call.
     pub async fn sleep_until_elapsed(&self, start: Moment, budget: Duration) {
         loop {
             let elapsed = self.elapsed(start);

@@ -1,14 +1,14 @@
 //! The CPU time of processes that nobody waits for, estimated from samples.
 //!
-//! Invariant: the estimate does not exceed what the tree consumed, up to an error of three standard
-//! deviations that is subtracted. The kernel adds the CPU time of a process to that of its parent
-//! when the parent waits for it. If the parent ignores SIGCHLD, the kernel reaps the process by
-//! itself and its time is in nobody's numbers. Exact counts of such processes need a privilege
-//! (`taskstats`) or a cgroup, so they are sampled: what a process has used by its last sample
-//! counts as it is. A process that is in one sample only counts with the time between two samples,
-//! if it was running then. On average that is its CPU time, because it is in a sample with a
-//! probability of its lifetime divided by that interval. The intervals are random, so that periodic
-//! work does not keep step with them.
+//! Invariant: the estimate does not exceed what the tree consumed, because three standard
+//! deviations are subtracted. The kernel adds the CPU time of a process to that of its parent when
+//! the parent waits for it. If the parent ignores SIGCHLD, the kernel reaps the process itself and
+//! adds its time nowhere. Exact counts of such processes need a privilege (`taskstats`) or a
+//! cgroup, so they are sampled: what a process has used by its last sample counts exactly. A
+//! process that is in only one sample counts with the time between two samples, if it was running
+//! then. On average that is its CPU time, because the probability that it is in a sample is its
+//! lifetime divided by that interval. The intervals are random, so that periodic work does not
+//! synchronize with them.
 
 use std::collections::HashMap;
 use std::fs;
@@ -18,24 +18,24 @@ use rustix::thread::sched_getcpu;
 
 use super::tree_stats::{SampledProcess, TreeStats, from_ticks, stat_of_thread, threads_of};
 
-/// So many standard deviations are subtracted from what is estimated.
+/// The number of standard deviations that are subtracted from the estimate.
 const CONFIDENCE: f64 = 3.0;
 
-/// In so many samples the time of a process is read exactly. Later its clock ticks are exact
-/// enough.
+/// The number of samples in which the time of a process is read exactly. Later, clock ticks are
+/// exact enough.
 const EXACT_SAMPLES: u32 = 4;
 
 /// Samples of a tree.
 pub(super) struct CpuSamples {
     known: HashMap<i32, Sampled>,
     last: Instant,
-    /// Time that living and ended processes had used by their last sample.
+    /// The time that living and ended processes had used by their last sample.
     seen: Duration,
-    /// Estimated time of those that were in one sample only.
+    /// The estimated time of processes that were in only one sample.
     estimated: Duration,
     /// Square of the standard deviation of `estimated`, in seconds.
     variance: f64,
-    /// There was a new process at the last sample.
+    /// The last sample contained a new process.
     has_transients: bool,
 }
 
@@ -44,7 +44,7 @@ struct Sampled {
     start: u64,
     samples: u32,
     used: Duration,
-    /// What it counts with if it is in no other sample.
+    /// The time it counts with if it is in no other sample.
     expected: Duration,
 }
 
@@ -60,13 +60,13 @@ impl CpuSamples {
         }
     }
 
-    /// Takes in what a census has found.
-    pub(super) fn add(&mut self, census: &TreeStats) {
+    /// Adds a sample.
+    pub(super) fn add(&mut self, stats: &TreeStats) {
         let interval = self.last.elapsed();
         self.last = Instant::now();
         self.has_transients = false;
         let mut before = std::mem::take(&mut self.known);
-        for found in census.found() {
+        for found in stats.found() {
             let known = before.remove(&found.pid);
             let known = known.filter(|known| known.start == found.start);
             let sampled = self.sample(found, known, interval);
@@ -110,7 +110,7 @@ impl CpuSamples {
         }
     }
 
-    /// The CPU time that the tree has used at least.
+    /// A lower bound of the CPU time that the tree has used.
     pub(super) fn total(&self) -> Duration {
         let error = CONFIDENCE * self.variance.sqrt();
         let error = Duration::try_from_secs_f64(error).unwrap_or(Duration::MAX);
@@ -128,7 +128,7 @@ impl CpuSamples {
 #[derive(Default)]
 struct Activity {
     used: Duration,
-    /// How many threads had a processor before this process took one to look.
+    /// How many threads were running before this process took a processor for the sample.
     running: f64,
 }
 
@@ -150,32 +150,32 @@ impl Activity {
 
     /// Adds a thread. One that is runnable has or had `processor`.
     fn add(&mut self, found: &SampledProcess, thread: i32, processor: Option<u64>) {
-        let Some(turns) = Turns::read(found.pid, thread) else {
+        let Some(stat) = SchedStat::read(found.pid, thread) else {
             return;
         };
-        self.used += turns.used;
+        self.used += stat.used;
         let Some(processor) = processor else { return };
-        if turns.begun > turns.ended {
+        if stat.begun > stat.ended {
             self.running += 1.0;
         } else if processor == sched_getcpu() as u64 {
-            // It waits for the processor that this process has, and may have had it until now: as
-            // likely as it had it in all its life.
-            let age = age(found.start).max(turns.used);
-            self.running += turns.used.div_duration_f64(age);
+            // It waits for the processor that this process uses, and may have run on it until now;
+            // the probability is its share of its lifetime.
+            let age = age(found.start).max(stat.used);
+            self.running += stat.used.div_duration_f64(age);
         }
     }
 }
 
-/// The times that a thread had a processor.
-struct Turns {
-    /// Up to the last clock tick.
+/// What the scheduler knows of a thread.
+struct SchedStat {
+    /// CPU time up to the last clock tick.
     used: Duration,
     begun: u64,
     ended: u64,
 }
 
-impl Turns {
-    /// None if the thread has ended, or the kernel has no scheduling statistics.
+impl SchedStat {
+    /// `None` if the thread has ended, or the kernel has no scheduling statistics.
     fn read(pid: i32, thread: i32) -> Option<Self> {
         let statistics = fs::read_to_string(format!("/proc/{pid}/task/{thread}/schedstat")).ok()?;
         let mut numbers = statistics.split_ascii_whitespace();
@@ -191,7 +191,7 @@ impl Turns {
     }
 }
 
-/// How long ago a process started, not less than it is and never zero.
+/// How long ago a process started, rounded up and never zero.
 fn age(start: u64) -> Duration {
     let uptime = fs::read_to_string("/proc/uptime").unwrap_or_default();
     let uptime = uptime.split_ascii_whitespace().next();

@@ -1,11 +1,10 @@
-//! What the files in a step's directories occupy, measured while the step changes them.
+//! Measures what the files in a step's directories occupy, while the step changes them.
 //!
 //! Invariant: a measurement uses one descriptor and a bounded amount of memory, however deep or
 //! wide the tree is. It follows no link, stays on the file system and never reads a directory
-//! outside the roots: a parent that is not the one it came from ends the measurement. It can be
-//! interrupted after every entry, so that it takes a twentieth of the time at most. A file with
-//! several links counts with a part of its size for each of them, which needs no list of files that
-//! were seen.
+//! outside the roots: if a directory's parent is not the one it came from, the measurement ends. It
+//! can be interrupted after every entry, so it takes at most a twentieth of the time. Each link to
+//! a file counts with its share of the file's size, so no list of seen files is needed.
 
 use std::ffi::CStr;
 use std::io;
@@ -21,35 +20,36 @@ use rustix::io::Errno;
 use super::limits::{LimitBreach, ResourceKind};
 use super::subdirectory::{OwnerGets, open_directory, open_subdirectory};
 
-/// How long one look may take. The next one comes when twenty times as long has passed.
+/// How long one part of a measurement may take. The pause after it is twenty times as long as the
+/// part.
 const SLICE: Duration = Duration::from_millis(2);
 const PAUSE_FACTOR: u32 = 20;
 
-/// How long the measurement before the step may take. Its supervisor hears nothing meanwhile.
+/// How long the measurement before the step may take. The supervisor handles no request meanwhile.
 const FIRST_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long the last measurement may take, when the step has ended.
 const LAST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// No directory of a step that is limited is deeper: each level takes memory.
+/// The greatest depth of directories under a limit: each level takes memory.
 const MAX_DEPTH: usize = 32 * 1024;
 
-/// Small, because it is read anew after each subdirectory.
+/// Small, because it is read again after each subdirectory.
 const BUFFER_BYTES: usize = 4 * 1024;
 
 /// The unit of `st_blocks`.
 const BLOCK_BYTES: u64 = 512;
 
-/// Looks at a step's directories now and then.
+/// Measures a step's directories periodically.
 pub(super) struct DiskMonitor {
     roots: Vec<OwnedFd>,
     allowed: u64,
-    /// What was there before the step.
+    /// The bytes before the step.
     before: u64,
     /// A directory was too deep before the step.
     was_too_deep: bool,
     measurement: Measurement,
-    /// The measurement before this one has found too much.
+    /// The previous measurement exceeded the limit.
     suspected: bool,
     next: Instant,
 }
@@ -90,7 +90,7 @@ impl DiskMonitor {
         })
     }
 
-    /// Goes on measuring. Files that are renamed meanwhile may count twice, so that two
+    /// Continues the measurement. Files that are renamed meanwhile may count twice, so two
     /// measurements have to agree.
     pub(super) fn measure(&mut self) -> Option<LimitBreach> {
         let begun = Instant::now();
@@ -105,14 +105,14 @@ impl DiskMonitor {
         }
         self.measurement = Measurement::new(OwnerGets::Nothing);
         let confirmed = self.suspected;
-        // What was disturbed says nothing about the one before.
+        // A disturbed measurement says nothing about the previous one.
         if progress != MeasureProgress::Disturbed || breach.is_some() {
             self.suspected = breach.is_some();
         }
         breach.filter(|_| confirmed)
     }
 
-    /// Measures what the step has left. Nobody changes it any more.
+    /// Measures what the step has left, which nobody changes any more.
     pub(super) fn last(&mut self) -> Option<LimitBreach> {
         let mut measurement = Measurement::new(OwnerGets::Read);
         measurement.advance(&self.roots, Some(Instant::now() + LAST_TIMEOUT));
@@ -141,27 +141,27 @@ impl DiskMonitor {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum MeasureProgress {
     Complete,
-    /// Its time was over.
+    /// Its time slice has ended.
     Paused,
     /// A directory was moved while it was measured.
     Disturbed,
 }
 
-/// A walk through trees that can be interrupted.
+/// A resumable walk through directory trees.
 struct Measurement {
     owner_gets: OwnerGets,
-    /// Allocated bytes of all that was seen.
+    /// Allocated bytes of everything that was read.
     bytes: u64,
-    /// There is a directory that is too deep. What is in it was not seen.
+    /// There is a directory that is too deep; its content was not read.
     is_too_deep: bool,
-    /// Roots that are not complete yet start at this one.
+    /// The first root that is not complete yet.
     root: usize,
     current: Option<DirReader>,
-    /// Those above the current one.
+    /// The directories above the current one.
     above: Vec<Position>,
 }
 
-/// A directory that is open.
+/// An open directory.
 struct DirReader {
     fd: OwnedFd,
     position: Position,
@@ -171,7 +171,7 @@ struct DirReader {
 struct Position {
     device: u64,
     inode: u64,
-    /// Where the next entry is.
+    /// The position of the next entry.
     offset: u64,
 }
 
@@ -187,7 +187,7 @@ impl Measurement {
         }
     }
 
-    /// Goes on until all is measured or the time is over.
+    /// Continues until everything is measured or the deadline has passed.
     fn advance(&mut self, roots: &[OwnedFd], deadline: Option<Instant>) -> MeasureProgress {
         loop {
             let Some(directory) = &mut self.current else {
@@ -232,7 +232,7 @@ impl Measurement {
     }
 }
 
-/// What a directory has next.
+/// The next entry of a directory.
 enum NextEntry {
     Child(DirReader),
     Paused,
@@ -249,7 +249,7 @@ impl DirReader {
         Self { fd, position }
     }
 
-    /// A root, with a reading position of its own.
+    /// Opens a root again, with a separate reading position.
     fn again(root: &OwnedFd) -> rustix::io::Result<(Self, Stat)> {
         let fd = openat(root, c".", flags(), Mode::empty())?;
         let stat = fstat(&fd)?;
@@ -264,7 +264,7 @@ impl DirReader {
         is_same.then_some(Self { fd, position })
     }
 
-    /// Adds the entries up to the next subdirectory.
+    /// Counts the entries up to the next subdirectory.
     fn next_child(
         &mut self,
         bytes: &mut u64,
@@ -282,7 +282,7 @@ impl DirReader {
             if name == c"." || name == c".." {
                 continue;
             }
-            // It may be gone by now.
+            // It may have been removed by now.
             let Ok(stat) = statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) else {
                 continue;
             };
@@ -302,9 +302,9 @@ impl DirReader {
     }
 }
 
-/// True unless it is a directory of another file system than the one above it, on `device`. Files
-/// may show another device where they belong: overlayfs gives that of the layer if its layers are
-/// on several file systems.
+/// True unless it is a directory on another file system than its parent, which is on `device`.
+/// Files are not compared: if the layers of an overlayfs are on several file systems, it reports
+/// the device of the layer.
 fn counts(stat: &Stat, device: u64) -> bool {
     !is_directory(stat) || stat.st_dev == device
 }
@@ -313,7 +313,7 @@ fn is_directory(stat: &Stat) -> bool {
     FileType::from_raw_mode(stat.st_mode) == FileType::Directory
 }
 
-/// Not as wide on all architectures.
+/// Widens a number that is 32 or 64 bits, depending on the architecture.
 fn wide(number: impl Into<u64>) -> u64 {
     number.into()
 }
@@ -326,7 +326,7 @@ fn flags() -> OFlags {
     OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC
 }
 
-/// Allocated bytes; of a file with several links, a part.
+/// Allocated bytes, divided by the number of links for a file.
 fn allocated(stat: &Stat) -> u64 {
     let bytes = u64::try_from(stat.st_blocks).unwrap_or(0) * BLOCK_BYTES;
     if is_directory(stat) {

@@ -1,4 +1,4 @@
-//! Why a process did not run to an end of its own or of obs's choice.
+//! Why a process did not run until it ended or obs ended it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::spec::{ProcessSpec, StartStage};
 use super::start_error::{explain, find_link};
 
-/// Why a process did not run to an end of its own or of obs's choice.
+/// Why a process did not run until it ended or obs ended it.
 #[derive(Debug, thiserror::Error)]
 pub enum ProcessError {
     /// It was not started.
@@ -22,10 +22,10 @@ pub enum ProcessError {
         /// The reason as the system gave it.
         source: io::Error,
     },
-    /// It was to end before it was started.
+    /// It was stopped before it was started.
     #[error("ended before it was started")]
     Stopped,
-    /// It was not started, because a path that was proven has become a symlink since.
+    /// It was not started, because a path has become a symlink since the plan was proven.
     #[error("`{}` became a link{}", link.display(), on_the_way(link, path))]
     BecameLink {
         /// The symlink.
@@ -33,13 +33,13 @@ pub enum ProcessError {
         /// The path that it is a component of.
         path: PathBuf,
     },
-    /// The process that watched over the step was killed. What the step had started was ended.
+    /// The supervisor of the step was killed. What the step had started was ended.
     #[error("the supervisor of the step was killed, so the step was ended")]
     SupervisorDied,
-    /// The process that makes supervisors was killed, so nothing more can be started.
+    /// The zygote was killed, so nothing more can be started.
     #[error("the helper process `obs-zygote` was killed, so no more steps can be started")]
     ZygoteDied,
-    /// The kernel does not let go of a process: it hangs in a driver or a network file system.
+    /// The kernel does not end a process: it hangs in a driver or a network file system.
     #[error("processes of the step are still alive {}s after SIGKILL", waited.as_secs())]
     Unkillable {
         /// How long they were waited for.

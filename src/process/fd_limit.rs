@@ -1,21 +1,21 @@
-//! How many steps at once obs's own open files are enough for.
+//! Computes how many concurrent steps obs's limit of open files allows.
 //!
-//! Invariant: a step that may start has the descriptors that it takes in obs. What skills may open
-//! is set for each of them, so the limit that is raised here is nobody else's.
+//! Invariant: a step that may start has the descriptors that obs needs for it. Skills get a limit
+//! of their own, so raising obs's limit affects nobody else.
 
 use std::num::NonZeroUsize;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// What a step takes in obs: four once it runs, three times as many while it starts, when obs holds
-/// both ends of everything; all may start at once.
+/// Descriptors that obs needs for a step: four once it runs, three times as many while it starts,
+/// when obs has both ends of everything. All steps may start at once.
 const PER_STEP: u64 = 16;
 
-/// What obs takes beside its steps: streams, logs, the runtime.
+/// Descriptors that obs needs otherwise: streams, logs, the runtime.
 const BESIDE: u64 = 64;
 
-/// Of `wanted` steps at the same time as many as can be, after the limit of open files was raised
-/// for them as far as that goes.
+/// Raises the limit of open files for `wanted` concurrent steps as far as possible, and returns how
+/// many of them it allows.
 pub(crate) fn max_concurrent_steps(wanted: NonZeroUsize) -> NonZeroUsize {
     let limit = getrlimit(Resource::Nofile);
     let most = limit.maximum.unwrap_or(u64::MAX);

@@ -1,7 +1,7 @@
-//! What frames are made of.
+//! Encoding and decoding of the parts of frames.
 //!
-//! Invariant: what is taken from a frame is what was put there, or it is an error; numbers are
-//! little endian, and texts end in the NUL that `execve` wants.
+//! Invariant: decoding returns what was encoded, or an error. Numbers are little endian, and texts
+//! end in the NUL that `execve` needs.
 
 use std::ffi::{CStr, OsStr};
 use std::io;
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::limits::{LimitBreach, Limits, ResourceKind};
 
-/// Length and kind.
+/// The size of length and kind.
 pub(super) const HEADER: usize = 5;
 
 pub(super) fn frame(kind: u8, body: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
@@ -22,7 +22,7 @@ pub(super) fn frame(kind: u8, body: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
 }
 
 pub(super) fn put_u32(out: &mut Vec<u8>, number: usize) {
-    // Longer lists do not fit a frame, whose length is checked.
+    // Longer lists don't fit into a frame, whose length is checked.
     let number = u32::try_from(number).unwrap_or(u32::MAX);
     out.extend(number.to_le_bytes());
 }
@@ -31,7 +31,7 @@ pub(super) fn put_i32(out: &mut Vec<u8>, number: i32) {
     out.extend(number.to_le_bytes());
 }
 
-/// Bytes of any kind, written by `part`.
+/// Appends the bytes that `part` writes, with their length.
 pub(super) fn put_bytes(out: &mut Vec<u8>, part: impl FnOnce(&mut Vec<u8>)) {
     let at = out.len();
     put_u32(out, 0);
@@ -40,7 +40,7 @@ pub(super) fn put_bytes(out: &mut Vec<u8>, part: impl FnOnce(&mut Vec<u8>)) {
     out[at..at + size_of::<u32>()].copy_from_slice(&length.to_le_bytes());
 }
 
-/// One text, made of parts.
+/// Appends one text, made of parts.
 pub(super) fn put_text(out: &mut Vec<u8>, parts: &[&OsStr]) {
     for part in parts {
         out.extend_from_slice(part.as_bytes());
@@ -52,7 +52,7 @@ pub(super) fn malformed() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "malformed frame")
 }
 
-/// Takes a frame's body apart.
+/// Decodes the body of a frame.
 pub(super) struct FrameDecoder<'a> {
     pub(super) kind: u8,
     rest: &'a [u8],
@@ -67,7 +67,7 @@ impl<'a> FrameDecoder<'a> {
         })
     }
 
-    /// Takes apart what [`FrameDecoder::bytes`] gave.
+    /// Decodes bytes that [`FrameDecoder::bytes`] returned.
     pub(super) fn from_part(part: &'a [u8]) -> Self {
         Self {
             kind: 0,
@@ -120,7 +120,7 @@ impl<'a> FrameDecoder<'a> {
     }
 }
 
-/// No limit is that large.
+/// Encodes the absence of a limit.
 const UNLIMITED: u64 = u64::MAX;
 
 pub(super) fn put_limits(out: &mut Vec<u8>, limits: &Limits) {
@@ -152,7 +152,7 @@ pub(super) fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// Their numbers in a frame, from 1 on.
+/// The limits, numbered from 1 in a frame.
 const LIMITS: [ResourceKind; 7] = [
     ResourceKind::Memory,
     ResourceKind::Cpu,

@@ -1,9 +1,12 @@
-//! What obs asks of the system for its own process.
+//! Settings of obs's own process.
 
-#![expect(unsafe_code, reason = "a disposition is set by the C library only")]
+#![expect(
+    unsafe_code,
+    reason = "only the C library knows which memory is free, and sets a disposition"
+)]
 
-/// Makes a write past the file size limit (`ulimit -f`) an error instead of the end of obs. Skills
-/// get the default back: the zygote resets all dispositions, and was forked before.
+/// Turns a write past the file size limit (`ulimit -f`) into an error instead of the end of obs.
+/// Skills keep the default action: the zygote resets all dispositions, and was forked before.
 pub(crate) fn ignore_file_size_signal() {
     // SAFETY: SIG_IGN is a valid disposition of SIGXFSZ, and no handler of anybody is replaced.
     unsafe {

@@ -158,11 +158,11 @@ impl Launcher {
         };
         let report = lease.report().await;
         drop(active_guard);
-        let Some(SupervisorReport::Probed(trial)) = report else {
+        let Some(SupervisorReport::Probed(result)) = report else {
             return Err(ProcessError::SupervisorDied);
         };
         self.idle().extend(lease.finish());
-        Ok(SandboxSupport::from_probe(trial))
+        Ok(SandboxSupport::from_probe(result))
     }
 
     /// Makes the first supervisor prepare for a step with `confinement` while obs opens the state:

@@ -1,14 +1,14 @@
-//! The samples of a tree that its limits are checked against.
+//! Samples a tree of processes and checks it against its limits.
 //!
 //! Invariant: the number that decides is the number that is reported.
 //!
-//! Memory is the sum of resident sizes as long as that is within the limit, which makes a look
-//! cheap and errs on no skill's side. A sum over the limit may count shared pages more than once,
-//! so then the proportional sizes decide, if two looks in a row agree. The resident size of a
-//! single process counts as it is, shared pages included. Pages that nobody has mapped (in a
-//! `memfd`, on a tmpfs) are not seen. CPU time is that of the living, of those that they have
-//! waited for, and of those that the supervisor has reaped; that of processes that the kernel reaps
-//! by itself is estimated ([`CpuSamples`]). What the step writes to its own directories is measured
+//! Memory is the sum of resident sizes while that is within the limit, which makes a sample cheap
+//! and is never too low. A sum over the limit may count shared pages more than once, so then the
+//! proportional sizes decide, if two consecutive samples agree. The resident size of a single
+//! process counts in full, including shared pages. Pages that no process has mapped (in a `memfd`,
+//! on a tmpfs) are not counted. CPU time is that of living processes, of those that they have
+//! waited for, and of those that the supervisor has reaped; for processes that the kernel reaps
+//! itself, it is estimated ([`CpuSamples`]). What the step writes to its directories is measured
 //! there ([`DiskMonitor`]).
 
 use std::time::{Duration, Instant};
@@ -19,40 +19,41 @@ use super::limits::{LimitBreach, Limits, ResourceKind, THREADS_PER_PROCESS};
 use super::tree_stats::TreeStats;
 use super::tree_usage::TreeUsage;
 
-/// Looks at a tree now and then, and sees when it is over its limits.
+/// Samples a tree periodically and detects when it exceeds its limits.
 pub(super) struct LimitMonitor {
     limits: Limits,
     next: Option<Instant>,
-    /// Processes that the last look has seen.
+    /// The number of processes in the last sample.
     last: u64,
-    /// The last look has found too much memory.
+    /// The last sample exceeded the memory limit.
     suspected: bool,
-    /// The largest resident size of a single process that a look has seen.
+    /// The largest resident size of a single process in any sample.
     largest: u64,
-    /// Tasks of the whole machine when the tree was last known to be small.
+    /// The tasks of the whole machine when the tree was last known to be small.
     tasks: u16,
     /// Only with a limit on CPU time.
     cpu: Option<CpuSamples>,
-    /// Only with a limit on what is written.
+    /// Only with a limit on the disk.
     disk: Option<DiskMonitor>,
 }
 
 impl LimitMonitor {
-    /// Between two looks.
+    /// The time between two samples.
     const INTERVAL: Duration = Duration::from_millis(50);
-    /// Before the first look, and between two where the tree grows, or is halfway to a limit.
-    const SOON: Duration = Duration::from_millis(10);
-    /// A tree with so many more processes than before is one that grows.
-    const MANY: u64 = 4;
-    /// A tree of fewer processes is counted before it has become much larger.
-    const CROWD: u64 = 32;
+    /// The time before the first sample, and between two if the tree grows or is halfway to a
+    /// limit.
+    const SHORT_INTERVAL: Duration = Duration::from_millis(10);
+    /// A tree grows if it has this many more processes than in the last sample.
+    const FAST_GROWTH: u64 = 4;
+    /// A tree with fewer processes is counted before it becomes much larger.
+    const MIN_FORK_BOMB: u64 = 32;
 
     pub(super) fn new(limits: Limits, disk: Option<DiskMonitor>) -> Self {
         let is_limited = limits.memory.is_some() || limits.cpu.is_some() || disk.is_some();
         let is_limited = is_limited || limits.processes.is_some();
         Self {
             limits,
-            next: is_limited.then(|| Instant::now() + Self::SOON),
+            next: is_limited.then(|| Instant::now() + Self::SHORT_INTERVAL),
             last: 0,
             suspected: false,
             largest: 0,
@@ -62,52 +63,58 @@ impl LimitMonitor {
         }
     }
 
-    /// Time until the next look.
+    /// The time until the next sample.
     pub(super) fn sample_interval(&self) -> Option<Duration> {
         self.next
             .map(|next| next.saturating_duration_since(Instant::now()))
     }
 
-    /// True if it is time to look.
+    /// True if it is time for a sample.
     pub(super) fn is_due(&self) -> bool {
         self.next.is_some_and(|next| Instant::now() >= next)
     }
 
-    /// True if the machine has so many tasks more than before that the tree may be a fork bomb. It
-    /// is a single cheap look, where counting a tree takes long enough for a bomb to become ten
-    /// times as large. Others' tasks and the tree's threads count too, so it may well be none.
+    /// True if the machine has so many more tasks than before that the tree may be a fork bomb.
+    /// This is one cheap system call; counting the tree takes long enough for a bomb to grow
+    /// tenfold. Tasks of others and the tree's threads count too, so this is only a suspicion.
     pub(super) fn suspect_fork_bomb(&mut self) -> bool {
         let Some(processes) = self.limits.processes else {
             return false;
         };
         let now = tasks();
-        // The kernel's number has 16 bits. If there are fewer, more will be counted from there.
+        // The kernel's number has 16 bits. If it has decreased, later increases are counted from
+        // there.
         let more = now.wrapping_sub(self.tasks).cast_signed();
-        let is_crowded = u64::try_from(more).is_ok_and(|more| more > processes.max(Self::CROWD));
-        if is_crowded || more < 0 {
+        let is_suspect =
+            u64::try_from(more).is_ok_and(|more| more > processes.max(Self::MIN_FORK_BOMB));
+        if is_suspect || more < 0 {
             self.tasks = now;
         }
-        is_crowded
+        is_suspect
     }
 
-    /// Looks. `reaped` is the CPU time of those who are no more.
+    /// Takes a sample. `reaped` is the CPU time of the processes that were reaped.
     pub(super) fn sample(&mut self, reaped: Duration) -> Option<LimitBreach> {
-        // Whoever is over the limit anyway need not be counted to the end.
+        // A tree over the limit need not be counted completely.
         let enough = self.limits.processes.unwrap_or(u64::MAX).saturating_add(1);
-        let census = TreeStats::sample(enough);
-        self.largest = self.largest.max(census.largest());
+        let stats = TreeStats::sample(enough);
+        self.largest = self.largest.max(stats.largest());
         if let Some(samples) = &mut self.cpu {
-            samples.add(&census);
+            samples.add(&stats);
         }
         let breach = self
-            .counted(&census, reaped)
-            .or_else(|| self.memory(&census))
+            .counted(&stats, reaped)
+            .or_else(|| self.memory(&stats))
             .or_else(|| self.disk.as_mut()?.measure());
-        let hurry = self.is_halfway(&census)
-            || census.processes() >= self.last + Self::MANY
+        let is_urgent = self.is_halfway(&stats)
+            || stats.processes() >= self.last + Self::FAST_GROWTH
             || self.cpu.as_ref().is_some_and(CpuSamples::has_transients);
-        self.last = census.processes();
-        let pause = if hurry { Self::SOON } else { Self::INTERVAL };
+        self.last = stats.processes();
+        let pause = if is_urgent {
+            Self::SHORT_INTERVAL
+        } else {
+            Self::INTERVAL
+        };
         let pause = if self.cpu.is_some() {
             pause.mul_f64(0.5 + fastrand::f64())
         } else {
@@ -117,10 +124,9 @@ impl LimitMonitor {
         breach
     }
 
-    /// Holds what a tree has used, now that it has ended, against the limits, unless it was ended
-    /// for a breach already. Completes the usage with what only the looks have seen. `own_peak` is
-    /// the most memory that this process has ever had: the kernel starts counting a child's peak
-    /// from there.
+    /// Checks the usage of an ended tree against the limits, unless it was ended for a breach
+    /// already. Completes the usage with what only the samples have seen. `own_peak` is the peak
+    /// memory of this process: the kernel starts the count of a child's peak from there.
     pub(super) fn conclude(
         &mut self,
         breach: Option<LimitBreach>,
@@ -152,39 +158,39 @@ impl LimitMonitor {
         breach
     }
 
-    /// What is over a limit as soon as it is seen.
-    fn counted(&self, census: &TreeStats, reaped: Duration) -> Option<LimitBreach> {
+    /// The limits that are exceeded as soon as a sample exceeds them.
+    fn counted(&self, stats: &TreeStats, reaped: Duration) -> Option<LimitBreach> {
         let Limits { cpu, processes, .. } = self.limits;
         let threads = processes.map(|processes| processes.saturating_mul(THREADS_PER_PROCESS));
         let cpu = cpu.map(millis);
         let estimate = self.cpu.as_ref().map(CpuSamples::total);
-        let used = (census.cpu + reaped).max(estimate.unwrap_or_default());
-        breach_if_over(ResourceKind::Processes, processes, census.processes())
-            .or_else(|| breach_if_over(ResourceKind::Threads, threads, census.threads))
+        let used = (stats.cpu + reaped).max(estimate.unwrap_or_default());
+        breach_if_over(ResourceKind::Processes, processes, stats.processes())
+            .or_else(|| breach_if_over(ResourceKind::Threads, threads, stats.threads))
             .or_else(|| breach_if_over(ResourceKind::Cpu, cpu, millis(used)))
     }
 
-    /// Cheap and too high first; exact only if that decides; and twice, because it is not exact
-    /// while the tree forks.
-    fn memory(&mut self, census: &TreeStats) -> Option<LimitBreach> {
+    /// Compares the cheap and too high sum first, and the exact one only if that exceeds the limit.
+    /// Two samples must agree, because the sum is not exact while the tree forks.
+    fn memory(&mut self, stats: &TreeStats) -> Option<LimitBreach> {
         let memory = self.limits.memory;
-        let single = breach_if_over(ResourceKind::Memory, memory, census.largest());
+        let single = breach_if_over(ResourceKind::Memory, memory, stats.largest());
         if single.is_some() {
             return single;
         }
-        let breach = breach_if_over(ResourceKind::Memory, memory, census.resident)
-            .and_then(|_| breach_if_over(ResourceKind::Memory, memory, census.proportional()));
+        let breach = breach_if_over(ResourceKind::Memory, memory, stats.resident)
+            .and_then(|_| breach_if_over(ResourceKind::Memory, memory, stats.proportional()));
         let confirmed = self.suspected;
         self.suspected = breach.is_some();
         breach.filter(|_| confirmed)
     }
 
-    fn is_halfway(&self, census: &TreeStats) -> bool {
+    fn is_halfway(&self, stats: &TreeStats) -> bool {
         let half = |limit: Option<u64>, measured| limit.is_some_and(|limit| measured > limit / 2);
-        half(self.limits.memory, census.resident) || half(self.limits.processes, census.processes())
+        half(self.limits.memory, stats.resident) || half(self.limits.processes, stats.processes())
     }
 
-    /// The breach that the kernel's own limits have seen, told by the signal that ended a process.
+    /// The breach of a kernel limit, from the signal that ended a process.
     pub(super) fn breach_from_signal(
         &self,
         signal: i32,
@@ -206,7 +212,7 @@ impl LimitMonitor {
     }
 }
 
-/// Processes and threads of the whole machine, modulo 2^16.
+/// The processes and threads of the whole machine, modulo 2^16.
 fn tasks() -> u16 {
     rustix::system::sysinfo().procs
 }

@@ -1,12 +1,12 @@
-//! Limits on what a tree of processes consumes.
+//! The limits on what a tree of processes consumes.
 //!
-//! Invariant: a limit is on the tree, and the number that decides is the number that is reported.
-//! The supervisor looks at the tree while it runs
+//! Invariant: a limit applies to the whole tree, and the number that decides is the number that is
+//! reported. The supervisor samples the running tree
 //! ([`LimitMonitor`](super::limit_monitor::LimitMonitor)) and ends it at a breach. When the tree
-//! has ended, its usage is held against the limits once more, because a tree can go over a limit
-//! and end between two looks. Resource limits of the kernel are per process; they are the backstop
-//! for a supervisor that is late. Never `RLIMIT_AS`, of which Node and Java die, and never
-//! `RLIMIT_NPROC`: it counts all of the user's processes, and root's not at all.
+//! has ended, its usage is checked once more, because a tree can exceed a limit and end between two
+//! samples. The kernel's resource limits are per process; they are a backstop if the supervisor is
+//! late. `RLIMIT_AS` is never set, because Node and Java fail with it, nor is `RLIMIT_NPROC`: it
+//! counts all processes of the user, and none of root's.
 
 use std::time::Duration;
 
@@ -17,9 +17,9 @@ pub struct Limits {
     pub memory: Option<u64>,
     /// User and system time of all processes together.
     pub cpu: Option<Duration>,
-    /// Processes at the same time. Eight times as many threads are allowed.
+    /// Concurrent processes. Eight times as many threads are allowed.
     pub processes: Option<u64>,
-    /// The size of any file that is written, in bytes.
+    /// The size of any written file, in bytes.
     pub file_size: Option<u64>,
     /// By how much the directories that the process specification names may grow, in bytes.
     pub disk: Option<u64>,
@@ -34,7 +34,7 @@ impl Default for Limits {
     }
 }
 
-/// Something that is limited.
+/// A limited resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ResourceKind {
     /// In bytes.
@@ -49,33 +49,34 @@ pub enum ResourceKind {
     FileSize,
     /// In bytes.
     Disk,
-    /// A number of directories, one in the other.
+    /// A number of nested directories.
     DirectoryDepth,
 }
 
-/// A tree was ended because it went over a limit.
+/// The limit that a tree exceeded, and by how much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LimitBreach {
-    /// Which.
+    /// The resource.
     pub limit: ResourceKind,
     /// The limit.
     pub allowed: u64,
-    /// What was seen. For a file size the limit once more: the kernel lets nothing larger come to
-    /// be.
+    /// The measured value. For a file size it is the limit again: the kernel does not let a file
+    /// exceed it.
     pub measured: u64,
 }
 
-/// A limit of the kernel for one process.
+/// A kernel limit for one process.
 #[derive(Clone, Copy)]
 pub(super) struct Rlimit {
     pub(super) resource: libc::__rlimit_resource_t,
     pub(super) value: libc::rlimit,
 }
 
-/// Threads for each process that is allowed.
+/// The threads that are allowed for each process.
 pub(super) const THREADS_PER_PROCESS: u64 = 8;
 
-/// Descriptors for each process: what `select` can handle, and what a program may raise that to.
+/// Descriptors of a process: what `select` can handle, and the maximum that a program can raise
+/// this to.
 const OPEN_FILES: (u64, u64) = (1024, 64 * 1024);
 
 impl Limits {
@@ -88,7 +89,7 @@ impl Limits {
         disk: None,
     };
 
-    /// The kernel's limits for every process of a tree.
+    /// The kernel limits for every process of a tree.
     pub(super) fn rlimits(&self, confined: bool) -> Vec<Rlimit> {
         let mut rlimits = Vec::new();
         let mut add = |resource, soft, hard| {
@@ -98,7 +99,8 @@ impl Limits {
             });
         };
         if let Some(cpu) = self.cpu {
-            // Only whole seconds, and late enough that the sum is over the limit before.
+            // Whole seconds only, and late enough that the supervisor's sum exceeds the limit
+            // first.
             let seconds = cpu.as_secs().saturating_add(2);
             add(libc::RLIMIT_CPU, seconds, seconds.saturating_add(1));
         }
@@ -107,14 +109,14 @@ impl Limits {
         }
         if confined {
             add(libc::RLIMIT_NOFILE, OPEN_FILES.0, OPEN_FILES.1);
-            // A core holds everything that the process knew.
+            // A core dump contains everything in the process's memory.
             add(libc::RLIMIT_CORE, 0, 0);
         }
         rlimits
     }
 }
 
-/// Not above what this process has itself: only root may raise that.
+/// Clamps to the hard limit of this process, which only root can raise.
 fn clamped(resource: libc::__rlimit_resource_t, soft: u64, hard: u64) -> libc::rlimit {
     let own = super::sys::rlimit(resource);
     let hard = own.map_or(hard, |own| hard.min(own.rlim_max));

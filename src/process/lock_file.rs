@@ -1,8 +1,8 @@
 //! Files that exist only to be locked with `flock`.
 //!
-//! Invariant: opening one never waits, follows no link and returns a regular file of this user. Any
-//! process that can open a file, even for reading only, can hold a lock on it; so lock files lie in
-//! directories that nobody else writes to and that no skill is granted (see
+//! Invariant: opening one never blocks, follows no link and returns a regular file of this user.
+//! Any process that can open a file, even only for reading, can hold a lock on it, so lock files
+//! are in directories that nobody else can write to and that no skill is granted (see
 //! [`OwnFiles`](crate::prove::OwnFiles)).
 
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -17,7 +17,7 @@ pub(crate) fn open_lock_file(path: &Path) -> io::Result<File> {
     open(OpenOptions::new().read(true), path)
 }
 
-/// Opens the lock file at `path`, which is created if it does not exist.
+/// Opens the lock file at `path`, and creates it if it does not exist.
 pub(crate) fn create_lock_file(path: &Path) -> io::Result<File> {
     open(
         OpenOptions::new().write(true).create(true).truncate(false),
@@ -28,7 +28,7 @@ pub(crate) fn create_lock_file(path: &Path) -> io::Result<File> {
 /// Creates the lock file at `path`.
 ///
 /// # Errors
-/// If anything exists there.
+/// Fails if anything exists there.
 pub(crate) fn create_new_lock_file(path: &Path) -> io::Result<File> {
     open(OpenOptions::new().write(true).create_new(true), path)
 }

@@ -1,8 +1,8 @@
-//! Processes: starting a skill, reading it, ending everything it started.
+//! Starts a skill, reads its output and ends everything that it started.
 //!
-//! Invariant: afterwards nothing that a step started is alive, whatever it did (sessions of its
-//! own, double forks, ignored signals), and whoever of obs, zygote and supervisor is killed on the
-//! way.
+//! Invariant: after a step, no process that it started is alive, whatever it did (new sessions,
+//! double forks, ignored signals), and even if obs, the zygote or the supervisor was killed
+//! meanwhile.
 //!
 //! ```text
 //! obs ──fork, first thing in main──▶ zygote ──fork, on demand──▶ supervisor ──clone──▶ skill
@@ -11,17 +11,17 @@
 //!  └────────────── pipes: stdin, stdout, stderr, events ──────────────────────────────────┘
 //! ```
 //!
-//! obs asks the [`Zygote`] for a supervisor (`zygote_client`), keeps it for later steps
+//! obs requests a supervisor from the [`Zygote`] (`zygote_client`), keeps it for later steps
 //! (`supervisor_handle`, [`Launcher`]), and follows a step in one `select!` (`step_run`). The
-//! zygote and the supervisors are single-threaded programs of their own in the files `zygote`,
-//! `supervisor`, `tree`, `proc_walk`, `symlinks`, `child`; nothing in those touches tokio or obs's
-//! terminal. What a skill may touch is plain data ([`Confinement`], `sandbox`), what it may consume
-//! too ([`Limits`]). `unsafe` is in `sys`, in `readiness`, in `child` and in what the child does to
+//! zygote and the supervisors are single-threaded processes, whose code is in `zygote`,
+//! `supervisor`, `tree`, `proc_walk`, `symlinks` and `child`; none of it uses tokio or obs's
+//! terminal. What a skill may access ([`Confinement`], `sandbox`) and consume ([`Limits`]) is plain
+//! data. `unsafe` is in `sys`, in `readiness`, in `host`, in `child` and in what the child does to
 //! itself (`sandbox::child_sandbox`, `sandbox::capabilities`).
 //!
-//! The ideas: bazel's linux-sandbox (a small process that owns the tree), Android's zygote (forked
-//! while small), nextest's runner (one `select!` per child, a clock that stands still with the
-//! terminal), process-wrap (layers around one child).
+//! The design follows bazel's linux-sandbox (a small process that owns the tree), Android's zygote
+//! (forked while small), nextest's runner (one `select!` per child, a clock that stops while obs is
+//! suspended) and process-wrap (layers around one child).
 
 mod capture;
 mod child;

@@ -1,8 +1,8 @@
-//! obs's end of a pipe that it reads from.
+//! obs's end of a pipe that it reads.
 //!
-//! Invariant: it is non-blocking. Most skills have ended before anybody looks for what they write,
-//! and then it is read without having been watched: a descriptor that joins and leaves what tokio
-//! watches costs four calls of the kernel and wakes obs twice.
+//! Invariant: it is non-blocking. Most skills end before obs reads their output, and then the pipe
+//! is read without being registered with tokio: registering and deregistering a descriptor costs
+//! four system calls and wakes obs twice.
 
 use std::future::pending;
 use std::io;
@@ -12,24 +12,24 @@ use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::pipe::{PipeFlags, pipe_with};
 use tokio::net::unix::pipe::Receiver;
 
-/// The end of a pipe.
+/// The reading end of a pipe.
 #[derive(Debug)]
 pub(super) enum Pipe {
-    /// Nobody hears when there is something to read.
+    /// Not registered with tokio.
     Unwatched(OwnedFd),
-    /// tokio does.
+    /// Registered with tokio.
     Watched(Receiver),
 }
 
 impl Pipe {
-    /// A pipe, with the end that the skill writes to, which blocks.
+    /// Makes a pipe. Returns it and the skill's writing end, which blocks.
     pub(super) fn open() -> io::Result<(Self, OwnedFd)> {
         let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
         fcntl_setfl(&reader, OFlags::NONBLOCK)?;
         Ok((Self::Unwatched(reader), writer))
     }
 
-    /// Has tokio watch it from now on.
+    /// Registers it with tokio.
     pub(super) fn watched(self) -> io::Result<Self> {
         match self {
             Self::Unwatched(fd) => Receiver::from_owned_fd_unchecked(fd).map(Self::Watched),
@@ -37,8 +37,8 @@ impl Pipe {
         }
     }
 
-    /// Returns when it can be read; never if it is not watched. An error is found again, and dealt
-    /// with, by the read that follows.
+    /// Returns when it is readable; never if it is not registered. Errors are ignored, because the
+    /// next read returns them.
     pub(super) async fn readable(&self) {
         match self {
             Self::Watched(pipe) => drop(pipe.readable().await),
@@ -46,7 +46,7 @@ impl Pipe {
         }
     }
 
-    /// Reads once into the space that `chunk` has; 0 at the end.
+    /// Reads once into the spare capacity of `chunk`. Returns 0 at the end.
     pub(super) fn read(&self, chunk: &mut Vec<u8>) -> io::Result<usize> {
         match self {
             Self::Watched(pipe) => pipe.try_read_buf(chunk),
@@ -54,7 +54,7 @@ impl Pipe {
         }
     }
 
-    /// The descriptor. Through tokio one reads only what it has heard of.
+    /// The descriptor. tokio's reads return data only after it has seen that the pipe is readable.
     pub(super) fn into_fd(self) -> io::Result<OwnedFd> {
         match self {
             Self::Watched(pipe) => pipe.into_nonblocking_fd(),
@@ -63,7 +63,7 @@ impl Pipe {
     }
 }
 
-/// Reads once into the space that `chunk` has; 0 at the end.
+/// Reads once into the spare capacity of `chunk`. Returns 0 at the end.
 pub(super) fn read_now(fd: &OwnedFd, chunk: &mut Vec<u8>) -> io::Result<usize> {
     let read = rustix::io::retry_on_intr(|| {
         rustix::io::read(fd, rustix::buffer::spare_capacity(&mut *chunk))

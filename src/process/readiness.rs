@@ -1,4 +1,4 @@
-//! Files that are waited for with tokio.
+//! Files registered with tokio, for waiting until they are ready.
 #![expect(
     unsafe_code,
     reason = "tokio leaves it to the caller that a descriptor stays what it is"
@@ -9,16 +9,15 @@ use std::io;
 
 use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 
-/// A file that tokio watches.
+/// A file that is registered with tokio.
 #[derive(Debug)]
 pub(crate) struct WatchedFile(AsyncFd<File>);
 
 impl WatchedFile {
-    /// Has tokio watch `file`, which must not block. To be called inside a tokio runtime.
+    /// Registers `file`, which must be non-blocking. Must be called inside a tokio runtime.
     pub(crate) fn new(file: File) -> io::Result<Self> {
         // SAFETY: a `File` keeps its descriptor open, and the same one, for as long as it lives.
-        // This type gives it out by shared reference only, so that nobody puts another one in its
-        // place.
+        // This type hands it out by shared reference only, so nobody can replace it.
         let watched = unsafe { AsyncFd::register(file) };
         Ok(Self(watched?))
     }
@@ -28,12 +27,12 @@ impl WatchedFile {
         self.0.get_ref()
     }
 
-    /// Waits until there is something to read.
+    /// Waits until the file is readable.
     pub(crate) async fn readable(&self) -> io::Result<AsyncFdReadyGuard<'_, File>> {
         self.0.readable().await
     }
 
-    /// Waits until something can be written.
+    /// Waits until the file is writable.
     pub(crate) async fn writable(&self) -> io::Result<AsyncFdReadyGuard<'_, File>> {
         self.0.writable().await
     }

@@ -143,7 +143,7 @@ impl SkillPipes {
         };
         let mut chunk = std::mem::take(&mut self.chunk);
         make_room(&mut chunk);
-        let fits = match open.read(&mut chunk) {
+        let status = match open.read(&mut chunk) {
             Err(error) if is_transient(&error) => CapStatus::Whole,
             Ok(0) | Err(_) => {
                 *pipe = None;
@@ -152,7 +152,7 @@ impl SkillPipes {
             Ok(_) => self.keep(stream, &chunk, on_event),
         };
         self.chunk = chunk;
-        fits
+        status
     }
 
     /// Keeps what a stream gave. Standard error is shown as it comes, so its secrets are taken out
@@ -167,14 +167,14 @@ impl SkillPipes {
         match stream {
             SkillPipe::Stdin => CapStatus::Whole,
             SkillPipe::Stdout => {
-                let (kept, fits) = self.output.push(bytes);
+                let (kept, status) = self.output.push(bytes);
                 if !kept.is_empty() {
                     on_event(ProcessEvent::Stdout(kept));
                 }
-                if fits == CapStatus::OverCap {
+                if status == CapStatus::OverCap {
                     self.capped_stdout = self.stdout.take();
                 }
-                fits
+                status
             }
             SkillPipe::Stderr => {
                 let seen = self.redactor.feed(bytes);
@@ -194,7 +194,7 @@ impl SkillPipes {
     /// process outside the tree may keep from coming.
     pub(super) fn drain(&mut self, on_event: &mut impl FnMut(ProcessEvent<'_>)) -> CapStatus {
         self.stdin = None;
-        let mut fits = CapStatus::Whole;
+        let mut status = CapStatus::Whole;
         let mut chunk = std::mem::take(&mut self.chunk);
         let pipes = [
             (SkillPipe::Stdout, self.stdout.take()),
@@ -214,7 +214,7 @@ impl SkillPipes {
                 }
                 drained += length;
                 if self.keep(stream, &chunk, on_event) == CapStatus::OverCap {
-                    fits = CapStatus::OverCap;
+                    status = CapStatus::OverCap;
                     break;
                 }
             }
@@ -225,7 +225,7 @@ impl SkillPipes {
             self.errors.push(&held);
             on_event(ProcessEvent::Stderr(&held));
         }
-        fits
+        status
     }
 }
 
@@ -287,9 +287,9 @@ async fn readable(pipe: Option<&Pipe>) {
 }
 
 /// An error is found again, and dealt with, by the write that follows.
-async fn writable(feed: Option<&StdinWriter>) {
-    match feed {
-        Some(feed) => drop(feed.pipe.writable().await),
+async fn writable(writer: Option<&StdinWriter>) {
+    match writer {
+        Some(writer) => drop(writer.pipe.writable().await),
         None => pending().await,
     }
 }

@@ -83,7 +83,7 @@ impl TreeStats {
     /// Counts, at most to `enough` processes.
     pub(super) fn sample(enough: u64) -> Self {
         let own = getpid().as_raw_pid();
-        let mut census = Self::default();
+        let mut stats = Self::default();
         let mut known = HashSet::from([own]);
         let mut waiting = vec![(own, own)];
         let (mut ticks, mut lists) = (0, true);
@@ -96,8 +96,8 @@ impl TreeStats {
                 };
                 threads = stat.threads;
                 ticks += stat.own + stat.waited;
-                census.add(pid, &stat);
-                if census.processes() >= enough {
+                stats.add(pid, &stat);
+                if stats.processes() >= enough {
                     break;
                 }
             }
@@ -119,10 +119,10 @@ impl TreeStats {
             }
         }
         if !lists {
-            ticks = census.sample_by_walk();
+            ticks = stats.sample_by_walk();
         }
-        census.cpu = from_ticks(ticks);
-        census
+        stats.cpu = from_ticks(ticks);
+        stats
     }
 
     /// All of them.

@@ -259,9 +259,9 @@ impl SupervisorReport {
                 out.extend(micros(breach_to_end).to_le_bytes());
                 put_breach(out, breach);
             }),
-            Self::Probed(trial) => frame(6, |out| {
-                put_i32(out, trial.abi);
-                for errno in trial.errnos {
+            Self::Probed(result) => frame(6, |out| {
+                put_i32(out, result.abi);
+                for errno in result.errnos {
                     put_i32(out, errno);
                 }
             }),

@@ -43,17 +43,17 @@ impl fmt::Display for LayerStatus {
 }
 
 impl SandboxSupport {
-    pub(in crate::process) fn from_probe(trial: ProbeResult) -> Self {
+    pub(in crate::process) fn from_probe(result: ProbeResult) -> Self {
         let layers = Layer::ALL
             .into_iter()
-            .zip(trial.errnos)
+            .zip(result.errnos)
             .map(|(layer, errno)| LayerStatus {
                 layer,
-                missing: (errno != 0).then(|| reason(layer, errno, trial.abi)),
+                missing: (errno != 0).then(|| reason(layer, errno, result.abi)),
             })
             .collect();
         Self {
-            landlock_abi: trial.abi.unsigned_abs(),
+            landlock_abi: result.abi.unsigned_abs(),
             layers,
         }
     }

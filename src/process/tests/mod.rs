@@ -120,7 +120,7 @@ pub(super) fn without_signal_scopes(scenario: impl AsyncFnOnce(&Launcher)) {
     with_launcher_rules(SignalDomainRules::None, LEAK_TIMEOUT, scenario);
 }
 
-/// Like [`with_launcher`], with another leak_timeout for survivors.
+/// Like [`with_launcher`], with other domain rules and another leak timeout.
 pub(super) fn with_launcher_rules(
     rules: SignalDomainRules,
     leak_timeout: Duration,

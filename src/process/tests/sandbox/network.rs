@@ -84,8 +84,8 @@ isolated! {
                 Network::Full,
             ];
             for network in networks {
-                // The address is in /etc/hosts: no server is asked, but the resolver opens all its
-                // configuration.
+                // The address is in /etc/hosts, so no server is asked; the resolver still opens
+                // what it needs to reach one.
                 let spec = arena.spec(Path::new("/usr/bin/getent"), &["ahosts", "localhost"], network);
                 let exit = simply(launcher, spec).await.unwrap();
                 assert_eq!(exit.leader, LeaderExit::Code(0), "{exit:?}");
