@@ -1,7 +1,7 @@
-//! What goes into a process and what comes out of it.
+//! The specification of a process, its events and its result.
 //!
-//! Invariant: plain values. How a leader ended is one of two things, and an error says what was
-//! tried, why it failed and, where there is something, what to do about it.
+//! Invariant: these are plain values. A leader ended in one of two ways. An error says what was
+//! tried, why it failed and, if possible, what to do about it.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -14,50 +14,49 @@ use super::sandbox::{Applied, Confinement};
 use super::tree_usage::TreeUsage;
 use crate::model::Excerpt;
 
-/// What to start, and the bounds of its life. Nothing is inherited from obs but its user.
+/// What to start, and its limits. The process inherits nothing from obs except the user.
 #[derive(Debug, Clone)]
 pub struct ProcessSpec {
     /// Absolute path of the program. Its directory is canonical; the last component may be a
-    /// symlink, because programs go by the name that they are called with.
+    /// symlink, because some programs depend on the name that they are called by.
     pub program: PathBuf,
-    /// The canonical path that it leads to; one that leads elsewhere is not executed.
+    /// The canonical path that it must lead to; otherwise it is not executed.
     pub target: PathBuf,
-    /// All arguments, the name in front included.
+    /// All arguments, including the name as the first one.
     pub argv: Vec<OsString>,
     /// The whole environment.
     pub env: Vec<(OsString, OsString)>,
     /// The working directory, canonical.
     pub cwd: PathBuf,
-    /// What it reads on standard input, then end of file; `None` is end of file at once.
+    /// Standard input; `None` is an empty input.
     pub stdin: Option<Vec<u8>>,
-    /// One byte more on standard output ends the tree.
+    /// The cap on standard output; one byte more ends the tree.
     pub max_output_bytes: u64,
-    /// Time between SIGTERM and SIGKILL.
+    /// The time between SIGTERM and SIGKILL.
     pub grace_period: Duration,
-    /// What it may touch; `None` confines nothing.
+    /// What it may access; `None` for no sandbox.
     pub confinement: Option<Arc<Confinement>>,
     /// What its tree may consume.
     pub limits: Limits,
-    /// The directories that [`Limits::disk`] is about: absolute paths.
+    /// Absolute paths of the directories that [`Limits::disk`] applies to.
     pub written: Vec<PathBuf>,
-    /// Values that are taken out of what it writes to standard error. Its output and its events
-    /// come raw.
+    /// Values that are masked in standard error. Output and events are not masked here.
     pub secrets: Secrets,
 }
 
-/// What the caller wants of a running process. Only ever raise it.
+/// The caller's request to stop a running process. It may only be raised.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StopRequest {
     /// Let it run.
     #[default]
     None,
-    /// End its tree: SIGTERM, grace, SIGKILL.
+    /// End its tree: SIGTERM, grace period, SIGKILL.
     Terminate,
     /// End its tree with SIGKILL at once.
     Kill,
 }
 
-/// Something that happened while a process ran.
+/// An event of a running process.
 #[derive(Debug)]
 pub enum ProcessEvent<'a> {
     /// The program is being executed.
@@ -65,48 +64,48 @@ pub enum ProcessEvent<'a> {
         /// The leader's process id.
         pid: i32,
     },
-    /// It wrote to standard output. Cut where reads end; nothing past the cap.
+    /// It wrote to standard output. Split as it was read; nothing beyond the cap.
     Stdout(&'a [u8]),
     /// It wrote to standard error.
     Stderr(&'a [u8]),
     /// It wrote a line to the events descriptor.
     EventLine(&'a str),
-    /// Its tree got SIGTERM because the caller asked for its end.
+    /// Its tree got SIGTERM because of a stop request.
     Ending {
         /// Time until SIGKILL.
         grace: Duration,
     },
-    /// Its leader has exited, and what it left behind got SIGTERM.
+    /// Its leader has exited, and the remaining processes got SIGTERM.
     EndingSurvivors {
         /// Time until SIGKILL.
         grace: Duration,
     },
 }
 
-/// How a process ended. Nothing that it started is alive.
+/// The result of a process. Nothing that it started is alive.
 #[derive(Debug, Clone)]
 pub struct ProcessExit {
     /// How the leader ended.
     pub leader: LeaderExit,
     /// Standard output up to the cap.
     pub stdout: Vec<u8>,
-    /// It wrote more than the cap and was killed for it.
+    /// It exceeded the cap on standard output and was killed.
     pub output_limit_exceeded: bool,
     /// Standard error.
     pub stderr: Excerpt,
     /// What the tree consumed.
     pub usage: TreeUsage,
-    /// The tree went over this limit and was killed for it.
+    /// The limit that the tree exceeded, for which it was killed.
     pub limit_breach: Option<LimitBreach>,
-    /// From when the breach was seen to the end of the tree; zero without one.
+    /// From the detection of the breach to the end of the tree; zero without one.
     pub breach_to_end: Duration,
-    /// What was in force.
+    /// The layers of the sandbox that were in force.
     pub applied: Applied,
-    /// Processes were still alive when the leader had exited, and had to be ended.
+    /// Processes outlived the leader and had to be ended.
     pub survivors_ended: bool,
     /// Event lines that were too long or not UTF-8.
     pub dropped_event_lines: u64,
-    /// From the request to the end of the tree, without the time that obs stood still.
+    /// From the request to the end of the tree, without suspensions.
     pub wall: Duration,
 }
 
@@ -130,26 +129,26 @@ impl LeaderExit {
     }
 }
 
-/// The step of a start that failed.
+/// The stage at which a start failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StartStage {
     /// Arguments or environment can't be passed to a program.
     Arguments,
-    /// No process could be made.
+    /// Creating a process.
     Clone,
-    /// Its own session, or the signal at its supervisor's death.
+    /// Creating its session, or setting the signal for its supervisor's death.
     Session,
-    /// Standard streams.
+    /// Setting up its standard streams.
     Descriptors,
     /// Changing to the working directory.
     WorkingDirectory,
-    /// Confining itself.
+    /// Applying the sandbox.
     Confinement,
     /// Finding the program where it was proven to be.
     Program,
     /// Executing the program.
     Exec,
-    /// Measuring what is in its directories.
+    /// Measuring its directories.
     Disk,
 }
 
@@ -166,7 +165,7 @@ impl StartStage {
         Self::Disk,
     ];
 
-    /// Never zero: that is how a child says that nothing failed.
+    /// Never zero, which means that nothing failed.
     pub(super) fn to_wire(self) -> u8 {
         match self {
             Self::Arguments => 1,

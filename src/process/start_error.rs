@@ -1,7 +1,8 @@
-//! The words for a program that could not be started.
+//! Explains why a program could not be started.
 //!
-//! Invariant: only looks, and only after the fact. The errno of `execve` is about one of three
-//! files (program, interpreter, loader) and does not say which; a look at the program does.
+//! Invariant: this module changes nothing and runs only after a failure. The errno of `execve` is
+//! about one of three files (program, interpreter, loader) and does not say which, so the program
+//! is inspected to find out.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::spec::{ProcessSpec, StartStage};
 use super::symlinks::{Opener, PathError};
 
-/// The reason of a failed start, in words.
+/// The human-readable reason for a failed start.
 pub(super) fn explain(spec: &ProcessSpec, stage: StartStage, error: &io::Error) -> String {
     match stage {
         StartStage::Program if error.raw_os_error() == Some(libc::ESTALE) => {
@@ -31,7 +32,7 @@ pub(super) fn explain(spec: &ProcessSpec, stage: StartStage, error: &io::Error) 
         StartStage::Confinement if error.raw_os_error() == Some(libc::ENOSYS) => {
             "this kernel lacks a layer of the sandbox that is required".to_owned()
         }
-        // It was one when the supervisor looked, and is none any more.
+        // It was a symlink when the supervisor opened it, and is none any more.
         StartStage::Confinement if error.raw_os_error() == Some(libc::ELOOP) => {
             "a path of its permissions became a link".to_owned()
         }
@@ -45,7 +46,7 @@ pub(super) fn explain(spec: &ProcessSpec, stage: StartStage, error: &io::Error) 
     }
 }
 
-/// The symlink that kept `spec` from being started, and the path that it is on.
+/// The symlink that prevented the start of `spec`, and the path that contains it.
 pub(super) fn find_link(spec: &ProcessSpec) -> Option<(PathBuf, PathBuf)> {
     let grants = spec.confinement.iter().flat_map(|all| &all.grants);
     let grants = grants.filter(|grant| !grant.is_system);
@@ -121,7 +122,7 @@ fn interpreter(program: &Path) -> Option<String> {
         return None;
     }
     let mut start = Vec::new();
-    // The kernel looks at this many bytes (BINPRM_BUF_SIZE).
+    // The kernel reads this many bytes (BINPRM_BUF_SIZE).
     File::open(program)
         .ok()?
         .take(256)

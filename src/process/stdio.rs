@@ -1,8 +1,8 @@
 //! The pipes between obs and one skill.
 //!
-//! Invariant: obs never waits for a pipe: its ends are non-blocking, the skill's are not, and all
-//! are read and written by whoever is ready first, so a skill that fills one while obs fills
-//! another can't lock both up. Bytes never go through the supervisor.
+//! Invariant: obs never blocks on a pipe: its ends are non-blocking, the skill's ends block. obs
+//! serves whichever pipe is ready, so there is no deadlock if a skill fills one pipe while obs
+//! fills another. Bytes never go through the supervisor.
 
 use std::future::pending;
 use std::io;
@@ -17,16 +17,15 @@ use super::pipe::{Pipe, read_now};
 use super::redact::{Redactor, Secrets};
 use super::spec::ProcessEvent;
 
-/// As much as a pipe holds by default, which is what is read of one at once after it has given as
-/// much as most skills ever write.
+/// The capacity of a pipe by default. The first read is smaller, because most skills write less.
 const CHUNK: usize = 64 * 1024;
 const FIRST_CHUNK: usize = 4096;
 
-/// After a tree has ended, what its pipes hold is finite; only a process outside of it, to which it
-/// has passed one, can write more. That much is read of such a stream and no more.
+/// The most that is read from a stream after the tree has ended. What the pipes hold is finite,
+/// unless the tree has passed one to a process outside, which can write more.
 const MAX_DRAIN: usize = 64 * 1024 * 1024;
 
-/// A stream with news.
+/// One of the pipes of a skill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SkillPipe {
     Stdin,
@@ -35,15 +34,15 @@ pub(super) enum SkillPipe {
     Events,
 }
 
-/// obs's ends, and what came out of them.
+/// obs's ends of the pipes, and what was read from them.
 #[derive(Debug)]
 pub(super) struct SkillPipes {
     stdin: Option<StdinWriter>,
     stdout: Option<Pipe>,
     stderr: Option<Pipe>,
     events: Option<Pipe>,
-    /// Standard output after it has gone over its cap: not read any more, and not closed either,
-    /// because the tree is to die of SIGKILL and not of a broken pipe.
+    /// Standard output after it has exceeded its cap: it is no longer read, but stays open, so that
+    /// SIGKILL ends the tree and not a broken pipe.
     capped_stdout: Option<Pipe>,
     pub(super) output: CappedBuffer,
     pub(super) errors: HeadTailBuffer,
@@ -52,7 +51,7 @@ pub(super) struct SkillPipes {
     chunk: Vec<u8>,
 }
 
-/// What is still to be written to standard input.
+/// Writes the rest of standard input.
 #[derive(Debug)]
 struct StdinWriter {
     pipe: Sender,
@@ -61,8 +60,8 @@ struct StdinWriter {
 }
 
 impl SkillPipes {
-    /// Makes the pipes. Returns the skill's ends: standard input if there is one, output, error,
-    /// events.
+    /// Creates the pipes. Returns the skill's ends too: standard input if there is one, output,
+    /// error, events.
     pub(super) fn open(
         stdin: Option<Vec<u8>>,
         cap: u64,
@@ -96,14 +95,14 @@ impl SkillPipes {
             chunk: Vec::with_capacity(FIRST_CHUNK),
         };
         if streams.stdin.is_some() {
-            // It will not have read all of its input and ended before anybody looks.
+            // A skill with so much input does not end before obs reads its output.
             streams.watch()?;
         }
         Ok((streams, theirs))
     }
 
-    /// Has what the skill writes watched. Before this nothing is read, but by
-    /// [`drain`](Self::drain).
+    /// Registers the skill's outputs with tokio. Before this, only [`drain`](Self::drain) reads
+    /// them.
     pub(super) fn watch(&mut self) -> io::Result<()> {
         for pipe in [&mut self.stdout, &mut self.stderr, &mut self.events] {
             *pipe = pipe.take().map(Pipe::watched).transpose()?;
@@ -111,7 +110,7 @@ impl SkillPipes {
         Ok(())
     }
 
-    /// Waits until one of the streams can be read or written. Keeps nothing when dropped.
+    /// Waits until one of the pipes is ready. Dropping the future loses nothing.
     pub(super) async fn ready(&self) -> SkillPipe {
         tokio::select! {
             () = writable(self.stdin.as_ref()) => SkillPipe::Stdin,
@@ -121,7 +120,7 @@ impl SkillPipes {
         }
     }
 
-    /// Moves what one stream can take or give at once.
+    /// Reads or writes one pipe once.
     pub(super) fn pump(
         &mut self,
         stream: SkillPipe,
@@ -155,9 +154,9 @@ impl SkillPipes {
         status
     }
 
-    /// Keeps what a stream gave. Standard error is shown as it comes, so its secrets are taken out
-    /// here. Output and events are read as JSON first: only what they say, and not how they write
-    /// it, is masked.
+    /// Keeps what was read from a stream. Standard error is shown as it arrives, so its secrets are
+    /// masked here. Output and events are parsed as JSON first, and the secrets in the parsed
+    /// values are masked later.
     fn keep(
         &mut self,
         stream: SkillPipe,
@@ -190,8 +189,8 @@ impl SkillPipes {
         }
     }
 
-    /// After the tree has ended: reads what is left in the pipes, without waiting for an end that a
-    /// process outside the tree may keep from coming.
+    /// After the tree has ended: reads what is left in the pipes, without waiting for their end,
+    /// which a process outside the tree may delay.
     pub(super) fn drain(&mut self, on_event: &mut impl FnMut(ProcessEvent<'_>)) -> CapStatus {
         self.stdin = None;
         let mut status = CapStatus::Whole;
@@ -230,7 +229,7 @@ impl SkillPipes {
 }
 
 impl StdinWriter {
-    /// Writes what fits before anybody reads; most input is smaller than a pipe.
+    /// Writes what fits into the pipe before the skill starts; most input fits completely.
     fn begin(pipe: OwnedFd, bytes: Vec<u8>) -> io::Result<Option<Self>> {
         fcntl_setfl(&pipe, OFlags::NONBLOCK)?;
         let mut written = 0;
@@ -251,8 +250,8 @@ impl StdinWriter {
         Ok(None)
     }
 
-    /// Writes once. True when there is nothing more to write, or nobody to read it: a skill need
-    /// not read its input.
+    /// Writes once. True when everything is written or the reader is gone: a skill need not read
+    /// its input.
     fn write_some(&mut self) -> bool {
         match self.pipe.try_write(&self.bytes[self.written..]) {
             Ok(length) => {
@@ -286,7 +285,7 @@ async fn readable(pipe: Option<&Pipe>) {
     }
 }
 
-/// An error is found again, and dealt with, by the write that follows.
+/// Errors are ignored, because the next write returns them.
 async fn writable(writer: Option<&StdinWriter>) {
     match writer {
         Some(writer) => drop(writer.pipe.writable().await),

@@ -1,7 +1,7 @@
-//! Opening directories that a skill has filled.
+//! Opens directories that a skill has filled.
 //!
-//! Invariant: what is opened is a directory. A subdirectory is on the file system of its parent.
-//! The last component is never a link that is followed, whoever replaces what at the same time.
+//! Invariant: only directories are opened. A subdirectory is on the file system of its parent. The
+//! last component is never followed if it is a link, even if it is replaced at the same time.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
@@ -9,18 +9,18 @@ use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, Stat, chmod, fstat, openat, openat2};
 use rustix::io::{Errno, Result};
 
-/// Permissions that the owner of a directory gets if it has them not.
+/// Permissions that the owner of a directory gets if they are missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OwnerGets {
-    /// None: the directory is not opened if it can't be read.
+    /// None: opening fails if the owner can't read the directory.
     Nothing,
-    /// To read it.
+    /// Permission to read it.
     Read,
-    /// All, and nobody else has any.
+    /// All permissions, and others get none.
     All,
 }
 
-/// Opens the directory at `path`, which may be a mount.
+/// Opens the directory at `path`, which may be a mount point.
 pub(crate) fn open_directory(path: &CStr, owner_gets: OwnerGets) -> Result<OwnedFd> {
     let handle = openat(CWD, path, OFlags::PATH | flags(), Mode::empty())?;
     let stat = fstat(&handle)?;
@@ -49,7 +49,7 @@ pub(crate) fn grant_all(parent: impl AsFd, name: &CStr) -> Result<()> {
     chmod(own_path(&handle), Mode::RWXU)
 }
 
-/// Opens for reading what `handle` refers to, whatever has its name now.
+/// Opens for reading what `handle` refers to, even if its name now belongs to something else.
 fn open_handle(handle: &OwnedFd, stat: &Stat, owner_gets: OwnerGets) -> Result<OwnedFd> {
     let mode = Mode::from_raw_mode(stat.st_mode);
     let wanted = match owner_gets {
@@ -63,7 +63,7 @@ fn open_handle(handle: &OwnedFd, stat: &Stat, owner_gets: OwnerGets) -> Result<O
     openat(handle, c".", OFlags::RDONLY | flags(), Mode::empty())
 }
 
-/// A path to an open file that depends on no permission of a directory above it.
+/// A path to an open file that needs no permission on the directories above it.
 fn own_path(file: &OwnedFd) -> String {
     format!("/proc/self/fd/{}", file.as_raw_fd())
 }
@@ -72,8 +72,8 @@ fn flags() -> OFlags {
     OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC
 }
 
-/// A handle on `name`, without crossing a mount. If the call for that is not available, a mount of
-/// the same file system is not noticed.
+/// A handle to `name`, without crossing a mount. If `openat2` is not available, a mount of the same
+/// file system is not detected.
 fn open_in(parent: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd> {
     let flags = OFlags::PATH | flags();
     let resolve = ResolveFlags::NO_XDEV | ResolveFlags::NO_SYMLINKS | ResolveFlags::BENEATH;

@@ -55,7 +55,7 @@ pub(super) fn main(
     set_name(c"obs-super")?;
     set_no_new_privs(true)?;
     // A tree that forks as fast as it can must not starve its supervisor.
-    sys::ask_for_short_slices();
+    sys::request_short_slices();
     let mut supervisor = Supervisor {
         signals: sys::child_signals()?,
         domain: SignalDomain::enter(outside, rules),

@@ -1,10 +1,10 @@
-//! Symlinks on the paths of a run: followed once, before the first step, and refused from then on.
+//! Resolves symlinks once, before the first step of a run, and refuses them from then on.
 //!
-//! Invariant: a path that a user gave goes through [`canonicalize`] before any skill of the run has
-//! started. Whatever is opened, made or entered afterwards is found by [`Opener`], which opens each
-//! component by itself and follows no symlink: one that is on the path now was put there during the
-//! run. (`openat2` with `RESOLVE_NO_SYMLINKS` does the same in one call, but the filter of a
-//! supervisor, which is that of its skills, hides it.)
+//! Invariant: every path from the user goes through [`canonicalize`] before any skill of the run
+//! starts. Afterwards, [`Opener`] finds whatever is opened, created or entered. It opens each
+//! component separately and follows no symlink: a symlink on the path was created during the run.
+//! (`openat2` with `RESOLVE_NO_SYMLINKS` does the same in one call, but a supervisor has the filter
+//! of its skills, which denies it.)
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -20,10 +20,10 @@ use rustix::fs::{
 use rustix::io::Errno;
 use thiserror::Error;
 
-/// As many symlinks as the kernel follows on one path.
+/// The number of symlinks that the kernel follows on one path.
 const MAX_LINKS: usize = 40;
 
-/// Opens a symlink itself, so that it is seen.
+/// Opens a symlink itself instead of its target, so that it is detected.
 const OPEN: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// Why a path can't be used.
@@ -32,7 +32,7 @@ pub(crate) enum PathError {
     /// This component of it is a symlink.
     #[error("`{}` became a link", .0.display())]
     BecameLink(PathBuf),
-    /// What the system says.
+    /// An error of the system.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
@@ -44,8 +44,7 @@ impl From<Errno> for PathError {
 }
 
 impl PathError {
-    /// The number for it; `ELOOP` stands for a symlink, and for nothing else that an [`Opener`]
-    /// meets.
+    /// The errno for it. From an [`Opener`], `ELOOP` always means a symlink.
     pub(super) fn errno(&self) -> i32 {
         match self {
             Self::BecameLink(_) => libc::ELOOP,
@@ -54,12 +53,11 @@ impl PathError {
     }
 }
 
-/// Follows all symlinks of an absolute path, as far as it exists; what is missing comes behind as
-/// plain names.
+/// Resolves all symlinks of an absolute path, as far as it exists; the missing names are appended.
 ///
 /// # Errors
-/// `ELOOP` for symlinks that lead to one another, and for those of procfs: they lead each process
-/// elsewhere, so they don't mean for a skill what they mean for obs.
+/// `ELOOP` for symlinks that form a loop, and for those of procfs: their targets depend on the
+/// process, so they lead a skill elsewhere than obs.
 pub(crate) fn canonicalize(path: &Path) -> io::Result<PathBuf> {
     if !path.is_absolute() {
         return Err(io::ErrorKind::InvalidInput.into());
@@ -89,9 +87,9 @@ pub(crate) fn canonicalize(path: &Path) -> io::Result<PathBuf> {
                 }
                 pending.extend(reversed_names(&target));
             }
-            // It is no symlink.
+            // It is not a symlink.
             Err(Errno::INVAL) => {}
-            // Nothing that this user can find, so nothing that could be followed.
+            // This user can't find it, so there is nothing to follow.
             Err(Errno::NOENT | Errno::NOTDIR | Errno::ACCESS | Errno::NAMETOOLONG) => {
                 is_missing = true;
             }
@@ -111,10 +109,10 @@ fn reversed_names(path: &Path) -> Vec<OsString> {
     names.collect()
 }
 
-/// Makes a directory, and those above it that are missing. One that exists is left as it is.
+/// Creates a directory and its missing parents. An existing one is left as it is.
 ///
 /// # Errors
-/// [`PathError::BecameLink`] if there is a symlink on the way, and what the system says.
+/// [`PathError::BecameLink`] if the path contains a symlink, and errors of the system.
 pub(crate) fn make_directory(path: &Path) -> Result<(), PathError> {
     let mut opener = Opener::default();
     let mut at = opener.root()?;
@@ -132,7 +130,7 @@ pub(crate) fn make_directory(path: &Path) -> Result<(), PathError> {
     Ok(())
 }
 
-/// Makes a directory that was not there, for this user alone, in one that was.
+/// Creates a directory, which must not exist, for this user only. Its parent must exist.
 ///
 /// # Errors
 /// As for [`make_directory`].
@@ -144,22 +142,22 @@ pub(crate) fn make_private_directory(path: &Path) -> Result<(), PathError> {
     Ok(mkdirat(&*parent, name, Mode::RWXU)?)
 }
 
-/// Opens paths without following a symlink. It keeps the directories on their ways open, so that
-/// paths that share some cost little; what it has seen is of one moment, so it is for one start and
-/// never kept.
+/// Opens paths without following symlinks. It keeps the directories on the paths open, so that
+/// paths with common parents are cheap. Use it for one start only, because it reflects the file
+/// system at one moment.
 #[derive(Default)]
 pub(super) struct Opener {
     directories: Vec<OpenDir>,
 }
 
-/// A directory that was opened, the root first.
+/// An open directory. The first one is the root.
 struct OpenDir {
     parent: usize,
     name: OsString,
     fd: Rc<OwnedFd>,
 }
 
-/// A file that was opened with `O_PATH`, which is no symlink.
+/// A file that was opened with `O_PATH`, and is not a symlink.
 pub(super) struct OpenedPath {
     pub(super) fd: Rc<OwnedFd>,
     stat: Stat,
@@ -177,7 +175,7 @@ impl OpenedPath {
 }
 
 impl Opener {
-    /// Opens what there is at a canonical path.
+    /// Opens the file at a canonical path.
     pub(super) fn open(&mut self, path: &Path) -> Result<OpenedPath, PathError> {
         let mut at = self.root()?;
         let mut names = names(path)?.peekable();
@@ -222,7 +220,7 @@ impl Opener {
         Ok(0)
     }
 
-    /// The place of a directory that is in another one.
+    /// The index of a directory that is in another one.
     fn directory(&mut self, parent: usize, name: &OsStr) -> Result<usize, PathError> {
         if let Some(known) = self.known(parent, name) {
             return Ok(known);
@@ -275,7 +273,7 @@ impl Opener {
     }
 }
 
-/// The names on a canonical path, which has nothing else.
+/// The names of a canonical path, which has no other components.
 fn names(path: &Path) -> Result<impl Iterator<Item = &OsStr>, PathError> {
     let is_name = |part| matches!(part, Component::Normal(_) | Component::RootDir);
     if !path.is_absolute() || !path.components().all(is_name) {

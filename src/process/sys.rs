@@ -1,7 +1,7 @@
-//! System calls that rustix has no safe form for.
+//! System calls without a safe wrapper in rustix.
 //!
-//! Invariant: each function here is safe to call, or says in its name that it belongs to a forked,
-//! single-threaded process. Nothing in this file decides anything.
+//! Invariant: each function here is safe to call, or its name says that it belongs to a forked,
+//! single-threaded process. This file makes no decisions.
 
 #![expect(
     unsafe_code,
@@ -14,23 +14,24 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rustix::process::{Pid, Signal};
 
-/// The one descriptor a forked helper keeps. Everything below it is `/dev/null`, so descriptors
-/// that arrive later are above it and can be moved to 0..=3 without stepping on one another.
+/// The only descriptor that a forked helper keeps. Everything below it is `/dev/null`, so
+/// descriptors that arrive later are above it and can be moved to 0..=3 without overwriting one
+/// another.
 pub(super) const KEPT_FD: RawFd = 10;
 
-/// What a forked helper exits with when it has no errno to tell.
+/// The exit code of a forked helper that failed without an errno.
 const EXIT_FAULT: i32 = 70;
 
-/// Who returns from [`fork`].
+/// The process that returns from [`fork`].
 pub(super) enum Forked {
     /// The new process.
     Child,
-    /// The old one, with the new one's id.
+    /// The old process, with the pid of the new one.
     Parent(Pid),
 }
 
-/// Forks. The caller's process is single threaded, or the child is content with what glibc makes
-/// usable after a fork (its own locks; no others).
+/// Forks. The calling process must be single-threaded, or the child may use only what glibc keeps
+/// usable after a fork (its own locks and no others).
 pub(super) fn fork() -> io::Result<Forked> {
     // SAFETY: fork has no memory-safety precondition; see above for what the child may use.
     let pid = unsafe { libc::fork() };
@@ -40,21 +41,21 @@ pub(super) fn fork() -> io::Result<Forked> {
     }
 }
 
-/// Runs the whole life of a forked process. Neither a return nor a panic gets past it: the frames
+/// Runs the main function of a forked process. Neither a return nor a panic leaves it: the frames
 /// below belong to the parent, whose destructors and exit handlers must not run twice.
-pub(super) fn run_forked_child(life: impl FnOnce() -> io::Result<()>) -> ! {
-    let code = match catch_unwind(AssertUnwindSafe(life)) {
+pub(super) fn run_forked_child(child_main: impl FnOnce() -> io::Result<()>) -> ! {
+    let code = match catch_unwind(AssertUnwindSafe(child_main)) {
         Ok(Ok(())) => 0,
         Ok(Err(error)) => error.raw_os_error().unwrap_or(EXIT_FAULT),
         Err(_) => EXIT_FAULT,
     };
-    // SAFETY: _exit ends the process without running anything of it.
+    // SAFETY: _exit ends the process without running any of its code.
     unsafe { libc::_exit(code) }
 }
 
-/// Puts every signal back to its default action. Handlers that obs had are code that must not run
-/// in a helper, and an ignored signal would be inherited by skills. Past glibc, which does not let
-/// its two own signals be touched; some launchers leave those ignored.
+/// Resets every signal to its default action. obs's handlers must not run in a helper, and skills
+/// would inherit ignored signals. This bypasses glibc, which protects its two internal signals;
+/// some launchers leave those ignored.
 pub(super) fn reset_signal_actions() {
     // All zeroes are SIG_DFL, no flags, no mask, in every architecture's order of them.
     let default = [0_u64; 8];
@@ -74,8 +75,9 @@ pub(super) fn reset_signal_actions() {
     }
 }
 
-/// Blocks all signals of this thread. Helpers live with this mask: what they must know arrives
-/// through descriptors, and nobody's SIGTERM to the process group ends the one who ends trees.
+/// Blocks all signals of this thread. Helpers always run with this mask: they receive events
+/// through descriptors, and a SIGTERM to the process group must not end the process that ends
+/// trees.
 pub(super) fn block_all_signals() -> io::Result<()> {
     // SAFETY: the set is initialized by sigfillset before sigprocmask reads it.
     let result = unsafe {
@@ -86,7 +88,7 @@ pub(super) fn block_all_signals() -> io::Result<()> {
     check(result).map(drop)
 }
 
-/// A descriptor that is readable when a child of this process has ended.
+/// A descriptor that becomes readable when a child of this process has ended.
 pub(super) fn child_signals() -> io::Result<OwnedFd> {
     // SAFETY: the set is initialized by sigemptyset before signalfd reads it.
     let fd = check(unsafe {
@@ -99,8 +101,8 @@ pub(super) fn child_signals() -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// In a freshly forked helper: makes `kept` descriptor [`KEPT_FD`], `/dev/null` all below it, and
-/// closes every other descriptor, those of obs included.
+/// In a freshly forked helper: moves `kept` to [`KEPT_FD`], opens `/dev/null` for all below it, and
+/// closes every other descriptor, including those of obs.
 pub(super) fn keep_only(kept: OwnedFd) -> io::Result<OwnedFd> {
     let raw = kept.into_raw_fd();
     if raw != KEPT_FD {
@@ -129,32 +131,32 @@ fn close_range(first: RawFd, last: RawFd) -> io::Result<()> {
     check(unsafe { libc::close_range(first, last, 0) }).map(drop)
 }
 
-/// Sends `signal` to every process that this one may signal, itself excepted. Called only behind
-/// the guard in `tree`.
+/// Sends `signal` to every process that this one may signal, except itself. Call this only after
+/// `SignalDomain::is_isolated` has returned true.
 pub(super) fn signal_everybody(signal: Signal) {
-    // The result tells nothing: it is success as soon as the last process refused with EPERM.
-    // SAFETY: kill has no memory-safety precondition; whom it reaches is the guard's business.
+    // The result says nothing: a refusal with EPERM counts as success. SAFETY: kill has no
+    // memory-safety precondition; `is_isolated` limits what it reaches.
     unsafe { libc::kill(-1, signal.as_raw()) };
 }
 
-/// One answer of [`wait_any`].
+/// The result of [`wait_any`].
 pub(super) enum Waited {
     /// A child ended.
     Ended {
-        /// Who.
+        /// Its pid.
         pid: Pid,
         /// The raw wait status.
         status: i32,
-        /// What it and the children it had waited for consumed.
+        /// What it and the children that it has waited for consumed.
         usage: Box<libc::rusage>,
     },
-    /// There are children, and none has ended.
+    /// There are children, but none has ended.
     Running,
     /// There is no child.
     Childless,
 }
 
-/// Reaps one ended child of any kind, without waiting.
+/// Reaps one ended child of any kind, without blocking.
 pub(super) fn wait_any() -> Waited {
     loop {
         let mut status = 0;
@@ -178,14 +180,14 @@ pub(super) fn wait_any() -> Waited {
     }
 }
 
-/// Reads a signal descriptor empty.
+/// Empties a signal descriptor.
 pub(super) fn drain(signals: &OwnedFd) {
-    // Standard signals do not queue, so one record is all there can be.
+    // Standard signals are not queued, so there is at most one record.
     let mut record = [0_u8; size_of::<libc::signalfd_siginfo>()];
     rustix::io::read(signals, &mut record).ok();
 }
 
-/// The version of Landlock that the kernel speaks.
+/// The Landlock ABI version of the kernel.
 pub(super) fn landlock_abi() -> io::Result<i32> {
     const VERSION: u32 = 1;
     let attributes = std::ptr::null::<u8>();
@@ -212,7 +214,7 @@ pub(super) fn rlimit(resource: libc::__rlimit_resource_t) -> Option<libc::rlimit
     (result == 0).then_some(limit)
 }
 
-/// The largest resident size that this process ever had, in bytes.
+/// The peak resident size of this process, in bytes.
 pub(super) fn own_peak_memory() -> u64 {
     // SAFETY: rusage is plain data, for which all zeroes are a value, and the kernel writes to a
     // live one.
@@ -224,11 +226,11 @@ pub(super) fn own_peak_memory() -> u64 {
     super::tree_usage::peak_memory(&usage)
 }
 
-/// Lets this process run soon after it wakes, for a short while, whatever else wants to; what it
-/// forks is scheduled as ever. Since Linux 6.12, where the scheduler takes requests for a length of
-/// slices; of the others nothing is asked.
-pub(super) fn ask_for_short_slices() {
-    /// The shortest there is, in nanoseconds.
+/// Requests short time slices, so that the scheduler runs this process soon after it wakes, even
+/// under load. Forked processes are scheduled as usual. Needs Linux 6.12, where the scheduler
+/// accepts a slice length; older kernels ignore it.
+pub(super) fn request_short_slices() {
+    /// The shortest slice that the kernel accepts, in nanoseconds.
     const SLICE: u64 = 100_000;
     // SAFETY: sched_getscheduler and getpriority take no pointers.
     let (policy, nice) = unsafe {
@@ -237,12 +239,12 @@ pub(super) fn ask_for_short_slices() {
             libc::getpriority(libc::PRIO_PROCESS, 0),
         )
     };
-    // Somebody has chosen otherwise, which the fork would undo.
+    // The user has chosen another policy, which the reset on fork would undo.
     if policy != libc::SCHED_OTHER || nice < 0 {
         return;
     }
     let wanted = libc::sched_attr {
-        // With no more fields than the first kernel had that knew the call.
+        // The size in the first kernel with this call.
         size: 48,
         sched_policy: policy.cast_unsigned(),
         sched_flags: u64::from(libc::SCHED_FLAG_RESET_ON_FORK.unsigned_abs()),

@@ -1,10 +1,10 @@
-//! Counting the living descendants of this process, and what they use.
+//! Counts the living descendants of this process and the resources that they use.
 //!
-//! Invariant: a process counts once, and only if the one it was found below, or this one (which
-//! adopts orphans), is its parent at the moment it is read. Parents are read before their children:
-//! one that ends in between is missing from the sum and never in it twice. The kernel's lists of
-//! children make this cheap, because nobody else's processes are looked at; a kernel without them
-//! has all of /proc looked at.
+//! Invariant: a process counts once, and only if its parent, when it is read, is the process below
+//! which it was found, or this process (which adopts orphans). Parents are read before their
+//! children, so a process that ends in between may be missing from the sum but never counts twice.
+//! The kernel's lists of children make this cheap, because no other processes are read; on a kernel
+//! without them, all of /proc is read.
 
 use std::collections::HashSet;
 use std::fs;
@@ -15,7 +15,7 @@ use rustix::process::getpid;
 
 use super::proc_walk;
 
-/// What was counted.
+/// A sample of the tree.
 #[derive(Debug, Default)]
 pub(super) struct TreeStats {
     found: Vec<SampledProcess>,
@@ -23,40 +23,40 @@ pub(super) struct TreeStats {
     pub(super) threads: u64,
     /// Resident bytes of all processes; shared pages count for each.
     pub(super) resident: u64,
-    /// CPU time of all processes, and of those that they have waited for.
+    /// CPU time of all processes, and of the children that they have waited for.
     pub(super) cpu: Duration,
 }
 
-/// A process that was counted.
+/// A process in a sample.
 #[derive(Debug)]
 pub(super) struct SampledProcess {
     pub(super) pid: i32,
     /// In clock ticks since boot; with the pid it identifies a process.
     pub(super) start: u64,
     pub(super) threads: u64,
-    /// CPU time of itself, without that of its children.
+    /// Its own CPU time, without that of its children.
     pub(super) own: Duration,
-    /// Its first thread has a processor or waits for one.
+    /// Its first thread is running or waits for a processor.
     pub(super) is_runnable: bool,
-    /// The processor that its first thread has or had last.
+    /// The processor on which its first thread runs or ran last.
     pub(super) processor: u64,
     /// A thread that has the process's memory: the first one, unless it has exited.
     thread: i32,
     resident: u64,
 }
 
-/// A process as /proc shows it.
+/// A process from /proc.
 pub(super) struct Stat {
     parent: i32,
     /// The first thread has exited.
     is_ended: bool,
-    /// The first thread has a processor or waits for one.
+    /// The first thread is running or waits for a processor.
     pub(super) is_runnable: bool,
-    /// The processor that the first thread has or had last.
+    /// The processor on which the first thread runs or ran last.
     pub(super) processor: u64,
-    /// CPU time of itself, in clock ticks.
+    /// Its own CPU time, in clock ticks.
     own: u64,
-    /// CPU time of those that it has waited for, in clock ticks.
+    /// CPU time of the children that it has waited for, in clock ticks.
     waited: u64,
     threads: u64,
     start: u64,
@@ -65,7 +65,7 @@ pub(super) struct Stat {
 
 impl Stat {
     /// A thread that has the memory of the process `pid`, and its resident pages. A first thread
-    /// that has exited has given up the memory, which the others still use.
+    /// that has exited no longer has the memory, but the others do.
     fn memory(&self, pid: i32) -> (i32, u64) {
         if self.is_ended && self.threads > 1 {
             for thread in threads_of(pid) {
@@ -80,7 +80,7 @@ impl Stat {
 }
 
 impl TreeStats {
-    /// Counts, at most to `enough` processes.
+    /// Takes a sample of at most `enough` processes.
     pub(super) fn sample(enough: u64) -> Self {
         let own = getpid().as_raw_pid();
         let mut stats = Self::default();
@@ -125,25 +125,25 @@ impl TreeStats {
         stats
     }
 
-    /// All of them.
+    /// All processes of the sample.
     pub(super) fn found(&self) -> &[SampledProcess] {
         &self.found
     }
 
-    /// How many there are.
+    /// The number of processes.
     pub(super) fn processes(&self) -> u64 {
         self.found.len() as u64
     }
 
-    /// Bytes of all processes, shared pages divided among those that share them. Takes a look at
-    /// every page table. One look after the other, so that what is shared by more and more while
-    /// it looks counts too much: no single sum is to be trusted.
+    /// Bytes of all processes, with shared pages divided among the processes that share them. This
+    /// reads every page table, one after the other; pages that become shared by more processes
+    /// meanwhile count too much, so a single sum is not reliable.
     pub(super) fn proportional(&self) -> u64 {
         self.found
             .iter()
             .map(|found| match proportional(found) {
                 Ok(bytes) => bytes,
-                // It does not let itself be looked at, so it counts as it did before.
+                // It may not be read, so its resident size counts.
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => found.resident,
                 // It has ended.
                 Err(_) => 0,
@@ -174,7 +174,7 @@ impl TreeStats {
         });
     }
 
-    /// For a kernel without lists of children. Returns the ticks.
+    /// Samples on a kernel without lists of children. Returns the clock ticks.
     fn sample_by_walk(&mut self) -> u64 {
         let mut ticks = 0;
         for process in proc_walk::descendants(getpid(), &|_| false) {
@@ -188,7 +188,7 @@ impl TreeStats {
     }
 }
 
-/// The children of `pid`, whichever of its threads has started them.
+/// The children of `pid`, of all its threads.
 fn children(pid: i32, threads: u64) -> Option<Vec<i32>> {
     if threads <= 1 {
         return children_of_thread(pid, pid);
@@ -197,7 +197,7 @@ fn children(pid: i32, threads: u64) -> Option<Vec<i32>> {
     Some(lists.flatten().collect())
 }
 
-/// Clock ticks as `/proc` gives them.
+/// Converts clock ticks from `/proc`.
 pub(super) fn from_ticks(ticks: u64) -> Duration {
     Duration::from_millis(ticks.saturating_mul(1000) / rustix::param::clock_ticks_per_second())
 }
@@ -222,7 +222,7 @@ fn stat(pid: i32) -> Option<Stat> {
     stat_at(&format!("/proc/{pid}/stat"))
 }
 
-/// Like that of a process, but with state and memory of one thread.
+/// Like `stat`, but with state and memory of one thread.
 pub(super) fn stat_of_thread(pid: i32, thread: i32) -> Option<Stat> {
     stat_at(&format!("/proc/{pid}/task/{thread}/stat"))
 }
@@ -230,7 +230,7 @@ pub(super) fn stat_of_thread(pid: i32, thread: i32) -> Option<Stat> {
 fn stat_at(path: &str) -> Option<Stat> {
     let bytes = fs::read(path).ok()?;
     let fields: Vec<&str> = proc_walk::stat_fields(&bytes)?.collect();
-    // Numbers of proc_pid_stat(5), of which the first here is 3.
+    // Field numbers of proc_pid_stat(5); the first one here is 3.
     let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
     Some(Stat {
         parent: fields.get(1)?.parse().ok()?,
@@ -260,7 +260,7 @@ fn proportional(found: &SampledProcess) -> io::Result<u64> {
     Ok(sum.saturating_mul(1024))
 }
 
-/// True if this process can see what [`TreeStats`] needs, tried on itself.
+/// True if this process can read what [`TreeStats`] needs, tried on itself.
 pub(super) fn is_possible() -> bool {
     stat(getpid().as_raw_pid()).is_some()
 }

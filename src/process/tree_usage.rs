@@ -1,24 +1,23 @@
 //! What a tree of processes consumed.
 //!
-//! Invariant: processes that were waited for are counted, each once: a process that its own parent
-//! waited for is in that parent's numbers already. If there is a limit, what the looks at the tree
-//! have seen of others is in the numbers too, so that they never contradict what was decided by
-//! them.
+//! Invariant: every process that was waited for counts once: if its own parent waited for it, it is
+//! included in that parent's numbers. With a limit, what the samples have seen of other processes
+//! is included too, so that the usage never contradicts the decision.
 
 use std::time::Duration;
 
 /// CPU time and memory of all processes of a step.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TreeUsage {
-    /// User and system time of all of them together.
+    /// User and system time of all processes together.
     pub cpu: Duration,
-    /// The largest resident size that a single one of them had; after a breach of the limit on
-    /// memory, at least what was measured.
+    /// The largest resident size of a single process; after a breach of the memory limit, at least
+    /// the measured value.
     pub peak_memory_bytes: u64,
 }
 
 impl TreeUsage {
-    /// Adds what one reaped process, and the children it had waited for, consumed.
+    /// Adds what one reaped process, and the children that it has waited for, consumed.
     pub(super) fn add(&mut self, usage: &libc::rusage) {
         self.cpu = self
             .cpu

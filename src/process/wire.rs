@@ -1,10 +1,10 @@
-//! What obs and a supervisor say to each other.
+//! The protocol between obs and a supervisor.
 //!
-//! Invariant: a frame is four bytes of length, one byte of kind, a body; numbers are little endian.
-//! Texts travel with the NUL that `execve` wants behind them, so the supervisor passes pointers
-//! into the frame on and copies nothing: its memory is the floor of every skill's reported peak.
-//! Descriptors of a `StartFrame` come with its first byte. Both ends are this program, so a frame
-//! that makes no sense is an error and never a guess.
+//! Invariant: a frame is four bytes of length, one byte of kind, and a body; numbers are little
+//! endian. Texts end in the NUL that `execve` needs, so the supervisor passes pointers into the
+//! frame and copies nothing: its memory is a lower bound of every skill's reported peak. The
+//! descriptors of a `StartFrame` come with its first byte. Both ends are this program, so a
+//! malformed frame is an error.
 
 use std::ffi::{CStr, OsStr};
 use std::io::{self, IoSlice, IoSliceMut};
@@ -27,7 +27,7 @@ use super::sandbox::{Applied, Confinement, Layer, Layers, ProbeResult, encode};
 use super::spec::{ProcessSpec, StartStage};
 use super::tree_usage::TreeUsage;
 
-/// No frame is longer. `execve` takes 6 MiB at the very most, and 2 MiB by default.
+/// The maximum length of a frame. `execve` accepts at most 6 MiB, and 2 MiB by default.
 const MAX_FRAME: usize = 8 * 1024 * 1024;
 
 /// The most descriptors one message carries.
@@ -35,12 +35,13 @@ const MAX_FDS: usize = 4;
 
 const READ_SIZE: usize = 16 * 1024;
 
-/// Descriptors on their way count for all processes of a user together, against the limit of files
-/// of the one that sends. If that is low and others send too, it passes as soon as they arrive.
+/// Descriptors in flight are counted per user, and compared with the sender's limit of open files.
+/// If that limit is low and other processes send too, sending succeeds again when they have
+/// arrived.
 pub(super) const FD_LIMIT_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const FD_LIMIT_PAUSE: Duration = Duration::from_millis(1);
 
-/// What obs orders without further data.
+/// A command from obs without further data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CommandFrame {
     /// SIGTERM to the whole tree.
@@ -74,7 +75,7 @@ impl CommandFrame {
     }
 }
 
-/// A frame from obs, read.
+/// A decoded frame from obs.
 #[expect(
     clippy::large_enum_variant,
     reason = "there is one at a time, and it is read right away"
@@ -82,7 +83,7 @@ impl CommandFrame {
 pub(super) enum Request<'a> {
     Start(StartFrame<'a>),
     Command(CommandFrame),
-    /// Find out what can be enforced.
+    /// Find out what this machine can enforce.
     Probe,
     /// Prepare the sandbox for this encoded confinement: a step that needs it comes soon.
     Prepare(&'a [u8]),
@@ -90,7 +91,7 @@ pub(super) enum Request<'a> {
 
 /// What to start.
 pub(super) struct StartFrame<'a> {
-    /// Standard input is one of the descriptors; if not, it is empty.
+    /// Standard input is among the descriptors; otherwise it is empty.
     pub(super) with_stdin: bool,
     pub(super) program: &'a CStr,
     pub(super) target: &'a CStr,
@@ -100,12 +101,12 @@ pub(super) struct StartFrame<'a> {
     /// The encoded confinement; `None` if nothing is confined.
     pub(super) encoded: Option<&'a [u8]>,
     pub(super) limits: Limits,
-    /// The directories that the limit on the disk is about.
+    /// The directories that the disk limit applies to.
     pub(super) directories: Vec<&'a CStr>,
 }
 
 impl<'a> Request<'a> {
-    /// Reads a whole frame.
+    /// Decodes a whole frame.
     pub(super) fn decode(frame: &'a [u8]) -> io::Result<Self> {
         let mut reader = FrameDecoder::new(frame)?;
         if reader.kind == KIND_PROBE {
@@ -135,7 +136,7 @@ impl<'a> Request<'a> {
     }
 }
 
-/// Writes the `StartFrame` frame of `spec`.
+/// Encodes the `StartFrame` of `spec`.
 pub(super) fn encode_start(spec: &ProcessSpec) -> io::Result<Vec<u8>> {
     let frame = frame(KIND_START, |out| {
         out.push(u8::from(spec.stdin.is_some()));
@@ -168,19 +169,19 @@ pub(super) fn encode_start(spec: &ProcessSpec) -> io::Result<Vec<u8>> {
     Ok(frame)
 }
 
-/// Writes the frame that asks for a trial of everything.
+/// Encodes the request for a probe.
 pub(super) fn encode_probe() -> Vec<u8> {
     frame(KIND_PROBE, |_| {})
 }
 
-/// Writes the frame that announces a confinement.
+/// Encodes the request to prepare for a confinement.
 pub(super) fn encode_prepare(confinement: &Confinement) -> Vec<u8> {
     frame(KIND_PREPARE, |out| {
         put_bytes(out, |out| encode(out, confinement));
     })
 }
 
-/// A NUL inside a text would silently cut it.
+/// Rejects texts with a NUL, which would silently cut them.
 fn check_texts(spec: &ProcessSpec) -> io::Result<()> {
     let environment = spec.env.iter().flat_map(|(name, value)| [name, value]);
     let grants = spec
@@ -201,31 +202,31 @@ fn check_texts(spec: &ProcessSpec) -> io::Result<()> {
     Ok(())
 }
 
-/// What a supervisor reports.
+/// A report from a supervisor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SupervisorReport {
     /// The program is being executed.
     Started { pid: i32, applied: Applied },
-    /// It could not be started; the supervisor is free again.
+    /// The program could not be started; the supervisor is idle again.
     StartFailed { stage: StartStage, errno: i32 },
     /// The leader ended, with this raw wait status.
     LeaderExited { status: i32, tree_empty: bool },
-    /// No process of the tree is left; the supervisor is free again.
+    /// No process of the tree is left; the supervisor is idle again.
     TreeEnded {
         usage: TreeUsage,
         /// The limit that the tree was ended for.
         breach: Option<LimitBreach>,
-        /// How long that took from when the breach was seen; zero without one.
+        /// The time from the detection of the breach to the end of the tree; zero without one.
         breach_to_end: Duration,
     },
-    /// What became of each layer.
+    /// The result of a probe.
     Probed(ProbeResult),
-    /// A `StopRequest` or `Continue` was carried out.
+    /// A `Stop` or `Continue` was carried out.
     Acknowledged,
 }
 
 impl SupervisorReport {
-    /// True if the supervisor is free again.
+    /// True if the supervisor is idle again.
     pub(super) fn is_last(self) -> bool {
         matches!(
             self,
@@ -233,7 +234,7 @@ impl SupervisorReport {
         )
     }
 
-    /// Appends the report's frame.
+    /// Appends the encoded report.
     pub(super) fn encode(self, out: &mut Vec<u8>) {
         let frame = match self {
             Self::Started { pid, applied } => frame(1, |out| {
@@ -270,7 +271,7 @@ impl SupervisorReport {
         out.extend(frame);
     }
 
-    /// Reads a whole frame.
+    /// Decodes a whole frame.
     pub(super) fn decode(frame: &[u8]) -> io::Result<Self> {
         let mut reader = FrameDecoder::new(frame)?;
         Ok(match reader.kind {
@@ -311,7 +312,7 @@ impl SupervisorReport {
     }
 }
 
-/// Bytes and descriptors that arrived and are not used up yet.
+/// Received bytes and descriptors that were not consumed yet.
 #[derive(Debug, Default)]
 pub(super) struct FrameReader {
     bytes: Vec<u8>,
@@ -352,7 +353,7 @@ impl FrameReader {
             return Err(malformed());
         }
         if self.bytes.len() < length {
-            // Doubling would make the supervisor larger than what it was sent.
+            // Doubling the capacity would make the supervisor larger than the frame needs.
             self.bytes
                 .reserve_exact(length - self.bytes.len() + READ_SIZE);
             return Ok(None);
@@ -367,7 +368,7 @@ impl FrameReader {
     }
 }
 
-/// Sends what fits of `bytes`, with `fds` on its first byte.
+/// Sends as much of `bytes` as fits, with `fds` on its first byte.
 pub(super) fn send(socket: impl AsFd, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<usize> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
@@ -380,14 +381,14 @@ pub(super) fn send(socket: impl AsFd, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> i
             &socket,
             &slices,
             &mut ancillary,
-            // The other end may be gone, which is an answer and no reason to die.
+            // The other end may be gone, which must be an error and not a SIGPIPE.
             SendFlags::NOSIGNAL,
         )
     })?;
     Ok(sent)
 }
 
-/// True if so many descriptors are on their way that no more can be sent now.
+/// True if too many descriptors are in flight to send more now.
 pub(super) fn is_fd_limit(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ETOOMANYREFS)
 }

@@ -26,7 +26,7 @@ fn watch(path: &Path, allowed: u64) -> DiskMonitor {
     DiskMonitor::new(&[&c_path(path)], allowed).unwrap()
 }
 
-/// What is in `path`, measured with as many pauses as there can be.
+/// The size of `path`, measured with as many pauses as possible.
 fn measured(path: &Path) -> (MeasureProgress, u64) {
     let roots = [open_directory(&c_path(path), OwnerGets::Nothing).unwrap()];
     let mut measurement = Measurement::new(OwnerGets::Nothing);
@@ -38,7 +38,7 @@ fn measured(path: &Path) -> (MeasureProgress, u64) {
     }
 }
 
-/// What `du` says.
+/// The size according to `du`.
 fn du(path: &Path) -> u64 {
     let output = std::process::Command::new("du")
         .arg("-skx")

@@ -1,53 +1,53 @@
-//! One masked text, and the forms in which it is found in a stream.
+//! Finds a secret in a stream, in all forms in which it may be written.
 //!
 //! Invariant: each character is found as itself, as a JSON escape (`\/`, `\u0026`, `\uD83D\uDE00`),
-//! as one that was escaped again (`\\\/`), and percent-encoded (`%26`, `%2526`, `+` for a space),
-//! in any mixture. What ends in the middle of a form is reported, so that a stream can wait for the
-//! rest.
+//! as a repeated escape (`\\\/`), and percent-encoded (`%26`, `%2526`, `+` for a space), in any
+//! mixture. If the bytes end within a form, this is reported, so that the caller can wait for more.
 
-/// How many backslashes may come before an escape: a JSON text in four other ones.
+/// How many backslashes may precede an escape: JSON text nested four times.
 const MAX_BACKSLASHES: usize = 16;
 
 /// How often a percent sign may be percent-encoded again.
 const MAX_PERCENTS: usize = 3;
 
-/// How many bytes the first character of an occurrence can take: escapes of a backslash's escape.
+/// How many bytes the first character of an occurrence can take, as repeated escapes of a
+/// backslash.
 pub(super) const MAX_FIRST_BYTES: usize = 32;
 
-/// Longer texts are masked in parts of this many characters: a text that overlaps itself would take
-/// time that grows with its square.
+/// Longer texts are masked in parts of this many characters: for a text that overlaps itself, the
+/// time grows with the square of its length.
 const PART_UNITS: usize = 64;
 
-/// A text that is masked, or a part of it.
+/// A secret text, or a part of it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct MaskPattern {
     units: Vec<Unit>,
-    /// What the text begins with, up to a byte that can be read in several ways.
+    /// The beginning of the text, up to a byte that can be read in several ways.
     plain: Vec<u8>,
-    /// It comes right behind another part, whose mask stands for both.
+    /// It directly follows another part, whose mask stands for both.
     continues: bool,
 }
 
-/// A character, or a byte of what is not UTF-8.
+/// A character, or a byte that is not part of UTF-8 text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Unit {
     Char(char),
     Byte(u8),
 }
 
-/// What a form finds at a place of a stream.
+/// The result of matching a pattern at an offset.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct PatternMatch {
-    /// Where the longest occurrence ends.
+    /// The end of the longest occurrence.
     pub(super) end: Option<usize>,
-    /// The stream ends inside of what may become an occurrence, or a longer one.
+    /// The bytes end within what may become an occurrence, or a longer one.
     pub(super) is_open: bool,
-    /// It may be a further part of the text before it.
+    /// It may be the next part of the preceding text.
     pub(super) continues: bool,
 }
 
 impl PatternMatch {
-    /// Takes in what another form finds at the same place.
+    /// Merges the match of another pattern at the same offset.
     pub(super) fn join(&mut self, other: Self) {
         self.end = self.end.max(other.end);
         self.is_open |= other.is_open;
@@ -55,7 +55,7 @@ impl PatternMatch {
     }
 }
 
-/// Places in a stream that a part of a form can end at.
+/// The offsets at which the part of a pattern that was matched so far can end.
 #[derive(Debug, Default)]
 pub(super) struct Ends {
     now: Vec<usize>,
@@ -64,14 +64,14 @@ pub(super) struct Ends {
 }
 
 impl MaskPattern {
-    /// The forms of `text`, which is not empty.
+    /// The patterns for `text`, which is not empty.
     pub(super) fn parts_of(text: &[u8]) -> Vec<Self> {
         let mut units = Vec::with_capacity(text.len());
         for chunk in text.utf8_chunks() {
             units.extend(chunk.valid().chars().map(Unit::Char));
             units.extend(chunk.invalid().iter().copied().map(Unit::Byte));
         }
-        // The last part is never a short one, which would be found anywhere.
+        // All parts are about equally long: a short one would match too often.
         let count = (units.len() / PART_UNITS).max(1);
         let size = units.len().div_ceil(count).max(1);
         let parts = units.chunks(size).enumerate();
@@ -83,7 +83,7 @@ impl MaskPattern {
         parts.collect()
     }
 
-    /// The byte that its text begins with.
+    /// The first byte of its text.
     pub(super) fn first_byte(&self) -> u8 {
         match self.units.first() {
             Some(Unit::Char(c)) => c.encode_utf8(&mut [0; 4]).as_bytes()[0],
@@ -92,16 +92,16 @@ impl MaskPattern {
         }
     }
 
-    /// The bytes that an occurrence can begin with.
+    /// The bytes with which an occurrence can begin.
     pub(super) fn first_bytes(&self) -> impl Iterator<Item = u8> + use<> {
         let own = self.first_byte();
         let space = (own == b' ').then_some(b'+');
         [own, b'\\', b'%'].into_iter().chain(space)
     }
 
-    /// Looks for an occurrence that begins at `at`.
+    /// Matches an occurrence that begins at `at`.
     pub(super) fn find_at(&self, bytes: &[u8], at: usize, ends: &mut Ends) -> PatternMatch {
-        // Most places differ in a byte that no form of the text has.
+        // At most offsets, a byte differs that no form of the text contains.
         let rest = &bytes[at..];
         let pairs = self.plain.iter().zip(rest);
         let same = pairs.take_while(|(own, byte)| own == byte).count();
@@ -117,7 +117,7 @@ impl MaskPattern {
                 let from = ends.now[index];
                 unit.read(bytes, from, ends);
             }
-            // Escapes of backslashes can be read in several ways, which end at the same few places.
+            // Escaped backslashes can be read in several ways, which end at the same few offsets.
             ends.next.sort_unstable();
             ends.next.dedup();
             std::mem::swap(&mut ends.now, &mut ends.next);
@@ -146,13 +146,13 @@ fn plain_beginning(units: &[Unit]) -> Vec<u8> {
     text
 }
 
-/// True for a byte that can is_complete for another one, or begins what does.
+/// True for a byte that can represent another one or begins an escape.
 fn begins_escape(byte: u8) -> bool {
     matches!(byte, b'\\' | b'%' | b'+')
 }
 
 impl Unit {
-    /// Adds the ends of this unit's forms that begin at `at`.
+    /// Adds the ends of all forms of this unit that begin at `at`.
     fn read(self, bytes: &[u8], at: usize, ends: &mut Ends) {
         let mut buffer = [0; 4];
         let own: &[u8] = match self {
@@ -187,7 +187,7 @@ impl Ends {
         }
     }
 
-    /// Each byte as `%XX`, where `%` may itself be encoded as `%25`, more than once.
+    /// Matches each byte as `%XX`, where `%` may itself be encoded as `%25`, repeatedly.
     fn percent(&mut self, bytes: &[u8], at: usize, form: &[u8]) {
         for times in 0..=MAX_PERCENTS {
             let mut end = at;
@@ -202,11 +202,11 @@ impl Ends {
         }
     }
 
-    /// The JSON escapes of `c`.
+    /// Matches the JSON escapes of `c`.
     fn escape(&mut self, bytes: &[u8], at: usize, c: char) {
         let after = self.after_backslashes(bytes, at);
         if c == '\\' {
-            // Written once more for each JSON text that it was put into.
+            // Each level of nested JSON doubles the backslashes.
             let doubled = [2, 4, 8, 16].map(|count| at + count);
             self.next
                 .extend(doubled.into_iter().filter(|end| *end <= after));
@@ -234,7 +234,7 @@ impl Ends {
         at + count
     }
 
-    /// Goes over one byte, if it is `wanted`.
+    /// Advances over one byte if it is `wanted`.
     fn passes(&mut self, bytes: &[u8], at: &mut usize, wanted: u8) -> bool {
         let byte = bytes.get(*at);
         self.is_open |= byte.is_none();
@@ -243,7 +243,7 @@ impl Ends {
         is_it
     }
 
-    /// Goes over `digits` hexadecimal digits, if they say `wanted`.
+    /// Advances over `digits` hexadecimal digits, and returns whether they encode `wanted`.
     fn is_hex(&mut self, bytes: &[u8], at: &mut usize, wanted: u16, digits: u32) -> bool {
         (0..digits).rev().all(|place| {
             let nibble = u32::from(wanted >> (4 * place)) & 0xF;
@@ -256,8 +256,8 @@ impl Ends {
     }
 }
 
-/// The bytes that the text at `at` begins with, in each way in which its first character can be
-/// read. [`MAX_FIRST_BYTES`] follow.
+/// The first byte of the text at `at`, for each way to decode its first character. At least
+/// [`MAX_FIRST_BYTES`] bytes must follow `at`.
 pub(super) fn decoded_first_bytes(bytes: &[u8], at: usize) -> impl Iterator<Item = u8> + use<> {
     let mut decoded = [None; 2 + MAX_PERCENTS];
     decoded[0] = Some(bytes[at]);
@@ -294,7 +294,7 @@ fn hex(digits: &[u8]) -> Option<u32> {
     is_hex.then(|| u32::from_str_radix(digits, 16).ok())?
 }
 
-/// The first byte in UTF-8 of a UTF-16 unit; of a surrogate, that of its pair.
+/// The first UTF-8 byte of a UTF-16 unit; for a high surrogate, that of its pair.
 fn lead_byte(unit: u32) -> u8 {
     let code = match unit {
         0xD800..=0xDBFF => 0x1_0000 + ((unit - 0xD800) << 10),

@@ -1,9 +1,9 @@
-//! Values that nobody may see, taken out of what a skill writes.
+//! Masks secrets in what a skill writes.
 //!
-//! Invariant: a registered text never passes, also when it comes in pieces: what may be the
-//! beginning of one is held back until more is known. Every byte of every occurrence is masked,
-//! also where two occurrences overlap. The idea is that of the log masks of CI systems. [`form`]
-//! says what an occurrence is.
+//! Invariant: no registered text passes, even if it arrives in pieces: a possible beginning of one
+//! is held back until more bytes arrive. Every byte of every occurrence is masked, even if two
+//! occurrences overlap. The log masks of CI systems work in the same way. [`form`] defines what an
+//! occurrence is.
 
 mod form;
 #[cfg(test)]
@@ -14,32 +14,32 @@ use std::sync::Arc;
 
 use self::form::{Ends, MAX_FIRST_BYTES, MaskPattern, PatternMatch};
 
-/// What is shown in the place of a secret.
+/// The replacement for a secret.
 pub(crate) const MASK: &str = "***";
 
 /// Shorter values are not registered: masking them would destroy what a skill writes.
 pub(crate) const MIN_SECRET_CHARS: usize = 4;
 
-/// Shorter lines of a value of several lines are not registered by themselves.
+/// Shorter lines of a multi-line value are not registered separately.
 const MIN_LINE_CHARS: usize = 8;
 
-/// The texts that are taken out.
+/// The texts that are masked.
 #[derive(Debug, Clone, Default)]
 pub struct Secrets(Option<Arc<MaskPatterns>>);
 
 #[derive(Debug)]
 struct MaskPatterns {
     all: Vec<MaskPattern>,
-    /// For each byte, the forms whose text begins with it. While each form was tried at each
-    /// escape, 9 MB of `%` beside a secret of 50 lines took 19 s, in which obs heard neither timers
-    /// nor signals.
+    /// For each byte, the patterns whose text begins with it. When every pattern was tried at every
+    /// escape, 9 MB of `%` with a secret of 50 lines took 19 s, during which obs handled neither
+    /// timers nor signals.
     by_first_byte: Vec<Vec<usize>>,
     /// For each byte, whether an occurrence can begin with it.
     begins: [bool; 256],
 }
 
 impl Secrets {
-    /// Takes out `values`, without the space around them, and each of their longer lines.
+    /// Registers `values`, without surrounding white space, and each of their longer lines.
     pub fn new(values: impl IntoIterator<Item = Vec<u8>>) -> Self {
         let mut all: Vec<MaskPattern> = values
             .into_iter()
@@ -54,12 +54,12 @@ impl Secrets {
         Self(Some(Arc::new(MaskPatterns::new(all))))
     }
 
-    /// True if there is nothing to take out.
+    /// True if nothing is registered.
     pub fn is_empty(&self) -> bool {
         self.0.is_none()
     }
 
-    /// `text` without the values.
+    /// Masks the values in `text`.
     pub fn mask_text<'t>(&self, text: &'t str) -> Cow<'t, str> {
         if self.is_empty() {
             return Cow::Borrowed(text);
@@ -71,8 +71,8 @@ impl Secrets {
         Cow::Owned(String::from_utf8_lossy(&masked).into_owned())
     }
 
-    /// `bytes` without the values. If they are `cut`, what may be the beginning of a value at their
-    /// end is taken out too.
+    /// Masks the values in `bytes`. If `is_cut`, a possible beginning of a value at the end is
+    /// masked too.
     pub fn mask_bytes(&self, bytes: &[u8], is_cut: bool) -> Vec<u8> {
         let mut redactor = Redactor::new(self.clone());
         let mut seen = redactor.feed(bytes).into_owned();
@@ -81,14 +81,14 @@ impl Secrets {
     }
 }
 
-/// True for a value that is long enough to be taken out.
+/// True for a value that is long enough to be masked.
 pub(crate) fn is_maskable(value: &[u8]) -> bool {
     let chunks = value.trim_ascii().utf8_chunks();
     let count = chunks.map(|chunk| chunk.valid().chars().count() + chunk.invalid().len());
     count.sum::<usize>() >= MIN_SECRET_CHARS
 }
 
-/// The whole of a value, and its longer lines.
+/// The patterns of a whole value and of its longer lines.
 fn forms_of(value: &[u8]) -> Vec<MaskPattern> {
     let lines = value.split(|byte| matches!(byte, b'\n' | b'\r'));
     let lines = lines.map(<[u8]>::trim_ascii);
@@ -117,12 +117,12 @@ impl MaskPatterns {
         }
     }
 
-    /// The longest occurrence at a place.
+    /// The longest occurrence at an offset.
     fn find_at(&self, bytes: &[u8], at: usize, ends: &mut Ends) -> PatternMatch {
         let mut longest = PatternMatch::default();
         let mut try_form = |form: &MaskPattern| longest.join(form.find_at(bytes, at, ends));
         if bytes.len() - at < MAX_FIRST_BYTES {
-            // What the first escape says is not certain yet.
+            // The first escape may not be complete yet.
             self.all.iter().for_each(try_form);
         } else {
             for byte in form::decoded_first_bytes(bytes, at) {
@@ -135,26 +135,25 @@ impl MaskPatterns {
     }
 }
 
-/// What is to be done with an occurrence that is not complete at the end of the bytes.
+/// How to treat an incomplete occurrence at the end of the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum StreamEnd {
     /// More may come.
     Wait,
-    /// It is none.
+    /// It is not an occurrence.
     Show,
-    /// The rest was cut off.
+    /// The rest was cut off, so mask it.
     Mask,
 }
 
-/// Takes secrets out of one stream.
+/// Masks the secrets in one stream.
 #[derive(Debug)]
 pub(super) struct Redactor {
     secrets: Secrets,
     held: Vec<u8>,
-    /// How many of the held bytes belong to an occurrence that is masked already.
+    /// How many of the held bytes belong to an occurrence that was already masked.
     covered: usize,
-    /// The last thing that was shown is a mask, and what it stands for ends where the next bytes
-    /// begin.
+    /// The last output is a mask, and its occurrence ends where the next bytes begin.
     is_after_mask: bool,
     ends: Ends,
 }
@@ -170,7 +169,7 @@ impl Redactor {
         }
     }
 
-    /// What of `bytes`, and of what was held back, may be seen now.
+    /// Takes more bytes, and returns what can be shown now, including held bytes.
     pub(super) fn feed<'b>(&mut self, bytes: &'b [u8]) -> Cow<'b, [u8]> {
         if self.secrets.is_empty() {
             return Cow::Borrowed(bytes);
@@ -180,8 +179,8 @@ impl Redactor {
         Cow::Owned(self.scan(&waiting, StreamEnd::Wait))
     }
 
-    /// What is left at the end of the stream. If the stream is cut there, the beginning of a secret
-    /// is masked too.
+    /// Returns the rest at the end of the stream. If the stream `is_cut` there, a beginning of a
+    /// secret is masked too.
     pub(super) fn flush(&mut self, is_cut: bool) -> Vec<u8> {
         let waiting = std::mem::take(&mut self.held);
         self.scan(

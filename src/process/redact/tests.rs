@@ -48,7 +48,7 @@ fn all_escapes_of_json_are_found() {
         ("ABCD", r"\u0041\u0042C\u0044"),
         ("a\"b\\c", r#"a\"b\\c"#),
         ("a\"b\\c", r"a\u0022b\u005Cc"),
-        // A JSON text in a text of another one, and in one more.
+        // JSON text nested in JSON text, twice.
         ("a\"b\\c", r#"a\\\"b\\\\c"#),
         ("abc/def", r"abc\\/def"),
         ("abc&def", r"abc\\\\u0026def"),
@@ -129,7 +129,7 @@ fn a_long_value_is_masked_once_however_it_comes() {
                 "in pieces of {size}"
             );
         }
-        // Two occurrences are two masks if something is between them.
+        // Two occurrences give two masks if there is something between them.
         assert_eq!(masked(&[value], &format!("{value} {value}")), "*** ***");
         let mut escaped = String::new();
         for c in value.chars() {
@@ -137,7 +137,7 @@ fn a_long_value_is_masked_once_however_it_comes() {
         }
         assert_eq!(masked(&[value], &escaped), "***");
     }
-    // A part that is long enough to be a secret itself.
+    // A part that is long enough to be a secret.
     let part = &long[..long.len() / 2];
     let shown = masked(&[&long], &format!("<{part}>"));
     assert!(shown.starts_with("<***") && shown.len() < 80, "{shown}");
@@ -158,7 +158,7 @@ fn a_value_that_is_cut_is_masked() {
     assert_eq!(secret.mask_bytes(b"xx hunter2s", false), b"xx hunter2s");
 }
 
-/// Each character of `secret` in one of its forms.
+/// Writes each character of `secret` in one of its forms.
 fn encoded(secret: &str, choices: &[u8]) -> String {
     let mut text = String::new();
     for (c, choice) in secret.chars().zip(choices.iter().cycle()) {

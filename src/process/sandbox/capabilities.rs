@@ -1,17 +1,17 @@
-//! Giving up what makes root root.
+//! Drops capabilities, which give root its rights.
 //!
 //! Invariant: afterwards the process has no capability in any set, and no exec gives it one: the
-//! bounding set is empty if it may be emptied, root's id is an id like any other (`SECBIT_NOROOT`,
-//! locked), and `no_new_privs`, which the supervisor has set, covers the case that both were
-//! refused. What is inherited and takes nothing from the supervisor itself (the bounding set, the
-//! secure bits) it gives up once, for all that it starts: forty system calls that a child need not
-//! make. The rest runs between clone and exec: a system call, no allocation, no panic.
+//! bounding set is empty if the process may empty it, user id 0 has no special rights
+//! (`SECBIT_NOROOT`, locked), and `no_new_privs`, which the supervisor has set, covers the case
+//! that the kernel refused both. The supervisor sets once what children inherit and what takes no
+//! rights from itself (the bounding set, the secure bits), which saves each child forty system
+//! calls. The rest runs between clone and exec: one system call, no allocation, no panic.
 
 #![expect(unsafe_code, reason = "capset and prctl, between clone and exec")]
 
 use libc::{c_int, c_long, c_ulong};
 
-/// More than any kernel has; the first that does not exist ends the loop.
+/// More than any kernel has; the loop ends at the first capability that does not exist.
 const MAX_CAPABILITY: c_ulong = 63;
 
 /// `_LINUX_CAPABILITY_VERSION_3`: two words for each set.
@@ -36,9 +36,9 @@ struct Sets {
     inheritable: u32,
 }
 
-/// Sees to it that no exec gives this process's children a capability.
-pub(super) fn give_up_for_children() {
-    // Best effort, all three: whoever may not do this has nothing to lose by exec.
+/// Makes sure that no exec gives a child of this process a capability.
+pub(super) fn limit_children() {
+    // All three are best effort: a process that may not do this gains no capability by exec either.
     // SAFETY: no pointers.
     unsafe {
         libc::prctl(
@@ -57,7 +57,7 @@ pub(super) fn give_up_for_children() {
     }
 }
 
-/// Drops everything. False, with errno, if the process still has capabilities.
+/// Drops all capabilities. False, with errno set, if the process still has them.
 pub(super) fn drop_all() -> bool {
     let header = Header {
         version: VERSION,

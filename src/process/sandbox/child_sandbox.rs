@@ -141,7 +141,7 @@ impl Filter {
             }
             Self::Installed(_) | Self::Unmanaged => {}
             Self::None => {
-                capabilities::give_up_for_children();
+                capabilities::limit_children();
                 if seccomp::install(&wanted, denies_truncate).is_err() {
                     return Ok(Layers::default());
                 }

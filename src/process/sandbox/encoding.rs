@@ -1,7 +1,7 @@
-//! A confinement on its way to the supervisor.
+//! Encodes a confinement for the supervisor.
 //!
-//! Invariant: what is taken is what was put, or it is an error; the numbers are those of this file
-//! and nobody else's.
+//! Invariant: decoding returns what was encoded, or an error. The numbers are used in this file
+//! only.
 
 use std::ffi::OsStr;
 use std::io;
@@ -11,11 +11,11 @@ use std::path::PathBuf;
 use super::{Access, Confinement, Grant, Network};
 use crate::process::frame::{FrameDecoder, malformed, put_text, put_u32};
 
-/// Set in the byte of a grant's access.
-const OF_SYSTEM: u8 = 0x80;
+/// Set in the access byte of a system grant.
+const IS_SYSTEM: u8 = 0x80;
 
-/// Appends what [`decode`] makes the confinement from. The same confinement is the same bytes, by
-/// which a supervisor knows it again.
+/// Appends the encoded confinement. The same confinement gives the same bytes, by which a
+/// supervisor recognizes it.
 pub(in crate::process) fn encode(out: &mut Vec<u8>, confinement: &Confinement) {
     out.push(u8::from(confinement.best_effort));
     match &confinement.network {
@@ -37,12 +37,12 @@ pub(in crate::process) fn encode(out: &mut Vec<u8>, confinement: &Confinement) {
             Access::ReadWrite => 2,
             Access::ReadWriteExec => 3,
         };
-        out.push(access | if grant.is_system { OF_SYSTEM } else { 0 });
+        out.push(access | if grant.is_system { IS_SYSTEM } else { 0 });
         put_text(out, &[grant.path.as_os_str()]);
     }
 }
 
-/// Reads what [`encode`] has written.
+/// Decodes what [`encode`] has written.
 pub(super) fn decode(encoded: &[u8]) -> io::Result<Confinement> {
     let reader = &mut FrameDecoder::from_part(encoded);
     let best_effort = match reader.byte()? {
@@ -62,7 +62,7 @@ pub(super) fn decode(encoded: &[u8]) -> io::Result<Confinement> {
         _ => return Err(malformed()),
     };
     let grants = (0..reader.u32()?)
-        .map(|_| take_grant(reader))
+        .map(|_| decode_grant(reader))
         .collect::<io::Result<_>>()?;
     Ok(Confinement {
         grants,
@@ -71,9 +71,9 @@ pub(super) fn decode(encoded: &[u8]) -> io::Result<Confinement> {
     })
 }
 
-fn take_grant(reader: &mut FrameDecoder<'_>) -> io::Result<Grant> {
+fn decode_grant(reader: &mut FrameDecoder<'_>) -> io::Result<Grant> {
     let byte = reader.byte()?;
-    let access = match byte & !OF_SYSTEM {
+    let access = match byte & !IS_SYSTEM {
         0 => Access::Read,
         1 => Access::ReadExec,
         2 => Access::ReadWrite,
@@ -83,6 +83,6 @@ fn take_grant(reader: &mut FrameDecoder<'_>) -> io::Result<Grant> {
     Ok(Grant {
         path: PathBuf::from(OsStr::from_bytes(reader.text()?.to_bytes())),
         access,
-        is_system: byte & OF_SYSTEM != 0,
+        is_system: byte & IS_SYSTEM != 0,
     })
 }

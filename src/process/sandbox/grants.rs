@@ -1,11 +1,12 @@
-//! What every skill may read without asking.
+//! The grants that every skill gets without a permission.
 //!
-//! Invariant: nothing of a user's own is in it but the workspace, and that only if it is not more
-//! than that. Of /etc only what programs need to start, to find hosts and users' names and to trust
-//! certificates: an allow-list, so a key or a password that somebody puts there is not in it. Paths
-//! that do not exist are no grant. All paths are canonical, the system's as of when they were first
-//! asked for. The lists are those of bazel's and codex's sandboxes and of what Python, Node, git,
-//! make and a C compiler were seen to open.
+//! Invariant: they contain no file of the user except the workspace, and the workspace only if it
+//! does not contain the home directory. From /etc, they contain only what programs need to start,
+//! to resolve host and user names and to verify certificates: an allow-list, so a key or password
+//! that somebody stores there is not included. Paths that do not exist are not granted. All paths
+//! are canonical; those of the system are resolved once, at first use. The lists come from the
+//! sandboxes of bazel and codex, and from what Python, Node, git, make and a C compiler were seen
+//! to open.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -96,10 +97,10 @@ const ETC: [&str; 58] = [
     "/etc/ImageMagick-6",
 ];
 
-/// In /etc, a directory for each version.
+/// Prefixes of directories in /etc with a version in their name.
 const ETC_PREFIXES: [&str; 2] = ["python", "java"];
 
-/// What a runtime asks for the number of processors and the memory it may use.
+/// Where runtimes read the number of processors and the memory that they may use.
 const SYS: [&str; 3] = [
     "/sys/devices/system/cpu",
     "/sys/fs/cgroup",
@@ -109,24 +110,23 @@ const SYS: [&str; 3] = [
 const READ_DEVICES: [&str; 2] = ["/dev/random", "/dev/urandom"];
 const WRITE_DEVICES: [&str; 3] = ["/dev/null", "/dev/zero", "/dev/full"];
 
-/// Where hosts' names are asked for.
+/// The configuration of the resolver.
 const RESOLVER: &str = "/etc/resolv.conf";
 
 /// Grants that need no permission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DefaultGrants {
-    /// The grants.
     pub grants: Vec<Grant>,
-    /// The workspace is not among them: it is the root, the home directory or above it.
+    /// The workspace is not granted, because it is the root or contains the home directory.
     pub workspace_withheld: bool,
 }
 
-/// True for a path, with all links followed, below the directories of programs and libraries.
+/// True if a canonical path is in one of the directories of programs and libraries.
 pub(crate) fn is_system(path: &Path) -> bool {
     SYSTEM.iter().any(|system| path.starts_with(system))
 }
 
-/// What a skill may touch without asking. `network` is what it asked for otherwise.
+/// The grants that need no permission. `network` is what the skill has a permission for.
 pub(crate) fn default_grants(dirs: &StepDirs<'_>, network: &Network) -> DefaultGrants {
     let system = System::get();
     let mut grants = Vec::with_capacity(system.grants.len() + 16);
@@ -154,7 +154,7 @@ struct System {
 }
 
 impl System {
-    /// Looks once, and gives the same for ever.
+    /// Resolves the paths at the first call, and returns the same grants from then on.
     fn get() -> &'static Self {
         static SYSTEM: OnceLock<System> = OnceLock::new();
         SYSTEM.get_or_init(Self::find)
@@ -163,9 +163,8 @@ impl System {
     fn find() -> Self {
         let mut grants: Vec<Grant> = Vec::with_capacity(96);
         let mut add = |path: &Path, access| {
-            // One that is reached by two names is granted once: `/bin` is often a link to
-            // `/usr/bin`.
-            grants.extend(of_system(path, access).filter(|grant| !is_covered(&grants, grant)));
+            // A path with two names is granted once: `/bin` is often a link to `/usr/bin`.
+            grants.extend(system_grant(path, access).filter(|grant| !is_covered(&grants, grant)));
         };
         for (paths, access) in [
             (&SYSTEM[..], Access::ReadExec),
@@ -182,13 +181,13 @@ impl System {
         for path in versioned() {
             add(&path, Access::Read);
         }
-        let resolver = of_system(Path::new(RESOLVER), Access::Read);
+        let resolver = system_grant(Path::new(RESOLVER), Access::Read);
         Self { grants, resolver }
     }
 }
 
-/// A grant for a path of the system; none if it does not exist.
-fn of_system(path: &Path, access: Access) -> Option<Grant> {
+/// A grant for a path of the system; `None` if it does not exist.
+fn system_grant(path: &Path, access: Access) -> Option<Grant> {
     let path = canonicalize(path).ok()?;
     let exists = std::fs::symlink_metadata(&path).is_ok();
     exists.then(|| Grant {
@@ -219,7 +218,7 @@ fn versioned() -> Vec<PathBuf> {
         .collect()
 }
 
-/// True if `workspace` is the root, the home directory or above it.
+/// True if `workspace` is the root or contains the home directory.
 fn is_too_much(workspace: &Path, home: Option<&Path>) -> bool {
     workspace.parent().is_none() || home.is_some_and(|home| home.starts_with(workspace))
 }

@@ -1,9 +1,9 @@
-//! Rules of Landlock for one process.
+//! Makes Landlock rulesets.
 //!
-//! Invariant: every right that the kernel knows is handled, so what no rule grants is denied. A
-//! path is opened here, in the supervisor, and granted as what it was at that moment; one that
-//! can't be reached is not granted, which is the safe side. No symlink is followed (`symlinks`):
-//! one that a skill could have made is an error.
+//! Invariant: a ruleset handles every right that the kernel knows, so what no rule grants is
+//! denied. The supervisor opens each path here, and the rule applies to the file that it opened; a
+//! path that can't be opened is not granted, which is the safe choice. No symlink is followed
+//! (`symlinks`): a symlink that a skill could have created is an error.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -17,12 +17,12 @@ use super::{Access, Confinement, Grant, Layer, Layers, Network};
 use crate::process::symlinks::{OpenedPath, Opener};
 use crate::process::sys;
 
-/// The version of Landlock here; 0 if there is none, or it is switched off.
+/// The Landlock ABI version of this kernel; 0 if Landlock is missing or disabled.
 pub(in crate::process) fn abi() -> i32 {
     sys::landlock_abi().unwrap_or(0)
 }
 
-/// The layers that Landlock adds in a version.
+/// The layers that Landlock has in version `abi`.
 pub(super) fn layers(abi: i32) -> Layers {
     let mut layers = Layers::default();
     for (layer, since) in [
@@ -40,13 +40,13 @@ pub(super) fn layers(abi: i32) -> Layers {
     layers
 }
 
-/// Device and inode of the file that a granted path led to when rules were made; `None` if there
-/// was none, and for what belongs to the system. The rules hold the file, so its number is nobody
-/// else's as long as they exist.
+/// Device and inode of the file that a granted path led to when the ruleset was made; `None` if
+/// there was no file, and for system paths. The ruleset keeps the file alive, so its inode number
+/// is not reused while the ruleset exists.
 pub(super) type Target = Option<(u64, u64)>;
 
-/// Makes the rules of `confinement` for a kernel of version `abi`, which is not 0. With them comes
-/// what each grant led to.
+/// Makes the ruleset of `confinement` for version `abi`, which is not 0. Also returns the target of
+/// each grant.
 pub(super) fn rules(
     confinement: &Confinement,
     abi: i32,
@@ -55,7 +55,7 @@ pub(super) fn rules(
     let abi = ABI::from(abi);
     let mut ruleset = handled(confinement, abi)
         .and_then(Ruleset::create)
-        .map_err(other)?;
+        .map_err(io_error)?;
     let mut targets = Vec::with_capacity(confinement.grants.len());
     for grant in &confinement.grants {
         let file = open_granted(grant, opener)?;
@@ -65,18 +65,18 @@ pub(super) fn rules(
         let replaceable = file.filter(|_| !grant.is_system);
         targets.push(replaceable.map(|file| file.id()));
     }
-    let ruleset = grant_ports(ruleset, &confinement.network, abi).map_err(other)?;
+    let ruleset = grant_ports(ruleset, &confinement.network, abi).map_err(io_error)?;
     let rules = Option::<OwnedFd>::from(ruleset);
     let rules = rules.ok_or_else(|| io::Error::from_raw_os_error(libc::ENOSYS))?;
     Ok((rules, targets))
 }
 
-/// True if the granted path still leads to what it led to.
+/// True if the granted path still leads to `target`.
 pub(super) fn is_unchanged(grant: &Grant, target: Target, opener: &mut Opener) -> bool {
     open_granted(grant, opener).is_ok_and(|file| file.map(|file| file.id()) == target)
 }
 
-/// Opens a granted path. `None` if it does not exist, or this user can't reach it.
+/// Opens a granted path. `None` if it does not exist or this user can't reach it.
 fn open_granted(grant: &Grant, opener: &mut Opener) -> io::Result<Option<OpenedPath>> {
     let error = match opener.open(&grant.path) {
         Ok(file) => return Ok(Some(file)),
@@ -89,10 +89,10 @@ fn open_granted(grant: &Grant, opener: &mut Opener) -> io::Result<Option<OpenedP
     }
 }
 
-/// Everything that is denied unless granted.
+/// A ruleset that denies everything, unless it is granted.
 fn handled(confinement: &Confinement, abi: ABI) -> Result<Ruleset, RulesetError> {
     let mut ruleset = Ruleset::default()
-        // The version was asked for before; less than it promises is an error.
+        // The version is known, so anything less than it promises is an error.
         .set_compatibility(CompatLevel::HardRequirement)
         .handle_access(AccessFs::from_all(abi))?;
     if confinement.network != Network::Full && abi >= ABI::V4 {
@@ -116,12 +116,12 @@ fn grant_file(
     }
     ruleset
         .add_rule(PathBeneath::new(&*file.fd, rights))
-        .map_err(other)
+        .map_err(io_error)
 }
 
 fn rights(access: Access, abi: ABI) -> BitFlags<AccessFs> {
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
-    // Devices can't be made without a capability, which nobody has; so nobody is offered to.
+    // No skill has the capability to create devices, so the right is not granted.
     let write = AccessFs::from_write(abi) & !(AccessFs::MakeChar | AccessFs::MakeBlock);
     match access {
         Access::Read => read,
@@ -146,8 +146,8 @@ fn grant_ports(
     Ok(ruleset)
 }
 
-/// The crate's errors are about system calls that this kernel should know.
-fn other(error: RulesetError) -> io::Error {
+/// Extracts the errno of a failed system call from an error of the crate.
+fn io_error(error: RulesetError) -> io::Error {
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(&error);
     while let Some(error) = source {
         if let Some(error) = error.downcast_ref::<io::Error>()

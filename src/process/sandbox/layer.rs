@@ -1,6 +1,6 @@
-//! The layers of confinement, as a set that fits into a message.
+//! The layers of the sandbox, as a set that fits into a message.
 //!
-//! Invariant: a layer is in a set of applied ones only if the system call that applies it has
+//! Invariant: a set of applied layers contains a layer only if the system call that applies it has
 //! succeeded, or its effect was seen.
 
 use std::fmt;
@@ -12,11 +12,11 @@ pub enum Layer {
     NoNewPrivileges,
     /// No process has capabilities, and none can get any.
     Capabilities,
-    /// Files outside of the grants can't be opened, made, renamed or removed.
+    /// Files outside the grants can't be opened, created, renamed or removed.
     Files,
-    /// Nor cut short by path.
+    /// Files outside the grants can't be truncated by path.
     Truncate,
-    /// Nor controlled, where they are devices.
+    /// Devices outside the grants can't be controlled by `ioctl`.
     DeviceControl,
     /// TCP only to granted ports.
     Tcp,
@@ -35,7 +35,7 @@ pub enum Layer {
 }
 
 impl Layer {
-    /// All of them, in the order in which they are told.
+    /// All layers, in the order in which they are reported.
     pub const ALL: [Self; 12] = [
         Self::NoNewPrivileges,
         Self::Capabilities,
@@ -69,7 +69,7 @@ impl Layer {
         }
     }
 
-    /// What of the kernel it takes.
+    /// What it needs from the kernel.
     pub fn needs(self) -> &'static str {
         match self {
             Self::NoNewPrivileges => "Linux 3.5",
@@ -116,24 +116,24 @@ impl Layers {
         self.0 & layer.bit() != 0
     }
 
-    /// What is in this set and not in `other`.
+    /// The layers in this set that are not in `other`.
     #[must_use]
     pub fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
 
-    /// What is in either.
+    /// The layers in either set.
     #[must_use]
     pub fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// True if nothing is in it.
+    /// True if it contains no layer.
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// Those in it, in the order of [`Layer::ALL`].
+    /// The layers in it, in the order of [`Layer::ALL`].
     pub fn iter(self) -> impl Iterator<Item = Layer> {
         Layer::ALL
             .into_iter()
@@ -155,11 +155,11 @@ impl fmt::Debug for Layers {
     }
 }
 
-/// What was in force while a process ran.
+/// The layers that were in force while a process ran, and those that were missing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Applied {
-    /// These were.
+    /// The layers that were in force.
     pub enforced: Layers,
-    /// These were wanted and were not.
+    /// The wanted layers that were not in force.
     pub missing: Layers,
 }

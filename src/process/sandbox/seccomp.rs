@@ -1,15 +1,15 @@
-//! The filter of system calls.
+//! The seccomp filter.
 //!
-//! Invariant: it is a list of what is denied, so a program that needs something new keeps working,
-//! and everything on the list is there because it leads out of the other layers (sockets that
-//! Landlock does not see, rings that run system calls of their own, namespaces, mounts, other
-//! processes' memory) or opens a large part of the kernel to a process that has no use for it. A
-//! system call of another architecture ends the process: the list has no numbers for it. The x32
-//! calls, which are the same calls with other numbers, and those of [`UNSUPPORTED`] fail as on a
-//! system that lacks them, because programs have a fallback for that.
+//! Invariant: it is a deny-list, so a program that needs a new system call keeps working. A system
+//! call is on the list if it bypasses the other layers (sockets that Landlock does not see, rings
+//! that run system calls themselves, namespaces, mounts, other processes' memory) or exposes a
+//! large part of the kernel to a process that has no use for it. A system call of another
+//! architecture kills the process: the list has no numbers for it. The x32 calls, which are the
+//! same calls with other numbers, and those in [`UNSUPPORTED`] fail as on a system without them,
+//! because programs have a fallback for that.
 //!
 //! Arguments are compared as the kernel reads them: 32 bits where it takes an `int`. A filter that
-//! compared all 64 bits of TIOCSTI could be got around (CVE-2019-10063).
+//! compares all 64 bits of TIOCSTI can be bypassed (CVE-2019-10063).
 
 use std::collections::BTreeMap;
 use std::io;
@@ -29,10 +29,10 @@ const ARCH: (TargetArch, u32) = (TargetArch::aarch64, 0xC000_00B7);
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 compile_error!("obs confines skills on x86_64 and aarch64 only: its filter knows their numbers");
 
-/// Numbers from here on are x32's; no architecture has that many of its own.
+/// Numbers from here on belong to x32; no architecture has that many of its own.
 const X32: u32 = 0x4000_0000;
 
-/// Too new for libc, at least for some of its targets. New calls have one number everywhere.
+/// These are too new for libc, at least on some targets. New calls have the same number everywhere.
 const SYS_OPEN_TREE_ATTR: c_long = 467;
 const SYS_FCHMODAT2: c_long = 452;
 const SYS_SETXATTRAT: c_long = 463;
@@ -43,9 +43,9 @@ const SYS_KEXEC_FILE_LOAD: c_long = 320;
 #[cfg(target_arch = "aarch64")]
 const SYS_KEXEC_FILE_LOAD: c_long = 294;
 
-/// Denied whatever their arguments are.
+/// Denied with any arguments.
 const DENIED: &[c_long] = &[
-    // Rings run system calls that no filter sees.
+    // Rings run system calls without the filter.
     libc::SYS_io_uring_setup,
     libc::SYS_io_uring_enter,
     libc::SYS_io_uring_register,
@@ -70,14 +70,14 @@ const DENIED: &[c_long] = &[
     libc::SYS_fsmount,
     libc::SYS_fspick,
     libc::SYS_mount_setattr,
-    // A file by its number, past every directory.
+    // Opens a file by its number, without any directory.
     libc::SYS_open_by_handle_at,
     // Keys belong to the user, not to the process.
     libc::SYS_add_key,
     libc::SYS_request_key,
     libc::SYS_keyctl,
-    // System V and POSIX objects: no path for Landlock to see, shared with all of the user's
-    // processes, and they outlive the tree with the memory that is in them.
+    // System V and POSIX objects: they have no path that Landlock could check, are shared with all
+    // processes of the user, and outlive the tree with their memory.
     libc::SYS_shmget,
     libc::SYS_shmat,
     libc::SYS_shmctl,
@@ -93,10 +93,10 @@ const DENIED: &[c_long] = &[
     libc::SYS_mq_unlink,
     // Attributes of files by path, which Landlock does not check.
     SYS_FILE_SETATTR,
-    // Events of files: Landlock does not check the path that is watched. Allowed to everybody since
+    // Events of files: Landlock does not check the watched path. Every user may use it since Linux
     // 5.13.
     libc::SYS_fanotify_init,
-    // Programs and memory inside the kernel.
+    // Programs and memory in the kernel.
     libc::SYS_bpf,
     libc::SYS_perf_event_open,
     libc::SYS_userfaultfd,
@@ -124,7 +124,7 @@ const DENIED: &[c_long] = &[
     libc::SYS_ioperm,
 ];
 
-/// Fail with the error of a system that lacks them, whatever their arguments are.
+/// Fail with the error of a system without them, with any arguments.
 ///
 /// - `clone3`: its flags are behind a pointer. glibc, musl, Go and Rust use `clone` instead.
 /// - `inotify_init`: a watch takes a path that Landlock does not check, so it shows the names of
@@ -152,7 +152,8 @@ const UNSUPPORTED: &[(c_long, i32)] = &[
     (SYS_REMOVEXATTRAT, libc::ENOTSUP),
 ];
 
-/// Namespaces; the last one exists for `unshare` only, if it is no signal number.
+/// Namespaces. `CLONE_NEWTIME` works with `unshare` only, because `clone` reads a signal number
+/// there.
 const NAMESPACES: [i32; 7] = [
     libc::CLONE_NEWNS,
     libc::CLONE_NEWCGROUP,
@@ -164,11 +165,11 @@ const NAMESPACES: [i32; 7] = [
 ];
 const CLONE_NEWTIME: i32 = 0x80;
 
-/// Pushes what looks like typed text into a terminal (`TIOCSTI`, and the console's `TIOCLINUX`).
-const TYPES_FOR_THE_USER: [i32; 2] = [0x5412, 0x541C];
+/// These inject input into a terminal (`TIOCSTI`, and the console's `TIOCLINUX`).
+const INJECT_INPUT: [i32; 2] = [0x5412, 0x541C];
 
-/// Puts the filter on this thread, for ever, and on all that it starts from now on.
-/// `denies_truncate` for kernels whose Landlock does not.
+/// Installs the filter permanently on this thread and everything that it starts. Set
+/// `denies_truncate` if the kernel's Landlock does not deny it.
 pub(super) fn install(network: &Network, denies_truncate: bool) -> io::Result<()> {
     let program = program(network, denies_truncate).map_err(io::Error::other)?;
     seccompiler::apply_filter(&program).map_err(|error| match error {
@@ -190,7 +191,7 @@ fn program(network: &Network, denies_truncate: bool) -> Result<BpfProgram, Strin
         rules.deny_if(libc::SYS_unshare, vec![has(0, flag)]);
     }
     rules.deny_if(libc::SYS_unshare, vec![has(0, CLONE_NEWTIME)]);
-    for request in TYPES_FOR_THE_USER {
+    for request in INJECT_INPUT {
         rules.deny_if(libc::SYS_ioctl, vec![is(1, request)]);
     }
     deny_set_id(&mut rules);
@@ -207,17 +208,17 @@ fn program(network: &Network, denies_truncate: bool) -> Result<BpfProgram, Strin
     let filter: BpfProgram = filter
         .try_into()
         .map_err(|error: seccompiler::BackendError| error.to_string())?;
-    // Jumps are relative, so that one program can be put behind another.
+    // Jumps are relative, so programs can be concatenated.
     let mut program = prologue();
     program.extend(filter);
     Ok(program)
 }
 
-/// No skill makes a program that runs as the owner of its file (systemd's `RestrictSUIDSGID`).
+/// Denies creating set-ID programs (systemd's `RestrictSUIDSGID`).
 ///
 /// `mkdir` is not in the list: the kernel drops both bits from its mode (`vfs_prepare_mode`). A
-/// directory made in a set-group-ID directory still inherits that bit, which gives new files a
-/// group and no program any rights.
+/// directory created in a set-group-ID directory still inherits that bit, which sets the group of
+/// new files and gives no program any rights.
 fn deny_set_id(rules: &mut Rules) {
     let modes = [
         #[cfg(target_arch = "x86_64")]
@@ -253,8 +254,8 @@ fn deny_set_id(rules: &mut Rules) {
 /// The bit of `O_TMPFILE` that is not `O_DIRECTORY`.
 const TMPFILE: i32 = 0o20_000_000;
 
-/// Calls that act on a file through a descriptor which may be read-only, so that a grant to read
-/// would be enough for them. Landlock checks `ioctl` for devices only.
+/// Denies calls that change a file through a descriptor that may be read-only, so that a read grant
+/// would be enough. Landlock checks `ioctl` for devices only.
 fn deny_by_read_only_descriptor(rules: &mut Rules) {
     for (kind, allowed) in FILE_SYSTEM_IOCTLS {
         let mut denied = vec![masked(1, IOCTL_TYPE, kind << 8)];
@@ -269,12 +270,12 @@ fn deny_by_read_only_descriptor(rules: &mut Rules) {
     for request in SET_FILE_ATTRIBUTES {
         rules.deny_if(libc::SYS_ioctl, vec![is(1, request)]);
     }
-    // Whoever opens the file next waits until the lease is given up, for as long as 45 s.
+    // The next process that opens the file waits until the lease is released, for up to 45 s.
     rules.deny_if(libc::SYS_fcntl, vec![is(1, libc::F_SETLEASE)]);
     rules.deny_if(libc::SYS_fcntl, vec![is(1, F_SETDELEG)]);
 }
 
-/// The part of an ioctl's number that says to whom it belongs.
+/// The part of an ioctl number that identifies its owner.
 const IOCTL_TYPE: u32 = 0xFF00;
 
 /// Types of ioctls on files, with the requests of each that are allowed. These only read
@@ -300,17 +301,17 @@ const XFS_WRITES: (u32, u32) = (0xC000_FF00, 0x4000_5800);
 /// `FS_IOC_SETVERSION` and `FAT_IOCTL_SET_ATTRIBUTES`.
 const SET_FILE_ATTRIBUTES: [i32; 2] = [0x4008_7602, 0x4004_7211];
 
-/// A lease on a directory too (Linux 6.19).
+/// A lease on a directory or file (Linux 6.19).
 const F_SETDELEG: i32 = 1040;
 
-/// Calls that take the id of another process and check only that it has the same user: a limit on
-/// CPU time ends it, the policy `SCHED_IDLE` or one CPU for all slows it down for good. Landlock
-/// checks signals and nothing of this kind.
+/// Denies calls that take the id of another process and check only that it has the same user: a
+/// limit on CPU time kills it, the policy `SCHED_IDLE` or a single CPU slows it down permanently.
+/// Landlock checks only signals.
 ///
-/// A thread may change itself as 0, but not by its own id, because a filter can't know whose an id
-/// is: `pthread_setaffinity_np`, `pthread_setschedparam` and `setpriority(PRIO_PROCESS, gettid())`
-/// fail. A process group is that of the caller, if it is 0, and lies in the caller's session, which
-/// is the skill's.
+/// A thread may change itself with the id 0, but not with its own id, because a filter can't know
+/// whose id it is: `pthread_setaffinity_np`, `pthread_setschedparam` and `setpriority(PRIO_PROCESS,
+/// gettid())` fail. A process group of 0 is that of the caller, which is within the skill's
+/// session.
 fn deny_others(rules: &mut Rules) {
     rules.deny_if(libc::SYS_prlimit64, vec![is_not(0, 0), is_given(2)]);
     for number in [
@@ -335,7 +336,7 @@ fn deny_others(rules: &mut Rules) {
 const PRIO_USER: i32 = 2;
 const IOPRIO_WHO_USER: i32 = 3;
 
-/// The three arguments of `socket` that one family may be asked for with.
+/// The arguments of `socket` that are allowed for one family.
 struct Family {
     number: i32,
     types: &'static [i32],
@@ -345,7 +346,7 @@ struct Family {
 fn families(network: &Network) -> Vec<Family> {
     const STREAM: &[i32] = &[libc::SOCK_STREAM];
     const BOTH: &[i32] = &[libc::SOCK_STREAM, libc::SOCK_DGRAM];
-    // Not MPTCP, which is no TCP for Landlock.
+    // Without MPTCP, which Landlock does not treat as TCP.
     const TCP: &[i32] = &[0, libc::IPPROTO_TCP];
     const TCP_UDP: &[i32] = &[0, libc::IPPROTO_TCP, libc::IPPROTO_UDP];
     const ALL: &[i32] = &[
@@ -371,7 +372,7 @@ fn families(network: &Network) -> Vec<Family> {
         })
         .collect();
     if routes {
-        // Resolvers ask which addresses this machine has. Changing them takes a capability.
+        // Resolvers read the addresses of this machine. Changing them takes a capability.
         families.push(Family {
             number: libc::AF_NETLINK,
             types: &[libc::SOCK_RAW, libc::SOCK_DGRAM],
@@ -400,9 +401,9 @@ fn deny_sockets(rules: &mut Rules, network: &Network) {
         }
     }
     if *network != Network::Full {
-        // Landlock has no say if it is not bound before.
+        // Landlock checks `bind`, but a socket can listen without it.
         rules.deny(libc::SYS_listen);
-        // A connection without `connect`, which is where Landlock looks at the port.
+        // These connect without `connect`, where Landlock checks the port.
         for (number, flags) in [
             (libc::SYS_sendto, 3),
             (libc::SYS_sendmsg, 2),
@@ -411,13 +412,13 @@ fn deny_sockets(rules: &mut Rules, network: &Network) {
             rules.deny_if(number, vec![has(flags, libc::MSG_FASTOPEN)]);
         }
     }
-    // A datagram socket of a pair can send to any other socket that has a path.
+    // A datagram socket of a pair could send to any socket with a path.
     let pairs = with_flags(&[libc::SOCK_STREAM, libc::SOCK_SEQPACKET]);
     rules.deny_if(libc::SYS_socketpair, none_of(0, &[libc::AF_UNIX]));
     rules.deny_if(libc::SYS_socketpair, none_of(1, &pairs));
 }
 
-/// Each type alone, and with the flags that may come in the same argument.
+/// Each type alone, and with the flags that the same argument may contain.
 fn with_flags(types: &[i32]) -> Vec<i32> {
     let flags = [
         0,
@@ -431,13 +432,13 @@ fn with_flags(types: &[i32]) -> Vec<i32> {
         .collect()
 }
 
-/// Answers the calls that the list can't decide about. All others continue to what follows.
+/// Decides the calls that the rules can't express. All others continue with what follows.
 fn prologue() -> BpfProgram {
-    let fail = |errno: i32| answer(libc::SECCOMP_RET_ERRNO | errno.unsigned_abs());
+    let fail = |errno: i32| return_value(libc::SECCOMP_RET_ERRNO | errno.unsigned_abs());
     let mut program = vec![
         load(OFFSET_ARCH),
         jump(libc::BPF_JEQ, ARCH.1, 1, 0),
-        answer(libc::SECCOMP_RET_KILL_PROCESS),
+        return_value(libc::SECCOMP_RET_KILL_PROCESS),
         load(OFFSET_NUMBER),
         jump(libc::BPF_JGE, X32, 0, 1),
         fail(libc::ENOSYS),
@@ -461,7 +462,7 @@ fn load(offset: u32) -> sock_filter {
     statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, offset)
 }
 
-fn answer(value: u32) -> sock_filter {
+fn return_value(value: u32) -> sock_filter {
     statement(libc::BPF_RET | libc::BPF_K, value)
 }
 
@@ -479,7 +480,7 @@ fn instruction(code: u32, k: u32, jt: u8, jf: u8) -> sock_filter {
     sock_filter { code, jt, jf, k }
 }
 
-/// A condition before it is checked: argument, how much of it is compared, how, and with what.
+/// A condition: the argument, how many of its bits are compared, the operator, and the value.
 type Condition = (u8, SeccompCmpArgLen, SeccompCmpOp, i32);
 
 fn is(argument: u8, value: i32) -> Condition {
@@ -490,7 +491,7 @@ fn is_not(argument: u8, value: i32) -> Condition {
     (argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, value)
 }
 
-/// A pointer that is not null. All of it: there may well be memory at a multiple of 4 GiB.
+/// A non-null pointer. All bits are compared, because there may be memory at a multiple of 4 GiB.
 fn is_given(argument: u8) -> Condition {
     (argument, SeccompCmpArgLen::Qword, SeccompCmpOp::Ne, 0)
 }
@@ -512,7 +513,7 @@ fn none_of(argument: u8, values: &[i32]) -> Vec<Condition> {
         .collect()
 }
 
-/// What is denied: always, where the list of a number is empty, or if all conditions of one of its
+/// What is denied: a number with an empty list always; otherwise if all conditions of one of its
 /// entries hold.
 #[derive(Default)]
 struct Rules(BTreeMap<c_long, Vec<Vec<Condition>>>);

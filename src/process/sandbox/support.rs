@@ -1,6 +1,7 @@
 //! What this machine can enforce.
 //!
-//! Invariant: from trials only. What a plan needs is compared with that before anything of it runs.
+//! Invariant: it comes from probes only. What a plan needs is compared with it before any step
+//! runs.
 
 use std::fmt;
 use std::io;
@@ -13,14 +14,14 @@ use super::{Confinement, Layer, Layers};
 pub struct SandboxSupport {
     /// The version of Landlock; 0 if there is none.
     pub landlock_abi: u32,
-    /// Every layer there is.
+    /// The status of every layer.
     pub layers: Vec<LayerStatus>,
 }
 
-/// One layer.
+/// The status of one layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LayerStatus {
-    /// Which.
+    /// The layer.
     pub layer: Layer,
     /// Why it is not enforced; `None` if it is.
     pub missing: Option<String>,
@@ -69,8 +70,8 @@ impl SandboxSupport {
         Layers::from_list(&enforced)
     }
 
-    /// Why `confinement` can't be had in full: one line for each layer that it requires and that is
-    /// not enforced here. Empty if it can.
+    /// Why `confinement` can't be enforced completely: one line for each required layer that this
+    /// machine does not enforce. Empty if it can.
     pub fn missing(&self, confinement: &Confinement) -> Vec<String> {
         self.describe(confinement.required().without(self.enforced()))
     }
