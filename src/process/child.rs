@@ -54,7 +54,6 @@ impl StartFailure {
     }
 }
 
-/// Starts skills, one after the other.
 pub(super) struct ChildSpawner {
     /// The child's stack; 16-byte elements because that is the alignment of a stack.
     stack: Vec<u128>,
@@ -118,17 +117,17 @@ impl ChildSpawner {
         }
     }
 
-    /// Starts `image`. Returns after the exec, or when the start has failed.
-    pub(super) fn spawn(&mut self, image: &ExecSpec<'_>) -> Result<Pid, StartFailure> {
-        let argv = pointers(&image.argv);
-        let env = pointers(&image.env);
+    /// Starts a child. Returns after the exec, or when the start has failed.
+    pub(super) fn spawn(&mut self, spec: &ExecSpec<'_>) -> Result<Pid, StartFailure> {
+        let argv = pointers(&spec.argv);
+        let env = pointers(&spec.env);
         let shared = Shared {
-            program: image.program.as_ptr(),
-            cwd: image.cwd,
+            program: spec.program.as_ptr(),
+            cwd: spec.cwd,
             argv: argv.as_ptr(),
             env: env.as_ptr(),
-            stdio: image.stdio,
-            child_sandbox: image.child_sandbox,
+            stdio: spec.stdio,
+            child_sandbox: spec.child_sandbox,
             parent: getpid().as_raw_pid(),
             failed_stage: AtomicU8::new(0),
             failed_errno: AtomicI32::new(0),

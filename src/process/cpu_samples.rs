@@ -25,7 +25,6 @@ const CONFIDENCE: f64 = 3.0;
 /// exact enough.
 const EXACT_SAMPLES: u32 = 4;
 
-/// Samples of a tree.
 pub(super) struct CpuSamples {
     known: HashMap<i32, Sampled>,
     last: Instant,

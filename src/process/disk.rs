@@ -137,7 +137,6 @@ impl DiskMonitor {
     }
 }
 
-/// How far a measurement has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum MeasureProgress {
     Complete,
@@ -161,7 +160,6 @@ struct Measurement {
     above: Vec<Position>,
 }
 
-/// An open directory.
 struct DirReader {
     fd: OwnedFd,
     position: Position,
@@ -194,7 +192,7 @@ impl Measurement {
                 let Some(root) = roots.get(self.root) else {
                     return MeasureProgress::Complete;
                 };
-                match DirReader::again(root) {
+                match DirReader::reopen(root) {
                     Ok((directory, stat)) => {
                         self.bytes += allocated(&stat);
                         self.current = Some(directory);
@@ -232,7 +230,6 @@ impl Measurement {
     }
 }
 
-/// The next entry of a directory.
 enum NextEntry {
     Child(DirReader),
     Paused,
@@ -250,7 +247,7 @@ impl DirReader {
     }
 
     /// Opens a root again, with a separate reading position.
-    fn again(root: &OwnedFd) -> rustix::io::Result<(Self, Stat)> {
+    fn reopen(root: &OwnedFd) -> rustix::io::Result<(Self, Stat)> {
         let fd = openat(root, c".", flags(), Mode::empty())?;
         let stat = fstat(&fd)?;
         Ok((Self::new(fd, &stat), stat))

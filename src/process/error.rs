@@ -17,7 +17,7 @@ pub enum ProcessError {
         program: PathBuf,
         /// What failed.
         stage: StartStage,
-        /// The reason in words, with what to do about it where that is known.
+        /// The human-readable reason, and what to do about it if that is known.
         explanation: String,
         /// The reason as the system gave it.
         source: io::Error,

@@ -1,9 +1,6 @@
 //! Settings of obs's own process.
 
-#![expect(
-    unsafe_code,
-    reason = "only the C library knows which memory is free, and sets a disposition"
-)]
+#![expect(unsafe_code, reason = "a disposition is set by the C library only")]
 
 /// Turns a write past the file size limit (`ulimit -f`) into an error instead of the end of obs.
 /// Skills keep the default action: the zygote resets all dispositions, and was forked before.

@@ -45,7 +45,8 @@ impl LimitMonitor {
     const SHORT_INTERVAL: Duration = Duration::from_millis(10);
     /// A tree grows if it has this many more processes than in the last sample.
     const FAST_GROWTH: u64 = 4;
-    /// A tree with fewer processes is counted before it becomes much larger.
+    /// The fewest new tasks that make a tree a suspect: a smaller tree is counted before it becomes
+    /// much larger.
     const MIN_FORK_BOMB: u64 = 32;
 
     pub(super) fn new(limits: Limits, disk: Option<DiskMonitor>) -> Self {

@@ -24,7 +24,6 @@ pub(super) fn poll_either(
     Ok(Ready { socket, signals })
 }
 
-/// Waits for one descriptor.
 pub(super) fn poll_one(fd: &OwnedFd, timeout: Option<Duration>) -> io::Result<bool> {
     let [ready] = wait([fd], timeout)?;
     Ok(ready)

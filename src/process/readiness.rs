@@ -22,17 +22,14 @@ impl WatchedFile {
         Ok(Self(watched?))
     }
 
-    /// The file itself.
     pub(crate) fn file(&self) -> &File {
         self.0.get_ref()
     }
 
-    /// Waits until the file is readable.
     pub(crate) async fn readable(&self) -> io::Result<AsyncFdReadyGuard<'_, File>> {
         self.0.readable().await
     }
 
-    /// Waits until the file is writable.
     pub(crate) async fn writable(&self) -> io::Result<AsyncFdReadyGuard<'_, File>> {
         self.0.writable().await
     }

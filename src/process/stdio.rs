@@ -25,7 +25,6 @@ const FIRST_CHUNK: usize = 4096;
 /// unless the tree has passed one to a process outside, which can write more.
 const MAX_DRAIN: usize = 64 * 1024 * 1024;
 
-/// One of the pipes of a skill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SkillPipe {
     Stdin,

@@ -28,7 +28,7 @@ const KILL_TIMEOUT: Duration = Duration::from_secs(30);
 /// How far the termination of a tree has come. It only moves down this list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum TerminationPhase {
-    /// The leader runs, and nobody has asked for an end.
+    /// The leader runs, and no stop was requested.
     Running,
     /// The leader has exited and others have not; they get the leak timeout.
     LeakTimeout,

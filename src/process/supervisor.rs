@@ -397,7 +397,7 @@ fn path(text: &CStr) -> &Path {
 /// an errno otherwise. This can't change before the exec, because a step that may write to any part
 /// of the path runs alone.
 fn check_program(opener: &mut Opener, program: &Path, target: &Path) -> Result<(), i32> {
-    let opened = opener.open(target).map_err(|error| error.errno())?;
+    let actual = opener.open(target).map_err(|error| error.errno())?;
     if program == target {
         return Ok(());
     }
@@ -408,7 +408,7 @@ fn check_program(opener: &mut Opener, program: &Path, target: &Path) -> Result<(
         .open_directory(directory)
         .map_err(|error| error.errno())?;
     let entry = statat(&*directory, name, AtFlags::empty()).map_err(Errno::raw_os_error)?;
-    if opened.id() == (entry.st_dev, entry.st_ino) {
+    if actual.id() == (entry.st_dev, entry.st_ino) {
         Ok(())
     } else {
         Err(libc::ESTALE)

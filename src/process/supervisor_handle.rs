@@ -33,7 +33,6 @@ pub(super) enum SupervisorRequest {
         fds: Vec<OwnedFd>,
         reports: mpsc::UnboundedSender<SupervisorReport>,
     },
-    /// Send a command.
     Command(CommandFrame),
     /// Send a command that the supervisor acknowledges.
     AcknowledgedCommand(CommandFrame, oneshot::Sender<()>),
@@ -61,7 +60,6 @@ pub(super) struct SupervisorHandle {
 }
 
 impl SupervisorHandle {
-    /// A handle for a new supervisor.
     pub(super) fn new(
         pid: Pid,
         socket: OwnedFd,

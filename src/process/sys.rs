@@ -143,7 +143,6 @@ pub(super) fn signal_everybody(signal: Signal) {
 pub(super) enum Waited {
     /// A child ended.
     Ended {
-        /// Its pid.
         pid: Pid,
         /// The raw wait status.
         status: i32,
@@ -152,7 +151,6 @@ pub(super) enum Waited {
     },
     /// There are children, but none has ended.
     Running,
-    /// There is no child.
     Childless,
 }
 

@@ -125,12 +125,10 @@ impl TreeStats {
         stats
     }
 
-    /// All processes of the sample.
     pub(super) fn found(&self) -> &[SampledProcess] {
         &self.found
     }
 
-    /// The number of processes.
     pub(super) fn processes(&self) -> u64 {
         self.found.len() as u64
     }

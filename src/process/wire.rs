@@ -89,7 +89,6 @@ pub(super) enum Request<'a> {
     Prepare(&'a [u8]),
 }
 
-/// What to start.
 pub(super) struct StartFrame<'a> {
     /// Standard input is among the descriptors; otherwise it is empty.
     pub(super) with_stdin: bool,
@@ -106,7 +105,6 @@ pub(super) struct StartFrame<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// Decodes a whole frame.
     pub(super) fn decode(frame: &'a [u8]) -> io::Result<Self> {
         let mut reader = FrameDecoder::new(frame)?;
         if reader.kind == KIND_PROBE {
@@ -136,7 +134,6 @@ impl<'a> Request<'a> {
     }
 }
 
-/// Encodes the `StartFrame` of `spec`.
 pub(super) fn encode_start(spec: &ProcessSpec) -> io::Result<Vec<u8>> {
     let frame = frame(KIND_START, |out| {
         out.push(u8::from(spec.stdin.is_some()));
@@ -169,12 +166,10 @@ pub(super) fn encode_start(spec: &ProcessSpec) -> io::Result<Vec<u8>> {
     Ok(frame)
 }
 
-/// Encodes the request for a probe.
 pub(super) fn encode_probe() -> Vec<u8> {
     frame(KIND_PROBE, |_| {})
 }
 
-/// Encodes the request to prepare for a confinement.
 pub(super) fn encode_prepare(confinement: &Confinement) -> Vec<u8> {
     frame(KIND_PREPARE, |out| {
         put_bytes(out, |out| encode(out, confinement));
@@ -202,7 +197,6 @@ fn check_texts(spec: &ProcessSpec) -> io::Result<()> {
     Ok(())
 }
 
-/// A report from a supervisor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SupervisorReport {
     /// The program is being executed.
@@ -271,7 +265,6 @@ impl SupervisorReport {
         out.extend(frame);
     }
 
-    /// Decodes a whole frame.
     pub(super) fn decode(frame: &[u8]) -> io::Result<Self> {
         let mut reader = FrameDecoder::new(frame)?;
         Ok(match reader.kind {

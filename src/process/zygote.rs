@@ -42,7 +42,6 @@ pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// The tag of the first request; each further one is larger by one.
 pub(super) const FIRST_TAG: u32 = 0;
 
-/// A request to the zygote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ZygoteRequest {
     /// Fork a supervisor for the socket that comes with the message. The reply is its pid, or a

@@ -34,7 +34,6 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// A request to the zygote, the descriptor that goes with it, and the sender for the reply.
 type PendingRequest = (ZygoteRequest, Option<OwnedFd>, oneshot::Sender<i32>);
 
-/// The client of the zygote.
 #[derive(Debug)]
 pub(super) struct ZygoteClient {
     requests: mpsc::UnboundedSender<PendingRequest>,

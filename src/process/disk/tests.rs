@@ -97,17 +97,17 @@ fn what_was_there_before_does_not_count() {
 fn two_measurements_have_to_agree_while_the_step_runs() {
     let temp = tempfile::tempdir().unwrap();
     let mut watch = watch(temp.path(), MIB);
-    let mut look = || {
+    let mut measure = || {
         watch.next = Instant::now();
         watch.measure()
     };
     fill(&temp.path().join("file"), 2);
-    assert_eq!(look(), None);
+    assert_eq!(measure(), None);
     fs::remove_file(temp.path().join("file")).unwrap();
-    assert_eq!(look(), None);
+    assert_eq!(measure(), None);
     fill(&temp.path().join("file"), 2);
-    assert_eq!(look(), None);
-    assert_eq!(look().unwrap().limit, ResourceKind::Disk);
+    assert_eq!(measure(), None);
+    assert_eq!(measure().unwrap().limit, ResourceKind::Disk);
 }
 
 #[test]

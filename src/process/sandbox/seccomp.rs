@@ -281,8 +281,8 @@ const IOCTL_TYPE: u32 = 0xFF00;
 /// Types of ioctls on files, with the requests of each that are allowed. These only read
 /// (`GETFLAGS`, `FIEMAP`; `GETFSLABEL`), or write only through a descriptor for writing (`FICLONE`,
 /// `FICLONERANGE`, `FIDEDUPERANGE`: copies that share blocks). The others change attributes
-/// (`SETFLAGS`), make a file read-only for good (`ENABLE_VERITY`), encrypt a directory, or create
-/// subvolumes.
+/// (`SETFLAGS`), make a file read-only permanently (`ENABLE_VERITY`), encrypt a directory, or
+/// create subvolumes.
 const FILE_SYSTEM_IOCTLS: [(u32, &[u32]); 4] = [
     // All file systems and ext4: 'f'.
     (0x66, &[0x8008_6601, 0xC020_660B]),

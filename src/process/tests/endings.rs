@@ -91,12 +91,12 @@ isolated! {
             spec.grace_period = Duration::from_millis(200);
             let mark = marked(&mut spec);
             let (_sender, stop) = watch::channel(StopRequest::None);
-            let mut told = false;
+            let mut reported = false;
             let exit = launcher.run(spec, stop, |event| {
-                told |= matches!(event, ProcessEvent::EndingSurvivors { .. });
+                reported |= matches!(event, ProcessEvent::EndingSurvivors { .. });
             }).await.unwrap();
             assert_eq!(exit.leader, LeaderExit::Code(0));
-            assert!(exit.survivors_ended && told);
+            assert!(exit.survivors_ended && reported);
             assert_eq!(exit.stdout.len(), 60_004);
             assert!(exit.stdout.ends_with(b"end\n"));
             assert_eq!(alive(&mark), []);
@@ -145,7 +145,7 @@ isolated! {
                 _ => {}
             });
             let doomed = with(launcher, doomed, async |stop| {
-                until("both is_complete", || is_complete(&mark, 1) && ready.get()).await;
+                until("both are ready", || is_complete(&mark, 1) && ready.get()).await;
                 stop.send(StopRequest::Kill).unwrap();
                 until("one is gone", || alive(&mark).is_empty()).await;
                 kill_process(leader.get().unwrap(), Signal::USR1).unwrap();

@@ -146,7 +146,7 @@ isolated! {
         let mut obs = test_command(NAME, &helpers).env(STEPS, &steps).spawn().unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            until("three trees is_complete", || is_complete(&steps, 3)).await;
+            until("three trees are complete", || is_complete(&steps, 3)).await;
             // obs, its zygote and three supervisors.
             assert_eq!(alive(&helpers).len(), 5);
             obs.kill().unwrap();

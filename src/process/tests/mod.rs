@@ -72,7 +72,7 @@ pub(super) fn alone(test: &str, body: impl FnOnce()) {
         status.is_some_and(|status| status.success()) && said.contains("1 passed"),
         "{test}: {status:?}\n{said}"
     );
-    // The runner's own `test … ... ` may is_complete before it on the line.
+    // The runner's own `test … ... ` may come before it on the line.
     for (_, reason) in said.lines().filter_map(|line| line.split_once(SKIPPED)) {
         // Past the test runner's own capture.
         writeln!(std::io::stderr(), "{SKIPPED}{test} ({reason})").unwrap();
