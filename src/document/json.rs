@@ -60,7 +60,7 @@ fn syntax_problem(text: &str, error: &serde_json::Error) -> Diagnostic {
     }
 }
 
-/// Where a document begins to hold more than [`MAX_VALUES`]. Values lie between brackets and commas,
+/// The byte at which a document exceeds [`MAX_VALUES`]. Values lie between brackets and commas,
 /// which can be counted before anything is built.
 fn first_value_too_many(text: &str) -> Option<usize> {
     let most_values = 1 + [',', '[', '{']

@@ -289,14 +289,19 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
                     // A signal outweighs the run's timeout, also where it comes after it.
                     ended.end = Some(RunStopReason::Signal(signal));
                     let kill = matches!(state, ShutdownState::Second(_));
-                    (TerminationReason::Signal(signal), if kill { StopRequest::Kill } else { StopRequest::Terminate })
+                    let stop = if kill { StopRequest::Kill } else { StopRequest::Terminate };
+                    (TerminationReason::Signal(signal), stop)
                 }
                 () = &mut run_time, if runs => {
                     ended.end.get_or_insert(RunStopReason::PlanTimeout(self.plan.timeout));
                     (TerminationReason::PlanTimeout(self.plan.timeout), StopRequest::Terminate)
                 }
-                () = &mut step_time, if runs => (TerminationReason::StepTimeout(step.timeout), StopRequest::Terminate),
-                reason = Halt::ends_all(&mut halt), if runs => (TerminationReason::Halt(reason), StopRequest::Terminate),
+                () = &mut step_time, if runs => {
+                    (TerminationReason::StepTimeout(step.timeout), StopRequest::Terminate)
+                }
+                reason = Halt::ends_all(&mut halt), if runs => {
+                    (TerminationReason::Halt(reason), StopRequest::Terminate)
+                }
             };
             if runs {
                 self.options.events.emit(RunEvent::StepEnding {

@@ -1,11 +1,11 @@
 //! Removing what skills have left, whatever its shape.
 //!
 //! Invariant: memory and descriptors do not grow with the depth or the width of a tree, and nothing
-//! outside the tree is touched: no link is followed, no mount is crossed, and no name is resolved
-//! but in a directory that is open. A directory that lies deeper than the second level is not
-//! entered where it is. It is renamed into a new directory at the top, which is emptied next, so that
-//! a tree is removed level by level and no `..` is needed. A removal that was interrupted leaves a
-//! tree like any other, which the next removal takes.
+//! outside the tree is touched: no link is followed, no mount is crossed, and names are resolved
+//! only in an open directory. A directory below the second level is not entered in place. It is
+//! renamed into a new directory at the top, which is emptied next, so a tree is removed level by
+//! level and no `..` is needed. An interrupted removal leaves a tree like any other, which the next
+//! removal deletes.
 
 use std::ffi::{CStr, CString};
 use std::io;

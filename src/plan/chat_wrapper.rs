@@ -133,8 +133,8 @@ mod tests {
                     assert_eq!(
                         told(name, &text),
                         [
-                            "fenced:3: the plan is in a code fence, with text around it; remove the \
-                          lines with the fence and the text around them"
+                            "fenced:3: the plan is in a code fence, with text around it; remove \
+                             the lines with the fence and the text around them"
                         ],
                         "{name}: {prose} {plan}"
                     );

@@ -24,7 +24,8 @@ impl Prover<'_> {
                     continue;
                 }
                 format!(
-                    "set it before `obs`, give `--secret {name}=file:PATH`, or write `secret:{name}?`"
+                    "set it before `obs`, give `--secret {name}=file:PATH`, or write \
+                     `secret:{name}?`"
                 )
             } else {
                 if environment.get(name).is_some() {
@@ -44,7 +45,8 @@ impl Prover<'_> {
         };
         for name in names.secret.into_iter().filter(|name| is_short(name)) {
             let message = format!(
-                "the secret `{name}` of `{}` has fewer than {MIN_SECRET_CHARS} characters, so it is not masked",
+                "the secret `{name}` of `{}` has fewer than {MIN_SECRET_CHARS} characters, so it \
+                 is not masked",
                 skill.id
             );
             problems.push(

@@ -383,7 +383,8 @@ timeout: 5
 
     #[test]
     fn arguments_that_reach_nobody_are_doubted() {
-        let manifest = "description: d\nexecution: {command: [ls], stdin: none}\ninput_schema: {properties: {a: {}}}\n";
+        let manifest = "description: d\nexecution: {command: [ls], stdin: none}\n\
+                        input_schema: {properties: {a: {}}}\n";
         insta::assert_snapshot!(checked("x", &[("skills/x/manifest.yaml", manifest)]));
     }
 
@@ -391,7 +392,8 @@ timeout: 5
     fn what_is_no_skill_is_said() {
         assert_eq!(
             checked("x", &[("skills/y", "")]),
-            "`DIR/skills/x` contains no manifest; add a `manifest.yaml`; `obs skills new` writes one"
+            "`DIR/skills/x` contains no manifest; add a `manifest.yaml`; `obs skills new` writes \
+             one"
         );
     }
 }

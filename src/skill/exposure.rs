@@ -308,7 +308,8 @@ impl ExposedSkill {
             _ => "may write it",
         };
         format!(
-            "{} {what}: narrow `fs.write` in the manifest, or keep skills and programs outside of what steps may write",
+            "{} {what}: narrow `fs.write` in the manifest, or keep skills and programs outside of \
+             what steps may write",
             writers.join(", ")
         )
     }

@@ -207,7 +207,10 @@ pub(super) fn in_path(name: &OsStr, path: &OsStr) -> Result<PathBuf, ProgramErro
     Err(refused.unwrap_or_else(|| {
         error(
             format!("`{name}` is not in PATH"),
-            format!("install it, name it by its full path, or write `./{name}` for a file beside the manifest"),
+            format!(
+                "install it, name it by its full path, or write `./{name}` for a file beside \
+                 the manifest"
+            ),
         )
     }))
 }

@@ -327,7 +327,8 @@ mod tests {
             json!({"$ref": "#"}),
             json!({"allOf": [{"$ref": "#"}]}),
             json!({"properties": {"l": {"$ref": "#"}, "r": {"$ref": "#"}}}),
-            json!({"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}, "$ref": "#/$defs/a"}),
+            json!({"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}},
+                "$ref": "#/$defs/a"}),
         ] {
             let schema = Schema::compile(&schema).unwrap();
             assert!(schema.accepts(&json!({"l": {"r": {}}})));

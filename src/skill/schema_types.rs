@@ -408,8 +408,10 @@ mod tests {
         assert_eq!(told(&json!({"enum": ["a", 1]}), ""), "text or a number");
         assert_eq!(told(&json!({"const": [1]}), ""), "a list");
         let either = json!({"oneOf": [
-            {"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": false},
-            {"type": "object", "properties": {"a": {"type": "null"}}, "additionalProperties": false},
+            {"type": "object", "properties": {"a": {"type": "string"}},
+                "additionalProperties": false},
+            {"type": "object", "properties": {"a": {"type": "null"}},
+                "additionalProperties": false},
         ]});
         assert_eq!(told(&either, "a"), "text or null");
         assert_eq!(told(&either, "b"), "no part of a mapping at 0, [\"a\"]");
@@ -429,8 +431,10 @@ mod tests {
         let text = json!({"type": "string"});
         for schema in [
             json!({"properties": {"a": {"$ref": "#/%24defs/x"}}, "$defs": {"x": text}}),
-            json!({"properties": {"a": {"$ref": "urn:t:x"}}, "$defs": {"x": {"$id": "urn:t:x", "type": "string"}}}),
-            json!({"properties": {"a": {"allOf": [{"$ref": "#x"}]}}, "$defs": {"x": {"$anchor": "x", "type": "string"}}}),
+            json!({"properties": {"a": {"$ref": "urn:t:x"}},
+                "$defs": {"x": {"$id": "urn:t:x", "type": "string"}}}),
+            json!({"properties": {"a": {"allOf": [{"$ref": "#x"}]}},
+                "$defs": {"x": {"$anchor": "x", "type": "string"}}}),
         ] {
             assert_eq!(told(&schema, "a"), "text", "{schema}");
         }

@@ -50,7 +50,10 @@ pub enum StoreError {
         reason: String,
     },
     /// A newer obs has changed its form.
-    #[error("the state in `{}` was written by a newer obs (schema {found}, this obs supports {known})", dir.display())]
+    #[error(
+        "the state in `{}` was written by a newer obs (schema {found}, this obs supports {known})",
+        dir.display()
+    )]
     TooNew {
         /// The state's directory.
         dir: PathBuf,

@@ -193,7 +193,8 @@ impl StateReader {
         }
         // A prefix as a range, which the index on ids answers.
         let text = format!(
-            "SELECT {columns} FROM runs WHERE run_id >= ?1 AND run_id < ?1 || 'g' ORDER BY id DESC LIMIT {}",
+            "SELECT {columns} FROM runs WHERE run_id >= ?1 AND run_id < ?1 || 'g' \
+             ORDER BY id DESC LIMIT {}",
             CANDIDATES + 1
         );
         let name = name.to_ascii_lowercase();
@@ -307,7 +308,8 @@ impl StateReader {
         mut each: impl FnMut(&IndexedRecord, &str),
     ) -> Result<(), StoreError> {
         let mut query = Query::new(
-            "SELECT seq, step_index, step_name, step_id, skill_id, status, ended_ms, line FROM records"
+            "SELECT seq, step_index, step_name, step_id, skill_id, status, ended_ms, line \
+             FROM records"
                 .to_owned(),
         );
         query.and("run = ?", Some(run.id));

@@ -1,14 +1,14 @@
 //! The one connection of a process that writes to the state.
 //!
-//! Invariant: what is returned is committed. If anything in a transaction fails, all of it does, and
-//! nothing is committed any more: what follows in a chain would not follow.
+//! Invariant: whatever a call returns is committed. A transaction fails as a whole, and nothing is
+//! committed after a failure: the next record would not continue the chain.
 //!
-//! A transaction is made on the thread of the run and not on one of its own: handing it over and
-//! back takes two wake-ups of an idle processor. Measured over 1000 steps, medians of 9 rounds: 1131
-//! ms with a thread and 909 without (1164 and 1048 if the skill is not idempotent), 463 of them in
-//! the loop that only spawns. The price: while the disk blocks a commit, the run's timers wait. A
-//! commit waits for the disk only if it brings the write-ahead log into the file. Waiting for
-//! another process that has the state is a timer and blocks nothing.
+//! A transaction runs on the run's thread and not on its own: handing it over and back takes two
+//! wake-ups of an idle processor. Measured over 1000 steps, medians of 9 rounds: 1131 ms with a
+//! thread and 909 ms without (1164 and 1048 if the skill is not idempotent), 463 of them in the
+//! loop that only spawns. The price: while the disk blocks a commit, the run's timers wait. A
+//! commit waits for the disk only if it checkpoints the write-ahead log into the file. Waiting for
+//! another process that holds the state is a timer and blocks nothing.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};

@@ -134,7 +134,8 @@ async fn whatever_is_done_to_a_record_in_the_state_shows() {
     for seq in 1..=COUNT {
         let kept = Kept::new(None).await;
         kept.sql(&format!(
-            "UPDATE records SET line = replace(line, '\"duration_ms\":3', '\"duration_ms\":4') WHERE seq = {seq}"
+            "UPDATE records SET line = replace(line, '\"duration_ms\":3', '\"duration_ms\":4') \
+             WHERE seq = {seq}"
         ));
         assert_fault(
             &kept.verify(&VerifyKeys::default()),
@@ -183,7 +184,8 @@ async fn whatever_is_done_to_a_record_in_the_state_shows() {
         kept.sql(&format!(
             "DELETE FROM records WHERE seq >= {seq};
              UPDATE runs SET count = {seq} - 1,
-                 head = coalesce((SELECT substr(line, -66, 64) FROM records WHERE seq = {seq} - 1), head)"
+                 head = coalesce((SELECT substr(line, -66, 64) FROM records \
+                 WHERE seq = {seq} - 1), head)"
         ));
         assert_fault(
             &kept.verify(&VerifyKeys::default()),
@@ -443,7 +445,8 @@ async fn pruning_keeps_what_any_flag_keeps_and_what_runs() {
     let kept = Kept::new(None).await;
     let insert = |id: i64, started_ms: i64, status: &str| {
         kept.sql(&format!(
-            "INSERT INTO runs (id, run_id, assistant_id, plan, steps, started_ms, status, head, header)
+            "INSERT INTO runs (id, run_id, assistant_id, plan, steps, started_ms, status, \
+             head, header)
              VALUES ({id}, 'run-{id}', '', '', 0, {started_ms}, '{status}', '', '')"
         ));
     };

@@ -352,7 +352,8 @@ impl<'a> Examiner<'a> {
             && indexed.ended_ms == placed.timestamp.as_millisecond();
         if !is_same {
             let message = format!(
-                "record {} is indexed as step {} (`{}`, {}), but it is record {} of step {} (`{}`, {})",
+                "record {} is indexed as step {} (`{}`, {}), but it is record {} of \
+                 step {} (`{}`, {})",
                 indexed.seq,
                 indexed.step_index,
                 indexed.step_id,
@@ -479,8 +480,8 @@ impl<'a> Examiner<'a> {
         let changed = self.faults.iter().filter(|fault| is_changed(fault)).count();
         if self.key.is_some() && changed > 1 && self.seen.iter().all(|seen| seen.is_changed) {
             self.faults.retain(|fault| !is_changed(fault));
-            let message = "no hash is one that this key makes: the run was recorded with another key, \
-                           or all of it was written anew";
+            let message = "no hash is one that this key makes: the run was recorded with another \
+                           key, or all of it was written anew";
             self.fault(VerifyIssueKind::Key, None, message);
         }
     }

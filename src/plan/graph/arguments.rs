@@ -307,8 +307,8 @@ impl Binder<'_> {
                 problem.expected(likely.as_str())
             }
             None => problem.help(
-                "write `{{name.field}}` with the name or the step_id of a step that has ended by then, \
-                 or `{{{{` for two braces",
+                "write `{{name.field}}` with the name or the step_id of a step that has ended by \
+                 then, or `{{{{` for two braces",
             ),
         }
     }
@@ -330,8 +330,8 @@ enum ReferenceError {
 impl ReferenceSite<'_> {
     fn broken(&self, error: ScanError<'_>) -> Diagnostic {
         let place = Location::value(self.pointer);
-        let help = "write `{{name.field}}`, or `{{{{` for two braces; `references: false` on the step \
-                    makes all of its arguments plain text";
+        let help = "write `{{name.field}}`, or `{{{{` for two braces; `references: false` on the \
+                    step makes all of its arguments plain text";
         let message = match error {
             ScanError::Unclosed(_) => "a `{{` is not closed by `}}`".to_owned(),
             ScanError::Empty(written) => format!("empty reference `{written}`"),

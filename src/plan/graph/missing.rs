@@ -39,8 +39,10 @@ pub(super) fn warn_missing(
                 reference.written
             );
             problems.push(
-                Diagnostic::warning("may_be_missing", Location::value(pointer), message)
-                    .help("obs then skips this step; leave out `continue_on_error` if that is not intended"),
+                Diagnostic::warning("may_be_missing", Location::value(pointer), message).help(
+                    "obs then skips this step; leave out `continue_on_error` if that is not \
+                     intended",
+                ),
             );
         });
     }

@@ -46,15 +46,15 @@ fn a_circle_is_told_as_its_path() {
     assert_eq!(
         told(&graph("z: c; a: ; c: b; b: d a; d: c")),
         [
-            "cycle /steps/2/depends_on/0: the steps depend on each other in a cycle: `c` → `b` → `d` → \
-             `c`; remove one of these dependencies"
+            "cycle /steps/2/depends_on/0: the steps depend on each other in a cycle: `c` → `b` → \
+             `d` → `c`; remove one of these dependencies"
         ]
     );
     assert_eq!(
         told(&graph("a: b a")),
         [
-            "unknown_step /steps/0/depends_on/0: unknown step `b`; write the name or the step_id of a \
-             step of this plan",
+            "unknown_step /steps/0/depends_on/0: unknown step `b`; write the name or the step_id \
+             of a step of this plan",
             "cycle /steps/0/depends_on/1: `a` depends on itself; let it depend on another step"
         ]
     );
@@ -94,14 +94,16 @@ fn names_in_depends_on_mean_one_step() {
     assert_eq!(
         told(steps),
         [
-            "ambiguous_step /steps/2/depends_on/0: `fetch` can mean step 0 or step 1; give each of them \
-             a `step_id` and write that",
+            "ambiguous_step /steps/2/depends_on/0: `fetch` can mean step 0 or step 1; give each of \
+             them a `step_id` and write that",
             "unknown_step /steps/2/depends_on/1: unknown step `biuld`; did you mean `build`?",
             "wrong_type /steps/2/depends_on/2: `2` must be text, found a number; quote it: \"7\"",
-            "empty /steps/2/depends_on/3: a name is empty; write the name or the step_id of a step, or leave it out",
+            "empty /steps/2/depends_on/3: a name is empty; write the name or the step_id of a \
+             step, or leave it out",
         ]
     );
-    let steps = "order: graph\nsteps:\n- {name: fetch, type: skill}\n- {name: fetch, step_id: second, type: skill}\n\
+    let steps = "order: graph\nsteps:\n- {name: fetch, type: skill}\n\
+                 - {name: fetch, step_id: second, type: skill}\n\
                  - {name: build, type: skill, depends_on: [second]}\n";
     assert_eq!(told(steps), [""; 0]);
     assert_eq!(loaded(steps).flow.steps[2].depends_on, [1]);
@@ -113,16 +115,16 @@ fn what_means_nothing_in_an_order_is_told() {
     assert_eq!(
         told(steps),
         [
-            "order /steps/1/depends_on: `depends_on` has no effect in a sequence; write `order: graph` \
-             in the plan, or leave `depends_on` out"
+            "order /steps/1/depends_on: `depends_on` has no effect in a sequence; write `order: \
+             graph` in the plan, or leave `depends_on` out"
         ]
     );
     let steps = "order: graph\nsteps:\n- {name: a, type: skill, parallel_group: g}\n";
     assert_eq!(
         told(steps),
         [
-            "warning order /steps/0/parallel_group: `parallel_group` has no effect in a graph; leave it \
-             out: in a graph, independent steps run at the same time"
+            "warning order /steps/0/parallel_group: `parallel_group` has no effect in a graph; \
+             leave it out: in a graph, independent steps run at the same time"
         ]
     );
     let steps = "order: dag\nsteps:\n- {name: a, type: skill}\n";
@@ -155,8 +157,8 @@ fn a_group_is_the_steps_that_follow_each_other() {
     assert_eq!(
         told(&split),
         [
-            "warning split_group /steps/2/parallel_group: the steps of the group `g` are not adjacent; \
-             obs runs them as separate groups; put them next to each other"
+            "warning split_group /steps/2/parallel_group: the steps of the group `g` are not \
+             adjacent; obs runs them as separate groups; put them next to each other"
         ]
     );
 }

@@ -149,7 +149,8 @@ pub enum ExpandError {
     },
     /// The system takes no element that long.
     #[error(
-        "the argument `{name}` makes an element of {bytes} bytes; the maximum is {MAX_ELEMENT_BYTES}"
+        "the argument `{name}` makes an element of {bytes} bytes; the maximum is \
+         {MAX_ELEMENT_BYTES}"
     )]
     TooLong {
         /// The argument.
@@ -400,8 +401,8 @@ pub enum Stdin {
 }
 
 impl Stdin {
-    /// The bytes for `arguments`, whose JSON text is `input`; none if the skill gets nothing, also where the argument is
-    /// absent or null.
+    /// The bytes for `arguments`, whose JSON text is `input`. `None` if the skill gets nothing, or
+    /// if the argument is absent or null.
     pub fn stdin_bytes(&self, arguments: &Map<String, Value>, input: &[u8]) -> Option<Vec<u8>> {
         match self {
             Self::None => None,

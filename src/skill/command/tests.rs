@@ -292,8 +292,14 @@ fn value() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn a_value_stays_in_its_place(a in value(), b in value(), c in value(), items in prop::collection::vec(value(), 0..5)) {
-        let command = json!(["./x", "{{a}}", "--b={{b}}", "lit", ["-c", "{{c}}"], "{{d...}}", "$WORKSPACE/{{a}}"]);
+    fn a_value_stays_in_its_place(
+        a in value(),
+        b in value(),
+        c in value(),
+        items in prop::collection::vec(value(), 0..5),
+    ) {
+        let command = json!(["./x", "{{a}}", "--b={{b}}", "lit", ["-c", "{{c}}"],
+            "{{d...}}", "$WORKSPACE/{{a}}"]);
         let arguments = json!({"a": a, "b": b, "c": c, "d": items});
         if let Ok(argv) = expanded(&command, &arguments) {
             let is_dropped = matches!(c, Value::Null | Value::Bool(false));

@@ -107,7 +107,10 @@ fn what_a_reference_hides_is_not_shown() {
             "b": {"allOf": [{"$ref": "#k"}], "enum": ["hunter1"]},
             "c": {"$ref": "#/$defs/s", "additionalProperties": false, "properties": {"x": {}}},
             "d": {"$ref": "#/$defs/s", "items": {"required": ["hunters"]}},
-            "e": {"anyOf": [{"properties": {"f": {"$ref": "#k", "pattern": "^x"}}}, {"type": "null"}]},
+            "e": {"anyOf": [
+                {"properties": {"f": {"$ref": "#k", "pattern": "^x"}}},
+                {"type": "null"}
+            ]},
         },
         // What holds a hidden value is shown without it.
         "const": {"a": 1},

@@ -172,7 +172,8 @@ fn check_end(run: &RunRow, end: &LedgerEntry, faults: &mut Vec<VerifyIssue>) {
         VerifyIssueKind::Replaced
     };
     let message = format!(
-        "the ledger says that the run ended as `{}` after {} records (head {}), but it is `{}` with {} (head {})",
+        "the ledger says that the run ended as `{}` after {} records (head {}), but it is `{}` \
+         with {} (head {})",
         end.status, end.records, end.head, run.status, run.records, run.head
     );
     faults.push(fault(kind, None, message));
