@@ -64,8 +64,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         match self.options.approver.preapprove(&self.plan.steps[index]) {
             Approval::Refused(reason) => ApprovalOutcome::Refused(reason),
             Approval::Ask => ApprovalOutcome::Free,
-            Approval::Approved(by) => {
-                self.approvals.borrow_mut().insert(index, by);
+            Approval::Approved(approver) => {
+                self.approvals.borrow_mut().insert(index, approver);
                 ApprovalOutcome::Free
             }
         }
@@ -83,15 +83,15 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         }
         tokio::select! {
             biased;
-            ending = self.wait_until_start_blocked() => ApprovalOutcome::Stopped(ending),
-            asked = self.ask(index, arguments) => asked,
+            reason = self.wait_until_start_blocked() => ApprovalOutcome::Stopped(reason),
+            outcome = self.ask(index, arguments) => outcome,
         }
     }
 
     async fn ask(&self, index: usize, arguments: &Map<String, Value>) -> ApprovalOutcome {
         // One question at a time.
-        let _turn = self.asking.lock().await;
-        let _screen = PausedTerminal::pause(self.options.events).await;
+        let _guard = self.asking.lock().await;
+        let _paused = PausedTerminal::pause(self.options.events).await;
         let request = ApprovalRequest {
             step: &self.plan.steps[index],
             index,
@@ -104,8 +104,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
                 .saturating_sub(self.context.elapsed()),
         };
         match self.options.approver.ask(&request).await {
-            Approval::Approved(by) => {
-                self.approvals.borrow_mut().insert(index, by);
+            Approval::Approved(approver) => {
+                self.approvals.borrow_mut().insert(index, approver);
                 ApprovalOutcome::Free
             }
             Approval::Refused(reason) => ApprovalOutcome::Refused(reason),
@@ -119,11 +119,11 @@ struct PausedTerminal<'e>(&'e EventSender);
 
 impl<'e> PausedTerminal<'e> {
     async fn pause(events: &'e EventSender) -> Self {
-        let (in_order, screen) = oneshot::channel();
-        events.emit(RunEvent::PauseTerminal(in_order));
-        let held = Self(events);
-        tokio::time::timeout(TERMINAL_TIMEOUT, screen).await.ok();
-        held
+        let (ready_sender, ready) = oneshot::channel();
+        events.emit(RunEvent::PauseTerminal(ready_sender));
+        let paused = Self(events);
+        tokio::time::timeout(TERMINAL_TIMEOUT, ready).await.ok();
+        paused
     }
 }
 

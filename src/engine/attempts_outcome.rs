@@ -13,8 +13,8 @@ pub(super) struct AttemptsOutcome<'p> {
     /// The last one, with what all of them consumed.
     pub(super) result: ExecutionResult,
     /// The call that gave it: the step's own, or its fallback.
-    pub(super) by: &'p ProvenStep,
-    pub(super) is_by_fallback: bool,
+    pub(super) target: &'p ProvenStep,
+    pub(super) is_fallback: bool,
     /// Its arguments as they may be shown.
     pub(super) shown_arguments: Arc<Map<String, Value>>,
     /// Set where the call's own limit ended it.

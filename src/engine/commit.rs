@@ -48,9 +48,9 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         &self,
         record: ExecutionLogRecord,
         detail: StepDetail,
-        end: Option<RunStopReason>,
+        run_stop: Option<RunStopReason>,
     ) -> StepCompletion {
-        let ran = UnloggedStep::from_record(&record);
+        let unlogged = UnloggedStep::from_record(&record);
         let record = match self
             .with_log_timeout(self.options.logger.log_step(record))
             .await
@@ -60,9 +60,12 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
                 self.options.events.emit(event);
                 Ok(record)
             }
-            Err(error) => Err(CommitFailure { step: ran, error }),
+            Err(error) => Err(CommitFailure {
+                step: unlogged,
+                error,
+            }),
         };
-        StepCompletion { record, end }
+        StepCompletion { record, run_stop }
     }
 
     /// Makes a record that is in the log known to the other steps, and gives the event for the
@@ -84,11 +87,11 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
     ) -> Result<T, LogError> {
         let mut signals = self.shutdown.clone();
         // Also after a second signal the records are written, if that can be.
-        let impatience = async {
+        let forced_timeout = async {
             signals.forced().await;
             tokio::time::sleep(LOG_TIMEOUT_WHEN_FORCED).await;
         };
-        let given_up = |reason: &str| {
+        let timed_out = |reason: &str| {
             let name = self.options.logger.name();
             Err(LogError {
                 name,
@@ -98,8 +101,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         tokio::select! {
             biased;
             outcome = write => outcome,
-            () = impatience => given_up("canceled by a second signal"),
-            () = tokio::time::sleep(LOG_TIMEOUT) => given_up("no answer for 30s"),
+            () = forced_timeout => timed_out("canceled by a second signal"),
+            () = tokio::time::sleep(LOG_TIMEOUT) => timed_out("no answer for 30s"),
         }
     }
 }

@@ -10,7 +10,7 @@ pub(super) struct StepCompletion {
     /// Its record, which is in the log.
     pub(super) record: Result<Arc<ExecutionLogRecord>, CommitFailure>,
     /// What the step saw that ends the run, whatever became of the step itself.
-    pub(super) end: Option<RunStopReason>,
+    pub(super) run_stop: Option<RunStopReason>,
 }
 
 /// A step whose record, or what has to be written before it, could not be kept.
@@ -24,6 +24,9 @@ impl StepCompletion {
     /// A step that did not even start, because that could not be written.
     pub(super) fn unlogged(error: LogError) -> Self {
         let record = Err(CommitFailure { step: None, error });
-        Self { record, end: None }
+        Self {
+            record,
+            run_stop: None,
+        }
     }
 }

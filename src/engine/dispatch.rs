@@ -37,21 +37,21 @@ pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreake
     plan: &ProvenPlan,
     context: &ExecutionContext,
     run: RunOptions<'_, L, B>,
-    control: ShutdownReceiver,
+    shutdown: ShutdownReceiver,
 ) -> RunOutcome {
     let state = RunState {
         executor,
         plan,
         context,
         options: run,
-        shutdown: control,
+        shutdown,
         approvals: RefCell::default(),
         asking: Mutex::new(()),
         halt: watch::Sender::default(),
         schedule: RefCell::new(Schedule::new(&plan.flow)),
         records: RefCell::new(vec![None; plan.steps.len()]),
     };
-    let mut engine = Dispatcher {
+    let mut dispatcher = Dispatcher {
         state: &state,
         unlogged: Vec::new(),
         head: String::new(),
@@ -61,14 +61,14 @@ pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreake
         has_exclusive: false,
         end: None,
     };
-    if let Err(error) = engine.log_run_start().await {
-        engine.end = Some(RunStopReason::LogFailed(error));
+    if let Err(error) = dispatcher.log_run_start().await {
+        dispatcher.end = Some(RunStopReason::LogFailed(error));
     } else {
-        engine.authorize().await;
-        engine.dispatch().await;
-        engine.skip_remaining().await;
+        dispatcher.authorize().await;
+        dispatcher.dispatch().await;
+        dispatcher.skip_remaining().await;
     }
-    engine.finish().await
+    dispatcher.finish().await
 }
 
 struct Dispatcher<'r, E, L, B> {
@@ -112,15 +112,15 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
             chain: String::new(),
             hash: String::new(),
         };
-        let logged = run.logger.log_plan_start(start, self.state.reused());
-        let begun = self.state.with_log_timeout(logged).await?;
-        self.head = begun.start.hash;
+        let write = run.logger.log_plan_start(start, self.state.reused());
+        let logged = self.state.with_log_timeout(write).await?;
+        self.head = logged.start.hash;
         run.events.emit(RunEvent::RunStarted(RunStarted {
             run_id: context.run_id.clone(),
             labels: plan.steps.iter().map(|step| step.label.clone()).collect(),
             timeout: plan.timeout.duration,
         }));
-        for record in begun.reused {
+        for record in logged.reused {
             self.record_head(&record);
             let event = self.state.record_committed(record, StepDetail::default());
             run.events.emit(event);
@@ -179,7 +179,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
                 ApprovalOutcome::Refused(reason) => {
                     self.denied.insert(index, Denial::unapproved(reason));
                 }
-                ApprovalOutcome::Stopped(ending) => self.end = ending.run_stop_reason(),
+                ApprovalOutcome::Stopped(reason) => self.end = reason.run_stop_reason(),
             }
         }
     }
@@ -190,14 +190,14 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         let mut running = FuturesUnordered::new();
         loop {
             while running.len() < jobs
-                && let Some((index, turn)) = self.next_step(running.is_empty())
+                && let Some((index, action)) = self.next_step(running.is_empty())
             {
-                running.push(self.state.run_step(index, turn));
+                running.push(self.state.run_step(index, action));
             }
-            let Some(over) = running.next().await else {
+            let Some(completion) = running.next().await else {
                 return;
             };
-            self.complete(over);
+            self.complete(completion);
         }
     }
 
@@ -229,12 +229,12 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
             return;
         }
         let RunState {
-            shutdown: control,
+            shutdown,
             context,
             plan,
             ..
         } = self.state;
-        if let Some(signal) = control.state().signal() {
+        if let Some(signal) = shutdown.state().signal() {
             self.end = Some(RunStopReason::Signal(signal));
         } else if context.elapsed() >= plan.timeout.duration {
             self.end = Some(RunStopReason::PlanTimeout(plan.timeout));
@@ -242,11 +242,11 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
     }
 
     /// A step is over, and the plan goes on.
-    fn complete(&mut self, over: StepCompletion) {
-        if let Ok(record) = &over.record {
+    fn complete(&mut self, completion: StepCompletion) {
+        if let Ok(record) = &completion.record {
             self.advance(record);
         }
-        self.record_outcome(over);
+        self.record_outcome(completion);
     }
 
     /// Lets those have their turn that waited for the step of `record`.
@@ -270,9 +270,9 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
     }
 
     /// Takes in that a step has its record, or can't have one.
-    fn record_outcome(&mut self, over: StepCompletion) {
-        let StepCompletion { record, end, .. } = over;
-        self.end = max_severity(self.end.take(), end);
+    fn record_outcome(&mut self, completion: StepCompletion) {
+        let StepCompletion { record, run_stop } = completion;
+        self.end = max_severity(self.end.take(), run_stop);
         match record {
             Ok(record) => self.record_head(&record),
             Err(CommitFailure { step, error }) => {
@@ -315,12 +315,12 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
                 Some(end) => reason_of(end),
                 None => self.stop_reason.clone().unwrap_or_default(),
             };
-            let turn = match self.denied.remove(&index) {
+            let action = match self.denied.remove(&index) {
                 Some(denial) => StepAction::Deny(denial),
                 None => StepAction::Skip(reason),
             };
-            let over = self.state.run_step(index, turn).await;
-            self.complete(over);
+            let completion = self.state.run_step(index, action).await;
+            self.complete(completion);
         }
     }
 
@@ -340,14 +340,14 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
             .flatten()
             .cloned()
             .collect::<Vec<_>>();
-        let ended = self.end.clone().unwrap_or(RunStopReason::Steps);
-        let verdict = RunResult::new(&ended, &records, &plan.steps);
+        let run_stop = self.end.clone().unwrap_or(RunStopReason::Steps);
+        let result = RunResult::new(&run_stop, &records, &plan.steps);
         let end = PlanEnd {
             request_id: context.identity.request_id.clone(),
             assistant_id: context.identity.assistant_id.clone(),
             run_id: context.run_id.clone(),
-            status: verdict.status,
-            error: verdict.error,
+            status: result.status,
+            error: result.error,
             duration_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
             timestamp: Timestamp::now(),
             records: records.len() as u64,

@@ -26,18 +26,18 @@ impl Halt {
     /// Moves `halt` on to this, if it is not as far yet. The first reason is kept.
     pub(super) fn raise(self, halt: &watch::Sender<Self>) {
         halt.send_if_modified(|now| {
-            let is_more = self.level() > now.level();
-            if is_more {
+            let is_raised = self.level() > now.level();
+            if is_raised {
                 *now = self;
             }
-            is_more
+            is_raised
         });
     }
 
     /// Waits until the steps that run are to end, and gives the reason.
     pub(super) async fn ends_all(halt: &mut watch::Receiver<Self>) -> String {
-        let ended = halt.wait_for(|halt| matches!(halt, Self::EndAll(_))).await;
-        match ended.as_deref() {
+        let halted = halt.wait_for(|halt| matches!(halt, Self::EndAll(_))).await;
+        match halted.as_deref() {
             Ok(Self::EndAll(reason)) => reason.clone(),
             // The sender was dropped.
             _ => std::future::pending().await,

@@ -21,18 +21,18 @@ use crate::model::{
 pub(super) struct CompletedStep<'p> {
     pub(super) started_at: Timestamp,
     pub(super) duration: Duration,
-    pub(super) answer: AttemptsOutcome<'p>,
+    pub(super) outcome: AttemptsOutcome<'p>,
     pub(super) termination: Option<TerminationReason>,
     pub(super) approved_by: Option<String>,
 }
 
 impl<'p> CompletedStep<'p> {
     /// A step that ended before anything was started.
-    pub(super) fn without_start(answer: AttemptsOutcome<'p>) -> Self {
+    pub(super) fn without_start(outcome: AttemptsOutcome<'p>) -> Self {
         Self {
             started_at: Timestamp::now(),
             duration: Duration::ZERO,
-            answer,
+            outcome,
             termination: None,
             approved_by: None,
         }
@@ -43,28 +43,28 @@ impl<'p> CompletedStep<'p> {
 pub(super) fn finished_record(
     context: &ExecutionContext,
     index: usize,
-    finished: CompletedStep<'_>,
+    completed: CompletedStep<'_>,
 ) -> ExecutionLogRecord {
     let CompletedStep {
         started_at,
         duration,
-        answer,
-        termination: ending,
+        outcome,
+        termination,
         approved_by,
-    } = finished;
+    } = completed;
     let AttemptsOutcome {
         result,
-        by,
-        is_by_fallback,
+        target,
+        is_fallback,
         shown_arguments: shown,
-        previous_error: before,
+        previous_error,
         ..
-    } = answer;
+    } = outcome;
     // What had failed before is news where something else is the error now.
-    let is_news = ending.is_some() || is_by_fallback;
-    let (status, error_code, error) = step_outcome(&result, ending);
-    let error = match (error, before.filter(|_| is_news)) {
-        (Some(error), Some(before)) => Some(format!("{error}; before that, {before}")),
+    let is_news = termination.is_some() || is_fallback;
+    let (status, error_code, error) = step_outcome(&result, termination);
+    let error = match (error, previous_error.filter(|_| is_news)) {
+        (Some(error), Some(previous)) => Some(format!("{error}; before that, {previous}")),
         (error, _) => error,
     };
     let failed = status != StepStatus::Success;
@@ -85,7 +85,7 @@ pub(super) fn finished_record(
         resource_usage: result.resource_usage,
         sandbox: result.sandbox,
         arguments: shown,
-        ..base_record(context, index, by)
+        ..base_record(context, index, target)
     }
 }
 
@@ -176,9 +176,9 @@ pub(super) fn rejected_record(
 
 fn step_outcome(
     result: &ExecutionResult,
-    ending: Option<TerminationReason>,
+    termination: Option<TerminationReason>,
 ) -> (StepStatus, Option<ErrorCode>, Option<String>) {
-    let (status, code, detail) = match ending {
+    let (status, code, detail) = match termination {
         None if result.status == ExecutionStatus::Success => {
             return (StepStatus::Success, None, None);
         }

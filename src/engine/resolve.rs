@@ -24,7 +24,7 @@ const MAX_BYTES: usize = 64 << 20;
 const MAX_WALKED_BYTES: usize = 256 << 20;
 
 /// How many violations an error tells.
-const MAX_TOLD: usize = 3;
+const MAX_SHOWN_PROBLEMS: usize = 3;
 
 /// Why there are no arguments.
 #[derive(Debug)]
@@ -75,21 +75,24 @@ pub(super) fn check(skill: &Skill, arguments: &Map<String, Value>) -> Result<(),
     if problems.is_empty() {
         return Ok(());
     }
-    let told = problems.iter().take(MAX_TOLD).map(|problem| {
+    let messages = problems.iter().take(MAX_SHOWN_PROBLEMS).map(|problem| {
         let pointer = Document::pointer_of(&problem.location);
         match pointer {
             "" => problem.message.clone(),
             pointer => format!("{} (at {pointer})", problem.message),
         }
     });
-    let told: Vec<String> = told.collect();
-    let more = match problems.len().saturating_sub(MAX_TOLD) {
+    let messages: Vec<String> = messages.collect();
+    let more = match problems.len().saturating_sub(MAX_SHOWN_PROBLEMS) {
         0 => String::new(),
         more => format!("; and {more} more"),
     };
     Err(ResolveError {
         code: ErrorCode::InvalidArguments,
-        message: format!("with the outputs of the steps, {}{more}", told.join("; ")),
+        message: format!(
+            "with the outputs of the steps, {}{more}",
+            messages.join("; ")
+        ),
     })
 }
 

@@ -132,8 +132,8 @@ impl Schedule {
         };
         // Whoever could not run passes on what kept it from that.
         let root = self.nodes[step].blocked_by.unwrap_or(step);
-        let mut ended = vec![step];
-        while let Some(node) = ended.pop() {
+        let mut completed = vec![step];
+        while let Some(node) = completed.pop() {
             for (waiter, need) in std::mem::take(&mut self.nodes[node].followers) {
                 let follower = &mut self.nodes[waiter];
                 if !is_met(need) {
@@ -142,7 +142,7 @@ impl Schedule {
                 }
                 follower.open_dependencies -= 1;
                 match follower.open_dependencies {
-                    0 if waiter >= self.steps => ended.push(waiter),
+                    0 if waiter >= self.steps => completed.push(waiter),
                     0 if !self.is_closed => self.ready.push(Reverse(waiter)),
                     _ => {}
                 }

@@ -42,23 +42,23 @@ pub(super) enum StepAction {
 #[derive(Default)]
 struct Termination {
     /// Who ended it, where it did not end by itself.
-    ending: Option<TerminationReason>,
+    reason: Option<TerminationReason>,
     /// See [`StepCompletion::end`].
-    end: Option<RunStopReason>,
+    run_stop: Option<RunStopReason>,
 }
 
 impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L, B> {
     /// Runs or skips a step and commits its record.
-    pub(super) async fn run_step(&self, index: usize, turn: StepAction) -> StepCompletion {
+    pub(super) async fn run_step(&self, index: usize, action: StepAction) -> StepCompletion {
         let step = &self.plan.steps[index];
         if let Some(record) = self.records.borrow()[index].clone() {
             // Its result was taken over from an earlier run.
             return StepCompletion {
                 record: Ok(record),
-                end: None,
+                run_stop: None,
             };
         }
-        match turn {
+        match action {
             StepAction::Run => self.start_step(index, step).await,
             StepAction::Skip(reason) => {
                 let record = record::skipped_record(self.context, index, step, &reason);
@@ -79,14 +79,14 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         let call = match self.resolve_arguments(step) {
             Ok(call) => call,
             Err(unresolved) => {
-                let finished =
+                let completed =
                     record::CompletedStep::without_start(unresolved_outcome(step, &unresolved));
-                let record = record::finished_record(self.context, index, finished);
+                let record = record::finished_record(self.context, index, completed);
                 return self.commit_not_run(record, None).await;
             }
         };
-        if let Some(over) = self.check_permitted(index, &call).await {
-            return over;
+        if let Some(completion) = self.check_permitted(index, &call).await {
+            return completion;
         }
         match self.ask_breaker(step).await {
             Ok(BreakerDecision::Allowed(permit)) => {
@@ -117,8 +117,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
             None => match self.request_approval(index, &call.shown).await {
                 ApprovalOutcome::Free => return None,
                 ApprovalOutcome::Refused(reason) => Denial::unapproved(reason),
-                ApprovalOutcome::Stopped(ending) => {
-                    return Some(self.cancel_before_start(index, call, ending).await);
+                ApprovalOutcome::Stopped(reason) => {
+                    return Some(self.cancel_before_start(index, call, reason).await);
                 }
             },
         };
@@ -140,26 +140,27 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         &self,
         index: usize,
         arguments: &ResolvedArguments,
-        ending: TerminationReason,
+        reason: TerminationReason,
     ) -> StepCompletion {
         let step = &self.plan.steps[index];
         let code = ErrorCode::Canceled;
-        let answer = AttemptsOutcome {
+        let outcome = AttemptsOutcome {
             result: not_started(code, String::new()),
-            by: step,
-            is_by_fallback: false,
+            target: step,
+            is_fallback: false,
             shown_arguments: arguments.shown.clone(),
             termination: None,
             previous_error: None,
             start_error: None,
         };
-        let end = ending.run_stop_reason();
-        let finished = record::CompletedStep {
-            termination: Some(ending),
-            ..record::CompletedStep::without_start(answer)
+        let run_stop = reason.run_stop_reason();
+        let completed = record::CompletedStep {
+            termination: Some(reason),
+            ..record::CompletedStep::without_start(outcome)
         };
-        let record = record::finished_record(self.context, index, finished);
-        self.commit_record(record, StepDetail::default(), end).await
+        let record = record::finished_record(self.context, index, completed);
+        self.commit_record(record, StepDetail::default(), run_stop)
+            .await
     }
 
     /// A step for which nothing was started.
@@ -177,8 +178,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
 
     async fn ask_breaker(&self, step: &ProvenStep) -> Result<BreakerDecision, LogError> {
         let lease = step.timeout.duration.saturating_add(step.grace);
-        let asked = self.options.breaker.allow(&step.skill_id, lease);
-        self.with_log_timeout(asked).await
+        let decision = self.options.breaker.allow(&step.skill_id, lease);
+        self.with_log_timeout(decision).await
     }
 
     /// Tells the breaker of the step's own skill what became of it. If the fallback had to answer,
@@ -223,34 +224,35 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
             index,
             timeout: step.timeout.duration,
         });
-        let (mut answer, ended) = self.run_until_done(index, step, call).await;
-        let start_error = answer.start_error.take();
-        let (result, by) = (&mut answer.result, answer.by);
+        let (mut outcome, termination) = self.run_until_done(index, step, call).await;
+        let start_error = outcome.start_error.take();
+        let (result, target) = (&mut outcome.result, outcome.target);
         let detail = StepDetail {
             command: std::mem::take(&mut result.command),
-            confinement: by.confinement.clone(),
+            confinement: target.confinement.clone(),
             working_directory: result.working_directory.take(),
             hint: result.hint.take(),
         };
-        let finished = record::CompletedStep {
+        let completed = record::CompletedStep {
             started_at,
             duration: self.context.clock().elapsed(start),
-            termination: ended.ending,
-            answer,
+            termination: termination.reason,
+            outcome,
             approved_by: self.approvals.borrow().get(&index).cloned(),
         };
-        let record = record::finished_record(self.context, index, finished);
-        let told = match start_error {
+        let record = record::finished_record(self.context, index, completed);
+        let notified = match start_error {
             Some(error) => Err(error),
             None => self.tell_breaker(step, permit, &record).await,
         };
-        if let Err(error) = told {
+        if let Err(error) = notified {
             let step = UnloggedStep::from_record(&record);
             let record = Err(CommitFailure { step, error });
-            let end = ended.end;
-            return StepCompletion { record, end };
+            let run_stop = termination.run_stop;
+            return StepCompletion { record, run_stop };
         }
-        self.commit_record(record, detail, ended.end).await
+        self.commit_record(record, detail, termination.run_stop)
+            .await
     }
 
     fn resolve_arguments(&self, step: &ProvenStep) -> Result<ResolvedArguments, ResolveError> {
@@ -264,8 +266,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         step: &ProvenStep,
         call: ResolvedArguments,
     ) -> (AttemptsOutcome<'s>, Termination) {
-        let urgency = watch::Sender::new(StopRequest::None);
-        let execution = Attempts::new(self, index, urgency.clone()).run(call);
+        let stop = watch::Sender::new(StopRequest::None);
+        let execution = Attempts::new(self, index, stop.clone()).run(call);
         let clock = self.context.clock();
         let step_time = clock.sleep_until_elapsed(clock.now(), step.timeout.duration);
         let run_time = clock.sleep_until_elapsed(self.context.start(), self.plan.timeout.duration);
@@ -273,27 +275,34 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         let mut signals = self.shutdown.clone();
         let mut halt = self.halt.subscribe();
         let mut seen = ShutdownState::None;
-        let mut ended = Termination::default();
+        let mut termination = Termination::default();
         loop {
-            let runs = ended.ending.is_none();
-            let (ending, wanted) = tokio::select! {
+            let runs = termination.reason.is_none();
+            let (reason, request) = tokio::select! {
                 biased;
-                answer = &mut execution => {
-                    ended.ending = ended.ending.or_else(|| answer.termination.clone());
-                    ended.end = ended.end.or_else(|| ended.ending.as_ref()?.run_stop_reason());
-                    return (answer, ended);
+                outcome = &mut execution => {
+                    termination.reason = termination.reason.or_else(|| outcome.termination.clone());
+                    let reason = termination.reason.as_ref();
+                    let run_stop = reason.and_then(TerminationReason::run_stop_reason);
+                    termination.run_stop = termination.run_stop.or(run_stop);
+                    return (outcome, termination);
                 }
                 state = signals.changed_from(seen) => {
                     seen = state;
                     let signal = state.signal().unwrap_or_default();
                     // A signal outweighs the run's timeout, also where it comes after it.
-                    ended.end = Some(RunStopReason::Signal(signal));
+                    termination.run_stop = Some(RunStopReason::Signal(signal));
                     let kill = matches!(state, ShutdownState::Second(_));
-                    let stop = if kill { StopRequest::Kill } else { StopRequest::Terminate };
-                    (TerminationReason::Signal(signal), stop)
+                    let request = if kill {
+                        StopRequest::Kill
+                    } else {
+                        StopRequest::Terminate
+                    };
+                    (TerminationReason::Signal(signal), request)
                 }
                 () = &mut run_time, if runs => {
-                    ended.end.get_or_insert(RunStopReason::PlanTimeout(self.plan.timeout));
+                    let plan_timeout = RunStopReason::PlanTimeout(self.plan.timeout);
+                    termination.run_stop.get_or_insert(plan_timeout);
                     (TerminationReason::PlanTimeout(self.plan.timeout), StopRequest::Terminate)
                 }
                 () = &mut step_time, if runs => {
@@ -306,13 +315,13 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
             if runs {
                 self.options.events.emit(RunEvent::StepEnding {
                     index,
-                    reason: end_reason(&ending),
+                    reason: termination_cause(&reason),
                 });
             }
-            ended.ending.get_or_insert(ending);
-            urgency.send_if_modified(|now| {
-                let more = wanted > *now;
-                *now = wanted.max(*now);
+            termination.reason.get_or_insert(reason);
+            stop.send_if_modified(|now| {
+                let more = request > *now;
+                *now = request.max(*now);
                 more
             });
         }
@@ -342,8 +351,8 @@ fn unresolved_outcome<'p>(step: &'p ProvenStep, unresolved: &ResolveError) -> At
     let error = RuntimeError::text(unresolved.code, &unresolved.message);
     AttemptsOutcome {
         result: not_started(unresolved.code, error),
-        by: step,
-        is_by_fallback: false,
+        target: step,
+        is_fallback: false,
         shown_arguments: step.shown_arguments.clone(),
         termination: None,
         previous_error: None,
@@ -351,8 +360,8 @@ fn unresolved_outcome<'p>(step: &'p ProvenStep, unresolved: &ResolveError) -> At
     }
 }
 
-fn end_reason(ending: &TerminationReason) -> TerminationCause {
-    match ending {
+fn termination_cause(reason: &TerminationReason) -> TerminationCause {
+    match reason {
         TerminationReason::StepTimeout(_) => TerminationCause::StepTimeout,
         TerminationReason::PlanTimeout(_) => TerminationCause::PlanTimeout,
         TerminationReason::Signal(_) | TerminationReason::Halt(_) => TerminationCause::Canceled,

@@ -34,8 +34,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         let clock = self.context.clock();
         let (mut signals, mut halt) = (self.shutdown.clone(), self.halt.subscribe());
         loop {
-            if let Some(ending) = self.start_blocked_by(false) {
-                return ending;
+            if let Some(reason) = self.start_blocked_by(false) {
+                return reason;
             }
             let limit = self.plan.timeout.duration;
             tokio::select! {
