@@ -195,12 +195,12 @@ pub struct EventReceiver {
 }
 
 impl EventReceiver {
-    /// Waits at most `patience` for the next event.
+    /// Waits at most `timeout` for the next event.
     ///
     /// # Errors
     /// `Timeout` when none came, `Disconnected` when none will come.
-    pub fn recv_timeout(&self, patience: Duration) -> Result<RunEvent, RecvTimeoutError> {
-        let event = self.receiver.recv_timeout(patience)?;
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<RunEvent, RecvTimeoutError> {
+        let event = self.receiver.recv_timeout(timeout)?;
         if is_live(&event) {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
         }

@@ -22,7 +22,7 @@ pub(super) struct ConfinementCache(RefCell<HashMap<String, Vec<CachedConfinement
 #[derive(Debug)]
 struct CachedConfinement {
     scratch: PathBuf,
-    made: Instant,
+    created: Instant,
     confinement: Arc<Confinement>,
 }
 
@@ -37,18 +37,18 @@ impl ConfinementCache {
     ) -> Option<Arc<Confinement>> {
         let mut all = self.0.borrow_mut();
         if let Some(of_skill) = all.get_mut(skill_id) {
-            of_skill.retain(|recent| recent.made.elapsed() < FRESH);
+            of_skill.retain(|recent| recent.created.elapsed() < FRESH);
             if let Some(fresh) = of_skill.iter().find(|recent| recent.scratch == scratch) {
                 return Some(Arc::clone(&fresh.confinement));
             }
         }
-        let begun = Instant::now();
+        let created = Instant::now();
         let confinement = Arc::new(make()?);
         all.entry(skill_id.to_owned())
             .or_default()
             .push(CachedConfinement {
                 scratch: scratch.to_owned(),
-                made: begun,
+                created,
                 confinement: Arc::clone(&confinement),
             });
         Some(confinement)

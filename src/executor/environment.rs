@@ -75,8 +75,8 @@ impl BaseEnvironment {
 
     /// What a skill with the permission `secret:NAME` gets.
     pub(crate) fn secret(&self, name: &str) -> Option<&OsStr> {
-        let given = self.secrets.iter().find(|(given, _)| given == name);
-        given.map_or_else(|| self.get(name), |(_, value)| Some(value.as_os_str()))
+        let secret = self.secrets.iter().find(|(known, _)| known == name);
+        secret.map_or_else(|| self.get(name), |(_, value)| Some(value.as_os_str()))
     }
 
     /// The whole environment of one step.

@@ -40,10 +40,10 @@ pub(super) fn interpret(
     skill: &Skill,
     execution: &Execution,
     exit: ProcessExit,
-    told: ExecutionMeta,
+    meta: ExecutionMeta,
     secrets: &Secrets,
 ) -> ExecutionResult {
-    let judged = evaluate_exit(skill, execution, &exit, secrets);
+    let outcome = evaluate_exit(skill, execution, &exit, secrets);
     let (exit_code, signal) = match exit.leader {
         LeaderExit::Code(code) => (Some(code), None),
         LeaderExit::Signal(signal) => (None, Some(signal)),
@@ -51,10 +51,10 @@ pub(super) fn interpret(
     let resource_usage = ResourceUsage {
         cpu_time_ms: u64::try_from(exit.usage.cpu.as_millis()).unwrap_or(u64::MAX),
         memory_mb: exit.usage.peak_memory_bytes.div_ceil(1 << 20),
-        tokens_used: told.tokens_used,
+        tokens_used: meta.tokens_used,
     };
-    let is_final = judged.is_err() && says_final(&exit.stdout);
-    let (status, error_code, error, output) = match judged {
+    let is_final = outcome.is_err() && says_final(&exit.stdout);
+    let (status, error_code, error, output) = match outcome {
         Ok(output) => (ExecutionStatus::Success, None, String::new(), output),
         Err((code, error)) => (ExecutionStatus::Failed, Some(code), error, None),
     };
@@ -73,22 +73,22 @@ pub(super) fn interpret(
             Excerpt::from_bytes(&masked)
         }),
         stderr: Some(exit.stderr),
-        command: told.command,
+        command: meta.command,
         working_directory: None,
         is_final,
         hint: hint(exit.dropped_event_lines),
-        sandbox: told.sandbox,
+        sandbox: meta.sandbox,
     }
 }
 
-type Judged = Result<Option<Arc<RawValue>>, (ErrorCode, String)>;
+type ExitOutcome = Result<Option<Arc<RawValue>>, (ErrorCode, String)>;
 
 fn evaluate_exit(
     skill: &Skill,
     execution: &Execution,
     exit: &ProcessExit,
     secrets: &Secrets,
-) -> Judged {
+) -> ExitOutcome {
     if exit.output_limit_exceeded {
         let limit = max_output_bytes(skill);
         let detail = format!("the output exceeds its limit of {limit} bytes");

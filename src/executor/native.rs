@@ -266,9 +266,9 @@ impl<'r> NativeExecutor<'r> {
         let prepared = self.prepare(loaded, native, request, &control, &scratch);
         let spec = match prepared {
             Ok(spec) => spec,
-            Err(not_run) => {
+            Err(start_error) => {
                 self.dirs.recycle(scratch);
-                return Err(not_run);
+                return Err(start_error);
             }
         };
         let command = shown_command(skill, &request.arguments, &self.workspace);
@@ -279,7 +279,7 @@ impl<'r> NativeExecutor<'r> {
             .run(spec, control.stop.clone(), |event| listener.handle(&event))
             .await;
         self.dirs.recycle(scratch);
-        let mut told = ExecutionMeta {
+        let mut meta = ExecutionMeta {
             command,
             tokens_used: listener.tokens_used,
             sandbox: SandboxReport {
@@ -289,11 +289,11 @@ impl<'r> NativeExecutor<'r> {
         };
         let mut result = match outcome {
             Ok(exit) => {
-                (told.sandbox.enforced, told.sandbox.missing) = layer_names(exit.applied);
+                (meta.sandbox.enforced, meta.sandbox.missing) = layer_names(exit.applied);
                 let exit = listener.counted(exit);
-                interpret(skill, &native.execution, exit, told, &secrets)
+                interpret(skill, &native.execution, exit, meta, &secrets)
             }
-            Err(error) => not_started(&error, told),
+            Err(error) => not_started(&error, meta),
         };
         result.working_directory = Some(self.workspace.clone());
         Ok(result)
@@ -373,20 +373,20 @@ fn no_directory(error: impl std::fmt::Display) -> StartError {
 
 impl SkillExecutor for NativeExecutor<'_> {
     async fn execute(&self, request: ExecutionRequest, control: StepControl) -> ExecutionResult {
-        let begun = Instant::now();
+        let started = Instant::now();
         let outcome = self.run(&request, control).await;
-        let mut result = outcome.unwrap_or_else(|not_run| ExecutionResult {
-            status: not_run.status(),
+        let mut result = outcome.unwrap_or_else(|start_error| ExecutionResult {
+            status: start_error.status(),
             attempts: 0,
-            hint: not_run.hint,
-            is_final: not_run.is_final,
+            hint: start_error.hint,
+            is_final: start_error.is_final,
             ..ExecutionResult::failure(
-                not_run.code,
-                RuntimeError::text(not_run.code, &not_run.detail),
+                start_error.code,
+                RuntimeError::text(start_error.code, &start_error.detail),
             )
         });
         mask_words(&self.secrets.borrow(), &mut result);
-        result.duration = begun.elapsed();
+        result.duration = started.elapsed();
         result
     }
 
@@ -532,7 +532,7 @@ async fn in_process(
     }
 }
 
-fn not_started(error: &ProcessError, told: ExecutionMeta) -> ExecutionResult {
+fn not_started(error: &ProcessError, meta: ExecutionMeta) -> ExecutionResult {
     let code = match error {
         ProcessError::SupervisorDied | ProcessError::Unkillable { .. } => ErrorCode::SkillFailed,
         _ => ErrorCode::SkillNotLoaded,
@@ -540,8 +540,8 @@ fn not_started(error: &ProcessError, told: ExecutionMeta) -> ExecutionResult {
     let hint = matches!(error, ProcessError::BecameLink { .. }).then(|| BECAME_LINK.to_owned());
     ExecutionResult {
         attempts: u32::from(!matches!(error, ProcessError::Stopped)),
-        command: told.command,
-        sandbox: told.sandbox,
+        command: meta.command,
+        sandbox: meta.sandbox,
         hint,
         ..ExecutionResult::failure(code, RuntimeError::text(code, &error.to_string()))
     }

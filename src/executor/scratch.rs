@@ -130,7 +130,7 @@ impl RunDirs {
     pub(super) fn scratch(&self) -> io::Result<Scratch> {
         loop {
             // Unlocked at once, which it is not in a `while let`.
-            let Some(free) = held(&self.free).pop() else {
+            let Some(free) = locked(&self.free).pop() else {
                 break;
             };
             if free.is_pristine() {
@@ -148,13 +148,13 @@ impl RunDirs {
 
     /// Takes back what a step no longer needs.
     pub(super) fn recycle(&self, scratch: Scratch) {
-        held(&self.free).push(scratch);
+        locked(&self.free).push(scratch);
     }
 
     /// Has a directory emptied. A tree that a skill filled may take a while, so nobody waits for
     /// it; most steps leave nothing.
     fn clean(&self, scratch: Scratch) {
-        let mut cleaner = held(&self.cleaner);
+        let mut cleaner = locked(&self.cleaner);
         if cleaner.is_none() {
             *cleaner = Cleaner::start(Arc::clone(&self.free)).ok();
         }
@@ -188,7 +188,7 @@ impl RunDirs {
     /// need.
     pub(crate) fn finish(&self, is_success: bool) {
         // Two that remove the same tree would disturb each other.
-        drop(held(&self.cleaner).take());
+        drop(locked(&self.cleaner).take());
         if let (Some(SharedDirKind::Kept(path)), true) = (self.place.get(), is_success) {
             remove_tree(path, None).ok();
         }
@@ -223,7 +223,7 @@ impl Cleaner {
         let clean = move || {
             for scratch in dirty {
                 if let Some(scratch) = scratch.clean() {
-                    held(&free).push(scratch);
+                    locked(&free).push(scratch);
                 }
             }
         };
@@ -283,7 +283,7 @@ fn lock_name() -> &'static OsStr {
     OsStr::from_bytes(LOCK.to_bytes())
 }
 
-fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -391,7 +391,7 @@ mod tests {
 
     /// Until it has emptied what it was given.
     fn await_cleaner(dirs: &RunDirs) {
-        drop(held(&dirs.cleaner).take());
+        drop(locked(&dirs.cleaner).take());
     }
 
     #[test]
@@ -497,8 +497,8 @@ mod tests {
             std::fs::create_dir(&dir).unwrap();
             lock.then(|| File::create(dir.join(lock_name())).unwrap())
         };
-        let held = make("obs-run-alive", true).unwrap();
-        flock(&held, FlockOperation::NonBlockingLockExclusive).unwrap();
+        let locked = make("obs-run-alive", true).unwrap();
+        flock(&locked, FlockOperation::NonBlockingLockExclusive).unwrap();
         drop(make("obs-run-dead", true));
         make("obs-run-new", false);
         make("obs-run-forgotten", false);

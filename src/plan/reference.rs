@@ -352,7 +352,7 @@ mod tests {
 
     use super::*;
 
-    fn told(text: &str) -> String {
+    fn describe(text: &str) -> String {
         match scan(text) {
             Err(ScanError::Unclosed(from)) => format!("unclosed {from}"),
             Err(ScanError::Empty(from)) => format!("empty {from}"),
@@ -388,7 +388,7 @@ mod tests {
             ("{{  }}", "empty {{  }}"),
             ("é{{é}}é", "'é' <é> 'é'"),
         ] {
-            assert_eq!(told(text), want, "{text}");
+            assert_eq!(describe(text), want, "{text}");
         }
     }
 

@@ -112,10 +112,10 @@ impl CedarGate {
             }
         }
         let complete = set_of(complete.iter().map(|rule| &rule.policy))?;
-        let mut answer = self.authorize(&complete, &request, &entities);
-        answer.errors.extend(errors);
-        answer.errors.sort();
-        let decision = answer.decision(open.iter().any(|rule| !rule.is_forbid()));
+        let mut response = self.authorize(&complete, &request, &entities);
+        response.errors.extend(errors);
+        response.errors.sort();
+        let decision = response.decision(open.iter().any(|rule| !rule.is_forbid()));
         Ok(match decision.effect {
             Effect::Permitted if !open.is_empty() => Decision::deferred(),
             _ => decision,
@@ -124,15 +124,15 @@ impl CedarGate {
 
     fn authorize(&self, set: &PolicySet, request: &Request, entities: &Entities) -> CedarResponse {
         let response = self.authorizer.is_authorized(request, set, entities);
-        let said = response.diagnostics();
-        let reasons: BTreeSet<String> = said.reason().map(ToString::to_string).collect();
+        let diagnostics = response.diagnostics();
+        let reasons: BTreeSet<String> = diagnostics.reason().map(ToString::to_string).collect();
         // Their order is that of the policies.
         let reasons = self
             .policies
             .iter()
             .filter(|rule| reasons.contains(&rule.id));
         let reasons = reasons.map(|rule| rule.id.clone()).collect();
-        let mut errors: Vec<(String, String)> = said.errors().map(cause_of).collect();
+        let mut errors: Vec<(String, String)> = diagnostics.errors().map(cause_of).collect();
         errors.sort();
         let (permits, forbids) = match response.decision() {
             CedarDecision::Allow => (reasons, Vec::new()),

@@ -58,17 +58,17 @@ fn uid(kind: &str, id: &str) -> Result<EntityUid, String> {
 
 fn attributes(step: &ProvenStep) -> HashMap<String, RestrictedExpression> {
     let permissions = &step.skill.manifest.permissions;
-    let paths = |wanted: fn(&Permission) -> Option<&GrantPath>| {
+    let paths = |select: fn(&Permission) -> Option<&GrantPath>| {
         texts(
             permissions
                 .iter()
-                .filter_map(wanted)
+                .filter_map(select)
                 .map(ToString::to_string),
         )
     };
-    let names = |is_wanted: bool| {
+    let names = |secret: bool| {
         let names = permissions.iter().filter_map(Permission::env);
-        let names = names.filter(|(_, is_secret)| *is_secret == is_wanted);
+        let names = names.filter(|(_, is_secret)| *is_secret == secret);
         texts(names.map(|(name, _)| name.name.clone()))
     };
     let has_net = permissions.iter().any(|permission| {

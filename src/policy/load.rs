@@ -160,8 +160,8 @@ pub(super) fn problem(code: &'static str, error: &dyn miette::Diagnostic) -> Dia
         Location::Bytes(label.offset()..label.offset() + label.len())
     });
     let problem = Diagnostic::error(code, place, error.to_string());
-    let said = label.and_then(|label| label.label().map(str::to_owned));
-    match error.help().map(|help| help.to_string()).or(said) {
+    let label_text = label.and_then(|label| label.label().map(str::to_owned));
+    match error.help().map(|help| help.to_string()).or(label_text) {
         Some(help) => problem.help(help),
         None => problem,
     }

@@ -298,7 +298,7 @@ fn a_value_without_a_cedar_type_is_never_taken_for_an_absent_one() {
 
 #[test]
 fn a_value_without_a_cedar_type_is_explained() {
-    let told: Vec<String> = [
+    let lines: Vec<String> = [
         ("n: 99999999999999999999", "n"),
         ("ratio: 0.5", "ratio"),
         ("any: null", "any"),
@@ -316,7 +316,7 @@ fn a_value_without_a_cedar_type_is_explained() {
         format!("{arguments}\n    {}", decision.errors[0].1)
     })
     .collect();
-    insta::assert_snapshot!(told.join("\n"));
+    insta::assert_snapshot!(lines.join("\n"));
 }
 
 #[test]

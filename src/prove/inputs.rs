@@ -46,10 +46,10 @@ fn hides_inside(schema: &Value) -> bool {
 }
 
 impl Inputs {
-    /// The inputs of `plan` with what was `given`; `None` if nobody was asked.
+    /// The inputs of `plan` with the values `provided`; `None` if no values were asked for.
     pub(super) fn check_inputs(
         plan: &ExecutionPlan,
-        given: Option<&Map<String, Value>>,
+        provided: Option<&Map<String, Value>>,
         problems: &mut Diagnostics,
     ) -> Self {
         let mut values = Map::new();
@@ -85,19 +85,19 @@ impl Inputs {
                     problems.push(problem);
                 }
             }
-            match given.and_then(|given| given.get(name)) {
+            match provided.and_then(|provided| provided.get(name)) {
                 Some(value) => {
                     check(name, value, &compiled, &pointer, problems);
                     values.insert(name.clone(), value.clone());
                 }
                 None => match default {
                     Some(default) => drop(values.insert(name.clone(), default.clone())),
-                    None if given.is_some() => problems.push(not_given(name, &pointer)),
+                    None if provided.is_some() => problems.push(not_given(name, &pointer)),
                     None => {}
                 },
             }
         }
-        for name in given.into_iter().flat_map(Map::keys) {
+        for name in provided.into_iter().flat_map(Map::keys) {
             if !plan.inputs.contains_key(name) {
                 problems.push_error_with(|| unknown(name, plan));
             }

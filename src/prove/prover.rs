@@ -345,13 +345,13 @@ impl Prover<'_> {
     fn check_paths(&self, skill: &Skill, place: &Location, problems: &mut Diagnostics) {
         let Some(native) = skill.native() else { return };
         let sandbox = &self.context.sandbox;
-        let doubts = sandbox.suspect_paths(skill, native, &self.context.workspace);
-        for (permission, doubt) in doubts {
+        let suspects = sandbox.suspect_paths(skill, native, &self.context.workspace);
+        for (permission, suspect) in suspects {
             let asks = format!("`{}` asks for `{permission}`", skill.id);
             let warn = |code, message, help: &str| {
                 Diagnostic::warning(code, place.clone(), message).help(help)
             };
-            problems.push(match doubt {
+            problems.push(match suspect {
                 // It grants nothing: the skill will not find what it asks for.
                 SuspectPath::Missing => warn(
                     "missing_path",
@@ -487,50 +487,50 @@ fn unknown_skill(id: &str, place: &Location, registry: &Registry) -> Diagnostic 
 }
 
 fn check_type(skill: &Skill, call: &SkillCall<'_>, problems: &mut Diagnostics) {
-    let (kind, wanted) = (skill.manifest.kind, call.step.step_type);
-    if kind == wanted {
+    let (kind, expected) = (skill.manifest.kind, call.step.step_type);
+    if kind == expected {
         return;
     }
     let message = format!(
-        "`{}` is a {kind}, but the step says `type: {wanted}`",
+        "`{}` is a {kind}, but the step says `type: {expected}`",
         skill.id
     );
     let place = format!("{}/type", call.pointer);
     let fix = json!([{"op": "replace", "path": place, "value": kind.as_str()}]);
     let problem = if call.is_fallback {
         Diagnostic::error("kind", call.names_at.clone(), message)
-            .help(format!("name another {wanted}"))
+            .help(format!("name another {expected}"))
     } else {
         Diagnostic::error("kind", Location::value(&place), message)
             .help(format!("write `type: {kind}`"))
             .fix(fix)
     };
-    problems.push(problem.expected(kind.as_str()).got(wanted.as_str()));
+    problems.push(problem.expected(kind.as_str()).got(expected.as_str()));
 }
 
 fn check_version(skill: &Skill, call: &SkillCall<'_>, problems: &mut Diagnostics) {
-    let wanted = call.step.skill.as_ref();
-    let Some(wanted) = wanted.and_then(|skill| skill.version.as_deref()) else {
+    let expected = call.step.skill.as_ref();
+    let Some(expected) = expected.and_then(|skill| skill.version.as_deref()) else {
         return;
     };
     let has = skill.manifest.version.as_deref();
-    if has == Some(wanted) {
+    if has == Some(expected) {
         return;
     }
     let message = match has {
         Some(has) => format!(
-            "`{}` has version {has}, but the step requires {wanted}",
+            "`{}` has version {has}, but the step requires {expected}",
             skill.id
         ),
         None => format!(
-            "`{}` has no version, but the step requires {wanted}",
+            "`{}` has no version, but the step requires {expected}",
             skill.id
         ),
     };
     problems.push(
         Diagnostic::error("version", call.names_at.clone(), message)
             .help("write the version of the skill, or leave out `@…`")
-            .expected(wanted)
+            .expected(expected)
             .got(has),
     );
 }

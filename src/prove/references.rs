@@ -131,7 +131,7 @@ impl OutputSchemas {
     pub(super) fn new(
         loaded: &LoadedPlan,
         registry: &Registry,
-        given: Option<&Map<String, Value>>,
+        values: Option<&Map<String, Value>>,
     ) -> Self {
         let mut steps: Vec<Option<Vec<Vec<Arc<Linked>>>>> = vec![None; loaded.plan.steps.len()];
         for taken in loaded.flow.steps.iter().flat_map(|flow| &flow.inputs_from) {
@@ -156,7 +156,8 @@ impl OutputSchemas {
             });
         }
         let is_known = |name: &String, schema: &Value| {
-            schema.get("default").is_some() || given.is_some_and(|given| given.contains_key(name))
+            schema.get("default").is_some()
+                || values.is_some_and(|values| values.contains_key(name))
         };
         let inputs = loaded.plan.inputs.iter();
         let inputs = inputs.filter(|(name, schema)| !is_known(name, schema));
@@ -217,9 +218,9 @@ impl OutputSchemas {
                 }
             }
             if let [schemas] = schemas
-                && let Some(doubt) = schemas.iter().find_map(|schema| site.warn_field(schema))
+                && let Some(problem) = schemas.iter().find_map(|schema| site.warn_field(schema))
             {
-                problems.push(doubt);
+                problems.push(problem);
             }
         });
     }
@@ -349,13 +350,13 @@ impl OutputReference<'_> {
         };
         let unescape = |token: &str| token.replace("~1", "/").replace("~0", "~");
         let path: Vec<String> = self.below.split('/').skip(1).map(unescape).collect();
-        if let SchemaPart::Possible(wanted) = part_of(schema.linked(), &path)
-            && kinds.exclude(wanted)
+        if let SchemaPart::Possible(accepted) = part_of(schema.linked(), &path)
+            && kinds.exclude(accepted)
         {
             let argument = path.last().map_or("", String::as_str);
             let message = format!(
                 "`{argument}` must be {}, but `{}` is {}",
-                wanted.words(),
+                accepted.words(),
                 self.reference.written,
                 kinds.words()
             );
@@ -365,7 +366,7 @@ impl OutputReference<'_> {
                         "`obs skills show {}` shows its arguments",
                         skill.id
                     ))
-                    .expected(wanted.words())
+                    .expected(accepted.words())
                     .got(kinds.words()),
             );
         }

@@ -19,7 +19,7 @@ impl LiveOutput {
         let partial = self.partial.entry(index).or_default();
         let mut lines = Vec::new();
         for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
-            let (mut text, ended) = match piece.strip_suffix(b"\n") {
+            let (mut text, is_complete) = match piece.strip_suffix(b"\n") {
                 Some(text) => (text, true),
                 None => (piece, false),
             };
@@ -30,7 +30,7 @@ impl LiveOutput {
                 text = later;
             }
             partial.extend_from_slice(text);
-            if ended {
+            if is_complete {
                 lines.push(line_text(&std::mem::take(partial)));
             }
         }

@@ -121,8 +121,10 @@ impl PrintRef {
                 continue;
             }
             match best {
-                Some((first, held)) if held == label && first != index => other = Some(index),
-                Some((_, held)) if held == label => {}
+                Some((first, best_label)) if best_label == label && first != index => {
+                    other = Some(index)
+                }
+                Some((_, best_label)) if best_label == label => {}
                 _ => (best, other) = (Some((index, label)), None),
             }
         }

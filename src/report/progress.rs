@@ -209,9 +209,9 @@ impl ProgressDisplay {
 
     /// Writes one line, or more, to stderr.
     pub(super) fn print_above(&mut self, text: &str) {
-        if let Some(held) = &mut self.buffered {
-            if held.len() < HELD_LINES {
-                held.push(text.to_owned());
+        if let Some(buffered) = &mut self.buffered {
+            if buffered.len() < HELD_LINES {
+                buffered.push(text.to_owned());
             }
             return;
         }
@@ -320,6 +320,6 @@ fn rows_of(look: TerminalInfo) -> usize {
     }
 }
 
-fn later(instant: Instant, by: Duration) -> Instant {
-    instant.checked_add(by).unwrap_or(instant)
+fn later(instant: Instant, delay: Duration) -> Instant {
+    instant.checked_add(delay).unwrap_or(instant)
 }

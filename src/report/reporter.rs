@@ -43,16 +43,16 @@ impl Reporter {
         receiver: EventReceiver,
         streams: Arc<dyn OutputStreams>,
     ) -> io::Result<ReporterHandle> {
-        let (at_work, ended) = oneshot::channel();
+        let (alive, finished) = oneshot::channel();
         let thread = Builder::new().name("report".to_owned()).spawn(move || {
             // Dropped when everything is written, or in a panic.
-            let _at_work: oneshot::Sender<Infallible> = at_work;
+            let _alive: oneshot::Sender<Infallible> = alive;
             consume(
                 ReporterState::new(options, streams, Instant::now()),
                 &receiver,
             )
         })?;
-        Ok(ReporterHandle { thread, ended })
+        Ok(ReporterHandle { thread, finished })
     }
 }
 
@@ -60,14 +60,14 @@ impl Reporter {
 #[derive(Debug)]
 pub(crate) struct ReporterHandle {
     thread: JoinHandle<ReportOutcome>,
-    ended: oneshot::Receiver<Infallible>,
+    finished: oneshot::Receiver<Infallible>,
 }
 
 impl ReporterHandle {
     /// Waits until everything is written, which a reader of stdout that does not read can delay for
     /// ever. The sender must have sent `RunFinished` or be gone.
     pub(crate) async fn finish(self) -> ReportOutcome {
-        self.ended.await.ok();
+        self.finished.await.ok();
         self.thread.join().unwrap_or_else(|_| ReportOutcome {
             panicked: true,
             ..ReportOutcome::default()
@@ -88,12 +88,12 @@ pub(crate) struct ReportOutcome {
 
 fn consume(mut report: ReporterState, receiver: &EventReceiver) -> ReportOutcome {
     loop {
-        let patience = report.timeout(Instant::now());
-        match receiver.recv_timeout(patience) {
+        let timeout = report.timeout(Instant::now());
+        match receiver.recv_timeout(timeout) {
             Ok(event) => {
-                let over = matches!(event, RunEvent::RunFinished(_));
+                let is_last = matches!(event, RunEvent::RunFinished(_));
                 report.handle(event, Instant::now());
-                if over {
+                if is_last {
                     break;
                 }
             }

@@ -193,7 +193,7 @@ impl Columns {
             };
         }
         let room = look.usable_columns().saturating_sub(fixed);
-        let wanted = if says_more {
+        let reserved = if says_more {
             detail.min(FAIR_DETAIL) + GAP
         } else {
             0
@@ -205,7 +205,7 @@ impl Columns {
             detail: None,
             verbose,
         };
-        chosen.fit(room, wanted);
+        chosen.fit(room, reserved);
         let left = room.saturating_sub(chosen.names());
         chosen.detail =
             Some(left.saturating_sub(GAP)).filter(|&width| says_more && width >= MIN_DETAIL);
@@ -216,10 +216,10 @@ impl Columns {
         chosen
     }
 
-    /// Cuts the names so that `wanted` columns of `room` are left: first the skill, as its own
+    /// Cuts the names so that `reserved` columns of `room` are left: first the skill, as its own
     /// column, then the step.
-    fn fit(&mut self, room: usize, wanted: usize) {
-        let names = room.saturating_sub(wanted);
+    fn fit(&mut self, room: usize, reserved: usize) {
+        let names = room.saturating_sub(reserved);
         if let Some(skill) = self.skill {
             let half = names.saturating_sub(GAP) / 2;
             if half < MIN_PAIR {

@@ -109,35 +109,35 @@ impl Breaker {
 
 impl CircuitBreaker for Breaker {
     async fn allow(&self, skill_id: &str, lease: Duration) -> Result<BreakerDecision, LogError> {
-        let asked = self.with_circuit(skill_id, move |circuit, run_id, _, now_ms| {
+        let decision = self.with_circuit(skill_id, move |circuit, run_id, _, now_ms| {
             circuit.try_acquire(now_ms, run_id, lease)
         });
         let unguarded = BreakerDecision::Allowed(Permit::Unguarded);
-        Ok(asked.await?.unwrap_or(unguarded))
+        Ok(decision.await?.unwrap_or(unguarded))
     }
 
     async fn record_success(&self, skill_id: &str, permit: Permit) -> Result<(), LogError> {
-        let told = self.with_circuit(skill_id, move |circuit, run_id, _, _| {
+        let write = self.with_circuit(skill_id, move |circuit, run_id, _, _| {
             circuit.succeed(permit, run_id);
         });
-        told.await.map(drop)
+        write.await.map(drop)
     }
 
     async fn record_failure(&self, skill_id: &str, permit: Permit) -> Result<(), LogError> {
-        let told = self.with_circuit(skill_id, move |circuit, run_id, settings, now_ms| {
+        let write = self.with_circuit(skill_id, move |circuit, run_id, settings, now_ms| {
             circuit.fail(permit, run_id, settings, now_ms);
         });
-        told.await.map(drop)
+        write.await.map(drop)
     }
 
     async fn release(&self, skill_id: &str, permit: Permit) -> Result<(), LogError> {
         if permit != Permit::Probe {
             return Ok(());
         }
-        let told = self.with_circuit(skill_id, move |circuit, run_id, _, _| {
+        let write = self.with_circuit(skill_id, move |circuit, run_id, _, _| {
             circuit.release(permit, run_id);
         });
-        told.await.map(drop)
+        write.await.map(drop)
     }
 }
 

@@ -136,34 +136,36 @@ fn schema_version(connection: &Connection) -> rusqlite::Result<usize> {
 /// Makes the file beside its place and links it there when it is whole, so that whoever opens it at
 /// the same time finds all of it or nothing.
 fn make(dir: &Path) -> Result<(), String> {
-    let told = |error: io::Error| error.to_string();
+    let message = |error: io::Error| error.to_string();
     if dir.metadata().is_ok_and(|metadata| !metadata.is_dir()) {
-        return Err(told(io::ErrorKind::NotADirectory.into()));
+        return Err(message(io::ErrorKind::NotADirectory.into()));
     }
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(dir)
-        .map_err(told)?;
+        .map_err(message)?;
     let aside = tempfile::Builder::new()
         .prefix("new-")
         .tempdir_in(dir)
-        .map_err(told)?;
+        .map_err(message)?;
     let path = aside.path().join(FILE);
     // SQLite gives the files beside it the rights of this one.
     let mut private = OpenOptions::new();
     private.write(true).create_new(true).mode(0o600);
-    private.open(&path).map_err(told)?;
+    private.open(&path).map_err(message)?;
     let connection = Connection::open(&path).map_err(|error| sqlite_message(&error))?;
-    let made = initialize(&connection);
+    let initialized = initialize(&connection);
     // Closing it brings all of it into the one file.
     let closed = connection.close().map_err(|(_, error)| error);
-    made.and(closed).map_err(|error| sqlite_message(&error))?;
+    initialized
+        .and(closed)
+        .map_err(|error| sqlite_message(&error))?;
     // Before it has its name, so that a machine that dies does not leave half of it there.
-    let whole = File::open(&path).and_then(|file| file.sync_all());
-    whole.map_err(told)?;
+    let synced = File::open(&path).and_then(|file| file.sync_all());
+    synced.map_err(message)?;
     match std::fs::hard_link(&path, dir.join(FILE)) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(told(error)),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(message(error)),
         _ => Ok(()),
     }
 }

@@ -48,13 +48,13 @@ impl ExecutionLogger for NullLog {
         reused: Vec<ExecutionLogRecord>,
     ) -> Result<LoggedRunStart, LogError> {
         self.with_chain(|chain| {
-            let (mut begun, _) = Chain::begin(&mut start, self.key.clone())?;
+            let (mut new_chain, _) = Chain::begin(&mut start, self.key.clone())?;
             let reused = reused.into_iter().map(|mut record| {
-                begun.add(&mut record)?;
+                new_chain.add(&mut record)?;
                 Ok(Arc::new(record))
             });
             let reused = reused.collect::<serde_json::Result<_>>()?;
-            *chain = Some(begun);
+            *chain = Some(new_chain);
             Ok(LoggedRunStart { start, reused })
         })
     }

@@ -189,10 +189,10 @@ pub(crate) fn claim(
         ResumeLock::take(store.dir(), run_id).map_err(|error| unusable(store.dir(), &error))?;
     let lock = taken.ok_or_else(|| ResumeError::BeingResumed(run_id.to_owned()))?;
     let history = StateReader::open(store.dir(), store.key().cloned())?;
-    let by = history
+    let resumed_by = history
         .map(|history| history.resumed_by(run_id))
         .transpose()?;
-    match by.flatten().filter(|_| !may_repeat) {
+    match resumed_by.flatten().filter(|_| !may_repeat) {
         None => Ok(lock),
         Some(by) => Err(ResumeError::AlreadyResumed {
             run_id: run_id.to_owned(),

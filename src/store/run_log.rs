@@ -32,10 +32,10 @@ pub(crate) enum RecordSink {
 }
 
 impl RunLog {
-    /// Keeps with `keeper` first, then in `file`.
-    pub(crate) fn new(keeper: RecordSink, file: Option<LogFile>) -> Self {
+    /// Writes to `sink` first, then to `file`.
+    pub(crate) fn new(sink: RecordSink, file: Option<LogFile>) -> Self {
         Self {
-            sink: keeper,
+            sink,
             file,
             line_turn: Mutex::default(),
         }
@@ -56,17 +56,17 @@ impl ExecutionLogger for RunLog {
         start: PlanStart,
         reused: Vec<ExecutionLogRecord>,
     ) -> Result<LoggedRunStart, LogError> {
-        let begun = match &self.sink {
+        let logged = match &self.sink {
             RecordSink::State(log) => log.log_plan_start(start, reused).await,
             RecordSink::Memory(log) => log.log_plan_start(start, reused).await,
         }?;
         if let Some(file) = &self.file {
-            file.keep_start(&begun.start).await?;
-            for record in &begun.reused {
+            file.keep_start(&logged.start).await?;
+            for record in &logged.reused {
                 file.keep(record).await?;
             }
         }
-        Ok(begun)
+        Ok(logged)
     }
 
     async fn log_step_start(&self, start: StepStart) -> Result<(), LogError> {

@@ -51,9 +51,9 @@ impl ActiveRun {
 
 impl StateLog {
     /// The log of a run that is about to begin.
-    pub fn new(store: Arc<StateWriter>) -> Self {
+    pub fn new(writer: Arc<StateWriter>) -> Self {
         Self {
-            writer: store,
+            writer,
             lock: OnceLock::new(),
             run: Mutex::default(),
         }

@@ -308,9 +308,9 @@ async fn records_alone_are_held_against_the_state() {
 async fn rewritten(key: Option<&str>) -> Vec<String> {
     let temp = TempDir::new().unwrap();
     let path = temp.path().join("log.jsonl");
-    let keeper = RecordSink::Memory(NullLog::new(chain_key(key)));
+    let sink = RecordSink::Memory(NullLog::new(chain_key(key)));
     let log = RunLog::new(
-        keeper,
+        sink,
         Some(LogFile::open(&path, Some(&temp.path().join("locks"))).unwrap()),
     );
     log.log_plan_start(start(RUN), Vec::new()).await.unwrap();
@@ -500,9 +500,9 @@ async fn lines_follow_each_other_as_in_the_chain_whoever_is_served_first() {
     let temp = TempDir::new().unwrap();
     let store = Arc::new(StateWriter::open(&temp.path().join("state"), None).unwrap());
     let path = temp.path().join("log.jsonl");
-    let keeper = RecordSink::State(StateLog::new(store));
+    let sink = RecordSink::State(StateLog::new(store));
     let log = RunLog::new(
-        keeper,
+        sink,
         Some(LogFile::open(&path, Some(&temp.path().join("locks"))).unwrap()),
     );
     log.log_plan_start(start(RUN), Vec::new()).await.unwrap();

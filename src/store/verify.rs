@@ -498,8 +498,8 @@ impl<'a> Examiner<'a> {
                 .map(|header| header.hash.clone())
                 .unwrap_or_default(),
         };
-        if let Some(wanted) = &self.anchors.head
-            && !head.starts_with(&wanted.to_ascii_lowercase())
+        if let Some(expected) = &self.anchors.head
+            && !head.starts_with(&expected.to_ascii_lowercase())
         {
             let message = format!("the head is {head}, not the expected one");
             self.fault(VerifyIssueKind::Head, None, message);

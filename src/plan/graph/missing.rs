@@ -23,14 +23,14 @@ pub(super) fn warn_missing(
         let Some(arguments) = &step.arguments else {
             continue;
         };
-        let mut told = HashSet::new();
+        let mut reported = HashSet::new();
         let pointer = format!("/steps/{index}/arguments");
         arguments.references(&pointer, &mut |reference, pointer, _| {
             let step = reference.origin.step();
             let Some(cause) = step.and_then(|step| because_of[step]) else {
                 return;
             };
-            if !told.insert(step) {
+            if !reported.insert(step) {
                 return;
             }
             let failing = plan.steps[cause].id_or_name();
