@@ -79,7 +79,6 @@ impl Document {
         self.again = Some(Box::default());
     }
 
-    /// Data and places.
     fn reparsed(&self) -> (&Value, &Spans) {
         let Some(again) = &self.again else {
             return (&self.value, &self.spans);

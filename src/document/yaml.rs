@@ -68,7 +68,6 @@ fn syntax_problem(text: &str, error: &ScanError) -> Diagnostic {
     }
 }
 
-/// A finished node.
 #[derive(Clone)]
 struct YamlNode {
     value: Value,

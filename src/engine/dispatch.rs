@@ -241,7 +241,6 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         }
     }
 
-    /// A step is over, and the plan goes on.
     fn complete(&mut self, completion: StepCompletion) {
         if let Ok(record) = &completion.record {
             self.advance(record);
@@ -291,7 +290,6 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         }
     }
 
-    /// Says to the other steps that this one ended the plan.
     fn halt(&self, halt: Halt) {
         halt.raise(&self.state.halt);
     }

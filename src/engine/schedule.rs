@@ -42,7 +42,6 @@ enum DependencyCondition {
     Over,
     /// Succeeded, or failed where the plan allows it.
     Passed,
-    /// Succeeded.
     Succeeded,
 }
 

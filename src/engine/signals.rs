@@ -30,7 +30,6 @@ pub(crate) struct Signals {
     stop: Option<Signal>,
 }
 
-/// What arrived.
 enum SignalEvent {
     End(i32),
     Stop,

@@ -38,7 +38,6 @@ pub(super) enum StepAction {
     Deny(Denial),
 }
 
-/// How a step that ran came to its end.
 #[derive(Default)]
 struct Termination {
     /// Who ended it, where it did not end by itself.

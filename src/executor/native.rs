@@ -90,7 +90,6 @@ struct ModifiedFiles {
     is_doubtful: Cell<bool>,
 }
 
-/// A failure before anything ran.
 struct StartError {
     code: ErrorCode,
     detail: String,

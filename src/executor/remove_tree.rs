@@ -64,16 +64,13 @@ fn ignore_missing(outcome: rustix::io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// The removal of what is in one directory.
 struct Removal<'a> {
     top: &'a OwnedFd,
     /// An entry of `top` that stays.
     kept: Option<&'a CStr>,
     /// The number in the next name that is given.
     number: u64,
-    /// How much was removed.
     removed: u64,
-    /// How many levels were made.
     made: u64,
     /// How much was moved to the next level since the last one was begun.
     moved: u64,

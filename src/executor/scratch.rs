@@ -57,7 +57,6 @@ pub(crate) enum SharedDirKind {
     Temporary,
 }
 
-/// The run's own directory.
 #[derive(Debug)]
 struct RunRoot {
     dir: PathBuf,

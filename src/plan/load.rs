@@ -11,7 +11,6 @@ use super::{chat_wrapper, retry, validate};
 use crate::document::{Diagnostic, Diagnostics, Document, Fields, Location, Node, Source};
 use crate::model::{ExecutionPlan, ExecutionStep, RiskLevel, StepOrder, StepType};
 
-/// The words of `order`.
 const ORDERS: [(&str, StepOrder); 2] = [
     ("sequence", StepOrder::Sequence),
     ("graph", StepOrder::Graph),
@@ -133,7 +132,6 @@ fn plan(root: &Node<'_>, problems: &mut Diagnostics) -> Option<ExecutionPlan> {
     })
 }
 
-/// Reads the schemas of the inputs.
 fn inputs(node: Option<Node<'_>>, problems: &mut Diagnostics) -> Map<String, Value> {
     let mut inputs = Map::new();
     for node in node

@@ -44,7 +44,6 @@ impl fmt::Debug for CedarGate {
     }
 }
 
-/// What policies said.
 struct CedarResponse {
     permits: Vec<String>,
     forbids: Vec<String>,

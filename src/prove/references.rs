@@ -263,7 +263,6 @@ fn linked(schema: &Value) -> Option<Arc<Linked>> {
     Linked::new(schema).ok().map(Arc::new)
 }
 
-/// A reference and where it stands.
 struct OutputReference<'s> {
     reference: &'s Reference,
     /// The path into the value that has schemas.

@@ -101,7 +101,6 @@ impl FailureReport {
         }
     }
 
-    /// The last lines of a stream.
     fn excerpt(&mut self, name: &str, excerpt: Option<&Excerpt>) {
         let Some(excerpt) = excerpt.filter(|excerpt| !excerpt.is_empty()) else {
             return self.field(name, "empty");

@@ -19,7 +19,6 @@ use crate::model::{ExecutionLogRecord, StepStatus};
 
 /// How often the bars are redrawn.
 const FRAME: Duration = Duration::from_millis(100);
-/// The spinner's pictures.
 const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 /// How long the reporter sleeps where nothing has to be drawn.
 const LONG: Duration = Duration::from_hours(1);

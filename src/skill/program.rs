@@ -324,7 +324,6 @@ fn interpreter(path: PathBuf, script: &str) -> Result<Interpreter, ProgramError>
     }
 }
 
-/// A `#!` line.
 struct Shebang {
     program: OsString,
     argument: Option<OsString>,

@@ -38,14 +38,12 @@ pub struct SandboxPolicy {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SkillPaths(Arc<[SkillPath]>);
 
-/// A path that a permission names.
 #[derive(Debug)]
 struct SkillPath {
     access: Access,
     place: SkillPlace,
 }
 
-/// Where a path of a permission is.
 #[derive(Debug)]
 enum SkillPlace {
     /// There: a canonical path.

@@ -66,7 +66,6 @@ pub(crate) fn manifest_text(id: &SkillId, argv: &[String]) -> Result<String, Sca
     Ok(text)
 }
 
-/// A manifest as it is written for a new skill.
 #[derive(Serialize)]
 struct NewManifest<'a> {
     description: String,

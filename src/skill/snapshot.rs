@@ -70,7 +70,6 @@ pub(crate) enum Change {
     Unreadable(PathBuf, String),
 }
 
-/// What is compared of one file.
 #[derive(Debug, PartialEq, Eq)]
 struct SnapshotEntry {
     /// Type and permissions.

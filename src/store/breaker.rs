@@ -26,7 +26,6 @@ pub(crate) struct Breaker {
     guards: HashMap<String, BreakerConfig>,
 }
 
-/// Where circuits are kept.
 #[derive(Debug)]
 enum Circuits {
     State(Arc<StateWriter>),

@@ -17,7 +17,6 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use thiserror::Error;
 
-/// The file's name.
 const FILE: &str = "obs.db";
 
 /// How long another process may hold the file before that is an error. Below the engine's patience,

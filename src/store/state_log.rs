@@ -24,7 +24,6 @@ pub struct StateLog {
     run: Mutex<Option<ActiveRun>>,
 }
 
-/// A run that has begun.
 #[derive(Debug)]
 struct ActiveRun {
     id: i64,

@@ -37,7 +37,6 @@ pub struct StateWriter {
     dir: PathBuf,
     key: Option<ChainKey>,
     connection: Mutex<Connection>,
-    /// Why a transaction failed.
     failure: OnceLock<String>,
 }
 

@@ -60,7 +60,6 @@ pub(crate) enum VerifyError {
     Store(#[from] StoreError),
 }
 
-/// What a record says about its place.
 #[derive(Debug, Deserialize)]
 struct ChainFields {
     run_id: String,
@@ -75,7 +74,6 @@ struct ChainFields {
     hash: String,
 }
 
-/// A record that was looked at.
 #[derive(Debug)]
 struct CheckedRecord {
     seq: u64,
@@ -91,7 +89,6 @@ impl CheckedRecord {
     }
 }
 
-/// Looks at the entries of one run.
 struct Examiner<'a> {
     anchors: &'a VerifyKeys,
     /// The key that the chain claims to be made with, if that is there.

@@ -24,7 +24,6 @@ pub(super) struct Binder<'p> {
     pub(super) stage_of: Vec<usize>,
 }
 
-/// Where a text stands.
 struct ReferenceSite<'s> {
     step: usize,
     pointer: &'s str,
@@ -314,7 +313,6 @@ impl Binder<'_> {
     }
 }
 
-/// What is wrong with a reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ReferenceError {
     Reserved,

@@ -44,7 +44,6 @@ pub struct StepDependencies {
     pub arguments: Option<Box<Template>>,
 }
 
-/// One step's wish to wait for another.
 struct Dependency {
     waiter: usize,
     target: usize,
@@ -142,7 +141,6 @@ fn stage_of(stages: &[Range<usize>]) -> Vec<usize> {
     stages.iter().enumerate().flat_map(steps).collect()
 }
 
-/// The steps that `depends_on` names.
 fn bind_dependencies(
     index: usize,
     plan: &ExecutionPlan,
@@ -178,7 +176,6 @@ fn bind_dependencies(
     distinct(after)
 }
 
-/// The steps that arguments refer to.
 fn bind_arguments(index: usize, arguments: &Template, waits: &mut Vec<Dependency>) -> Vec<usize> {
     let mut takes = Vec::new();
     let pointer = format!("/steps/{index}/arguments");

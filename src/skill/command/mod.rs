@@ -86,7 +86,6 @@ impl ElementTemplate {
     }
 }
 
-/// What an element begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum TemplateStart {
     Text,
@@ -294,7 +293,6 @@ impl CommandTemplate {
     }
 }
 
-/// One expansion on its way.
 struct Expansion<'a> {
     arguments: &'a Map<String, Value>,
     dirs: &'a StepDirs<'a>,

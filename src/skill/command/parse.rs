@@ -236,7 +236,6 @@ fn group(
     Element::Group(templates)
 }
 
-/// Reads one element.
 fn template(
     node: &Node<'_>,
     is_program: bool,

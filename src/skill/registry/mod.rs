@@ -178,7 +178,6 @@ impl Registry {
     }
 }
 
-/// One skills root.
 #[derive(Debug)]
 struct SkillRoot {
     path: PathBuf,
