@@ -1,7 +1,7 @@
-//! Attempts: when a failed skill is tried again, and when another one is.
+//! Attempts: when a failed skill is retried, and when its fallback is called.
 //!
-//! Invariant: only a failure is repeated, only if the skill is safe to run again or has not run at
-//! all, and only until somebody ends the step. The step's time spans all attempts and waits.
+//! Invariant: only a failure is retried, only if the skill is idempotent or has not run at all, and
+//! only until the step is terminated. The step's timeout spans all attempts and waits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,13 +32,13 @@ pub(super) struct Attempts<'a, E, L, B> {
     index: usize,
     step: &'a ProvenStep,
     started: Moment,
-    /// How urgently the step is to end.
+    /// Requests the end of the step, with SIGTERM or SIGKILL.
     stop: watch::Sender<StopRequest>,
-    /// How often a skill was started.
+    /// How many times a skill was started, the fallback included.
     starts: u32,
     consumed: ResourceUsage,
     previous_error: Option<String>,
-    /// Why no skill may be called any more, once that kept one from being called.
+    /// Why a call was not made; no skill is called after that.
     blocked_by: Option<TerminationReason>,
     start_error: Option<LogError>,
 }
@@ -64,7 +64,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         }
     }
 
-    /// Makes attempts until one succeeds or no other may follow.
+    /// Makes attempts until one succeeds or no further attempt is allowed.
     pub(super) async fn run(mut self, call: ResolvedArguments) -> AttemptsOutcome<'a> {
         let result = self.run_with_retries(&call).await;
         let mut outcome = match self.step.fallback.as_deref() {
@@ -91,7 +91,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         outcome
     }
 
-    /// The step's own skill, as often as it may be tried.
+    /// Calls the step's own skill until it succeeds or no retry is left.
     async fn run_with_retries(&mut self, call: &ResolvedArguments) -> ExecutionResult {
         let retries = self.step.retry;
         let mut retry = 0;
@@ -131,7 +131,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         }
     }
 
-    /// The other skill, with the same arguments, once and within its own limit too.
+    /// Calls the fallback once, with the same arguments and within its own timeout as well.
     async fn fall_back(
         &mut self,
         fallback: &'a ProvenStep,
@@ -155,7 +155,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
             }
         };
         let (mut result, termination) = self.within_own_time(fallback, &call).await;
-        // What the step's own skill hides stays hidden when another one gets it.
+        // What the step's own skill hides stays hidden if the fallback gets it.
         let shown = mask_shared(&self.step.skill, &call.shown);
         if shown != call.shown {
             result.command.clear();
@@ -186,7 +186,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         }
     }
 
-    /// True if a skill may still be called. If it may not, nothing is tried any more.
+    /// True if a skill may still be called. After the first `false` no further attempt is made.
     fn may_start(&mut self) -> bool {
         let is_over = self.time_left().is_zero();
         let step_timeout = is_over.then_some(TerminationReason::StepTimeout(self.step.timeout));
@@ -240,7 +240,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         result
     }
 
-    /// Another attempt may mend it: the skill has failed, and nobody has ended it.
+    /// True if a retry may help: the skill failed, and the step was not terminated.
     fn is_failure(&self, result: &ExecutionResult) -> bool {
         result.status == ExecutionStatus::Failed
             && *self.stop.borrow() == StopRequest::None
@@ -280,7 +280,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         self.step.timeout.duration.saturating_sub(elapsed)
     }
 
-    /// False where the step was ended meanwhile.
+    /// Returns false if the step was terminated meanwhile.
     async fn wait_unless_stopped(&self, wait: Duration) -> bool {
         let clock = self.state.context.clock();
         let mut stop = self.stop.subscribe();
@@ -293,9 +293,8 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
 }
 
 impl Retries {
-    /// The time before a retry, from 1: it doubles from one to the next, and lies anywhere in its
-    /// upper half, so that many who failed together don't come back together. `random` is from 0 to
-    /// 1.
+    /// The backoff before a retry, from 1. It doubles with each retry, with jitter over its upper
+    /// half, so that clients that failed together don't retry together. `random` is from 0 to 1.
     fn backoff(self, retry: u32, random: f64) -> Duration {
         let doubled = 2_u32.saturating_pow(retry);
         let max = self

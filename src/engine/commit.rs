@@ -22,7 +22,7 @@ use crate::model::ExecutionLogRecord;
 /// Timeout for one log write.
 const LOG_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The same after a second signal.
+/// Timeout for one log write after a second signal.
 const LOG_TIMEOUT_WHEN_FORCED: Duration = Duration::from_secs(2);
 
 impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L, B> {
@@ -42,8 +42,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
             .await
     }
 
-    /// Commits the record of a step, then lets everybody else know. `end` is what ends the run,
-    /// whatever became of the step.
+    /// Commits the record of a step, then publishes it. `run_stop` is the reason to stop the run,
+    /// whatever the step's own result.
     pub(super) async fn commit_record(
         &self,
         record: ExecutionLogRecord,
@@ -68,8 +68,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         StepCompletion { record, run_stop }
     }
 
-    /// Makes a record that is in the log known to the other steps, and gives the event for the
-    /// outside.
+    /// Publishes a committed record to the other steps, and returns the event for the report.
     pub(super) fn record_committed(
         &self,
         record: Arc<ExecutionLogRecord>,
@@ -79,14 +78,14 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         RunEvent::StepFinished { record, detail }
     }
 
-    /// Waits for the log, but not for ever: a disk that hangs, or a log that another process keeps
-    /// locked, must not make a run that nobody can end.
+    /// Waits for the log with a timeout: a hanging disk, or a log that another process keeps
+    /// locked, must not make a run that can't be stopped.
     pub(super) async fn with_log_timeout<T>(
         &self,
         write: impl Future<Output = Result<T, LogError>>,
     ) -> Result<T, LogError> {
         let mut signals = self.shutdown.clone();
-        // Also after a second signal the records are written, if that can be.
+        // After a second signal the records are still written if possible.
         let forced_timeout = async {
             signals.forced().await;
             tokio::time::sleep(LOG_TIMEOUT_WHEN_FORCED).await;

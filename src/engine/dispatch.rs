@@ -1,9 +1,9 @@
-//! The steps of a plan, as many at once as may run.
+//! Dispatches the steps of a plan, as many at once as may run.
 //!
-//! Invariant: every step of the plan gets exactly one record as long as the log can be written, and
-//! the records come out in plan order, in whatever order the steps ended. This file decides who
-//! runs and when the plan is over; what happens to a step meanwhile is `step`'s, and what waits for
-//! what is known to the `schedule`.
+//! Invariant: every step of the plan gets exactly one record as long as the log can be written. The
+//! outcome has the records in plan order; the log has them in commit order. This file decides which
+//! step runs and when the plan is done; `step` runs one step, and `schedule` tracks the
+//! dependencies.
 
 use std::cell::{RefCell, RefMut};
 use std::collections::BTreeMap;
@@ -31,7 +31,7 @@ use super::{
 use crate::event::{RunEvent, RunStarted, StepDetail};
 use crate::model::ExecutionLogRecord;
 
-/// Runs `plan` to its end. Never fails: what goes wrong is in the outcome.
+/// Runs `plan` to its end. Never fails: errors are part of the outcome.
 pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker>(
     executor: &E,
     plan: &ProvenPlan,
@@ -73,18 +73,18 @@ pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreake
 
 struct Dispatcher<'r, E, L, B> {
     state: &'r RunState<'r, E, L, B>,
-    /// The steps that ran although their records could not be kept.
+    /// The steps that ran but whose records could not be committed.
     unlogged: Vec<UnloggedStep>,
-    /// The hash of the record that was kept last.
+    /// The hash of the last committed record.
     head: String,
     last_seq: u64,
-    /// Why no more steps start, once a step says so.
+    /// Why no more steps start, if a step or a denial decided that.
     stop_reason: Option<String>,
-    /// The steps that were denied before the first one started.
+    /// The steps that were denied before the first step started.
     denied: BTreeMap<usize, Denial>,
-    /// A step runs that has the run to itself.
+    /// An exclusive step is running.
     has_exclusive: bool,
-    /// Set as soon as something other than a step's failure has ended the run.
+    /// Set once something other than a step's failure stops the run.
     end: Option<RunStopReason>,
 }
 
@@ -128,8 +128,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         Ok(())
     }
 
-    /// Asks about the whole plan: policies first, then a person. If one step is denied, none
-    /// starts. A step whose result is taken over does not start, so nobody is asked about it.
+    /// Authorizes the whole plan: policies first, then approvals. If one step is denied, none
+    /// starts. A reused step does not start and needs no authorization.
     async fn authorize(&mut self) {
         let RunState {
             plan, options: run, ..
@@ -153,8 +153,9 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         }
     }
 
-    /// Has the steps approved that want it and hold no references; those that do are asked about
-    /// when these are resolved. What can be said without asking anybody, is said of all.
+    /// Requests approval of the steps that require it and hold no references; steps with references
+    /// are approved once these are resolved. All steps are decided about without a prompt first, so
+    /// that a refusal comes before any prompt.
     async fn approve(&mut self) {
         let plan = self.state.plan;
         let to_run = |index: &usize| !self.state.is_over(*index);
@@ -184,7 +185,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         }
     }
 
-    /// Starts what may start, and waits for one of those that run, until there is none of them.
+    /// Starts the steps that may start and waits for one to complete, until none is running.
     async fn dispatch(&mut self) {
         let jobs = self.state.options.policy.jobs.get();
         let mut running = FuturesUnordered::new();
@@ -201,8 +202,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         }
     }
 
-    /// The next step that may start. One that must have the run to itself waits until nothing runs,
-    /// and what comes after it waits for its turn: the order of steps does not depend on it.
+    /// The next step that may start. An exclusive step waits until nothing runs, and later steps
+    /// wait behind it, so exclusivity does not change the order of steps.
     fn next_step(&mut self, is_idle: bool) -> Option<(usize, StepAction)> {
         self.check_signals_and_time();
         if self.end.is_some() {
@@ -223,7 +224,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         })
     }
 
-    /// What has come between the steps ends the run where there are steps left to run.
+    /// Stops the run on a signal or a timeout that came between steps, if steps are left to run.
     fn check_signals_and_time(&mut self) {
         if self.end.is_some() || !self.schedule().has_remaining() {
             return;
@@ -248,7 +249,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         self.record_outcome(completion);
     }
 
-    /// Lets those have their turn that waited for the step of `record`.
+    /// Applies the failure policy and releases the steps that waited for the step of `record`.
     fn advance(&mut self, record: &ExecutionLogRecord) {
         let (index, status) = (record.step_index, record.status);
         let step = &self.state.plan.steps[index];
@@ -268,7 +269,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         self.schedule().complete(index, status, is_tolerated);
     }
 
-    /// Takes in that a step has its record, or can't have one.
+    /// Records a committed step, or stops the run if the commit failed.
     fn record_outcome(&mut self, completion: StepCompletion) {
         let StepCompletion { record, run_stop } = completion;
         self.end = max_severity(self.end.take(), run_stop);
@@ -302,7 +303,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         format!("`{}` did not succeed", self.state.plan.steps[index].label)
     }
 
-    /// Records the steps that have not had their turn as skipped.
+    /// Records the remaining steps as skipped or denied.
     async fn skip_remaining(&mut self) {
         let rest = self.schedule().remaining();
         for index in rest {
@@ -372,7 +373,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
     }
 }
 
-/// Which of two ends decides: a log that can't be written, then a signal, then time.
+/// The more severe of two reasons: a log that can't be written, then a signal, then a timeout.
 fn max_severity(one: Option<RunStopReason>, other: Option<RunStopReason>) -> Option<RunStopReason> {
     let weight = |end: &Option<RunStopReason>| match end {
         None | Some(RunStopReason::Steps) => 0,

@@ -1,7 +1,7 @@
-//! From a step's result to its record.
+//! Builds a step's record from its result.
 //!
-//! Invariant: the one place where a record is made. Who ended a step decides its status: a skill
-//! that exits 0 because of a SIGTERM that obs sent has not succeeded.
+//! Invariant: records are built only here. The termination reason decides the status: a skill that
+//! exits 0 after a SIGTERM from obs has not succeeded.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,7 +60,7 @@ pub(super) fn finished_record(
         previous_error,
         ..
     } = outcome;
-    // What had failed before is news where something else is the error now.
+    // The previous error is added only if the record's error is a different one.
     let is_news = termination.is_some() || is_fallback;
     let (status, error_code, error) = step_outcome(&result, termination);
     let error = match (error, previous_error.filter(|_| is_news)) {
@@ -103,7 +103,7 @@ pub(super) fn skipped_record(
     }
 }
 
-/// The record of a step that may not be made.
+/// The record of a denied step.
 pub(super) fn denied_record(
     context: &ExecutionContext,
     index: usize,
@@ -121,7 +121,7 @@ pub(super) fn denied_record(
     }
 }
 
-/// The record of a step whose result an earlier run has.
+/// The record of a step whose result is reused from an earlier run.
 pub(super) fn reused_record(
     context: &ExecutionContext,
     index: usize,
@@ -210,7 +210,7 @@ fn step_outcome(
     (status, Some(code), Some(RuntimeError::text(code, &detail)))
 }
 
-/// What every record of a step holds; as of a step that was skipped just now.
+/// The fields common to all records, with the values of a step that was skipped now.
 fn base_record(context: &ExecutionContext, index: usize, step: &ProvenStep) -> ExecutionLogRecord {
     let now = Timestamp::now();
     ExecutionLogRecord {

@@ -1,10 +1,9 @@
-//! The life of one step, from its turn to its record.
+//! The life of one step, from dispatch to its record.
 //!
-//! Invariant: a straight line. One `select!` owns a step that runs, as in cargo-nextest's
-//! `runner/unix.rs`: its own time, the run's time, signals, and the end of the plan by another
-//! step. A step's record is in the log before it is reported that the step ended and before
-//! anything that depends on it starts. Steps run side by side on one thread and share nothing but
-//! the [`RunState`].
+//! Invariant: the flow is linear. One `select!` owns a running step, as in cargo-nextest's
+//! `runner/unix.rs`: its timeout, the run's timeout, signals, and a halt by another step. A step's
+//! record is committed before its end is reported and before anything that depends on it starts.
+//! Steps run concurrently on one thread and share only the [`RunState`].
 
 use std::sync::Arc;
 
@@ -29,20 +28,20 @@ use crate::event::{RunEvent, StepDetail, TerminationCause};
 use crate::model::{ErrorCode, ExecutionLogRecord, StepStatus};
 use crate::process::StopRequest;
 
-/// What is to become of a step.
+/// What to do with a step.
 pub(super) enum StepAction {
     Run,
     /// It does not run, for this reason.
     Skip(String),
-    /// It may not be made.
+    /// It is denied.
     Deny(Denial),
 }
 
 #[derive(Default)]
 struct Termination {
-    /// Who ended it, where it did not end by itself.
+    /// Why it was terminated; `None` if it ended by itself.
     reason: Option<TerminationReason>,
-    /// See [`StepCompletion::end`].
+    /// See [`StepCompletion::run_stop`].
     run_stop: Option<RunStopReason>,
 }
 
@@ -51,7 +50,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
     pub(super) async fn run_step(&self, index: usize, action: StepAction) -> StepCompletion {
         let step = &self.plan.steps[index];
         if let Some(record) = self.records.borrow()[index].clone() {
-            // Its result was taken over from an earlier run.
+            // Its result is reused from an earlier run.
             return StepCompletion {
                 record: Ok(record),
                 run_stop: None,
@@ -72,8 +71,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         }
     }
 
-    /// A step whose turn it is: what it asks for, whether it may, and whether its skill is let
-    /// through.
+    /// Resolves the arguments, checks policies and approval, and asks the breaker, before the skill
+    /// is called.
     async fn start_step(&self, index: usize, step: &ProvenStep) -> StepCompletion {
         let call = match self.resolve_arguments(step) {
             Ok(call) => call,
@@ -104,8 +103,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         }
     }
 
-    /// What becomes of a step that may not be made, or may not yet be known to be, now that its
-    /// arguments are known: policies first, then a person.
+    /// Completes the step if it is not permitted, now that its arguments are known: policies first,
+    /// then approval. Returns `None` if it may run.
     async fn check_permitted(
         &self,
         index: usize,
@@ -126,15 +125,14 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         Some(self.commit_not_run(record, denial.hint).await)
     }
 
-    /// Why policies deny the step. One whose arguments always were known was asked about with the
-    /// plan.
+    /// Why policies deny the step. A step without references was decided about with the plan.
     fn denial(&self, index: usize, call: &ResolvedArguments) -> Option<String> {
         let step = &self.plan.steps[index];
         let gate = self.options.gate.filter(|_| step.template.is_some())?;
         evaluate_step(gate, self.plan, index, &call.arguments).denial(step)
     }
 
-    /// A step that ended while somebody was asked about it.
+    /// Completes a step that was canceled while its approval was pending.
     async fn cancel_before_start(
         &self,
         index: usize,
@@ -162,7 +160,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
             .await
     }
 
-    /// A step for which nothing was started.
+    /// Commits the record of a step that did not run.
     async fn commit_not_run(
         &self,
         record: ExecutionLogRecord,
@@ -181,8 +179,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         self.with_log_timeout(decision).await
     }
 
-    /// Tells the breaker of the step's own skill what became of it. If the fallback had to answer,
-    /// it has failed.
+    /// Reports the result to the breaker of the step's own skill. If the fallback was called, that
+    /// skill failed.
     async fn tell_breaker(
         &self,
         step: &ProvenStep,
@@ -258,7 +256,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         ResolvedArguments::resolve(step, |index| self.records.borrow()[index].clone())
     }
 
-    /// Owns a running step: its time, the run's time, the signals and the end of the plan.
+    /// Owns a running step: its timeout, the run's timeout, signals and halts.
     async fn run_until_done<'s>(
         &'s self,
         index: usize,
@@ -289,7 +287,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
                 state = signals.changed_from(seen) => {
                     seen = state;
                     let signal = state.signal().unwrap_or_default();
-                    // A signal outweighs the run's timeout, also where it comes after it.
+                    // A signal outweighs the run's timeout, even if it comes later.
                     termination.run_stop = Some(RunStopReason::Signal(signal));
                     let kill = matches!(state, ShutdownState::Second(_));
                     let request = if kill {
@@ -326,7 +324,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         }
     }
 
-    /// The records of the steps whose results are taken over, each after those that it refers to.
+    /// The records of reused steps, each after the steps that it refers to.
     pub(super) fn reused(&self) -> Vec<ExecutionLogRecord> {
         let mut records: Vec<Option<Arc<ExecutionLogRecord>>> = vec![None; self.plan.steps.len()];
         let mut all = Vec::new();
