@@ -1,7 +1,7 @@
-//! OpenBotStack's `CircuitBreaker`: on the state, so that it works across runs, and in memory.
+//! OpenBotStack's `CircuitBreaker`: in the state, so that it works across runs, or in memory.
 //!
-//! Invariant: a circuit is read, moved and written inside one transaction, so that in half open
-//! exactly one of any number of processes gets the probe. Only guarded skills cost anything.
+//! Invariant: a circuit is read, moved and written inside one transaction, so that in half-open
+//! state exactly one of any number of processes gets the probe. Unguarded skills cost nothing.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -42,8 +42,8 @@ pub(crate) struct BreakerConfig {
 }
 
 impl Breaker {
-    /// The breaker of the run `run_id` for the skills in `guards`, by their ids; in memory where
-    /// there is no state.
+    /// The breaker of the run `run_id` for the skills in `guards`, by their ids; in memory if there
+    /// is no state.
     pub(crate) fn new(
         store: Option<Arc<StateWriter>>,
         tenant_id: String,
@@ -62,7 +62,7 @@ impl Breaker {
         }
     }
 
-    /// Moves the circuit of a guarded skill; `None` if it is not guarded.
+    /// Updates the circuit of a guarded skill; `None` if it is not guarded.
     async fn with_circuit<T: Send + 'static>(
         &self,
         skill_id: &str,

@@ -236,7 +236,7 @@ async fn one_run_is_held_against_its_own_rows() {
     }
 }
 
-/// Writes all of what follows the first two runs anew, as somebody without the key would.
+/// Rewrites everything after the first two runs, as an attacker without the key would.
 fn rewrite(state: &State) {
     let connection = Connection::open(state.temp.path().join("obs.db")).unwrap();
     let query = "SELECT line FROM ledger WHERE seq = 4";

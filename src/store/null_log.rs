@@ -1,7 +1,7 @@
 //! The log in memory: OpenBotStack's `ExecutionLogger` for `--state-dir none`, and for tests.
 //!
-//! Invariant: the chain is the same as in the state, so that what is printed can be verified. The
-//! records themselves are with whoever asked for them; they are not kept twice.
+//! Invariant: the chain is the same as in the state, so that printed records can be verified. The
+//! records themselves are not stored: the caller has them.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

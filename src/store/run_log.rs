@@ -1,7 +1,7 @@
 //! All logs of a run: the state or memory, and the file of `--log`.
 //!
-//! Invariant: the state comes first. It gives an entry its place in the chain, and what the file
-//! gets is what the state has.
+//! Invariant: the state comes first. It sets an entry's place in the chain, and the file gets what
+//! the state has.
 
 use std::sync::Arc;
 
@@ -18,16 +18,16 @@ use crate::model::ExecutionLogRecord;
 pub(crate) struct RunLog {
     sink: RecordSink,
     file: Option<LogFile>,
-    /// Whose line is next.
+    /// Held from a record's commit until its line is written.
     line_turn: Mutex<()>,
 }
 
-/// Who gives records their place in the chain.
+/// The sink that sets a record's place in the chain.
 #[derive(Debug)]
 pub(crate) enum RecordSink {
     /// The state.
     State(StateLog),
-    /// Nobody, beyond the run.
+    /// Memory: nothing outlives the run.
     Memory(NullLog),
 }
 
@@ -80,8 +80,7 @@ impl ExecutionLogger for RunLog {
         &self,
         record: ExecutionLogRecord,
     ) -> Result<Arc<ExecutionLogRecord>, LogError> {
-        // Held from the commit to the end of the line: lines follow each other as records do in the
-        // chain.
+        // Held from the commit to the end of the line, so that lines are in chain order.
         let _turn = match &self.file {
             Some(_) => Some(self.line_turn.lock().await),
             None => None,

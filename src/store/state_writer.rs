@@ -20,15 +20,15 @@ use super::chain::ChainKey;
 use super::database::{BUSY_TIMEOUT, Database, StoreError, files_of, sqlite_message, unusable};
 use crate::engine::LogError;
 
-/// The length of the write-ahead log, in pages, at which a commit brings it into the file. Whoever
-/// opens the state first reads all of it, so a short run pays for a long one; a commit that does it
-/// waits for the disk.
+/// The length of the write-ahead log, in pages, at which a commit checkpoints it. The first process
+/// that opens the state reads all of it, so a short run pays for a long one; a commit that
+/// checkpoints waits for the disk.
 const MAX_WAL_PAGES: u32 = 200;
 
-/// Time between two attempts to have the state while another process has it.
+/// Time between two attempts to lock the state while another process holds it.
 const BUSY_PAUSE: Duration = Duration::from_millis(2);
 
-/// What the writer keeps of the database, in KiB: it only ever needs the ends of its tables.
+/// The writer's page cache, in KiB: it only needs the ends of its tables.
 const CACHE_KIB: i64 = 256;
 
 /// The state, open for writing.
@@ -82,7 +82,7 @@ impl StateWriter {
         format!("the state in `{}`", self.dir.display())
     }
 
-    /// Does `work` in a transaction of its own, and waits as long as another process has the state.
+    /// Does `work` in a transaction of its own, and waits while another process holds the state.
     pub(super) async fn commit<T>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
@@ -113,7 +113,7 @@ impl StateWriter {
         }
     }
 
-    /// Keeps the first failure, and gives its reason.
+    /// Keeps the first failure and returns its reason.
     fn fail(&self, failure: &rusqlite::Error) -> &str {
         self.failure.get_or_init(|| sqlite_message(failure))
     }
@@ -126,7 +126,7 @@ impl StateWriter {
     }
 }
 
-/// True if another connection has the state now.
+/// True if another connection holds the state.
 fn is_busy(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
 }

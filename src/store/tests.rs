@@ -1,4 +1,4 @@
-//! The room as a whole: what is kept is found again, and what was done to it shows.
+//! The module as a whole: stored runs are found again, and changes are detected.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -304,7 +304,7 @@ async fn records_alone_are_held_against_the_state() {
     );
 }
 
-/// What somebody would write who makes all of it anew, with another duration.
+/// A complete rewrite of the log, with another duration.
 async fn rewritten(key: Option<&str>) -> Vec<String> {
     let temp = TempDir::new().unwrap();
     let path = temp.path().join("log.jsonl");
