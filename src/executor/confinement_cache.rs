@@ -1,8 +1,8 @@
-//! What the kernel is told of skills, as long as it is fresh.
+//! A cache of recent confinements.
 //!
-//! Invariant: a confinement is the same object for all steps of a skill that have the same
-//! directory to themselves, for at most [`FRESH`]; then what it says of the system is asked anew.
-//! By the object a supervisor is found that has its rules at hand.
+//! Invariant: all steps of a skill with the same private directory share one confinement object for
+//! at most [`FRESH`]; then its facts about the system are read again. The object identifies a
+//! supervisor that already has its rules.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 
 use crate::process::Confinement;
 
-/// How old what is known of the system may be: updates change it, skills can't.
+/// The maximum age of facts about the system: updates change them, skills can't.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// The confinements that were made lately, by the skills' ids.
+/// The recent confinements, by skill id.
 #[derive(Debug, Default)]
 pub(super) struct ConfinementCache(RefCell<HashMap<String, Vec<CachedConfinement>>>);
 
@@ -27,8 +27,7 @@ struct CachedConfinement {
 }
 
 impl ConfinementCache {
-    /// The confinement of `skill_id` with `scratch`; what `make` gives if there is none, or none
-    /// that is fresh.
+    /// The confinement of `skill_id` with `scratch`; the result of `make` if there is no fresh one.
     pub(super) fn get(
         &self,
         skill_id: &str,

@@ -49,7 +49,7 @@ impl LiveOutput {
     }
 }
 
-/// Takes the buffer out but for the first bytes of a character that is not complete.
+/// Drains the buffer except for the first bytes of an incomplete character.
 fn take_whole_characters(buffer: &mut Vec<u8>) -> String {
     let whole_bytes = match std::str::from_utf8(buffer) {
         Err(error) if error.error_len().is_none() && error.valid_up_to() > 0 => error.valid_up_to(),

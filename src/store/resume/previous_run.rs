@@ -13,7 +13,7 @@ use crate::model::{ExecutionLogRecord, StepStatus};
 pub(crate) struct PreviousRun {
     /// Its id.
     pub run_id: String,
-    /// The plan's inputs; `None` if a file does not say.
+    /// The plan's inputs; empty if a file does not say.
     pub inputs: Map<String, Value>,
     pub(super) header: PlanStart,
     pub(super) steps: Vec<PreviousStep>,
