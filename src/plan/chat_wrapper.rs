@@ -1,15 +1,14 @@
-//! What models hand over instead of a plan: a chat answer with the plan in it, or YAML under the
-//! name of JSON.
+//! Detects model output that wraps a plan: a chat answer with the plan in it, or YAML in a `.json`
+//! file.
 //!
-//! Invariant: a text that can be read as a plan is never called mistaken.
+//! Invariant: a text that can be read as a plan is never rejected here.
 
 use crate::document::{Diagnostic, Diagnostics, Document, Language, Location, yaml};
 
-/// What a plan begins with where a model wrote it.
+/// How a plan written by a model begins.
 const PLAN_BEGINNINGS: [&str; 5] = ["{", "[", "assistant_id:", "steps:", "reasoning:"];
 
-/// The one problem of a plan that stands in a chat answer: between the lines of a code fence, or
-/// after a sentence.
+/// The problem of a plan inside a chat answer: in a code fence, or after a sentence.
 pub(super) fn mistaken(document: &Document) -> Option<Diagnostic> {
     if document.value.get("steps").is_some() {
         return None;
@@ -57,7 +56,7 @@ pub(super) fn mistaken(document: &Document) -> Option<Diagnostic> {
     None
 }
 
-/// Tells the one who wrote YAML into a `.json` file so, where the text can't be JSON at all.
+/// The problem of YAML in a `.json` file, if the text can't be JSON at all.
 pub(super) fn hint_at_yaml(document: &Document, problems: &mut Diagnostics) {
     let text = &document.source.text;
     let is_json = document.source.language == Language::Yaml || !document.value.is_null();
@@ -72,7 +71,7 @@ pub(super) fn hint_at_yaml(document: &Document, problems: &mut Diagnostics) {
     }
 }
 
-/// The lines with the offsets that they begin at.
+/// The lines with their byte offsets.
 fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut next = 0;
     text.split_inclusive('\n').map(move |line| {

@@ -1,4 +1,4 @@
-//! The gate: a step, an identity and policies to a decision.
+//! The gate: decides about a step, by identity and policies.
 //!
 //! Invariant: what is not known yet never permits and never denies. A step whose arguments hold
 //! references is denied early only if the policies that look at nothing unknown do so by
@@ -21,7 +21,7 @@ use super::flag_policies::FlagPolicies;
 use super::{entity, value};
 use crate::engine::{Decision, Effect, Identity, PolicyGate, PolicyRequest};
 
-/// Policies in force, and who asks them.
+/// The policies in force, and the identity.
 pub struct CedarGate {
     policies: Vec<LoadedPolicy>,
     all: PolicySet,
@@ -30,7 +30,7 @@ pub struct CedarGate {
     authorizer: Authorizer,
 }
 
-/// Why policies can't be in force: an internal error, or two of them have one id.
+/// Why policies can't be used: an internal error, or a duplicate id.
 #[derive(Debug, Error)]
 #[error("can't combine the policies: {0}")]
 pub struct GateError(String);
@@ -125,7 +125,7 @@ impl CedarGate {
         let response = self.authorizer.is_authorized(request, set, entities);
         let diagnostics = response.diagnostics();
         let reasons: BTreeSet<String> = diagnostics.reason().map(ToString::to_string).collect();
-        // Their order is that of the policies.
+        // In the order of the policies.
         let reasons = self
             .policies
             .iter()

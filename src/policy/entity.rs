@@ -1,4 +1,4 @@
-//! Who asks, and for what, as Cedar's entities.
+//! Principal, action and resource as Cedar entities.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -11,7 +11,7 @@ use super::value::texts;
 use crate::engine::{Identity, ProvenStep};
 use crate::skill::{GrantPath, Permission};
 
-/// Who asks where nobody says.
+/// The default user.
 const LOCAL_USER: &str = "local";
 const DEFAULT_TENANT: &str = "default";
 

@@ -1,4 +1,4 @@
-//! What a skill asks of the environment, before it runs.
+//! Checks the environment that a skill requires.
 
 use std::os::unix::ffi::OsStrExt as _;
 
@@ -8,8 +8,7 @@ use crate::process::{MIN_SECRET_CHARS, is_maskable};
 use crate::skill::{EnvNames, Skill};
 
 impl Prover<'_> {
-    /// What the manifest asks of the environment must be there, and a secret long enough to be
-    /// masked.
+    /// Checks that required variables are set, and that secrets are long enough to be masked.
     pub(super) fn check_environment(
         &self,
         skill: &Skill,

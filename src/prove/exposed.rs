@@ -9,7 +9,7 @@ use crate::document::{Diagnostic, Diagnostics, Location};
 use crate::skill::{Exposure, ExposureQuery, Skill};
 
 impl Prover<'_> {
-    /// Finds out which skills may write what the run relies on, and warns of it.
+    /// Finds skills that may write what the run relies on, and warns.
     pub(super) fn exposure(&self, problems: &mut Diagnostics) -> Exposure {
         let skills = self.skills.iter().map(|called| {
             let program = self.skill_info.program_of(&called.skill);

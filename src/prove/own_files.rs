@@ -39,7 +39,7 @@ impl Prover<'_> {
             ..sandbox.dirs(native, &context.workspace)
         };
         let defaults = default_grants(&dirs, &Network::Full).grants;
-        // Those of the system are the same for all skills.
+        // System grants are the same for all skills.
         let defaults = defaults
             .into_iter()
             .filter(|grant| is_first || !grant.is_system)

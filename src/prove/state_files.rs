@@ -136,7 +136,7 @@ mod tests {
                 assert!(!state.is_covered_by(&path(other)), "{name} {other}");
             }
         }
-        // Whoever can replace the link decides where the state is.
+        // Whoever can replace the link controls where the state is.
         assert!(Protected::new(&path("b/link")).is_covered_by(&path("b")));
         assert!(!Protected::new(&path("a/state")).is_covered_by(&path("b")));
     }

@@ -1,7 +1,7 @@
-//! References in arguments, bound to the steps that they mean.
+//! Binds references in arguments to steps.
 //!
-//! Invariant: the longest name that a reference begins with is meant, and only a step that is over
-//! by then. Whatever is wrong is said with what was probably meant.
+//! Invariant: a reference binds to the longest name that it begins with, and only to a step that
+//! has ended by then. Problems include a suggestion.
 
 use serde_json::{Map, Value, json};
 
@@ -150,7 +150,7 @@ impl Binder<'_> {
         })
     }
 
-    /// What one of the plan's inputs gives; which value that is, is not known yet.
+    /// Binds a reference to one of the plan's inputs, whose value is not known yet.
     fn input(&self, written: &str, inner: &str) -> Result<Reference, ReferenceError> {
         let path = path_after(inner, "inputs");
         let name = path.first().ok_or(ReferenceError::NoInput)?;
@@ -266,7 +266,7 @@ impl Binder<'_> {
         }
     }
 
-    /// Adds what was probably meant.
+    /// Adds a suggestion.
     fn with_likely(
         &self,
         problem: Diagnostic,
