@@ -263,8 +263,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         step: &ProvenStep,
         call: ResolvedArguments,
     ) -> (AttemptsOutcome<'s>, Termination) {
-        let stop = watch::Sender::new(StopRequest::None);
-        let execution = Attempts::new(self, index, stop.clone()).run(call);
+        let stop_sender = watch::Sender::new(StopRequest::None);
+        let execution = Attempts::new(self, index, stop_sender.clone()).run(call);
         let clock = self.context.clock();
         let step_time = clock.sleep_until_elapsed(clock.now(), step.timeout.duration);
         let run_time = clock.sleep_until_elapsed(self.context.start(), self.plan.timeout.duration);
@@ -316,7 +316,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
                 });
             }
             termination.reason.get_or_insert(reason);
-            stop.send_if_modified(|now| {
+            stop_sender.send_if_modified(|now| {
                 let more = request > *now;
                 *now = request.max(*now);
                 more

@@ -122,7 +122,7 @@ impl PrintRef {
             }
             match best {
                 Some((first, best_label)) if best_label == label && first != index => {
-                    other = Some(index)
+                    other = Some(index);
                 }
                 Some((_, best_label)) if best_label == label => {}
                 _ => (best, other) = (Some((index, label)), None),
