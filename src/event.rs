@@ -1,10 +1,10 @@
-//! What a run tells the outside: one event type between running and showing.
+//! The events of a run: one type between the engine and the report.
 //!
-//! Invariant: the runtime emits, the report consumes, and nothing flows back but the one
-//! acknowledgement of [`RunEvent::PauseTerminal`]. What happens to steps is told in the order in
-//! which it happened. The channel never makes the runtime wait: events of a step's life are as many
-//! as the plan has steps, live output is dropped and counted when the reader is [`LIVE_EVENTS_CAP`]
-//! behind. The idea is cargo-nextest's reporter events.
+//! Invariant: the engine emits, the report consumes, and nothing flows back except the
+//! acknowledgement of [`RunEvent::PauseTerminal`]. Step events arrive in the order in which they
+//! happened. The channel never blocks the engine: the number of step events is bounded by the
+//! number of steps, and live output is dropped and counted when the reader is [`LIVE_EVENTS_CAP`]
+//! events behind. The idea is cargo-nextest's reporter events.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -40,28 +40,29 @@ pub enum RunEvent {
         /// The skill's own words.
         message: Option<String>,
     },
-    /// A step's skill has failed and is tried again, or another one is.
+    /// A step's skill failed and is retried, or its fallback is called.
     StepRepeated {
         /// The step's index in the plan.
         index: usize,
         /// What went wrong, and what comes next.
         message: String,
     },
-    /// A skill wrote something. Only sent where the run was asked to stream.
+    /// A skill wrote output. Sent only with `--stream`.
     StepOutput {
         /// The step's index in the plan.
         index: usize,
         /// A piece of its output; not cut at line ends.
         bytes: Vec<u8>,
     },
-    /// A step is being ended: its tree got SIGTERM, SIGKILL follows after the grace.
+    /// A step is being terminated: its process tree got SIGTERM, SIGKILL follows after the grace
+    /// period.
     StepEnding {
         /// The step's index in the plan.
         index: usize,
         /// Why.
         reason: TerminationCause,
     },
-    /// A step ended, or was decided not to run. Its record is already in the log.
+    /// A step ended or was skipped. Its record is already committed.
     StepFinished {
         /// The record.
         record: Arc<ExecutionLogRecord>,
@@ -75,14 +76,15 @@ pub enum RunEvent {
         /// True for the second one: what runs is killed at once.
         forced: bool,
     },
-    /// obs is about to be stopped by the terminal. Answer when the screen is in order.
+    /// The terminal is needed: for a prompt, or because obs is about to be stopped. Answer once it
+    /// is clear.
     PauseTerminal(oneshot::Sender<()>),
-    /// obs goes on after having been stopped.
+    /// The terminal is free again, after a prompt or a stop.
     Resumed {
-        /// How long it stood still.
+        /// How long obs was stopped.
         stopped_for: Duration,
     },
-    /// Everything is over and recorded.
+    /// The run ended and is recorded.
     RunFinished(RunSummary),
 }
 
@@ -100,28 +102,28 @@ pub struct RunStarted {
 /// What the failure report shows beyond the record.
 #[derive(Debug, Clone, Default)]
 pub struct StepDetail {
-    /// The resolved argument vector; empty if no process was meant.
+    /// The resolved argument vector; empty if no process was to be started.
     pub command: Vec<String>,
     /// What the skill was confined to, in lines for people.
     pub confinement: Arc<[String]>,
     /// Where the skill ran.
     pub working_directory: Option<PathBuf>,
-    /// Something to try.
+    /// A hint.
     pub hint: Option<String>,
 }
 
-/// Why a step is being ended.
+/// Why a step is being terminated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TerminationCause {
-    /// Its own time is over.
+    /// Its timeout.
     StepTimeout,
-    /// The run's time is over.
+    /// The run's timeout.
     PlanTimeout,
     /// A signal.
     Canceled,
 }
 
-/// The last word on a run.
+/// The summary of a run.
 #[derive(Debug, Clone)]
 pub struct RunSummary {
     /// obs's own id of the run.
@@ -132,15 +134,14 @@ pub struct RunSummary {
     pub exit_code: u8,
     /// The step that decided the exit code.
     pub decided_by: Option<usize>,
-    /// What decided it, where no step did: a signal, the run's timeout, a log that can't be
-    /// written.
+    /// What decided it, if no step did: a signal, the run's timeout, a log that can't be written.
     pub reason: Option<String>,
     /// Wall time of the run.
     pub elapsed: Duration,
     /// The hash of the last record, against which the run can be verified; empty if there is no
     /// chain.
     pub head: String,
-    /// True if the run can be taken up again.
+    /// True if the run can be resumed.
     pub resumable: bool,
 }
 
@@ -163,7 +164,7 @@ pub fn channel() -> (EventSender, EventReceiver) {
     )
 }
 
-/// The runtime's end of the channel.
+/// The engine's end of the channel.
 #[derive(Debug, Clone)]
 pub struct EventSender {
     sender: mpsc::Sender<RunEvent>,
@@ -172,7 +173,7 @@ pub struct EventSender {
 }
 
 impl EventSender {
-    /// Tells the outside. Never blocks; a reporter that is gone is no error.
+    /// Sends an event. Never blocks; a reporter that is gone is not an error.
     pub fn emit(&self, event: RunEvent) {
         if is_live(&event) {
             if self.waiting.load(Ordering::Relaxed) >= LIVE_EVENTS_CAP {
@@ -181,7 +182,7 @@ impl EventSender {
             }
             self.waiting.fetch_add(1, Ordering::Relaxed);
         }
-        // A closed channel means that the reporter has ended; the run goes on without it.
+        // A closed channel means that the reporter ended; the run continues without it.
         self.sender.send(event).ok();
     }
 }
@@ -195,12 +196,12 @@ pub struct EventReceiver {
 }
 
 impl EventReceiver {
-    /// Waits at most `patience` for the next event.
+    /// Waits at most `timeout` for the next event.
     ///
     /// # Errors
     /// `Timeout` when none came, `Disconnected` when none will come.
-    pub fn recv_timeout(&self, patience: Duration) -> Result<RunEvent, RecvTimeoutError> {
-        let event = self.receiver.recv_timeout(patience)?;
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<RunEvent, RecvTimeoutError> {
+        let event = self.receiver.recv_timeout(timeout)?;
         if is_live(&event) {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
         }

@@ -27,7 +27,7 @@ pub struct Diagnostic {
     pub expected: Option<Value>,
     /// What stands there.
     pub got: Option<Value>,
-    /// A JSON Patch that mends it, only when that is certain.
+    /// A JSON Patch that fixes it, only if that is certain.
     pub fix: Option<Value>,
 }
 
@@ -55,7 +55,7 @@ impl Diagnostic {
         }
     }
 
-    /// Adds the way out.
+    /// Adds a help text.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
@@ -177,7 +177,7 @@ impl From<Diagnostic> for Diagnostics {
 /// How bad a problem is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// Said, but the plan may run unless `--strict`.
+    /// Reported, but the plan may run unless `--strict`.
     Warning,
     /// Nothing runs.
     Error,

@@ -18,7 +18,7 @@ pub struct Document {
     /// Its data; null for an empty file or one that is no document.
     pub value: Value,
     spans: Spans,
-    /// Data and places as they were made once more, after they had been laid aside.
+    /// Data and spans, parsed again after they were released.
     again: Option<Box<OnceLock<(Value, Spans)>>>,
     hidden: HiddenValues,
 }
@@ -28,7 +28,7 @@ pub struct Document {
 struct HiddenValues {
     /// RFC 6901 pointers, sorted.
     pointers: Vec<String>,
-    /// Where they stand in the text, once that is asked for.
+    /// Their byte ranges in the text, computed on demand.
     spans: OnceLock<Vec<Range<usize>>>,
 }
 
@@ -71,20 +71,19 @@ impl Document {
         }
     }
 
-    /// Lays data and places aside, once what they say is known elsewhere: together they are several
-    /// times as large as the text. The places are made again where a message wants one.
+    /// Releases data and spans once they are no longer needed: together they are several times as
+    /// large as the text. They are parsed again if a message needs a location.
     pub(crate) fn release(&mut self) {
         self.value = Value::Null;
         self.spans = Spans::default();
         self.again = Some(Box::default());
     }
 
-    /// Data and places.
     fn reparsed(&self) -> (&Value, &Spans) {
         let Some(again) = &self.again else {
             return (&self.value, &self.spans);
         };
-        // What could be read once can be read twice.
+        // A text that parsed once parses again.
         let (value, spans) = again.get_or_init(|| parse(&self.source).0.unwrap_or_default());
         (value, spans)
     }
@@ -187,8 +186,8 @@ impl Document {
         }
     }
 
-    /// Takes out the problems that follow from another one at the same bytes, and sorts the rest by
-    /// place.
+    /// Removes problems that follow from another one at the same bytes, and sorts the rest by
+    /// location.
     pub fn sort_and_dedup(&self, problems: &mut Diagnostics) {
         let refused: Vec<Range<usize>> = problems
             .iter()

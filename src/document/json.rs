@@ -14,7 +14,7 @@ use super::spans::{Spans, narrow};
 use super::{Diagnostic, Diagnostics, Location};
 use crate::model::{is_reserved_key, json_error_offset};
 
-/// What to do about text that is no document, where nothing better is known.
+/// The default help for text that is not a document.
 pub(crate) const SYNTAX_HELP: &str =
     "fix this first: the rest is checked once the text can be parsed";
 
@@ -22,7 +22,7 @@ pub(crate) const SYNTAX_HELP: &str =
 pub(crate) const MAX_DEPTH: usize = 127;
 
 /// The most values, keys not counted, that a document may hold: a value of one byte of text takes
-/// some 200 bytes of memory, so a bound on the text alone is none.
+/// some 200 bytes of memory, so a limit on the text alone is not enough.
 pub(crate) const MAX_VALUES: usize = 65_536;
 
 /// Reads `text`. Problems that leave the document readable come beside it.
@@ -58,7 +58,7 @@ fn syntax_problem(text: &str, error: &serde_json::Error) -> Diagnostic {
     Diagnostic::error("syntax", place, format!("invalid JSON: {message}")).help(help)
 }
 
-/// Where a document begins to hold more than [`MAX_VALUES`]. Values lie between brackets and commas,
+/// The byte at which a document exceeds [`MAX_VALUES`]. Values lie between brackets and commas,
 /// which can be counted before anything is built.
 fn first_value_too_many(text: &str) -> Option<usize> {
     let most_values = 1 + [',', '[', '{']
@@ -172,7 +172,7 @@ impl Scan<'_> {
         }
     }
 
-    /// Adds a problem for each key that stands in one mapping before.
+    /// Adds a problem for each duplicate key of a mapping.
     fn refuse_twins(&mut self, mut names: Vec<(Cow<'_, str>, Range<usize>)>) {
         // Stable: of equal names, the first comes first.
         names.sort_by(|(one, _), (other, _)| one.cmp(other));
@@ -278,7 +278,7 @@ pub(crate) fn reserved_key(name: &str, bytes: Range<usize>) -> Diagnostic {
     Diagnostic::error("reserved_key", Location::Bytes(bytes), message).help("choose another key")
 }
 
-/// The problem of a key that stands in a mapping for the second time.
+/// The problem of a duplicate key.
 pub(crate) fn duplicate_key(
     text: &str,
     name: &str,

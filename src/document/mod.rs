@@ -1,6 +1,6 @@
-//! From a path to data in which every value knows its place, for plans and manifests alike.
+//! Reads plans and manifests into data in which every value has a location.
 //!
-//! Invariant: this module knows nothing about plans or skills, and starts nothing. The way:
+//! Invariant: this module knows nothing about plans or skills, and starts nothing. The stages:
 //! [`Source`] (path to text), [`Document`] (text to data with spans), `decode` (data to typed
 //! values and [`Diagnostic`]s), [`render`] (problems to what a person or a program reads).
 

@@ -1,7 +1,7 @@
 //! "Did you mean": the nearest of a few words.
 
-/// The word that is so near to `typed` that it was probably meant. Letter case and the choice of
-/// `-` or `_` cost nothing.
+/// The word nearest to `typed`, if near enough for a suggestion. Letter case and the choice of `-`
+/// or `_` cost nothing.
 pub(crate) fn nearest<'w>(
     typed: &str,
     words: impl IntoIterator<Item = &'w str>,

@@ -1,7 +1,7 @@
 //! Numbers that keep their digits.
 //!
-//! Invariant: a number leaves this module with the exact value that its text has, or not at all. A
-//! number that only an infinity could hold is refused.
+//! Invariant: a number has the exact value of its text, or is refused. A number that only an
+//! infinity could hold is refused.
 
 use serde_json::Number;
 

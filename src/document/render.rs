@@ -1,7 +1,7 @@
-//! Problems as a person, a program or a CI system reads them.
+//! Renders problems for people, programs and CI systems.
 //!
-//! Invariant: whatever the file holds, what leaves here is safe to look at: the shown line is cut
-//! to `MAX_CHARS_SHOWN` around the problem and its unsafe characters are replaced.
+//! Invariant: whatever the file holds, the output is safe to display: the shown line is cut to
+//! `MAX_CHARS_SHOWN` around the problem and its unsafe characters are replaced.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -17,7 +17,7 @@ use crate::model::{Escaped, EscapedLines};
 /// How much of a line is shown on each side of a problem.
 const MAX_CHARS_SHOWN: usize = 80;
 
-/// What is shown in the place of a hidden value.
+/// The replacement of a hidden value.
 const MASK: &str = "***";
 
 /// How a problem's value is shortened in a message.
@@ -129,7 +129,7 @@ fn shown_message(text: &str) -> String {
     }
 }
 
-/// What is said of a problem, without the value of a hidden place.
+/// The text of a problem, with hidden values masked.
 struct RenderedText<'p> {
     message: Cow<'p, str>,
     help: Option<Cow<'p, str>>,

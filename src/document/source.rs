@@ -1,4 +1,4 @@
-//! From a path to text: the one place where a plan or a manifest is read.
+//! Reads the text of a plan or a manifest.
 //!
 //! Invariant: only a regular file (or standard input) is opened, at most `max_bytes` of it are
 //! held, and what comes out is UTF-8 without a byte order mark. A FIFO, a device or a directory is
@@ -104,7 +104,7 @@ impl SourceError {
         matches!(self, Self::Unreadable { .. } | Self::NotRegular { .. })
     }
 
-    /// The way out.
+    /// A help text.
     pub fn help(&self) -> Option<&'static str> {
         match self {
             Self::Unreadable { source, .. } => match source.kind() {
@@ -149,7 +149,7 @@ impl Source {
         Self::read_from(name, reader, 0, max_bytes)
     }
 
-    /// The same if it is known about how many bytes there are.
+    /// The same, with an estimate of the size.
     fn read_from(
         name: String,
         reader: impl Read,

@@ -3,7 +3,7 @@
 //! Invariant: what comes out is plain JSON data. Tags, merge keys, directives that change meaning,
 //! keys that are no scalars and a second document are refused with a place; aliases are expanded
 //! within [`ALIAS_BUDGET`], nesting within [`MAX_DEPTH`], values within [`MAX_VALUES`], so a
-//! hostile file costs no more memory than an honest one. The events come from granit-parser, the
+//! hostile file costs no more memory than a benign one. The events come from granit-parser, the
 //! parser below serde-saphyr, because a typed reader rounds long numbers and stops at the first
 //! problem.
 
@@ -26,7 +26,7 @@ use crate::model::is_reserved_key;
 /// What all anchors and aliases of a document may add to it, in units of about a byte of memory.
 const ALIAS_BUDGET: usize = 4 << 20;
 
-/// What a node costs beside its text.
+/// The cost of a node besides its text.
 const NODE_COST: usize = 64;
 
 /// Reads `text`. Problems that leave the document readable come beside it.
@@ -69,7 +69,6 @@ fn syntax_problem(text: &str, error: &ScanError) -> Diagnostic {
     }
 }
 
-/// A finished node.
 #[derive(Clone)]
 struct YamlNode {
     value: Value,
@@ -77,7 +76,7 @@ struct YamlNode {
     cost: usize,
 }
 
-/// A collection whose end has not come yet.
+/// A collection that is still open.
 struct Frame {
     anchor: usize,
     start: usize,

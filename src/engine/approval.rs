@@ -1,8 +1,8 @@
-//! Who approves what can do real harm: a person.
+//! Approval by a person of steps that can do real harm.
 //!
-//! Invariant: a step that wants approval starts only once somebody has given it, seeing the
-//! arguments that its skill will get, or in advance and by name. Who that was is in the step's
-//! record. A question is closed as soon as its step may not start any more.
+//! Invariant: a step that requires approval starts only after it is approved: by somebody who sees
+//! the arguments that its skill will get, or in advance by name. The step's record names the
+//! approver. A prompt is closed as soon as its step may no longer start.
 
 use std::time::Duration;
 
@@ -16,35 +16,35 @@ use super::{CircuitBreaker, ExecutionLogger, ProvenStep, SkillExecutor};
 use crate::event::{EventSender, RunEvent};
 use crate::model::RiskLevel;
 
-/// How long the screen may take to be put in order before somebody is asked.
+/// Timeout for clearing the terminal before a prompt.
 const TERMINAL_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl ProvenStep {
-    /// How much harm the step can do, whoever answers.
+    /// The higher risk of the step and its fallback.
     pub fn highest_risk(&self) -> RiskLevel {
         let fallback = self.fallback.as_deref();
         let of_fallback = fallback.map_or(RiskLevel::Info, Self::highest_risk);
         self.risk_level.max(of_fallback)
     }
 
-    /// True if a person has to approve it.
+    /// True if the step requires approval.
     pub fn wants_approval(&self) -> bool {
         self.highest_risk() == RiskLevel::Critical
     }
 
-    /// The calls that it makes: its own, and the one that follows when that has failed.
+    /// The step's own call, then its fallback's.
     pub fn calls(&self) -> impl Iterator<Item = &Self> {
         std::iter::successors(Some(self), |call| call.fallback.as_deref())
     }
 }
 
-/// What came of asking.
+/// The outcome of a request for approval.
 pub(super) enum ApprovalOutcome {
     /// Nothing blocks it.
     Free,
     /// It is not approved, for this reason.
     Refused(String),
-    /// The step may not start any more, whatever the answer would be.
+    /// The step may no longer start, whatever the answer would be.
     Stopped(TerminationReason),
 }
 
@@ -56,7 +56,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         self.plan.steps[index].wants_approval() && !is_reused && !is_approved
     }
 
-    /// What can be said of the step at `index` without asking anybody.
+    /// Decides about the step at `index` without a prompt, if possible.
     pub(super) fn preapprove(&self, index: usize) -> ApprovalOutcome {
         if !self.awaits_approval(index) {
             return ApprovalOutcome::Free;
@@ -64,15 +64,15 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         match self.options.approver.preapprove(&self.plan.steps[index]) {
             Approval::Refused(reason) => ApprovalOutcome::Refused(reason),
             Approval::Ask => ApprovalOutcome::Free,
-            Approval::Approved(by) => {
-                self.approvals.borrow_mut().insert(index, by);
+            Approval::Approved(approver) => {
+                self.approvals.borrow_mut().insert(index, approver);
                 ApprovalOutcome::Free
             }
         }
     }
 
-    /// Has the step at `index` approved, with arguments that are final. The question is closed once
-    /// the step may not start any more.
+    /// Requests approval of the step at `index`, with its final arguments. The prompt is closed
+    /// once the step may no longer start.
     pub(super) async fn request_approval(
         &self,
         index: usize,
@@ -83,15 +83,15 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         }
         tokio::select! {
             biased;
-            ending = self.wait_until_start_blocked() => ApprovalOutcome::Stopped(ending),
-            asked = self.ask(index, arguments) => asked,
+            reason = self.wait_until_start_blocked() => ApprovalOutcome::Stopped(reason),
+            outcome = self.ask(index, arguments) => outcome,
         }
     }
 
     async fn ask(&self, index: usize, arguments: &Map<String, Value>) -> ApprovalOutcome {
-        // One question at a time.
-        let _turn = self.asking.lock().await;
-        let _screen = PausedTerminal::pause(self.options.events).await;
+        // One prompt at a time.
+        let _guard = self.asking.lock().await;
+        let _paused = PausedTerminal::pause(self.options.events).await;
         let request = ApprovalRequest {
             step: &self.plan.steps[index],
             index,
@@ -104,8 +104,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
                 .saturating_sub(self.context.elapsed()),
         };
         match self.options.approver.ask(&request).await {
-            Approval::Approved(by) => {
-                self.approvals.borrow_mut().insert(index, by);
+            Approval::Approved(approver) => {
+                self.approvals.borrow_mut().insert(index, approver);
                 ApprovalOutcome::Free
             }
             Approval::Refused(reason) => ApprovalOutcome::Refused(reason),
@@ -114,16 +114,16 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
     }
 }
 
-/// The screen shows nothing else until this is dropped.
+/// The report draws nothing on the terminal until this is dropped.
 struct PausedTerminal<'e>(&'e EventSender);
 
 impl<'e> PausedTerminal<'e> {
     async fn pause(events: &'e EventSender) -> Self {
-        let (in_order, screen) = oneshot::channel();
-        events.emit(RunEvent::PauseTerminal(in_order));
-        let held = Self(events);
-        tokio::time::timeout(TERMINAL_TIMEOUT, screen).await.ok();
-        held
+        let (ready_sender, ready) = oneshot::channel();
+        events.emit(RunEvent::PauseTerminal(ready_sender));
+        let paused = Self(events);
+        tokio::time::timeout(TERMINAL_TIMEOUT, ready).await.ok();
+        paused
     }
 }
 

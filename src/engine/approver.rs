@@ -1,4 +1,4 @@
-//! The interface to whoever approves what can do real harm.
+//! The interface to the approver of steps that can do real harm.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,11 +8,11 @@ use serde_json::{Map, Value};
 
 use super::ProvenStep;
 
-/// Approves steps, or does not.
+/// Approves or refuses steps.
 pub trait Approver: fmt::Debug + Send + Sync {
-    /// What can be said of a step without asking anybody.
+    /// Decides about a step without a prompt, if possible.
     fn preapprove(&self, step: &ProvenStep) -> Approval;
-    /// Asks, and waits for the answer. To drop the future closes the question.
+    /// Asks, and waits for the answer. Dropping the future closes the prompt.
     fn ask<'a>(&'a self, request: &'a ApprovalRequest<'a>) -> LocalBoxFuture<'a, Approval>;
 }
 
@@ -33,18 +33,18 @@ impl Approver for RefuseAll {
 /// An approver's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Approval {
-    /// It may be made; by whom.
+    /// Approved, by this approver.
     Approved(String),
-    /// It may not; why.
+    /// Refused, for this reason.
     Refused(String),
     /// Somebody has to be asked.
     Ask,
 }
 
-/// What a person is asked about.
+/// What an approver is asked about.
 #[derive(Debug)]
 pub struct ApprovalRequest<'r> {
-    /// The step, with the skill that it calls and the one that is called when that one fails.
+    /// The step, with its skill and its fallback.
     pub step: &'r ProvenStep,
     /// The step's place in the plan, from 0.
     pub index: usize,

@@ -22,8 +22,8 @@ pub struct ResolvedArguments {
 }
 
 impl ResolvedArguments {
-    /// The call that `step` is: what other steps gave is put in, and held against the skill once
-    /// more. `record_of` gives the record of a step that is over.
+    /// Resolves the references of `step` and validates the result against the skill's schema.
+    /// `record_of` returns the record of a completed step.
     pub fn resolve(
         step: &ProvenStep,
         record_of: impl Fn(usize) -> Option<Arc<ExecutionLogRecord>>,
@@ -37,7 +37,7 @@ impl ResolvedArguments {
         }
     }
 
-    /// A call with arguments that were not known before the run.
+    /// Validates arguments that were not known before the run.
     pub(super) fn check(
         step: &ProvenStep,
         arguments: Arc<Map<String, Value>>,
@@ -52,7 +52,7 @@ impl ResolvedArguments {
     }
 
     fn new(arguments: Arc<Map<String, Value>>, shown: Arc<Map<String, Value>>) -> Self {
-        // Made of text and numbers, a mapping always has a JSON form.
+        // A map of JSON values always serializes.
         let input = serde_json::to_vec(&*arguments).unwrap_or_default().into();
         Self {
             arguments,

@@ -1,7 +1,7 @@
-//! Attempts: when a failed skill is tried again, and when another one is.
+//! Attempts: when a failed skill is retried, and when its fallback is called.
 //!
-//! Invariant: only a failure is repeated, only if the skill is safe to run again or has not run at
-//! all, and only until somebody ends the step. The step's time spans all attempts and waits.
+//! Invariant: only a failure is retried, only if the skill is idempotent or has not run at all, and
+//! only until the step is terminated. The step's timeout spans all attempts and waits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,42 +32,42 @@ pub(super) struct Attempts<'a, E, L, B> {
     index: usize,
     step: &'a ProvenStep,
     started: Moment,
-    /// How urgently the step is to end.
-    urgency: watch::Sender<StopRequest>,
-    /// How often a skill was started.
-    made: u32,
+    /// Requests the end of the step, with SIGTERM or SIGKILL.
+    stop: watch::Sender<StopRequest>,
+    /// How many times a skill was started, the fallback included.
+    starts: u32,
     consumed: ResourceUsage,
-    before: Option<String>,
-    /// Why no skill may be called any more, once that kept one from being called.
+    previous_error: Option<String>,
+    /// Why a call was not made; no skill is called after that.
     blocked_by: Option<TerminationReason>,
     start_error: Option<LogError>,
 }
 
 impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E, L, B> {
-    /// None made yet. `urgency` says when the step is to end.
+    /// `stop` requests the end of the step.
     pub(super) fn new(
         state: &'a RunState<'a, E, L, B>,
         index: usize,
-        urgency: watch::Sender<StopRequest>,
+        stop: watch::Sender<StopRequest>,
     ) -> Self {
         Self {
             state,
             index,
             step: &state.plan.steps[index],
             started: state.context.clock().now(),
-            urgency,
-            made: 0,
+            stop,
+            starts: 0,
             consumed: ResourceUsage::default(),
-            before: None,
+            previous_error: None,
             blocked_by: None,
             start_error: None,
         }
     }
 
-    /// Makes attempts until one succeeds or no other may follow.
+    /// Makes attempts until one succeeds or no further attempt is allowed.
     pub(super) async fn run(mut self, call: ResolvedArguments) -> AttemptsOutcome<'a> {
         let result = self.run_with_retries(&call).await;
-        let mut answer = match self.step.fallback.as_deref() {
+        let mut outcome = match self.step.fallback.as_deref() {
             Some(fallback) if self.is_failure(&result) && self.may_retry() && self.may_start() => {
                 self.remember_failure(&result);
                 self.emit_repeated(format!("{}; now `{}`", result.error, fallback.skill_id));
@@ -75,23 +75,23 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
             }
             _ => AttemptsOutcome {
                 result,
-                by: self.step,
-                is_by_fallback: false,
+                target: self.step,
+                is_fallback: false,
                 shown_arguments: call.shown,
                 termination: None,
                 previous_error: None,
                 start_error: None,
             },
         };
-        answer.result.attempts = self.made;
-        answer.result.resource_usage = self.consumed;
-        answer.previous_error = self.before;
-        answer.start_error = self.start_error;
-        answer.termination = answer.termination.or(self.blocked_by);
-        answer
+        outcome.result.attempts = self.starts;
+        outcome.result.resource_usage = self.consumed;
+        outcome.previous_error = self.previous_error;
+        outcome.start_error = self.start_error;
+        outcome.termination = outcome.termination.or(self.blocked_by);
+        outcome
     }
 
-    /// The step's own skill, as often as it may be tried.
+    /// Calls the step's own skill until it succeeds or no retry is left.
     async fn run_with_retries(&mut self, call: &ResolvedArguments) -> ExecutionResult {
         let retries = self.step.retry;
         let mut retry = 0;
@@ -131,18 +131,18 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         }
     }
 
-    /// The other skill, with the same arguments, once and within its own limit too.
+    /// Calls the fallback once, with the same arguments and within its own timeout as well.
     async fn fall_back(
         &mut self,
         fallback: &'a ProvenStep,
         call: ResolvedArguments,
     ) -> AttemptsOutcome<'a> {
-        let answer = |result, shown, ending| AttemptsOutcome {
+        let fallback_outcome = |result, shown, termination| AttemptsOutcome {
             result,
-            by: fallback,
-            is_by_fallback: true,
+            target: fallback,
+            is_fallback: true,
             shown_arguments: shown,
-            termination: ending,
+            termination,
             previous_error: None,
             start_error: None,
         };
@@ -151,28 +151,28 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
             Err(unresolved) => {
                 let error = RuntimeError::text(unresolved.code, &unresolved.message);
                 let result = not_started(unresolved.code, error);
-                return answer(result, call.shown, None);
+                return fallback_outcome(result, call.shown, None);
             }
         };
-        let (mut result, ending) = self.within_own_time(fallback, &call).await;
-        // What the step's own skill hides stays hidden when another one gets it.
+        let (mut result, termination) = self.within_own_time(fallback, &call).await;
+        // What the step's own skill hides stays hidden if the fallback gets it.
         let shown = mask_shared(&self.step.skill, &call.shown);
         if shown != call.shown {
             result.command.clear();
         }
-        answer(result, shown, ending)
+        fallback_outcome(result, shown, termination)
     }
 
     async fn within_own_time(
         &mut self,
-        by: &ProvenStep,
+        target: &ProvenStep,
         call: &ResolvedArguments,
     ) -> (ExecutionResult, Option<TerminationReason>) {
         let clock = self.state.context.clock().clone();
-        let own_time = clock.sleep_until_elapsed(clock.now(), by.timeout.duration);
-        let (urgency, events) = (self.urgency.clone(), self.state.options.events.clone());
+        let own_time = clock.sleep_until_elapsed(clock.now(), target.timeout.duration);
+        let (stop, events) = (self.stop.clone(), self.state.options.events.clone());
         let index = self.index;
-        let attempt = self.attempt(by, call);
+        let attempt = self.attempt(target, call);
         tokio::pin!(attempt, own_time);
         tokio::select! {
             biased;
@@ -180,24 +180,27 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
             () = &mut own_time => {
                 let reason = TerminationCause::StepTimeout;
                 events.emit(RunEvent::StepEnding { index, reason });
-                urgency.send_modify(|now| *now = StopRequest::Terminate.max(*now));
-                (attempt.await, Some(TerminationReason::StepTimeout(by.timeout)))
+                stop.send_modify(|now| *now = StopRequest::Terminate.max(*now));
+                (attempt.await, Some(TerminationReason::StepTimeout(target.timeout)))
             }
         }
     }
 
-    /// True if a skill may still be called. If it may not, nothing is tried any more.
+    /// True if a skill may still be called. After the first `false` no further attempt is made.
     fn may_start(&mut self) -> bool {
         let is_over = self.time_left().is_zero();
         let step_timeout = is_over.then_some(TerminationReason::StepTimeout(self.step.timeout));
-        let barred = self.state.start_blocked_by(self.made > 0).or(step_timeout);
-        self.blocked_by = self.blocked_by.take().or(barred);
+        let blocked_by = self
+            .state
+            .start_blocked_by(self.starts > 0)
+            .or(step_timeout);
+        self.blocked_by = self.blocked_by.take().or(blocked_by);
         self.blocked_by.is_none()
     }
 
-    async fn attempt(&mut self, by: &ProvenStep, call: &ResolvedArguments) -> ExecutionResult {
-        if !by.is_idempotent
-            && let Err(error) = self.state.commit_start(self.index, by).await
+    async fn attempt(&mut self, target: &ProvenStep, call: &ResolvedArguments) -> ExecutionResult {
+        if !target.is_idempotent
+            && let Err(error) = self.state.commit_start(self.index, target).await
         {
             self.start_error = Some(error);
         }
@@ -206,9 +209,9 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         }
         let context = self.state.context;
         let run_left = context.timeout.saturating_sub(context.elapsed());
-        let time = by.timeout.duration.min(self.time_left());
+        let time = target.timeout.duration.min(self.time_left());
         let request = ExecutionRequest {
-            skill_id: by.skill_id.to_string(),
+            skill_id: target.skill_id.to_string(),
             arguments: Arc::clone(&call.arguments),
             input: Arc::clone(&call.input),
             tenant_id: context.identity.tenant_id.clone(),
@@ -217,19 +220,19 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         };
         let control = StepControl {
             index: self.index,
-            step_name: by.name.clone(),
-            attempt: self.made + 1,
+            step_name: target.name.clone(),
+            attempt: self.starts + 1,
             run_id: context.run_id.clone(),
             assistant_id: context.identity.assistant_id.clone(),
             session_id: context.identity.session_id.clone(),
-            grace: by.grace,
+            grace: target.grace,
             deadline: deadline_in(time.min(run_left)),
-            stop: self.urgency.subscribe(),
+            stop: self.stop.subscribe(),
             events: self.state.options.events.clone(),
         };
         let mut result = self.state.executor.execute(request, control).await;
-        check_output(&mut result, by);
-        self.made += result.attempts;
+        check_output(&mut result, target);
+        self.starts += result.attempts;
         let (all, one) = (&mut self.consumed, result.resource_usage);
         all.cpu_time_ms = all.cpu_time_ms.saturating_add(one.cpu_time_ms);
         all.memory_mb = all.memory_mb.max(one.memory_mb);
@@ -237,16 +240,16 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         result
     }
 
-    /// Another attempt may mend it: the skill has failed, and nobody has ended it.
+    /// True if a retry may help: the skill failed, and the step was not terminated.
     fn is_failure(&self, result: &ExecutionResult) -> bool {
         result.status == ExecutionStatus::Failed
-            && *self.urgency.borrow() == StopRequest::None
+            && *self.stop.borrow() == StopRequest::None
             && self.blocked_by.is_none()
             && self.start_error.is_none()
     }
 
     fn may_retry(&self) -> bool {
-        self.step.is_idempotent || self.state.options.policy.retry_unsafe || self.made == 0
+        self.step.is_idempotent || self.state.options.policy.retry_unsafe || self.starts == 0
     }
 
     fn explain_no_retry(&self, result: &mut ExecutionResult) {
@@ -261,7 +264,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
 
     fn remember_failure(&mut self, result: &ExecutionResult) {
         let skill = &self.step.skill_id;
-        self.before = Some(format!("`{skill}` had failed: {}", result.error));
+        self.previous_error = Some(format!("`{skill}` had failed: {}", result.error));
     }
 
     fn emit_repeated(&self, message: String) {
@@ -277,10 +280,10 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         self.step.timeout.duration.saturating_sub(elapsed)
     }
 
-    /// False where the step was ended meanwhile.
+    /// Returns false if the step was terminated meanwhile.
     async fn wait_unless_stopped(&self, wait: Duration) -> bool {
         let clock = self.state.context.clock();
-        let mut stop = self.urgency.subscribe();
+        let mut stop = self.stop.subscribe();
         tokio::select! {
             biased;
             _ = stop.wait_for(|stop| *stop != StopRequest::None) => false,
@@ -290,17 +293,16 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
 }
 
 impl Retries {
-    /// The time before a retry, from 1: it doubles from one to the next, and lies anywhere in its
-    /// upper half, so that many who failed together don't come back together. `random` is from 0 to
-    /// 1.
+    /// The backoff before a retry, from 1. It doubles with each retry, with jitter over its upper
+    /// half, so that clients that failed together don't retry together. `random` is from 0 to 1.
     fn backoff(self, retry: u32, random: f64) -> Duration {
         let doubled = 2_u32.saturating_pow(retry);
-        let most = self
+        let max = self
             .initial_backoff
             .saturating_mul(doubled)
             .min(self.max_backoff);
-        let least = (most / 2).max(self.initial_backoff).min(most);
-        least + most.saturating_sub(least).mul_f64(random.clamp(0.0, 1.0))
+        let min = (max / 2).max(self.initial_backoff).min(max);
+        min + max.saturating_sub(min).mul_f64(random.clamp(0.0, 1.0))
     }
 }
 
@@ -335,15 +337,15 @@ mod tests {
             max_backoff: Duration::from_secs(10),
         };
         let seconds = |retry, random| retries.backoff(retry, random).as_secs_f64();
-        for (retry, least, most) in [
+        for (retry, min, max) in [
             (1, 1.0, 2.0),
             (2, 2.0, 4.0),
             (3, 4.0, 8.0),
             (4, 5.0, 10.0),
             (99, 5.0, 10.0),
         ] {
-            assert!((seconds(retry, 0.0) - least).abs() < 1e-6, "{retry}");
-            assert!((seconds(retry, 1.0) - most).abs() < 1e-6, "{retry}");
+            assert!((seconds(retry, 0.0) - min).abs() < 1e-6, "{retry}");
+            assert!((seconds(retry, 1.0) - max).abs() < 1e-6, "{retry}");
         }
         let fixed = Retries {
             max_backoff: Duration::from_secs(1),

@@ -1,4 +1,4 @@
-//! What became of the attempts of a step.
+//! The outcome of a step's attempts.
 
 use std::sync::Arc;
 
@@ -8,24 +8,24 @@ use super::termination::TerminationReason;
 use super::{LogError, ProvenStep};
 use crate::model::{AppliedSandbox, ErrorCode, ExecutionResult, ExecutionStatus, SandboxReport};
 
-/// What became of all attempts.
+/// The outcome of all attempts of a step.
 pub(super) struct AttemptsOutcome<'p> {
-    /// The last one, with what all of them consumed.
+    /// The last attempt's result, with the resource usage of all attempts.
     pub(super) result: ExecutionResult,
     /// The call that gave it: the step's own, or its fallback.
-    pub(super) by: &'p ProvenStep,
-    pub(super) is_by_fallback: bool,
+    pub(super) target: &'p ProvenStep,
+    pub(super) is_fallback: bool,
     /// Its arguments as they may be shown.
     pub(super) shown_arguments: Arc<Map<String, Value>>,
-    /// Set where the call's own limit ended it.
+    /// Set if the call's own timeout ended it.
     pub(super) termination: Option<TerminationReason>,
-    /// How the attempt before it had failed.
+    /// The error of the previous attempt.
     pub(super) previous_error: Option<String>,
     /// Set if the start of an attempt could not be committed.
     pub(super) start_error: Option<LogError>,
 }
 
-/// The result of a step whose skill was not even asked to start.
+/// The result of a step whose skill was not started.
 pub(super) fn not_started(code: ErrorCode, error: String) -> ExecutionResult {
     ExecutionResult {
         status: match code {

@@ -22,7 +22,7 @@ use crate::model::ExecutionLogRecord;
 /// Timeout for one log write.
 const LOG_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The same after a second signal.
+/// Timeout for one log write after a second signal.
 const LOG_TIMEOUT_WHEN_FORCED: Duration = Duration::from_secs(2);
 
 impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L, B> {
@@ -42,15 +42,15 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
             .await
     }
 
-    /// Commits the record of a step, then lets everybody else know. `end` is what ends the run,
-    /// whatever became of the step.
+    /// Commits the record of a step, then publishes it. `run_stop` is the reason to stop the run,
+    /// whatever the step's own result.
     pub(super) async fn commit_record(
         &self,
         record: ExecutionLogRecord,
         detail: StepDetail,
-        end: Option<RunStopReason>,
+        run_stop: Option<RunStopReason>,
     ) -> StepCompletion {
-        let ran = UnloggedStep::from_record(&record);
+        let unlogged = UnloggedStep::from_record(&record);
         let record = match self
             .with_log_timeout(self.options.logger.log_step(record))
             .await
@@ -60,13 +60,15 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
                 self.options.events.emit(event);
                 Ok(record)
             }
-            Err(error) => Err(CommitFailure { step: ran, error }),
+            Err(error) => Err(CommitFailure {
+                step: unlogged,
+                error,
+            }),
         };
-        StepCompletion { record, end }
+        StepCompletion { record, run_stop }
     }
 
-    /// Makes a record that is in the log known to the other steps, and gives the event for the
-    /// outside.
+    /// Publishes a committed record to the other steps, and returns the event for the report.
     pub(super) fn record_committed(
         &self,
         record: Arc<ExecutionLogRecord>,
@@ -76,19 +78,19 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         RunEvent::StepFinished { record, detail }
     }
 
-    /// Waits for the log, but not for ever: a disk that hangs, or a log that another process keeps
-    /// locked, must not make a run that nobody can end.
+    /// Waits for the log with a timeout: a hanging disk, or a log that another process keeps
+    /// locked, must not make a run that can't be stopped.
     pub(super) async fn with_log_timeout<T>(
         &self,
         write: impl Future<Output = Result<T, LogError>>,
     ) -> Result<T, LogError> {
         let mut signals = self.shutdown.clone();
-        // Also after a second signal the records are written, if that can be.
-        let impatience = async {
+        // After a second signal the records are still written if possible.
+        let forced_timeout = async {
             signals.forced().await;
             tokio::time::sleep(LOG_TIMEOUT_WHEN_FORCED).await;
         };
-        let given_up = |reason: &str| {
+        let timed_out = |reason: &str| {
             let name = self.options.logger.name();
             Err(LogError {
                 name,
@@ -98,8 +100,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         tokio::select! {
             biased;
             outcome = write => outcome,
-            () = impatience => given_up("canceled by a second signal"),
-            () = tokio::time::sleep(LOG_TIMEOUT) => given_up("no answer for 30s"),
+            () = forced_timeout => timed_out("canceled by a second signal"),
+            () = tokio::time::sleep(LOG_TIMEOUT) => timed_out("no answer for 30s"),
         }
     }
 }

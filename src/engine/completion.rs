@@ -5,25 +5,28 @@ use std::sync::Arc;
 use super::{LogError, RunStopReason, UnloggedStep};
 use crate::model::ExecutionLogRecord;
 
-/// A step that is over.
+/// A completed step.
 pub(super) struct StepCompletion {
-    /// Its record, which is in the log.
+    /// Its committed record.
     pub(super) record: Result<Arc<ExecutionLogRecord>, CommitFailure>,
-    /// What the step saw that ends the run, whatever became of the step itself.
-    pub(super) end: Option<RunStopReason>,
+    /// The reason to stop the run that the step observed, whatever its own result.
+    pub(super) run_stop: Option<RunStopReason>,
 }
 
-/// A step whose record, or what has to be written before it, could not be kept.
+/// A step whose record or start could not be committed.
 pub(super) struct CommitFailure {
-    /// The step, where it ran.
+    /// The step, if it ran.
     pub(super) step: Option<UnloggedStep>,
     pub(super) error: LogError,
 }
 
 impl StepCompletion {
-    /// A step that did not even start, because that could not be written.
+    /// A step that was not started because a log write failed.
     pub(super) fn unlogged(error: LogError) -> Self {
         let record = Err(CommitFailure { step: None, error });
-        Self { record, end: None }
+        Self {
+            record,
+            run_stop: None,
+        }
     }
 }

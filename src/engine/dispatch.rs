@@ -1,9 +1,9 @@
-//! The steps of a plan, as many at once as may run.
+//! Dispatches the steps of a plan, as many at once as may run.
 //!
-//! Invariant: every step of the plan gets exactly one record as long as the log can be written, and
-//! the records come out in plan order, in whatever order the steps ended. This file decides who
-//! runs and when the plan is over; what happens to a step meanwhile is `step`'s, and what waits for
-//! what is known to the `schedule`.
+//! Invariant: every step of the plan gets exactly one record as long as the log can be written. The
+//! outcome has the records in plan order; the log has them in commit order. This file decides which
+//! step runs and when the plan is done; `step` runs one step, and `schedule` tracks the
+//! dependencies.
 
 use std::cell::{RefCell, RefMut};
 use std::collections::BTreeMap;
@@ -31,27 +31,27 @@ use super::{
 use crate::event::{RunEvent, RunStarted, StepDetail};
 use crate::model::ExecutionLogRecord;
 
-/// Runs `plan` to its end. Never fails: what goes wrong is in the outcome.
+/// Runs `plan` to its end. Never fails: errors are part of the outcome.
 pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker>(
     executor: &E,
     plan: &ProvenPlan,
     context: &ExecutionContext,
     run: RunOptions<'_, L, B>,
-    control: ShutdownReceiver,
+    shutdown: ShutdownReceiver,
 ) -> RunOutcome {
     let state = RunState {
         executor,
         plan,
         context,
         options: run,
-        shutdown: control,
+        shutdown,
         approvals: RefCell::default(),
         asking: Mutex::new(()),
         halt: watch::Sender::default(),
         schedule: RefCell::new(Schedule::new(&plan.flow)),
         records: RefCell::new(vec![None; plan.steps.len()]),
     };
-    let mut engine = Dispatcher {
+    let mut dispatcher = Dispatcher {
         state: &state,
         unlogged: Vec::new(),
         head: String::new(),
@@ -61,30 +61,30 @@ pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreake
         has_exclusive: false,
         end: None,
     };
-    if let Err(error) = engine.log_run_start().await {
-        engine.end = Some(RunStopReason::LogFailed(error));
+    if let Err(error) = dispatcher.log_run_start().await {
+        dispatcher.end = Some(RunStopReason::LogFailed(error));
     } else {
-        engine.authorize().await;
-        engine.dispatch().await;
-        engine.skip_remaining().await;
+        dispatcher.authorize().await;
+        dispatcher.dispatch().await;
+        dispatcher.skip_remaining().await;
     }
-    engine.finish().await
+    dispatcher.finish().await
 }
 
 struct Dispatcher<'r, E, L, B> {
     state: &'r RunState<'r, E, L, B>,
-    /// The steps that ran although their records could not be kept.
+    /// The steps that ran but whose records could not be committed.
     unlogged: Vec<UnloggedStep>,
-    /// The hash of the record that was kept last.
+    /// The hash of the last committed record.
     head: String,
     last_seq: u64,
-    /// Why no more steps start, once a step says so.
+    /// Why no more steps start, if a step or a denial decided that.
     stop_reason: Option<String>,
-    /// The steps that were denied before the first one started.
+    /// The steps that were denied before the first step started.
     denied: BTreeMap<usize, Denial>,
-    /// A step runs that has the run to itself.
+    /// An exclusive step is running.
     has_exclusive: bool,
-    /// Set as soon as something other than a step's failure has ended the run.
+    /// Set once something other than a step's failure stops the run.
     end: Option<RunStopReason>,
 }
 
@@ -112,15 +112,15 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
             chain: String::new(),
             hash: String::new(),
         };
-        let logged = run.logger.log_plan_start(start, self.state.reused());
-        let begun = self.state.with_log_timeout(logged).await?;
-        self.head = begun.start.hash;
+        let write = run.logger.log_plan_start(start, self.state.reused());
+        let logged = self.state.with_log_timeout(write).await?;
+        self.head = logged.start.hash;
         run.events.emit(RunEvent::RunStarted(RunStarted {
             run_id: context.run_id.clone(),
             labels: plan.steps.iter().map(|step| step.label.clone()).collect(),
             timeout: plan.timeout.duration,
         }));
-        for record in begun.reused {
+        for record in logged.reused {
             self.record_head(&record);
             let event = self.state.record_committed(record, StepDetail::default());
             run.events.emit(event);
@@ -128,8 +128,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         Ok(())
     }
 
-    /// Asks about the whole plan: policies first, then a person. If one step is denied, none
-    /// starts. A step whose result is taken over does not start, so nobody is asked about it.
+    /// Authorizes the whole plan: policies first, then approvals. If one step is denied, none
+    /// starts. A reused step does not start and needs no authorization.
     async fn authorize(&mut self) {
         let RunState {
             plan, options: run, ..
@@ -153,8 +153,9 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         }
     }
 
-    /// Has the steps approved that want it and hold no references; those that do are asked about
-    /// when these are resolved. What can be said without asking anybody, is said of all.
+    /// Requests approval of the steps that require it and hold no references; steps with references
+    /// are approved once these are resolved. All steps are decided about without a prompt first, so
+    /// that a refusal comes before any prompt.
     async fn approve(&mut self) {
         let plan = self.state.plan;
         let to_run = |index: &usize| !self.state.is_over(*index);
@@ -179,30 +180,30 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
                 ApprovalOutcome::Refused(reason) => {
                     self.denied.insert(index, Denial::unapproved(reason));
                 }
-                ApprovalOutcome::Stopped(ending) => self.end = ending.run_stop_reason(),
+                ApprovalOutcome::Stopped(reason) => self.end = reason.run_stop_reason(),
             }
         }
     }
 
-    /// Starts what may start, and waits for one of those that run, until there is none of them.
+    /// Starts the steps that may start and waits for one to complete, until none is running.
     async fn dispatch(&mut self) {
         let jobs = self.state.options.policy.jobs.get();
         let mut running = FuturesUnordered::new();
         loop {
             while running.len() < jobs
-                && let Some((index, turn)) = self.next_step(running.is_empty())
+                && let Some((index, action)) = self.next_step(running.is_empty())
             {
-                running.push(self.state.run_step(index, turn));
+                running.push(self.state.run_step(index, action));
             }
-            let Some(over) = running.next().await else {
+            let Some(completion) = running.next().await else {
                 return;
             };
-            self.complete(over);
+            self.complete(completion);
         }
     }
 
-    /// The next step that may start. One that must have the run to itself waits until nothing runs,
-    /// and what comes after it waits for its turn: the order of steps does not depend on it.
+    /// The next step that may start. An exclusive step waits until nothing runs, and later steps
+    /// wait behind it, so exclusivity does not change the order of steps.
     fn next_step(&mut self, is_idle: bool) -> Option<(usize, StepAction)> {
         self.check_signals_and_time();
         if self.end.is_some() {
@@ -223,33 +224,32 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         })
     }
 
-    /// What has come between the steps ends the run where there are steps left to run.
+    /// Stops the run on a signal or a timeout that came between steps, if steps are left to run.
     fn check_signals_and_time(&mut self) {
         if self.end.is_some() || !self.schedule().has_remaining() {
             return;
         }
         let RunState {
-            shutdown: control,
+            shutdown,
             context,
             plan,
             ..
         } = self.state;
-        if let Some(signal) = control.state().signal() {
+        if let Some(signal) = shutdown.state().signal() {
             self.end = Some(RunStopReason::Signal(signal));
         } else if context.elapsed() >= plan.timeout.duration {
             self.end = Some(RunStopReason::PlanTimeout(plan.timeout));
         }
     }
 
-    /// A step is over, and the plan goes on.
-    fn complete(&mut self, over: StepCompletion) {
-        if let Ok(record) = &over.record {
+    fn complete(&mut self, completion: StepCompletion) {
+        if let Ok(record) = &completion.record {
             self.advance(record);
         }
-        self.record_outcome(over);
+        self.record_outcome(completion);
     }
 
-    /// Lets those have their turn that waited for the step of `record`.
+    /// Applies the failure policy and releases the steps that waited for the step of `record`.
     fn advance(&mut self, record: &ExecutionLogRecord) {
         let (index, status) = (record.step_index, record.status);
         let step = &self.state.plan.steps[index];
@@ -269,10 +269,10 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         self.schedule().complete(index, status, is_tolerated);
     }
 
-    /// Takes in that a step has its record, or can't have one.
-    fn record_outcome(&mut self, over: StepCompletion) {
-        let StepCompletion { record, end, .. } = over;
-        self.end = max_severity(self.end.take(), end);
+    /// Records a committed step, or stops the run if the commit failed.
+    fn record_outcome(&mut self, completion: StepCompletion) {
+        let StepCompletion { record, run_stop } = completion;
+        self.end = max_severity(self.end.take(), run_stop);
         match record {
             Ok(record) => self.record_head(&record),
             Err(CommitFailure { step, error }) => {
@@ -291,7 +291,6 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         }
     }
 
-    /// Says to the other steps that this one ended the plan.
     fn halt(&self, halt: Halt) {
         halt.raise(&self.state.halt);
     }
@@ -304,7 +303,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         format!("`{}` did not succeed", self.state.plan.steps[index].label)
     }
 
-    /// Records the steps that have not had their turn as skipped.
+    /// Records the remaining steps as skipped or denied.
     async fn skip_remaining(&mut self) {
         let rest = self.schedule().remaining();
         for index in rest {
@@ -315,12 +314,12 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
                 Some(end) => reason_of(end),
                 None => self.stop_reason.clone().unwrap_or_default(),
             };
-            let turn = match self.denied.remove(&index) {
+            let action = match self.denied.remove(&index) {
                 Some(denial) => StepAction::Deny(denial),
                 None => StepAction::Skip(reason),
             };
-            let over = self.state.run_step(index, turn).await;
-            self.complete(over);
+            let completion = self.state.run_step(index, action).await;
+            self.complete(completion);
         }
     }
 
@@ -340,14 +339,14 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
             .flatten()
             .cloned()
             .collect::<Vec<_>>();
-        let ended = self.end.clone().unwrap_or(RunStopReason::Steps);
-        let verdict = RunResult::new(&ended, &records, &plan.steps);
+        let run_stop = self.end.clone().unwrap_or(RunStopReason::Steps);
+        let result = RunResult::new(&run_stop, &records, &plan.steps);
         let end = PlanEnd {
             request_id: context.identity.request_id.clone(),
             assistant_id: context.identity.assistant_id.clone(),
             run_id: context.run_id.clone(),
-            status: verdict.status,
-            error: verdict.error,
+            status: result.status,
+            error: result.error,
             duration_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
             timestamp: Timestamp::now(),
             records: records.len() as u64,
@@ -374,7 +373,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
     }
 }
 
-/// Which of two ends decides: a log that can't be written, then a signal, then time.
+/// The more severe of two reasons: a log that can't be written, then a signal, then a timeout.
 fn max_severity(one: Option<RunStopReason>, other: Option<RunStopReason>) -> Option<RunStopReason> {
     let weight = |end: &Option<RunStopReason>| match end {
         None | Some(RunStopReason::Steps) => 0,

@@ -1,16 +1,16 @@
-//! What the end of one step means for the others.
+//! The effect of one step's end on the other steps.
 
 use tokio::sync::watch;
 
-/// What the end of one step means for the others. It only ever moves down this list.
+/// The effect of one step's end on the other steps. It only moves down this list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) enum Halt {
-    /// Nothing: the plan goes on.
+    /// The plan continues.
     #[default]
     None,
-    /// Nothing else starts, for this reason; what runs comes to its end.
+    /// No further step starts, for this reason; running steps finish.
     NoStart(String),
-    /// What runs is ended too.
+    /// Running steps are terminated as well.
     EndAll(String),
 }
 
@@ -23,21 +23,21 @@ impl Halt {
         }
     }
 
-    /// Moves `halt` on to this, if it is not as far yet. The first reason is kept.
+    /// Raises `halt` to this level if it is lower. The first reason is kept.
     pub(super) fn raise(self, halt: &watch::Sender<Self>) {
         halt.send_if_modified(|now| {
-            let is_more = self.level() > now.level();
-            if is_more {
+            let is_raised = self.level() > now.level();
+            if is_raised {
                 *now = self;
             }
-            is_more
+            is_raised
         });
     }
 
-    /// Waits until the steps that run are to end, and gives the reason.
+    /// Waits until running steps must terminate, and returns the reason.
     pub(super) async fn ends_all(halt: &mut watch::Receiver<Self>) -> String {
-        let ended = halt.wait_for(|halt| matches!(halt, Self::EndAll(_))).await;
-        match ended.as_deref() {
+        let halted = halt.wait_for(|halt| matches!(halt, Self::EndAll(_))).await;
+        match halted.as_deref() {
             Ok(Self::EndAll(reason)) => reason.clone(),
             // The sender was dropped.
             _ => std::future::pending().await,

@@ -1,4 +1,4 @@
-//! Where records go.
+//! The interface to the log.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -13,20 +13,21 @@ use crate::model::{ExecutionLogRecord, RunStatus};
 
 /// Keeps the records of a run.
 ///
-/// OpenBotStack's `ExecutionLogger`. The engine awaits [`log_step`](Self::log_step) before it tells
-/// anybody that the step ended: what is acknowledged is durable. Every entry comes back as it was
-/// kept, with its place in the chain where the log has one.
+/// OpenBotStack's `ExecutionLogger`. The engine awaits [`log_step`](Self::log_step) before it
+/// reports that the step ended: what is acknowledged is committed: it survives the death of obs,
+/// see `store::database`. Every entry is returned as it was stored, with its place in the chain if
+/// the log has one.
 pub trait ExecutionLogger {
-    /// What the log is, and as what the user knows it: ``the log `run.jsonl` ``.
+    /// The log's name for messages: ``the log `run.jsonl` ``.
     fn name(&self) -> String;
-    /// A run begins, with the steps whose results it takes over: all of it is kept, or nothing.
+    /// A run starts, with the records of reused steps: all of it is committed, or nothing.
     fn log_plan_start(
         &self,
         start: PlanStart,
         reused: Vec<ExecutionLogRecord>,
     ) -> impl Future<Output = Result<LoggedRunStart, LogError>>;
-    /// A step that is not safe to run again is about to start. Once this is acknowledged, a later
-    /// obs knows that the step may have had its effect, whatever becomes of this one.
+    /// A step that is not idempotent is about to start. Once this is acknowledged, a later obs
+    /// knows that the step may have had its effect, even if this obs dies.
     fn log_step_start(&self, start: StepStart) -> impl Future<Output = Result<(), LogError>>;
     /// A step ended.
     fn log_step(
@@ -37,12 +38,12 @@ pub trait ExecutionLogger {
     fn log_plan_end(&self, end: PlanEnd) -> impl Future<Output = Result<PlanEnd, LogError>>;
 }
 
-/// What was kept of the beginning of a run.
+/// The committed start of a run.
 #[derive(Debug, Clone)]
 pub struct LoggedRunStart {
     /// The header.
     pub start: PlanStart,
-    /// The records of the steps whose results it takes over.
+    /// The records of the reused steps.
     pub reused: Vec<Arc<ExecutionLogRecord>>,
 }
 
@@ -106,13 +107,12 @@ pub struct Provenance {
     /// The run that this one resumes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resumed_from: Option<String>,
-    /// The first run of those that went on with each other, whose files between steps are all
-    /// runs'.
+    /// The first run of a chain of resumed runs, whose shared files all of them use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_run: Option<String>,
 }
 
-/// The start of a step that is not safe to run again.
+/// The start of a step that is not idempotent.
 #[derive(Debug, Clone)]
 pub struct StepStart {
     /// The step's place in the plan, from 0.
@@ -153,7 +153,7 @@ pub struct PlanEnd {
     pub hash: String,
 }
 
-/// A record could not be kept.
+/// A log write failed.
 #[derive(Debug, Clone, Error)]
 #[error("can't write {name}: {reason}")]
 pub struct LogError {

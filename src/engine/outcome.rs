@@ -6,14 +6,14 @@ use std::time::Duration;
 use super::{LogError, TimeLimit};
 use crate::model::{ExecutionLogRecord, StepStatus};
 
-/// Everything that a run has to say.
+/// The outcome of a run.
 #[derive(Debug)]
 pub struct RunOutcome {
     /// The records that are in the log, in plan order.
     pub records: Vec<Arc<ExecutionLogRecord>>,
     /// What ended it.
     pub end: RunStopReason,
-    /// The steps that ran although their records could not be kept.
+    /// The steps that ran but whose records could not be committed.
     pub unlogged: Vec<UnloggedStep>,
     /// The hash of the last record; empty if the log has no chain.
     pub head: String,
@@ -21,7 +21,7 @@ pub struct RunOutcome {
     pub elapsed: Duration,
 }
 
-/// A step that ran although its record could not be kept.
+/// A step that ran but whose record could not be committed.
 #[derive(Debug, Clone)]
 pub struct UnloggedStep {
     /// Its `step_id`, or its name.
@@ -43,12 +43,12 @@ impl UnloggedStep {
 /// What ended a run.
 #[derive(Debug, Clone)]
 pub enum RunStopReason {
-    /// Its steps; the records say how.
+    /// Its steps ended; their records say how.
     Steps,
-    /// The run's own time was over.
+    /// The run's timeout.
     PlanTimeout(TimeLimit),
     /// A signal, by number.
     Signal(i32),
-    /// A record could not be kept.
+    /// A record could not be committed.
     LogFailed(LogError),
 }

@@ -1,6 +1,6 @@
-//! Who says whether a step may be made: policies.
+//! The interface to policies, which permit or deny steps.
 //!
-//! Invariant: a denied step is never started, and where one is denied before the run, no step is.
+//! Invariant: a denied step is never started, and if one is denied before the run, no step starts.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -12,16 +12,16 @@ use serde_json::{Map, Value};
 use super::{ProvenPlan, ProvenStep};
 use crate::plan::Template;
 
-/// Says whether a step may be made.
+/// Permits or denies steps.
 ///
-/// Asked about the whole plan before anything runs, and about a step with references once more,
+/// It decides about the whole plan before anything runs, and about a step with references again
 /// right before it starts.
 pub trait PolicyGate: fmt::Debug {
     /// The decision about one call.
     fn decide(&self, question: &PolicyRequest<'_>) -> Decision;
 }
 
-/// A call that somebody wants to make.
+/// A call to decide about.
 #[derive(Debug)]
 pub struct PolicyRequest<'q> {
     /// The call: a step, or its fallback.
@@ -32,7 +32,7 @@ pub struct PolicyRequest<'q> {
     pub steps: usize,
     /// The arguments that are known.
     pub arguments: &'q Map<String, Value>,
-    /// The names of those that other steps are still to give, in whole or in part.
+    /// The names of the arguments that depend on outputs that are not known yet.
     pub unknown: BTreeSet<String>,
 }
 
@@ -49,12 +49,12 @@ pub struct Decision {
     pub fallback: Option<Arc<str>>,
 }
 
-/// A ruling in one word.
+/// The effect of a decision, from the mildest to the most severe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effect {
-    /// It may be made.
+    /// A policy permits it.
     Permitted,
-    /// It hangs on what other steps are still to give.
+    /// It depends on outputs that are not known yet.
     Waits,
     /// No policy permits it.
     NotPermitted,
@@ -65,7 +65,7 @@ pub enum Effect {
 }
 
 impl Effect {
-    /// True if the step may not be made.
+    /// True if the step is denied.
     pub fn is_denial(self) -> bool {
         self >= Self::NotPermitted
     }
@@ -96,12 +96,12 @@ impl Decision {
         }
     }
 
-    /// A question that could not even be put.
+    /// The request could not be built.
     pub fn request_error(reason: String) -> Self {
         Self::from_errors(vec![("the question".to_owned(), reason)])
     }
 
-    /// Why `step` may not be made, in words; none if it may, or may still.
+    /// Why `step` is denied; `None` if it is permitted or deferred.
     pub fn denial(&self, step: &ProvenStep) -> Option<String> {
         let skill = match &self.fallback {
             Some(skill) => format!("the fallback `{skill}`"),
@@ -126,14 +126,14 @@ impl Decision {
     }
 }
 
-/// What keeps a step from being made, and what to try.
+/// Why a step is denied, with a hint.
 pub(super) struct Denial {
     pub(super) reason: String,
     pub(super) hint: Option<String>,
 }
 
 impl Denial {
-    /// Policies said no.
+    /// Denied by policies.
     pub(super) fn by_policy(reason: String) -> Self {
         let hint =
             "`obs policy test PLAN` with the same flags shows what the policies say of each step";
@@ -143,13 +143,13 @@ impl Denial {
         }
     }
 
-    /// Nobody said yes; the reason tells how to.
+    /// Not approved; the reason says how to approve it.
     pub(super) fn unapproved(reason: String) -> Self {
         Self { reason, hint: None }
     }
 }
 
-/// Asks about every step of `plan`, before anything runs.
+/// Decides about every step of `plan` before anything runs.
 pub fn evaluate_plan(gate: &dyn PolicyGate, plan: &ProvenPlan) -> Vec<Decision> {
     let steps = plan.steps.iter().enumerate();
     steps
@@ -169,7 +169,7 @@ pub fn evaluate_plan(gate: &dyn PolicyGate, plan: &ProvenPlan) -> Vec<Decision> 
         .collect()
 }
 
-/// Asks about one step, whose arguments are known by now.
+/// Decides about one step whose arguments are resolved.
 pub(super) fn evaluate_step(
     gate: &dyn PolicyGate,
     plan: &ProvenPlan,
@@ -187,7 +187,7 @@ pub(super) fn evaluate_step(
     })
 }
 
-/// The ruling about a step and its fallback: the heavier one.
+/// The more severe decision of a step's and its fallback's.
 fn most_restrictive(step: &ProvenStep, decide: impl Fn(&ProvenStep) -> Decision) -> Decision {
     let own = decide(step);
     let Some(fallback) = step.fallback.as_deref() else {

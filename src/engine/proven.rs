@@ -1,4 +1,4 @@
-//! A plan of which everything is known that can be known before it runs.
+//! A proven plan: checked as far as possible before it runs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +33,7 @@ pub struct ProvenPlan {
 }
 
 impl ProvenStep {
-    /// True if neither the skill nor its fallback does harm when it runs a second time.
+    /// True if both the skill and its fallback are idempotent.
     pub fn is_safe_to_repeat(&self) -> bool {
         self.is_idempotent && self.fallback.as_deref().is_none_or(Self::is_safe_to_repeat)
     }
@@ -42,10 +42,10 @@ impl ProvenStep {
 /// Whether other steps may run at the same time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Concurrency {
-    /// They may.
+    /// Other steps may run at the same time.
     #[default]
     Shared,
-    /// None may: the step's skill or its fallback may write files of skills.
+    /// No other step may run: the step's skill or its fallback may write files of skills.
     Exclusive,
 }
 
@@ -60,7 +60,7 @@ pub struct Retries {
     pub max_backoff: Duration,
 }
 
-/// A step whose skill, program and arguments are known to be good.
+/// A step whose skill, program and arguments were checked.
 #[derive(Debug)]
 pub struct ProvenStep {
     /// The step's name in the plan.
@@ -94,7 +94,7 @@ pub struct ProvenStep {
     pub is_idempotent: bool,
     /// How often it is tried again, and after what time.
     pub retry: Retries,
-    /// The call that is made with the same arguments when the last attempt has failed.
+    /// The fallback, called with the same arguments after the last attempt failed.
     pub fallback: Option<Box<ProvenStep>>,
     /// The plan goes on when the step fails.
     pub continue_on_error: bool,

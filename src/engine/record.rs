@@ -1,7 +1,7 @@
-//! From a step's result to its record.
+//! Builds a step's record from its result.
 //!
-//! Invariant: the one place where a record is made. Who ended a step decides its status: a skill
-//! that exits 0 because of a SIGTERM that obs sent has not succeeded.
+//! Invariant: records are built only here. The termination reason decides the status: a skill that
+//! exits 0 after a SIGTERM from obs has not succeeded.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,18 +21,18 @@ use crate::model::{
 pub(super) struct CompletedStep<'p> {
     pub(super) started_at: Timestamp,
     pub(super) duration: Duration,
-    pub(super) answer: AttemptsOutcome<'p>,
+    pub(super) outcome: AttemptsOutcome<'p>,
     pub(super) termination: Option<TerminationReason>,
     pub(super) approved_by: Option<String>,
 }
 
 impl<'p> CompletedStep<'p> {
     /// A step that ended before anything was started.
-    pub(super) fn without_start(answer: AttemptsOutcome<'p>) -> Self {
+    pub(super) fn without_start(outcome: AttemptsOutcome<'p>) -> Self {
         Self {
             started_at: Timestamp::now(),
             duration: Duration::ZERO,
-            answer,
+            outcome,
             termination: None,
             approved_by: None,
         }
@@ -43,28 +43,28 @@ impl<'p> CompletedStep<'p> {
 pub(super) fn finished_record(
     context: &ExecutionContext,
     index: usize,
-    finished: CompletedStep<'_>,
+    completed: CompletedStep<'_>,
 ) -> ExecutionLogRecord {
     let CompletedStep {
         started_at,
         duration,
-        answer,
-        termination: ending,
+        outcome,
+        termination,
         approved_by,
-    } = finished;
+    } = completed;
     let AttemptsOutcome {
         result,
-        by,
-        is_by_fallback,
+        target,
+        is_fallback,
         shown_arguments: shown,
-        previous_error: before,
+        previous_error,
         ..
-    } = answer;
-    // What had failed before is news where something else is the error now.
-    let is_news = ending.is_some() || is_by_fallback;
-    let (status, error_code, error) = step_outcome(&result, ending);
-    let error = match (error, before.filter(|_| is_news)) {
-        (Some(error), Some(before)) => Some(format!("{error}; before that, {before}")),
+    } = outcome;
+    // The previous error is added only if the record's error is a different one.
+    let is_news = termination.is_some() || is_fallback;
+    let (status, error_code, error) = step_outcome(&result, termination);
+    let error = match (error, previous_error.filter(|_| is_news)) {
+        (Some(error), Some(previous)) => Some(format!("{error}; before that, {previous}")),
         (error, _) => error,
     };
     let failed = status != StepStatus::Success;
@@ -85,7 +85,7 @@ pub(super) fn finished_record(
         resource_usage: result.resource_usage,
         sandbox: result.sandbox,
         arguments: shown,
-        ..base_record(context, index, by)
+        ..base_record(context, index, target)
     }
 }
 
@@ -103,7 +103,7 @@ pub(super) fn skipped_record(
     }
 }
 
-/// The record of a step that may not be made.
+/// The record of a denied step.
 pub(super) fn denied_record(
     context: &ExecutionContext,
     index: usize,
@@ -121,7 +121,7 @@ pub(super) fn denied_record(
     }
 }
 
-/// The record of a step whose result an earlier run has.
+/// The record of a step whose result is reused from an earlier run.
 pub(super) fn reused_record(
     context: &ExecutionContext,
     index: usize,
@@ -176,9 +176,9 @@ pub(super) fn rejected_record(
 
 fn step_outcome(
     result: &ExecutionResult,
-    ending: Option<TerminationReason>,
+    termination: Option<TerminationReason>,
 ) -> (StepStatus, Option<ErrorCode>, Option<String>) {
-    let (status, code, detail) = match ending {
+    let (status, code, detail) = match termination {
         None if result.status == ExecutionStatus::Success => {
             return (StepStatus::Success, None, None);
         }
@@ -210,7 +210,7 @@ fn step_outcome(
     (status, Some(code), Some(RuntimeError::text(code, &detail)))
 }
 
-/// What every record of a step holds; as of a step that was skipped just now.
+/// The fields common to all records, with the values of a step that was skipped now.
 fn base_record(context: &ExecutionContext, index: usize, step: &ProvenStep) -> ExecutionLogRecord {
     let now = Timestamp::now();
     ExecutionLogRecord {

@@ -23,8 +23,8 @@ const MAX_BYTES: usize = 64 << 20;
 /// The most bytes that are walked for the arguments of one step: 256 MiB.
 const MAX_WALKED_BYTES: usize = 256 << 20;
 
-/// How many violations an error tells.
-const MAX_TOLD: usize = 3;
+/// How many violations an error message shows.
+const MAX_SHOWN_PROBLEMS: usize = 3;
 
 /// Why there are no arguments.
 #[derive(Debug)]
@@ -69,27 +69,30 @@ pub(super) fn resolve(
     }
 }
 
-/// Holds resolved arguments against what `skill` takes.
+/// Validates resolved arguments against the input schema of `skill`.
 pub(super) fn check(skill: &Skill, arguments: &Map<String, Value>) -> Result<(), ResolveError> {
     let problems = skill.check_arguments(arguments, "");
     if problems.is_empty() {
         return Ok(());
     }
-    let told = problems.iter().take(MAX_TOLD).map(|problem| {
+    let messages = problems.iter().take(MAX_SHOWN_PROBLEMS).map(|problem| {
         let pointer = Document::pointer_of(&problem.location);
         match pointer {
             "" => problem.message.clone(),
             pointer => format!("{} (at {pointer})", problem.message),
         }
     });
-    let told: Vec<String> = told.collect();
-    let more = match problems.len().saturating_sub(MAX_TOLD) {
+    let messages: Vec<String> = messages.collect();
+    let more = match problems.len().saturating_sub(MAX_SHOWN_PROBLEMS) {
         0 => String::new(),
         more => format!("; and {more} more"),
     };
     Err(ResolveError {
         code: ErrorCode::InvalidArguments,
-        message: format!("with the outputs of the steps, {}{more}", told.join("; ")),
+        message: format!(
+            "with the outputs of the steps, {}{more}",
+            messages.join("; ")
+        ),
     })
 }
 
@@ -97,7 +100,7 @@ struct Resolver<'t, R> {
     record_of: R,
     bytes: usize,
     walked_bytes: usize,
-    /// Where the parts that were found lie in the outputs of their steps.
+    /// The byte ranges of referenced parts in the outputs of their steps.
     found: HashMap<(usize, &'t [String]), Range<usize>>,
 }
 
@@ -137,7 +140,7 @@ impl<'t, R: Fn(usize) -> Option<Arc<ExecutionLogRecord>>> Resolver<'t, R> {
         })
     }
 
-    /// Takes the part of a step's output that is referred to, as JSON text.
+    /// Reads the referenced part of a step's output, as JSON text.
     fn part<T>(
         &mut self,
         reference: &'t Reference,

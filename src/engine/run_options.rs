@@ -1,4 +1,4 @@
-//! What a run needs beside plan and context.
+//! The options of a run: everything but plan and context.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -7,12 +7,12 @@ use super::approver::{Approver, RefuseAll};
 use super::{PolicyGate, Provenance, Reused};
 use crate::event::EventSender;
 
-/// What a run needs beside plan and context.
+/// The options of a run: everything but plan and context.
 #[derive(Debug)]
 pub struct RunOptions<'r, L, B> {
     /// Where records go.
     pub logger: &'r L,
-    /// Who says whether a skill may be called.
+    /// The circuit breaker.
     pub breaker: &'r B,
     /// What exactly is about to run, for the log.
     pub provenance: Provenance,
@@ -20,7 +20,7 @@ pub struct RunOptions<'r, L, B> {
     pub reused: Vec<Option<Reused>>,
     /// The policies in force; none if everything is permitted.
     pub gate: Option<&'r dyn PolicyGate>,
-    /// Who approves what can do real harm.
+    /// The approver of steps that can do real harm.
     pub approver: Arc<dyn Approver>,
     /// Where events go.
     pub events: &'r EventSender,
@@ -30,7 +30,7 @@ pub struct RunOptions<'r, L, B> {
 
 impl<'r, L, B> RunOptions<'r, L, B> {
     /// A run without policies and without results of an earlier run, with the default
-    /// [`RunPolicy`]. What needs an approval is refused.
+    /// [`RunPolicy`]. Steps that require approval are refused.
     pub fn new(logger: &'r L, breaker: &'r B, events: &'r EventSender) -> Self {
         Self {
             logger,
@@ -52,7 +52,7 @@ pub struct RunPolicy {
     pub jobs: NonZeroUsize,
     /// What happens when a step does not succeed.
     pub on_failure: FailurePolicy,
-    /// Try skills again that are not marked as idempotent: `--retry-unsafe`.
+    /// Retry skills that are not idempotent: `--retry-unsafe`.
     pub retry_unsafe: bool,
 }
 
@@ -67,13 +67,13 @@ impl Default for RunPolicy {
     }
 }
 
-/// What happens when a step does not succeed that the plan does not allow to fail.
+/// What happens if a step fails that the plan does not allow to fail.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum FailurePolicy {
-    /// No more steps start, but for those of the same group; what runs comes to its end.
+    /// No more steps start except those of the same group; running steps finish.
     #[default]
     Drain,
-    /// No more steps start, and what runs is canceled: `--fail-fast`.
+    /// No more steps start, and running steps are canceled: `--fail-fast`.
     FailFast,
     /// Only what depends on the step is skipped: `--keep-going`.
     KeepGoing,

@@ -1,4 +1,4 @@
-//! What the steps of a run share.
+//! The state that the steps of a run share.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -12,22 +12,22 @@ use super::schedule::Schedule;
 use super::{ExecutionContext, ProvenPlan, ShutdownReceiver};
 use crate::model::ExecutionLogRecord;
 
-/// What the steps of a run share.
+/// The state that the steps of a run share.
 pub(super) struct RunState<'r, E, L, B> {
     pub(super) executor: &'r E,
     pub(super) plan: &'r ProvenPlan,
     pub(super) context: &'r ExecutionContext,
     pub(super) options: RunOptions<'r, L, B>,
     pub(super) shutdown: ShutdownReceiver,
-    /// Who approved steps, by their indices.
+    /// The approvers, by step index.
     pub(super) approvals: RefCell<BTreeMap<usize, String>>,
-    /// Held while somebody is asked.
+    /// Held during a prompt.
     pub(super) asking: Mutex<()>,
-    /// What the end of one step means for the others.
+    /// The effect of one step's end on the other steps.
     pub(super) halt: watch::Sender<Halt>,
     /// Which step may start.
     pub(super) schedule: RefCell<Schedule>,
-    /// The records of the steps that are over, by the steps' indices.
+    /// The records of completed steps, by step index.
     pub(super) records: RefCell<Vec<Option<Arc<ExecutionLogRecord>>>>,
 }
 

@@ -1,9 +1,8 @@
 //! Which step may start.
 //!
-//! Invariant: a step is handed out once, and only when all that it waits for is over as it must be.
-//! Counters say so: each wait is looked at once, whatever the number of steps, so that the time per
-//! step does not grow with their number. The same steps ending in the same way give the same
-//! answers, in whatever order they end.
+//! Invariant: a step is handed out once, and only after all its dependencies completed as required.
+//! Counters track that: each dependency is visited once, so the time per step does not grow with
+//! the number of steps. The result does not depend on the order in which steps complete.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -11,38 +10,37 @@ use std::collections::BinaryHeap;
 use crate::model::{StepOrder, StepStatus};
 use crate::plan::DependencyGraph;
 
-/// The steps of a plan by what still keeps them from starting.
+/// The steps of a plan with their open dependencies.
 #[derive(Debug)]
 pub(super) struct Schedule {
-    /// Steps first, then the joints between stages.
+    /// Steps first, then the barriers between stages.
     nodes: Vec<ScheduleNode>,
     steps: usize,
     taken: usize,
     order: StepOrder,
-    /// Steps that wait for nothing any more, the first in plan order on top.
+    /// Steps without open dependencies, the first in plan order on top.
     ready: BinaryHeap<Reverse<usize>>,
-    /// After this no step starts but the siblings of one that has.
+    /// If set, only siblings of started steps may start.
     is_closed: bool,
 }
 
 #[derive(Debug, Default)]
 struct ScheduleNode {
-    /// How many of those that it waits for are not over.
+    /// How many dependencies have not completed.
     open_dependencies: usize,
     followers: Vec<(usize, DependencyCondition)>,
-    /// The first in plan order of the steps whose end keeps this one from running.
+    /// The first step in plan order whose status blocks this one.
     blocked_by: Option<usize>,
     is_taken: bool,
 }
 
-/// What a step must have done for one that waits for it.
+/// What a dependent step requires of a dependency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum DependencyCondition {
-    /// Ended, in whatever way.
+    /// Completed, with any status.
     Over,
-    /// Succeeded, or failed where the plan allows it.
+    /// Succeeded, or failed with `continue_on_error`.
     Passed,
-    /// Succeeded.
     Succeeded,
 }
 
@@ -51,11 +49,11 @@ enum DependencyCondition {
 pub(super) enum ReadyStep {
     /// This step may start.
     Start(usize),
-    /// This step can't run, because of the end of that one.
+    /// This step can't run, because of the status of that one.
     Skip {
         /// The step.
         step: usize,
-        /// What keeps it from running.
+        /// The step that blocks it.
         because_of: usize,
     },
 }
@@ -78,7 +76,7 @@ impl Schedule {
                 schedule.link(before.start, after.start, DependencyCondition::Over);
                 continue;
             }
-            // One joint instead of a wait for each pair.
+            // One barrier instead of a dependency for each pair.
             let joint = schedule.nodes.len();
             schedule.nodes.push(ScheduleNode::default());
             before
@@ -106,8 +104,8 @@ impl Schedule {
         self.nodes[waiter].open_dependencies += 1;
     }
 
-    /// The step that comes next. What it may not run beside keeps it, and all after it, from being
-    /// taken.
+    /// The step that comes next. The caller leaves it in place while it can't run beside what runs;
+    /// later steps wait behind it.
     pub(super) fn peek_next(&self) -> Option<usize> {
         self.ready.peek().map(|Reverse(step)| *step)
     }
@@ -123,17 +121,17 @@ impl Schedule {
         })
     }
 
-    /// A step that was taken is over. `is_tolerated`: it may fail.
+    /// Completes a step that was taken. `is_tolerated`: it may fail.
     pub(super) fn complete(&mut self, step: usize, status: StepStatus, is_tolerated: bool) {
         let is_met = |need| match (need, status) {
             (DependencyCondition::Over, _) | (_, StepStatus::Success) => true,
             (DependencyCondition::Passed, StepStatus::Failed | StepStatus::Timeout) => is_tolerated,
             _ => false,
         };
-        // Whoever could not run passes on what kept it from that.
+        // A blocked step passes on the step that blocked it.
         let root = self.nodes[step].blocked_by.unwrap_or(step);
-        let mut ended = vec![step];
-        while let Some(node) = ended.pop() {
+        let mut completed = vec![step];
+        while let Some(node) = completed.pop() {
             for (waiter, need) in std::mem::take(&mut self.nodes[node].followers) {
                 let follower = &mut self.nodes[waiter];
                 if !is_met(need) {
@@ -142,7 +140,7 @@ impl Schedule {
                 }
                 follower.open_dependencies -= 1;
                 match follower.open_dependencies {
-                    0 if waiter >= self.steps => ended.push(waiter),
+                    0 if waiter >= self.steps => completed.push(waiter),
                     0 if !self.is_closed => self.ready.push(Reverse(waiter)),
                     _ => {}
                 }

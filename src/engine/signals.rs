@@ -17,7 +17,7 @@ use super::{ShutdownSender, ShutdownState};
 use crate::event::{EventSender, RunEvent};
 use crate::process::Launcher;
 
-/// How long the screen may take to be put in order before obs stops.
+/// Timeout for clearing the terminal before obs stops.
 const TERMINAL_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The signals that obs listens to. One that was ignored when obs started (`nohup`, `trap '' INT`)
@@ -30,7 +30,6 @@ pub(crate) struct Signals {
     stop: Option<Signal>,
 }
 
-/// What arrived.
 enum SignalEvent {
     End(i32),
     Stop,
@@ -125,7 +124,7 @@ async fn stop_with_the_terminal(launcher: &Launcher, events: &EventSender) {
     launcher.resume().await;
 }
 
-/// Returns when somebody has sent SIGCONT. A failure leaves obs running, which is the better half.
+/// Returns after a SIGCONT. On failure obs keeps running, the lesser evil.
 fn stop_this_process() {
     let this: Pid = getpid();
     kill_process(this, KillSignal::STOP).ok();

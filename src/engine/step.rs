@@ -1,10 +1,9 @@
-//! The life of one step, from its turn to its record.
+//! The life of one step, from dispatch to its record.
 //!
-//! Invariant: a straight line. One `select!` owns a step that runs, as in cargo-nextest's
-//! `runner/unix.rs`: its own time, the run's time, signals, and the end of the plan by another
-//! step. A step's record is in the log before it is reported that the step ended and before
-//! anything that depends on it starts. Steps run side by side on one thread and share nothing but
-//! the [`RunState`].
+//! Invariant: the flow is linear. One `select!` owns a running step, as in cargo-nextest's
+//! `runner/unix.rs`: its timeout, the run's timeout, signals, and a halt by another step. A step's
+//! record is committed before its end is reported and before anything that depends on it starts.
+//! Steps run concurrently on one thread and share only the [`RunState`].
 
 use std::sync::Arc;
 
@@ -29,36 +28,35 @@ use crate::event::{RunEvent, StepDetail, TerminationCause};
 use crate::model::{ErrorCode, ExecutionLogRecord, StepStatus};
 use crate::process::StopRequest;
 
-/// What is to become of a step.
+/// What to do with a step.
 pub(super) enum StepAction {
     Run,
     /// It does not run, for this reason.
     Skip(String),
-    /// It may not be made.
+    /// It is denied.
     Deny(Denial),
 }
 
-/// How a step that ran came to its end.
 #[derive(Default)]
 struct Termination {
-    /// Who ended it, where it did not end by itself.
-    ending: Option<TerminationReason>,
-    /// See [`StepCompletion::end`].
-    end: Option<RunStopReason>,
+    /// Why it was terminated; `None` if it ended by itself.
+    reason: Option<TerminationReason>,
+    /// See [`StepCompletion::run_stop`].
+    run_stop: Option<RunStopReason>,
 }
 
 impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L, B> {
     /// Runs or skips a step and commits its record.
-    pub(super) async fn run_step(&self, index: usize, turn: StepAction) -> StepCompletion {
+    pub(super) async fn run_step(&self, index: usize, action: StepAction) -> StepCompletion {
         let step = &self.plan.steps[index];
         if let Some(record) = self.records.borrow()[index].clone() {
-            // Its result was taken over from an earlier run.
+            // Its result is reused from an earlier run.
             return StepCompletion {
                 record: Ok(record),
-                end: None,
+                run_stop: None,
             };
         }
-        match turn {
+        match action {
             StepAction::Run => self.start_step(index, step).await,
             StepAction::Skip(reason) => {
                 let record = record::skipped_record(self.context, index, step, &reason);
@@ -73,20 +71,20 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         }
     }
 
-    /// A step whose turn it is: what it asks for, whether it may, and whether its skill is let
-    /// through.
+    /// Resolves the arguments, checks policies and approval, and asks the breaker, before the skill
+    /// is called.
     async fn start_step(&self, index: usize, step: &ProvenStep) -> StepCompletion {
         let call = match self.resolve_arguments(step) {
             Ok(call) => call,
             Err(unresolved) => {
-                let finished =
+                let completed =
                     record::CompletedStep::without_start(unresolved_outcome(step, &unresolved));
-                let record = record::finished_record(self.context, index, finished);
+                let record = record::finished_record(self.context, index, completed);
                 return self.commit_not_run(record, None).await;
             }
         };
-        if let Some(over) = self.check_permitted(index, &call).await {
-            return over;
+        if let Some(completion) = self.check_permitted(index, &call).await {
+            return completion;
         }
         match self.ask_breaker(step).await {
             Ok(BreakerDecision::Allowed(permit)) => {
@@ -105,8 +103,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         }
     }
 
-    /// What becomes of a step that may not be made, or may not yet be known to be, now that its
-    /// arguments are known: policies first, then a person.
+    /// Completes the step if it is not permitted, now that its arguments are known: policies first,
+    /// then approval. Returns `None` if it may run.
     async fn check_permitted(
         &self,
         index: usize,
@@ -117,8 +115,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
             None => match self.request_approval(index, &call.shown).await {
                 ApprovalOutcome::Free => return None,
                 ApprovalOutcome::Refused(reason) => Denial::unapproved(reason),
-                ApprovalOutcome::Stopped(ending) => {
-                    return Some(self.cancel_before_start(index, call, ending).await);
+                ApprovalOutcome::Stopped(reason) => {
+                    return Some(self.cancel_before_start(index, call, reason).await);
                 }
             },
         };
@@ -127,42 +125,42 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         Some(self.commit_not_run(record, denial.hint).await)
     }
 
-    /// Why policies deny the step. One whose arguments always were known was asked about with the
-    /// plan.
+    /// Why policies deny the step. A step without references was decided about with the plan.
     fn denial(&self, index: usize, call: &ResolvedArguments) -> Option<String> {
         let step = &self.plan.steps[index];
         let gate = self.options.gate.filter(|_| step.template.is_some())?;
         evaluate_step(gate, self.plan, index, &call.arguments).denial(step)
     }
 
-    /// A step that ended while somebody was asked about it.
+    /// Completes a step that was canceled while its approval was pending.
     async fn cancel_before_start(
         &self,
         index: usize,
         arguments: &ResolvedArguments,
-        ending: TerminationReason,
+        reason: TerminationReason,
     ) -> StepCompletion {
         let step = &self.plan.steps[index];
         let code = ErrorCode::Canceled;
-        let answer = AttemptsOutcome {
+        let outcome = AttemptsOutcome {
             result: not_started(code, String::new()),
-            by: step,
-            is_by_fallback: false,
+            target: step,
+            is_fallback: false,
             shown_arguments: arguments.shown.clone(),
             termination: None,
             previous_error: None,
             start_error: None,
         };
-        let end = ending.run_stop_reason();
-        let finished = record::CompletedStep {
-            termination: Some(ending),
-            ..record::CompletedStep::without_start(answer)
+        let run_stop = reason.run_stop_reason();
+        let completed = record::CompletedStep {
+            termination: Some(reason),
+            ..record::CompletedStep::without_start(outcome)
         };
-        let record = record::finished_record(self.context, index, finished);
-        self.commit_record(record, StepDetail::default(), end).await
+        let record = record::finished_record(self.context, index, completed);
+        self.commit_record(record, StepDetail::default(), run_stop)
+            .await
     }
 
-    /// A step for which nothing was started.
+    /// Commits the record of a step that did not run.
     async fn commit_not_run(
         &self,
         record: ExecutionLogRecord,
@@ -177,12 +175,12 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
 
     async fn ask_breaker(&self, step: &ProvenStep) -> Result<BreakerDecision, LogError> {
         let lease = step.timeout.duration.saturating_add(step.grace);
-        let asked = self.options.breaker.allow(&step.skill_id, lease);
-        self.with_log_timeout(asked).await
+        let decision = self.options.breaker.allow(&step.skill_id, lease);
+        self.with_log_timeout(decision).await
     }
 
-    /// Tells the breaker of the step's own skill what became of it. If the fallback had to answer,
-    /// it has failed.
+    /// Reports the result to the breaker of the step's own skill. If the fallback was called, that
+    /// skill failed.
     async fn tell_breaker(
         &self,
         step: &ProvenStep,
@@ -223,49 +221,50 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
             index,
             timeout: step.timeout.duration,
         });
-        let (mut answer, ended) = self.run_until_done(index, step, call).await;
-        let start_error = answer.start_error.take();
-        let (result, by) = (&mut answer.result, answer.by);
+        let (mut outcome, termination) = self.run_until_done(index, step, call).await;
+        let start_error = outcome.start_error.take();
+        let (result, target) = (&mut outcome.result, outcome.target);
         let detail = StepDetail {
             command: std::mem::take(&mut result.command),
-            confinement: by.confinement.clone(),
+            confinement: target.confinement.clone(),
             working_directory: result.working_directory.take(),
             hint: result.hint.take(),
         };
-        let finished = record::CompletedStep {
+        let completed = record::CompletedStep {
             started_at,
             duration: self.context.clock().elapsed(start),
-            termination: ended.ending,
-            answer,
+            termination: termination.reason,
+            outcome,
             approved_by: self.approvals.borrow().get(&index).cloned(),
         };
-        let record = record::finished_record(self.context, index, finished);
-        let told = match start_error {
+        let record = record::finished_record(self.context, index, completed);
+        let notified = match start_error {
             Some(error) => Err(error),
             None => self.tell_breaker(step, permit, &record).await,
         };
-        if let Err(error) = told {
+        if let Err(error) = notified {
             let step = UnloggedStep::from_record(&record);
             let record = Err(CommitFailure { step, error });
-            let end = ended.end;
-            return StepCompletion { record, end };
+            let run_stop = termination.run_stop;
+            return StepCompletion { record, run_stop };
         }
-        self.commit_record(record, detail, ended.end).await
+        self.commit_record(record, detail, termination.run_stop)
+            .await
     }
 
     fn resolve_arguments(&self, step: &ProvenStep) -> Result<ResolvedArguments, ResolveError> {
         ResolvedArguments::resolve(step, |index| self.records.borrow()[index].clone())
     }
 
-    /// Owns a running step: its time, the run's time, the signals and the end of the plan.
+    /// Owns a running step: its timeout, the run's timeout, signals and halts.
     async fn run_until_done<'s>(
         &'s self,
         index: usize,
         step: &ProvenStep,
         call: ResolvedArguments,
     ) -> (AttemptsOutcome<'s>, Termination) {
-        let urgency = watch::Sender::new(StopRequest::None);
-        let execution = Attempts::new(self, index, urgency.clone()).run(call);
+        let stop_sender = watch::Sender::new(StopRequest::None);
+        let execution = Attempts::new(self, index, stop_sender.clone()).run(call);
         let clock = self.context.clock();
         let step_time = clock.sleep_until_elapsed(clock.now(), step.timeout.duration);
         let run_time = clock.sleep_until_elapsed(self.context.start(), self.plan.timeout.duration);
@@ -273,47 +272,59 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         let mut signals = self.shutdown.clone();
         let mut halt = self.halt.subscribe();
         let mut seen = ShutdownState::None;
-        let mut ended = Termination::default();
+        let mut termination = Termination::default();
         loop {
-            let runs = ended.ending.is_none();
-            let (ending, wanted) = tokio::select! {
+            let runs = termination.reason.is_none();
+            let (reason, request) = tokio::select! {
                 biased;
-                answer = &mut execution => {
-                    ended.ending = ended.ending.or_else(|| answer.termination.clone());
-                    ended.end = ended.end.or_else(|| ended.ending.as_ref()?.run_stop_reason());
-                    return (answer, ended);
+                outcome = &mut execution => {
+                    termination.reason = termination.reason.or_else(|| outcome.termination.clone());
+                    let reason = termination.reason.as_ref();
+                    let run_stop = reason.and_then(TerminationReason::run_stop_reason);
+                    termination.run_stop = termination.run_stop.or(run_stop);
+                    return (outcome, termination);
                 }
                 state = signals.changed_from(seen) => {
                     seen = state;
                     let signal = state.signal().unwrap_or_default();
-                    // A signal outweighs the run's timeout, also where it comes after it.
-                    ended.end = Some(RunStopReason::Signal(signal));
+                    // A signal outweighs the run's timeout, even if it comes later.
+                    termination.run_stop = Some(RunStopReason::Signal(signal));
                     let kill = matches!(state, ShutdownState::Second(_));
-                    (TerminationReason::Signal(signal), if kill { StopRequest::Kill } else { StopRequest::Terminate })
+                    let request = if kill {
+                        StopRequest::Kill
+                    } else {
+                        StopRequest::Terminate
+                    };
+                    (TerminationReason::Signal(signal), request)
                 }
                 () = &mut run_time, if runs => {
-                    ended.end.get_or_insert(RunStopReason::PlanTimeout(self.plan.timeout));
+                    let plan_timeout = RunStopReason::PlanTimeout(self.plan.timeout);
+                    termination.run_stop.get_or_insert(plan_timeout);
                     (TerminationReason::PlanTimeout(self.plan.timeout), StopRequest::Terminate)
                 }
-                () = &mut step_time, if runs => (TerminationReason::StepTimeout(step.timeout), StopRequest::Terminate),
-                reason = Halt::ends_all(&mut halt), if runs => (TerminationReason::Halt(reason), StopRequest::Terminate),
+                () = &mut step_time, if runs => {
+                    (TerminationReason::StepTimeout(step.timeout), StopRequest::Terminate)
+                }
+                reason = Halt::ends_all(&mut halt), if runs => {
+                    (TerminationReason::Halt(reason), StopRequest::Terminate)
+                }
             };
             if runs {
                 self.options.events.emit(RunEvent::StepEnding {
                     index,
-                    reason: end_reason(&ending),
+                    reason: termination_cause(&reason),
                 });
             }
-            ended.ending.get_or_insert(ending);
-            urgency.send_if_modified(|now| {
-                let more = wanted > *now;
-                *now = wanted.max(*now);
+            termination.reason.get_or_insert(reason);
+            stop_sender.send_if_modified(|now| {
+                let more = request > *now;
+                *now = request.max(*now);
                 more
             });
         }
     }
 
-    /// The records of the steps whose results are taken over, each after those that it refers to.
+    /// The records of reused steps, each after the steps that it refers to.
     pub(super) fn reused(&self) -> Vec<ExecutionLogRecord> {
         let mut records: Vec<Option<Arc<ExecutionLogRecord>>> = vec![None; self.plan.steps.len()];
         let mut all = Vec::new();
@@ -337,8 +348,8 @@ fn unresolved_outcome<'p>(step: &'p ProvenStep, unresolved: &ResolveError) -> At
     let error = RuntimeError::text(unresolved.code, &unresolved.message);
     AttemptsOutcome {
         result: not_started(unresolved.code, error),
-        by: step,
-        is_by_fallback: false,
+        target: step,
+        is_fallback: false,
         shown_arguments: step.shown_arguments.clone(),
         termination: None,
         previous_error: None,
@@ -346,8 +357,8 @@ fn unresolved_outcome<'p>(step: &'p ProvenStep, unresolved: &ResolveError) -> At
     }
 }
 
-fn end_reason(ending: &TerminationReason) -> TerminationCause {
-    match ending {
+fn termination_cause(reason: &TerminationReason) -> TerminationCause {
+    match reason {
         TerminationReason::StepTimeout(_) => TerminationCause::StepTimeout,
         TerminationReason::PlanTimeout(_) => TerminationCause::PlanTimeout,
         TerminationReason::Signal(_) | TerminationReason::Halt(_) => TerminationCause::Canceled,

@@ -1,9 +1,8 @@
-//! Why no step may start any more.
+//! Why no further step may start.
 //!
-//! Invariant: a signal, the end of the run's time and the end of the plan are looked at right
-//! before a skill is called, without an await in between. Whatever a step waited for since its turn
-//! came (a person, a circuit breaker, the log, the time before another attempt), it does not start
-//! after one of these.
+//! Invariant: signals, the run's timeout and halts are checked right before a skill is called,
+//! without an await in between. Whatever a step waited for since its dispatch (an approval, a
+//! circuit breaker, the log, a backoff), it does not start after one of these.
 
 use super::halt::Halt;
 use super::run_state::RunState;
@@ -11,7 +10,7 @@ use super::termination::TerminationReason;
 use super::{CircuitBreaker, ExecutionLogger, ShutdownState, SkillExecutor};
 
 impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L, B> {
-    /// Why a step may not call a skill any more; none if it may. `has_begun`: it has called one
+    /// Why a step may no longer call a skill; `None` if it may. `has_begun`: it has called one
     /// before.
     pub(super) fn start_blocked_by(&self, has_begun: bool) -> Option<TerminationReason> {
         if let Some(signal) = self.shutdown.state().signal() {
@@ -29,13 +28,13 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         }
     }
 
-    /// Waits until a step that has not begun may not start any more, and gives the reason.
+    /// Waits until a step that has not begun may no longer start, and returns the reason.
     pub(super) async fn wait_until_start_blocked(&self) -> TerminationReason {
         let clock = self.context.clock();
         let (mut signals, mut halt) = (self.shutdown.clone(), self.halt.subscribe());
         loop {
-            if let Some(ending) = self.start_blocked_by(false) {
-                return ending;
+            if let Some(reason) = self.start_blocked_by(false) {
+                return reason;
             }
             let limit = self.plan.timeout.duration;
             tokio::select! {

@@ -13,7 +13,7 @@ pub(super) enum TerminationReason {
 }
 
 impl TerminationReason {
-    /// How the run ends because of what ended the step.
+    /// The reason to stop the run, if this stops the run as well.
     pub(super) fn run_stop_reason(&self) -> Option<RunStopReason> {
         match self {
             Self::Signal(signal) => Some(RunStopReason::Signal(*signal)),

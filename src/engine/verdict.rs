@@ -1,8 +1,7 @@
-//! How a run ended: the one rule for the log, the last line and the exit code.
+//! The result of a run: one rule for the log, the last line and the exit code.
 //!
-//! Invariant: a log that could not be written comes first, then a signal, then the run's timeout,
-//! then the first step in plan order that did not succeed and was not allowed to. `canceled` and
-//! `skipped` never decide.
+//! Invariant: a failed log write comes first, then a signal, then the run's timeout, then the first
+//! step in plan order that failed and was not allowed to. `canceled` and `skipped` never decide.
 
 use std::sync::Arc;
 
@@ -43,7 +42,7 @@ impl RunOutcome {
 }
 
 impl RunResult {
-    /// Judges a run by what ended it and by the records of its steps.
+    /// The result of a run by its stop reason and the records of its steps.
     pub fn new(
         end: &RunStopReason,
         records: &[Arc<ExecutionLogRecord>],
@@ -84,7 +83,7 @@ impl RunResult {
     }
 }
 
-/// True if a step that ended so stops the plan. `continue_on_error` covers failures and
+/// True if a step with this status stops the plan. `continue_on_error` covers failures and
 /// timeouts, not a refusal.
 pub(super) fn stops_the_plan(status: StepStatus, step: &ProvenStep) -> bool {
     match status {
@@ -94,7 +93,7 @@ pub(super) fn stops_the_plan(status: StepStatus, step: &ProvenStep) -> bool {
     }
 }
 
-/// What ended a run, if it was not its steps.
+/// The reason in words; empty if the steps ended the run.
 pub(super) fn reason_of(end: &RunStopReason) -> String {
     match end {
         RunStopReason::Steps => String::new(),

@@ -1,4 +1,4 @@
-//! The environment that a skill gets: cleared, then what it needs and its manifest asks for.
+//! The environment of a skill: cleared, plus what it needs and what its manifest requests.
 //!
 //! Invariant: a name reaches a skill only through this list or the manifest's `env:`. A plan can't
 //! add to it.
@@ -11,10 +11,10 @@ use crate::model::{ExecutionRequest, StepDirs};
 use crate::process::Secrets;
 use crate::skill::{EnvNames, Permission, Skill};
 
-/// Names that every skill gets as obs has them, beside `LC_*`.
+/// Names that every skill gets with obs's values, besides `LC_*`.
 const PASSED: [&str; 4] = ["PATH", "LANG", "TZ", "CI"];
 
-/// Names that a skill with the permission `net` gets as well: how to get out, and whom to trust.
+/// Names that a skill with the permission `net` gets as well: proxies and certificates.
 const OF_THE_NETWORK: [&str; 9] = [
     "HTTP_PROXY",
     "HTTPS_PROXY",
@@ -31,7 +31,7 @@ const OF_THE_NETWORK: [&str; 9] = [
 #[derive(Debug, Clone)]
 pub struct BaseEnvironment {
     all: Vec<(OsString, OsString)>,
-    /// The secrets that come from elsewhere: `--secret`.
+    /// The secrets given with `--secret`.
     secrets: Vec<(String, OsString)>,
 }
 
@@ -44,7 +44,7 @@ impl BaseEnvironment {
         }
     }
 
-    /// The same with these values for the secrets of their names.
+    /// The same with these secrets.
     #[must_use]
     pub fn with_secrets(self, secrets: Vec<(String, OsString)>) -> Self {
         Self { secrets, ..self }
@@ -58,14 +58,13 @@ impl BaseEnvironment {
             .map(|(_, value)| value.as_os_str())
     }
 
-    /// Where programs are looked for: `PATH`, else what `execvp` uses without one.
+    /// The search path for programs: `PATH`, else the default of `execvp`.
     pub fn path(&self) -> &OsStr {
         self.get("PATH")
             .unwrap_or(OsStr::new("/usr/local/bin:/usr/bin:/bin"))
     }
 
-    /// The values that `skills` ask for as secrets: none of them may be seen in what any skill
-    /// gives.
+    /// The values that `skills` request as secrets: no skill's output may show them.
     pub(crate) fn secrets<'s>(&self, skills: impl IntoIterator<Item = &'s Skill>) -> Secrets {
         let names = skills
             .into_iter()
@@ -75,8 +74,8 @@ impl BaseEnvironment {
 
     /// What a skill with the permission `secret:NAME` gets.
     pub(crate) fn secret(&self, name: &str) -> Option<&OsStr> {
-        let given = self.secrets.iter().find(|(given, _)| given == name);
-        given.map_or_else(|| self.get(name), |(_, value)| Some(value.as_os_str()))
+        let secret = self.secrets.iter().find(|(known, _)| known == name);
+        secret.map_or_else(|| self.get(name), |(_, value)| Some(value.as_os_str()))
     }
 
     /// The whole environment of one step.
@@ -150,7 +149,7 @@ impl BaseEnvironment {
 struct Variables(Vec<(OsString, OsString)>);
 
 impl Variables {
-    /// The last one to set a name wins.
+    /// The last value of a name wins.
     fn set(&mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) {
         let (name, value) = (name.as_ref(), value.as_ref().to_owned());
         match self.0.iter_mut().find(|(key, _)| key == name) {

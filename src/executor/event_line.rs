@@ -1,8 +1,8 @@
-//! What a skill may say on its events descriptor while it runs: one JSON object a line.
+//! Lines that a skill may write to its events descriptor: one JSON object each.
 
 use serde::Deserialize;
 
-/// One line, with what obs understands of it.
+/// The fields of a line that obs knows.
 #[derive(Debug, Default, PartialEq, Deserialize)]
 pub struct EventLine {
     /// From 0 to 1.
@@ -11,12 +11,12 @@ pub struct EventLine {
     /// The skill's own words.
     #[serde(default)]
     pub message: Option<String>,
-    /// To be added up.
+    /// Added up over all lines.
     #[serde(default)]
     pub tokens_used: u64,
 }
 
-/// Reads a line; `None` if it is no such object. Keys that obs does not know are free.
+/// Parses a line; `None` if it is not such an object. Unknown keys are allowed.
 pub fn read_event_line(line: &str) -> Option<EventLine> {
     // Serde would read a list as a struct too.
     if !line.trim_start().starts_with('{') {

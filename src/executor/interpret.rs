@@ -1,4 +1,4 @@
-//! From a process's end to a result: what counts as success, and what the output is.
+//! Turns a process's exit into a result: what counts as success, and what the output is.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -13,20 +13,20 @@ use crate::model::{
 use crate::process::{LeaderExit, MASK, ProcessExit, Secrets};
 use crate::skill::{Execution, OutputFormat, Skill, breach_text};
 
-/// What the executor knows beside the exit.
+/// What the executor knows besides the exit.
 pub(super) struct ExecutionMeta {
     /// The resolved argument vector.
     pub(super) command: Vec<String>,
-    /// Tokens told through the events descriptor.
+    /// Tokens reported through the events descriptor.
     pub(super) tokens_used: u64,
     /// What confined it.
     pub(super) sandbox: SandboxReport,
 }
 
-/// What a skill may print on standard output where its manifest does not say: 10 MiB.
+/// The default limit of a skill's standard output: 10 MiB.
 const DEFAULT_MAX_OUTPUT_BYTES: u64 = 10 << 20;
 
-/// What `skill` may print on standard output.
+/// The limit of the standard output of `skill`, in bytes.
 pub(super) fn max_output_bytes(skill: &Skill) -> u64 {
     skill
         .manifest
@@ -35,15 +35,15 @@ pub(super) fn max_output_bytes(skill: &Skill) -> u64 {
         .unwrap_or(DEFAULT_MAX_OUTPUT_BYTES)
 }
 
-/// Judges how `skill` ended.
+/// The result of `skill` with this exit.
 pub(super) fn interpret(
     skill: &Skill,
     execution: &Execution,
     exit: ProcessExit,
-    told: ExecutionMeta,
+    meta: ExecutionMeta,
     secrets: &Secrets,
 ) -> ExecutionResult {
-    let judged = evaluate_exit(skill, execution, &exit, secrets);
+    let outcome = evaluate_exit(skill, execution, &exit, secrets);
     let (exit_code, signal) = match exit.leader {
         LeaderExit::Code(code) => (Some(code), None),
         LeaderExit::Signal(signal) => (None, Some(signal)),
@@ -51,10 +51,10 @@ pub(super) fn interpret(
     let resource_usage = ResourceUsage {
         cpu_time_ms: u64::try_from(exit.usage.cpu.as_millis()).unwrap_or(u64::MAX),
         memory_mb: exit.usage.peak_memory_bytes.div_ceil(1 << 20),
-        tokens_used: told.tokens_used,
+        tokens_used: meta.tokens_used,
     };
-    let is_final = judged.is_err() && says_final(&exit.stdout);
-    let (status, error_code, error, output) = match judged {
+    let is_final = outcome.is_err() && says_final(&exit.stdout);
+    let (status, error_code, error, output) = match outcome {
         Ok(output) => (ExecutionStatus::Success, None, String::new(), output),
         Err((code, error)) => (ExecutionStatus::Failed, Some(code), error, None),
     };
@@ -73,22 +73,22 @@ pub(super) fn interpret(
             Excerpt::from_bytes(&masked)
         }),
         stderr: Some(exit.stderr),
-        command: told.command,
+        command: meta.command,
         working_directory: None,
         is_final,
         hint: hint(exit.dropped_event_lines),
-        sandbox: told.sandbox,
+        sandbox: meta.sandbox,
     }
 }
 
-type Judged = Result<Option<Arc<RawValue>>, (ErrorCode, String)>;
+type ExitOutcome = Result<Option<Arc<RawValue>>, (ErrorCode, String)>;
 
 fn evaluate_exit(
     skill: &Skill,
     execution: &Execution,
     exit: &ProcessExit,
     secrets: &Secrets,
-) -> Judged {
+) -> ExitOutcome {
     if exit.output_limit_exceeded {
         let limit = max_output_bytes(skill);
         let detail = format!("the output exceeds its limit of {limit} bytes");
@@ -119,8 +119,8 @@ fn is_success(execution: &Execution, code: i32) -> bool {
     u8::try_from(code).is_ok_and(|code| execution.success_exit_codes.contains(&code))
 }
 
-/// The output in the form that the manifest promises, without the secrets in it. What is left must
-/// be valid by its schema, because it is what other steps and records get.
+/// The output in the form that the manifest declares, with secrets masked. The masked output must
+/// be valid by its schema, because other steps and records get that.
 fn output(
     skill: &Skill,
     format: OutputFormat,
@@ -186,7 +186,7 @@ fn own_error(stdout: &[u8]) -> Option<String> {
     })
 }
 
-/// True if a failing skill says that another attempt is no use: `{"error": {"retryable": false}}`.
+/// True if a failing skill says that a retry can't help: `{"error": {"retryable": false}}`.
 fn says_final(stdout: &[u8]) -> bool {
     let value: Option<serde_json::Value> = serde_json::from_slice(stdout.trim_ascii()).ok();
     let retryable = value

@@ -48,8 +48,8 @@ pub(crate) struct NativeExecutor<'r> {
     /// The skills whose files steps may write, by their ids.
     guards: HashMap<String, ModifiedFiles>,
     confinements: ConfinementCache,
-    /// What no skill may show: the secrets of all that are loaded. One may read what another one
-    /// has written.
+    /// The secrets of all loaded skills, masked in every skill's output: one may read what another
+    /// wrote.
     secrets: RefCell<Secrets>,
 }
 
@@ -57,13 +57,13 @@ pub(crate) struct NativeExecutor<'r> {
 const BECAME_LINK: &str = "links that appear during a run are not followed: \
     make the link before the run, or let the step that makes it copy instead";
 
-/// A skill that is ready to be executed.
+/// A loaded skill.
 #[derive(Debug, Clone)]
 struct Loaded {
     skill: Arc<Skill>,
-    /// Its program, found before the first step. None for a built-in.
+    /// Its program, resolved before the first step. `None` for a built-in.
     program: Option<Result<Arc<Program>, ProgramError>>,
-    /// What its permissions led to before the first step.
+    /// The targets of its permissions before the first step.
     paths: SkillPaths,
 }
 
@@ -86,16 +86,15 @@ struct ModifiedFiles {
     skill: Arc<ExposedSkill>,
     /// Taken before the first step.
     snapshot: Arc<Snapshot>,
-    /// A step that may write them has started since they were compared.
+    /// True if a step that may write them has started since the last comparison.
     is_doubtful: Cell<bool>,
 }
 
-/// A failure before anything ran.
 struct StartError {
     code: ErrorCode,
     detail: String,
     hint: Option<String>,
-    /// Another attempt is no use.
+    /// A retry can't succeed.
     is_final: bool,
 }
 
@@ -127,8 +126,8 @@ impl StartError {
 }
 
 impl<'r> NativeExecutor<'r> {
-    /// An executor whose skills work in `workspace`. `stream` sends on what they write. The files
-    /// of the skills of `exposure` are from now on what was proven.
+    /// An executor whose skills work in `workspace`. `stream` forwards their output. The files of
+    /// the skills in `exposure` count as proven from now on.
     pub(crate) fn new(
         launcher: &'r Launcher,
         environment: BaseEnvironment,
@@ -161,8 +160,8 @@ impl<'r> NativeExecutor<'r> {
         }
     }
 
-    /// Has what the first call of a loaded skill needs made ready by a helper process, while obs
-    /// does other work. What can't be made ready is made when the call comes.
+    /// Prepares the first call of a loaded skill in a helper process while obs does other work.
+    /// What can't be prepared is made at the call.
     pub(crate) fn prepare_ahead(&self, skill_id: &str) {
         let Some(loaded) = self.loaded(skill_id) else {
             return;
@@ -185,8 +184,7 @@ impl<'r> NativeExecutor<'r> {
         self.dirs.recycle(scratch);
     }
 
-    /// The very same object for all steps of a skill that share a directory, as long as it is
-    /// fresh.
+    /// The same object for all steps of a skill that share a directory, as long as it is fresh.
     fn confinement(
         &self,
         loaded: &Loaded,
@@ -202,8 +200,8 @@ impl<'r> NativeExecutor<'r> {
         self.skills.borrow().get(id).cloned()
     }
 
-    /// Makes sure that the files of the skill are those that were proven, if a step may have
-    /// written them since somebody last made sure. No step that may write them runs meanwhile.
+    /// Checks that the skill's files are those that were proven, if a step may have written them
+    /// since the last check. No step that may write them runs meanwhile.
     async fn recheck_files(&self, skill_id: &str) -> Result<(), StartError> {
         let guard = self.guards.get(skill_id);
         let Some(guard) = guard.filter(|guard| guard.is_doubtful.get()) else {
@@ -224,7 +222,8 @@ impl<'r> NativeExecutor<'r> {
         Ok(())
     }
 
-    /// A call of the skill is about to start: what it may write is to be compared again.
+    /// Marks the files that the skill may write for comparison, because a call of it is about to
+    /// start.
     fn mark_files_suspect(&self, skill_id: &str) {
         for victim in self.exposure.victims_of(skill_id) {
             if let Some(guard) = self.guards.get(victim) {
@@ -266,9 +265,9 @@ impl<'r> NativeExecutor<'r> {
         let prepared = self.prepare(loaded, native, request, &control, &scratch);
         let spec = match prepared {
             Ok(spec) => spec,
-            Err(not_run) => {
+            Err(start_error) => {
                 self.dirs.recycle(scratch);
-                return Err(not_run);
+                return Err(start_error);
             }
         };
         let command = shown_command(skill, &request.arguments, &self.workspace);
@@ -279,7 +278,7 @@ impl<'r> NativeExecutor<'r> {
             .run(spec, control.stop.clone(), |event| listener.handle(&event))
             .await;
         self.dirs.recycle(scratch);
-        let mut told = ExecutionMeta {
+        let mut meta = ExecutionMeta {
             command,
             tokens_used: listener.tokens_used,
             sandbox: SandboxReport {
@@ -289,17 +288,17 @@ impl<'r> NativeExecutor<'r> {
         };
         let mut result = match outcome {
             Ok(exit) => {
-                (told.sandbox.enforced, told.sandbox.missing) = layer_names(exit.applied);
+                (meta.sandbox.enforced, meta.sandbox.missing) = layer_names(exit.applied);
                 let exit = listener.counted(exit);
-                interpret(skill, &native.execution, exit, told, &secrets)
+                interpret(skill, &native.execution, exit, meta, &secrets)
             }
-            Err(error) => not_started(&error, told),
+            Err(error) => not_started(&error, meta),
         };
         result.working_directory = Some(self.workspace.clone());
         Ok(result)
     }
 
-    /// Everything that the process module needs to know of a step.
+    /// The process specification of a step.
     fn prepare(
         &self,
         loaded: &Loaded,
@@ -373,20 +372,20 @@ fn no_directory(error: impl std::fmt::Display) -> StartError {
 
 impl SkillExecutor for NativeExecutor<'_> {
     async fn execute(&self, request: ExecutionRequest, control: StepControl) -> ExecutionResult {
-        let begun = Instant::now();
+        let started = Instant::now();
         let outcome = self.run(&request, control).await;
-        let mut result = outcome.unwrap_or_else(|not_run| ExecutionResult {
-            status: not_run.status(),
+        let mut result = outcome.unwrap_or_else(|start_error| ExecutionResult {
+            status: start_error.status(),
             attempts: 0,
-            hint: not_run.hint,
-            is_final: not_run.is_final,
+            hint: start_error.hint,
+            is_final: start_error.is_final,
             ..ExecutionResult::failure(
-                not_run.code,
-                RuntimeError::text(not_run.code, &not_run.detail),
+                start_error.code,
+                RuntimeError::text(start_error.code, &start_error.detail),
             )
         });
         mask_words(&self.secrets.borrow(), &mut result);
-        result.duration = begun.elapsed();
+        result.duration = started.elapsed();
         result
     }
 
@@ -412,8 +411,8 @@ impl SkillExecutor for NativeExecutor<'_> {
     }
 }
 
-/// The command as a person may see it: without the values that the schema hides. Empty for a
-/// built-in tool, and if there is no command without them.
+/// The command for display, without values that the schema hides. Empty for a built-in tool, or if
+/// the command can't be shown without them.
 pub(crate) fn shown_command(
     skill: &Skill,
     arguments: &Map<String, Value>,
@@ -432,7 +431,7 @@ pub(crate) fn shown_command(
         .collect()
 }
 
-/// True if the manifest asks for the directory between steps.
+/// True if the manifest uses the run directory.
 pub(crate) fn wants_run_dir(skill: &Skill) -> bool {
     let paths = skill
         .manifest
@@ -442,7 +441,7 @@ pub(crate) fn wants_run_dir(skill: &Skill) -> bool {
     paths.into_iter().any(|path| path.base == PathBase::RunDir)
 }
 
-/// Hears what a running skill says, and passes it on.
+/// Forwards the events of a running skill.
 struct EventForwarder {
     index: usize,
     events: EventSender,
@@ -501,7 +500,7 @@ impl EventForwarder {
         }
     }
 
-    /// The exit with the lines counted that were no JSON.
+    /// The exit with the count of lines that were not JSON.
     fn counted(&self, exit: ProcessExit) -> ProcessExit {
         let dropped_event_lines = exit.dropped_event_lines + self.dropped_event_lines;
         ProcessExit {
@@ -511,7 +510,8 @@ impl EventForwarder {
     }
 }
 
-/// Built-in tools are short, but a query over a large value need not be: off the runtime's thread.
+/// Runs off the engine's thread: built-in tools are fast, but a query over a large value may not
+/// be.
 async fn in_process(
     builtin: Builtin,
     arguments: Arc<Map<String, Value>>,
@@ -532,7 +532,7 @@ async fn in_process(
     }
 }
 
-fn not_started(error: &ProcessError, told: ExecutionMeta) -> ExecutionResult {
+fn not_started(error: &ProcessError, meta: ExecutionMeta) -> ExecutionResult {
     let code = match error {
         ProcessError::SupervisorDied | ProcessError::Unkillable { .. } => ErrorCode::SkillFailed,
         _ => ErrorCode::SkillNotLoaded,
@@ -540,8 +540,8 @@ fn not_started(error: &ProcessError, told: ExecutionMeta) -> ExecutionResult {
     let hint = matches!(error, ProcessError::BecameLink { .. }).then(|| BECAME_LINK.to_owned());
     ExecutionResult {
         attempts: u32::from(!matches!(error, ProcessError::Stopped)),
-        command: told.command,
-        sandbox: told.sandbox,
+        command: meta.command,
+        sandbox: meta.sandbox,
         hint,
         ..ExecutionResult::failure(code, RuntimeError::text(code, &error.to_string()))
     }

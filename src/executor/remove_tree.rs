@@ -1,11 +1,11 @@
-//! Removing what skills have left, whatever its shape.
+//! Removes the trees that skills leave, whatever their shape.
 //!
 //! Invariant: memory and descriptors do not grow with the depth or the width of a tree, and nothing
-//! outside the tree is touched: no link is followed, no mount is crossed, and no name is resolved
-//! but in a directory that is open. A directory that lies deeper than the second level is not
-//! entered where it is. It is renamed into a new directory at the top, which is emptied next, so that
-//! a tree is removed level by level and no `..` is needed. A removal that was interrupted leaves a
-//! tree like any other, which the next removal takes.
+//! outside the tree is touched: no link is followed, no mount is crossed, and names are resolved
+//! only in an open directory. A directory below the second level is not entered in place. It is
+//! renamed into a new directory at the top, which is emptied next, so a tree is removed level by
+//! level and no `..` is needed. An interrupted removal leaves a tree like any other, which the next
+//! removal deletes.
 
 use std::ffi::{CStr, CString};
 use std::io;
@@ -22,16 +22,15 @@ use rustix::io::Errno;
 
 use crate::process::{OwnerGets, grant_all, open_directory, open_subdirectory};
 
-/// What one read of a directory fills.
+/// The buffer for one read of a directory.
 const BUFFER_BYTES: usize = 16 * 1024;
 
-/// The largest level that serves again.
+/// The largest directory that is reused as a level.
 const MAX_SPARE_BYTES: i64 = 64 * 1024;
 
 /// Removes whatever is at `path`. An entry with the name `last` goes when all the others are gone.
 ///
-/// # Errors
-/// Why something is left. What can be removed is removed.
+/// # Errors Why something is left. Everything else is removed.
 pub(crate) fn remove_tree(path: &Path, last: Option<&CStr>) -> io::Result<()> {
     let path = CString::new(path.as_os_str().as_bytes())?;
     match unlinkat(CWD, &path, AtFlags::empty()) {
@@ -47,10 +46,9 @@ pub(crate) fn remove_tree(path: &Path, last: Option<&CStr>) -> io::Result<()> {
     ignore_missing(unlinkat(CWD, &path, AtFlags::REMOVEDIR))
 }
 
-/// Removes all that is in the directory at `path`.
+/// Removes everything in the directory at `path`.
 ///
-/// # Errors
-/// Why something is left. What can be removed is removed.
+/// # Errors Why something is left. Everything else is removed.
 pub(crate) fn empty_directory(path: &Path) -> io::Result<()> {
     let path = CString::new(path.as_os_str().as_bytes())?;
     let top = open_directory(&path, OwnerGets::All)?;
@@ -64,26 +62,23 @@ fn ignore_missing(outcome: rustix::io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// The removal of what is in one directory.
 struct Removal<'a> {
     top: &'a OwnedFd,
-    /// An entry of `top` that stays.
+    /// An entry of `top` to keep.
     kept: Option<&'a CStr>,
-    /// The number in the next name that is given.
+    /// The number in the next level's name.
     number: u64,
-    /// How much was removed.
     removed: u64,
-    /// How many levels were made.
     made: u64,
-    /// How much was moved to the next level since the last one was begun.
+    /// How many entries were moved since the current level was begun.
     moved: u64,
-    /// A level that is empty.
+    /// An empty level to reuse.
     spare: Option<RemovalLevel>,
-    /// Why something could not be removed.
+    /// An error that left something behind.
     error: Option<Errno>,
 }
 
-/// A directory at the top that takes what lies below the level that is being removed.
+/// A directory at the top that receives what is below the level being removed.
 struct RemovalLevel {
     dir: OwnedFd,
     name: CString,
@@ -103,7 +98,7 @@ impl<'a> Removal<'a> {
         }
     }
 
-    /// Removes all levels, as often as that removes more than it makes.
+    /// Removes all levels, repeatedly as long as a pass removes more than it makes.
     fn run(mut self) -> io::Result<()> {
         loop {
             self.error = None;
@@ -118,7 +113,7 @@ impl<'a> Removal<'a> {
     }
 
     /// Removes the top's entries, then those of each level that this makes. True if no level could
-    /// be made and the top has got new entries instead.
+    /// be made and new entries were moved to the top instead.
     fn remove_levels(&mut self) -> bool {
         let mut next = None;
         self.empty(self.top, true, &mut next);
@@ -139,8 +134,8 @@ impl<'a> Removal<'a> {
         is_deeper_at_top
     }
 
-    /// Keeps an emptied level for what comes: a deep tree needs two of them in turn. Not one that
-    /// was large: most file systems never make a directory smaller, and reading it takes time.
+    /// Keeps an emptied level for reuse: a deep tree alternates between two. A large one is not
+    /// kept: most file systems never shrink a directory, and reading it takes time.
     fn finish_level(&mut self, level: RemovalLevel) {
         let is_small = fstat(&level.dir).is_ok_and(|stat| stat.st_size <= MAX_SPARE_BYTES);
         if is_small && self.error.is_none() && self.spare.is_none() {
@@ -155,7 +150,7 @@ impl<'a> Removal<'a> {
         self.note_removal(outcome);
     }
 
-    /// Removes the entries of `dir`. What lies deeper than in a directory of it goes to `next`.
+    /// Removes the entries of `dir` and of its directories. Deeper directories move to `next`.
     fn empty(&mut self, dir: &OwnedFd, is_top: bool, next: &mut Option<RemovalLevel>) {
         self.each_entry(dir, |removal, name, is_dir| {
             let is_next = next.as_ref().is_some_and(|next| *next.name == *name);
@@ -174,7 +169,7 @@ impl<'a> Removal<'a> {
         });
     }
 
-    /// Removes the entries of `dir`; directories that are not empty go to `next`.
+    /// Removes the entries of `dir`; directories that are not empty move to `next`.
     fn flatten(&mut self, dir: &OwnedFd, next: &mut Option<RemovalLevel>) {
         self.each_entry(dir, |removal, name, is_dir| {
             if !removal.remove(dir, name, is_dir) {
@@ -183,8 +178,8 @@ impl<'a> Removal<'a> {
         });
     }
 
-    /// Calls `act` for the entries of `dir`, and again as long as something went: a file system
-    /// need not show all entries of a directory that changes.
+    /// Calls `act` for the entries of `dir`, and again as long as something was removed: a file
+    /// system need not list all entries of a directory that changes.
     fn each_entry(&mut self, dir: &OwnedFd, mut act: impl FnMut(&mut Self, &CStr, bool)) {
         let mut buffer = [MaybeUninit::uninit(); BUFFER_BYTES];
         loop {

@@ -1,11 +1,11 @@
-//! Directories that live as long as a step or a run.
+//! The directories of a run and of its steps.
 //!
-//! Invariant: all of them lie in one private directory per run (mode 0700, a name that can't be
-//! guessed), which is locked while obs lives. It is gone when the run is over, whatever the steps
-//! left in it; that of an obs that was killed is found by its free lock and removed by the next
-//! one. A step's own directory serves for a later step if it is as if it were new at that moment:
-//! empty, and nobody else's. (Rules that grant it serve again with it, see `process::sandbox`.) No
-//! step waits for the removal of what another one has left.
+//! Invariant: all of them are in one private directory per run (mode 0700, an unguessable name),
+//! which is locked while obs is alive. It is removed at the end of the run, whatever the steps left
+//! in it; the next obs finds that of a killed obs by its free lock and removes it. A step's scratch
+//! directory is reused for a later step if it is pristine at that moment: empty, and owned by this
+//! user. (Rules that grant it are reused with it, see `process::sandbox`.) No step waits for the
+//! removal of what another step left.
 
 use std::ffi::{CStr, OsStr};
 use std::fs::{File, Permissions};
@@ -24,40 +24,39 @@ use super::remove_tree::{empty_directory, remove_tree};
 use crate::engine::ProvenPlan;
 use crate::process::{create_new_lock_file, make_private_directory, open_lock_file};
 
-/// What the names of these directories begin with.
+/// Prefix of the names of these directories.
 const PREFIX: &str = "obs-run-";
 
-/// The file that an obs that lives keeps locked.
+/// The file that a live obs keeps locked.
 const LOCK: &CStr = c"lock";
 
-/// Within this time an obs that makes a directory has made the lock in it.
+/// The time within which obs creates the lock in a new directory.
 const LOCK_TIMEOUT: Duration = Duration::from_hours(1);
 
 /// The directories of one run.
 #[derive(Debug, Default)]
 pub(crate) struct RunDirs {
     place: OnceLock<SharedDirKind>,
-    /// Ends before the root is removed.
+    /// Stopped before the root is removed.
     cleaner: Mutex<Option<Cleaner>>,
     root: OnceLock<RunRoot>,
     files: OnceLock<PathBuf>,
-    /// Steps' directories that no step has at the moment. A step may have written to any of them.
+    /// Scratch directories that no step uses at the moment. A step may have written to any of them.
     free: Arc<Mutex<Vec<Scratch>>>,
 }
 
-/// Where the files go that one step leaves for another.
+/// Where the shared files of steps are.
 #[derive(Debug, Clone, Default)]
 pub(crate) enum SharedDirKind {
-    /// Where `--run-dir` says. They stay.
+    /// In `--run-dir`. They stay.
     Given(PathBuf),
-    /// In the state. They go away after a success, and stay for `--resume` after anything else.
+    /// In the state. They are removed after a success, and stay for `--resume` otherwise.
     Kept(PathBuf),
-    /// Beside the steps' own directories. They go away with them.
+    /// Beside the scratch directories. They are removed with them.
     #[default]
     Temporary,
 }
 
-/// The run's own directory.
 #[derive(Debug)]
 struct RunRoot {
     dir: PathBuf,
@@ -65,7 +64,7 @@ struct RunRoot {
     _lock: File,
 }
 
-/// A thread that empties steps' directories, one after the other.
+/// A thread that empties scratch directories one by one.
 #[derive(Debug)]
 struct Cleaner {
     /// None at the end.
@@ -81,8 +80,7 @@ pub(super) struct Scratch {
 }
 
 impl RunDirs {
-    /// Makes before the run what its steps have to themselves, and removes what a killed obs left
-    /// behind.
+    /// Creates the run's directories before the run, and removes what a killed obs left behind.
     ///
     /// # Errors
     /// A sentence that names the directory, with the way out.
@@ -101,7 +99,7 @@ impl RunDirs {
         })
     }
 
-    /// Says where files between steps go, and makes the place where a step of the plan wants it.
+    /// Sets the place of shared files, and creates it if a step of the plan uses it.
     ///
     /// # Errors
     /// A sentence that names the directory, with the way out.
@@ -126,11 +124,11 @@ impl RunDirs {
         })
     }
 
-    /// A directory for one step, empty.
+    /// An empty directory for one step.
     pub(super) fn scratch(&self) -> io::Result<Scratch> {
         loop {
             // Unlocked at once, which it is not in a `while let`.
-            let Some(free) = held(&self.free).pop() else {
+            let Some(free) = locked(&self.free).pop() else {
                 break;
             };
             if free.is_pristine() {
@@ -146,15 +144,15 @@ impl RunDirs {
         Ok(Scratch { path, identity })
     }
 
-    /// Takes back what a step no longer needs.
+    /// Recycles the directory of a completed step.
     pub(super) fn recycle(&self, scratch: Scratch) {
-        held(&self.free).push(scratch);
+        locked(&self.free).push(scratch);
     }
 
-    /// Has a directory emptied. A tree that a skill filled may take a while, so nobody waits for
-    /// it; most steps leave nothing.
+    /// Empties a directory in the background: a large tree may take a while. Most steps leave
+    /// nothing.
     fn clean(&self, scratch: Scratch) {
-        let mut cleaner = held(&self.cleaner);
+        let mut cleaner = locked(&self.cleaner);
         if cleaner.is_none() {
             *cleaner = Cleaner::start(Arc::clone(&self.free)).ok();
         }
@@ -165,7 +163,7 @@ impl RunDirs {
         }
     }
 
-    /// The directory for files between steps, which exists then.
+    /// The directory for shared files, created if needed.
     pub(super) fn files(&self) -> io::Result<&Path> {
         if let Some(path) = self.files.get() {
             return Ok(path);
@@ -184,11 +182,11 @@ impl RunDirs {
         Ok(self.files.get_or_init(|| path))
     }
 
-    /// Ends their life. A directory that was given stays, and so does one that a resumed run would
+    /// Removes the directories. One that was given stays, and so does one that a resumed run would
     /// need.
     pub(crate) fn finish(&self, is_success: bool) {
         // Two that remove the same tree would disturb each other.
-        drop(held(&self.cleaner).take());
+        drop(locked(&self.cleaner).take());
         if let (Some(SharedDirKind::Kept(path)), true) = (self.place.get(), is_success) {
             remove_tree(path, None).ok();
         }
@@ -217,13 +215,13 @@ impl RunDirs {
 }
 
 impl Cleaner {
-    /// What is as new again goes to `free`.
+    /// Starts the thread; pristine directories return to `free`.
     fn start(free: Arc<Mutex<Vec<Scratch>>>) -> io::Result<Self> {
         let (queue, dirty) = channel::<Scratch>();
         let clean = move || {
             for scratch in dirty {
                 if let Some(scratch) = scratch.clean() {
-                    held(&free).push(scratch);
+                    locked(&free).push(scratch);
                 }
             }
         };
@@ -246,7 +244,7 @@ impl Drop for Cleaner {
 }
 
 impl RunRoot {
-    /// Removes it. What could not be removed is left with the lock, for the sweep of another obs.
+    /// Removes it. What can't be removed stays with the lock, for the sweep of another obs.
     fn remove(&self) {
         remove_tree(&self.dir, Some(LOCK)).ok();
     }
@@ -268,7 +266,7 @@ impl Scratch {
             && std::fs::read_dir(&self.path).is_ok_and(|mut entries| entries.next().is_none())
     }
 
-    /// Empties it. None, and nothing is there any more, where that does not make it as it was.
+    /// Empties it. Returns `None`, and removes it, if that does not make it pristine.
     fn clean(self) -> Option<Self> {
         empty_directory(&self.path).ok();
         if self.is_pristine() {
@@ -283,12 +281,12 @@ fn lock_name() -> &'static OsStr {
     OsStr::from_bytes(LOCK.to_bytes())
 }
 
-fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Device, inode, owner, mode and size. (That of a directory that held many entries does not always
-/// become what it was, and then it takes long to find out that it is empty.)
+/// Device, inode, owner, mode and size. (The size of a directory that held many entries does not
+/// always shrink back, and then even listing it takes long.)
 type FileIdentity = (u64, u64, u32, u32, u64);
 
 fn identity(path: &Path) -> io::Result<FileIdentity> {
@@ -312,8 +310,8 @@ fn sweep(temp: &Path) {
     }
 }
 
-/// True if there has been no lock for an hour: the obs that made it was killed before it made the
-/// lock, or after it had removed it.
+/// True if there was no lock for an hour: the obs was killed before it created the lock, or after
+/// it removed it.
 fn is_forgotten(root: &Path) -> bool {
     let own = rustix::process::geteuid().as_raw();
     let is_old = |changed: SystemTime| changed.elapsed().is_ok_and(|age| age > LOCK_TIMEOUT);
@@ -326,8 +324,8 @@ fn is_forgotten(root: &Path) -> bool {
 }
 
 /// True if the lock exists and nobody holds it. A directory without a lock is about to be used. One
-/// whose lock is not a regular file of this user was not made by obs: a skill that may write here
-/// can put anything there.
+/// whose lock is not a regular file of this user is not from obs: a skill that may write here can
+/// create anything.
 fn is_abandoned(root: &Path) -> bool {
     let own = rustix::process::geteuid().as_raw();
     let is_own_dir = std::fs::symlink_metadata(root)
@@ -391,7 +389,7 @@ mod tests {
 
     /// Until it has emptied what it was given.
     fn await_cleaner(dirs: &RunDirs) {
-        drop(held(&dirs.cleaner).take());
+        drop(locked(&dirs.cleaner).take());
     }
 
     #[test]
@@ -497,8 +495,8 @@ mod tests {
             std::fs::create_dir(&dir).unwrap();
             lock.then(|| File::create(dir.join(lock_name())).unwrap())
         };
-        let held = make("obs-run-alive", true).unwrap();
-        flock(&held, FlockOperation::NonBlockingLockExclusive).unwrap();
+        let locked = make("obs-run-alive", true).unwrap();
+        flock(&locked, FlockOperation::NonBlockingLockExclusive).unwrap();
         drop(make("obs-run-dead", true));
         make("obs-run-new", false);
         make("obs-run-forgotten", false);

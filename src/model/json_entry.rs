@@ -67,10 +67,10 @@ impl<'de> Visitor<'de> for EntryFinder<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Self::Value, A::Error> {
-        let wanted = self.0.parse::<usize>().ok();
+        let target = self.0.parse::<usize>().ok();
         let (mut found, mut count) = (None, 0_usize);
         loop {
-            if wanted == Some(count) {
+            if target == Some(count) {
                 let Some(item) = array.next_element::<&RawValue>()? else {
                     break;
                 };

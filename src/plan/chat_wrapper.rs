@@ -1,15 +1,14 @@
-//! What models hand over instead of a plan: a chat answer with the plan in it, or YAML under the
-//! name of JSON.
+//! Detects model output that wraps a plan: a chat answer with the plan in it, or YAML in a `.json`
+//! file.
 //!
-//! Invariant: a text that can be read as a plan is never called mistaken.
+//! Invariant: a text that can be read as a plan is never rejected here.
 
 use crate::document::{Diagnostic, Diagnostics, Document, Language, Location, yaml};
 
-/// What a plan begins with where a model wrote it.
+/// How a plan written by a model begins.
 const PLAN_BEGINNINGS: [&str; 5] = ["{", "[", "assistant_id:", "steps:", "reasoning:"];
 
-/// The one problem of a plan that stands in a chat answer: between the lines of a code fence, or
-/// after a sentence.
+/// The problem of a plan inside a chat answer: in a code fence, or after a sentence.
 pub(super) fn mistaken(document: &Document) -> Option<Diagnostic> {
     if document.value.get("steps").is_some() {
         return None;
@@ -57,7 +56,7 @@ pub(super) fn mistaken(document: &Document) -> Option<Diagnostic> {
     None
 }
 
-/// Tells the one who wrote YAML into a `.json` file so, where the text can't be JSON at all.
+/// The problem of YAML in a `.json` file, if the text can't be JSON at all.
 pub(super) fn hint_at_yaml(document: &Document, problems: &mut Diagnostics) {
     let text = &document.source.text;
     let is_json = document.source.language == Language::Yaml || !document.value.is_null();
@@ -72,7 +71,7 @@ pub(super) fn hint_at_yaml(document: &Document, problems: &mut Diagnostics) {
     }
 }
 
-/// The lines with the offsets that they begin at.
+/// The lines with their byte offsets.
 fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut next = 0;
     text.split_inclusive('\n').map(move |line| {
@@ -99,7 +98,7 @@ mod tests {
     use crate::document::Source;
     use crate::plan::load;
 
-    fn told(name: &str, text: &str) -> Vec<String> {
+    fn problems(name: &str, text: &str) -> Vec<String> {
         let source = Source::from_bytes(name.to_owned(), text.as_bytes().to_vec()).unwrap();
         let loaded = load(source);
         let tell = |problem: &crate::document::Diagnostic| {
@@ -120,7 +119,7 @@ mod tests {
         for plan in [YAML, JSON] {
             for name in ["p.yaml", "p.json", "<stdin>"] {
                 assert_eq!(
-                    told(name, &format!("```yaml\n{plan}```\n")),
+                    problems(name, &format!("```yaml\n{plan}```\n")),
                     ["fenced:1: the plan is in a code fence; remove the lines with the fence"],
                     "{name}: {plan}"
                 );
@@ -131,17 +130,17 @@ mod tests {
                 ] {
                     let text = format!("{prose}\n\n```\n{plan}```\nThat is all.\n");
                     assert_eq!(
-                        told(name, &text),
+                        problems(name, &text),
                         [
-                            "fenced:3: the plan is in a code fence, with text around it; remove the \
-                          lines with the fence and the text around them"
+                            "fenced:3: the plan is in a code fence, with text around it; remove \
+                             the lines with the fence and the text around them"
                         ],
                         "{name}: {prose} {plan}"
                     );
                 }
             }
             assert_eq!(
-                told("p.json", &format!("Sure, the plan:\n{plan}")),
+                problems("p.json", &format!("Sure, the plan:\n{plan}")),
                 [
                     "fenced:1: there is text before the plan; remove it: the file must contain \
                      only the plan"
@@ -149,7 +148,7 @@ mod tests {
             );
         }
         assert_eq!(
-            told("p.yaml", &format!("{YAML}```\n")),
+            problems("p.yaml", &format!("{YAML}```\n")),
             ["fenced:4: a code fence ends the plan; remove the lines with the fence"]
         );
     }
@@ -157,30 +156,30 @@ mod tests {
     #[test]
     fn fences_in_texts_are_texts() {
         let text = format!("reasoning: |\n  Do this:\n  ```\n  x\n  ```\n{YAML}");
-        assert_eq!(told("p.yaml", &text), [""; 0]);
+        assert_eq!(problems("p.yaml", &text), [""; 0]);
         let text = "reasoning: |\n  ```\n  x\n  ```\nassistant_id: a\n";
-        assert_eq!(told("p.yaml", text).len(), 1);
-        assert!(told("p.yaml", text)[0].starts_with("no_steps"));
-        assert!(told("p.yaml", "hello")[0].starts_with("wrong_type"));
+        assert_eq!(problems("p.yaml", text).len(), 1);
+        assert!(problems("p.yaml", text)[0].starts_with("no_steps"));
+        assert!(problems("p.yaml", "hello")[0].starts_with("wrong_type"));
     }
 
     #[test]
     fn yaml_under_the_name_of_json_is_told() {
-        let told_of = told("p.json", YAML);
+        let told_of = problems("p.json", YAML);
         assert!(
             told_of[0].ends_with("this looks like YAML: name it `.yaml`"),
             "{told_of:?}"
         );
-        assert!(!told("p.json", "{\"a\": 1,}")[0].contains("YAML"));
+        assert!(!problems("p.json", "{\"a\": 1,}")[0].contains("YAML"));
     }
 
     #[test]
     fn a_number_that_is_not_whole_is_shown() {
         let text = "assistant_id: a\nsteps:\n- {name: a, type: skill, timeout_ms: 1.5}\n";
         assert!(
-            told("p.yaml", text)[0].contains("found 1.5"),
+            problems("p.yaml", text)[0].contains("found 1.5"),
             "{:?}",
-            told("p.yaml", text)
+            problems("p.yaml", text)
         );
     }
 }

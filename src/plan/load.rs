@@ -1,4 +1,4 @@
-//! From a document to a plan: typed conversion that collects all problems.
+//! Converts a document into a plan and collects all problems.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,23 +11,21 @@ use super::{chat_wrapper, retry, validate};
 use crate::document::{Diagnostic, Diagnostics, Document, Fields, Location, Node, Source};
 use crate::model::{ExecutionPlan, ExecutionStep, RiskLevel, StepOrder, StepType};
 
-/// The words of `order`.
 const ORDERS: [(&str, StepOrder); 2] = [
     ("sequence", StepOrder::Sequence),
     ("graph", StepOrder::Graph),
 ];
 
-/// A plan as it was read, with everything that is wrong with it by itself. Whether its skills exist
-/// is asked later.
+/// A loaded plan with all problems of the plan itself. Skills are checked later.
 #[derive(Debug)]
 pub struct LoadedPlan {
     /// The plan. Parts with problems hold defaults.
     pub plan: ExecutionPlan,
-    /// The text and the places. Its data are laid aside where they could be read without a problem.
+    /// The text with its spans. The data is released if it was read without a problem.
     pub document: Document,
     /// Which step waits for which.
     pub flow: DependencyGraph,
-    /// Problems, in the order of their places.
+    /// Problems, sorted by location.
     pub problems: Diagnostics,
 }
 
@@ -43,7 +41,7 @@ pub fn load(source: Source) -> LoadedPlan {
         };
     }
     chat_wrapper::hint_at_yaml(&document, &mut problems);
-    // If the text is no data there is nothing more to say about it.
+    // If the text can't be parsed, there is nothing more to check.
     let mut plan = if document.value.is_null() && !problems.is_empty() {
         None
     } else {
@@ -55,7 +53,7 @@ pub fn load(source: Source) -> LoadedPlan {
         validate::check(plan, &mut problems);
     }
     if is_read {
-        // Whatever is found from here on: the arguments are not among the data any more.
+        // From here on the arguments are no longer in the data.
         document.release();
     }
     let plan = plan.unwrap_or_default();
@@ -70,8 +68,8 @@ pub fn load(source: Source) -> LoadedPlan {
     }
 }
 
-/// Gives the steps their arguments, which are most of a plan: taken out of `data` where these are
-/// not needed any more.
+/// Sets the steps' arguments, which are most of a plan: moved out of `data` if they are no longer
+/// needed there.
 fn give_arguments(plan: &mut ExecutionPlan, data: &mut Value, may_take: bool) {
     let data = data.get_mut("steps").and_then(Value::as_array_mut);
     for (step, data) in plan.steps.iter_mut().zip(data.into_iter().flatten()) {
@@ -133,7 +131,6 @@ fn plan(root: &Node<'_>, problems: &mut Diagnostics) -> Option<ExecutionPlan> {
     })
 }
 
-/// Reads the schemas of the inputs.
 fn inputs(node: Option<Node<'_>>, problems: &mut Diagnostics) -> Map<String, Value> {
     let mut inputs = Map::new();
     for node in node
@@ -161,8 +158,8 @@ fn schema(node: &Node<'_>, problems: &mut Diagnostics) -> Option<Value> {
         .or_else(|| node.object(problems).cloned().map(Value::Object))
 }
 
-/// Reads one step. What can't be read gets OpenBotStack's zero value, so that OpenBotStack's own
-/// checks speak of it.
+/// Reads one step. What can't be read gets OpenBotStack's zero value, which OpenBotStack's own
+/// checks report.
 fn step(index: usize, node: &Node<'_>, problems: &mut Diagnostics) -> ExecutionStep {
     let mut step = ExecutionStep::default();
     let Some(mut fields) = node.fields(problems, "a step") else {
@@ -282,7 +279,7 @@ fn names(node: Option<Node<'_>>, problems: &mut Diagnostics) -> Vec<String> {
     let nodes = node
         .and_then(|node| node.list(problems))
         .unwrap_or_default();
-    // What is no name keeps its place, so that the places of the others stay right.
+    // An invalid name keeps its place, so that the indices of the others stay correct.
     let name = |node: &Node<'_>| {
         let name = node.string(problems);
         if name == Some("") {

@@ -1,14 +1,13 @@
-//! References: `{{fetch.body}}` in an argument is what an earlier step gave.
+//! References: `{{fetch.body}}` in an argument is a part of an earlier step's output.
 //!
-//! Invariant: a text is taken apart once, before the run. What a step gave is put in as it is and
-//! never looked at for references again. `{{{{` stands for `{{`, and `${{`, which other programs
-//! use, for itself.
+//! Invariant: a text is parsed once, before the run. Outputs are inserted as they are and never
+//! parsed for references. `{{{{` stands for `{{`, and `${{`, which other programs use, for itself.
 
 use std::borrow::Cow;
 
 use serde_json::Value;
 
-/// An argument with places for what other steps gave.
+/// An argument with references to outputs.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Template {
     /// A value without any.
@@ -28,16 +27,16 @@ pub enum Template {
 pub enum Segment {
     /// Text as it is.
     Text(String),
-    /// What a step gave, turned into text.
+    /// A reference, converted to text.
     Reference(Reference),
 }
 
-/// A place for what a step or an input gives, or a part of it.
+/// A reference to an output or an input, or a part of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reference {
-    /// Who gives it.
+    /// Its source.
     pub origin: ReferenceSource,
-    /// The name by which it is called.
+    /// The source's name in the plan.
     pub name: String,
     /// Fields and indices into the value.
     pub path: Vec<String>,
@@ -45,7 +44,7 @@ pub struct Reference {
     pub written: String,
 }
 
-/// Who gives a value.
+/// The source of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReferenceSource {
     /// A step, by its index.
@@ -65,7 +64,7 @@ impl ReferenceSource {
 }
 
 impl Template {
-    /// True if nothing is left to put in.
+    /// True if it holds no reference.
     pub fn is_fixed(&self) -> bool {
         matches!(self, Self::Fixed(_))
     }
@@ -101,8 +100,8 @@ impl Template {
         }
     }
 
-    /// Puts the values of inputs in, as far as they are known. Calls `missing` with references to
-    /// what is not in the value that is known, and the pointer to the text that holds them.
+    /// Inserts known values of inputs. Calls `missing` with each reference to a part that a known
+    /// value does not have, and the pointer to its text.
     #[must_use]
     pub fn fill(
         self,
@@ -218,7 +217,7 @@ impl Template {
 }
 
 impl Reference {
-    /// The part of the inputs that is meant, if it is known.
+    /// The referenced part of the inputs, if known.
     fn input<'v>(
         &self,
         inputs: &'v Value,
@@ -267,16 +266,16 @@ pub(super) enum ScannedPart<'t> {
     },
 }
 
-/// Why a text can't be taken apart.
+/// Why a text can't be parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ScanError<'t> {
-    /// From here to the end there is no `}}`.
+    /// There is no closing `}}` from here to the end.
     Unclosed(&'t str),
     /// The braces are empty.
     Empty(&'t str),
 }
 
-/// Takes `text` apart.
+/// Parses `text`.
 pub(super) fn scan(text: &str) -> Result<Vec<ScannedPart<'_>>, ScanError<'_>> {
     let mut parts = Vec::new();
     let mut literal = String::new();
@@ -352,7 +351,7 @@ mod tests {
 
     use super::*;
 
-    fn told(text: &str) -> String {
+    fn describe(text: &str) -> String {
         match scan(text) {
             Err(ScanError::Unclosed(from)) => format!("unclosed {from}"),
             Err(ScanError::Empty(from)) => format!("empty {from}"),
@@ -388,7 +387,7 @@ mod tests {
             ("{{  }}", "empty {{  }}"),
             ("é{{é}}é", "'é' <é> 'é'"),
         ] {
-            assert_eq!(told(text), want, "{text}");
+            assert_eq!(describe(text), want, "{text}");
         }
     }
 

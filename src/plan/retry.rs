@@ -9,13 +9,13 @@ use crate::model::{Retry, format_duration};
 /// The most retries that a step may ask for.
 const MAX_RETRIES: u64 = 100;
 
-/// The least time before another attempt where the plan does not say.
+/// The default initial backoff.
 const INITIAL_BACKOFF: Duration = Duration::from_secs(1);
 
-/// The most where the plan does not say.
+/// The default maximum backoff.
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
 
-/// Reads what is done when a skill fails.
+/// Reads `retry` of a step.
 pub(super) fn retry(node: &Node<'_>, problems: &mut Diagnostics) -> Option<Retry> {
     let mut fields = node.fields(problems, "`retry`")?;
     let retries = fields.get("max_retries");

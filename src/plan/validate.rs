@@ -1,4 +1,4 @@
-//! What can be wrong with a plan that reads well: OpenBotStack's rules, and names that clash.
+//! Checks of a parsed plan: OpenBotStack's rules and name clashes.
 
 use std::collections::HashMap;
 
@@ -139,7 +139,7 @@ mod tests {
             steps: (0..200_000).map(step).collect(),
             ..ExecutionPlan::default()
         };
-        // Looking through all steps for each of them would take minutes.
+        // A search through all steps for each of them would take minutes.
         assert_eq!(validate(&plan), Ok(()));
     }
 

@@ -1,4 +1,4 @@
-//! The gate: a step, an identity and policies to a decision.
+//! The gate: decides about a step, by identity and policies.
 //!
 //! Invariant: what is not known yet never permits and never denies. A step whose arguments hold
 //! references is denied early only if the policies that look at nothing unknown do so by
@@ -21,7 +21,7 @@ use super::flag_policies::FlagPolicies;
 use super::{entity, value};
 use crate::engine::{Decision, Effect, Identity, PolicyGate, PolicyRequest};
 
-/// Policies in force, and who asks them.
+/// The policies in force, and the identity.
 pub struct CedarGate {
     policies: Vec<LoadedPolicy>,
     all: PolicySet,
@@ -30,7 +30,7 @@ pub struct CedarGate {
     authorizer: Authorizer,
 }
 
-/// Why policies can't be in force: an internal error, or two of them have one id.
+/// Why policies can't be used: an internal error, or a duplicate id.
 #[derive(Debug, Error)]
 #[error("can't combine the policies: {0}")]
 pub struct GateError(String);
@@ -44,7 +44,6 @@ impl fmt::Debug for CedarGate {
     }
 }
 
-/// What policies said.
 struct CedarResponse {
     permits: Vec<String>,
     forbids: Vec<String>,
@@ -112,10 +111,10 @@ impl CedarGate {
             }
         }
         let complete = set_of(complete.iter().map(|rule| &rule.policy))?;
-        let mut answer = self.authorize(&complete, &request, &entities);
-        answer.errors.extend(errors);
-        answer.errors.sort();
-        let decision = answer.decision(open.iter().any(|rule| !rule.is_forbid()));
+        let mut response = self.authorize(&complete, &request, &entities);
+        response.errors.extend(errors);
+        response.errors.sort();
+        let decision = response.decision(open.iter().any(|rule| !rule.is_forbid()));
         Ok(match decision.effect {
             Effect::Permitted if !open.is_empty() => Decision::deferred(),
             _ => decision,
@@ -124,15 +123,15 @@ impl CedarGate {
 
     fn authorize(&self, set: &PolicySet, request: &Request, entities: &Entities) -> CedarResponse {
         let response = self.authorizer.is_authorized(request, set, entities);
-        let said = response.diagnostics();
-        let reasons: BTreeSet<String> = said.reason().map(ToString::to_string).collect();
-        // Their order is that of the policies.
+        let diagnostics = response.diagnostics();
+        let reasons: BTreeSet<String> = diagnostics.reason().map(ToString::to_string).collect();
+        // In the order of the policies.
         let reasons = self
             .policies
             .iter()
             .filter(|rule| reasons.contains(&rule.id));
         let reasons = reasons.map(|rule| rule.id.clone()).collect();
-        let mut errors: Vec<(String, String)> = said.errors().map(cause_of).collect();
+        let mut errors: Vec<(String, String)> = diagnostics.errors().map(cause_of).collect();
         errors.sort();
         let (permits, forbids) = match response.decision() {
             CedarDecision::Allow => (reasons, Vec::new()),

@@ -13,7 +13,7 @@ use crate::skill::Skill;
 #[error("the schema of the skills is not valid: {0}")]
 pub(crate) struct SchemaFault(String);
 
-/// Adds what is wrong with the policies of `files`, as far as the skills say, to their problems.
+/// Adds problems to `files` for policies that don't match the skills.
 pub(crate) fn check<'s>(
     files: &mut [PolicyFile],
     skills: impl IntoIterator<Item = &'s Skill>,

@@ -20,7 +20,7 @@ pub struct LoadedPolicy {
     pub id: String,
     /// Its text.
     pub text: String,
-    /// A flag of the command line has become it.
+    /// True if it comes from a command-line flag.
     pub is_short_form: bool,
     pub(super) policy: Policy,
     form: OnceLock<PolicyAnalysis>,
@@ -33,7 +33,7 @@ struct PolicyAnalysis {
     known: Option<(Needs, Policy)>,
 }
 
-/// The arguments that an answer depends on.
+/// The arguments that a decision depends on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Needs {
     /// All of `context`.
@@ -68,7 +68,7 @@ impl LoadedPolicy {
         self.policy.effect() == Effect::Forbid
     }
 
-    /// True if the answer depends on an argument of these names.
+    /// True if the decision depends on an argument of these names.
     pub(super) fn needs_any(&self, unknown: &BTreeSet<String>) -> bool {
         let Some((needs, _)) = &self.form().known else {
             return !unknown.is_empty();

@@ -1,4 +1,4 @@
-//! Who asks, and for what, as Cedar's entities.
+//! Principal, action and resource as Cedar entities.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -11,7 +11,7 @@ use super::value::texts;
 use crate::engine::{Identity, ProvenStep};
 use crate::skill::{GrantPath, Permission};
 
-/// Who asks where nobody says.
+/// The default user.
 const LOCAL_USER: &str = "local";
 const DEFAULT_TENANT: &str = "default";
 
@@ -58,17 +58,17 @@ fn uid(kind: &str, id: &str) -> Result<EntityUid, String> {
 
 fn attributes(step: &ProvenStep) -> HashMap<String, RestrictedExpression> {
     let permissions = &step.skill.manifest.permissions;
-    let paths = |wanted: fn(&Permission) -> Option<&GrantPath>| {
+    let paths = |select: fn(&Permission) -> Option<&GrantPath>| {
         texts(
             permissions
                 .iter()
-                .filter_map(wanted)
+                .filter_map(select)
                 .map(ToString::to_string),
         )
     };
-    let names = |is_wanted: bool| {
+    let names = |secret: bool| {
         let names = permissions.iter().filter_map(Permission::env);
-        let names = names.filter(|(_, is_secret)| *is_secret == is_wanted);
+        let names = names.filter(|(_, is_secret)| *is_secret == secret);
         texts(names.map(|(name, _)| name.name.clone()))
     };
     let has_net = permissions.iter().any(|permission| {

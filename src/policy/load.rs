@@ -1,6 +1,6 @@
 //! Policies from files.
 //!
-//! Invariant: a file's policies are taken all together or not at all; what is wrong has its place.
+//! Invariant: a file's policies are loaded all together or not at all; problems have a location.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -45,7 +45,7 @@ pub enum LoadError {
 }
 
 impl LoadError {
-    /// True if the file system is in the way, not what a file holds.
+    /// True for an error of the file system, not of a file's content.
     pub fn is_unreadable(&self) -> bool {
         match self {
             Self::Source(error) => error.is_unreadable(),
@@ -135,7 +135,7 @@ fn read(source: Source, name: &str, taken: &mut BTreeMap<String, String>) -> Pol
     }
 }
 
-/// What a person calls it: its `@id`, else its file and its number there.
+/// Its id in messages: `@id`, else the file and its number there.
 fn id_of(policy: &Policy, file: &str, number: usize) -> String {
     match policy.annotation("id") {
         Some(id) if !id.is_empty() => id.to_owned(),
@@ -153,15 +153,15 @@ fn in_order(set: &PolicySet) -> Vec<&Policy> {
     policies
 }
 
-/// What Cedar says, at the place that it says.
+/// Cedar's message, at Cedar's location.
 pub(super) fn problem(code: &'static str, error: &dyn miette::Diagnostic) -> Diagnostic {
     let label = error.labels().and_then(|mut labels| labels.next());
     let place = label.as_ref().map_or(Location::File, |label| {
         Location::Bytes(label.offset()..label.offset() + label.len())
     });
     let problem = Diagnostic::error(code, place, error.to_string());
-    let said = label.and_then(|label| label.label().map(str::to_owned));
-    match error.help().map(|help| help.to_string()).or(said) {
+    let label_text = label.and_then(|label| label.label().map(str::to_owned));
+    match error.help().map(|help| help.to_string()).or(label_text) {
         Some(help) => problem.help(help),
         None => problem,
     }

@@ -1,11 +1,11 @@
-//! Policies: whether a step may be made, in Cedar.
+//! Policies in Cedar, which permit or deny steps.
 //!
-//! Invariant: deny unless permitted, forbid wins, and whatever can't be evaluated is a deny. What a
-//! plan says comes in as values, one by one, and is never parsed as Cedar or as Cedar's JSON: an
-//! `__entity` in a plan stays text. The way of one question: [`load()`] and [`FlagPolicies`] (texts
+//! Invariant: deny unless permitted, forbid wins, and whatever can't be evaluated is a deny. A
+//! plan's content comes in as single values and is never parsed as Cedar or as Cedar's JSON: an
+//! `__entity` in a plan stays text. The steps of a decision: [`load()`] and [`FlagPolicies`] (texts
 //! to [`LoadedPolicy`]s), [`CedarGate`] (a step and an identity to a
-//! [`Decision`](crate::engine::Decision)). [`schema_text`] says in Cedar's words what the skills
-//! take, and [`check()`] holds policies against that.
+//! [`Decision`](crate::engine::Decision)). [`schema_text`] describes the skills' arguments in
+//! Cedar's syntax, and [`check()`] validates policies against that.
 
 mod cedar_gate;
 mod check;

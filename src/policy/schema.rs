@@ -58,10 +58,19 @@ pub(crate) fn schema_text<'s>(skills: impl IntoIterator<Item = &'s Skill>) -> St
         // Writing to a String can't fail.
         write!(
             text,
-            "\naction {} in [Action::\"execute\"] appliesTo {{\n  principal: [User],\n  resource: \
-             [{resource}],\n  context: {{\n    arguments: {arguments},\n    arguments_json: String,\n    \
-             assistant_id: String,\n    session_id: String,\n    step_name: String,\n    step_index: \
-             Long,\n    plan_steps: Long,\n  }},\n}};\n",
+            "\naction {} in [Action::\"execute\"] appliesTo {{\n\
+             \x20 principal: [User],\n\
+             \x20 resource: [{resource}],\n\
+             \x20 context: {{\n\
+             \x20   arguments: {arguments},\n\
+             \x20   arguments_json: String,\n\
+             \x20   assistant_id: String,\n\
+             \x20   session_id: String,\n\
+             \x20   step_name: String,\n\
+             \x20   step_index: Long,\n\
+             \x20   plan_steps: Long,\n\
+             \x20 }},\n\
+             }};\n",
             quoted(skill.id.as_str())
         )
         .ok();

@@ -19,10 +19,10 @@ use crate::skill::{Registry, SandboxPolicy};
 const SKILLS: [(&str, &str); 6] = [
     (
         "core/fetch",
-        "version: 1.2.0\npermissions: [net]\ninput_schema: {type: object, required: [url], properties: \
-         {url: {type: string}, n: {type: integer}, ratio: {type: number}, tags: {type: array, items: \
-         {type: string}}, counts: {type: array, items: {type: integer}}, opts: {type: object, properties: \
-         {deep: {type: boolean}}}, any: {}}}",
+        "version: 1.2.0\npermissions: [net]\ninput_schema: {type: object, required: [url], \
+         properties: {url: {type: string}, n: {type: integer}, ratio: {type: number}, tags: {type: \
+         array, items: {type: string}}, counts: {type: array, items: {type: integer}}, opts: \
+         {type: object, properties: {deep: {type: boolean}}}, any: {}}}",
     ),
     ("core/look", "permissions: [\"fs.read:data\"]"),
     (
@@ -31,13 +31,13 @@ const SKILLS: [(&str, &str); 6] = [
     ),
     (
         "files/scatter",
-        "risk_level: sensitive\npermissions: [\"fs.write:out\", \"fs.write:/var/tmp\", \"env:LANG?\", \
-         \"secret:TOKEN?\"]",
+        "risk_level: sensitive\npermissions: [\"fs.write:out\", \"fs.write:/var/tmp\", \
+         \"env:LANG?\", \"secret:TOKEN?\"]",
     ),
     (
         "core/pay",
-        "input_schema: {type: object, required: [amount, parts], properties: {amount: {type: integer}, \
-         parts: {type: array, items: {type: number}}}}",
+        "input_schema: {type: object, required: [amount, parts], properties: {amount: {type: \
+         integer}, parts: {type: array, items: {type: number}}}}",
     ),
     ("tools/clock", "kind: tool"),
 ];
@@ -298,7 +298,7 @@ fn a_value_without_a_cedar_type_is_never_taken_for_an_absent_one() {
 
 #[test]
 fn a_value_without_a_cedar_type_is_explained() {
-    let told: Vec<String> = [
+    let lines: Vec<String> = [
         ("n: 99999999999999999999", "n"),
         ("ratio: 0.5", "ratio"),
         ("any: null", "any"),
@@ -309,13 +309,14 @@ fn a_value_without_a_cedar_type_is_explained() {
     .map(|(arguments, name)| {
         let step = format!("{{name: core/fetch, type: skill, arguments: {{url: u, {arguments}}}}}");
         let policy = format!(
-            "@id(\"f\") forbid(principal, action, resource) when {{ context.arguments.{name} == 1 }};"
+            "@id(\"f\") forbid(principal, action, resource) when \
+             {{ context.arguments.{name} == 1 }};"
         );
         let decision = decide(&step, &policy, "", "");
         format!("{arguments}\n    {}", decision.errors[0].1)
     })
     .collect();
-    insta::assert_snapshot!(told.join("\n"));
+    insta::assert_snapshot!(lines.join("\n"));
 }
 
 #[test]
@@ -361,8 +362,8 @@ fn conditions_that_look_at_no_argument_decide_whether_a_policy_waits() {
 }
 
 /// The second step's `url` is what the first one gives.
-const GIVEN: &str = "{name: core/look, type: skill}, {name: core/fetch, type: skill, arguments: {url: \
-                     \"{{core/look.url}}\", n: 3}}";
+const GIVEN: &str = "{name: core/look, type: skill}, {name: core/fetch, type: skill, arguments: \
+                     {url: \"{{core/look.url}}\", n: 3}}";
 
 #[rustfmt::skip]
 const REFERENCES: &[Row] = &[
@@ -493,7 +494,8 @@ fn what_is_wrong_with_a_file_has_its_place() {
             0,
         ),
         (
-            "@id(\"a\") permit(principal, action, resource); @id(\"a\") forbid(principal, action, resource);",
+            "@id(\"a\") permit(principal, action, resource); @id(\"a\") forbid(principal, action, \
+             resource);",
             "policy_id",
             0,
         ),
@@ -518,16 +520,19 @@ fn policies_are_held_against_the_schema_of_the_skills() {
     for (text, wrong) in [
         (ALL, 0),
         (
-            "permit(principal, action == Action::\"core/fetch\", resource) when { context.arguments.url like \"h*\" };",
+            "permit(principal, action == Action::\"core/fetch\", resource) when \
+             { context.arguments.url like \"h*\" };",
             0,
         ),
         // It is not required.
         (
-            "permit(principal, action == Action::\"core/fetch\", resource) when { context.arguments.n > 1 };",
+            "permit(principal, action == Action::\"core/fetch\", resource) when \
+             { context.arguments.n > 1 };",
             1,
         ),
         (
-            "permit(principal, action == Action::\"core/fetch\", resource) when { context.arguments has n && context.arguments.n > 1 };",
+            "permit(principal, action == Action::\"core/fetch\", resource) when \
+             { context.arguments has n && context.arguments.n > 1 };",
             0,
         ),
         (
@@ -539,16 +544,19 @@ fn policies_are_held_against_the_schema_of_the_skills() {
             1,
         ),
         (
-            "permit(principal, action == Action::\"core/fetch\", resource) when { context.arguments has ratio && context.arguments.ratio > 1 };",
+            "permit(principal, action == Action::\"core/fetch\", resource) when \
+             { context.arguments has ratio && context.arguments.ratio > 1 };",
             0,
         ),
         // A fraction denies, and decides nothing.
         (
-            "permit(principal, action == Action::\"core/fetch\", resource) when { context.arguments has ratio && context.arguments.ratio > \"1\" };",
+            "permit(principal, action == Action::\"core/fetch\", resource) when \
+             { context.arguments has ratio && context.arguments.ratio > \"1\" };",
             1,
         ),
         (
-            "permit(principal, action == Action::\"core/pay\", resource) when { context.arguments.amount > 1 && context.arguments.parts.contains(2) };",
+            "permit(principal, action == Action::\"core/pay\", resource) when \
+             { context.arguments.amount > 1 && context.arguments.parts.contains(2) };",
             0,
         ),
     ] {
@@ -567,7 +575,8 @@ const POOL: [&str; 10] = [
     "permit(principal, action, resource) when { context.arguments has url };",
     "permit(principal, action, resource) when { context.absent };",
     "forbid(principal, action, resource) when { resource.risk_level == \"critical\" };",
-    "forbid(principal, action, resource) when { context.arguments has url && context.arguments.url == \"x\" };",
+    "forbid(principal, action, resource) when { context.arguments has url && \
+     context.arguments.url == \"x\" };",
     "forbid(principal in Tenant::\"acme\", action, resource) when { resource.net };",
     "forbid(principal, action, resource) when { context.arguments.absent };",
     "forbid(principal, action, resource) when { context.plan_steps > 1 };",

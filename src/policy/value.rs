@@ -46,7 +46,8 @@ impl fmt::Display for Inexpressible {
         let (what, way_out) = match self.kind {
             CedarType::Null => (
                 "null",
-                "leave it out of the plan, and declare a type without null in the skill's `input_schema`",
+                "leave it out of the plan, and declare a type without null in the skill's \
+                 `input_schema`",
             ),
             CedarType::Fraction => (
                 "a number with a fractional part",
@@ -54,7 +55,8 @@ impl fmt::Display for Inexpressible {
             ),
             CedarType::TooLarge => (
                 "an integer beyond 64 bits",
-                "declare `type: integer` with `minimum` and `maximum` in the skill's `input_schema`",
+                "declare `type: integer` with `minimum` and `maximum` in the skill's \
+                 `input_schema`",
             ),
         };
         let keys: Vec<&str> = self.keys.iter().rev().map(String::as_str).collect();
@@ -68,8 +70,8 @@ impl fmt::Display for Inexpressible {
         };
         write!(
             f,
-            "it looks at the argument `{shown}{rest}`, which is {list}{what}, and Cedar has no such \
-             value; {way_out}"
+            "it looks at the argument `{shown}{rest}`, which is {list}{what}, and Cedar has no \
+             such value; {way_out}"
         )
     }
 }
@@ -220,7 +222,8 @@ mod tests {
         fn shifting_the_point_changes_no_number(number: i64, places in 0_u32..30) {
             prop_assert_eq!(long(&number.to_string()), Ok(number));
             prop_assert_eq!(long(&format!("{number}.{}", "0".repeat(places as usize))), Ok(number));
-            prop_assert_eq!(long(&format!("{number}{}e-{places}", "0".repeat(places as usize))), Ok(number));
+            let zeros = "0".repeat(places as usize);
+            prop_assert_eq!(long(&format!("{number}{zeros}e-{places}")), Ok(number));
         }
     }
 }

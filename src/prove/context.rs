@@ -26,7 +26,7 @@ pub struct ProveContext {
     pub own_files: OwnFiles,
     /// `--retry-unsafe`.
     pub retry_unsafe: bool,
-    /// The values of the plan's inputs; `None` if nobody was asked yet.
+    /// The values of the plan's inputs; `None` if no values were given yet.
     pub inputs: Option<Map<String, Value>>,
     /// What `$RUN_DIR` will be, if it may hold files before the run.
     pub run_dir: Option<PathBuf>,
@@ -64,9 +64,9 @@ pub struct TimeFlags {
     pub run: Option<Duration>,
     /// `--step-timeout`.
     pub step: Option<Duration>,
-    /// `--grace-period`: for manifests that say nothing.
+    /// `--grace-period`: for manifests without their own.
     pub grace: Option<Duration>,
 }
 
-/// Time between SIGTERM and SIGKILL where nobody says.
+/// The default time between SIGTERM and SIGKILL.
 pub(super) const DEFAULT_GRACE: Duration = Duration::from_secs(5);

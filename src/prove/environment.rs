@@ -1,4 +1,4 @@
-//! What a skill asks of the environment, before it runs.
+//! Checks the environment that a skill requires.
 
 use std::os::unix::ffi::OsStrExt as _;
 
@@ -8,8 +8,7 @@ use crate::process::{MIN_SECRET_CHARS, is_maskable};
 use crate::skill::{EnvNames, Skill};
 
 impl Prover<'_> {
-    /// What the manifest asks of the environment must be there, and a secret long enough to be
-    /// masked.
+    /// Checks that required variables are set, and that secrets are long enough to be masked.
     pub(super) fn check_environment(
         &self,
         skill: &Skill,
@@ -24,7 +23,8 @@ impl Prover<'_> {
                     continue;
                 }
                 format!(
-                    "set it before `obs`, give `--secret {name}=file:PATH`, or write `secret:{name}?`"
+                    "set it before `obs`, give `--secret {name}=file:PATH`, or write \
+                     `secret:{name}?`"
                 )
             } else {
                 if environment.get(name).is_some() {
@@ -44,7 +44,8 @@ impl Prover<'_> {
         };
         for name in names.secret.into_iter().filter(|name| is_short(name)) {
             let message = format!(
-                "the secret `{name}` of `{}` has fewer than {MIN_SECRET_CHARS} characters, so it is not masked",
+                "the secret `{name}` of `{}` has fewer than {MIN_SECRET_CHARS} characters, so it \
+                 is not masked",
                 skill.id
             );
             problems.push(

@@ -9,7 +9,7 @@ use crate::document::{Diagnostic, Diagnostics, Location};
 use crate::skill::{Exposure, ExposureQuery, Skill};
 
 impl Prover<'_> {
-    /// Finds out which skills may write what the run relies on, and warns of it.
+    /// Finds skills that may write what the run relies on, and warns.
     pub(super) fn exposure(&self, problems: &mut Diagnostics) -> Exposure {
         let skills = self.skills.iter().map(|called| {
             let program = self.skill_info.program_of(&called.skill);
@@ -32,8 +32,8 @@ impl Prover<'_> {
                     "grant only the directory that it needs, or set `TMPDIR` to one outside of it";
                 ("read_grant", "read", help)
             } else {
-                let help = "grant only the directory that it needs, such as `fs.write:out`; keep skills, plans, \
-                            policies and `TMPDIR` outside of it";
+                let help = "grant only the directory that it needs, such as `fs.write:out`; keep \
+                            skills, plans, policies and `TMPDIR` outside of it";
                 ("write_grant", "write", help)
             };
             let message = format!(

@@ -1,7 +1,7 @@
-//! The plan's inputs: what was given, else the defaults, held against their schemas.
+//! The plan's inputs: the given values, else the defaults, validated by their schemas.
 //!
-//! Invariant: where a run is to follow, every input has a value that meets its schema, or there is
-//! a problem in its place. A value that its schema hides goes only if the skill hides it too.
+//! Invariant: before a run, every input has a value that meets its schema, or there is a problem. A
+//! hidden value is passed only to a skill that hides it too.
 
 use serde_json::{Map, Value};
 
@@ -17,7 +17,7 @@ const MAX_INPUTS: usize = 12;
 /// The values of the inputs, as far as they are known.
 pub(super) struct Inputs {
     values: Value,
-    /// The names of those that are shown nowhere.
+    /// The names of hidden inputs.
     hidden: Vec<String>,
 }
 
@@ -32,7 +32,7 @@ pub(super) fn hidden_defaults(plan: &ExecutionPlan) -> impl Iterator<Item = Stri
     hidden.map(|(name, _)| format!("/inputs/{}/default", escape_token(name)))
 }
 
-/// True if some part of what `schema` is about is hidden. Schemas are as deep as plans may be.
+/// True if `schema` hides some part. Schemas are as deep as plans may be.
 fn hides_inside(schema: &Value) -> bool {
     match schema {
         Value::Object(map) => map
@@ -46,10 +46,10 @@ fn hides_inside(schema: &Value) -> bool {
 }
 
 impl Inputs {
-    /// The inputs of `plan` with what was `given`; `None` if nobody was asked.
+    /// The inputs of `plan` with the values `provided`; `None` if no values were asked for.
     pub(super) fn check_inputs(
         plan: &ExecutionPlan,
-        given: Option<&Map<String, Value>>,
+        provided: Option<&Map<String, Value>>,
         problems: &mut Diagnostics,
     ) -> Self {
         let mut values = Map::new();
@@ -85,19 +85,19 @@ impl Inputs {
                     problems.push(problem);
                 }
             }
-            match given.and_then(|given| given.get(name)) {
+            match provided.and_then(|provided| provided.get(name)) {
                 Some(value) => {
                     check(name, value, &compiled, &pointer, problems);
                     values.insert(name.clone(), value.clone());
                 }
                 None => match default {
                     Some(default) => drop(values.insert(name.clone(), default.clone())),
-                    None if given.is_some() => problems.push(not_given(name, &pointer)),
+                    None if provided.is_some() => problems.push(not_given(name, &pointer)),
                     None => {}
                 },
             }
         }
-        for name in given.into_iter().flat_map(Map::keys) {
+        for name in provided.into_iter().flat_map(Map::keys) {
             if !plan.inputs.contains_key(name) {
                 problems.push_error_with(|| unknown(name, plan));
             }
@@ -109,7 +109,7 @@ impl Inputs {
         }
     }
 
-    /// Puts the values into the arguments of a step that calls `skill`.
+    /// Inserts the values into the arguments of a step that calls `skill`.
     pub(super) fn fill(
         &self,
         template: Template,
@@ -149,7 +149,7 @@ impl Inputs {
                 (ReferenceSource::Inputs, Some(name)) => self.hidden.contains(name),
                 (ReferenceSource::Inputs, None) => true,
             };
-            // A masked value differs from what stands there; one below a masked one is gone.
+            // A masked value differs from the original; one below a masked one is gone.
             if is_hidden && shown.pointer(below) == arguments.pointer(below) {
                 let message = format!(
                     "`{}` is hidden, but `{}` would show it in records",
@@ -162,7 +162,7 @@ impl Inputs {
         });
     }
 
-    /// The values, for those who need them after the proof.
+    /// The values, for use after the proof.
     pub(super) fn into_values(self) -> Map<String, Value> {
         match self.values {
             Value::Object(values) => values,

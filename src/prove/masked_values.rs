@@ -1,7 +1,7 @@
-//! The values of a plan that no message about it may show.
+//! The values of a plan that messages must mask.
 //!
-//! Invariant: a value is hidden before the first message about the plan is shown, and in all of
-//! them: the line of a problem may hold the values of others.
+//! Invariant: values are masked before the first message about the plan is shown, and in all
+//! messages: the line of a problem may hold other values.
 
 use serde_json::{Map, Value};
 
@@ -17,7 +17,7 @@ impl Prover<'_> {
         misplaced(&self.masking_steps, problems)
     }
 
-    /// Hides all arguments of the step at `pointer`: nobody knows what its skill hides.
+    /// Hides all arguments of the step at `pointer`: what its skill hides is unknown.
     pub(super) fn hide_all(&mut self, step: &ExecutionStep, pointer: &str) {
         if !step.arguments.is_empty() {
             self.masked_pointers.push(whole(pointer));
@@ -40,8 +40,7 @@ impl Prover<'_> {
     }
 }
 
-/// Hides all arguments of `loaded`, for those who know no skills: nobody knows which ones are to be
-/// hidden.
+/// Hides all arguments of `loaded`, if the skills are not known.
 pub(crate) fn hide_all_arguments(loaded: &mut LoadedPlan) {
     let steps = 0..loaded.plan.steps.len();
     let steps: Vec<String> = steps.map(|index| format!("/steps/{index}/")).collect();

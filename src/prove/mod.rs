@@ -1,7 +1,7 @@
-//! From a loaded plan to one that may run: skills, programs, arguments, environment, time.
+//! Proves a loaded plan: skills, programs, arguments, environment, timeouts.
 //!
-//! Invariant: nothing is started here, and all problems are found in one go. A
-//! [`ProvenPlan`](crate::engine::ProvenPlan) comes out only if there is no error.
+//! Invariant: nothing is started here, and all problems are found in one pass. The result is a
+//! [`ProvenPlan`](crate::engine::ProvenPlan) only if there is no error.
 
 mod context;
 mod environment;

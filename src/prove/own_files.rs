@@ -39,7 +39,7 @@ impl Prover<'_> {
             ..sandbox.dirs(native, &context.workspace)
         };
         let defaults = default_grants(&dirs, &Network::Full).grants;
-        // Those of the system are the same for all skills.
+        // System grants are the same for all skills.
         let defaults = defaults
             .into_iter()
             .filter(|grant| is_first || !grant.is_system)
@@ -69,12 +69,14 @@ impl ProtectedFiles {
     ) -> Option<Diagnostic> {
         if grant.covers(self.state.as_ref()) {
             let message = grant.text("the state of obs", own.state.as_deref());
-            let help = "keep the state elsewhere with `--state-dir DIR` (or nowhere: `none`), or narrow the grant";
+            let help = "keep the state elsewhere with `--state-dir DIR` (or nowhere: `none`), or \
+                        narrow the grant";
             return Some(Diagnostic::error("state_granted", place.clone(), message).help(help));
         }
         if grant.covers(self.locks.as_ref()) {
             let message = grant.text("the lock of the log", own.locks.as_deref());
-            let help = "set `XDG_RUNTIME_DIR` to a directory elsewhere, give a `--state-dir`, or narrow the grant";
+            let help = "set `XDG_RUNTIME_DIR` to a directory elsewhere, give a `--state-dir`, or \
+                        narrow the grant";
             return Some(Diagnostic::error("state_granted", place.clone(), message).help(help));
         }
         if grant.may_write() && grant.covers(self.log.as_ref()) {

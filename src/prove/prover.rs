@@ -1,6 +1,6 @@
 //! Proving a plan step by step.
 //!
-//! Invariant: all problems are found in one go.
+//! Invariant: all problems are found in one pass.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,7 @@ use crate::skill::{
 /// The answer.
 #[derive(Debug)]
 pub struct ProveOutcome {
-    /// The plan, where nothing is wrong with it.
+    /// The plan, if it has no errors.
     pub plan: Option<ProvenPlan>,
     /// The skills that it calls, each once.
     pub skills: Vec<Arc<Skill>>,
@@ -36,7 +36,7 @@ pub struct ProveOutcome {
     pub not_loaded: Vec<Arc<LoadProblem>>,
 }
 
-/// Proves `loaded`, adding what is wrong to its problems.
+/// Proves `loaded` and adds problems to it.
 pub fn prove(loaded: &mut LoadedPlan, context: &ProveContext) -> ProveOutcome {
     let mut prover = Prover {
         context,
@@ -94,7 +94,7 @@ pub fn prove(loaded: &mut LoadedPlan, context: &ProveContext) -> ProveOutcome {
     }
 }
 
-/// Lets the steps run alone whose skills may write the files of others.
+/// Makes steps exclusive whose skills may write other skills' files.
 fn make_exclusive(steps: &mut [ProvenStep], exposure: &Exposure) {
     for step in steps {
         let fallback = step.fallback.as_deref();
@@ -105,7 +105,7 @@ fn make_exclusive(steps: &mut [ProvenStep], exposure: &Exposure) {
     }
 }
 
-/// Takes the secrets of all skills of the plan out of what is shown of a step.
+/// Masks the secrets of all skills of the plan in a step.
 fn keep_secret(step: &mut ProvenStep, secrets: &Secrets) {
     if secrets.is_empty() {
         return;
@@ -138,7 +138,7 @@ pub(super) struct SkillCall<'s> {
     pub(super) pointer: String,
     /// Where it names the skill.
     pub(super) names_at: Location,
-    /// It is made when the step's own has failed.
+    /// True for the fallback.
     pub(super) is_fallback: bool,
 }
 
@@ -172,7 +172,7 @@ pub(super) struct Prover<'q> {
     pub(super) outputs: OutputSchemas,
     pub(super) skills: Vec<CalledSkill>,
     pub(super) skill_info: SkillInfoCache,
-    /// Found out for the first native skill.
+    /// Computed for the first native skill.
     pub(super) own_files: Option<ProtectedFiles>,
     pub(super) not_loaded: Vec<Arc<LoadProblem>>,
     /// The values of the plan that no message may show, by their pointers.
@@ -182,7 +182,7 @@ pub(super) struct Prover<'q> {
 }
 
 impl Prover<'_> {
-    /// Takes the secrets of all skills out of what is shown of the steps.
+    /// Masks the secrets of all skills in the steps.
     fn keep_secrets(&self, steps: &mut [ProvenStep]) {
         let skills = self.skills.iter().map(|called| &*called.skill);
         let secrets = self.context.environment.secrets(skills);
@@ -201,7 +201,7 @@ impl Prover<'_> {
             .hide(hidden.chain(misplaced).chain(defaults));
     }
 
-    /// A step's problems are added; the step comes out where there is no error in it.
+    /// Proves a step and adds its problems. Returns the step if it has no error.
     fn step(
         &mut self,
         index: usize,
@@ -219,7 +219,7 @@ impl Prover<'_> {
         let call = SkillCall::new(step, index, pointer);
         let fallback = self.fallback(&call, template.clone(), inputs, &mut of_fallback);
         let proven = self.call(&call, template, inputs, problems);
-        // What is wrong with the step itself was told of both calls.
+        // Problems of the step itself were reported for both calls.
         of_fallback
             .diagnostics_mut()
             .retain(|problem| !problems.contains(problem));
@@ -299,7 +299,7 @@ impl Prover<'_> {
         })
     }
 
-    /// Finds the skill and remembers it, with what is wrong with its manifest.
+    /// Finds and caches the skill, with the problems of its manifest.
     fn skill(&mut self, call: &SkillCall<'_>, problems: &mut Diagnostics) -> Option<Arc<Skill>> {
         let id = call.step.skill_id();
         let place = call.names_at.clone();
@@ -341,18 +341,18 @@ impl Prover<'_> {
         self.check_own_files(skill, place, problems);
     }
 
-    /// Says what may be unexpected of the paths that the skill asks for.
+    /// Warns of unexpected paths in the skill's permissions.
     fn check_paths(&self, skill: &Skill, place: &Location, problems: &mut Diagnostics) {
         let Some(native) = skill.native() else { return };
         let sandbox = &self.context.sandbox;
-        let doubts = sandbox.suspect_paths(skill, native, &self.context.workspace);
-        for (permission, doubt) in doubts {
+        let suspects = sandbox.suspect_paths(skill, native, &self.context.workspace);
+        for (permission, suspect) in suspects {
             let asks = format!("`{}` asks for `{permission}`", skill.id);
             let warn = |code, message, help: &str| {
                 Diagnostic::warning(code, place.clone(), message).help(help)
             };
-            problems.push(match doubt {
-                // It grants nothing: the skill will not find what it asks for.
+            problems.push(match suspect {
+                // It grants nothing: the skill won't find the path.
                 SuspectPath::Missing => warn(
                     "missing_path",
                     format!("{asks}, which does not exist"),
@@ -440,8 +440,8 @@ impl Prover<'_> {
     }
 }
 
-/// The program must be there, and its own confinement must not hide it: never is another one taken
-/// instead.
+/// Checks that the program exists and that the skill's own confinement does not hide it; another
+/// one is never used instead.
 fn check_program(
     skill: &Skill,
     info: &SkillInfo,
@@ -487,55 +487,55 @@ fn unknown_skill(id: &str, place: &Location, registry: &Registry) -> Diagnostic 
 }
 
 fn check_type(skill: &Skill, call: &SkillCall<'_>, problems: &mut Diagnostics) {
-    let (kind, wanted) = (skill.manifest.kind, call.step.step_type);
-    if kind == wanted {
+    let (kind, expected) = (skill.manifest.kind, call.step.step_type);
+    if kind == expected {
         return;
     }
     let message = format!(
-        "`{}` is a {kind}, but the step says `type: {wanted}`",
+        "`{}` is a {kind}, but the step says `type: {expected}`",
         skill.id
     );
     let place = format!("{}/type", call.pointer);
     let fix = json!([{"op": "replace", "path": place, "value": kind.as_str()}]);
     let problem = if call.is_fallback {
         Diagnostic::error("kind", call.names_at.clone(), message)
-            .help(format!("name another {wanted}"))
+            .help(format!("name another {expected}"))
     } else {
         Diagnostic::error("kind", Location::value(&place), message)
             .help(format!("write `type: {kind}`"))
             .fix(fix)
     };
-    problems.push(problem.expected(kind.as_str()).got(wanted.as_str()));
+    problems.push(problem.expected(kind.as_str()).got(expected.as_str()));
 }
 
 fn check_version(skill: &Skill, call: &SkillCall<'_>, problems: &mut Diagnostics) {
-    let wanted = call.step.skill.as_ref();
-    let Some(wanted) = wanted.and_then(|skill| skill.version.as_deref()) else {
+    let expected = call.step.skill.as_ref();
+    let Some(expected) = expected.and_then(|skill| skill.version.as_deref()) else {
         return;
     };
     let has = skill.manifest.version.as_deref();
-    if has == Some(wanted) {
+    if has == Some(expected) {
         return;
     }
     let message = match has {
         Some(has) => format!(
-            "`{}` has version {has}, but the step requires {wanted}",
+            "`{}` has version {has}, but the step requires {expected}",
             skill.id
         ),
         None => format!(
-            "`{}` has no version, but the step requires {wanted}",
+            "`{}` has no version, but the step requires {expected}",
             skill.id
         ),
     };
     problems.push(
         Diagnostic::error("version", call.names_at.clone(), message)
             .help("write the version of the skill, or leave out `@…`")
-            .expected(wanted)
+            .expected(expected)
             .got(has),
     );
 }
 
-/// The step's risk, which is its skill's or more.
+/// The step's risk level: its skill's or higher.
 fn risk_level(skill: &Skill, call: &SkillCall<'_>, problems: &mut Diagnostics) -> RiskLevel {
     let of_skill = skill.manifest.risk_level;
     let Some(own) = call.step.risk_level else {

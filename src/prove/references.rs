@@ -1,8 +1,8 @@
-//! Arguments that are not all known before the run, and what can be known of them.
+//! Checks of arguments with references, as far as schemas allow before the run.
 //!
-//! Invariant: what is refused here would fail whatever the steps give: a field that the producer's
-//! schemas rule out, a kind of value that the consumer's schema does not take, an argument that is
-//! wrong beside its references.
+//! Invariant: what is refused here would fail with any output: a field that the producer's schemas
+//! rule out, a kind of value that the consumer's schema does not take, an argument that is wrong
+//! beside its references.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub(super) struct ArgumentReferences {
     pub(super) known: Arc<Map<String, Value>>,
     /// With their references, where they hold some.
     pub(super) template: Option<Template>,
-    /// With something in the place of each reference.
+    /// With a placeholder for each reference.
     stand_ins: Arc<Map<String, Value>>,
     unknown: UnknownPaths,
 }
@@ -63,7 +63,7 @@ impl ArgumentReferences {
         }
     }
 
-    /// What is wrong with them beside their references.
+    /// Their problems apart from references.
     pub(super) fn check(&self, skill: &Skill, pointer: &str, problems: &mut Diagnostics) {
         let base = format!("{pointer}/arguments");
         let mut found = skill.check_arguments_partial(&self.unknown, &self.stand_ins, &base);
@@ -117,7 +117,7 @@ fn as_map(value: Value) -> Map<String, Value> {
     }
 }
 
-/// What the schemas say of the steps' outputs.
+/// The schemas of the steps' outputs.
 pub(super) struct OutputSchemas {
     /// By the steps' indices, all that an output meets, once for each skill that may give it;
     /// `None` if nobody asks.
@@ -127,11 +127,11 @@ pub(super) struct OutputSchemas {
 }
 
 impl OutputSchemas {
-    /// Of the steps of a plan, where any of them is referred to.
+    /// For the steps of a plan, if any of them is referred to.
     pub(super) fn new(
         loaded: &LoadedPlan,
         registry: &Registry,
-        given: Option<&Map<String, Value>>,
+        values: Option<&Map<String, Value>>,
     ) -> Self {
         let mut steps: Vec<Option<Vec<Vec<Arc<Linked>>>>> = vec![None; loaded.plan.steps.len()];
         for taken in loaded.flow.steps.iter().flat_map(|flow| &flow.inputs_from) {
@@ -144,7 +144,7 @@ impl OutputSchemas {
                 let ids = std::iter::once(step.skill_id());
                 let ids = ids.chain(fallback.map(|skill| skill.id.as_str()));
                 ids.map(|id| {
-                    // Why a skill can't be found is said where the step itself is proven.
+                    // A missing skill is reported when its own step is proven.
                     let skill = registry.find(id).ok().flatten();
                     let of_skill = skill.as_deref().map(schemas_of).unwrap_or_default();
                     of_skill
@@ -156,7 +156,8 @@ impl OutputSchemas {
             });
         }
         let is_known = |name: &String, schema: &Value| {
-            schema.get("default").is_some() || given.is_some_and(|given| given.contains_key(name))
+            schema.get("default").is_some()
+                || values.is_some_and(|values| values.contains_key(name))
         };
         let inputs = loaded.plan.inputs.iter();
         let inputs = inputs.filter(|(name, schema)| !is_known(name, schema));
@@ -183,8 +184,8 @@ impl OutputSchemas {
         }
     }
 
-    /// Holds the references of one step's arguments against what they refer to and against what the
-    /// skill takes.
+    /// Checks the references of one step's arguments against the schemas of their sources and of
+    /// the skill.
     pub(super) fn check(
         &self,
         arguments: &ArgumentReferences,
@@ -217,9 +218,9 @@ impl OutputSchemas {
                 }
             }
             if let [schemas] = schemas
-                && let Some(doubt) = schemas.iter().find_map(|schema| site.warn_field(schema))
+                && let Some(problem) = schemas.iter().find_map(|schema| site.warn_field(schema))
             {
-                problems.push(doubt);
+                problems.push(problem);
             }
         });
     }
@@ -251,18 +252,17 @@ fn schemas_of(skill: &Skill) -> Vec<Arc<Linked>> {
             OutputFormat::Lines => Some(json!({"type": "array", "items": {"type": "string"}})),
         });
     let by_format = by_format.as_ref().and_then(linked);
-    // What is wrong with a schema is said of its skill.
+    // Problems of a schema are reported with its skill.
     let own = skill.output().and_then(Result::ok);
     let own = own.map(|schema| Arc::clone(schema.linked()));
     by_format.into_iter().chain(own).collect()
 }
 
-/// A schema of the plan itself. What is wrong with it is said elsewhere.
+/// A schema of the plan itself. Its problems are reported elsewhere.
 fn linked(schema: &Value) -> Option<Arc<Linked>> {
     Linked::new(schema).ok().map(Arc::new)
 }
 
-/// A reference and where it stands.
 struct OutputReference<'s> {
     reference: &'s Reference,
     /// The path into the value that has schemas.
@@ -270,7 +270,7 @@ struct OutputReference<'s> {
     pointer: String,
     /// The arguments as the plan has them.
     arguments: &'s Value,
-    /// The place in them.
+    /// The pointer into them.
     below: &'s str,
 }
 
@@ -342,20 +342,20 @@ impl OutputReference<'_> {
         )
     }
 
-    /// The value's kind must be one that the skill takes here.
+    /// Checks that the skill accepts the value's type here.
     fn check_kind(&self, kinds: TypeSet, skill: &Skill, problems: &mut Diagnostics) {
         let Some(Ok(schema)) = skill.input() else {
             return;
         };
         let unescape = |token: &str| token.replace("~1", "/").replace("~0", "~");
         let path: Vec<String> = self.below.split('/').skip(1).map(unescape).collect();
-        if let SchemaPart::Possible(wanted) = part_of(schema.linked(), &path)
-            && kinds.exclude(wanted)
+        if let SchemaPart::Possible(accepted) = part_of(schema.linked(), &path)
+            && kinds.exclude(accepted)
         {
             let argument = path.last().map_or("", String::as_str);
             let message = format!(
                 "`{argument}` must be {}, but `{}` is {}",
-                wanted.words(),
+                accepted.words(),
                 self.reference.written,
                 kinds.words()
             );
@@ -365,7 +365,7 @@ impl OutputReference<'_> {
                         "`obs skills show {}` shows its arguments",
                         skill.id
                     ))
-                    .expected(wanted.words())
+                    .expected(accepted.words())
                     .got(kinds.words()),
             );
         }

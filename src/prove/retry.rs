@@ -1,4 +1,4 @@
-//! What is done when a skill fails, proven before it does.
+//! Proves `retry` of a step: its fallback and its retries.
 
 use super::inputs::Inputs;
 use super::prover::{Prover, SkillCall};
@@ -46,7 +46,7 @@ impl Prover<'_> {
         self.call(&call, template, inputs, problems)
     }
 
-    /// A plan that counts on being tried again should know that it is not.
+    /// Warns if a step has retries that will not happen.
     pub(super) fn warn_retry(
         &self,
         proven: &ProvenStep,

@@ -1,7 +1,7 @@
-//! What holds for every call of one skill.
+//! Facts that hold for every call of a skill.
 //!
-//! Invariant: found out once for each skill of a plan, however many steps call it: what the steps
-//! share neither takes their time nor their memory.
+//! Invariant: computed once for each skill of a plan, however many steps call it, and shared by the
+//! steps.
 
 use std::collections::HashMap;
 use std::rc::Rc;

@@ -59,8 +59,8 @@ pub(super) struct Protected {
 
 impl Protected {
     pub(super) fn new(path: &Path) -> Self {
-        let given = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let real = real_path(&given);
+        let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let real = real_path(&absolute);
         let content = std::fs::read_dir(&real).into_iter().flatten().flatten();
         let content: Vec<PathBuf> = content.map(|entry| entry.path()).collect();
         let all = real.ancestors().chain(content.iter().map(PathBuf::as_path));
@@ -68,7 +68,7 @@ impl Protected {
             .filter_map(|path| std::fs::symlink_metadata(path).ok())
             .map(|metadata| identity(&metadata))
             .collect();
-        let paths = [given, real];
+        let paths = [absolute, real];
         Self { paths, identities }
     }
 
@@ -115,8 +115,8 @@ mod tests {
         symlink(path("a/state"), path("b/link")).unwrap();
         symlink(path("a"), path("above")).unwrap();
         std::fs::hard_link(path("a/state/obs.db"), path("b/copy")).unwrap();
-        for given in ["a/state", "b/link", "above/state"] {
-            let state = Protected::new(&path(given));
+        for name in ["a/state", "b/link", "above/state"] {
+            let state = Protected::new(&path(name));
             for covering in [
                 "",
                 "a",
@@ -130,13 +130,13 @@ mod tests {
                 "above/state",
                 "b/copy",
             ] {
-                assert!(state.is_covered_by(&path(covering)), "{given} {covering}");
+                assert!(state.is_covered_by(&path(covering)), "{name} {covering}");
             }
             for other in ["c", "c/d", "a/stat", "a/other", "a/state2"] {
-                assert!(!state.is_covered_by(&path(other)), "{given} {other}");
+                assert!(!state.is_covered_by(&path(other)), "{name} {other}");
             }
         }
-        // Whoever can replace the link decides where the state is.
+        // Whoever can replace the link controls where the state is.
         assert!(Protected::new(&path("b/link")).is_covered_by(&path("b")));
         assert!(!Protected::new(&path("a/state")).is_covered_by(&path("b")));
     }

@@ -1,7 +1,7 @@
 //! The part of the terminal that is redrawn while steps run.
 //!
-//! Invariant: the cursor is never hidden, so that nothing has to bring it back, and the drawn lines
-//! are gone when a [`Bars`] is dropped.
+//! Invariant: the cursor is never hidden, so nothing has to restore it, and the drawn lines are
+//! cleared when a [`Bars`] is dropped.
 
 use std::fmt::Write as _;
 use std::io;
@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 
 use super::terminal::{OutputStream, OutputStreams};
 
-/// A terminal narrower than this is drawn on as if it had this width; indicatif can't do less.
+/// A narrower terminal is treated as this wide, indicatif's minimum.
 const MIN_COLUMNS: usize = 4;
 
 /// Lines at the bottom of the terminal, held in place by one indicatif bar of many lines: however
@@ -37,7 +37,7 @@ impl Bars {
         self.0.set_message(lines.join("\n"));
     }
 
-    /// Runs `write` with the lines out of the way.
+    /// Runs `write` with the lines cleared.
     pub(super) fn suspend(&self, write: impl FnOnce()) {
         self.0.suspend(write);
     }
@@ -49,7 +49,7 @@ impl Drop for Bars {
     }
 }
 
-/// stderr as indicatif wants it: one write for each frame.
+/// stderr for indicatif, with one write per frame.
 #[derive(Debug)]
 struct TerminalLines {
     streams: Arc<dyn OutputStreams>,

@@ -1,4 +1,4 @@
-//! A failure explains itself: what ran, what it said, what it was allowed, what to try.
+//! The report on a failed step: what ran, its output, its confinement, a hint.
 //!
 //! Invariant: no line of a report begins with text that obs did not write, and a report is bounded
 //! whatever the skill wrote.
@@ -52,7 +52,7 @@ pub(super) fn render(record: &ExecutionLogRecord, detail: &StepDetail, color: bo
         report.field("directory", &directory_words(directory));
     }
     report.confinement(record, detail);
-    // A step that never started has said nothing, and that is no news.
+    // A step that never started has no output to show.
     if record.attempts > 0 || record.stdout.is_some() || record.stderr.is_some() {
         report.excerpt("stdout", record.stdout.as_ref());
         report.excerpt("stderr", record.stderr.as_ref());
@@ -101,7 +101,6 @@ impl FailureReport {
         }
     }
 
-    /// The last lines of a stream.
     fn excerpt(&mut self, name: &str, excerpt: Option<&Excerpt>) {
         let Some(excerpt) = excerpt.filter(|excerpt| !excerpt.is_empty()) else {
             return self.field(name, "empty");
@@ -137,7 +136,7 @@ fn skill_words(record: &ExecutionLogRecord) -> String {
     }
 }
 
-/// How the skill ended, with the kind of failure as scripts know it.
+/// How the skill ended, with the error code.
 fn ended_words(record: &ExecutionLogRecord) -> String {
     let how = match (record.signal, record.exit_code) {
         (Some(signal), _) => format!("signal {signal} ({})", signal_name(signal)),
@@ -156,7 +155,7 @@ fn directory_words(directory: &Path) -> String {
     directory.to_string_lossy().into_owned()
 }
 
-/// A command as a shell would take it.
+/// A command quoted for a shell.
 fn quoted(command: &[String]) -> String {
     let mut text = String::new();
     for word in command {

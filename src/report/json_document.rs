@@ -1,4 +1,4 @@
-//! `--format json`: one document, also when nothing could run.
+//! `--format json`: one document, even if nothing could run.
 //!
 //! Invariant: one document, whatever happened.
 
@@ -13,7 +13,7 @@ use crate::model::{EscapedLines, ExecutionLogRecord, json_line, json_pretty};
 /// The whole outcome of a run as one document.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct JsonDocument<'a> {
-    /// obs's own id of the run; null where none was started.
+    /// obs's own id of the run; null if none was started.
     pub run_id: Option<&'a str>,
     /// How it ended, in one word.
     pub status: &'a str,
@@ -23,7 +23,7 @@ pub(crate) struct JsonDocument<'a> {
     pub problems: &'a [Value],
     /// The records, in the order in which their steps ended.
     pub records: &'a [Arc<ExecutionLogRecord>],
-    /// True if the run can be taken up again.
+    /// True if the run can be resumed.
     pub resumable: bool,
     /// The hash of the last record, to verify the run by.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,4 @@
-//! Lines about single steps: one when it has finished, one a minute while it runs.
+//! Lines about single steps: one when it finishes, one a minute while it runs.
 
 use std::time::{Duration, Instant};
 
@@ -6,13 +6,13 @@ use super::running::Running;
 use super::text::{Style, cause_of, label_of, paint};
 use crate::model::{ExecutionLogRecord, StepStatus, format_duration};
 
-/// How often a sign of life is given.
+/// How often a progress line is written.
 pub(super) const HEARTBEAT: Duration = Duration::from_mins(1);
 
-/// A step that has just started gives no sign of life yet.
+/// A step younger than this gets no progress line.
 const YOUNG: Duration = Duration::from_secs(10);
 
-/// What is said of a step that has finished: `✓ fetch 1.2s`, `✗ build exit 2 4s`.
+/// The line of a finished step: `✓ fetch 1.2s`, `✗ build exit 2 4s`.
 pub(super) fn finished(record: &ExecutionLogRecord, color: bool) -> String {
     let tone = Style::for_status(record.status);
     let label = label_of(&record.step_id, record.step_index);
@@ -42,7 +42,7 @@ pub(super) fn retried(attempts: u32) -> String {
     }
 }
 
-/// The sign of life: a line for each step that runs.
+/// The progress lines: one for each running step.
 pub(super) fn still_running(running: &[Running], now: Instant) -> Vec<String> {
     running
         .iter()

@@ -19,7 +19,7 @@ impl LiveOutput {
         let partial = self.partial.entry(index).or_default();
         let mut lines = Vec::new();
         for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
-            let (mut text, ended) = match piece.strip_suffix(b"\n") {
+            let (mut text, is_complete) = match piece.strip_suffix(b"\n") {
                 Some(text) => (text, true),
                 None => (piece, false),
             };
@@ -30,7 +30,7 @@ impl LiveOutput {
                 text = later;
             }
             partial.extend_from_slice(text);
-            if ended {
+            if is_complete {
                 lines.push(line_text(&std::mem::take(partial)));
             }
         }
@@ -49,7 +49,7 @@ impl LiveOutput {
     }
 }
 
-/// Takes the buffer out but for the first bytes of a character that is not complete.
+/// Drains the buffer except for the first bytes of an incomplete character.
 fn take_whole_characters(buffer: &mut Vec<u8>) -> String {
     let whole_bytes = match std::str::from_utf8(buffer) {
         Err(error) if error.error_len().is_none() && error.valid_up_to() > 0 => error.valid_up_to(),

@@ -1,8 +1,8 @@
 //! What people and scripts see of a run: events in, text out.
 //!
-//! Invariant: this module is fed by [`RunEvent`](crate::event::RunEvent)s alone and writes through
-//! a [`OutputStreams`] alone. Data goes to stdout, talk to stderr. Text that obs did not write
-//! passes [`Escaped`](crate::model::Escaped), [`EscapedLines`](crate::model::EscapedLines) or
+//! Invariant: the only input are [`RunEvent`](crate::event::RunEvent)s, the only output is an
+//! [`OutputStreams`]. Data goes to stdout, messages to stderr. Text that obs did not write passes
+//! [`Escaped`](crate::model::Escaped), [`EscapedLines`](crate::model::EscapedLines) or
 //! [`json_line`](crate::model::json_line) on its way; the one exception is a string that `--print`
 //! hands to a file or a pipe.
 
@@ -53,15 +53,15 @@ pub enum Format {
     None,
 }
 
-/// How a run shows on stderr that it goes on.
+/// How a run shows its progress on stderr.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Progress {
     /// Bars on a terminal, lines elsewhere, nothing when quiet.
     #[default]
     Auto,
-    /// A line for each running step that is redrawn. Lines where stderr is no such terminal.
+    /// A redrawn line for each running step. Lines if stderr is not a terminal that supports it.
     Bars,
-    /// A line for each finished step, and a sign of life every minute.
+    /// A line for each finished step, and a progress line every minute.
     Lines,
     /// Nothing.
     None,
@@ -78,7 +78,7 @@ pub(crate) struct ReportOptions {
     pub progress: Progress,
     /// Shows what skills write as they write it.
     pub stream: bool,
-    /// Nothing on success but the data that was asked for; no table. Failures are always shown.
+    /// Nothing on success but requested data; no table. Failures are always shown.
     pub quiet: bool,
     /// More columns in the table.
     pub verbose: bool,

@@ -1,7 +1,7 @@
 //! `--print REF`: one value of one step's output.
 //!
-//! Invariant: a reference means the same before the run, where it is checked against the plan, and
-//! after it, where the value is taken: the longest step name that it begins with, then fields.
+//! Invariant: a reference means the same before the run, when it is checked against the plan, and
+//! after it, when the value is read: the longest step name that it begins with, then fields.
 
 use std::fmt;
 use std::str::FromStr;
@@ -33,7 +33,7 @@ pub enum PrintRefError {
     /// No text at all.
     #[error("empty reference: write `step.field`")]
     Empty,
-    /// No step is called that.
+    /// No step has this name.
     #[error("`{reference}` doesn't start with a step name; the steps are {known}")]
     UnknownStep {
         /// The reference.
@@ -41,7 +41,7 @@ pub enum PrintRefError {
         /// The labels there are.
         known: String,
     },
-    /// Two steps are called that.
+    /// Two steps have this name.
     #[error("`{label}` names steps {first} and {second}: give them a `step_id` each")]
     Ambiguous {
         /// The name.
@@ -67,7 +67,7 @@ pub enum PrintRefError {
         /// The reference.
         reference: String,
     },
-    /// The output is no JSON that obs can take apart.
+    /// The output is not JSON that obs can parse.
     #[error("the output of `{label}` can't be read: {reason}")]
     Unreadable {
         /// The step.
@@ -105,8 +105,8 @@ impl fmt::Display for PrintRef {
 }
 
 impl PrintRef {
-    /// Finds the step that is meant. `labels` are the steps' indices with their `step_id`s and
-    /// names; a step with both comes twice.
+    /// Finds the referenced step. `labels` are the steps' indices with their `step_id`s and names;
+    /// a step with both comes twice.
     pub fn resolve<'a>(
         &self,
         labels: impl IntoIterator<Item = (usize, &'a str)>,
@@ -121,8 +121,10 @@ impl PrintRef {
                 continue;
             }
             match best {
-                Some((first, held)) if held == label && first != index => other = Some(index),
-                Some((_, held)) if held == label => {}
+                Some((first, best_label)) if best_label == label && first != index => {
+                    other = Some(index);
+                }
+                Some((_, best_label)) if best_label == label => {}
                 _ => (best, other) = (Some((index, label)), None),
             }
         }
@@ -146,12 +148,12 @@ impl PrintRef {
         Ok(PrintTarget { step_index, path })
     }
 
-    /// True if `record` could be the one that is meant, so that it must be kept.
+    /// True if `record` may be the referenced one and must be kept.
     pub fn may_mean(&self, record: &ExecutionLogRecord) -> bool {
         self.rest_after(&record.step_id).is_some() || self.rest_after(&record.step_name).is_some()
     }
 
-    /// Takes the value out of the records that [`may_mean`](Self::may_mean) let through.
+    /// Reads the value from the records that [`may_mean`](Self::may_mean) accepted.
     pub fn pick<'a>(
         &self,
         records: impl Iterator<Item = &'a ExecutionLogRecord> + Clone,

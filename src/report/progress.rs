@@ -1,9 +1,9 @@
-//! What stderr shows while steps run.
+//! Progress on stderr while steps run.
 //!
 //! Invariant: every line that goes to a stream during a run goes through [`ProgressDisplay`], which
-//! takes the bars out of the way first. While the run is suspended nothing is drawn and nothing
-//! said. What is drawn fits on the terminal, however many steps run; where the plan has more steps
-//! than the terminal has rows, failures are all that is kept above it.
+//! clears the bars first. While the display is suspended, nothing is drawn or printed. The drawing
+//! fits on the terminal, however many steps run; if the plan has more steps than the terminal has
+//! rows, only failures are printed above it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,13 +19,12 @@ use crate::model::{ExecutionLogRecord, StepStatus};
 
 /// How often the bars are redrawn.
 const FRAME: Duration = Duration::from_millis(100);
-/// The spinner's pictures.
 const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
-/// How long the reporter sleeps where nothing has to be drawn.
+/// How long the reporter sleeps if there is nothing to draw.
 const LONG: Duration = Duration::from_hours(1);
-/// The most of a message that is shown.
+/// How many columns of a message are shown.
 const MESSAGE_COLUMNS: usize = 200;
-/// How many lines wait while the run is suspended.
+/// How many lines are buffered while the display is suspended.
 const HELD_LINES: usize = 1024;
 
 /// How progress is shown, once it is decided.
@@ -48,7 +47,7 @@ pub(super) struct ProgressDisplay {
     total: usize,
     frame: usize,
     next_tick: Instant,
-    /// How many have suspended it: a stop by the terminal may come while somebody is asked.
+    /// The number of active suspensions: obs may be stopped during a prompt.
     suspensions: usize,
     /// Lines that wait for the end of the last suspension.
     buffered: Option<Vec<String>>,
@@ -107,7 +106,7 @@ impl ProgressDisplay {
         self.draw_soon(now);
     }
 
-    /// A skill said how far it is. Shown with the next frame.
+    /// A skill reported progress. Shown with the next frame.
     pub(super) fn advance(&mut self, index: usize, fraction: Option<f64>, message: Option<&str>) {
         if let Some(step) = self.running.iter_mut().find(|step| step.index == index) {
             step.fraction = fraction
@@ -120,7 +119,7 @@ impl ProgressDisplay {
         }
     }
 
-    /// A step's skill has failed and is tried again, or another one is.
+    /// A step's skill failed and is retried, or its fallback is called.
     pub(super) fn repeat(&mut self, index: usize, label: &str, message: &str) {
         if self.mode != Mode::None {
             let color = self.streams.terminal_info(OutputStream::Stderr).color;
@@ -130,13 +129,13 @@ impl ProgressDisplay {
             );
             self.print_above(&paint(color, Style::Warn, &text));
         }
-        // What the failed attempt said of itself is no longer true.
+        // The failed attempt's progress is obsolete.
         if let Some(step) = self.running.iter_mut().find(|step| step.index == index) {
             (step.fraction, step.message) = (None, None);
         }
     }
 
-    /// A step is being ended.
+    /// A step is being terminated.
     pub(super) fn end(&mut self, index: usize, reason: TerminationCause, now: Instant) {
         if let Some(step) = self.running.iter_mut().find(|step| step.index == index) {
             step.ending = Some(match reason {
@@ -167,7 +166,7 @@ impl ProgressDisplay {
             && self.total > rows_of(self.streams.terminal_info(OutputStream::Stderr))
     }
 
-    /// Draws at once, or with the next frame where there is too much to draw it for each step.
+    /// Draws at once, or with the next frame if the plan is too large to draw after each step.
     fn draw_soon(&mut self, now: Instant) {
         if self.bars.is_none() || !self.is_crowded() {
             self.draw(now);
@@ -187,7 +186,7 @@ impl ProgressDisplay {
         self.next_tick.saturating_duration_since(now)
     }
 
-    /// Draws the next frame or gives the sign of life, if it is time for that.
+    /// Draws the next frame or writes progress lines, if due.
     pub(super) fn tick(&mut self, now: Instant) {
         if now < self.next_tick || self.buffered.is_some() {
             return;
@@ -209,9 +208,9 @@ impl ProgressDisplay {
 
     /// Writes one line, or more, to stderr.
     pub(super) fn print_above(&mut self, text: &str) {
-        if let Some(held) = &mut self.buffered {
-            if held.len() < HELD_LINES {
-                held.push(text.to_owned());
+        if let Some(buffered) = &mut self.buffered {
+            if buffered.len() < HELD_LINES {
+                buffered.push(text.to_owned());
             }
             return;
         }
@@ -220,7 +219,7 @@ impl ProgressDisplay {
         });
     }
 
-    /// Runs `write` with nothing drawn in its way.
+    /// Runs `write` with the bars cleared.
     pub(super) fn suspend_for(&self, write: impl FnOnce(&dyn OutputStreams)) {
         match &self.bars {
             Some(bars) => bars.suspend(|| write(&*self.streams)),
@@ -235,7 +234,7 @@ impl ProgressDisplay {
         self.buffered.get_or_insert_default();
     }
 
-    /// Goes on after `stopped_for`, in which no step's time ran.
+    /// Resumes after `stopped_for`, during which the steps' clocks were stopped.
     pub(super) fn resume(&mut self, stopped_for: Duration, now: Instant) {
         for step in &mut self.running {
             step.started = later(step.started, stopped_for).min(now);
@@ -251,7 +250,7 @@ impl ProgressDisplay {
         }
     }
 
-    /// Clears the screen for good and says what waited.
+    /// Clears the screen for good and prints the buffered lines.
     pub(super) fn close(&mut self) {
         self.bars = None;
         self.running.clear();
@@ -320,6 +319,6 @@ fn rows_of(look: TerminalInfo) -> usize {
     }
 }
 
-fn later(instant: Instant, by: Duration) -> Instant {
-    instant.checked_add(by).unwrap_or(instant)
+fn later(instant: Instant, delay: Duration) -> Instant {
+    instant.checked_add(delay).unwrap_or(instant)
 }

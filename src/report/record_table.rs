@@ -7,10 +7,10 @@ use super::table::{Columns, StepTable};
 use super::terminal::TerminalInfo;
 use crate::model::ExecutionLogRecord;
 
-/// How many rows are looked at together.
+/// How many rows one portion has.
 const PORTION: usize = 500;
 
-/// A table of records on its way to stdout.
+/// A table of records, written in portions.
 #[derive(Debug)]
 pub struct RecordTable {
     look: TerminalInfo,
@@ -33,7 +33,7 @@ impl RecordTable {
         }
     }
 
-    /// Adds a row, and gives the text of what is complete.
+    /// Adds a row, and returns the text of a complete portion.
     pub fn add(&mut self, record: &ExecutionLogRecord) -> String {
         self.rows.add(record);
         if self.rows.len() < PORTION {

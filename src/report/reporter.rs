@@ -1,8 +1,8 @@
-//! From events to text: a thread, and the state that it keeps.
+//! The reporter: a thread that turns events into text, and its state.
 //!
-//! Invariant: every event is consumed, whatever became of the streams, and what is kept of a run
-//! grows with the number of its steps, not with what they write, but for `json`, which is one
-//! document, and for the one record that `--print` wants.
+//! Invariant: every event is consumed, even if the streams fail, and memory grows with the number
+//! of steps, not with their output, except for `json`, which is one document, and for the record of
+//! `--print`.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -27,9 +27,9 @@ use super::{Format, ReportOptions, failure, jsonl};
 use crate::event::{EventReceiver, RunEvent, RunStarted, RunSummary, StepDetail};
 use crate::model::{Escaped, EscapedLines, ExecutionLogRecord, RunStatus, signal_name};
 
-/// The exit code that a document has where the run ended without one: an internal error.
+/// The exit code in the document if the run ended without one: an internal error.
 const FAULT: u8 = 70;
-/// How often it is said that live output was dropped.
+/// How often dropped live output is reported.
 const DROPPED_EVERY: Duration = Duration::from_secs(1);
 
 /// Shows one run.
@@ -43,16 +43,16 @@ impl Reporter {
         receiver: EventReceiver,
         streams: Arc<dyn OutputStreams>,
     ) -> io::Result<ReporterHandle> {
-        let (at_work, ended) = oneshot::channel();
+        let (alive, finished) = oneshot::channel();
         let thread = Builder::new().name("report".to_owned()).spawn(move || {
             // Dropped when everything is written, or in a panic.
-            let _at_work: oneshot::Sender<Infallible> = at_work;
+            let _alive: oneshot::Sender<Infallible> = alive;
             consume(
                 ReporterState::new(options, streams, Instant::now()),
                 &receiver,
             )
         })?;
-        Ok(ReporterHandle { thread, ended })
+        Ok(ReporterHandle { thread, finished })
     }
 }
 
@@ -60,14 +60,14 @@ impl Reporter {
 #[derive(Debug)]
 pub(crate) struct ReporterHandle {
     thread: JoinHandle<ReportOutcome>,
-    ended: oneshot::Receiver<Infallible>,
+    finished: oneshot::Receiver<Infallible>,
 }
 
 impl ReporterHandle {
-    /// Waits until everything is written, which a reader of stdout that does not read can delay for
-    /// ever. The sender must have sent `RunFinished` or be gone.
+    /// Waits until everything is written, which a stalled reader of stdout can delay forever. The
+    /// sender must have sent `RunFinished` or be gone.
     pub(crate) async fn finish(self) -> ReportOutcome {
-        self.ended.await.ok();
+        self.finished.await.ok();
         self.thread.join().unwrap_or_else(|_| ReportOutcome {
             panicked: true,
             ..ReportOutcome::default()
@@ -78,22 +78,22 @@ impl ReporterHandle {
 /// What became of a report.
 #[derive(Debug, Default)]
 pub(crate) struct ReportOutcome {
-    /// The run's own last word; `None` if the run ended without one.
+    /// The run's summary; `None` if the run ended without one.
     pub summary: Option<RunSummary>,
-    /// Why `--print` has printed nothing. It has been said on stderr.
+    /// Why `--print` printed nothing. Already reported on stderr.
     pub print_error: Option<PrintRefError>,
-    /// The reporter itself is broken.
+    /// The reporter panicked.
     pub panicked: bool,
 }
 
 fn consume(mut report: ReporterState, receiver: &EventReceiver) -> ReportOutcome {
     loop {
-        let patience = report.timeout(Instant::now());
-        match receiver.recv_timeout(patience) {
+        let timeout = report.timeout(Instant::now());
+        match receiver.recv_timeout(timeout) {
             Ok(event) => {
-                let over = matches!(event, RunEvent::RunFinished(_));
+                let is_last = matches!(event, RunEvent::RunFinished(_));
                 report.handle(event, Instant::now());
-                if over {
+                if is_last {
                     break;
                 }
             }
@@ -106,7 +106,7 @@ fn consume(mut report: ReporterState, receiver: &EventReceiver) -> ReportOutcome
     report.finish()
 }
 
-/// What goes to stdout, with what is kept for it.
+/// What goes to stdout, with its buffers.
 #[derive(Debug)]
 enum Data {
     Table(StepTable),
@@ -116,7 +116,7 @@ enum Data {
     None,
 }
 
-/// The state of one report. Time comes in with each call.
+/// The state of one report. Each call passes the current time.
 #[derive(Debug)]
 pub(super) struct ReporterState {
     streams: Arc<dyn OutputStreams>,
@@ -126,7 +126,7 @@ pub(super) struct ReporterState {
     next_dropped: Instant,
     labels: Vec<String>,
     tally: RunStats,
-    /// By the steps' indices: they are told in plan order.
+    /// By step index: reported in plan order.
     failures: BTreeMap<usize, String>,
     run_id: Option<String>,
     quiet: bool,
@@ -176,7 +176,7 @@ impl ReporterState {
         self.screen.timeout(now)
     }
 
-    /// What is due at `now` without an event.
+    /// Does what is due at `now` without an event.
     fn tick(&mut self, now: Instant, receiver: &EventReceiver) {
         if now >= self.next_dropped {
             self.next_dropped = now + DROPPED_EVERY;
@@ -185,7 +185,7 @@ impl ReporterState {
         self.advance(now);
     }
 
-    /// Draws, or gives a sign of life.
+    /// Draws, or writes progress lines.
     pub(super) fn advance(&mut self, now: Instant) {
         self.screen.tick(now);
     }
@@ -216,7 +216,7 @@ impl ReporterState {
             RunEvent::SignalReceived { signal, forced } => self.signal(signal, forced),
             RunEvent::PauseTerminal(ready) => {
                 self.screen.suspend();
-                // Who asked may have gone on without the answer.
+                // The engine may no longer wait for the answer.
                 ready.send(()).ok();
             }
             RunEvent::Resumed { stopped_for } => self.screen.resume(stopped_for, now),
@@ -263,7 +263,7 @@ impl ReporterState {
         self.say_live(index, rest.as_slice());
     }
 
-    /// Says that `count` pieces of live output were dropped.
+    /// Reports that `count` pieces of live output were dropped.
     pub(super) fn dropped(&mut self, count: u64) {
         if count == 0 || self.live.is_none() {
             return;
@@ -318,7 +318,7 @@ impl ReporterState {
         ));
     }
 
-    /// Everything that is said at the end: data, failures, the last line.
+    /// Writes the end of the report: data, failures, the last line.
     pub(super) fn finish(mut self) -> ReportOutcome {
         for index in self
             .live
@@ -337,7 +337,7 @@ impl ReporterState {
             .as_ref()
             .is_some_and(|s| s.status != RunStatus::Success);
         if let Some(error) = &self.outcome.print_error
-            // The failure of a step was told of; that it gave no output goes without saying.
+            // The step's failure was already reported; its missing output needs no message.
             && !(failed && matches!(error, PrintRefError::NoOutput { .. }))
         {
             self.say(&format!("error: {}", Escaped(&error.to_string())));
@@ -369,7 +369,7 @@ impl ReporterState {
                 }
             }
             Data::Json(mut records) => {
-                // They came as their steps finished.
+                // They were written as their steps finished.
                 records.sort_by_key(|record| record.step_index);
                 let document = JsonDocument {
                     run_id: summary

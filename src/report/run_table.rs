@@ -1,6 +1,6 @@
 //! `obs runs`: a line for each run.
 //!
-//! Invariant: a line is written as soon as its run is known, so that nothing is kept.
+//! Invariant: each line is written at once; nothing is buffered.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use super::terminal::TerminalInfo;
 use super::text::{Style, columns_of, escaped_line, paint, shorten};
 use crate::model::{RunStatus, format_duration};
 
-/// The columns that the assistant's name may take.
+/// The maximum width of the assistant's name.
 const ASSISTANT_COLUMNS: usize = 16;
-/// The least that is left to the plan's name on a terminal.
+/// The minimum width of the plan's name on a terminal.
 const MIN_PLAN_COLUMNS: usize = 12;
 
 /// A run as it is listed.
@@ -37,7 +37,7 @@ pub(crate) struct RunLine {
     pub duration_ms: Option<u64>,
 }
 
-/// A table of runs on its way to stdout.
+/// A table of runs, written line by line.
 #[derive(Debug)]
 pub(crate) struct RunTable {
     look: TerminalInfo,

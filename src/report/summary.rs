@@ -13,7 +13,7 @@ use crate::model::{
 /// more.
 const ID_CHARS: usize = 18;
 
-/// How much of a run's head is shown: as much as `obs verify --head` wants to see.
+/// How much of a run's head is shown: the minimum for `obs verify --head`.
 const HEAD_CHARS: usize = 16;
 
 /// As much of a run's id as is shown, escaped.
@@ -22,7 +22,7 @@ pub(crate) fn short_id(run_id: &str) -> String {
     escaped_line(&id)
 }
 
-/// What is kept of a run to say how it ended.
+/// The state of a run for its last line.
 #[derive(Debug, Default)]
 pub(super) struct RunStats {
     counts: [usize; STATUSES.len()],
@@ -104,7 +104,7 @@ impl RunStats {
         format!("{}: {}", paint(color, tone, word), parts.join(" · "))
     }
 
-    /// What decided the run: a step and its cause, or the reason that the runtime gave.
+    /// What decided the run: a step and its cause, or the engine's reason.
     fn decision(&self, summary: &RunSummary) -> String {
         let step = summary
             .decided_by

@@ -1,6 +1,6 @@
 //! `--format table`: the steps at a glance.
 //!
-//! Invariant: of each record only what a row shows is kept, bounded, and escaped before it is kept.
+//! Invariant: of each record only the row's text is kept, bounded and escaped.
 
 use std::time::Duration;
 
@@ -14,15 +14,15 @@ use crate::model::{ExecutionLogRecord, StepStatus, format_duration};
 
 /// The width of a table that is not on a terminal.
 const COLUMNS_OFF_TERMINAL: usize = 120;
-/// The least width that a detail has off a terminal, whatever the names take.
+/// The minimum width of a detail off a terminal, however long the names are.
 const MIN_DETAIL_OFF_TERMINAL: usize = 40;
-/// A detail narrower than this says nothing and is left out.
+/// A detail narrower than this is left out.
 const MIN_DETAIL: usize = 12;
-/// The least width of a step's name.
+/// The minimum width of a step's name.
 const MIN_NAME: usize = 8;
-/// Where step and skill would have less than this each, the step has all of it.
+/// If step and skill would each be narrower than this, the step gets the whole width.
 const MIN_PAIR: usize = 12;
-/// What a name leaves to the detail where both are long.
+/// The width that a name leaves to the detail if both are long.
 const FAIR_DETAIL: usize = 20;
 /// Columns between two columns.
 const GAP: usize = 2;
@@ -106,7 +106,7 @@ impl StepTable {
         self.portion(look, verbose, &mut None)
     }
 
-    /// A portion of a table: with a header and the columns that fit it where there are none yet.
+    /// A portion of a table; the first one has a header and sets the columns.
     pub(super) fn portion(
         mut self,
         look: TerminalInfo,
@@ -146,7 +146,7 @@ impl StepTable {
     }
 }
 
-/// Which columns are shown, and how wide those are that can be cut.
+/// Which columns are shown, and the widths of those that can be shortened.
 #[derive(Debug)]
 pub(super) struct Columns {
     has_runs: bool,
@@ -193,7 +193,7 @@ impl Columns {
             };
         }
         let room = look.usable_columns().saturating_sub(fixed);
-        let wanted = if says_more {
+        let reserved = if says_more {
             detail.min(FAIR_DETAIL) + GAP
         } else {
             0
@@ -205,7 +205,7 @@ impl Columns {
             detail: None,
             verbose,
         };
-        chosen.fit(room, wanted);
+        chosen.fit(room, reserved);
         let left = room.saturating_sub(chosen.names());
         chosen.detail =
             Some(left.saturating_sub(GAP)).filter(|&width| says_more && width >= MIN_DETAIL);
@@ -216,10 +216,10 @@ impl Columns {
         chosen
     }
 
-    /// Cuts the names so that `wanted` columns of `room` are left: first the skill, as its own
-    /// column, then the step.
-    fn fit(&mut self, room: usize, wanted: usize) {
-        let names = room.saturating_sub(wanted);
+    /// Shortens the names so that `reserved` columns of `room` are left: first the skill, as its
+    /// own column, then the step.
+    fn fit(&mut self, room: usize, reserved: usize) {
+        let names = room.saturating_sub(reserved);
         if let Some(skill) = self.skill {
             let half = names.saturating_sub(GAP) / 2;
             if half < MIN_PAIR {
@@ -252,8 +252,8 @@ impl Columns {
         cells
     }
 
-    /// Where colours are on every cell is painted: the codes then widen all cells of a column by
-    /// the same amount.
+    /// With colours, every cell is painted: the codes then widen all cells of a column by the same
+    /// amount.
     fn cells(&self, row: &Row, color: bool) -> Vec<String> {
         let tone = Style::for_status(row.status);
         let plain = |text: &str| paint(color, Style::Plain, text);

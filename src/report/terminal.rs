@@ -1,4 +1,4 @@
-//! The way out of this module, as a trait: whoever starts a report brings the streams.
+//! The output streams as a trait: the caller of a report provides them.
 
 use std::fmt;
 
@@ -7,11 +7,11 @@ use std::fmt;
 pub enum OutputStream {
     /// Data.
     Stdout,
-    /// Talk.
+    /// Messages.
     Stderr,
 }
 
-/// What is at the other end of a stream.
+/// The terminal, file or pipe behind a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -22,29 +22,29 @@ pub struct TerminalInfo {
     pub terminal: bool,
     /// True for a terminal whose cursor can be moved.
     pub cursor: bool,
-    /// True if colours are welcome.
+    /// True if colours are on.
     pub color: bool,
     /// True if a person or a CI runner reads along, so that a raw value must be escaped.
     pub watched: bool,
-    /// How many columns fit. Zero means that nobody knows.
+    /// How many columns fit. Zero if unknown.
     pub columns: usize,
-    /// How many lines fit. Zero means that nobody knows.
+    /// How many lines fit. Zero if unknown.
     pub rows: usize,
 }
 
 impl TerminalInfo {
-    /// The columns to fill; 80 where nobody knows.
+    /// The columns to fill; 80 if unknown.
     pub fn usable_columns(&self) -> usize {
         if self.columns == 0 { 80 } else { self.columns }
     }
 }
 
-/// The two streams. Writing never fails for the one who writes: a reader that went away is no
-/// error, anything else is for the owner of the streams to remember.
+/// The two streams. Writing never fails for the caller: a reader that is gone is not an error, and
+/// the streams' owner remembers any other error.
 pub trait OutputStreams: fmt::Debug + Send + Sync {
     /// Writes all of `bytes` and flushes.
     fn write(&self, stream: OutputStream, bytes: &[u8]);
 
-    /// What is at the other end now. A terminal may change its size at any time.
+    /// The current terminal. Its size may change at any time.
     fn terminal_info(&self, stream: OutputStream) -> TerminalInfo;
 }

@@ -275,8 +275,8 @@ impl Script {
     pub(super) fn pass(&mut self, time: Duration) {
         let end = self.now + time;
         while self.now < end {
-            let patience = self.report.timeout(self.now);
-            self.now += patience.min(end - self.now);
+            let timeout = self.report.timeout(self.now);
+            self.now += timeout.min(end - self.now);
             self.report.advance(self.now);
         }
     }

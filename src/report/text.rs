@@ -9,25 +9,25 @@ use unicode_width::UnicodeWidthChar;
 
 use crate::model::{ErrorCode, Escaped, ExecutionLogRecord, StepStatus, signal_name};
 
-/// No more than this many bytes of a foreign text are looked at for one line of a table.
+/// At most this many bytes of foreign text are read for one line of a table.
 const LINE_BYTES: usize = 4096;
 
-/// What a coloured text says.
+/// The meaning of a colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Style {
-    /// It went well.
+    /// Success.
     Good,
-    /// It went wrong.
+    /// Failure.
     Bad,
-    /// It needs a look.
+    /// A warning.
     Warn,
-    /// It goes on.
+    /// In progress.
     Active,
-    /// It matters less.
+    /// Secondary.
     Dim,
-    /// It is a heading.
+    /// A heading.
     Strong,
-    /// It is like the rest.
+    /// Plain.
     Plain,
 }
 
@@ -57,7 +57,7 @@ impl Style {
     }
 }
 
-/// `text` in the colour of `tone`, or as it is where colours are not welcome.
+/// `text` in the colour of `tone`, or unchanged if colours are off.
 pub(crate) fn paint(color: bool, tone: Style, text: &str) -> String {
     if color {
         format!("\u{1b}[{}m{text}\u{1b}[0m", tone.parameter())
@@ -66,7 +66,7 @@ pub(crate) fn paint(color: bool, tone: Style, text: &str) -> String {
     }
 }
 
-/// `text` cut to at most `columns` columns, with a `…` where something was left out.
+/// `text` cut to at most `columns` columns, with a `…` if something was left out.
 pub(super) fn shorten(text: &str, columns: usize) -> String {
     // Marks of width zero could make a line of any length.
     let most_chars = columns.saturating_mul(4).saturating_add(16);

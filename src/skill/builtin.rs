@@ -111,7 +111,10 @@ impl Builtin {
                 .into_iter()
                 .flat_map(Map::keys)
                 .collect();
-            json!({"type": "object", "properties": properties, "required": names, "additionalProperties": false})
+            json!({
+                "type": "object", "properties": properties, "required": names,
+                "additionalProperties": false
+            })
         };
         match self {
             Self::Now => of(json!({"now": {"type": "string"}, "unix_ms": {"type": "integer"}})),

@@ -176,15 +176,15 @@ fn check_arguments(manifest: &Manifest, execution: &Execution, problems: &mut Di
     let required = schema.get("required").and_then(Value::as_array);
     let is_required =
         |name: &str| required.is_some_and(|names| names.iter().any(|other| other == name));
-    let mut told: Vec<&str> = Vec::new();
+    let mut checked: Vec<&str> = Vec::new();
     for ArgumentUse {
         name, is_optional, ..
     } in execution.command.arguments()
     {
-        if told.contains(&name) {
+        if checked.contains(&name) {
             continue;
         }
-        told.push(name);
+        checked.push(name);
         let is_closed = schema.get("additionalProperties") == Some(&Value::Bool(false));
         if !properties.contains_key(name) && !is_closed {
             let message = format!("`{name}` is used in the command, but not in `input_schema`");
@@ -199,7 +199,7 @@ fn check_arguments(manifest: &Manifest, execution: &Execution, problems: &mut Di
             problems.push(Diagnostic::warning("optional_argument", place(), message).help(help));
         }
     }
-    if told.is_empty() && execution.stdin == Stdin::None && !properties.is_empty() {
+    if checked.is_empty() && execution.stdin == Stdin::None && !properties.is_empty() {
         problems.push(
             Diagnostic::warning(
                 "unused_arguments",
@@ -383,7 +383,8 @@ timeout: 5
 
     #[test]
     fn arguments_that_reach_nobody_are_doubted() {
-        let manifest = "description: d\nexecution: {command: [ls], stdin: none}\ninput_schema: {properties: {a: {}}}\n";
+        let manifest = "description: d\nexecution: {command: [ls], stdin: none}\n\
+                        input_schema: {properties: {a: {}}}\n";
         insta::assert_snapshot!(checked("x", &[("skills/x/manifest.yaml", manifest)]));
     }
 
@@ -391,7 +392,8 @@ timeout: 5
     fn what_is_no_skill_is_said() {
         assert_eq!(
             checked("x", &[("skills/y", "")]),
-            "`DIR/skills/x` contains no manifest; add a `manifest.yaml`; `obs skills new` writes one"
+            "`DIR/skills/x` contains no manifest; add a `manifest.yaml`; `obs skills new` writes \
+             one"
         );
     }
 }

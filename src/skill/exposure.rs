@@ -113,12 +113,12 @@ impl Exposure {
             let mut found = Vec::new();
             for (victim, code) in codes.iter().enumerate() {
                 let Some(code) = code else { continue };
-                let by = grants
+                let covering = grants
                     .iter()
                     .find_map(|grant| Some((grant, code.covered_by(grant)?)));
-                if let Some((by, place)) = by {
+                if let Some((grant, place)) = covering {
                     let what = query.words_of(victim, writer, place);
-                    found.push((by.permission, what));
+                    found.push((grant.permission, what));
                     exposure.add(query, writer, victim, &code.found, Scope::Everything);
                 } else if code.found.has_hard_links && !grants.is_empty() {
                     exposure.add(query, writer, victim, &code.found, Scope::HardLinks);
@@ -128,12 +128,12 @@ impl Exposure {
                 let places = decisive(path);
                 let covers =
                     |grant: &&WriteGrant<'_>| places.iter().any(|place| grant.covers(place));
-                if let Some(by) = grants.iter().find(covers) {
-                    found.push((by.permission, format!("{what} `{}`", path.display())));
+                if let Some(grant) = grants.iter().find(covers) {
+                    found.push((grant.permission, format!("{what} `{}`", path.display())));
                 }
             }
-            if let Some(by @ Permission::FsWrite(_)) = over_steps[writer] {
-                found.push((by, STEPS_DIRECTORIES.to_owned()));
+            if let Some(permission @ Permission::FsWrite(_)) = over_steps[writer] {
+                found.push((permission, STEPS_DIRECTORIES.to_owned()));
             }
             if let Some((permission, _)) = found.first() {
                 covered.push(Covered {
@@ -158,14 +158,16 @@ impl Exposure {
         let grants: Vec<_> = skills
             .map(|(skill, _)| query.grant_over_steps(skill))
             .collect();
-        for (writer, by) in grants.iter().enumerate() {
-            let Some(by) = by else { continue };
+        for (writer, permission) in grants.iter().enumerate() {
+            let Some(permission) = permission else {
+                continue;
+            };
             self.victims_of.entry(query.id(writer)).or_default();
-            if !matches!(by, Permission::FsWrite(_)) {
+            if !matches!(permission, Permission::FsWrite(_)) {
                 covered.push(Covered {
                     writer,
                     is_read: true,
-                    permission: by.to_string(),
+                    permission: permission.to_string(),
                     what: vec![STEPS_DIRECTORIES.to_owned()],
                 });
             }
@@ -308,7 +310,8 @@ impl ExposedSkill {
             _ => "may write it",
         };
         format!(
-            "{} {what}: narrow `fs.write` in the manifest, or keep skills and programs outside of what steps may write",
+            "{} {what}: narrow `fs.write` in the manifest, or keep skills and programs outside of \
+             what steps may write",
             writers.join(", ")
         )
     }

@@ -49,8 +49,9 @@ pub enum SkillIdError {
 
 impl SkillId {
     /// What an id must be like.
-    pub const FORM: &'static str = "an id is like `core/fetch`: parts of letters, digits, `_`, `.` and `-`, joined by `/`, \
-         each beginning with a letter, a digit or `_`";
+    pub const FORM: &'static str = "\
+        an id is like `core/fetch`: parts of letters, digits, `_`, `.` and `-`, joined by `/`, \
+        each beginning with a letter, a digit or `_`";
 
     /// Takes `text` if it keeps the rules.
     pub fn parse(text: &str) -> Result<Self, SkillIdError> {
@@ -159,7 +160,8 @@ mod tests {
         fn an_id_stays_below_a_root(text in r"[a-z./\-\x00\\]{0,24}") {
             if let Ok(id) = SkillId::parse(&text) {
                 let path = std::path::Path::new(id.as_str());
-                prop_assert!(path.components().all(|part| matches!(part, std::path::Component::Normal(_))));
+                let is_normal = |part| matches!(part, std::path::Component::Normal(_));
+                prop_assert!(path.components().all(is_normal));
                 prop_assert_eq!(path.components().count(), id.parts().count());
             }
         }

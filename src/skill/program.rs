@@ -165,8 +165,8 @@ fn missing_in_skill_dir(below: &Path, places: &ProgramDirs<'_>) -> ProgramError 
     let parent = below.parent().unwrap_or(Path::new(""));
     let names = places.root.names(&places.below.join(parent), MAX_NAMES);
     let names = names.unwrap_or_default();
-    let wanted = below.file_name().unwrap_or_default().to_string_lossy();
-    let help = if let Some(near) = nearest(&wanted, names.iter().map(String::as_str)) {
+    let file_name = below.file_name().unwrap_or_default().to_string_lossy();
+    let help = if let Some(near) = nearest(&file_name, names.iter().map(String::as_str)) {
         format!("did you mean `./{}`?", parent.join(near).display())
     } else {
         let dir = places.skill_dir.join(parent);
@@ -207,7 +207,10 @@ pub(super) fn in_path(name: &OsStr, path: &OsStr) -> Result<PathBuf, ProgramErro
     Err(refused.unwrap_or_else(|| {
         error(
             format!("`{name}` is not in PATH"),
-            format!("install it, name it by its full path, or write `./{name}` for a file beside the manifest"),
+            format!(
+                "install it, name it by its full path, or write `./{name}` for a file beside \
+                 the manifest"
+            ),
         )
     }))
 }
@@ -321,7 +324,6 @@ fn interpreter(path: PathBuf, script: &str) -> Result<Interpreter, ProgramError>
     }
 }
 
-/// A `#!` line.
 struct Shebang {
     program: OsString,
     argument: Option<OsString>,

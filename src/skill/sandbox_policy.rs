@@ -38,14 +38,12 @@ pub struct SandboxPolicy {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SkillPaths(Arc<[SkillPath]>);
 
-/// A path that a permission names.
 #[derive(Debug)]
 struct SkillPath {
     access: Access,
     place: SkillPlace,
 }
 
-/// Where a path of a permission is.
 #[derive(Debug)]
 enum SkillPlace {
     /// There: a canonical path.
@@ -247,7 +245,7 @@ impl SandboxPolicy {
         let may_come = |path: &GrantPath| {
             path.base == PathBase::Workspace && !self.excludes_workspace(workspace)
         };
-        let doubt = |permission: &Permission| {
+        let suspect = |permission: &Permission| {
             let path = permission.path()?;
             let Ok(real) = canonicalize(&path.resolve(&dirs)?) else {
                 return Some(SuspectPath::NotOneFile);
@@ -261,7 +259,7 @@ impl SandboxPolicy {
         };
         let permissions = skill.manifest.permissions.iter();
         permissions
-            .filter_map(|permission| Some((permission, doubt(permission)?)))
+            .filter_map(|permission| Some((permission, suspect(permission)?)))
             .collect()
     }
 
@@ -317,9 +315,9 @@ impl SandboxPolicy {
         }
         let withheld = self.excludes_workspace(workspace);
         let permissions = &skill.manifest.permissions;
-        let paths = |wanted: fn(&Permission) -> Option<&GrantPath>| {
+        let paths = |select: fn(&Permission) -> Option<&GrantPath>| {
             let mut text = String::new();
-            for path in permissions.iter().filter_map(wanted) {
+            for path in permissions.iter().filter_map(select) {
                 text.push_str(", ");
                 text.push_str(&path.to_string());
             }
@@ -393,10 +391,10 @@ pub(crate) struct BlockedProgram {
 
 /// Names of layers, for the record.
 pub(crate) fn layer_names(applied: Applied) -> (Vec<String>, Vec<String>) {
-    let names = |wanted: &dyn Fn(Layer) -> bool| -> Vec<String> {
+    let names = |select: &dyn Fn(Layer) -> bool| -> Vec<String> {
         Layer::ALL
             .into_iter()
-            .filter(|l| wanted(*l))
+            .filter(|l| select(*l))
             .map(|l| l.name().to_owned())
             .collect()
     };

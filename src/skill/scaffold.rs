@@ -66,7 +66,6 @@ pub(crate) fn manifest_text(id: &SkillId, argv: &[String]) -> Result<String, Sca
     Ok(text)
 }
 
-/// A manifest as it is written for a new skill.
 #[derive(Serialize)]
 struct NewManifest<'a> {
     description: String,
@@ -248,7 +247,13 @@ mod tests {
         #[test]
         fn any_command_reads_back(
             program in "[a-z]{1,8}",
-            words in prop::collection::vec(prop_oneof![any::<String>(), "[-~.0-9a-zA-Z:#,&*!|>'\"%@`{}\\[\\]? \\\\]{0,8}"], 0..6),
+            words in prop::collection::vec(
+                prop_oneof![
+                    any::<String>(),
+                    "[-~.0-9a-zA-Z:#,&*!|>'\"%@`{}\\[\\]? \\\\]{0,8}",
+                ],
+                0..6,
+            ),
         ) {
             let words = words.into_iter().map(|word| {
                 let mut word = word.replace('\0', "");
@@ -267,8 +272,10 @@ mod tests {
             let nowhere = Path::new("/");
             let places = StepDirs::new(nowhere, nowhere, None);
             let arguments = json!({});
-            let expanded = loaded.execution.unwrap().command.expand(arguments.as_object().unwrap(), &places).unwrap();
-            let expanded: Vec<String> = expanded.into_iter().map(|word| word.into_string().unwrap()).collect();
+            let command = loaded.execution.unwrap().command;
+            let expanded = command.expand(arguments.as_object().unwrap(), &places).unwrap();
+            let expanded: Vec<String> =
+                expanded.into_iter().map(|word| word.into_string().unwrap()).collect();
             prop_assert_eq!(expanded, argv);
         }
     }

@@ -302,7 +302,7 @@ mod tests {
 
     #[test]
     fn mistakes_in_a_schema_have_a_place() {
-        let told: Vec<String> = [
+        let lines: Vec<String> = [
             json!({"type": "strin"}),
             json!({"properties": {"a": {"pattern": "("}}}),
             json!({"properties": {"a": {"minimum": "x"}}}),
@@ -318,7 +318,7 @@ mod tests {
         .iter()
         .map(|schema| format!("{schema}\n    {}", error(schema)))
         .collect();
-        insta::assert_snapshot!(told.join("\n"));
+        insta::assert_snapshot!(lines.join("\n"));
     }
 
     #[test]
@@ -327,7 +327,8 @@ mod tests {
             json!({"$ref": "#"}),
             json!({"allOf": [{"$ref": "#"}]}),
             json!({"properties": {"l": {"$ref": "#"}, "r": {"$ref": "#"}}}),
-            json!({"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}, "$ref": "#/$defs/a"}),
+            json!({"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}},
+                "$ref": "#/$defs/a"}),
         ] {
             let schema = Schema::compile(&schema).unwrap();
             assert!(schema.accepts(&json!({"l": {"r": {}}})));
@@ -368,7 +369,7 @@ mod tests {
     fn what_an_unknown_may_mend_is_not_told() {
         let value = json!({"a": "?", "b": {"c": ["?", 1, 2]}, "d": 1});
         let unknown = UnknownPaths::new(vec!["/b/c/0".to_owned(), "/a".to_owned()]);
-        for (schema, told) in [
+        for (schema, count) in [
             // In its place, and in what holds it.
             (json!({"properties": {"a": {"type": "integer"}}}), 0),
             (
@@ -405,7 +406,7 @@ mod tests {
         ] {
             let violations = Schema::compile(&schema).unwrap();
             let violations = violations.violations_partial(&unknown, &value, "it");
-            assert_eq!(violations.len(), told, "{schema}: {violations:?}");
+            assert_eq!(violations.len(), count, "{schema}: {violations:?}");
         }
     }
 

@@ -345,7 +345,7 @@ mod tests {
 
     use super::*;
 
-    fn told(schema: &Value, path: &str) -> String {
+    fn describe(schema: &Value, path: &str) -> String {
         let path: Vec<String> = path
             .split('.')
             .filter(|t| !t.is_empty())
@@ -395,7 +395,7 @@ mod tests {
                 "no part of a mapping at 0, [\"body\", \"sizes\", \"pair\", \"next\", \"any\"]",
             ),
         ] {
-            assert_eq!(told(&page, path), want, "{path}");
+            assert_eq!(describe(&page, path), want, "{path}");
         }
     }
 
@@ -404,19 +404,21 @@ mod tests {
         let schema = json!({
             "allOf": [{"type": ["integer", "string"]}, {"type": ["number", "null"]}],
         });
-        assert_eq!(told(&schema, ""), "an integer");
-        assert_eq!(told(&json!({"enum": ["a", 1]}), ""), "text or a number");
-        assert_eq!(told(&json!({"const": [1]}), ""), "a list");
+        assert_eq!(describe(&schema, ""), "an integer");
+        assert_eq!(describe(&json!({"enum": ["a", 1]}), ""), "text or a number");
+        assert_eq!(describe(&json!({"const": [1]}), ""), "a list");
         let either = json!({"oneOf": [
-            {"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": false},
-            {"type": "object", "properties": {"a": {"type": "null"}}, "additionalProperties": false},
+            {"type": "object", "properties": {"a": {"type": "string"}},
+                "additionalProperties": false},
+            {"type": "object", "properties": {"a": {"type": "null"}},
+                "additionalProperties": false},
         ]});
-        assert_eq!(told(&either, "a"), "text or null");
-        assert_eq!(told(&either, "b"), "no part of a mapping at 0, [\"a\"]");
-        assert_eq!(told(&json!(true), "x.y"), "anything");
-        assert_eq!(told(&json!({"properties": {"a": {}}}), "b"), "anything");
+        assert_eq!(describe(&either, "a"), "text or null");
+        assert_eq!(describe(&either, "b"), "no part of a mapping at 0, [\"a\"]");
+        assert_eq!(describe(&json!(true), "x.y"), "anything");
+        assert_eq!(describe(&json!({"properties": {"a": {}}}), "b"), "anything");
         assert_eq!(
-            told(
+            describe(
                 &json!({"patternProperties": {"^x": {}}, "additionalProperties": false}),
                 "x"
             ),
@@ -429,19 +431,21 @@ mod tests {
         let text = json!({"type": "string"});
         for schema in [
             json!({"properties": {"a": {"$ref": "#/%24defs/x"}}, "$defs": {"x": text}}),
-            json!({"properties": {"a": {"$ref": "urn:t:x"}}, "$defs": {"x": {"$id": "urn:t:x", "type": "string"}}}),
-            json!({"properties": {"a": {"allOf": [{"$ref": "#x"}]}}, "$defs": {"x": {"$anchor": "x", "type": "string"}}}),
+            json!({"properties": {"a": {"$ref": "urn:t:x"}},
+                "$defs": {"x": {"$id": "urn:t:x", "type": "string"}}}),
+            json!({"properties": {"a": {"allOf": [{"$ref": "#x"}]}},
+                "$defs": {"x": {"$anchor": "x", "type": "string"}}}),
         ] {
-            assert_eq!(told(&schema, "a"), "text", "{schema}");
+            assert_eq!(describe(&schema, "a"), "text", "{schema}");
         }
         // A dynamic reference may lead to either.
         let schema = json!({"$dynamicRef": "#n", "$defs": {
             "x": {"$dynamicAnchor": "n", "type": "string"},
             "y": {"$id": "y", "$dynamicAnchor": "n", "type": "null"},
         }});
-        assert_eq!(told(&schema, ""), "text or null");
+        assert_eq!(describe(&schema, ""), "text or null");
         assert_eq!(
-            told(
+            describe(
                 &json!({"$ref": "https://json-schema.org/draft/2020-12/schema"}),
                 "a"
             ),
@@ -452,7 +456,7 @@ mod tests {
     #[test]
     fn circles_and_bombs_end() {
         let bomb = json!({"allOf": [{"$ref": "#"}, {"$ref": "#"}, {"$ref": "#"}]});
-        assert_eq!(told(&bomb, "a.b"), "anything");
+        assert_eq!(describe(&bomb, "a.b"), "anything");
     }
 
     #[test]

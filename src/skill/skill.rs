@@ -20,7 +20,7 @@ use crate::document::{Diagnostic, Diagnostics, Document, Location, escape_token}
 use crate::model::StepType;
 
 /// How many violations the error of an output tells.
-const MAX_TOLD_OF_OUTPUT: usize = 3;
+const MAX_SHOWN_OUTPUT_PROBLEMS: usize = 3;
 
 /// A skill.
 #[derive(Debug)]
@@ -186,9 +186,9 @@ pub(crate) fn check_output(schema: &Schema, output: &Value) -> Result<(), String
         return Ok(());
     }
     let violations = schema.violations(output, "the output");
-    let told: Vec<String> = violations
+    let messages: Vec<String> = violations
         .iter()
-        .take(MAX_TOLD_OF_OUTPUT)
+        .take(MAX_SHOWN_OUTPUT_PROBLEMS)
         .map(|violation| {
             let Violation {
                 message,
@@ -202,13 +202,13 @@ pub(crate) fn check_output(schema: &Schema, output: &Value) -> Result<(), String
             }
         })
         .collect();
-    let rest = match violations.len().saturating_sub(MAX_TOLD_OF_OUTPUT) {
+    let rest = match violations.len().saturating_sub(MAX_SHOWN_OUTPUT_PROBLEMS) {
         0 => String::new(),
         rest => format!("; and {rest} more"),
     };
     Err(format!(
         "the output does not match its schema: {}{rest}",
-        told.join("; ")
+        messages.join("; ")
     ))
 }
 

@@ -70,7 +70,6 @@ pub(crate) enum Change {
     Unreadable(PathBuf, String),
 }
 
-/// What is compared of one file.
 #[derive(Debug, PartialEq, Eq)]
 struct SnapshotEntry {
     /// Type and permissions.
@@ -328,8 +327,8 @@ impl fmt::Display for Change {
             }
             Self::TooMuch => write!(
                 f,
-                "its files can't be compared with what was proven: they are more than {MAX_ENTRIES} or larger \
-                 than {} MiB",
+                "its files can't be compared with what was proven: they are more than \
+                 {MAX_ENTRIES} or larger than {} MiB",
                 MAX_BYTES >> 20
             ),
             Self::Unreadable(path, reason) => write!(

@@ -1,7 +1,7 @@
-//! OpenBotStack's `CircuitBreaker`: on the state, so that it works across runs, and in memory.
+//! OpenBotStack's `CircuitBreaker`: in the state, so that it works across runs, or in memory.
 //!
-//! Invariant: a circuit is read, moved and written inside one transaction, so that in half open
-//! exactly one of any number of processes gets the probe. Only guarded skills cost anything.
+//! Invariant: a circuit is read, moved and written inside one transaction, so that in half-open
+//! state exactly one of any number of processes gets the probe. Unguarded skills cost nothing.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,7 +26,6 @@ pub(crate) struct Breaker {
     guards: HashMap<String, BreakerConfig>,
 }
 
-/// Where circuits are kept.
 #[derive(Debug)]
 enum Circuits {
     State(Arc<StateWriter>),
@@ -43,8 +42,8 @@ pub(crate) struct BreakerConfig {
 }
 
 impl Breaker {
-    /// The breaker of the run `run_id` for the skills in `guards`, by their ids; in memory where
-    /// there is no state.
+    /// The breaker of the run `run_id` for the skills in `guards`, by their ids; in memory if there
+    /// is no state.
     pub(crate) fn new(
         store: Option<Arc<StateWriter>>,
         tenant_id: String,
@@ -63,7 +62,7 @@ impl Breaker {
         }
     }
 
-    /// Moves the circuit of a guarded skill; `None` if it is not guarded.
+    /// Updates the circuit of a guarded skill; `None` if it is not guarded.
     async fn with_circuit<T: Send + 'static>(
         &self,
         skill_id: &str,
@@ -109,35 +108,35 @@ impl Breaker {
 
 impl CircuitBreaker for Breaker {
     async fn allow(&self, skill_id: &str, lease: Duration) -> Result<BreakerDecision, LogError> {
-        let asked = self.with_circuit(skill_id, move |circuit, run_id, _, now_ms| {
+        let decision = self.with_circuit(skill_id, move |circuit, run_id, _, now_ms| {
             circuit.try_acquire(now_ms, run_id, lease)
         });
         let unguarded = BreakerDecision::Allowed(Permit::Unguarded);
-        Ok(asked.await?.unwrap_or(unguarded))
+        Ok(decision.await?.unwrap_or(unguarded))
     }
 
     async fn record_success(&self, skill_id: &str, permit: Permit) -> Result<(), LogError> {
-        let told = self.with_circuit(skill_id, move |circuit, run_id, _, _| {
+        let write = self.with_circuit(skill_id, move |circuit, run_id, _, _| {
             circuit.succeed(permit, run_id);
         });
-        told.await.map(drop)
+        write.await.map(drop)
     }
 
     async fn record_failure(&self, skill_id: &str, permit: Permit) -> Result<(), LogError> {
-        let told = self.with_circuit(skill_id, move |circuit, run_id, settings, now_ms| {
+        let write = self.with_circuit(skill_id, move |circuit, run_id, settings, now_ms| {
             circuit.fail(permit, run_id, settings, now_ms);
         });
-        told.await.map(drop)
+        write.await.map(drop)
     }
 
     async fn release(&self, skill_id: &str, permit: Permit) -> Result<(), LogError> {
         if permit != Permit::Probe {
             return Ok(());
         }
-        let told = self.with_circuit(skill_id, move |circuit, run_id, _, _| {
+        let write = self.with_circuit(skill_id, move |circuit, run_id, _, _| {
             circuit.release(permit, run_id);
         });
-        told.await.map(drop)
+        write.await.map(drop)
     }
 }
 

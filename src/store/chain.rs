@@ -1,10 +1,10 @@
-//! The chain of a run: what makes a change of a kept record show.
+//! The hash chain of a run, which reveals changed records.
 //!
 //! Invariant: an entry (the run's header, each record in commit order, the end) is one line of JSON
 //! whose last key is `hash`: the SHA-256 of the exact bytes of the line before `,"hash"`. The key
-//! before it, `prev_hash`, is the hash of the entry before. Without a key this proves against
-//! accident and edits; with one ([`ChainKey`], an HMAC) also against somebody who writes all of it
-//! anew. The idea is that of Git's commits and of certificate transparency, in its simplest form.
+//! before it, `prev_hash`, is the hash of the entry before. Without a key this protects against
+//! accidents and edits; with a key ([`ChainKey`], an HMAC) also against rewriting the whole chain.
+//! The idea is that of Git's commits and of certificate transparency, in its simplest form.
 
 use std::fmt;
 
@@ -15,12 +15,12 @@ use sha2::Sha256;
 use crate::engine::{PlanEnd, PlanStart};
 use crate::model::{ExecutionLogRecord, hex, json_line, sha256_hex};
 
-/// What the header says of a chain without a key.
+/// The header's value for a chain without a key.
 pub(super) const PLAIN: &str = "sha256";
-/// What the header says of a chain with one.
+/// The header's value for a chain with a key.
 pub(super) const KEYED: &str = "hmac-sha256";
 
-/// What stands between a line's content and its hash.
+/// The separator between a line's content and its hash.
 const HASH_KEY: &str = ",\"hash\":\"";
 
 /// The secret that makes a chain unforgeable: `OBS_CHAIN_KEY`.
@@ -49,7 +49,7 @@ pub(super) struct Chain {
 }
 
 impl Chain {
-    /// Begins a chain with `start`, which gets its hash, and gives the header's line.
+    /// Begins a chain with `start`, sets its hash, and returns the header's line.
     pub(super) fn begin(
         start: &mut PlanStart,
         key: Option<ChainKey>,
@@ -67,7 +67,7 @@ impl Chain {
         Ok((chain, line))
     }
 
-    /// Adds `record`, which gets its place, and gives its line.
+    /// Adds `record`, sets its place in the chain, and returns its line.
     pub(super) fn add(&mut self, record: &mut ExecutionLogRecord) -> serde_json::Result<String> {
         record.seq = self.count + 1;
         record.prev_hash.clone_from(&self.head);
@@ -79,7 +79,7 @@ impl Chain {
         Ok(line)
     }
 
-    /// Ends the chain with `end`, and gives its line. The head stays that of the last record.
+    /// Ends the chain with `end` and returns its line. The head stays that of the last record.
     pub(super) fn end(&self, end: &mut PlanEnd) -> serde_json::Result<String> {
         end.records = self.count;
         end.prev_hash.clone_from(&self.head);
@@ -89,7 +89,7 @@ impl Chain {
         Ok(line)
     }
 
-    /// The key that it is made with.
+    /// The key of the chain.
     pub(super) fn key(&self) -> Option<&ChainKey> {
         self.key.as_ref()
     }

@@ -1,9 +1,9 @@
-//! The states of one circuit, as a machine without a clock or a place of its own.
+//! The state machine of one circuit, without a clock or storage of its own.
 //!
 //! Invariant: closed until enough calls have failed in a row, then open for the cooldown, then half
-//! open: one probe and no more, whose success closes it and whose failure opens it again. No time
-//! that was noted counts for longer than it was meant to, so that a clock that is set back by a day
-//! keeps nothing shut for a day.
+//! open: one probe and no more, whose success closes it and whose failure opens it again. No stored
+//! time counts for longer than its duration, so a clock that is set back by a day does not keep a
+//! circuit open for a day.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use jiff::Timestamp;
 use crate::engine::{BreakerDecision, CircuitState, Permit, Rejection};
 use crate::skill::BreakerSettings;
 
-/// What is remembered of a skill's calls. Times are Unix milliseconds.
+/// The stored state of a skill's circuit. Times are Unix milliseconds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Circuit {
     pub(super) failures: u32,
     /// None while closed.
     pub(super) open_until_ms: Option<i64>,
-    /// What `open_until_ms` was made with.
+    /// The duration in `open_until_ms`.
     pub(super) cooldown_ms: i64,
     pub(super) probe: Option<Probe>,
 }
@@ -28,12 +28,13 @@ pub(super) struct Circuit {
 pub(super) struct Probe {
     pub(super) run_id: String,
     pub(super) until_ms: i64,
-    /// What `until_ms` was made with.
+    /// The duration in `until_ms`.
     pub(super) lease_ms: i64,
 }
 
 impl Circuit {
-    /// The same at `now_ms`: what lies further ahead than it ever can was noted by another clock.
+    /// Clamps stored times at `now_ms`: a time further ahead than its duration came from another
+    /// clock.
     fn clamp_clock_skew(&mut self, now_ms: i64) {
         let latest = now_ms.saturating_add(self.cooldown_ms);
         self.open_until_ms = self.open_until_ms.map(|until| until.min(latest));
@@ -118,14 +119,14 @@ impl Circuit {
         }
     }
 
-    /// A call of `run_id` came to nothing that counts.
+    /// A call of `run_id` ended without a result that counts.
     pub(super) fn release(&mut self, permit: Permit, run_id: &str) {
         if permit == Permit::Probe && self.is_probed_by(run_id) {
             self.probe = None;
         }
     }
 
-    /// True if there is nothing to remember.
+    /// True if there is nothing to store.
     pub(super) fn is_clean(&self) -> bool {
         *self == Self::default()
     }

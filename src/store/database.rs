@@ -1,11 +1,10 @@
-//! The one SQLite file that all obs processes share, and the form of its tables.
+//! The SQLite file that all obs processes share, and its schema.
 //!
-//! Invariant: the file is there whole or not at all, and a [`Database`] that is open has the newest
-//! form; an older one is brought there in one transaction, a newer one is refused. The directory is
-//! private (0700) where obs makes it, and so is the file. WAL, so that readers and one writer do
-//! not wait for each other; `synchronous=NORMAL`, so that what is committed survives the death of
-//! obs at once and that of the machine up to the last sync; no checkpoint on close, so that a short
-//! run does not pay for the long ones.
+//! Invariant: the file exists whole or not at all, and an open [`Database`] has the newest schema;
+//! an older one is migrated in one transaction, a newer one is refused. The directory is private
+//! (0700) if obs creates it, and so is the file. WAL, so readers and one writer do not wait for
+//! each other; `synchronous=NORMAL`, so a commit survives the death of obs at once, and that of the
+//! machine up to the last sync; no checkpoint on close, so a short run does not pay for long ones.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
@@ -17,21 +16,20 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use thiserror::Error;
 
-/// The file's name.
 const FILE: &str = "obs.db";
 
-/// How long another process may hold the file before that is an error. Below the engine's patience,
-/// so that the reason is told and not only the silence.
+/// How long another process may hold the file before that is an error. Shorter than the engine's
+/// log timeout, so that the error names the reason.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The steps from one form to the next: the form's number is how many were taken.
+/// The migrations; the schema version is the number of applied ones.
 const MIGRATIONS: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schema/2.sql")];
 
 /// How many records the run of the row has, for statements about `runs`. The column is written when
 /// the run ends.
 pub(super) const RECORDS: &str = "(SELECT coalesce(max(seq), 0) FROM records WHERE run = runs.id)";
 
-/// The hash of the last record, in which its line ends; else that of the header.
+/// The hash of the last record, at the end of its line; else that of the header.
 pub(super) const LAST_HASH: &str = "coalesce((SELECT substr(line, -66, 64) FROM records
      WHERE run = runs.id ORDER BY seq DESC LIMIT 1), head)";
 
@@ -41,7 +39,7 @@ pub enum StoreError {
     /// Neither a directory nor a home is known.
     #[error("no directory for the state: neither `XDG_STATE_HOME` nor `HOME` is set")]
     NoPlace,
-    /// The system or SQLite says no.
+    /// The system or SQLite failed.
     #[error("can't use the state in `{}`: {reason}", dir.display())]
     Unusable {
         /// The state's directory.
@@ -49,8 +47,11 @@ pub enum StoreError {
         /// What they say.
         reason: String,
     },
-    /// A newer obs has changed its form.
-    #[error("the state in `{}` was written by a newer obs (schema {found}, this obs supports {known})", dir.display())]
+    /// A newer obs migrated the schema.
+    #[error(
+        "the state in `{}` was written by a newer obs (schema {found}, this obs supports {known})",
+        dir.display()
+    )]
     TooNew {
         /// The state's directory.
         dir: PathBuf,
@@ -130,43 +131,46 @@ fn schema_version(connection: &Connection) -> rusqlite::Result<usize> {
     connection.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
 
-/// Makes the file beside its place and links it there when it is whole, so that whoever opens it at
-/// the same time finds all of it or nothing.
+/// Creates the file elsewhere and links it into place once it is complete, so that a concurrent
+/// open finds all of it or nothing.
 fn make(dir: &Path) -> Result<(), String> {
-    let told = |error: io::Error| error.to_string();
+    let message = |error: io::Error| error.to_string();
     if dir.metadata().is_ok_and(|metadata| !metadata.is_dir()) {
-        return Err(told(io::ErrorKind::NotADirectory.into()));
+        return Err(message(io::ErrorKind::NotADirectory.into()));
     }
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(dir)
-        .map_err(told)?;
+        .map_err(message)?;
     let aside = tempfile::Builder::new()
         .prefix("new-")
         .tempdir_in(dir)
-        .map_err(told)?;
+        .map_err(message)?;
     let path = aside.path().join(FILE);
     // SQLite gives the files beside it the rights of this one.
     let mut private = OpenOptions::new();
     private.write(true).create_new(true).mode(0o600);
-    private.open(&path).map_err(told)?;
+    private.open(&path).map_err(message)?;
     let connection = Connection::open(&path).map_err(|error| sqlite_message(&error))?;
-    let made = initialize(&connection);
-    // Closing it brings all of it into the one file.
+    let initialized = initialize(&connection);
+    // Closing it checkpoints everything into the one file.
     let closed = connection.close().map_err(|(_, error)| error);
-    made.and(closed).map_err(|error| sqlite_message(&error))?;
-    // Before it has its name, so that a machine that dies does not leave half of it there.
-    let whole = File::open(&path).and_then(|file| file.sync_all());
-    whole.map_err(told)?;
+    initialized
+        .and(closed)
+        .map_err(|error| sqlite_message(&error))?;
+    // Synced before it has its name, so that a machine crash does not leave half of it.
+    let synced = File::open(&path).and_then(|file| file.sync_all());
+    synced.map_err(message)?;
     match std::fs::hard_link(&path, dir.join(FILE)) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(told(error)),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(message(error)),
         _ => Ok(()),
     }
 }
 
-/// What a file keeps for good. Nobody else knows it yet, so it needs no journal and no sync before
-/// it is whole: with them, each statement waited for the disk.
+/// Sets the file's persistent settings and its tables. No other process knows the file yet, so it
+/// needs no journal and no sync before it is complete: with them, each statement waited for the
+/// disk.
 fn initialize(connection: &Connection) -> rusqlite::Result<()> {
     let mode = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);
     connection.query_row("PRAGMA journal_mode = OFF", [], mode)?;
@@ -182,7 +186,7 @@ fn initialize(connection: &Connection) -> rusqlite::Result<()> {
         .map(drop)
 }
 
-/// What each connection has to be told.
+/// Settings of each connection.
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
@@ -198,7 +202,7 @@ pub(super) fn unusable(dir: &Path, reason: &impl ToString) -> StoreError {
     }
 }
 
-/// What SQLite says, without the code that it puts before it.
+/// SQLite's message without its code.
 pub(super) fn sqlite_message(error: &rusqlite::Error) -> String {
     match error {
         rusqlite::Error::SqliteFailure(code, Some(text)) => {

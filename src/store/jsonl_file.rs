@@ -1,10 +1,10 @@
-//! Appending whole lines to a file that others append to as well.
+//! Appends whole lines to a file that other processes append to as well.
 //!
 //! Invariant: a reader finds whole lines only. Each line is written under the log's lock, which is
-//! a file elsewhere (see [`LogLock`]); one that did not fit is cut off again, and what a dead
-//! writer left half-written is closed with a line feed before the next line begins. Without a lock,
-//! or with locks in different directories, lines of two obs still do not mix, because a line is one
-//! write to a file opened for appending; only what a full disk cut off may then stay.
+//! a file elsewhere (see [`LogLock`]); a line that did not fit is truncated again, and a line that
+//! a dead writer left incomplete is closed with a line feed before the next one. Without a lock, or
+//! with locks in different directories, lines of two obs still do not mix, because a line is one
+//! write to a file opened for appending; only a line truncated by a full disk may then stay.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -20,7 +20,7 @@ use super::lock::LogLock;
 pub(super) struct JsonlFile {
     file: File,
     lock: Option<LogLock>,
-    /// False for pipes and devices, which can't be locked, measured or cut.
+    /// False for pipes and devices, which can't be locked, measured or truncated.
     is_regular: bool,
 }
 
@@ -41,8 +41,8 @@ impl JsonlFile {
         let is_fifo = path
             .metadata()
             .is_ok_and(|metadata| metadata.file_type().is_fifo());
-        // Reading is wanted for the look at the last byte; if it is not allowed, or would make
-        // obs the FIFO's own reader, writing alone must do.
+        // Read access is for the last byte; if it is not allowed, or would make obs the FIFO's own
+        // reader, the file is opened for writing only.
         let file = match options(!is_fifo).open(path) {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 options(false).open(path)

@@ -1,11 +1,11 @@
-//! The ledger: one row for each start, end and removal of a run, which shows where a run was cut or
-//! removed.
+//! The ledger: one row for each start, end and removal of a run, which reveals truncated and
+//! removed runs.
 //!
-//! Invariant: a row is written in the transaction of what it is about, and sealed over the row
-//! before it, as records are in the chain of a run. No row is ever removed. The head, sealed as
-//! well, says which row is the last: nobody makes one for a shorter ledger without the key. A row
-//! that is added to a ledger which does not end as its head says has no `prev_hash`, so that the
-//! damage stays visible.
+//! Invariant: a row is written in the transaction of the change that it records, and its hash
+//! covers the row before it, as in the chain of a run. No row is ever removed. The head, hashed as
+//! well, says which row is the last: without the key nobody can make one for a shorter ledger. A
+//! row added to a ledger that does not end as its head says has no `prev_hash`, so the damage stays
+//! visible.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::chain::{ChainKey, KEYED, PLAIN, hashes, seal};
 
-/// What a row is about.
+/// The event of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum LedgerEvent {
@@ -77,7 +77,7 @@ struct LedgerTail {
 }
 
 impl LedgerEntry {
-    /// A row about the run as its row has it now.
+    /// A row with the current values of the run.
     pub(super) fn about(
         event: LedgerEvent,
         run_id: &str,
@@ -102,7 +102,7 @@ impl LedgerEntry {
         })
     }
 
-    /// Adds it to the ledger. The caller has a transaction that may write.
+    /// Adds it to the ledger. The caller has a write transaction.
     pub(super) fn append(
         mut self,
         connection: &Connection,
@@ -135,7 +135,7 @@ impl LedgerEntry {
     }
 }
 
-/// True if whoever resumes the ledger needs the key.
+/// True if appending to the ledger needs the key.
 pub(super) fn needs_key(connection: &Connection) -> rusqlite::Result<bool> {
     let head = read_head(connection)?;
     let head = head.and_then(|line| serde_json::from_str::<LedgerHead>(&line).ok());
@@ -182,7 +182,7 @@ pub(super) fn read_head(connection: &Connection) -> rusqlite::Result<Option<Stri
         .optional()
 }
 
-/// Whether the hash of `line` is that of its content; `None` if only the key could tell.
+/// Whether the hash of `line` matches its content; `None` if only the key could tell.
 pub(super) fn has_seal(line: &str, chain: &str, key: Option<&ChainKey>) -> Option<bool> {
     let key = match (chain, key) {
         (PLAIN, _) => None,

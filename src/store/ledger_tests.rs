@@ -125,21 +125,33 @@ const CHANGES: [(&str, VerifyIssueKind); 18] = [
     (CUT, VerifyIssueKind::Cut),
     // The same, as if the run were older than the ledger.
     (
-        "UPDATE runs SET is_in_ledger = 0 WHERE id = 2; DELETE FROM records WHERE run = 2 AND seq > 1;
+        "UPDATE runs SET is_in_ledger = 0 WHERE id = 2; \
+         DELETE FROM records WHERE run = 2 AND seq > 1;
         UPDATE runs SET status = 'interrupted', \"end\" = NULL, duration_ms = NULL, count = 1,
             head = (SELECT substr(line, -66, 64) FROM records WHERE run = 2) WHERE id = 2;",
         VerifyIssueKind::Cut,
     ),
-    ("DELETE FROM records WHERE run = 2; DELETE FROM runs WHERE id = 2;", VerifyIssueKind::Removed),
-    ("DELETE FROM records WHERE run = 1; DELETE FROM runs WHERE id = 1;", VerifyIssueKind::Removed),
-    ("DELETE FROM records; DELETE FROM runs;", VerifyIssueKind::Removed),
+    (
+        "DELETE FROM records WHERE run = 2; DELETE FROM runs WHERE id = 2;",
+        VerifyIssueKind::Removed,
+    ),
+    (
+        "DELETE FROM records WHERE run = 1; DELETE FROM runs WHERE id = 1;",
+        VerifyIssueKind::Removed,
+    ),
+    (
+        "DELETE FROM records; DELETE FROM runs;",
+        VerifyIssueKind::Removed,
+    ),
     // The last run with its rows.
     (
-        "DELETE FROM records WHERE run = 3; DELETE FROM runs WHERE id = 3; DELETE FROM ledger WHERE seq > 4;",
+        "DELETE FROM records WHERE run = 3; DELETE FROM runs WHERE id = 3; \
+         DELETE FROM ledger WHERE seq > 4;",
         VerifyIssueKind::Cut,
     ),
     (
-        "DELETE FROM records WHERE run = 3; DELETE FROM runs WHERE id = 3; DELETE FROM ledger WHERE seq > 4;
+        "DELETE FROM records WHERE run = 3; DELETE FROM runs WHERE id = 3; \
+         DELETE FROM ledger WHERE seq > 4;
          DELETE FROM ledger_head;",
         VerifyIssueKind::Removed,
     ),
@@ -151,22 +163,42 @@ const CHANGES: [(&str, VerifyIssueKind); 18] = [
          DELETE FROM ledger WHERE run_id = 'a2'; UPDATE ledger SET seq = seq - 2 WHERE seq > 4;",
         VerifyIssueKind::Reordered,
     ),
-    ("UPDATE runs SET status = 'failed' WHERE id = 1;", VerifyIssueKind::Replaced),
-    ("UPDATE ledger SET line = replace(line, '\"records\":3', '\"records\":1') WHERE seq = 4;", VerifyIssueKind::Changed),
-    ("UPDATE ledger SET line = '{}' WHERE seq = 4;", VerifyIssueKind::Changed),
-    ("DELETE FROM ledger WHERE seq = 3;", VerifyIssueKind::Removed),
+    (
+        "UPDATE runs SET status = 'failed' WHERE id = 1;",
+        VerifyIssueKind::Replaced,
+    ),
+    (
+        "UPDATE ledger SET line = replace(line, '\"records\":3', '\"records\":1') WHERE seq = 4;",
+        VerifyIssueKind::Changed,
+    ),
+    (
+        "UPDATE ledger SET line = '{}' WHERE seq = 4;",
+        VerifyIssueKind::Changed,
+    ),
+    (
+        "DELETE FROM ledger WHERE seq = 3;",
+        VerifyIssueKind::Removed,
+    ),
     // Two rows change places.
     (
         "UPDATE ledger SET line = CASE seq WHEN 2 THEN (SELECT line FROM ledger WHERE seq = 4)
              ELSE (SELECT line FROM ledger WHERE seq = 2) END WHERE seq IN (2, 4);",
         VerifyIssueKind::Reordered,
     ),
-    ("UPDATE ledger SET run_id = 'a2', event = 'prune' WHERE seq = 2;", VerifyIssueKind::Reordered),
-    ("DELETE FROM ledger; DELETE FROM ledger_head;", VerifyIssueKind::Removed),
+    (
+        "UPDATE ledger SET run_id = 'a2', event = 'prune' WHERE seq = 2;",
+        VerifyIssueKind::Reordered,
+    ),
+    (
+        "DELETE FROM ledger; DELETE FROM ledger_head;",
+        VerifyIssueKind::Removed,
+    ),
     // A run that never was.
     (
-        "INSERT INTO runs SELECT 9, 'a9', assistant_id, plan, steps, started_ms, status, ended_ms, duration_ms,
-             resumed_from, inputs, count, head, replace(header, 'a1', 'a9'), \"end\", 1 FROM runs WHERE id = 1;",
+        "INSERT INTO runs SELECT 9, 'a9', assistant_id, plan, steps, started_ms, status, \
+         ended_ms, duration_ms,
+             resumed_from, inputs, count, head, replace(header, 'a1', 'a9'), \"end\", 1 \
+             FROM runs WHERE id = 1;",
         VerifyIssueKind::Removed,
     ),
 ];
@@ -204,7 +236,7 @@ async fn one_run_is_held_against_its_own_rows() {
     }
 }
 
-/// Writes all of what follows the first two runs anew, as somebody without the key would.
+/// Rewrites everything after the first two runs, as an attacker without the key would.
 fn rewrite(state: &State) {
     let connection = Connection::open(state.temp.path().join("obs.db")).unwrap();
     let query = "SELECT line FROM ledger WHERE seq = 4";
@@ -221,7 +253,8 @@ fn rewrite(state: &State) {
         .execute("UPDATE ledger_head SET line = ?1", [head])
         .unwrap();
     state.sql(
-        "DELETE FROM records WHERE run = 3; DELETE FROM runs WHERE id = 3; DELETE FROM ledger WHERE seq > 4;",
+        "DELETE FROM records WHERE run = 3; DELETE FROM runs WHERE id = 3; \
+         DELETE FROM ledger WHERE seq > 4;",
     );
 }
 
@@ -265,7 +298,8 @@ async fn pruning_adds_rows_and_removes_none() {
         state.expect_sound();
         // What was pruned does not come back.
         state.sql(
-            "INSERT INTO runs SELECT 9, 'a1', assistant_id, plan, steps, started_ms, status, ended_ms, duration_ms,
+            "INSERT INTO runs SELECT 9, 'a1', assistant_id, plan, steps, started_ms, status, \
+             ended_ms, duration_ms,
                  resumed_from, inputs, count, head, header, \"end\", 1 FROM runs LIMIT 1;",
         );
         assert!(state.faults(None).0.contains(&VerifyIssueKind::Replaced));
@@ -295,8 +329,11 @@ async fn an_interrupted_run_ends_in_the_ledger_when_the_key_is_there() {
     drop(state.begin("a1").await);
     state.run("a2").await;
     state.expect_sound();
-    state.sql("DELETE FROM records WHERE run = 1 AND seq > 1;
-        UPDATE runs SET count = 1, head = (SELECT substr(line, -66, 64) FROM records WHERE run = 1) WHERE id = 1;");
+    state.sql(
+        "DELETE FROM records WHERE run = 1 AND seq > 1;
+        UPDATE runs SET count = 1, head = (SELECT substr(line, -66, 64) FROM records \
+        WHERE run = 1) WHERE id = 1;",
+    );
     assert_eq!(state.faults_of("a1"), [VerifyIssueKind::Cut]);
 
     // Whoever looks without the key marks it, and adds nothing.

@@ -1,8 +1,8 @@
 //! The locks in the state's directory: of runs, of the right to resume one, and of logs.
 //!
 //! Invariant: a run that is `running` in the state holds an exclusive `flock` on a file of its own,
-//! from before its row is there until after its end is. The kernel releases it when obs dies in
-//! whatever way; so a run that is `running` and not locked was interrupted.
+//! from before its row is there until after its end is. The kernel releases it however obs dies, so
+//! a run that is `running` and not locked was interrupted.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -18,13 +18,13 @@ use super::database::{LAST_HASH, RECORDS};
 use super::ledger::{LedgerEntry, LedgerEvent};
 use crate::process::{create_lock_file, create_new_lock_file, open_lock_file, private_directory};
 
-/// Where the files are, in the state's directory.
+/// The lock directory's name in the state's directory.
 const DIR: &str = "locks";
 
-/// What the names of the locks of logs begin with.
+/// Prefix of the names of log locks.
 const LOG_PREFIX: &str = "log-";
 
-/// A run's lock. Dropping it ends it.
+/// A run's lock. Dropping it releases it.
 #[derive(Debug)]
 pub(super) struct RunLock {
     path: PathBuf,
@@ -46,12 +46,12 @@ impl RunLock {
 
 impl Drop for RunLock {
     fn drop(&mut self) {
-        // A file that stays behind is found by the next obs.
+        // The next obs finds a file that is left behind.
         std::fs::remove_file(&self.path).ok();
     }
 }
 
-/// The right to resume a run. Its file stays, so that whoever comes later locks the same one.
+/// The right to resume a run. Its file stays, so that later processes lock the same one.
 #[derive(Debug)]
 pub(crate) struct ResumeLock {
     /// Held until the end.
@@ -122,7 +122,7 @@ pub(super) fn remove_log_locks(state: &Path) {
             && let Ok(file) = open_lock_file(&entry.path())
             && flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
         {
-            // Held meanwhile: whoever waits for it sees that it has no name any more.
+            // Held meanwhile: a waiting process sees that it has no name any more.
             std::fs::remove_file(entry.path()).ok();
         }
     }
@@ -137,7 +137,7 @@ fn resume_file(state: &Path, run_id: &str) -> PathBuf {
     state.join(DIR).join(format!("resume-{run_id}"))
 }
 
-/// Removes what is left of a run that is removed.
+/// Removes the lock files of a removed run.
 pub(super) fn forget(state: &Path, run_id: &str) {
     std::fs::remove_file(resume_file(state, run_id)).ok();
 }
@@ -149,7 +149,7 @@ pub(super) fn is_held(state: &Path, run_id: &str) -> bool {
     })
 }
 
-/// Marks the runs whose obs is dead, ends the probes that they had under way, and gives how many.
+/// Marks the runs whose obs is dead as interrupted, ends their probes, and returns how many.
 ///
 /// Each gets its end in the ledger. That of a run with a key needs the key: without it, the next
 /// obs that has it adds the end.
@@ -195,7 +195,7 @@ pub(super) fn mark_interrupted(
         }
     }
     if !unended.is_empty() {
-        // Once more, because another obs may have added some of them.
+        // Checked again, because another obs may have added some of them.
         for run_id in without_end(connection)? {
             LedgerEntry::about(LedgerEvent::RunEnd, &run_id, connection)?
                 .append(connection, key)?;
@@ -210,7 +210,7 @@ pub(super) fn mark_interrupted(
     Ok(dead.len())
 }
 
-/// The interrupted runs whose end is not in the ledger yet.
+/// The interrupted runs without an end in the ledger.
 fn without_end(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let text = "SELECT run_id FROM runs WHERE status = 'interrupted' AND is_in_ledger = 1
                     AND NOT EXISTS (SELECT 1 FROM ledger

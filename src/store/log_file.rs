@@ -1,7 +1,7 @@
 //! `--log FILE`: every event of a run as one JSON line.
 //!
-//! Invariant: one thread owns the file, so that the runtime never waits for a disk; a line is
-//! acknowledged after the write and never before.
+//! Invariant: one thread owns the file, so the engine never blocks on the disk; a line is
+//! acknowledged only after its write.
 
 use std::io;
 use std::path::Path;
@@ -24,8 +24,8 @@ pub(super) const STEP: &str = "step";
 /// The event of a run's end.
 pub(super) const PLAN_END: &str = "plan_end";
 
-/// A JSON Lines file that records are appended to. Its thread is never waited for: every line that
-/// counts was acknowledged, and one that hangs must not keep obs alive.
+/// A JSON Lines file that records are appended to. Its thread is never joined: every line that
+/// counts was acknowledged, and a hanging write must not keep obs alive.
 #[derive(Debug)]
 pub(crate) struct LogFile {
     name: String,
@@ -65,7 +65,7 @@ impl LogFile {
             reason,
         };
         let entry = json_line(entry).map_err(|e| error(e.to_string()))?;
-        // The entry's own bytes stay as they are, because its hash is of them.
+        // The entry's bytes stay unchanged, because its hash covers them.
         let line = format!(
             "{EVENT}{event}\",{}",
             entry.strip_prefix('{').unwrap_or("}")
@@ -82,12 +82,12 @@ impl LogFile {
 }
 
 impl LogFile {
-    /// Appends a header that has its hash already.
+    /// Appends a header that already has its hash.
     pub(super) async fn keep_start(&self, start: &PlanStart) -> Result<(), LogError> {
         self.write(PLAN_START, start).await
     }
 
-    /// Appends a record that has its place in the chain already.
+    /// Appends a record that already has its place in the chain.
     pub(super) async fn keep(&self, record: &ExecutionLogRecord) -> Result<(), LogError> {
         self.write(STEP, record).await
     }
@@ -111,8 +111,7 @@ impl ExecutionLogger for LogFile {
         Ok(LoggedRunStart { start, reused })
     }
 
-    /// A file is for reading along and for handing on; it does not replace the state where a step
-    /// must not run twice.
+    /// The file has no step starts: only the state prevents a step from running twice.
     async fn log_step_start(&self, _: StepStart) -> Result<(), LogError> {
         Ok(())
     }

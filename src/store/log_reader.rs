@@ -1,7 +1,7 @@
 //! Runs in a file: what `--log` or `--format jsonl` wrote.
 //!
-//! Invariant: a line is a record, or what `--log` puts around one; anything else is told with its
-//! number and never passed over.
+//! Invariant: a line is a record, or what `--log` puts around one; any other line is reported with
+//! its number and never skipped.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read};
@@ -24,7 +24,7 @@ pub(super) struct ExportedRun {
     pub(super) records: Vec<String>,
     /// The end's line, without its event.
     pub(super) end: Option<String>,
-    /// Its lines have events, so there was a header and there should be an end.
+    /// True if its lines have events: then there was a header and there should be an end.
     pub(super) has_events: bool,
 }
 
@@ -40,7 +40,7 @@ pub(super) struct ExportedLog {
 /// Why a file can't be read.
 #[derive(Debug, Error)]
 pub(crate) enum ExportError {
-    /// The system says no.
+    /// The file can't be opened or read.
     #[error("can't read `{name}`: {source}")]
     Unreadable {
         /// The path as given.
@@ -56,7 +56,7 @@ pub(crate) enum ExportError {
     Empty(String),
 }
 
-/// What says where a line belongs.
+/// The fields that say which run a line belongs to.
 #[derive(Deserialize)]
 struct Belongs {
     run_id: String,
@@ -96,7 +96,7 @@ impl ExportedLog {
         Ok(exported)
     }
 
-    /// False where the line is nothing that obs wrote.
+    /// Returns false if obs did not write the line.
     fn take(&mut self, line: &str) -> bool {
         let Ok(Belongs { run_id }) = serde_json::from_str(line) else {
             return false;

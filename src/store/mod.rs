@@ -1,8 +1,8 @@
-//! What obs remembers: runs, their records, the circuits of skills; and the file of `--log`.
+//! The state of obs: runs, their records, the circuits of skills; and the file of `--log`.
 //!
 //! Invariant: [`ExecutionLogger::log_step`](crate::engine::ExecutionLogger::log_step) returns only
-//! when the record has left this process, so that a `kill -9` right after it loses nothing. What is
-//! kept is never changed: a run's `chain` shows it where somebody did.
+//! when the record has left this process, so that a `kill -9` right after it loses nothing. Stored
+//! records are never changed; a run's `chain` reveals it if somebody did.
 
 mod breaker;
 mod chain;

@@ -1,7 +1,7 @@
 //! The log in memory: OpenBotStack's `ExecutionLogger` for `--state-dir none`, and for tests.
 //!
-//! Invariant: the chain is the same as in the state, so that what is printed can be verified. The
-//! records themselves are with whoever asked for them; they are not kept twice.
+//! Invariant: the chain is the same as in the state, so that printed records can be verified. The
+//! records themselves are not stored: the caller has them.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -48,13 +48,13 @@ impl ExecutionLogger for NullLog {
         reused: Vec<ExecutionLogRecord>,
     ) -> Result<LoggedRunStart, LogError> {
         self.with_chain(|chain| {
-            let (mut begun, _) = Chain::begin(&mut start, self.key.clone())?;
+            let (mut new_chain, _) = Chain::begin(&mut start, self.key.clone())?;
             let reused = reused.into_iter().map(|mut record| {
-                begun.add(&mut record)?;
+                new_chain.add(&mut record)?;
                 Ok(Arc::new(record))
             });
             let reused = reused.collect::<serde_json::Result<_>>()?;
-            *chain = Some(begun);
+            *chain = Some(new_chain);
             Ok(LoggedRunStart { start, reused })
         })
     }

@@ -1,10 +1,10 @@
-//! Going on with an earlier run.
+//! Resuming an earlier run.
 //!
-//! Invariant: a step's success is taken over only if nothing about the step is known to be
-//! different: its skill's files, its arguments, its place, the workspace. From the first difference
-//! on steps run anew. A step that may have had its effect and is not safe to run again never runs
-//! again without `--rerun-unsafe`, wherever in the plan it stands now. What was not kept as it was
-//! made is not resumed at all.
+//! Invariant: a step's success is reused only if nothing about the step is known to differ: its
+//! skill's files, its arguments, its place, the workspace. From the first difference on, steps run
+//! again. A step that may have had its effect and is not idempotent never runs again without
+//! `--rerun-unsafe`, wherever it is in the plan now. A run that fails verification is not resumed
+//! at all.
 
 mod matching;
 mod previous_run;
@@ -34,21 +34,21 @@ pub(crate) enum ResumeError {
     /// The plan has not run yet.
     #[error("no run of `{0}` to resume")]
     NoRun(String),
-    /// It can't be found.
+    /// The run can't be found.
     #[error(transparent)]
     Find(#[from] FindError),
-    /// Its obs lives.
+    /// The run's obs is alive.
     #[error("run `{0}` is in progress")]
     InProgress(String),
-    /// Another obs resumes it now.
+    /// Another obs is resuming it.
     #[error("another obs is resuming run `{0}`")]
     BeingResumed(String),
-    /// Another run has resumed it.
+    /// Another run already resumed it.
     #[error("run `{run_id}` was already resumed by run `{by}`")]
     AlreadyResumed {
-        /// The run that was meant.
+        /// The run to resume.
         run_id: String,
-        /// The newest run that went on with it.
+        /// The newest run that resumed it.
         by: String,
     },
     /// The file can't be read.
@@ -62,10 +62,10 @@ pub(crate) enum ResumeError {
         /// How many.
         count: usize,
     },
-    /// The file holds records only.
+    /// The file has records but no header.
     #[error("`{0}` has no run header: only files written by `--log` can be resumed")]
     NoHeader(String),
-    /// What was kept is not what was made.
+    /// The run failed verification.
     #[error("run `{run_id}` failed verification: {fault}")]
     Faulty {
         /// The run.
@@ -73,7 +73,7 @@ pub(crate) enum ResumeError {
         /// The first fault.
         fault: String,
     },
-    /// What was kept can't be read.
+    /// The stored run can't be read.
     #[error("the records of run `{0}` can't be read")]
     Unreadable(String),
 }
@@ -85,8 +85,7 @@ impl From<StoreError> for ResumeError {
 }
 
 impl PreviousRun {
-    /// Finds the run in the state: the one that is named, or else the latest of the plan in this
-    /// file.
+    /// Finds the run in the state: the named one, or else the latest of the plan in this file.
     pub(crate) fn from_history(
         history: &StateReader,
         name: Option<&str>,
@@ -142,7 +141,7 @@ impl PreviousRun {
         };
         let header = run.header.as_ref().ok_or(ResumeError::NoHeader(name))?;
         let mut report = exported_run(run, None, &VerifyKeys { key, head: None });
-        // An obs that was killed has written no end.
+        // A killed obs wrote no end.
         report
             .faults
             .retain(|fault| fault.kind != VerifyIssueKind::Cut);
@@ -169,17 +168,16 @@ impl PreviousRun {
         })
     }
 
-    /// Says which steps of `plan` need not run again.
+    /// Matches the steps of `plan` that need not run again.
     pub(crate) fn resume(&self, plan: &ProvenPlan, grounds: &ResumeContext<'_>) -> Resumption {
         matching::resume(self, plan, grounds)
     }
 }
 
-/// Takes the right to resume `run_id`, which nobody else has then. With `may_repeat` others may
-/// have had it before.
+/// Takes the exclusive right to resume `run_id`. With `may_repeat` other runs may have resumed it
+/// before.
 ///
-/// # Errors
-/// If another obs has it, or another run has resumed it already.
+/// # Errors If another obs holds it, or another run already resumed `run_id`.
 pub(crate) fn claim(
     store: &StateWriter,
     run_id: &str,
@@ -189,10 +187,10 @@ pub(crate) fn claim(
         ResumeLock::take(store.dir(), run_id).map_err(|error| unusable(store.dir(), &error))?;
     let lock = taken.ok_or_else(|| ResumeError::BeingResumed(run_id.to_owned()))?;
     let history = StateReader::open(store.dir(), store.key().cloned())?;
-    let by = history
+    let resumed_by = history
         .map(|history| history.resumed_by(run_id))
         .transpose()?;
-    match by.flatten().filter(|_| !may_repeat) {
+    match resumed_by.flatten().filter(|_| !may_repeat) {
         None => Ok(lock),
         Some(by) => Err(ResumeError::AlreadyResumed {
             run_id: run_id.to_owned(),

@@ -1,7 +1,7 @@
 //! All logs of a run: the state or memory, and the file of `--log`.
 //!
-//! Invariant: the state comes first. It gives an entry its place in the chain, and what the file
-//! gets is what the state has.
+//! Invariant: the state comes first. It sets an entry's place in the chain, and the file gets what
+//! the state has.
 
 use std::sync::Arc;
 
@@ -18,24 +18,24 @@ use crate::model::ExecutionLogRecord;
 pub(crate) struct RunLog {
     sink: RecordSink,
     file: Option<LogFile>,
-    /// Whose line is next.
+    /// Held from a record's commit until its line is written.
     line_turn: Mutex<()>,
 }
 
-/// Who gives records their place in the chain.
+/// The sink that sets a record's place in the chain.
 #[derive(Debug)]
 pub(crate) enum RecordSink {
     /// The state.
     State(StateLog),
-    /// Nobody, beyond the run.
+    /// Memory: nothing outlives the run.
     Memory(NullLog),
 }
 
 impl RunLog {
-    /// Keeps with `keeper` first, then in `file`.
-    pub(crate) fn new(keeper: RecordSink, file: Option<LogFile>) -> Self {
+    /// Writes to `sink` first, then to `file`.
+    pub(crate) fn new(sink: RecordSink, file: Option<LogFile>) -> Self {
         Self {
-            sink: keeper,
+            sink,
             file,
             line_turn: Mutex::default(),
         }
@@ -56,17 +56,17 @@ impl ExecutionLogger for RunLog {
         start: PlanStart,
         reused: Vec<ExecutionLogRecord>,
     ) -> Result<LoggedRunStart, LogError> {
-        let begun = match &self.sink {
+        let logged = match &self.sink {
             RecordSink::State(log) => log.log_plan_start(start, reused).await,
             RecordSink::Memory(log) => log.log_plan_start(start, reused).await,
         }?;
         if let Some(file) = &self.file {
-            file.keep_start(&begun.start).await?;
-            for record in &begun.reused {
+            file.keep_start(&logged.start).await?;
+            for record in &logged.reused {
                 file.keep(record).await?;
             }
         }
-        Ok(begun)
+        Ok(logged)
     }
 
     async fn log_step_start(&self, start: StepStart) -> Result<(), LogError> {
@@ -80,8 +80,7 @@ impl ExecutionLogger for RunLog {
         &self,
         record: ExecutionLogRecord,
     ) -> Result<Arc<ExecutionLogRecord>, LogError> {
-        // Held from the commit to the end of the line: lines follow each other as records do in the
-        // chain.
+        // Held from the commit to the end of the line, so that lines are in chain order.
         let _turn = match &self.file {
             Some(_) => Some(self.line_turn.lock().await),
             None => None,

@@ -1,8 +1,8 @@
 //! The log in the state: OpenBotStack's `ExecutionLogger` on SQLite.
 //!
-//! Invariant: a record and the end of the step's mark of being under way are one transaction. So
-//! are a run's start, or its end, and its row in the ledger. A step's chain and its line are made
-//! inside it, in commit order.
+//! Invariant: a record and the removal of the step's start mark are one transaction. So are a run's
+//! start or end and its row in the ledger. A record's place in the chain and its line are computed
+//! inside the transaction, in commit order.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -24,12 +24,11 @@ pub struct StateLog {
     run: Mutex<Option<ActiveRun>>,
 }
 
-/// A run that has begun.
 #[derive(Debug)]
 struct ActiveRun {
     id: i64,
     chain: Chain,
-    /// The steps whose start is in the state and whose record is not.
+    /// The steps with a committed start but no record yet.
     started: BTreeSet<usize>,
 }
 
@@ -50,16 +49,16 @@ impl ActiveRun {
 }
 
 impl StateLog {
-    /// The log of a run that is about to begin.
-    pub fn new(store: Arc<StateWriter>) -> Self {
+    /// The log of a run that is about to start.
+    pub fn new(writer: Arc<StateWriter>) -> Self {
         Self {
-            writer: store,
+            writer,
             lock: OnceLock::new(),
             run: Mutex::default(),
         }
     }
 
-    /// Does `work` with the run that has begun, in a transaction.
+    /// Does `work` with the active run, in a transaction.
     async fn with_run<T>(
         &self,
         work: impl FnOnce(&Connection, &mut ActiveRun) -> rusqlite::Result<T>,

@@ -1,7 +1,7 @@
-//! What was kept, to look things up in.
+//! Queries on the state.
 //!
-//! Invariant: looking changes nothing but the mark of runs that were interrupted. Lines come out as
-//! they were sealed, one at a time, so that memory does not grow with their number.
+//! Invariant: reading changes nothing except that dead runs are marked as interrupted. Lines are
+//! returned byte for byte, one at a time, so memory does not grow with their number.
 
 use std::path::Path;
 
@@ -24,14 +24,14 @@ use crate::engine::CircuitState;
 use crate::executor::remove_tree;
 use crate::model::{RunStatus, StepStatus};
 
-/// The state, open for looking things up.
+/// The state, open for queries.
 #[derive(Debug)]
 pub(crate) struct StateReader {
     database: Database,
     key: Option<ChainKey>,
 }
 
-/// A run as the state has it.
+/// A row of `runs`.
 #[derive(Debug, Clone)]
 pub(crate) struct RunRow {
     pub(super) id: i64,
@@ -45,11 +45,11 @@ pub(crate) struct RunRow {
     pub steps: u64,
     /// When it began.
     pub started_at: Timestamp,
-    /// How it stands, or ended.
+    /// Its status.
     pub status: RunStatus,
     /// Wall time in milliseconds; `None` if it has no end.
     pub duration_ms: Option<u64>,
-    /// The run that it went on with.
+    /// The run that it resumed.
     pub resumed_from: Option<String>,
     /// How many records it has.
     pub records: u64,
@@ -66,26 +66,26 @@ pub(crate) struct RunRow {
 }
 
 impl RunRow {
-    /// True as long as its obs lives.
+    /// True as long as its obs is alive.
     pub(crate) fn is_running(&self) -> bool {
         self.status == RunStatus::Running
     }
 }
 
-/// Which runs are meant.
+/// Which runs to list.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RunFilter {
     /// With one of these statuses; any if there is none.
     pub statuses: Vec<RunStatus>,
     /// Of this assistant.
     pub assistant_id: Option<String>,
-    /// Begun at this time or later.
+    /// Started at this time or later.
     pub since: Option<Timestamp>,
-    /// No more than so many.
+    /// The maximum number of runs.
     pub limit: Option<u64>,
 }
 
-/// Which records are meant.
+/// Which records to list.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RecordFilter {
     /// Of this run.
@@ -102,7 +102,7 @@ pub(crate) struct RecordFilter {
     pub after_seq: u64,
 }
 
-/// A skill's circuit as the state has it.
+/// A row of a skill's circuit.
 #[derive(Debug, Clone)]
 pub(crate) struct CircuitRow {
     /// The tenant; may be empty.
@@ -115,34 +115,34 @@ pub(crate) struct CircuitRow {
     pub state: CircuitState,
     /// How many calls have failed in a row.
     pub failures: u32,
-    /// When a probe may start, or the one under way has to be over.
+    /// When a probe may start, or the current one must have ended.
     pub until: Option<Timestamp>,
 }
 
-/// What `prune` leaves: what any of these says.
+/// What `prune` keeps: whatever matches any of these.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct RetentionPolicy {
     /// Runs that began at this time or later.
     pub since: Option<Timestamp>,
-    /// So many of the newest.
+    /// This many of the newest.
     pub last: Option<u64>,
 }
 
 /// Why a run can't be found.
 #[derive(Debug, Clone, Error)]
 pub(crate) enum FindError {
-    /// The state has none.
+    /// The state has no run.
     #[error("no runs yet")]
     Empty,
-    /// None is called that.
+    /// No run has this id.
     #[error("no run `{0}`")]
     Unknown(String),
-    /// More than one begins like that.
+    /// More than one id begins with this.
     #[error("more than one run starts with `{name}`: {}", .candidates.join(", "))]
     Ambiguous {
         /// What was asked for.
         name: String,
-        /// Some that it may mean.
+        /// Some of the candidates.
         candidates: Vec<String>,
     },
     /// The state can't be read.
@@ -150,7 +150,7 @@ pub(crate) enum FindError {
     Store(#[from] StoreError),
 }
 
-/// The columns of a [`RunRow`]. What a run has so far is in its records.
+/// The columns of a [`RunRow`]. The values of an active run come from its records.
 fn run_columns() -> String {
     format!(
         "id, run_id, assistant_id, plan, steps, started_ms, status, duration_ms, resumed_from,
@@ -163,7 +163,7 @@ fn run_columns() -> String {
 /// Why a run can't be removed without the key.
 const NEEDS_KEY: &str = "its ledger is written with a key: set `OBS_CHAIN_KEY`";
 
-/// How many candidates are told.
+/// How many candidates an error lists.
 const CANDIDATES: usize = 5;
 
 impl StateReader {
@@ -177,14 +177,14 @@ impl StateReader {
         Ok(Some(history))
     }
 
-    /// Looks once more which runs were interrupted.
+    /// Marks interrupted runs again.
     pub(crate) fn refresh(&self) {
         // If the state can't be written, looking must do.
         let Database { connection, dir } = &self.database;
         lock::mark_interrupted(connection, dir, self.key.as_ref()).ok();
     }
 
-    /// Finds the run that `name` means: `last`, an id, or what only one id begins with.
+    /// Finds the run named by `name`: `last`, an id, or a unique prefix of one.
     pub(crate) fn find(&self, name: &str) -> Result<RunRow, FindError> {
         let columns = run_columns();
         if name == "last" {
@@ -193,7 +193,8 @@ impl StateReader {
         }
         // A prefix as a range, which the index on ids answers.
         let text = format!(
-            "SELECT {columns} FROM runs WHERE run_id >= ?1 AND run_id < ?1 || 'g' ORDER BY id DESC LIMIT {}",
+            "SELECT {columns} FROM runs WHERE run_id >= ?1 AND run_id < ?1 || 'g' \
+             ORDER BY id DESC LIMIT {}",
             CANDIDATES + 1
         );
         let name = name.to_ascii_lowercase();
@@ -241,7 +242,7 @@ impl StateReader {
         rows().map_err(|error| self.unreadable(&error))
     }
 
-    /// Calls `each` with the runs that `filter` means, the newest first, until it says no.
+    /// Calls `each` with the runs that match `filter`, the newest first, until it returns false.
     pub(crate) fn runs(
         &self,
         filter: &RunFilter,
@@ -266,8 +267,8 @@ impl StateReader {
         self.each(&query, |row| run_of(row).map(&mut each))
     }
 
-    /// Calls `each` with the number and the line of the records that `filter` means, the oldest
-    /// first, until it says no.
+    /// Calls `each` with the number and the line of the records that match `filter`, the oldest
+    /// first, until it returns false.
     pub(crate) fn records(
         &self,
         filter: &RecordFilter,
@@ -307,7 +308,8 @@ impl StateReader {
         mut each: impl FnMut(&IndexedRecord, &str),
     ) -> Result<(), StoreError> {
         let mut query = Query::new(
-            "SELECT seq, step_index, step_name, step_id, skill_id, status, ended_ms, line FROM records"
+            "SELECT seq, step_index, step_name, step_id, skill_id, status, ended_ms, line \
+             FROM records"
                 .to_owned(),
         );
         query.and("run = ?", Some(run.id));
@@ -327,7 +329,7 @@ impl StateReader {
         })
     }
 
-    /// The newest run that went on with `run_id`.
+    /// The newest run that resumed `run_id`.
     pub(crate) fn resumed_by(&self, run_id: &str) -> Result<Option<String>, StoreError> {
         let columns = run_columns();
         let text =
@@ -335,8 +337,7 @@ impl StateReader {
         Ok(self.one(&text, run_id)?.map(|run| run.run_id))
     }
 
-    /// The steps of `run` that were under way when obs died and must not run twice:
-    /// index, id and skill.
+    /// The steps of `run` that had begun when obs died and must not run twice: index, id and skill.
     pub(super) fn under_way(
         &self,
         run: &RunRow,
@@ -352,8 +353,8 @@ impl StateReader {
         Ok(under_way)
     }
 
-    /// Removes the runs that nothing in `keep` speaks for, with their records. Those in progress
-    /// stay. Gives how many; with `is_dry` it only counts.
+    /// Removes the runs that `keep` does not match, with their records. Active runs stay. Returns
+    /// how many; with `is_dry` it only counts.
     pub(crate) fn prune(&mut self, keep: RetentionPolicy, is_dry: bool) -> Result<u64, StoreError> {
         let since = keep.since.map_or(i64::MAX, Timestamp::as_millisecond);
         let last = keep.last.unwrap_or_default();
@@ -385,7 +386,7 @@ impl StateReader {
         Ok(found.len() as u64)
     }
 
-    /// Removes a run, and says so in the ledger.
+    /// Removes a run and adds a ledger row.
     fn remove(&self, id: i64, run_id: &str) -> rusqlite::Result<()> {
         let connection = &self.database.connection;
         let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
@@ -398,7 +399,7 @@ impl StateReader {
         transaction.commit()
     }
 
-    /// Gives free room back to the system, a little at a time.
+    /// Returns free pages to the system in small portions.
     fn shrink(&self) -> rusqlite::Result<()> {
         let connection = &self.database.connection;
         let free = || connection.query_row("PRAGMA freelist_count", [], |row| row.get::<_, u64>(0));
@@ -416,7 +417,7 @@ impl StateReader {
         connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
     }
 
-    /// The circuits that are not as new.
+    /// The circuits with stored state.
     pub(crate) fn circuits(&self) -> Result<Vec<CircuitRow>, StoreError> {
         let now = Timestamp::now().as_millisecond();
         let mut circuits = Vec::new();
@@ -443,7 +444,7 @@ impl StateReader {
         Ok(circuits)
     }
 
-    /// Closes the circuits of `skill_id`, or all, and gives how many there were.
+    /// Closes the circuits of `skill_id`, or all, and returns how many there were.
     pub(crate) fn reset_circuits(&mut self, skill_id: Option<&str>) -> Result<usize, StoreError> {
         let text = "DELETE FROM circuits WHERE skill_id = ?1 OR ?1 IS NULL";
         let removed = self.database.connection.execute(text, params![skill_id]);
@@ -458,7 +459,7 @@ impl StateReader {
         found.optional().map_err(|error| self.unreadable(&error))
     }
 
-    /// Looks at the state as it is at one moment.
+    /// Reads a snapshot of the state.
     pub(super) fn in_snapshot<T>(
         &self,
         look: impl FnOnce(&Self) -> Result<T, StoreError>,
@@ -502,7 +503,7 @@ impl StateReader {
     }
 }
 
-/// The columns of a record that things are looked up by.
+/// The indexed columns of a record.
 #[derive(Debug)]
 pub(super) struct IndexedRecord {
     pub(super) seq: u64,

@@ -1,14 +1,14 @@
 //! The one connection of a process that writes to the state.
 //!
-//! Invariant: what is returned is committed. If anything in a transaction fails, all of it does, and
-//! nothing is committed any more: what follows in a chain would not follow.
+//! Invariant: whatever a call returns is committed. A transaction fails as a whole, and nothing is
+//! committed after a failure: the next record would not continue the chain.
 //!
-//! A transaction is made on the thread of the run and not on one of its own: handing it over and
-//! back takes two wake-ups of an idle processor. Measured over 1000 steps, medians of 9 rounds: 1131
-//! ms with a thread and 909 without (1164 and 1048 if the skill is not idempotent), 463 of them in
-//! the loop that only spawns. The price: while the disk blocks a commit, the run's timers wait. A
-//! commit waits for the disk only if it brings the write-ahead log into the file. Waiting for
-//! another process that has the state is a timer and blocks nothing.
+//! A transaction runs on the run's thread and not on its own: handing it over and back takes two
+//! wake-ups of an idle processor. Measured over 1000 steps, medians of 9 rounds: 1131 ms with a
+//! thread and 909 ms without (1164 and 1048 if the skill is not idempotent), 463 of them in the
+//! loop that only spawns. The price: while the disk blocks a commit, the run's timers wait. A
+//! commit waits for the disk only if it checkpoints the write-ahead log into the file. Waiting for
+//! another process that holds the state is a timer and blocks nothing.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -20,15 +20,15 @@ use super::chain::ChainKey;
 use super::database::{BUSY_TIMEOUT, Database, StoreError, files_of, sqlite_message, unusable};
 use crate::engine::LogError;
 
-/// The length of the write-ahead log, in pages, at which a commit brings it into the file. Whoever
-/// opens the state first reads all of it, so a short run pays for a long one; a commit that does it
-/// waits for the disk.
+/// The length of the write-ahead log, in pages, at which a commit checkpoints it. The first process
+/// that opens the state reads all of it, so a short run pays for a long one; a commit that
+/// checkpoints waits for the disk.
 const MAX_WAL_PAGES: u32 = 200;
 
-/// Time between two attempts to have the state while another process has it.
+/// Time between two attempts to lock the state while another process holds it.
 const BUSY_PAUSE: Duration = Duration::from_millis(2);
 
-/// What the writer keeps of the database, in KiB: it only ever needs the ends of its tables.
+/// The writer's page cache, in KiB: it only needs the ends of its tables.
 const CACHE_KIB: i64 = 256;
 
 /// The state, open for writing.
@@ -37,7 +37,6 @@ pub struct StateWriter {
     dir: PathBuf,
     key: Option<ChainKey>,
     connection: Mutex<Connection>,
-    /// Why a transaction failed.
     failure: OnceLock<String>,
 }
 
@@ -83,7 +82,7 @@ impl StateWriter {
         format!("the state in `{}`", self.dir.display())
     }
 
-    /// Does `work` in a transaction of its own, and waits as long as another process has the state.
+    /// Does `work` in a transaction of its own, and waits while another process holds the state.
     pub(super) async fn commit<T>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
@@ -114,7 +113,7 @@ impl StateWriter {
         }
     }
 
-    /// Keeps the first failure, and gives its reason.
+    /// Keeps the first failure and returns its reason.
     fn fail(&self, failure: &rusqlite::Error) -> &str {
         self.failure.get_or_init(|| sqlite_message(failure))
     }
@@ -127,7 +126,7 @@ impl StateWriter {
     }
 }
 
-/// True if another connection has the state now.
+/// True if another connection holds the state.
 fn is_busy(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
 }

@@ -27,8 +27,9 @@ pub(super) fn start(run_id: &str) -> PlanStart {
 /// A record of the step with this index.
 pub(super) fn record(step_index: usize, status: &str) -> ExecutionLogRecord {
     let text = format!(
-        r#"{{"request_id":"run-1","assistant_id":"test","step_name":"step-{step_index}","step_type":"skill",
-        "status":"{status}","output":{step_index},"duration_ms":3,"timestamp":"2026-11-24T08:00:00Z","run_id":"run-1",
+        r#"{{"request_id":"run-1","assistant_id":"test","step_name":"step-{step_index}",
+        "step_type":"skill","status":"{status}","output":{step_index},"duration_ms":3,
+        "timestamp":"2026-11-24T08:00:00Z","run_id":"run-1",
         "step_id":"step-{step_index}","step_index":{step_index},"skill_id":"core/echo",
         "started_at":"2026-11-24T08:00:00Z","attempts":1,"arguments":{{}},
         "resource_usage":{{"cpu_time_ms":1,"memory_mb":1,"tokens_used":0}},

@@ -1,4 +1,4 @@
-//! The room as a whole: what is kept is found again, and what was done to it shows.
+//! The module as a whole: stored runs are found again, and changes are detected.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -134,7 +134,8 @@ async fn whatever_is_done_to_a_record_in_the_state_shows() {
     for seq in 1..=COUNT {
         let kept = Kept::new(None).await;
         kept.sql(&format!(
-            "UPDATE records SET line = replace(line, '\"duration_ms\":3', '\"duration_ms\":4') WHERE seq = {seq}"
+            "UPDATE records SET line = replace(line, '\"duration_ms\":3', '\"duration_ms\":4') \
+             WHERE seq = {seq}"
         ));
         assert_fault(
             &kept.verify(&VerifyKeys::default()),
@@ -183,7 +184,8 @@ async fn whatever_is_done_to_a_record_in_the_state_shows() {
         kept.sql(&format!(
             "DELETE FROM records WHERE seq >= {seq};
              UPDATE runs SET count = {seq} - 1,
-                 head = coalesce((SELECT substr(line, -66, 64) FROM records WHERE seq = {seq} - 1), head)"
+                 head = coalesce((SELECT substr(line, -66, 64) FROM records \
+                 WHERE seq = {seq} - 1), head)"
         ));
         assert_fault(
             &kept.verify(&VerifyKeys::default()),
@@ -302,13 +304,13 @@ async fn records_alone_are_held_against_the_state() {
     );
 }
 
-/// What somebody would write who makes all of it anew, with another duration.
+/// A complete rewrite of the log, with another duration.
 async fn rewritten(key: Option<&str>) -> Vec<String> {
     let temp = TempDir::new().unwrap();
     let path = temp.path().join("log.jsonl");
-    let keeper = RecordSink::Memory(NullLog::new(chain_key(key)));
+    let sink = RecordSink::Memory(NullLog::new(chain_key(key)));
     let log = RunLog::new(
-        keeper,
+        sink,
         Some(LogFile::open(&path, Some(&temp.path().join("locks"))).unwrap()),
     );
     log.log_plan_start(start(RUN), Vec::new()).await.unwrap();
@@ -443,7 +445,8 @@ async fn pruning_keeps_what_any_flag_keeps_and_what_runs() {
     let kept = Kept::new(None).await;
     let insert = |id: i64, started_ms: i64, status: &str| {
         kept.sql(&format!(
-            "INSERT INTO runs (id, run_id, assistant_id, plan, steps, started_ms, status, head, header)
+            "INSERT INTO runs (id, run_id, assistant_id, plan, steps, started_ms, status, \
+             head, header)
              VALUES ({id}, 'run-{id}', '', '', 0, {started_ms}, '{status}', '', '')"
         ));
     };
@@ -497,9 +500,9 @@ async fn lines_follow_each_other_as_in_the_chain_whoever_is_served_first() {
     let temp = TempDir::new().unwrap();
     let store = Arc::new(StateWriter::open(&temp.path().join("state"), None).unwrap());
     let path = temp.path().join("log.jsonl");
-    let keeper = RecordSink::State(StateLog::new(store));
+    let sink = RecordSink::State(StateLog::new(store));
     let log = RunLog::new(
-        keeper,
+        sink,
         Some(LogFile::open(&path, Some(&temp.path().join("locks"))).unwrap()),
     );
     log.log_plan_start(start(RUN), Vec::new()).await.unwrap();

@@ -1,7 +1,7 @@
-//! Whether what was kept is still what was kept.
+//! Verification of stored runs.
 //!
-//! Invariant: a fault is told with the record it is about. What can't be judged, because nothing
-//! says where a run ends, is told too, as a note.
+//! Invariant: a fault is reported with its record. What can't be verified, because nothing says
+//! where a run ends, is reported as a note.
 
 mod fault;
 mod ledger;
@@ -22,10 +22,10 @@ use super::state_reader::{IndexedRecord, RunFilter, RunRow, StateReader};
 use crate::engine::{PlanEnd, PlanStart};
 use crate::model::{RunStatus, sha256_hex};
 
-/// The least digits of a head that tell it from any other.
+/// The minimum number of digits of a head.
 pub(crate) const MIN_HEAD_DIGITS: usize = 16;
 
-/// What runs are held against.
+/// What runs are verified against.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct VerifyKeys {
     /// `OBS_CHAIN_KEY`.
@@ -34,22 +34,22 @@ pub(crate) struct VerifyKeys {
     pub head: Option<String>,
 }
 
-/// What was found out about one run.
+/// The report on one run.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct RunReport {
     /// The run.
     pub run_id: String,
-    /// How many records were looked at.
+    /// How many records were checked.
     pub records: u64,
     /// The hash of the last one.
     pub head: String,
     /// What is wrong.
     pub faults: Vec<VerifyIssue>,
-    /// What could not be judged.
+    /// What could not be verified.
     pub notes: Vec<String>,
 }
 
-/// Whatever keeps the question from being answered.
+/// Why verification was not possible.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum VerifyError {
     /// The file can't be read.
@@ -60,7 +60,6 @@ pub(crate) enum VerifyError {
     Store(#[from] StoreError),
 }
 
-/// What a record says about its place.
 #[derive(Debug, Deserialize)]
 struct ChainFields {
     run_id: String,
@@ -75,7 +74,6 @@ struct ChainFields {
     hash: String,
 }
 
-/// A record that was looked at.
 #[derive(Debug)]
 struct CheckedRecord {
     seq: u64,
@@ -91,12 +89,11 @@ impl CheckedRecord {
     }
 }
 
-/// Looks at the entries of one run.
 struct Examiner<'a> {
     anchors: &'a VerifyKeys,
-    /// The key that the chain claims to be made with, if that is there.
+    /// The key, if the chain uses one and it is given.
     key: Option<&'a ChainKey>,
-    /// Without the key nothing can be said of hashes.
+    /// The chain uses a key that is not given, so hashes can't be verified.
     is_sealed: bool,
     run_id: String,
     header: Option<PlanStart>,
@@ -175,7 +172,7 @@ impl StateReader {
     }
 }
 
-/// Examines all runs of the file at `path`. If a run of it is in the state, that tells where it
+/// Examines all runs of the file at `path`. If a run of it is in the state, the state says where it
 /// ends.
 ///
 /// # Errors
@@ -268,7 +265,7 @@ impl<'a> Examiner<'a> {
         });
     }
 
-    /// True if the line's hash is not that of its content.
+    /// True if the line's hash does not match its content.
     fn is_changed(&self, line: &str) -> bool {
         !self.is_sealed && hashes(line, self.key).is_none_or(|(want, got)| want != got)
     }
@@ -302,7 +299,7 @@ impl<'a> Examiner<'a> {
         self.header = header;
     }
 
-    /// Holds what runs are listed and resumed by against the header and the end.
+    /// Compares the indexed columns of a run with its header and its end.
     fn columns(&mut self, run: &RunRow) {
         let Some(header) = &self.header else { return };
         let inputs = (run.inputs != "{}").then(|| sha256_hex(run.inputs.as_bytes()));
@@ -352,7 +349,8 @@ impl<'a> Examiner<'a> {
             && indexed.ended_ms == placed.timestamp.as_millisecond();
         if !is_same {
             let message = format!(
-                "record {} is indexed as step {} (`{}`, {}), but it is record {} of step {} (`{}`, {})",
+                "record {} is indexed as step {} (`{}`, {}), but it is record {} of \
+                 step {} (`{}`, {})",
                 indexed.seq,
                 indexed.step_index,
                 indexed.step_id,
@@ -388,7 +386,7 @@ impl<'a> Examiner<'a> {
         self.tail(Some((end.records, &end.prev_hash)));
     }
 
-    /// Holds what was seen against where it should end.
+    /// Compares the end of the checked records with where the run should end.
     fn tail(&mut self, anchor: Option<(u64, &str)>) {
         let last = self.seen.iter().max_by_key(|seen| seen.seq);
         let last_seq = last.map_or(0, |seen| seen.seq);
@@ -419,7 +417,7 @@ impl<'a> Examiner<'a> {
         }
     }
 
-    /// What the places of all records say together.
+    /// Checks the places of all records together.
     fn places(&mut self) {
         let mut places: BTreeMap<u64, &CheckedRecord> = BTreeMap::new();
         let mut faults = Vec::new();
@@ -473,14 +471,14 @@ impl<'a> Examiner<'a> {
         self.faults.append(&mut faults);
     }
 
-    /// If no hash at all is what the key makes, that is one thing to say and not many.
+    /// If no hash matches the key, that is reported as one fault.
     fn other_key(&mut self) {
         let is_changed = |fault: &VerifyIssue| fault.kind == VerifyIssueKind::Changed;
         let changed = self.faults.iter().filter(|fault| is_changed(fault)).count();
         if self.key.is_some() && changed > 1 && self.seen.iter().all(|seen| seen.is_changed) {
             self.faults.retain(|fault| !is_changed(fault));
-            let message = "no hash is one that this key makes: the run was recorded with another key, \
-                           or all of it was written anew";
+            let message = "no hash is one that this key makes: the run was recorded with another \
+                           key, or all of it was written anew";
             self.fault(VerifyIssueKind::Key, None, message);
         }
     }
@@ -497,8 +495,8 @@ impl<'a> Examiner<'a> {
                 .map(|header| header.hash.clone())
                 .unwrap_or_default(),
         };
-        if let Some(wanted) = &self.anchors.head
-            && !head.starts_with(&wanted.to_ascii_lowercase())
+        if let Some(expected) = &self.anchors.head
+            && !head.starts_with(&expected.to_ascii_lowercase())
         {
             let message = format!("the head is {head}, not the expected one");
             self.fault(VerifyIssueKind::Head, None, message);

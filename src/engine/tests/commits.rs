@@ -9,7 +9,7 @@ fn slow(skills: &[&str], seconds: u64) -> Bench {
 }
 
 /// The starts and ends of steps, as told.
-fn told(events: &EventReceiver) -> Vec<String> {
+fn step_events(events: &EventReceiver) -> Vec<String> {
     let next = || events.recv_timeout(Duration::ZERO).ok();
     let word = |event| match event {
         RunEvent::StepStarted { index, .. } => Some(format!("start {index}")),
@@ -26,7 +26,7 @@ async fn a_step_starts_after_the_record_before_it_is_committed() {
     assert_eq!(statuses(&outcome), ["success"; 3]);
     assert_eq!(outcome.elapsed, Duration::from_secs(6));
     let want = ["start 0", "end 0", "start 1", "end 1", "start 2", "end 2"];
-    assert_eq!(told(&events), want);
+    assert_eq!(step_events(&events), want);
 }
 
 #[tokio::test(start_paused = true)]
@@ -58,7 +58,7 @@ async fn every_attempt_that_is_not_safe_to_repeat_has_its_own_start() {
         "end flaky",
         "end ok",
     ];
-    assert_eq!(*bench.log.said.borrow(), want);
+    assert_eq!(*bench.log.calls.borrow(), want);
 }
 
 #[tokio::test(start_paused = true)]
@@ -68,7 +68,7 @@ async fn a_step_that_is_refused_has_no_start() {
     bench.fuse.open = vec!["ok".to_owned()];
     let (outcome, _) = bench.run().await;
     assert_eq!(statuses(&outcome), ["rejected"]);
-    assert_eq!(*bench.log.said.borrow(), ["end ok"]);
+    assert_eq!(*bench.log.calls.borrow(), ["end ok"]);
 }
 
 #[tokio::test(start_paused = true)]

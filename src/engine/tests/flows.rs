@@ -127,9 +127,13 @@ async fn keep_going_skips_only_what_depends_on_the_failed_step() {
     let (outcome, _) = bench.run().await;
     let want = ["failed", "success", "skipped", "success", "skipped"];
     assert_eq!(statuses(&outcome), want);
-    let told: Vec<_> = outcome.records.iter().map(|r| r.error.as_deref()).collect();
+    let errors: Vec<_> = outcome.records.iter().map(|r| r.error.as_deref()).collect();
     let because = Some("skipped: `bad` did not succeed");
-    assert_eq!((told[2], told[4]), (because, because), "the root is told");
+    assert_eq!(
+        (errors[2], errors[4]),
+        (because, because),
+        "the root is told"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -96,9 +96,9 @@ struct Log {
     records: RefCell<Vec<Arc<ExecutionLogRecord>>>,
     end: RefCell<Option<PlanEnd>>,
     /// Starts and ends of steps, in order.
-    said: RefCell<Vec<String>>,
+    calls: RefCell<Vec<String>>,
     fails_at: Option<usize>,
-    /// Fails to log a start that would be this one of `said`.
+    /// Fails to log a start that would be this one of `calls`.
     start_fails_at: Option<usize>,
     /// How long it takes for a record.
     takes: Duration,
@@ -133,10 +133,10 @@ impl ExecutionLogger for Log {
         if !self.start_takes.is_zero() {
             sleep(self.start_takes).await;
         }
-        if self.start_fails_at == Some(self.said.borrow().len()) {
+        if self.start_fails_at == Some(self.calls.borrow().len()) {
             return Err(self.error());
         }
-        self.said
+        self.calls
             .borrow_mut()
             .push(format!("start {}", start.step_id));
         Ok(())
@@ -153,7 +153,7 @@ impl ExecutionLogger for Log {
             return Err(self.error());
         }
         let record = Arc::new(record);
-        self.said
+        self.calls
             .borrow_mut()
             .push(format!("end {}", record.step_id));
         self.records.borrow_mut().push(Arc::clone(&record));
@@ -172,12 +172,12 @@ struct Fuse {
     open: Vec<String>,
     /// How long it takes to answer.
     takes: Duration,
-    told: RefCell<Vec<String>>,
+    calls: RefCell<Vec<String>>,
 }
 
 impl Fuse {
     fn note(&self, what: &str, skill_id: &str) {
-        self.told.borrow_mut().push(format!("{what} {skill_id}"));
+        self.calls.borrow_mut().push(format!("{what} {skill_id}"));
     }
 }
 
@@ -491,7 +491,7 @@ async fn what_must_not_run_twice_is_known_to_have_begun() {
     bench.plan.steps[1].is_idempotent = false;
     bench.run().await;
     assert_eq!(
-        *bench.log.said.borrow(),
+        *bench.log.calls.borrow(),
         ["end ok", "start ok-2", "end ok-2"]
     );
 }
@@ -500,13 +500,13 @@ async fn what_must_not_run_twice_is_known_to_have_begun() {
 async fn a_breaker_is_asked_and_told_once_per_step() {
     let bench = Bench::new(&["ok", "fail"]);
     bench.run().await;
-    let told = ["ask ok", "success ok", "ask fail", "failure fail"];
-    assert_eq!(*bench.fuse.told.borrow(), told);
+    let calls = ["ask ok", "success ok", "ask fail", "failure fail"];
+    assert_eq!(*bench.fuse.calls.borrow(), calls);
 
     let bench = Bench::new(&["ok-20"]);
     let ((outcome, _), ()) = tokio::join!(bench.run(), bench.signal_after(3, 2));
     assert_eq!(statuses(&outcome), ["canceled"]);
-    assert_eq!(*bench.fuse.told.borrow(), ["ask ok-20", "release ok-20"]);
+    assert_eq!(*bench.fuse.calls.borrow(), ["ask ok-20", "release ok-20"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -525,7 +525,7 @@ async fn an_open_circuit_rejects_the_step_and_says_when_to_come_again() {
         )
     );
     assert!(bench.fake.started.borrow().is_empty());
-    assert_eq!(*bench.fuse.told.borrow(), ["ask ok"]);
+    assert_eq!(*bench.fuse.calls.borrow(), ["ask ok"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -257,7 +257,11 @@ fn check_order(bench: &Bench, outcome: &RunOutcome) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 150,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn every_plan_comes_to_its_end(sketch in sketch()) {
@@ -276,7 +280,8 @@ proptest! {
             let ran = bench.fake.trace.borrow().contains(&(record.step_index, true));
             // A step whose turn had come when another one ended the plan is canceled before it
             // starts.
-            let is_kept_from_starting = record.status == StepStatus::Canceled && record.attempts == 0;
+            let is_kept_from_starting =
+                record.status == StepStatus::Canceled && record.attempts == 0;
             let may_run = record.status != StepStatus::Skipped && !is_kept_from_starting;
             prop_assert_eq!(ran, may_run, "{:?}", record);
         }

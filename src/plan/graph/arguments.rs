@@ -1,7 +1,7 @@
-//! References in arguments, bound to the steps that they mean.
+//! Binds references in arguments to steps.
 //!
-//! Invariant: the longest name that a reference begins with is meant, and only a step that is over
-//! by then. Whatever is wrong is said with what was probably meant.
+//! Invariant: a reference binds to the longest name that it begins with, and only to a step that
+//! has ended by then. Problems include a suggestion.
 
 use serde_json::{Map, Value, json};
 
@@ -24,7 +24,6 @@ pub(super) struct Binder<'p> {
     pub(super) stage_of: Vec<usize>,
 }
 
-/// Where a text stands.
 struct ReferenceSite<'s> {
     step: usize,
     pointer: &'s str,
@@ -151,7 +150,7 @@ impl Binder<'_> {
         })
     }
 
-    /// What one of the plan's inputs gives; which value that is, is not known yet.
+    /// Binds a reference to one of the plan's inputs, whose value is not known yet.
     fn input(&self, written: &str, inner: &str) -> Result<Reference, ReferenceError> {
         let path = path_after(inner, "inputs");
         let name = path.first().ok_or(ReferenceError::NoInput)?;
@@ -267,7 +266,7 @@ impl Binder<'_> {
         }
     }
 
-    /// Adds what was probably meant.
+    /// Adds a suggestion.
     fn with_likely(
         &self,
         problem: Diagnostic,
@@ -307,14 +306,13 @@ impl Binder<'_> {
                 problem.expected(likely.as_str())
             }
             None => problem.help(
-                "write `{{name.field}}` with the name or the step_id of a step that has ended by then, \
-                 or `{{{{` for two braces",
+                "write `{{name.field}}` with the name or the step_id of a step that has ended by \
+                 then, or `{{{{` for two braces",
             ),
         }
     }
 }
 
-/// What is wrong with a reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ReferenceError {
     Reserved,
@@ -330,8 +328,8 @@ enum ReferenceError {
 impl ReferenceSite<'_> {
     fn broken(&self, error: ScanError<'_>) -> Diagnostic {
         let place = Location::value(self.pointer);
-        let help = "write `{{name.field}}`, or `{{{{` for two braces; `references: false` on the step \
-                    makes all of its arguments plain text";
+        let help = "write `{{name.field}}`, or `{{{{` for two braces; `references: false` on the \
+                    step makes all of its arguments plain text";
         let message = match error {
             ScanError::Unclosed(_) => "a `{{` is not closed by `}}`".to_owned(),
             ScanError::Empty(written) => format!("empty reference `{written}`"),

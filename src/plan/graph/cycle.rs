@@ -1,8 +1,7 @@
-//! Steps that wait for themselves.
+//! Dependency cycles.
 //!
-//! Invariant: each cycle is told once, and looking for them takes time in proportion to steps and
-//! waits (Kahn's algorithm; where it gets stuck, walking back along what is waited for ends in a
-//! cycle).
+//! Invariant: each cycle is reported once, in time linear in steps and dependencies (Kahn's
+//! algorithm; where it gets stuck, a walk along dependencies ends in a cycle).
 
 use super::Dependency;
 use crate::document::{Diagnostic, Diagnostics};
@@ -45,12 +44,12 @@ pub(super) fn refuse(plan: &ExecutionPlan, waits: &[Dependency], problems: &mut 
         }
         let circle = walk(next, waits, &waits_of, &is_over, &mut seen_at);
         problems.push_error_with(|| describe(plan, waits, &circle));
-        // What only hangs on this cycle is no cycle of its own.
+        // A step that only depends on this cycle is not a cycle of its own.
         ready.extend(circle.iter().map(|at| waits[*at].waiter));
     }
 }
 
-/// The cycle that walking from `start` along what is waited for ends in, as indices of waits.
+/// The cycle that a walk from `start` along dependencies ends in, as indices of dependencies.
 fn walk(
     start: usize,
     waits: &[Dependency],
@@ -62,7 +61,7 @@ fn walk(
     let mut step = start;
     while seen_at[step] == usize::MAX {
         seen_at[step] = path.len();
-        // A step that is not over waits for one that is not over.
+        // An unresolved step depends on an unresolved step.
         let blocking = waits_of[step]
             .iter()
             .find(|at| !is_over[waits[**at].target]);
@@ -71,7 +70,7 @@ fn walk(
         step = waits[at].target;
     }
     let circle = path.split_off(seen_at[step].min(path.len()));
-    // Only what was walked is walked back, so that many cycles cost no more than their steps.
+    // Only visited steps are walked again, so many cycles cost no more than their steps.
     for at in path.iter().chain(&circle) {
         seen_at[waits[*at].waiter] = usize::MAX;
     }
@@ -79,7 +78,7 @@ fn walk(
 }
 
 fn describe(plan: &ExecutionPlan, waits: &[Dependency], circle: &[usize]) -> Diagnostic {
-    // Told from the first of its steps, wherever the walk began.
+    // Reported from its first step, wherever the walk began.
     let first = (0..circle.len()).min_by_key(|at| waits[circle[*at]].waiter);
     let first = first.unwrap_or_default();
     let turned = circle[first..].iter().chain(&circle[..first]);

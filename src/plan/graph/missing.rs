@@ -1,7 +1,7 @@
-//! References to what may not be there.
+//! References to outputs that may be missing.
 //!
-//! Invariant: only doubted, never refused: a plan may mean it. A step whose reference has no value
-//! is skipped, and so is what takes its output in turn.
+//! Invariant: these are warnings, not errors: a plan may intend them. A step whose reference has no
+//! value is skipped, and so are the steps that use its output.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,7 @@ use super::StepDependencies;
 use crate::document::{Diagnostic, Diagnostics, Location};
 use crate::model::ExecutionPlan;
 
-/// Doubts references to steps that the plan allows to fail, and to those that are skipped then.
+/// Warns of references to steps that the plan allows to fail, and to steps that are then skipped.
 pub(super) fn warn_missing(
     plan: &ExecutionPlan,
     steps: &[StepDependencies],
@@ -23,14 +23,14 @@ pub(super) fn warn_missing(
         let Some(arguments) = &step.arguments else {
             continue;
         };
-        let mut told = HashSet::new();
+        let mut reported = HashSet::new();
         let pointer = format!("/steps/{index}/arguments");
         arguments.references(&pointer, &mut |reference, pointer, _| {
             let step = reference.origin.step();
             let Some(cause) = step.and_then(|step| because_of[step]) else {
                 return;
             };
-            if !told.insert(step) {
+            if !reported.insert(step) {
                 return;
             }
             let failing = plan.steps[cause].id_or_name();
@@ -39,8 +39,10 @@ pub(super) fn warn_missing(
                 reference.written
             );
             problems.push(
-                Diagnostic::warning("may_be_missing", Location::value(pointer), message)
-                    .help("obs then skips this step; leave out `continue_on_error` if that is not intended"),
+                Diagnostic::warning("may_be_missing", Location::value(pointer), message).help(
+                    "obs then skips this step; leave out `continue_on_error` if that is not \
+                     intended",
+                ),
             );
         });
     }
@@ -59,7 +61,7 @@ fn causes(plan: &ExecutionPlan, steps: &[StepDependencies]) -> Vec<Option<usize>
             .for_each(|target| followers[*target].push(index));
     }
     let mut because_of: Vec<Option<usize>> = vec![None; steps.len()];
-    // The step, and whether it may be skipped, which stops also those that only come after it.
+    // The step, and whether it may be skipped, which also stops steps that only follow it.
     let mut open: Vec<(usize, bool)> = Vec::new();
     for (index, step) in plan.steps.iter().enumerate() {
         if step.continue_on_error {

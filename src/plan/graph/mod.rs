@@ -1,8 +1,8 @@
-//! Which step waits for which: names bound to steps.
+//! The dependency graph: names bound to steps.
 //!
-//! Invariant: names are looked up in one map made once, and every step is looked at once, so that a
-//! plan costs what it is long. If no problem was found, no step waits for itself, directly or not:
-//! whoever starts what is ready, again and again, comes to the end.
+//! Invariant: names are looked up in one map, and every step is visited once, so the time is linear
+//! in the plan. If there is no problem, no step depends on itself, directly or not, so running
+//! ready steps repeatedly completes the plan.
 
 mod arguments;
 mod cycle;
@@ -21,30 +21,28 @@ use super::reference::Template;
 use crate::document::{Diagnostic, Diagnostics, Location};
 use crate::model::{ExecutionPlan, StepOrder};
 
-/// The steps of a plan by what they wait for.
+/// The steps of a plan with their dependencies.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DependencyGraph {
     /// How steps follow each other.
     pub order: StepOrder,
-    /// What runs one after the other: a step, or the consecutive steps of a group. A graph has
-    /// none.
+    /// The stages of a sequence: a step, or the consecutive steps of a group. A graph has none.
     pub stages: Vec<Range<usize>>,
-    /// What each step waits for beside that, in plan order.
+    /// Each step's own dependencies, in plan order.
     pub steps: Vec<StepDependencies>,
 }
 
-/// What one step waits for.
+/// The dependencies of one step.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct StepDependencies {
-    /// Steps that must have succeeded, or failed where the plan allows it: its `depends_on`.
+    /// Its `depends_on`: steps that must have succeeded, or failed with `continue_on_error`.
     pub depends_on: Vec<usize>,
     /// Steps that must have succeeded: those whose output it takes.
     pub inputs_from: Vec<usize>,
-    /// Its arguments, where they hold references or what reads like one.
+    /// Its arguments, if they hold references or what reads like one.
     pub arguments: Option<Box<Template>>,
 }
 
-/// One step's wish to wait for another.
 struct Dependency {
     waiter: usize,
     target: usize,
@@ -59,8 +57,7 @@ impl StepDependencies {
 }
 
 impl DependencyGraph {
-    /// The steps so that each comes after what it waits for: what runs one after the other in a
-    /// sequence, single steps in a graph.
+    /// The steps in topological order: stages in a sequence, single steps in a graph.
     pub fn in_order(&self) -> Vec<Range<usize>> {
         if self.order == StepOrder::Sequence {
             return self.stages.clone();
@@ -87,7 +84,7 @@ impl DependencyGraph {
         order
     }
 
-    /// Binds the names of `plan` to its steps, adding what is wrong with them.
+    /// Binds the names of `plan` to its steps and adds problems.
     pub(super) fn bind(plan: &ExecutionPlan, problems: &mut Diagnostics) -> Self {
         let names = NameIndex::new(plan);
         let stages = stages(plan);
@@ -142,7 +139,6 @@ fn stage_of(stages: &[Range<usize>]) -> Vec<usize> {
     stages.iter().enumerate().flat_map(steps).collect()
 }
 
-/// The steps that `depends_on` names.
 fn bind_dependencies(
     index: usize,
     plan: &ExecutionPlan,
@@ -170,7 +166,7 @@ fn bind_dependencies(
             Some(NameTarget::Many(first, second)) => problems.push_error_with(|| {
                 names::ambiguous(name, first, second, Location::value(pointer))
             }),
-            // Said when it was read.
+            // Reported when it was read.
             None if name.is_empty() => {}
             None => problems.push_error_with(|| unknown_step(names, name, &pointer)),
         }
@@ -178,7 +174,6 @@ fn bind_dependencies(
     distinct(after)
 }
 
-/// The steps that arguments refer to.
 fn bind_arguments(index: usize, arguments: &Template, waits: &mut Vec<Dependency>) -> Vec<usize> {
     let mut takes = Vec::new();
     let pointer = format!("/steps/{index}/arguments");
@@ -220,7 +215,7 @@ fn depends_in_sequence(index: usize) -> Diagnostic {
         .help("write `order: graph` in the plan, or leave `depends_on` out")
 }
 
-/// A group that does not do what it seems to is doubted.
+/// Warns of groups that don't do what they seem to.
 fn check_groups(plan: &ExecutionPlan, problems: &mut Diagnostics) {
     let mut last_of: std::collections::HashMap<&str, usize> = std::collections::HashMap::new();
     for (index, step) in plan.steps.iter().enumerate() {

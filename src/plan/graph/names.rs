@@ -58,9 +58,9 @@ impl<'p> NameIndex<'p> {
         self.meanings.get(name).copied()
     }
 
-    /// The name that was probably meant.
+    /// A suggestion for a misspelled name.
     pub(super) fn nearest(&self, name: &str) -> Option<&'p str> {
-        // In a fixed order, so that equally near ones are told alike every time.
+        // In a fixed order, so that a tie gives the same suggestion every time.
         let mut all: Vec<&str> = self.meanings.keys().copied().collect();
         all.sort_unstable();
         nearest(name, all)

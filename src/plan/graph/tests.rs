@@ -9,7 +9,7 @@ fn loaded(text: &str) -> LoadedPlan {
 }
 
 /// `code pointer: message; help`, one for each problem.
-fn told(text: &str) -> Vec<String> {
+fn problems(text: &str) -> Vec<String> {
     let loaded = loaded(text);
     let tell = |problem: &crate::document::Diagnostic| {
         let pointer = crate::document::Document::pointer_of(&problem.location);
@@ -42,19 +42,19 @@ fn graph(steps: &str) -> String {
 
 #[test]
 fn a_circle_is_told_as_its_path() {
-    assert_eq!(told(&graph("a: b; b: c; c:")), [""; 0]);
+    assert_eq!(problems(&graph("a: b; b: c; c:")), [""; 0]);
     assert_eq!(
-        told(&graph("z: c; a: ; c: b; b: d a; d: c")),
+        problems(&graph("z: c; a: ; c: b; b: d a; d: c")),
         [
-            "cycle /steps/2/depends_on/0: the steps depend on each other in a cycle: `c` → `b` → `d` → \
-             `c`; remove one of these dependencies"
+            "cycle /steps/2/depends_on/0: the steps depend on each other in a cycle: `c` → `b` → \
+             `d` → `c`; remove one of these dependencies"
         ]
     );
     assert_eq!(
-        told(&graph("a: b a")),
+        problems(&graph("a: b a")),
         [
-            "unknown_step /steps/0/depends_on/0: unknown step `b`; write the name or the step_id of a \
-             step of this plan",
+            "unknown_step /steps/0/depends_on/0: unknown step `b`; write the name or the step_id \
+             of a step of this plan",
             "cycle /steps/0/depends_on/1: `a` depends on itself; let it depend on another step"
         ]
     );
@@ -62,10 +62,10 @@ fn a_circle_is_told_as_its_path() {
 
 #[test]
 fn every_circle_is_told_once() {
-    let told = told(&graph("a: b; b: a; c: d a; d: c; e: f; f: a"));
-    assert_eq!(told.len(), 2, "{told:?}");
-    assert!(told[0].contains("`a` → `b` → `a`"), "{told:?}");
-    assert!(told[1].contains("`c` → `d` → `c`"), "{told:?}");
+    let problems = problems(&graph("a: b; b: a; c: d a; d: c; e: f; f: a"));
+    assert_eq!(problems.len(), 2, "{problems:?}");
+    assert!(problems[0].contains("`a` → `b` → `a`"), "{problems:?}");
+    assert!(problems[1].contains("`c` → `d` → `c`"), "{problems:?}");
 }
 
 #[test]
@@ -73,9 +73,12 @@ fn a_long_circle_is_told_in_short() {
     let steps: Vec<String> = (0..5_000)
         .map(|at| format!("s{at}: s{}", (at + 1) % 5_000))
         .collect();
-    let told = told(&graph(&steps.join("; ")));
-    assert_eq!(told.len(), 1);
-    assert!(told[0].contains("`s11` → 4988 more → `s0`;"), "{told:?}");
+    let problems = problems(&graph(&steps.join("; ")));
+    assert_eq!(problems.len(), 1);
+    assert!(
+        problems[0].contains("`s11` → 4988 more → `s0`;"),
+        "{problems:?}"
+    );
 }
 
 #[test]
@@ -92,18 +95,20 @@ fn names_in_depends_on_mean_one_step() {
     let steps = "order: graph\nsteps:\n- {name: fetch, type: skill}\n- {name: fetch, type: skill}\n\
                  - {name: build, type: skill, depends_on: [fetch, biuld, 7, \"\"]}\n";
     assert_eq!(
-        told(steps),
+        problems(steps),
         [
-            "ambiguous_step /steps/2/depends_on/0: `fetch` can mean step 0 or step 1; give each of them \
-             a `step_id` and write that",
+            "ambiguous_step /steps/2/depends_on/0: `fetch` can mean step 0 or step 1; give each of \
+             them a `step_id` and write that",
             "unknown_step /steps/2/depends_on/1: unknown step `biuld`; did you mean `build`?",
             "wrong_type /steps/2/depends_on/2: `2` must be text, found a number; quote it: \"7\"",
-            "empty /steps/2/depends_on/3: a name is empty; write the name or the step_id of a step, or leave it out",
+            "empty /steps/2/depends_on/3: a name is empty; write the name or the step_id of a \
+             step, or leave it out",
         ]
     );
-    let steps = "order: graph\nsteps:\n- {name: fetch, type: skill}\n- {name: fetch, step_id: second, type: skill}\n\
+    let steps = "order: graph\nsteps:\n- {name: fetch, type: skill}\n\
+                 - {name: fetch, step_id: second, type: skill}\n\
                  - {name: build, type: skill, depends_on: [second]}\n";
-    assert_eq!(told(steps), [""; 0]);
+    assert_eq!(problems(steps), [""; 0]);
     assert_eq!(loaded(steps).flow.steps[2].depends_on, [1]);
 }
 
@@ -111,23 +116,23 @@ fn names_in_depends_on_mean_one_step() {
 fn what_means_nothing_in_an_order_is_told() {
     let steps = "steps:\n- {name: a, type: skill}\n- {name: b, type: skill, depends_on: [a]}\n";
     assert_eq!(
-        told(steps),
+        problems(steps),
         [
-            "order /steps/1/depends_on: `depends_on` has no effect in a sequence; write `order: graph` \
-             in the plan, or leave `depends_on` out"
+            "order /steps/1/depends_on: `depends_on` has no effect in a sequence; write `order: \
+             graph` in the plan, or leave `depends_on` out"
         ]
     );
     let steps = "order: graph\nsteps:\n- {name: a, type: skill, parallel_group: g}\n";
     assert_eq!(
-        told(steps),
+        problems(steps),
         [
-            "warning order /steps/0/parallel_group: `parallel_group` has no effect in a graph; leave it \
-             out: in a graph, independent steps run at the same time"
+            "warning order /steps/0/parallel_group: `parallel_group` has no effect in a graph; \
+             leave it out: in a graph, independent steps run at the same time"
         ]
     );
     let steps = "order: dag\nsteps:\n- {name: a, type: skill}\n";
     assert_eq!(
-        told(steps),
+        problems(steps),
         ["wrong_value /order: `order` can't be `dag`; use one of `sequence` and `graph`"]
     );
 }
@@ -149,14 +154,14 @@ fn a_group_is_the_steps_that_follow_each_other() {
     );
     let taken_out = steps(&[g, g, alone, g]);
     assert_eq!(loaded(&taken_out).flow.stages, [0..2, 2..3, 3..4]);
-    assert_eq!(told(&taken_out), [""; 0]);
+    assert_eq!(problems(&taken_out), [""; 0]);
     let split = steps(&[g, "", g]);
     assert_eq!(loaded(&split).flow.stages, [0..1, 1..2, 2..3]);
     assert_eq!(
-        told(&split),
+        problems(&split),
         [
-            "warning split_group /steps/2/parallel_group: the steps of the group `g` are not adjacent; \
-             obs runs them as separate groups; put them next to each other"
+            "warning split_group /steps/2/parallel_group: the steps of the group `g` are not \
+             adjacent; obs runs them as separate groups; put them next to each other"
         ]
     );
 }

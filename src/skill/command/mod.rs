@@ -86,7 +86,6 @@ impl ElementTemplate {
     }
 }
 
-/// What an element begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum TemplateStart {
     Text,
@@ -149,7 +148,8 @@ pub enum ExpandError {
     },
     /// The system takes no element that long.
     #[error(
-        "the argument `{name}` makes an element of {bytes} bytes; the maximum is {MAX_ELEMENT_BYTES}"
+        "the argument `{name}` makes an element of {bytes} bytes; the maximum is \
+         {MAX_ELEMENT_BYTES}"
     )]
     TooLong {
         /// The argument.
@@ -293,7 +293,6 @@ impl CommandTemplate {
     }
 }
 
-/// One expansion on its way.
 struct Expansion<'a> {
     arguments: &'a Map<String, Value>,
     dirs: &'a StepDirs<'a>,
@@ -400,8 +399,8 @@ pub enum Stdin {
 }
 
 impl Stdin {
-    /// The bytes for `arguments`, whose JSON text is `input`; none if the skill gets nothing, also where the argument is
-    /// absent or null.
+    /// The bytes for `arguments`, whose JSON text is `input`. `None` if the skill gets nothing, or
+    /// if the argument is absent or null.
     pub fn stdin_bytes(&self, arguments: &Map<String, Value>, input: &[u8]) -> Option<Vec<u8>> {
         match self {
             Self::None => None,

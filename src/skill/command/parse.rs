@@ -134,11 +134,14 @@ fn command_line(node: &Node<'_>, line: &str) -> Diagnostic {
         Some(words) if !words.is_empty() && !needs_shell => {
             let list = Value::from(words);
             problem
-                .help(format!("no shell reads it; write each word by itself: {list}"))
+                .help(format!(
+                    "no shell reads it; write each word by itself: {list}"
+                ))
                 .fix(node.replace_with(&list))
         }
         _ => problem.help(
-            "no shell reads it; write each word by itself, or `[sh, -c, '… \"$1\"', sh, \"{{x}}\"]`",
+            "no shell reads it; write each word by itself, or `[sh, -c, '… \"$1\"', sh, \
+             \"{{x}}\"]`",
         ),
     }
 }
@@ -233,7 +236,6 @@ fn group(
     Element::Group(templates)
 }
 
-/// Reads one element.
 fn template(
     node: &Node<'_>,
     is_program: bool,

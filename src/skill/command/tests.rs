@@ -12,11 +12,11 @@ fn read(command: &Value, schema: Option<&Value>) -> (Option<CommandTemplate>, Ve
         stdin: &Stdin::None,
     };
     let template = read_command(&Node::root(command), reading, &mut problems);
-    let told = problems.iter().map(|problem| match &problem.help {
+    let messages = problems.iter().map(|problem| match &problem.help {
         Some(help) => format!("{}; {help}", problem.message),
         None => problem.message.clone(),
     });
-    (template, told.collect())
+    (template, messages.collect())
 }
 
 fn template(command: &Value) -> CommandTemplate {
@@ -190,7 +190,7 @@ fn stdin_is_what_the_manifest_says() {
 #[test]
 fn stdin_is_one_word_or_one_argument() {
     let schema = json!({"properties": {"doc": {"type": "object"}}, "additionalProperties": false});
-    let told: Vec<String> = [
+    let messages: Vec<String> = [
         "arguments",
         "none",
         "{{ doc }}",
@@ -210,18 +210,18 @@ fn stdin_is_one_word_or_one_argument() {
             stdin: &Stdin::None,
         };
         let stdin = read_stdin(&Node::root(&value), reading, &mut problems);
-        let told = problems
+        let messages = problems
             .iter()
             .map(|problem| format!("; {}", problem.message));
-        format!("{text}: {stdin:?}{}", told.collect::<String>())
+        format!("{text}: {stdin:?}{}", messages.collect::<String>())
     })
     .collect();
-    insta::assert_snapshot!(told.join("\n"));
+    insta::assert_snapshot!(messages.join("\n"));
 }
 
 #[test]
 fn mistakes_in_a_template_are_told() {
-    let told: Vec<String> = [
+    let messages: Vec<String> = [
         json!([]),
         json!("git log -n 5"),
         json!("git log | wc -l"),
@@ -245,12 +245,12 @@ fn mistakes_in_a_template_are_told() {
     ]
     .iter()
     .map(|command| {
-        let (template, told) = read(command, None);
+        let (template, messages) = read(command, None);
         assert!(template.is_none(), "{command}");
-        format!("{command}\n    {}", told.join("\n    "))
+        format!("{command}\n    {}", messages.join("\n    "))
     })
     .collect();
-    insta::assert_snapshot!(told.join("\n"));
+    insta::assert_snapshot!(messages.join("\n"));
 }
 
 #[test]
@@ -292,8 +292,14 @@ fn value() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn a_value_stays_in_its_place(a in value(), b in value(), c in value(), items in prop::collection::vec(value(), 0..5)) {
-        let command = json!(["./x", "{{a}}", "--b={{b}}", "lit", ["-c", "{{c}}"], "{{d...}}", "$WORKSPACE/{{a}}"]);
+    fn a_value_stays_in_its_place(
+        a in value(),
+        b in value(),
+        c in value(),
+        items in prop::collection::vec(value(), 0..5),
+    ) {
+        let command = json!(["./x", "{{a}}", "--b={{b}}", "lit", ["-c", "{{c}}"],
+            "{{d...}}", "$WORKSPACE/{{a}}"]);
         let arguments = json!({"a": a, "b": b, "c": c, "d": items});
         if let Ok(argv) = expanded(&command, &arguments) {
             let is_dropped = matches!(c, Value::Null | Value::Bool(false));
@@ -312,7 +318,7 @@ proptest! {
     #[test]
     fn any_text_is_read_or_refused(elements in prop::collection::vec("[-a-z{}.$ ]{0,10}", 0..5)) {
         let command = json!(elements);
-        let (template, told) = read(&command, None);
-        prop_assert_eq!(template.is_none(), !told.is_empty());
+        let (template, messages) = read(&command, None);
+        prop_assert_eq!(template.is_none(), !messages.is_empty());
     }
 }

@@ -59,7 +59,8 @@ mod tests {
 
     #[test]
     fn reads_name_and_description() {
-        let text = b"\xef\xbb\xbf---\r\nname: pdf\r\ndescription: >\r\n  Reads\r\n  PDFs\r\nlicense: MIT\r\n---\r\n# PDF\r\n---\r\n";
+        let text = b"\xef\xbb\xbf---\r\nname: pdf\r\ndescription: >\r\n  Reads\r\n  PDFs\r\n\
+                     license: MIT\r\n---\r\n# PDF\r\n---\r\n";
         let front = FrontMatter::read(text);
         assert_eq!(front.name.as_deref(), Some("pdf"));
         assert_eq!(front.description.as_deref(), Some("Reads PDFs"));

@@ -63,7 +63,7 @@ fn paths_start_where_they_say() {
 
 #[test]
 fn mistakes_are_told_with_the_way_out() {
-    let told: Vec<String> = [
+    let lines: Vec<String> = [
         "",
         "nett",
         "network",
@@ -97,7 +97,7 @@ fn mistakes_are_told_with_the_way_out() {
         format!("{:18} {}; {}{meant}", text, error.message, error.help)
     })
     .collect();
-    insta::assert_snapshot!(told.join("\n"));
+    insta::assert_snapshot!(lines.join("\n"));
 }
 
 #[test]

@@ -45,7 +45,7 @@ impl Tree {
         self.resolve(&ProgramName::InSkillDir(PathBuf::from(below)))
     }
 
-    fn told(&self, outcome: Result<Program, ProgramError>) -> String {
+    fn describe(&self, outcome: Result<Program, ProgramError>) -> String {
         let error = outcome.unwrap_err();
         let here = self.dir.path().canonicalize().unwrap();
         format!("{}; {}", error.message, error.help).replace(here.to_str().unwrap(), "DIR")
@@ -98,7 +98,7 @@ fn what_can_not_run_is_told_with_the_way_out() {
     symlink("/etc", tree.at("root/x/etc")).unwrap();
     symlink("/bin/sh", tree.at("root/x/shell")).unwrap();
     symlink("nothing", tree.at("bin/dangling")).unwrap();
-    let mut told: Vec<String> = [
+    let mut lines: Vec<String> = [
         "rum.sh",
         "other",
         "run.sh",
@@ -118,7 +118,7 @@ fn what_can_not_run_is_told_with_the_way_out() {
         "../x",
     ]
     .into_iter()
-    .map(|name| format!("./{name}: {}", tree.told(tree.own(name))))
+    .map(|name| format!("./{name}: {}", tree.describe(tree.own(name))))
     .collect();
     for name in [
         ProgramName::Bare("no-such-thing".to_owned()),
@@ -129,9 +129,9 @@ fn what_can_not_run_is_told_with_the_way_out() {
         ProgramName::Absolute("/dev/null".into()),
         ProgramName::InWorkspace("tool".into()),
     ] {
-        told.push(tree.told(tree.resolve(&name)));
+        lines.push(tree.describe(tree.resolve(&name)));
     }
-    insta::assert_snapshot!(told.join("\n"));
+    insta::assert_snapshot!(lines.join("\n"));
 }
 
 #[test]

@@ -70,7 +70,7 @@ impl Registry {
     pub fn roots(&self) -> impl Iterator<Item = (&Path, bool)> {
         self.roots
             .iter()
-            .map(|root| (root.given.as_path(), !matches!(root.open(), Ok(None))))
+            .map(|root| (root.path.as_path(), !matches!(root.open(), Ok(None))))
     }
 
     /// The skill that `id` names. A skill that was found stays the same for the registry's life.
@@ -118,9 +118,9 @@ impl Registry {
         let shadowed = later.filter_map(|root| match root.find(&skill.id) {
             Ok(Some(other)) => {
                 let other = other.native()?;
-                (other.dir != native.dir).then(|| root.given.join(&other.below))
+                (other.dir != native.dir).then(|| root.path.join(&other.below))
             }
-            Err(problem) if problem.is_of_skill() => Some(root.given.join(skill.id.as_str())),
+            Err(problem) if problem.is_of_skill() => Some(root.path.join(skill.id.as_str())),
             Ok(None) | Err(_) => None,
         });
         shadowed.collect()
@@ -146,7 +146,7 @@ impl Registry {
             }
             for skill in &listed {
                 let first = first_root.entry(skill.id.clone());
-                first.or_insert_with(|| root.given.clone());
+                first.or_insert_with(|| root.path.clone());
             }
             skills.extend(listed);
         }
@@ -178,28 +178,27 @@ impl Registry {
     }
 }
 
-/// One skills root.
 #[derive(Debug)]
 struct SkillRoot {
-    given: PathBuf,
+    path: PathBuf,
     opened: OnceLock<Outcome<Option<Arc<RootDir>>>>,
     walked: OnceLock<Walk>,
 }
 
 impl SkillRoot {
-    fn new(given: PathBuf) -> Self {
+    fn new(path: PathBuf) -> Self {
         Self {
-            given,
+            path,
             opened: OnceLock::new(),
             walked: OnceLock::new(),
         }
     }
 
     fn open(&self) -> Outcome<Option<Arc<RootDir>>> {
-        let open = || match RootDir::open(&self.given) {
+        let open = || match RootDir::open(&self.path) {
             Ok(dir) => Ok(dir.map(Arc::new)),
             Err(source) => Err(Arc::new(LoadProblem::Root {
-                path: self.given.clone(),
+                path: self.path.clone(),
                 source,
             })),
         };
@@ -218,7 +217,7 @@ impl SkillRoot {
         let Some(dir) = self.open()? else {
             return Ok(None);
         };
-        if let Some(loaded) = read_manifest(&dir, &self.given, Path::new(id.as_str()))?
+        if let Some(loaded) = read_manifest(&dir, &self.path, Path::new(id.as_str()))?
             && is_named(&loaded, id)
         {
             return skill(id.clone(), &dir, Path::new(id.as_str()), loaded).map(Some);
@@ -231,7 +230,7 @@ impl SkillRoot {
                 Some((at, error)) => Err(self.unlisted_at(at, error)),
                 None => Ok(None),
             },
-            (Some(one), None) => match read_manifest(&dir, &self.given, &one.below)? {
+            (Some(one), None) => match read_manifest(&dir, &self.path, &one.below)? {
                 Some(loaded) => skill(id.clone(), &dir, &one.below, loaded).map(Some),
                 None => Ok(None),
             },
@@ -242,8 +241,8 @@ impl SkillRoot {
     fn twice(&self, id: &str, one: &Path, other: &Path) -> Arc<LoadProblem> {
         Arc::new(LoadProblem::DuplicateId {
             id: id.to_owned(),
-            first: self.given.join(one),
-            second: self.given.join(other),
+            first: self.path.join(one),
+            second: self.path.join(other),
         })
     }
 
@@ -263,8 +262,8 @@ impl SkillRoot {
             };
             listed.push(ListedSkill {
                 id: found.id.clone(),
-                root: Some(self.given.clone()),
-                dir: Some(self.given.join(&found.below)),
+                root: Some(self.path.clone()),
+                dir: Some(self.path.join(&found.below)),
                 outcome,
                 hidden_by: None,
             });
@@ -273,8 +272,8 @@ impl SkillRoot {
     }
 
     fn load_listed(&self, dir: &Arc<RootDir>, id: &str, below: &Path) -> Outcome<Arc<Skill>> {
-        let path = || self.given.join(below);
-        let loaded = read_manifest(dir, &self.given, below)?
+        let path = || self.path.join(below);
+        let loaded = read_manifest(dir, &self.path, below)?
             .ok_or_else(|| Arc::new(LoadProblem::Gone { path: path() }))?;
         let id = match SkillId::parse(id) {
             Ok(id) if id.is_reserved() && !loaded.problems.has_errors() => {
@@ -306,9 +305,9 @@ impl SkillRoot {
 
     fn unlisted_at(&self, below: &Path, error: &std::io::Error) -> Arc<LoadProblem> {
         let path = if below.as_os_str().is_empty() {
-            self.given.clone()
+            self.path.clone()
         } else {
-            self.given.join(below)
+            self.path.join(below)
         };
         let source = std::io::Error::new(error.kind(), error.to_string());
         Arc::new(LoadProblem::Unlisted { path, source })
@@ -318,7 +317,7 @@ impl SkillRoot {
         let is_cut = self.walked.get().is_some_and(|walk| walk.is_cut);
         is_cut.then(|| {
             Arc::new(LoadProblem::TooMany {
-                path: self.given.clone(),
+                path: self.path.clone(),
             })
         })
     }
@@ -332,22 +331,22 @@ fn is_named(loaded: &LoadedManifest, id: &SkillId) -> bool {
     }
 }
 
-/// Reads the manifest in the directory `below` of `dir`; none if there is none. `given` is the
-/// root as the user knows it.
+/// Reads the manifest in the directory `below` of `dir`; none if there is none. `root` is the
+/// skills root as the user knows it.
 pub(super) fn read_manifest(
     dir: &RootDir,
-    given: &Path,
+    root: &Path,
     below: &Path,
 ) -> Outcome<Option<LoadedManifest>> {
     for name in MANIFEST_NAMES {
         let file = match dir.open_file(&below.join(name)) {
             Ok(file) => file,
             Err(error) if is_absence(&error) => continue,
-            Err(error) => return Err(refused(given, below, name, error)),
+            Err(error) => return Err(refused(root, below, name, error)),
         };
         let bytes = read_at_most(&file, MAX_MANIFEST_BYTES)
-            .map_err(|error| refused(given, below, name, error))?;
-        let shown = given.join(below).join(name).display().to_string();
+            .map_err(|error| refused(root, below, name, error))?;
+        let shown = root.join(below).join(name).display().to_string();
         let source = Source::from_bytes(shown, bytes)
             .map_err(|error| Arc::new(LoadProblem::Source(error)))?;
         return Ok(Some(manifest::load(source, || front_matter(dir, below))));
@@ -355,12 +354,12 @@ pub(super) fn read_manifest(
     Ok(None)
 }
 
-fn refused(given: &Path, below: &Path, name: &str, source: std::io::Error) -> Arc<LoadProblem> {
-    let path = given.join(below).join(name);
+fn refused(root: &Path, below: &Path, name: &str, source: std::io::Error) -> Arc<LoadProblem> {
+    let path = root.join(below).join(name);
     Arc::new(if leaves_root(&source) {
         LoadProblem::LeavesRoot {
             path,
-            root: given.to_owned(),
+            root: root.to_owned(),
         }
     } else {
         LoadProblem::Unreadable { path, source }

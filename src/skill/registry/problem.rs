@@ -25,7 +25,11 @@ pub enum LoadProblem {
         source: io::Error,
     },
     /// A link on the way leads out of the root.
-    #[error("`{}` leads out of the skills root `{}` through a link", path.display(), root.display())]
+    #[error(
+        "`{}` leads out of the skills root `{}` through a link",
+        path.display(),
+        root.display()
+    )]
     LeavesRoot {
         /// The manifest.
         path: PathBuf,
@@ -100,7 +104,12 @@ pub enum LoadProblem {
         path: PathBuf,
     },
     /// The root holds more than is looked at.
-    #[error("`{}` is too large to search: more than {} entries or {} levels", path.display(), walk::MAX_ENTRIES, walk::MAX_DEPTH)]
+    #[error(
+        "`{}` is too large to search: more than {} entries or {} levels",
+        path.display(),
+        walk::MAX_ENTRIES,
+        walk::MAX_DEPTH
+    )]
     TooMany {
         /// The root.
         path: PathBuf,
@@ -161,12 +170,16 @@ impl LoadProblem {
             }
             Self::Unreadable { .. } => "check its permissions and size".to_owned(),
             Self::LeavesRoot { .. } => {
-                "copy the skill into the root, or give the directory that the link leads to with `--skills`".to_owned()
+                "copy the skill into the root, or give the directory that the link leads to with \
+                 `--skills`"
+                    .to_owned()
             }
             Self::Source(error) => return error.help().map(str::to_owned),
             Self::Invalid { id, .. } => format!("`obs skills check {id}` shows where"),
             Self::DuplicateId { .. } => "change the `id` of one of them".to_owned(),
-            Self::NoId { .. } | Self::Reserved { .. } => "rename the directory, or give the manifest an `id`".to_owned(),
+            Self::NoId { .. } | Self::Reserved { .. } => {
+                "rename the directory, or give the manifest an `id`".to_owned()
+            }
             Self::NoManifest { .. } => {
                 "add a `manifest.yaml`; `obs skills new` writes one".to_owned()
             }

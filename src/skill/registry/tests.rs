@@ -337,7 +337,7 @@ fn the_listing_shows_everything() {
         ("two/builtin.now/manifest.yaml", PLAIN),
     ]);
     let listing = tree.registry(&["one", "two"]).list();
-    let mut told: Vec<String> = listing
+    let mut lines: Vec<String> = listing
         .skills
         .iter()
         .map(|skill| {
@@ -351,13 +351,13 @@ fn the_listing_shows_everything() {
             tree.shown(&format!("{}{hidden}: {outcome}", skill.id))
         })
         .collect();
-    told.extend(
+    lines.extend(
         listing
             .problems
             .iter()
             .map(|problem| tree.shown(&problem.to_string())),
     );
-    insta::assert_snapshot!(told.join("\n"));
+    insta::assert_snapshot!(lines.join("\n"));
 }
 
 #[test]
@@ -428,10 +428,10 @@ output_schema: {type: object, required: [files], properties: {files: {items: {ty
     let skill = tree.registry(&["one"]).find("ls").unwrap().unwrap();
     let check = |arguments: serde_json::Value| {
         let problems = skill.check_arguments(arguments.as_object().unwrap(), "/steps/0/arguments");
-        let told = problems
+        let lines = problems
             .iter()
             .map(|problem| format!("{} at {:?}", problem.message, problem.location));
-        told.collect::<Vec<_>>().join("; ")
+        lines.collect::<Vec<_>>().join("; ")
     };
     assert_eq!(check(json!({"path": "x", "depth": 1})), "");
     insta::assert_snapshot!(
@@ -506,8 +506,8 @@ fn a_root_that_can_not_be_listed_is_told_and_not_passed_over() {
             );
         }
         let problems = registry.list().problems;
-        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        assert_eq!(told.len(), 2, "{told:?}");
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(lines.len(), 2, "{lines:?}");
         let only_two = tree.registry(&["two"]);
         assert!(only_two.find("own").unwrap().is_some());
         assert!(only_two.find("absent").unwrap().is_none());

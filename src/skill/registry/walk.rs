@@ -119,7 +119,6 @@ impl Walk {
     }
 }
 
-/// The id that a manifest gives itself.
 fn own_id(root: &RootDir, manifest: &Path) -> Option<String> {
     let file = root.open_file(manifest).ok()?;
     let bytes = read_at_most(&file, MAX_MANIFEST_BYTES).ok()?;

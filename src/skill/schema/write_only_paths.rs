@@ -192,8 +192,8 @@ mod tests {
             }
         });
         let value = json!({"a": {"x": 1}, "b": "s", "c": ["s", "t"], "d": {"e": "s", "i": 1},
-            "f": [1, "s"], "g": {"any": "s"}, "h": {"a": "s"}, "i": "s", "j": {"k": "s"}, "l": {"any": "s"},
-            "m": ["s"], "open": "o"});
+            "f": [1, "s"], "g": {"any": "s"}, "h": {"a": "s"}, "i": "s", "j": {"k": "s"},
+            "l": {"any": "s"}, "m": ["s"], "open": "o"});
         assert_eq!(
             hidden(&schema, &value),
             "/a /b /c/0 /c/1 /d/e /f/1 /g/any /h/a /i /j/k /l/any /m/0"
@@ -205,27 +205,39 @@ mod tests {
         let secret = json!({"type": "string", "writeOnly": true});
         for schema in [
             json!({"properties": {"t": {"$ref": "#/%24defs/x"}}, "$defs": {"x": secret}}),
-            json!({"properties": {"t": {"$ref": "#/$defs/a~1b%25c~0d"}}, "$defs": {"a/b%c~d": secret}}),
+            json!({"properties": {"t": {"$ref": "#/$defs/a~1b%25c~0d"}},
+                "$defs": {"a/b%c~d": secret}}),
             json!({"properties": {"t": {"$ref": "#/%24defs/%C3%A4"}}, "$defs": {"ä": secret}}),
-            json!({"properties": {"t": {"allOf": [{"$ref": "#x"}]}}, "$defs": {"x": {"$anchor": "x", "writeOnly": true}}}),
+            json!({"properties": {"t": {"allOf": [{"$ref": "#x"}]}},
+                "$defs": {"x": {"$anchor": "x", "writeOnly": true}}}),
             json!({"$id": "https://a.test/s/root.json", "properties": {"t": {"$ref": "part.json"}},
                 "$defs": {"x": {"$id": "part.json", "writeOnly": true}}}),
-            json!({"$id": "https://a.test/s/root.json", "properties": {"t": {"$ref": "/p.json#/$defs/y"}},
+            json!({"$id": "https://a.test/s/root.json",
+                "properties": {"t": {"$ref": "/p.json#/$defs/y"}},
                 "$defs": {"x": {"$id": "../p.json", "$defs": {"y": secret}}}}),
             json!({"properties": {"t": {"$ref": "urn:x:y#z"}},
-                "$defs": {"x": {"$id": "urn:x:y", "$defs": {"y": {"$anchor": "z", "writeOnly": true}}}}}),
+                "$defs": {"x": {"$id": "urn:x:y",
+                    "$defs": {"y": {"$anchor": "z", "writeOnly": true}}}}}),
             // A pointer from inside an embedded schema begins there.
             json!({"properties": {"t": {"$ref": "inner"}},
-                "$defs": {"x": {"$id": "inner", "$ref": "#/$defs/y", "$defs": {"y": secret}}, "y": {}}}),
-            json!({"properties": {"t": {"$dynamicRef": "#node"}}, "$defs": {"x": {"$dynamicAnchor": "node", "writeOnly": true}}}),
-            json!({"properties": {"t": {"if": {"$ref": "#/$defs/x"}, "then": true}}, "$defs": {"x": secret}}),
-            json!({"if": {"required": ["no"]}, "else": {"properties": {"t": {"$ref": "#/$defs/x"}}}, "$defs": {"x": secret}}),
+                "$defs": {"x": {"$id": "inner", "$ref": "#/$defs/y", "$defs": {"y": secret}},
+                    "y": {}}}),
+            json!({"properties": {"t": {"$dynamicRef": "#node"}},
+                "$defs": {"x": {"$dynamicAnchor": "node", "writeOnly": true}}}),
+            json!({"properties": {"t": {"if": {"$ref": "#/$defs/x"}, "then": true}},
+                "$defs": {"x": secret}}),
+            json!({"if": {"required": ["no"]}, "else": {"properties": {"t": {"$ref": "#/$defs/x"}}},
+                "$defs": {"x": secret}}),
             json!({"dependentSchemas": {"o": {"properties": {"t": secret}}}}),
-            json!({"anyOf": [true, {"properties": {"t": {"anyOf": [{"type": "null"}, {"$ref": "#/$defs/x"}]}}}], "$defs": {"x": secret}}),
-            json!({"$ref": "#/kept/elsewhere", "kept": {"elsewhere": {"properties": {"t": {"$ref": "#/kept/x"}}}, "x": secret}}),
-            json!({"$schema": "http://json-schema.org/draft-07/schema#", "definitions": {"x": secret},
-                "properties": {"t": {"$ref": "#/definitions/x"}}}),
-            json!({"$schema": "https://json-schema.org/draft/2019-09/schema", "$recursiveAnchor": true,
+            json!({"anyOf": [true, {"properties": {"t": {
+                    "anyOf": [{"type": "null"}, {"$ref": "#/$defs/x"}]}}}],
+                "$defs": {"x": secret}}),
+            json!({"$ref": "#/kept/elsewhere",
+                "kept": {"elsewhere": {"properties": {"t": {"$ref": "#/kept/x"}}}, "x": secret}}),
+            json!({"$schema": "http://json-schema.org/draft-07/schema#",
+                "definitions": {"x": secret}, "properties": {"t": {"$ref": "#/definitions/x"}}}),
+            json!({"$schema": "https://json-schema.org/draft/2019-09/schema",
+                "$recursiveAnchor": true,
                 "properties": {"t": {"writeOnly": true}, "u": {"$recursiveRef": "#"}}}),
         ] {
             assert_eq!(
@@ -235,7 +247,10 @@ mod tests {
             );
         }
         // A reference in a value that is no schema is none.
-        let schema = json!({"properties": {"t": {"const": {"$ref": "#/$defs/x"}}, "$ref": {"type": "string"}}, "$defs": {"x": secret}});
+        let schema = json!({
+            "properties": {"t": {"const": {"$ref": "#/$defs/x"}}, "$ref": {"type": "string"}},
+            "$defs": {"x": secret}
+        });
         assert_eq!(
             hidden(&schema, &json!({"t": {"$ref": "#/$defs/x"}, "$ref": "a"})),
             ""
@@ -245,7 +260,10 @@ mod tests {
     #[test]
     fn circles_end_at_once() {
         let twice = json!([{"$ref": "#"}, {"$ref": "#"}, {"$dynamicRef": "#a"}]);
-        let schema = json!({"$dynamicAnchor": "a", "allOf": twice, "properties": {"l": {"$ref": "#"}, "t": {"writeOnly": true}}});
+        let schema = json!({
+            "$dynamicAnchor": "a", "allOf": twice,
+            "properties": {"l": {"$ref": "#"}, "t": {"writeOnly": true}}
+        });
         let mut value = json!({"t": 1});
         for _ in 0..50 {
             value = json!({"l": value, "t": 2});
@@ -255,8 +273,10 @@ mod tests {
 
     #[test]
     fn only_the_outermost_places_are_told() {
-        let schema = json!({"properties": {"a": {"writeOnly": true, "properties": {"b": {"writeOnly": true}}}},
-            "allOf": [{"properties": {"a": {"properties": {"b": {"writeOnly": true}}}}}]});
+        let schema = json!({
+            "properties": {"a": {"writeOnly": true, "properties": {"b": {"writeOnly": true}}}},
+            "allOf": [{"properties": {"a": {"properties": {"b": {"writeOnly": true}}}}}]
+        });
         assert_eq!(
             hidden(&schema, &json!({"a": {"b": 1}, "a-b": 1, "a/b": {}})),
             "/a"

@@ -37,7 +37,7 @@ impl Tree {
 
 /// What a snapshot of everything says after `change`, in words without the directory.
 #[track_caller]
-fn said_after(change: impl FnOnce(&Tree)) -> String {
+fn change_after(change: impl FnOnce(&Tree)) -> String {
     let tree = Tree::new();
     let snapshot = tree.snapshot(Scope::Everything);
     assert_eq!(snapshot.difference(), None, "nothing has changed");
@@ -50,7 +50,7 @@ fn said_after(change: impl FnOnce(&Tree)) -> String {
 #[test]
 fn whatever_is_done_to_a_file_is_seen() {
     let changed = |path: &str| format!("`{path}` was changed after the plan was proven");
-    let rewritten = said_after(|tree| {
+    let rewritten = change_after(|tree| {
         let path = tree.at("skill/lib/main.py");
         let time = path.metadata().unwrap().modified().unwrap();
         fs::write(&path, "The Same Content").unwrap();
@@ -66,11 +66,11 @@ fn whatever_is_done_to_a_file_is_seen() {
         changed("skill/lib/main.py"),
         "same size and time"
     );
-    let mode = said_after(|tree| {
+    let mode = change_after(|tree| {
         fs::set_permissions(tree.at("skill/run.sh"), Permissions::from_mode(0o755)).unwrap();
     });
     assert_eq!(mode, changed("skill/run.sh"), "its mode");
-    let linked = said_after(|tree| {
+    let linked = change_after(|tree| {
         fs::rename(tree.at("skill/lib/main.py"), tree.at("elsewhere/main.py")).unwrap();
         symlink(tree.at("elsewhere/main.py"), tree.at("skill/lib/main.py")).unwrap();
     });
@@ -79,17 +79,17 @@ fn whatever_is_done_to_a_file_is_seen() {
         changed("skill/lib/main.py"),
         "a link to the same content"
     );
-    let retargeted = said_after(|tree| {
+    let retargeted = change_after(|tree| {
         fs::remove_file(tree.at("skill/link")).unwrap();
         symlink("lib/main.py", tree.at("skill/link")).unwrap();
     });
     assert_eq!(retargeted, changed("skill/link"), "a link's target");
-    let removed = said_after(|tree| fs::remove_file(tree.at("skill/link")).unwrap());
+    let removed = change_after(|tree| fs::remove_file(tree.at("skill/link")).unwrap());
     assert_eq!(
         removed,
         "`skill/link` was removed after the plan was proven"
     );
-    let directory = said_after(|tree| {
+    let directory = change_after(|tree| {
         fs::rename(tree.at("skill/lib"), tree.at("elsewhere/lib")).unwrap();
         symlink(tree.at("elsewhere/lib"), tree.at("skill/lib")).unwrap();
     });
@@ -98,7 +98,7 @@ fn whatever_is_done_to_a_file_is_seen() {
         changed("skill/lib"),
         "a directory that became a link"
     );
-    let fifo = said_after(|tree| {
+    let fifo = change_after(|tree| {
         fs::remove_file(tree.at("skill/run.sh")).unwrap();
         let path = tree.at("skill/run.sh");
         let kind = rustix::fs::FileType::Fifo;
@@ -120,13 +120,13 @@ fn what_is_added_is_seen_wherever_tools_put_it() {
         "skill/.git",
         "skill/lib/new.py",
     ] {
-        let said = said_after(|tree| fs::write(tree.at(path), "x").unwrap());
+        let message = change_after(|tree| fs::write(tree.at(path), "x").unwrap());
         assert_eq!(
-            said,
+            message,
             format!("`{path}` was added after the plan was proven")
         );
     }
-    let pyc = said_after(|tree| {
+    let pyc = change_after(|tree| {
         fs::write(
             tree.at("skill/lib/__pycache__/main.pyc"),
             "THE SAME CONTENT",
@@ -138,11 +138,11 @@ fn what_is_added_is_seen_wherever_tools_put_it() {
 
 #[test]
 fn a_further_name_is_a_change_and_so_is_another_file_under_one() {
-    let named = said_after(|tree| {
+    let named = change_after(|tree| {
         fs::hard_link(tree.at("skill/run.sh"), tree.at("elsewhere/run.sh")).unwrap();
     });
     assert!(named.contains("skill/run.sh` was changed"), "{named}");
-    let other = said_after(|tree| {
+    let other = change_after(|tree| {
         fs::write(tree.at("elsewhere/other"), "the same content").unwrap();
         fs::hard_link(tree.at("elsewhere/other"), tree.at("elsewhere/again")).unwrap();
         fs::rename(tree.at("elsewhere/again"), tree.at("skill/twin")).unwrap();
@@ -152,12 +152,15 @@ fn a_further_name_is_a_change_and_so_is_another_file_under_one() {
 
 #[test]
 fn a_path_that_leads_elsewhere_is_seen_though_all_is_the_same_there() {
-    let said = said_after(|tree| {
+    let message = change_after(|tree| {
         fs::rename(tree.at("skill"), tree.at("elsewhere/skill")).unwrap();
         symlink(tree.at("elsewhere/skill"), tree.at("skill")).unwrap();
     });
-    assert_eq!(said, "`skill` points elsewhere since the plan was proven");
-    let gone = said_after(|tree| fs::remove_dir_all(tree.at("skill")).unwrap());
+    assert_eq!(
+        message,
+        "`skill` points elsewhere since the plan was proven"
+    );
+    let gone = change_after(|tree| fs::remove_dir_all(tree.at("skill")).unwrap());
     assert!(
         gone.ends_with("was removed after the plan was proven"),
         "{gone}"

@@ -189,11 +189,11 @@ impl<'a> MessageBuilder<'a> {
             TypeKind::Single(one) => vec![*one],
             TypeKind::Multiple(set) => set.iter().collect(),
         };
-        let wanted: Vec<&str> = types.iter().map(|kind| in_words(*kind)).collect();
+        let expected: Vec<&str> = types.iter().map(|kind| in_words(*kind)).collect();
         let message = format!(
             "{} must be {}, found {}",
             self.name(),
-            wanted.join(" or "),
+            expected.join(" or "),
             kind_of(self.value)
         );
         let mut violation = Violation::new(self.pointer, message);
@@ -203,9 +203,9 @@ impl<'a> MessageBuilder<'a> {
             many => json!(many),
         });
         violation.got = Some(json!(JsonType::from(self.value).as_str()));
-        if let [wanted] = types.as_slice()
+        if let [expected] = types.as_slice()
             && !self.is_secret
-            && let Some(meant) = converted(self.value, *wanted)
+            && let Some(meant) = converted(self.value, *expected)
         {
             violation.help = Some(format!("write {meant}"));
             violation.fix = Some(Fix::Replace(meant));
@@ -251,8 +251,8 @@ impl<'a> MessageBuilder<'a> {
         let found = self.shown();
         match self.kind {
             Kind::Constant { expected_value } => {
-                let wanted = shown(expected_value);
-                let sentence = format!("must be `{wanted}`, found `{found}`");
+                let expected = shown(expected_value);
+                let sentence = format!("must be `{expected}`, found `{found}`");
                 return (sentence, Some(Value::clone(expected_value)));
             }
             Kind::Pattern { pattern } => {
@@ -378,8 +378,8 @@ fn in_words(kind: JsonType) -> &'static str {
 }
 
 /// The value that was certainly meant, in the type that is wanted.
-fn converted(value: &Value, wanted: JsonType) -> Option<Value> {
-    match (wanted, value) {
+fn converted(value: &Value, expected: JsonType) -> Option<Value> {
+    match (expected, value) {
         (JsonType::String, Value::Number(_) | Value::Bool(_)) => Some(json!(value.to_string())),
         (JsonType::Boolean, Value::String(text)) => match text.as_str() {
             "true" => Some(json!(true)),
@@ -394,7 +394,7 @@ fn converted(value: &Value, wanted: JsonType) -> Option<Value> {
                 text.bytes()
                     .all(|byte| byte.is_ascii_digit() || byte == b'-')
             };
-            (wanted == JsonType::Number || is_whole()).then_some(number)
+            (expected == JsonType::Number || is_whole()).then_some(number)
         }
         _ => None,
     }

@@ -52,7 +52,7 @@ fn values() -> Vec<Value> {
 #[test]
 fn violations_read_like_obs() {
     let schema = Schema::compile(&schema()).unwrap();
-    let told: Vec<String> = values()
+    let lines: Vec<String> = values()
         .iter()
         .map(|value| {
             let problems = schema.violations(value, "the arguments");
@@ -76,7 +76,7 @@ fn violations_read_like_obs() {
             format!("{}{}", shown(value), problems.collect::<String>())
         })
         .collect();
-    insta::assert_snapshot!(told.join("\n"));
+    insta::assert_snapshot!(lines.join("\n"));
 }
 
 #[test]
@@ -91,10 +91,10 @@ fn secrets_are_not_shown() {
     let value = json!({"a": {"b": 123_456}, "c": "hunter2", "d": "hunter2", "e": 123_456});
     let violations = schema.violations(&value, "the arguments");
     assert_eq!(violations.len(), 4);
-    let told = format!("{violations:?}");
+    let text = format!("{violations:?}");
     assert!(
-        !told.contains("123456") && !told.contains("hunter2"),
-        "{told}"
+        !text.contains("123456") && !text.contains("hunter2"),
+        "{text}"
     );
 }
 
@@ -107,7 +107,10 @@ fn what_a_reference_hides_is_not_shown() {
             "b": {"allOf": [{"$ref": "#k"}], "enum": ["hunter1"]},
             "c": {"$ref": "#/$defs/s", "additionalProperties": false, "properties": {"x": {}}},
             "d": {"$ref": "#/$defs/s", "items": {"required": ["hunters"]}},
-            "e": {"anyOf": [{"properties": {"f": {"$ref": "#k", "pattern": "^x"}}}, {"type": "null"}]},
+            "e": {"anyOf": [
+                {"properties": {"f": {"$ref": "#k", "pattern": "^x"}}},
+                {"type": "null"}
+            ]},
         },
         // What holds a hidden value is shown without it.
         "const": {"a": 1},
@@ -116,8 +119,8 @@ fn what_a_reference_hides_is_not_shown() {
     let value = json!({"a": "hunter2", "b": "hunter2", "c": {"hunter2": 1}, "d": [{"hunter2": 1}],
         "e": {"f": "hunter2"}, "open": "seen"});
     let violations = schema.violations(&value, "the arguments");
-    let told = format!("{violations:?}");
-    assert!(violations.len() >= 6, "{told}");
-    assert!(!told.contains("hunter2") && told.contains("seen"), "{told}");
-    assert!(!told.contains("did you mean"), "{told}");
+    let text = format!("{violations:?}");
+    assert!(violations.len() >= 6, "{text}");
+    assert!(!text.contains("hunter2") && text.contains("seen"), "{text}");
+    assert!(!text.contains("did you mean"), "{text}");
 }

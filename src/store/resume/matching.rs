@@ -1,4 +1,4 @@
-//! Which step of a plan is which step of an earlier run, and what follows from that.
+//! Matches the steps of a plan to those of an earlier run, and decides which to reuse.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -7,23 +7,23 @@ use super::previous_run::{PreviousRun, PreviousStep};
 use crate::engine::{ProvenPlan, ProvenStep, ResolvedArguments, Reused};
 use crate::model::{ExecutionLogRecord, StepOrder, StepStatus};
 
-/// What there is now, to hold an earlier run against.
+/// The current context, to compare an earlier run with.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ResumeContext<'g> {
     /// The digests of the skills' files, by their ids.
     pub digests: &'g BTreeMap<String, String>,
     /// Where skills work.
     pub workspace: &'g str,
-    /// The files that steps of the earlier run left for others are there.
+    /// True if the shared files of the earlier run still exist.
     pub has_files: bool,
 }
 
-/// What a resumed run takes over.
+/// What a resumed run reuses.
 #[derive(Debug, Default)]
 pub(crate) struct Resumption {
     /// By the steps' indices.
     pub reused: Vec<Option<Reused>>,
-    /// Steps that would run although they may have had their effect and are not safe to run again.
+    /// Steps that would run again although they may have had their effect and are not idempotent.
     pub unsafe_steps: Vec<UnsafeStep>,
 }
 
@@ -32,7 +32,7 @@ pub(crate) struct Resumption {
 pub(crate) struct UnsafeStep {
     /// Its name now.
     pub label: String,
-    /// Its name in the earlier run, where that was another.
+    /// Its name in the earlier run, if it differs.
     pub before: Option<String>,
 }
 
@@ -82,8 +82,8 @@ pub(super) fn resume(
     }
 }
 
-/// Finds for each step of the plan the step that it was: the one of the same name, the second of
-/// that name for the second; else one of the same skill that is no longer there by its name.
+/// Finds the earlier step of each step of the plan: the one with the same name (the second of that
+/// name for the second); else one of the same skill whose name is gone from the plan.
 fn match_steps<'b>(
     before: &'b [PreviousStep],
     steps: &[ProvenStep],
@@ -113,7 +113,7 @@ fn match_steps<'b>(
         if matched[index].is_some() {
             continue;
         }
-        // The fallback may have answered.
+        // The record may be the fallback's.
         for call in std::iter::once(step).chain(step.fallback.as_deref()) {
             if let Some(renamed) = gone.get_mut(&*call.skill_id)
                 && !renamed.is_empty()
@@ -139,7 +139,7 @@ impl StepMatcher<'_> {
     fn result(&self, index: usize) -> Option<Reused> {
         let record = self.before[index]?.success()?;
         Some(Reused {
-            // The run that made it, however often it was taken over since.
+            // The run that produced it, however often it was reused since.
             run_id: record
                 .reused_from
                 .clone()
@@ -155,21 +155,21 @@ impl StepMatcher<'_> {
         }
     }
 
-    /// True if a step without a record may have begun, as far as the plan says. Where steps were
-    /// moved that can't be told.
+    /// True if a step without a record may have begun, according to the plan's order. If steps were
+    /// moved, this is unknown.
     fn can_have_begun(&self, index: usize) -> bool {
         let is_done = |stage: &std::ops::Range<usize>| {
             stage.clone().all(|index| self.before[index].is_some())
         };
         let mut steps = self.before.iter().enumerate();
-        // In a sequence only the first stage that is not done can have begun.
+        // In a sequence only the first incomplete stage can have begun.
         let first = self.plan.flow.stages.iter().find(|stage| !is_done(stage));
         first.is_none_or(|stage| stage.contains(&index))
             || steps.any(|(index, before)| before.is_some_and(|before| before.index != index))
     }
 
-    /// True if the step is another than the one that ran, or stands elsewhere. One that did not run
-    /// can't differ, but in a graph those that wait for it now do.
+    /// True if the step differs from the one that ran, or has moved. A step that did not run can't
+    /// differ, but in a graph its current dependents do.
     fn differs(
         &self,
         index: usize,
@@ -191,7 +191,7 @@ impl StepMatcher<'_> {
         let has_workspace =
             step.program.is_none() || provenance.workspace == self.grounds.workspace;
         let has_files = !step.wants_run_dir || self.grounds.has_files;
-        // A value that is hidden in the record can't be compared, so it counts as another.
+        // A value that is masked in the record can't be compared, so it counts as different.
         let has_same_arguments = ResolvedArguments::resolve(step, record_of)
             .is_ok_and(|call| call.arguments == call.shown && call.shown == record.arguments);
         let is_same = record.step_name == step.name
@@ -204,7 +204,7 @@ impl StepMatcher<'_> {
         !is_same
     }
 
-    /// True if the step and its fallback are what they were, and one of them answered.
+    /// True if the step and its fallback are unchanged, and the record is of one of them.
     fn has_same_skills(&self, step: &ProvenStep, record: &ExecutionLogRecord) -> bool {
         let calls = || std::iter::once(step).chain(step.fallback.as_deref());
         let is_same = |call: &ProvenStep| {

@@ -13,16 +13,16 @@ use crate::model::{ExecutionLogRecord, StepStatus};
 pub(crate) struct PreviousRun {
     /// Its id.
     pub run_id: String,
-    /// What the plan's inputs were; nothing where a file does not say.
+    /// The plan's inputs; empty if a file does not say.
     pub inputs: Map<String, Value>,
     pub(super) header: PlanStart,
     pub(super) steps: Vec<PreviousStep>,
-    /// A file without an end does not say what was under way.
+    /// True for a file without an end: it does not say which steps had begun.
     pub(super) is_unended_file: bool,
 }
 
 impl PreviousRun {
-    /// The first of the runs that went on with each other up to this one.
+    /// The first run of the chain of resumed runs up to this one.
     pub(crate) fn first_run(&self) -> &str {
         let first = &self.header.provenance.first_run;
         first.as_deref().unwrap_or(&self.run_id)
@@ -42,7 +42,7 @@ pub(super) struct PreviousStep {
     pub(super) index: usize,
     pub(super) label: String,
     pub(super) skill_id: String,
-    /// `None` if it was under way when obs died.
+    /// `None` if it had begun when obs died.
     pub(super) record: Option<Arc<ExecutionLogRecord>>,
 }
 

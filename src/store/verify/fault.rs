@@ -1,4 +1,4 @@
-//! What can be wrong with what was kept.
+//! The faults that verification finds.
 
 use serde::Serialize;
 
@@ -18,21 +18,21 @@ pub(crate) struct VerifyIssue {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum VerifyIssueKind {
-    /// An entry's content does not have its hash.
+    /// An entry's content does not match its hash.
     Changed,
     /// Records are missing between others.
     Removed,
-    /// A record is out of place, or there twice.
+    /// A record is out of order or duplicated.
     Reordered,
     /// Records are missing at the end.
     Cut,
     /// An entry does not follow the one before it.
     Replaced,
-    /// The head is not the one that was kept elsewhere.
+    /// The head is not the expected one.
     Head,
-    /// The key does not fit the chain.
+    /// The key does not match the chain.
     Key,
-    /// What the state looks records up by is not what they say.
+    /// Indexed columns do not match the records.
     Index,
     /// A line is not a log entry.
     Strange,

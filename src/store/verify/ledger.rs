@@ -1,4 +1,4 @@
-//! Holding runs and ledger against each other.
+//! Compares runs with the ledger.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use crate::store::chain::{ChainKey, KEYED, PLAIN};
 use crate::store::ledger::{LedgerEntry, LedgerEvent, LedgerHead, has_seal, hash_of, read_head};
 use crate::store::state_reader::RunRow;
 
-/// What was found out about the ledger.
+/// The report on the ledger.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct LedgerReport {
     /// How many rows it has.
@@ -22,7 +22,7 @@ pub(crate) struct LedgerReport {
     pub faults: Vec<VerifyIssue>,
 }
 
-/// A row, with what is wrong with itself.
+/// A row with its own faults.
 struct CheckedEntry {
     seq: u64,
     entry: LedgerEntry,
@@ -89,7 +89,7 @@ fn read(
     Ok(entries)
 }
 
-/// Holds a run against the ledger. A note comes back if the ledger can't say where it ends.
+/// Compares a run with the ledger. Returns a note if the ledger can't say where it ends.
 pub(super) fn check_run(
     connection: &Connection,
     run: &RunRow,
@@ -99,7 +99,7 @@ pub(super) fn check_run(
 ) -> rusqlite::Result<Option<&'static str>> {
     let entries = read(connection, Some(&run.run_id), key, faults)?;
     let has_start = |row: &CheckedEntry| row.entry.event == LedgerEvent::RunStart;
-    // The row of the run alone doesn't decide: who cuts a run can change that too.
+    // The run's row alone doesn't decide: whoever truncates a run can change that too.
     if !run.is_in_ledger && !entries.iter().any(has_start) {
         let note = "the run is older than the ledger, so its removal can't be detected";
         if is_keyed && key.is_some() {
@@ -144,7 +144,7 @@ pub(super) fn check_run(
             let message = "the end of the run is missing from the ledger";
             faults.push(fault(VerifyIssueKind::Removed, None, message));
         }
-        // Then only the ledger's own end says that it never had one.
+        // Then only the ledger's end shows that it never had one.
         let all = check_ledger(connection, None, key, None)?;
         faults.extend(all.faults.into_iter().next());
         return Ok(Some(
@@ -172,7 +172,8 @@ fn check_end(run: &RunRow, end: &LedgerEntry, faults: &mut Vec<VerifyIssue>) {
         VerifyIssueKind::Replaced
     };
     let message = format!(
-        "the ledger says that the run ended as `{}` after {} records (head {}), but it is `{}` with {} (head {})",
+        "the ledger says that the run ended as `{}` after {} records (head {}), but it is `{}` \
+         with {} (head {})",
         end.status, end.records, end.head, run.status, run.records, run.head
     );
     faults.push(fault(kind, None, message));
@@ -189,8 +190,7 @@ fn without_key(seq: u64) -> VerifyIssue {
     fault(VerifyIssueKind::Key, Some(seq), message)
 }
 
-/// Checks the ledger itself; with the ids of all runs that there are also that no other was
-/// removed.
+/// Checks the ledger itself; given the ids of all runs, also that no other run was removed.
 pub(super) fn check_ledger(
     connection: &Connection,
     runs: Option<&BTreeSet<String>>,
@@ -219,7 +219,7 @@ pub(super) fn check_ledger(
     Ok(report)
 }
 
-/// Each row follows the one before it.
+/// Checks that each row continues the one before it.
 fn check_order(entries: &[CheckedEntry], faults: &mut Vec<VerifyIssue>) {
     let (mut before, mut before_hash) = (0, "");
     for CheckedEntry { seq, entry } in entries {
@@ -244,7 +244,7 @@ fn check_order(entries: &[CheckedEntry], faults: &mut Vec<VerifyIssue>) {
     }
 }
 
-/// Rows from before there was a key come first; from then on all have it.
+/// Checks that rows without a key come first; after the first row with the key, all have it.
 fn check_keys(entries: &[CheckedEntry], key: Option<&ChainKey>, faults: &mut Vec<VerifyIssue>) {
     let first = entries.iter().position(CheckedEntry::is_keyed);
     match (first, key) {
@@ -305,7 +305,7 @@ fn check_head(
     }
 }
 
-/// A run that has started is there, unless a row says that it was removed.
+/// Checks that every started run exists, unless a row says that it was removed.
 fn check_removed(entries: &[CheckedEntry], runs: &BTreeSet<String>, faults: &mut Vec<VerifyIssue>) {
     let mut missing: BTreeMap<&str, u64> = BTreeMap::new();
     for CheckedEntry { seq, entry } in entries {

@@ -1,6 +1,6 @@
 //! Places of code that an attacker found behind the first list.
 
-use super::tests::{assert_refused, problems, told};
+use super::tests::{assert_refused, messages, problems};
 use crate::skill::command::Stdin;
 
 const CODE: &str = r"
@@ -115,7 +115,7 @@ fn arguments_in_further_places_of_code_are_refused() {
     let lines = CODE.lines().filter(|line| !line.is_empty());
     let passed: Vec<&str> = lines
         .clone()
-        .filter(|line| told(line, false).is_empty())
+        .filter(|line| messages(line, false).is_empty())
         .collect();
     assert!(passed.is_empty(), "{passed:#?}");
     lines.for_each(assert_refused);
@@ -124,8 +124,8 @@ fn arguments_in_further_places_of_code_are_refused() {
 #[test]
 fn arguments_in_further_places_of_data_are_fine() {
     for line in FINE.lines().filter(|line| !line.is_empty()) {
-        let told = told(line, false);
-        assert!(told.is_empty(), "{line}: {told:?}");
+        let messages = messages(line, false);
+        assert!(messages.is_empty(), "{line}: {messages:?}");
     }
 }
 

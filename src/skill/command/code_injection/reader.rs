@@ -80,7 +80,6 @@ struct ProgramCall<'w> {
     name: &'w str,
     words: &'w [Word],
     depth: usize,
-    /// How many operands came already.
     operands: usize,
     /// An option gave the code to run.
     has_main: bool,

@@ -39,7 +39,7 @@ pub(super) fn problems(line: &str, allow_leading_dash: bool, stdin: &Stdin) -> D
     problems
 }
 
-pub(super) fn told(line: &str, allow_leading_dash: bool) -> Vec<String> {
+pub(super) fn messages(line: &str, allow_leading_dash: bool) -> Vec<String> {
     let problems = problems(line, allow_leading_dash, &Stdin::None);
     problems
         .iter()
@@ -49,9 +49,9 @@ pub(super) fn told(line: &str, allow_leading_dash: bool) -> Vec<String> {
 
 /// Every `{{x}}` is refused, and every other argument is not.
 pub(super) fn assert_refused(line: &str) {
-    let told = told(line, false);
-    assert!(!told.is_empty(), "passes: {line}");
-    for message in told {
+    let messages = messages(line, false);
+    assert!(!messages.is_empty(), "passes: {line}");
+    for message in messages {
         assert!(message.starts_with("`{{x}}` "), "{line}: {message}");
     }
 }
@@ -454,8 +454,8 @@ fn no_argument_is_in_code() {
 #[test]
 fn arguments_beside_code_are_fine() {
     for line in FINE.lines().filter(|line| !line.is_empty()) {
-        let told = told(line, false);
-        assert!(told.is_empty(), "{line}: {told:?}");
+        let messages = messages(line, false);
+        assert!(messages.is_empty(), "{line}: {messages:?}");
     }
 }
 
@@ -481,10 +481,10 @@ fn a_value_that_can_be_an_option_is_refused_if_options_run_code() {
         ("timeout 5 ls {{x}}", false),
         ("ls {{x}}", false),
     ] {
-        let with = told(line, true);
+        let with = messages(line, true);
         assert_eq!(!with.is_empty(), is_refused, "{line}: {with:?}");
         assert!(
-            told(line, false)
+            messages(line, false)
                 .iter()
                 .all(|message| with.contains(message)),
             "{line}"
@@ -508,7 +508,7 @@ fn faults_are_explained() {
         "tar -I {{x}} -xf a.tar",
         &format!("{} ls", "nice ".repeat(40)),
     ];
-    let told: Vec<String> = lines
+    let messages: Vec<String> = lines
         .iter()
         .map(|line| {
             let problems = problems(line, false, &Stdin::None);
@@ -517,7 +517,7 @@ fn faults_are_explained() {
             format!("{line}\n    {}; {help}", problem.message)
         })
         .collect();
-    insta::assert_snapshot!(told.join("\n"));
+    insta::assert_snapshot!(messages.join("\n"));
 }
 
 /// A command of any length, with any number of nested lists, is read in little time.
@@ -530,9 +530,9 @@ fn a_long_command_is_read() {
         "timeout 5 env A=1 sort {spreads} --compress-program={{{{x}}}}"
     ));
     let words = "sh ".repeat(20_000);
-    assert!(told(&format!("unknown {words}"), false).is_empty());
+    assert!(messages(&format!("unknown {words}"), false).is_empty());
     let words = "env -S 'nice' ".repeat(5_000);
-    assert!(!told(&format!("{words}{{{{x}}}}"), false).is_empty());
+    assert!(!messages(&format!("{words}{{{{x}}}}"), false).is_empty());
 }
 
 #[test]
@@ -589,6 +589,6 @@ fn code_on_standard_input_is_none_of_the_arguments() {
             let problems = problems(line, false, &stdin);
             assert_eq!(!problems.is_empty(), is_refused, "{line}: {problems:?}");
         }
-        assert!(told(line, false).is_empty(), "{line}");
+        assert!(messages(line, false).is_empty(), "{line}");
     }
 }
