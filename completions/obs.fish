@@ -82,8 +82,8 @@ json\t'One document, at the end'
 none\t'Nothing'"
 complete -c obs -n "__fish_obs_using_subcommand run" -l print -d 'Print only one value of a step\'s output' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l progress -d 'How to show progress on standard error' -r -f -a "auto\t'Bars on a terminal, lines elsewhere, nothing when quiet'
-bars\t'A line for each running step that is redrawn. Lines where stderr is no such terminal'
-lines\t'A line for each finished step, and a sign of life every minute'
+bars\t'A redrawn line for each running step. Lines if stderr is not a terminal that supports it'
+lines\t'A line for each finished step, and a progress line every minute'
 none\t'Nothing'"
 complete -c obs -n "__fish_obs_using_subcommand run" -l log -d 'Append every event to FILE as JSON lines' -r -F
 complete -c obs -n "__fish_obs_using_subcommand run" -l request-id -d 'Your id for the run [default: the run id]' -r
