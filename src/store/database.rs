@@ -6,6 +6,7 @@
 //! each other; `synchronous=NORMAL`, so a commit survives the death of obs at once, and that of the
 //! machine up to the last sync; no checkpoint on close, so a short run does not pay for long ones.
 
+use super::error::StoreError;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -14,7 +15,6 @@ use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
-use thiserror::Error;
 
 const FILE: &str = "obs.db";
 
@@ -32,35 +32,6 @@ pub(super) const RECORDS: &str = "(SELECT coalesce(max(seq), 0) FROM records WHE
 /// The hash of the last record, at the end of its line; else that of the header.
 pub(super) const LAST_HASH: &str = "coalesce((SELECT substr(line, -66, 64) FROM records
      WHERE run = runs.id ORDER BY seq DESC LIMIT 1), head)";
-
-/// Why the state can't be used.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum StoreError {
-    /// Neither a directory nor a home is known.
-    #[error("no directory for the state: neither `XDG_STATE_HOME` nor `HOME` is set")]
-    NoPlace,
-    /// The system or SQLite failed.
-    #[error("can't use the state in `{}`: {reason}", dir.display())]
-    Unusable {
-        /// The state's directory.
-        dir: PathBuf,
-        /// What they say.
-        reason: String,
-    },
-    /// A newer obs migrated the schema.
-    #[error(
-        "the state in `{}` was written by a newer obs (schema {found}, this obs supports {known})",
-        dir.display()
-    )]
-    TooNew {
-        /// The state's directory.
-        dir: PathBuf,
-        /// The form's number.
-        found: usize,
-        /// The newest that this obs knows.
-        known: usize,
-    },
-}
 
 /// An open state.
 #[derive(Debug)]

@@ -10,8 +10,8 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 use serde::Deserialize;
-use thiserror::Error;
 
+use super::error::ExportError;
 use super::log_file::{EVENT, PLAN_END, PLAN_START, STEP};
 
 /// A run in a file.
@@ -35,25 +35,6 @@ pub(super) struct ExportedLog {
     pub(super) runs: Vec<ExportedRun>,
     /// The numbers of lines that are neither, from 1.
     pub(super) strange_lines: Vec<usize>,
-}
-
-/// Why a file can't be read.
-#[derive(Debug, Error)]
-pub(crate) enum ExportError {
-    /// The file can't be opened or read.
-    #[error("can't read `{name}`: {source}")]
-    Unreadable {
-        /// The path as given.
-        name: String,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// It is something else than a regular file.
-    #[error("`{0}` is not a regular file")]
-    NotRegular(String),
-    /// It holds no record at all.
-    #[error("`{0}` contains no run")]
-    Empty(String),
 }
 
 /// The fields that say which run a line belongs to.

@@ -9,6 +9,7 @@ mod chain;
 mod circuit;
 mod circuit_table;
 mod database;
+mod error;
 mod jsonl_file;
 mod ledger;
 #[cfg(test)]
@@ -30,18 +31,18 @@ mod verify;
 
 pub(crate) use breaker::{Breaker, BreakerConfig};
 pub(crate) use chain::ChainKey;
-pub(crate) use database::{StoreError, files_of};
+pub(crate) use database::files_of;
+pub(crate) use error::{ExportError, FindError, ResumeError, StoreError, VerifyError};
 pub(crate) use lock::{ResumeLock, lock_directory};
 pub(crate) use log_file::LogFile;
-pub(crate) use log_reader::ExportError;
 pub(crate) use null_log::NullLog;
-pub(crate) use resume::{PreviousRun, ResumeContext, ResumeError, UnsafeStep, claim};
+pub(crate) use resume::{PreviousRun, ResumeContext, UnsafeStep, claim};
 pub(crate) use run_log::{RecordSink, RunLog};
 pub use state_log::StateLog;
 pub(crate) use state_reader::{
-    CircuitRow, FindError, RecordFilter, RetentionPolicy, RunFilter, RunRow, StateReader,
+    CircuitRow, RecordFilter, RetentionPolicy, RunFilter, RunRow, StateReader,
 };
 pub use state_writer::StateWriter;
 pub(crate) use verify::{
-    LedgerReport, MIN_HEAD_DIGITS, RunReport, VerifyError, VerifyIssue, VerifyKeys, verify_file,
+    LedgerReport, MIN_HEAD_DIGITS, RunReport, VerifyIssue, VerifyKeys, verify_file,
 };

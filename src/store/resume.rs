@@ -13,76 +13,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Map;
-use thiserror::Error;
 
 pub(crate) use self::matching::{ResumeContext, Resumption, UnsafeStep};
 pub(crate) use self::previous_run::PreviousRun;
 use self::previous_run::PreviousStep;
 use super::chain::ChainKey;
-use super::database::{StoreError, unusable};
+use super::database::unusable;
+use super::error::{ResumeError, StoreError};
 use super::lock::ResumeLock;
-use super::log_reader::{ExportError, ExportedLog, ExportedRun};
-use super::state_reader::{FindError, RecordFilter, RunRow, StateReader};
+use super::log_reader::{ExportedLog, ExportedRun};
+use super::state_reader::{RecordFilter, RunRow, StateReader};
 use super::state_writer::StateWriter;
 use super::verify::{RunReport, VerifyIssueKind, VerifyKeys, exported_run};
 use crate::engine::{PlanStart, ProvenPlan};
 use crate::model::ExecutionLogRecord;
-
-/// Why a run can't be resumed.
-#[derive(Debug, Error)]
-pub(crate) enum ResumeError {
-    /// The plan has not run yet.
-    #[error("no run of `{0}` to resume")]
-    NoRun(String),
-    /// The run can't be found.
-    #[error(transparent)]
-    Find(#[from] FindError),
-    /// The run's obs is alive.
-    #[error("run `{0}` is in progress")]
-    InProgress(String),
-    /// Another obs is resuming it.
-    #[error("another obs is resuming run `{0}`")]
-    BeingResumed(String),
-    /// Another run already resumed it.
-    #[error("run `{run_id}` was already resumed by run `{by}`")]
-    AlreadyResumed {
-        /// The run to resume.
-        run_id: String,
-        /// The newest run that resumed it.
-        by: String,
-    },
-    /// The file can't be read.
-    #[error(transparent)]
-    Export(#[from] ExportError),
-    /// The file holds several runs, none of this plan.
-    #[error("`{name}` contains {count} runs, none of this plan")]
-    ManyRuns {
-        /// The file as given.
-        name: String,
-        /// How many.
-        count: usize,
-    },
-    /// The file has records but no header.
-    #[error("`{0}` has no run header: only files written by `--log` can be resumed")]
-    NoHeader(String),
-    /// The run failed verification.
-    #[error("run `{run_id}` failed verification: {fault}")]
-    Faulty {
-        /// The run.
-        run_id: String,
-        /// The first fault.
-        fault: String,
-    },
-    /// The stored run can't be read.
-    #[error("the records of run `{0}` can't be read")]
-    Unreadable(String),
-}
-
-impl From<StoreError> for ResumeError {
-    fn from(error: StoreError) -> Self {
-        Self::Find(error.into())
-    }
-}
 
 impl PreviousRun {
     /// Finds the run in the state: the named one, or else the latest of the plan in this file.

@@ -11,13 +11,11 @@ use rusqlite::{
     Connection, OptionalExtension as _, Row, Transaction, TransactionBehavior, params,
     params_from_iter,
 };
-use thiserror::Error;
 
 use super::chain::ChainKey;
 use super::circuit_table::circuit_of;
-use super::database::{
-    Database, LAST_HASH, RECORDS, StoreError, files_of, sqlite_message, unusable,
-};
+use super::database::{Database, LAST_HASH, RECORDS, files_of, sqlite_message, unusable};
+use super::error::{FindError, StoreError};
 use super::ledger::{self, LedgerEntry, LedgerEvent};
 use super::lock;
 use crate::engine::CircuitState;
@@ -126,28 +124,6 @@ pub(crate) struct RetentionPolicy {
     pub since: Option<Timestamp>,
     /// This many of the newest.
     pub last: Option<u64>,
-}
-
-/// Why a run can't be found.
-#[derive(Debug, Clone, Error)]
-pub(crate) enum FindError {
-    /// The state has no run.
-    #[error("no runs yet")]
-    Empty,
-    /// No run has this id.
-    #[error("no run `{0}`")]
-    Unknown(String),
-    /// More than one id begins with this.
-    #[error("more than one run starts with `{name}`: {}", .candidates.join(", "))]
-    Ambiguous {
-        /// What was asked for.
-        name: String,
-        /// Some of the candidates.
-        candidates: Vec<String>,
-    },
-    /// The state can't be read.
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 /// The columns of a [`RunRow`]. The values of an active run come from its records.

@@ -17,7 +17,8 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use super::chain::ChainKey;
-use super::database::{BUSY_TIMEOUT, Database, StoreError, files_of, sqlite_message, unusable};
+use super::database::{BUSY_TIMEOUT, Database, files_of, sqlite_message, unusable};
+use super::error::StoreError;
 use crate::engine::LogError;
 
 /// The length of the write-ahead log, in pages, at which a commit checkpoints it. The first process

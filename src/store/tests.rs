@@ -8,6 +8,7 @@ use futures_util::FutureExt as _;
 use tempfile::TempDir;
 
 use super::database::Database;
+use super::error::FindError;
 use super::testing::{end, record, start};
 use super::verify::VerifyIssueKind;
 use super::*;

@@ -16,8 +16,8 @@ pub(crate) use self::fault::{VerifyIssue, VerifyIssueKind};
 pub(crate) use self::ledger::LedgerReport;
 use self::ledger::{check_ledger, check_run};
 use super::chain::{ChainKey, KEYED, PLAIN, hashes};
-use super::database::StoreError;
-use super::log_reader::{ExportError, ExportedLog, ExportedRun};
+use super::error::{StoreError, VerifyError};
+use super::log_reader::{ExportedLog, ExportedRun};
 use super::state_reader::{IndexedRecord, RunFilter, RunRow, StateReader};
 use crate::engine::{PlanEnd, PlanStart};
 use crate::model::{RunStatus, sha256_hex};
@@ -47,17 +47,6 @@ pub(crate) struct RunReport {
     pub faults: Vec<VerifyIssue>,
     /// What could not be verified.
     pub notes: Vec<String>,
-}
-
-/// Why verification was not possible.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum VerifyError {
-    /// The file can't be read.
-    #[error(transparent)]
-    Export(#[from] ExportError),
-    /// The state can't be read.
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 #[derive(Debug, Deserialize)]
