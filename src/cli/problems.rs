@@ -60,7 +60,7 @@ impl<'f> FileReport<'f> {
             Err(bare) => vec![bare.to_json()],
             Ok((document, problems)) => problems
                 .iter()
-                .map(|problem| render::to_json(problem, document))
+                .map(|problem| render::render_json(problem, document))
                 .collect(),
         }
     }
@@ -73,7 +73,7 @@ impl<'f> FileReport<'f> {
         };
         let snippets = problems
             .iter()
-            .map(|p| render::snippet(p, document, color) + "\n");
+            .map(|p| render::render_snippet(p, document, color) + "\n");
         let mut text: String = snippets.collect();
         if problems.suppressed() > 0 {
             // Writing to a String can't fail.
@@ -87,7 +87,7 @@ impl<'f> FileReport<'f> {
             Err(bare) => bare.github(),
             Ok((document, problems)) => problems
                 .iter()
-                .map(|problem| render::github(problem, document))
+                .map(|problem| render::render_github(problem, document))
                 .collect(),
         }
     }

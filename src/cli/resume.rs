@@ -84,7 +84,7 @@ impl ResumedRun {
         printer: &Printer,
     ) -> Result<Vec<Option<Reused>>, CommandError> {
         let run = short_id(&self.previous.run_id);
-        let resumption = self.previous.resume(
+        let resumption = self.previous.decide_reuse(
             plan,
             &ResumeContext {
                 digests: &now.skills,

@@ -24,7 +24,7 @@ const MASK: &str = "***";
 const MAX_MESSAGE_CHARS: usize = 400;
 
 /// A problem as a snippet in rustc's manner, ending in a line feed.
-pub fn snippet(problem: &Diagnostic, document: &Document, color: bool) -> String {
+pub fn render_snippet(problem: &Diagnostic, document: &Document, color: bool) -> String {
     let renderer = if color {
         Renderer::styled()
     } else {
@@ -78,7 +78,7 @@ fn remove_empty_origin(text: &mut String) {
 }
 
 /// A problem as one JSON object.
-pub fn to_json(problem: &Diagnostic, document: &Document) -> Value {
+pub fn render_json(problem: &Diagnostic, document: &Document) -> Value {
     let (line, column) = document.line_and_column(document.bytes_of(&problem.location).start);
     let words = RenderedText::new(problem, document);
     json!({
@@ -98,7 +98,7 @@ pub fn to_json(problem: &Diagnostic, document: &Document) -> Value {
 }
 
 /// A problem as a GitHub workflow command, which marks the line in a pull request.
-pub fn github(problem: &Diagnostic, document: &Document) -> String {
+pub fn render_github(problem: &Diagnostic, document: &Document) -> String {
     let (line, column) = document.line_and_column(document.bytes_of(&problem.location).start);
     let property = |text: &str| {
         Escaped(text)
@@ -282,7 +282,7 @@ mod tests {
         let snippets = loaded
             .problems
             .iter()
-            .map(|p| snippet(p, &loaded.document, false));
+            .map(|p| render_snippet(p, &loaded.document, false));
         snippets.collect::<Vec<_>>().join("\n")
     }
 
@@ -332,6 +332,6 @@ mod tests {
         let source = Source::from_bytes("p.json".to_owned(), text.into_bytes()).unwrap();
         let loaded = load(source);
         let last = loaded.problems.last().unwrap();
-        assert!(snippet(last, &loaded.document, false).len() < 1_000);
+        assert!(render_snippet(last, &loaded.document, false).len() < 1_000);
     }
 }

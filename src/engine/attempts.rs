@@ -68,7 +68,11 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
     pub(super) async fn run(mut self, call: ResolvedArguments) -> AttemptsOutcome<'a> {
         let result = self.run_with_retries(&call).await;
         let mut outcome = match self.step.fallback.as_deref() {
-            Some(fallback) if self.is_failure(&result) && self.may_retry() && self.may_start() => {
+            Some(fallback)
+                if self.is_retryable_failure(&result)
+                    && self.may_retry()
+                    && self.check_start_allowed() =>
+            {
                 self.remember_failure(&result);
                 self.emit_repeated(format!("{}; now `{}`", result.error, fallback.skill_id));
                 self.fall_back(fallback, call).await
@@ -97,7 +101,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         let mut retry = 0;
         let mut result = self.attempt(self.step, call).await;
         loop {
-            if !self.is_failure(&result) {
+            if !self.is_retryable_failure(&result) {
                 return result;
             }
             if !self.may_retry() {
@@ -124,7 +128,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
                 "{}; attempt {next} of {all} in {wait_shown}",
                 result.error
             ));
-            if !(self.wait_unless_stopped(wait).await && self.may_start()) {
+            if !(self.wait_unless_stopped(wait).await && self.check_start_allowed()) {
                 return result;
             }
             result = self.attempt(self.step, call).await;
@@ -187,7 +191,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
     }
 
     /// True if a skill may still be called. After the first `false` no further attempt is made.
-    fn may_start(&mut self) -> bool {
+    fn check_start_allowed(&mut self) -> bool {
         let is_over = self.time_left().is_zero();
         let step_timeout = is_over.then_some(TerminationReason::StepTimeout(self.step.timeout));
         let blocked_by = self
@@ -204,7 +208,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         {
             self.start_error = Some(error);
         }
-        if self.start_error.is_some() || !self.may_start() {
+        if self.start_error.is_some() || !self.check_start_allowed() {
             return not_started(ErrorCode::Canceled, String::new());
         }
         let context = self.state.context;
@@ -241,7 +245,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
     }
 
     /// True if a retry may help: the skill failed, and the step was not terminated.
-    fn is_failure(&self, result: &ExecutionResult) -> bool {
+    fn is_retryable_failure(&self, result: &ExecutionResult) -> bool {
         result.status == ExecutionStatus::Failed
             && *self.stop.borrow() == StopRequest::None
             && self.blocked_by.is_none()

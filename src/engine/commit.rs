@@ -26,16 +26,16 @@ const LOG_TIMEOUT: Duration = Duration::from_secs(30);
 const LOG_TIMEOUT_WHEN_FORCED: Duration = Duration::from_secs(2);
 
 impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L, B> {
-    /// Commits that the step at `index` is about to call the skill of `call`.
+    /// Commits that the step at `index` is about to call the skill of `target`.
     pub(super) async fn commit_start(
         &self,
         index: usize,
-        call: &ProvenStep,
+        target: &ProvenStep,
     ) -> Result<(), LogError> {
         let start = StepStart {
             step_index: index,
             step_id: self.plan.steps[index].label.clone(),
-            skill_id: call.skill_id.to_string(),
+            skill_id: target.skill_id.to_string(),
             timestamp: Timestamp::now(),
         };
         self.with_log_timeout(self.options.logger.log_step_start(start))

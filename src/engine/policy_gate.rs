@@ -39,7 +39,7 @@ pub struct PolicyRequest<'q> {
 /// What the policies say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
-    /// Their ruling.
+    /// Their effect.
     pub effect: Effect,
     /// The ids of the policies that decided.
     pub policies: Vec<String>,
@@ -55,7 +55,7 @@ pub enum Effect {
     /// A policy permits it.
     Permitted,
     /// It depends on outputs that are not known yet.
-    Waits,
+    Deferred,
     /// No policy permits it.
     NotPermitted,
     /// A policy forbids it.
@@ -72,19 +72,19 @@ impl Effect {
 }
 
 impl Decision {
-    /// A ruling of these policies.
-    pub fn new(ruling: Effect, policies: Vec<String>) -> Self {
+    /// A decision by these policies.
+    pub fn new(effect: Effect, policies: Vec<String>) -> Self {
         Self {
-            effect: ruling,
+            effect,
             policies,
             errors: Vec::new(),
             fallback: None,
         }
     }
 
-    /// To be asked again.
+    /// Evaluate it again when the outputs are known.
     pub fn deferred() -> Self {
-        Self::new(Effect::Waits, Vec::new())
+        Self::new(Effect::Deferred, Vec::new())
     }
 
     /// Policies that could not be evaluated.
@@ -109,7 +109,7 @@ impl Decision {
         };
         let ids: Vec<String> = self.policies.iter().map(|id| format!("`{id}`")).collect();
         Some(match self.effect {
-            Effect::Permitted | Effect::Waits => return None,
+            Effect::Permitted | Effect::Deferred => return None,
             Effect::NotPermitted => format!("no policy permits {skill}"),
             Effect::Forbidden if ids.len() > 1 => format!("{} forbid {skill}", ids.join(", ")),
             Effect::Forbidden => format!("{} forbids {skill}", ids.concat()),

@@ -125,7 +125,7 @@ type Row = (
     &'static [&'static str],
 );
 
-use Effect::{Erred, Forbidden, NotPermitted, Permitted, Waits};
+use Effect::{Deferred, Erred, Forbidden, NotPermitted, Permitted};
 
 #[rustfmt::skip]
 const SCOPES: &[Row] = &[
@@ -336,19 +336,19 @@ fn conditions_that_look_at_no_argument_decide_whether_a_policy_waits() {
         ),
         (
             "unless { !resource.net || context.arguments.url == \"x\" }",
-            Waits,
+            Deferred,
         ),
         (
             "when { resource.net && context.arguments.url == \"x\" }",
-            Waits,
+            Deferred,
         ),
         (
             "when { resource.net || context.arguments.url == \"x\" }",
-            Waits,
+            Deferred,
         ),
         (
             "when { !(resource.net && context.arguments.url == \"x\") }",
-            Waits,
+            Deferred,
         ),
         (
             "when { resource.nothing && context.arguments.url == \"x\" }",
@@ -368,20 +368,20 @@ const GIVEN: &str = "{name: core/look, type: skill}, {name: core/fetch, type: sk
 #[rustfmt::skip]
 const REFERENCES: &[Row] = &[
     (GIVEN, "", "", "", Permitted, &["all"]),
-    (GIVEN, "@id(\"f\") forbid(principal, action, resource) when { context.arguments has url && context.arguments.url == \"x\" };", "", "", Waits, &[]),
+    (GIVEN, "@id(\"f\") forbid(principal, action, resource) when { context.arguments has url && context.arguments.url == \"x\" };", "", "", Deferred, &[]),
     // What is known decides already.
     (GIVEN, "@id(\"f\") forbid(principal, action, resource) when { context.arguments has n && context.arguments.n == 3 };", "", "", Forbidden, &["f"]),
     (GIVEN, "@id(\"f\") forbid(principal, action, resource) when { context.arguments has n && context.arguments.n == 4 };", "", "", Permitted, &["all"]),
-    (GIVEN, "@id(\"f\") forbid(principal, action, resource) when { context.arguments_json like \"*3*\" };", "", "", Waits, &[]),
-    (GIVEN, "@id(\"f\") forbid(principal, action, resource) when { context == {} };", "", "", Waits, &[]),
-    (GIVEN, "@id(\"f\") forbid(principal, action, resource) when { {Value: context.arguments.url} == {Value: \"x\"} };", "", "", Waits, &[]),
-    (GIVEN, "@id(\"f\") forbid(principal, action, resource) when { [context.arguments].contains({url: \"x\"}) };", "", "", Waits, &[]),
-    (GIVEN, "@id(\"f\") forbid(principal, action, resource) when { if context has arguments then context.step_index == 7 else context.arguments[\"url\"] == \"x\" };", "", "", Waits, &[]),
+    (GIVEN, "@id(\"f\") forbid(principal, action, resource) when { context.arguments_json like \"*3*\" };", "", "", Deferred, &[]),
+    (GIVEN, "@id(\"f\") forbid(principal, action, resource) when { context == {} };", "", "", Deferred, &[]),
+    (GIVEN, "@id(\"f\") forbid(principal, action, resource) when { {Value: context.arguments.url} == {Value: \"x\"} };", "", "", Deferred, &[]),
+    (GIVEN, "@id(\"f\") forbid(principal, action, resource) when { [context.arguments].contains({url: \"x\"}) };", "", "", Deferred, &[]),
+    (GIVEN, "@id(\"f\") forbid(principal, action, resource) when { if context has arguments then context.step_index == 7 else context.arguments[\"url\"] == \"x\" };", "", "", Deferred, &[]),
     // A policy that hangs on what is unknown does not stand in the way of one that doesn't.
     (GIVEN, "@id(\"f\") forbid(principal, action, resource) when { context.arguments.url == \"x\" }; @id(\"g\") forbid(principal, action, resource) when { resource.net };", "", "", Forbidden, &["g"]),
     // It speaks of another skill.
     (GIVEN, "@id(\"f\") forbid(principal, action == Action::\"core/look\", resource) when { context.arguments.url == \"x\" };", "", "", Permitted, &["all"]),
-    (GIVEN, "!@id(\"x\") permit(principal, action, resource) when { context.arguments.url == \"x\" };", "", "", Waits, &[]),
+    (GIVEN, "!@id(\"x\") permit(principal, action, resource) when { context.arguments.url == \"x\" };", "", "", Deferred, &[]),
     (GIVEN, "!@id(\"x\") permit(principal == User::\"ann\", action, resource) when { context.arguments.url == \"x\" };", "", "", NotPermitted, &[]),
     (GIVEN, "@id(\"f\") forbid(principal, action, resource) when { resource.nothing };", "", "", Erred, &["f"]),
 ];

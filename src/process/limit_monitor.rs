@@ -104,8 +104,8 @@ impl LimitMonitor {
             samples.add(&stats);
         }
         let breach = self
-            .counted(&stats, reaped)
-            .or_else(|| self.memory(&stats))
+            .check_single_sample(&stats, reaped)
+            .or_else(|| self.check_memory(&stats))
             .or_else(|| self.disk.as_mut()?.measure());
         let is_urgent = self.is_halfway(&stats)
             || stats.processes() >= self.last + Self::FAST_GROWTH
@@ -159,8 +159,8 @@ impl LimitMonitor {
         breach
     }
 
-    /// The limits that are exceeded as soon as a sample exceeds them.
-    fn counted(&self, stats: &TreeStats, reaped: Duration) -> Option<LimitBreach> {
+    /// A breach of a limit for which one sample is enough.
+    fn check_single_sample(&self, stats: &TreeStats, reaped: Duration) -> Option<LimitBreach> {
         let Limits { cpu, processes, .. } = self.limits;
         let threads = processes.map(|processes| processes.saturating_mul(THREADS_PER_PROCESS));
         let cpu = cpu.map(millis);
@@ -173,7 +173,7 @@ impl LimitMonitor {
 
     /// Compares the cheap and too high sum first, and the exact one only if that exceeds the limit.
     /// Two samples must agree, because the sum is not exact while the tree forks.
-    fn memory(&mut self, stats: &TreeStats) -> Option<LimitBreach> {
+    fn check_memory(&mut self, stats: &TreeStats) -> Option<LimitBreach> {
         let memory = self.limits.memory;
         let single = breach_if_over(ResourceKind::Memory, memory, stats.largest());
         if single.is_some() {

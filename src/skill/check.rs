@@ -325,7 +325,7 @@ mod tests {
         };
         let shown = match check(&dir.path().join("skills"), Path::new(below), &surroundings) {
             Ok(checked) => {
-                let snippet = |problem| render::snippet(problem, &checked.document, false);
+                let snippet = |problem| render::render_snippet(problem, &checked.document, false);
                 let shown: Vec<String> = checked.problems.iter().map(snippet).collect();
                 shown.join("\n")
             }

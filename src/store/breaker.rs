@@ -117,14 +117,14 @@ impl CircuitBreaker for Breaker {
 
     async fn record_success(&self, skill_id: &str, permit: Permit) -> Result<(), LogError> {
         let write = self.with_circuit(skill_id, move |circuit, run_id, _, _| {
-            circuit.succeed(permit, run_id);
+            circuit.record_success(permit, run_id);
         });
         write.await.map(drop)
     }
 
     async fn record_failure(&self, skill_id: &str, permit: Permit) -> Result<(), LogError> {
         let write = self.with_circuit(skill_id, move |circuit, run_id, settings, now_ms| {
-            circuit.fail(permit, run_id, settings, now_ms);
+            circuit.record_failure(permit, run_id, settings, now_ms);
         });
         write.await.map(drop)
     }

@@ -89,7 +89,7 @@ impl Circuit {
     }
 
     /// A call of `run_id` succeeded.
-    pub(super) fn succeed(&mut self, permit: Permit, run_id: &str) {
+    pub(super) fn record_success(&mut self, permit: Permit, run_id: &str) {
         match permit {
             Permit::Closed if self.open_until_ms.is_none() => self.failures = 0,
             Permit::Probe if self.is_probed_by(run_id) => *self = Self::default(),
@@ -99,7 +99,7 @@ impl Circuit {
     }
 
     /// A call of `run_id` failed.
-    pub(super) fn fail(
+    pub(super) fn record_failure(
         &mut self,
         permit: Permit,
         run_id: &str,
@@ -159,7 +159,7 @@ mod tests {
                 circuit.try_acquire(now_ms, "a", LEASE),
                 BreakerDecision::Allowed(Permit::Closed)
             );
-            circuit.fail(Permit::Closed, "a", SETTINGS, now_ms);
+            circuit.record_failure(Permit::Closed, "a", SETTINGS, now_ms);
         }
         circuit
     }
@@ -173,9 +173,9 @@ mod tests {
     fn a_success_between_failures_starts_the_count_anew() {
         let mut circuit = Circuit::default();
         for _ in 0..9 {
-            circuit.fail(Permit::Closed, "a", SETTINGS, 0);
-            circuit.fail(Permit::Closed, "a", SETTINGS, 0);
-            circuit.succeed(Permit::Closed, "a");
+            circuit.record_failure(Permit::Closed, "a", SETTINGS, 0);
+            circuit.record_failure(Permit::Closed, "a", SETTINGS, 0);
+            circuit.record_success(Permit::Closed, "a");
         }
         assert_eq!(circuit.state(0), CircuitState::Closed);
         assert!(circuit.is_clean());
@@ -203,7 +203,7 @@ mod tests {
                 41_000
             ));
         }
-        circuit.succeed(Permit::Probe, "b");
+        circuit.record_success(Permit::Probe, "b");
         assert!(circuit.is_clean());
     }
 
@@ -219,7 +219,7 @@ mod tests {
             circuit.try_acquire(30_000, "c", LEASE),
             BreakerDecision::Allowed(Permit::Probe)
         );
-        circuit.fail(Permit::Probe, "c", SETTINGS, 31_000);
+        circuit.record_failure(Permit::Probe, "c", SETTINGS, 31_000);
         assert!(is_refused(
             circuit.try_acquire(31_000, "d", LEASE),
             CircuitState::Open,
@@ -230,20 +230,20 @@ mod tests {
     #[test]
     fn what_began_before_it_opened_decides_nothing() {
         let mut circuit = open_at(0);
-        circuit.succeed(Permit::Closed, "slow");
+        circuit.record_success(Permit::Closed, "slow");
         assert_eq!(circuit.state(1), CircuitState::Open);
         assert_eq!(
             circuit.try_acquire(30_000, "b", LEASE),
             BreakerDecision::Allowed(Permit::Probe)
         );
-        circuit.fail(Permit::Closed, "slow", SETTINGS, 30_001);
+        circuit.record_failure(Permit::Closed, "slow", SETTINGS, 30_001);
         assert_eq!(circuit.state(30_001), CircuitState::HalfOpen);
         // A probe whose lease is over has no say either.
         assert_eq!(
             circuit.try_acquire(40_000, "c", LEASE),
             BreakerDecision::Allowed(Permit::Probe)
         );
-        circuit.succeed(Permit::Probe, "b");
+        circuit.record_success(Permit::Probe, "b");
         assert_eq!(circuit.state(40_000), CircuitState::HalfOpen);
     }
 

@@ -112,16 +112,21 @@ impl PreviousRun {
         })
     }
 
-    /// Matches the steps of `plan` that need not run again.
-    pub(crate) fn resume(&self, plan: &ProvenPlan, grounds: &ResumeContext<'_>) -> Resumption {
-        matching::resume(self, plan, grounds)
+    /// Decides which results of this run the steps of `plan` reuse.
+    pub(crate) fn decide_reuse(
+        &self,
+        plan: &ProvenPlan,
+        context: &ResumeContext<'_>,
+    ) -> Resumption {
+        matching::decide_reuse(self, plan, context)
     }
 }
 
 /// Takes the exclusive right to resume `run_id`. With `may_repeat` other runs may have resumed it
 /// before.
 ///
-/// # Errors If another obs holds it, or another run already resumed `run_id`.
+/// # Errors
+/// If another obs holds it, or another run already resumed `run_id`.
 pub(crate) fn claim(
     store: &StateWriter,
     run_id: &str,

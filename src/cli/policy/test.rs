@@ -71,7 +71,7 @@ fn proven(args: &PolicyTestArgs, printer: &Printer) -> Result<ProvenPlan, Comman
 fn word(ruling: Effect) -> &'static str {
     match ruling {
         Effect::Permitted => "permitted",
-        Effect::Waits => "waits",
+        Effect::Deferred => "waits",
         Effect::NotPermitted => "not permitted",
         Effect::Forbidden => "forbidden",
         Effect::Erred => "error",
@@ -83,7 +83,7 @@ fn detail(decision: &Decision) -> String {
     let fallback = decision.fallback.as_ref();
     let fallback = fallback.map_or_else(String::new, |skill| format!("fallback {skill}: "));
     let said = match decision.effect {
-        Effect::Waits => "decided when its references are resolved".to_owned(),
+        Effect::Deferred => "decided when its references are resolved".to_owned(),
         Effect::Erred => {
             let errors = decision.errors.iter();
             let errors = errors.map(|(id, reason)| format!("{id}: {reason}"));

@@ -36,16 +36,17 @@ pub(crate) struct UnsafeStep {
     pub before: Option<String>,
 }
 
-pub(super) fn resume(
-    base: &PreviousRun,
+/// Decides which results of `previous` the steps of `plan` reuse.
+pub(super) fn decide_reuse(
+    previous: &PreviousRun,
     plan: &ProvenPlan,
-    grounds: &ResumeContext<'_>,
+    context: &ResumeContext<'_>,
 ) -> Resumption {
-    let matching = StepMatcher {
-        base,
+    let matcher = StepMatcher {
+        previous,
         plan,
-        grounds,
-        before: match_steps(&base.steps, &plan.steps),
+        context,
+        matched: match_steps(&previous.steps, &plan.steps),
     };
     let steps = plan.steps.len();
     let mut reused: Vec<Option<Reused>> = vec![None; steps];
@@ -54,23 +55,23 @@ pub(super) fn resume(
         let is_past_difference = plan.flow.order == StepOrder::Sequence && anew.contains(&true);
         for index in stage {
             let record_of = |index: usize| {
-                let before = matching.before[index].filter(|_| reused[index].is_some());
+                let before = matcher.matched[index].filter(|_| reused[index].is_some());
                 before.and_then(|before| before.record.clone())
             };
             anew[index] = is_past_difference
                 || plan.flow.steps[index].targets().any(|target| anew[target])
-                || matching.differs(index, record_of);
-            reused[index] = matching.result(index).filter(|_| !anew[index]);
+                || matcher.differs(index, record_of);
+            reused[index] = matcher.result(index).filter(|_| !anew[index]);
         }
     }
     let is_unsafe = |index: &usize| {
         reused[*index].is_none()
-            && matching.may_have_had_effect(*index)
+            && matcher.may_have_had_effect(*index)
             && !plan.steps[*index].is_safe_to_repeat()
     };
     let unsafe_steps = (0..steps).filter(is_unsafe).map(|index| {
         let label = plan.steps[index].label.clone();
-        let before = matching.before[index].map(|before| before.label.clone());
+        let before = matcher.matched[index].map(|before| before.label.clone());
         UnsafeStep {
             before: before.filter(|before| *before != label),
             label,
@@ -127,31 +128,31 @@ fn match_steps<'b>(
 }
 
 struct StepMatcher<'m> {
-    base: &'m PreviousRun,
+    previous: &'m PreviousRun,
     plan: &'m ProvenPlan,
-    grounds: &'m ResumeContext<'m>,
-    /// By the steps' indices.
-    before: Vec<Option<&'m PreviousStep>>,
+    context: &'m ResumeContext<'m>,
+    /// The earlier step of each step, by index.
+    matched: Vec<Option<&'m PreviousStep>>,
 }
 
 impl StepMatcher<'_> {
     /// The step's success, if it had one.
     fn result(&self, index: usize) -> Option<Reused> {
-        let record = self.before[index]?.success()?;
+        let record = self.matched[index]?.success()?;
         Some(Reused {
             // The run that produced it, however often it was reused since.
             run_id: record
                 .reused_from
                 .clone()
-                .unwrap_or_else(|| self.base.run_id.clone()),
+                .unwrap_or_else(|| self.previous.run_id.clone()),
             output: record.output.clone(),
         })
     }
 
     fn may_have_had_effect(&self, index: usize) -> bool {
-        match self.before[index] {
+        match self.matched[index] {
             Some(before) => before.may_have_had_effect(),
-            None => self.base.is_unended_file && self.can_have_begun(index),
+            None => self.previous.is_unended_file && self.can_have_begun(index),
         }
     }
 
@@ -159,9 +160,9 @@ impl StepMatcher<'_> {
     /// moved, this is unknown.
     fn can_have_begun(&self, index: usize) -> bool {
         let is_done = |stage: &std::ops::Range<usize>| {
-            stage.clone().all(|index| self.before[index].is_some())
+            stage.clone().all(|index| self.matched[index].is_some())
         };
-        let mut steps = self.before.iter().enumerate();
+        let mut steps = self.matched.iter().enumerate();
         // In a sequence only the first incomplete stage can have begun.
         let first = self.plan.flow.stages.iter().find(|stage| !is_done(stage));
         first.is_none_or(|stage| stage.contains(&index))
@@ -177,7 +178,7 @@ impl StepMatcher<'_> {
     ) -> bool {
         let step = &self.plan.steps[index];
         let is_graph = self.plan.flow.order == StepOrder::Graph;
-        let Some(before) = self.before[index] else {
+        let Some(before) = self.matched[index] else {
             return is_graph;
         };
         let Some(record) = &before.record else {
@@ -186,11 +187,11 @@ impl StepMatcher<'_> {
         if record.status == StepStatus::Skipped {
             return false;
         }
-        let provenance = &self.base.header.provenance;
+        let provenance = &self.previous.header.provenance;
         let is_there = is_graph || before.index == index;
         let has_workspace =
-            step.program.is_none() || provenance.workspace == self.grounds.workspace;
-        let has_files = !step.wants_run_dir || self.grounds.has_files;
+            step.program.is_none() || provenance.workspace == self.context.workspace;
+        let has_files = !step.wants_run_dir || self.context.has_files;
         // A value that is masked in the record can't be compared, so it counts as different.
         let has_same_arguments = ResolvedArguments::resolve(step, record_of)
             .is_ok_and(|call| call.arguments == call.shown && call.shown == record.arguments);
@@ -208,8 +209,8 @@ impl StepMatcher<'_> {
     fn has_same_skills(&self, step: &ProvenStep, record: &ExecutionLogRecord) -> bool {
         let calls = || std::iter::once(step).chain(step.fallback.as_deref());
         let is_same = |call: &ProvenStep| {
-            let digest = self.grounds.digests.get(&*call.skill_id);
-            digest.is_some() && digest == self.base.digest(&call.skill_id)
+            let digest = self.context.digests.get(&*call.skill_id);
+            digest.is_some() && digest == self.previous.digest(&call.skill_id)
         };
         calls().any(|call| call.skill_id == record.skill_id) && calls().all(is_same)
     }

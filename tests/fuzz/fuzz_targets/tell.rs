@@ -6,8 +6,8 @@ use obs::internal::{Document, render};
 /// Tells all problems, in each form that there is.
 pub fn tell(problems: &Diagnostics, document: &Document) {
     for problem in problems.iter() {
-        render::snippet(problem, document, true);
-        render::to_json(problem, document);
-        render::github(problem, document);
+        render::render_snippet(problem, document, true);
+        render::render_json(problem, document);
+        render::render_github(problem, document);
     }
 }
