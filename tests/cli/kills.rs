@@ -5,8 +5,9 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use crate::resume::{calls, counted, step};
+use crate::support::processes::marked;
 use crate::support::random::Random;
-use crate::support::{Case, number_from, say};
+use crate::support::{Case, number_from, say, wait_for};
 
 /// How many times obs is killed; `OBS_TEST_KILLS` says otherwise.
 fn kills() -> u64 {
@@ -20,7 +21,8 @@ fn skill_of(n: usize) -> &'static str {
     if n.is_multiple_of(2) { "safe" } else { "once" }
 }
 
-/// Runs the plan, kills obs after `after`, and gives what it had printed.
+/// Runs the plan, kills obs after `after`, and gives what it had printed. When this returns, the
+/// helper processes, which end what runs, have gone too.
 fn run_and_kill(case: &Case, after: Duration) -> String {
     let mut command = case.command(&[
         "run",
@@ -38,6 +40,8 @@ fn run_and_kill(case: &Case, after: Duration) -> String {
     std::thread::sleep(after);
     child.kill().unwrap();
     child.wait().unwrap();
+    let marker = format!("OBS_STATE_DIR={}", case.state().display());
+    wait_for("the end of the helpers", || marked(&marker).is_empty());
     let mut printed = String::new();
     child
         .stdout
