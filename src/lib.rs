@@ -29,7 +29,7 @@
 //! A program can load, prove and run a plan with a [`SkillExecutor`] and an [`ExecutionLogger`] of
 //! its own, as OpenBotStack does:
 //!
-//! ```
+//! ```standalone_crate
 //! use std::sync::{Arc, Mutex};
 //!
 //! use obs::{
