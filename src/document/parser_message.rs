@@ -1,7 +1,7 @@
 //! What a parser's message means, where the parser says it in words only.
 //!
-//! Invariant: nothing else in obs depends on the wording of a library. The tests hold the words
-//! against the parsers of `Cargo.lock`, so an update that changes them fails here.
+//! Invariant: no other code decides by the wording of a library. The tests compare the words with
+//! the parsers of `Cargo.lock`, so an update that changes them fails here.
 
 /// A kind of syntax error that gets help of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

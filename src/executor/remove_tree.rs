@@ -30,7 +30,8 @@ const MAX_SPARE_BYTES: i64 = 64 * 1024;
 
 /// Removes whatever is at `path`. An entry with the name `last` goes when all the others are gone.
 ///
-/// # Errors Why something is left. Everything else is removed.
+/// # Errors
+/// Why something is left. Everything else is removed.
 pub(crate) fn remove_tree(path: &Path, last: Option<&CStr>) -> io::Result<()> {
     let path = CString::new(path.as_os_str().as_bytes())?;
     match unlinkat(CWD, &path, AtFlags::empty()) {
@@ -48,7 +49,8 @@ pub(crate) fn remove_tree(path: &Path, last: Option<&CStr>) -> io::Result<()> {
 
 /// Removes everything in the directory at `path`.
 ///
-/// # Errors Why something is left. Everything else is removed.
+/// # Errors
+/// Why something is left. Everything else is removed.
 pub(crate) fn empty_directory(path: &Path) -> io::Result<()> {
     let path = CString::new(path.as_os_str().as_bytes())?;
     let top = open_directory(&path, OwnerGets::All)?;

@@ -196,6 +196,13 @@ fn a_skill_is_tried_with_the_checks_of_a_step() {
     }
     let missing = greet().run(&["skills", "run", "greet"]).stderr();
     assert!(missing.contains("(set it with `--set name=…`"), "{missing}");
+    let nested = Case::new().sh_skill(
+        "nest",
+        "cat",
+        "input_schema: {type: object, properties: {a: {type: object, required: [deep]}}}\n",
+    );
+    let missing = nested.run(&["skills", "run", "nest", "--set", "a={}"]);
+    assert!(missing.expect_code(65).stderr().contains("(add `deep:`)"));
     let case = Case::new().sh_skill("bad", "echo talk >&2; exit 3", "");
     let output = case.run(&["skills", "run", "bad"]).expect_code(1);
     assert!(output.stderr().contains("bad │ talk"), "{}", output.whole());

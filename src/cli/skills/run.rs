@@ -16,12 +16,15 @@ use crate::cli::execution::{PreparedRun, start_zygote};
 use crate::cli::printer::Printer;
 use crate::cli::run_storage::RunStorage;
 use crate::cli::{enforceable, inputs, policy, roots, secrets};
-use crate::document::{Diagnostic, Source};
+use crate::document::{Diagnostic, Location, Source};
 use crate::engine::{Approver, FailurePolicy, ProvenPlan, RunPolicy};
 use crate::plan::{self, LoadedPlan};
 use crate::prove::{self, ProveContext};
 use crate::report::{Format, PrintRef, Progress, ReportOptions};
 use crate::skill::Skill;
+
+/// The place of the arguments in the plan of one step.
+const ARGUMENTS: &str = "/steps/0/arguments";
 
 /// Runs the skill.
 pub(super) fn run(args: SkillRunArgs, state: &StateArgs, printer: &Printer) -> CommandResult {
@@ -127,9 +130,11 @@ fn refusal(skill: &Skill, loaded: &LoadedPlan, has_inputs: bool) -> CommandError
     ))
 }
 
-/// The argument that is missing, if that is the problem: it is expected, and nothing is there.
+/// The argument that is missing, if that is the problem. A key that is missing deeper inside can't
+/// be set by itself.
 fn missing_argument(problem: &Diagnostic) -> Option<&str> {
-    let expected = problem.expected.as_ref().filter(|_| problem.got.is_none());
+    let is_missing = problem.got.is_none() && problem.location == Location::value(ARGUMENTS);
+    let expected = problem.expected.as_ref().filter(|_| is_missing);
     expected.and_then(Value::as_str)
 }
 

@@ -6,6 +6,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 
 use super::*;
+use crate::engine::approver::RefuseAll;
 
 /// Denies the skills of these names.
 #[derive(Debug)]
@@ -152,6 +153,18 @@ fn attended_by(skills: &[&str], critical: &[usize], person: Person) -> (Bench, A
         bench.plan.steps[*index].risk_level = RiskLevel::Critical;
     }
     (bench, person)
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_an_approver_critical_steps_are_refused() {
+    let mut bench = Bench {
+        approver: Arc::new(RefuseAll),
+        ..Bench::new(&["ok", "ok-2"])
+    };
+    bench.plan.steps[1].risk_level = RiskLevel::Critical;
+    let (outcome, _) = bench.run().await;
+    assert_eq!(statuses(&outcome), ["skipped", "rejected"]);
+    assert!(bench.fake.started.borrow().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
