@@ -69,6 +69,7 @@ async fn measure(launcher: &Launcher, hog: &Path, argv: [&str; 2], limits: Limit
             stdin: None,
             max_output_bytes: 1024,
             grace_period: Duration::from_secs(5),
+            leak_timeout: Duration::from_millis(100),
             confinement: None,
             limits,
             written: Vec::new(),

@@ -113,7 +113,7 @@
 //! let log = Log::default();
 //! let outcome = obs::run(&plan, &Echo, &log).await;
 //!
-//! assert_eq!(outcome.result(&plan).status, RunStatus::Success);
+//! assert_eq!(outcome.result.status, RunStatus::Success);
 //! let records = log.0.into_inner()?;
 //! assert_eq!(records.len(), 2);
 //! assert_eq!(records[1].output.as_ref().unwrap().get(), r#"{"text":"1"}"#);
@@ -202,8 +202,8 @@ pub use event::{
 pub use executor::BaseEnvironment;
 pub use model::{
     AppliedSandbox, ErrorCode, Excerpt, ExecutionLogRecord, ExecutionPlan, ExecutionRequest,
-    ExecutionResult, ExecutionStatus, ExecutionStep, ResourceUsage, RiskLevel, RunStatus,
-    SandboxMode, SandboxReport, StepStatus, StepType,
+    ExecutionResult, ExecutionStatus, ExecutionStep, LeakedProcesses, ResourceUsage, RiskLevel,
+    RunStatus, SandboxMode, SandboxReport, StepStatus, StepType,
 };
 pub use plan::{LoadedPlan, load, validate};
 pub use process::{RunClock, StopRequest};

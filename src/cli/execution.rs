@@ -1,5 +1,6 @@
 //! Running a proven plan: the one place where executor, engine, signals, log and report meet.
 
+use std::future::pending;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,18 +13,18 @@ use super::run_storage::RunStorage;
 use super::{enforceable, exit_code, panic, policy};
 use crate::engine::{
     Approver, DecidingCause, ExecutionContext, PolicyGate, ProvenPlan, RunOptions, RunOutcome,
-    RunPolicy, RunResult, ShutdownSender, Signals, SkillExecutor as _, execute_plan,
+    RunPolicy, ShutdownSender, Signals, SkillExecutor as _, execute_plan,
 };
 use crate::event::{self, EventSender, RunEvent, RunSummary};
 use crate::executor::{BaseEnvironment, NativeExecutor, RunDirs, SharedDirKind};
 use crate::model::{RunStatus, SandboxMode, signal_name};
 use crate::policy::CedarGate;
 use crate::process::{Launcher, RunClock, Zygote, ignore_file_size_signal, max_concurrent_steps};
-use crate::report::{ReportOptions, ReportOutcome, Reporter, ReporterHandle};
+use crate::report::{ReportOptions, Reporter, ReporterHandle};
 use crate::skill::{SandboxPolicy, Skill};
 
-/// How long a reporter that is stuck in a write may take after a second signal.
-const STUCK_REPORT_TIMEOUT: Duration = Duration::from_secs(2);
+/// The least time that the reader of an output may take for its next part after the run.
+const STUCK_OUTPUT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Starts the zygote. The first thing that a verb does which runs skills, while this process is
 /// small and single-threaded: see `process`. What obs ignores from then on, skills don't. What this
@@ -148,13 +149,13 @@ impl PreparedRun {
         let (outcome, was_forced) = runtime.block_on(run);
         // They go while the last word is said.
         ready.launcher.dismiss();
-        let verdict = outcome.result(&self.plan);
-        let code = exit_code::from_cause(verdict.cause);
+        let code = exit_code::from_cause(outcome.result.cause);
         let is_kept = storage.store.is_some();
-        let summary = summary(ready.run_id.clone(), &verdict, code, &outcome, is_kept);
+        let summary = summary(ready.run_id.clone(), code, &outcome, is_kept);
         events.emit(RunEvent::RunFinished(summary));
         drop(events);
-        let last_word = finish_report(reporter, &mut signals, was_forced);
+        let time_left = self.plan.timeout.duration.saturating_sub(outcome.elapsed);
+        let last_word = finish_report(reporter, &mut signals, was_forced, time_left, printer);
         let code = match runtime.block_on(last_word) {
             Some(exit_code::FAULT) => exit_code::FAULT,
             Some(other) if code == exit_code::SUCCESS => other,
@@ -235,8 +236,7 @@ impl PreparedRun {
             outcome = execute_plan(executor, &self.plan, &context, run, control) => outcome,
             never = signals.forward(&controller, launcher, events) => match never {},
         };
-        let verdict = outcome.result(&self.plan);
-        dirs.finish(verdict.status == RunStatus::Success);
+        dirs.finish(outcome.result.status == RunStatus::Success);
         (outcome, controller.was_forced())
     }
 }
@@ -246,18 +246,15 @@ fn no_directory((message, hint): (String, &'static str)) -> CommandError {
 }
 
 /// The last word on a run.
-fn summary(
-    run_id: String,
-    verdict: &RunResult,
-    code: u8,
-    outcome: &RunOutcome,
-    is_kept: bool,
-) -> RunSummary {
-    let (decided_by, reason) = match verdict.cause {
+fn summary(run_id: String, code: u8, outcome: &RunOutcome, is_kept: bool) -> RunSummary {
+    let result = &outcome.result;
+    let (decided_by, reason) = match result.cause {
         DecidingCause::Nothing => (None, None),
         DecidingCause::Step(index, _) => (Some(index), None),
         DecidingCause::Signal(signal) => (None, Some(signal_name(signal).into_owned())),
-        DecidingCause::PlanTimeout | DecidingCause::Log => (None, verdict.error.clone()),
+        DecidingCause::Leak(_) | DecidingCause::PlanTimeout | DecidingCause::Log => {
+            (None, result.error.clone())
+        }
     };
     let unlogged = outcome.unlogged.iter().map(|record| {
         let (step, status) = (&record.step_id, record.status);
@@ -266,42 +263,44 @@ fn summary(
     let unlogged: Vec<String> = unlogged.collect();
     RunSummary {
         run_id,
-        status: verdict.status,
+        status: result.status,
         exit_code: code,
         decided_by,
         reason: reason.map(|reason| reason + &unlogged.concat()),
         elapsed: outcome.elapsed,
         head: outcome.head.clone(),
-        resumable: is_kept && verdict.status != RunStatus::Success,
+        resumable: is_kept && result.status != RunStatus::Success,
     }
 }
 
-/// Waits for the last word to be said, and gives the exit code where it changes it. A reader that
-/// does not read must not keep obs alive once somebody wants its end.
+/// Waits until everything is written, and gives the exit code if that changes it. A reader that
+/// does not read is waited for as long as the run might have taken. A signal makes the wait short,
+/// and a second one ends it.
 async fn finish_report(
     reporter: ReporterHandle,
     signals: &mut Signals,
     forced: bool,
+    time_left: Duration,
+    printer: &Printer,
 ) -> Option<u8> {
-    let impatience = async {
+    printer.limit_waits(time_left.max(STUCK_OUTPUT_TIMEOUT));
+    let shorten_wait = async {
         if !forced {
             signals.recv_shutdown().await;
+            printer.limit_waits(STUCK_OUTPUT_TIMEOUT);
+            signals.recv_shutdown().await;
         }
-        tokio::time::sleep(STUCK_REPORT_TIMEOUT).await;
+        printer.limit_waits(Duration::ZERO);
+        pending().await
     };
     let outcome = tokio::select! {
         outcome = reporter.finish() => outcome,
-        () = impatience => return None,
+        never = shorten_wait => match never {},
     };
-    let ReportOutcome {
-        print_error,
-        panicked,
-        ..
-    } = outcome;
-    if panicked {
+    if outcome.panicked {
         panic::say_first();
         return Some(exit_code::FAULT);
     }
     // The reporter has said what could not be printed.
-    print_error.map(|_| exit_code::FAILED)
+    outcome.print_error.map(|_| exit_code::FAILED)
 }

@@ -33,6 +33,7 @@ mod validate;
 mod verify;
 
 use std::ffi::OsString;
+use std::io;
 use std::process::ExitCode;
 
 use crate::model::EscapedLines;
@@ -109,7 +110,11 @@ fn finish(outcome: CommandResult, printer: &Printer) -> u8 {
     };
     match printer.stdout_error() {
         Some(error) if code != exit_code::FAULT => {
-            printer.error(&format!("can't write to standard output: {error}"));
+            let reason = match error.kind() {
+                io::ErrorKind::TimedOut => "its reader does not read".to_owned(),
+                _ => error.to_string(),
+            };
+            printer.error(&format!("can't write to standard output: {reason}"));
             exit_code::IO
         }
         _ => code,

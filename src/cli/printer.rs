@@ -3,16 +3,17 @@
 //! Invariant: writing never fails for the one who writes and never panics. A reader of stdout that
 //! has gone away is no error and what follows is dropped; any other failure of stdout is kept, for
 //! obs to exit with 74. stderr that can't be written is given up quietly: there is nowhere left to
-//! say it.
+//! say it. A reader that does not read is waited for until [`Printer::limit_waits`] says how long.
 
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
 use rustix::termios::{isatty, tcgetwinsize};
@@ -24,6 +25,16 @@ use crate::report::{OutputStream, OutputStreams, Style, TerminalInfo, paint};
 const COLUMNS: usize = 80;
 /// Lines of a terminal that does not tell.
 const ROWS: usize = 24;
+
+/// The most bytes of one write. A pipe that is ready takes a page without blocking, of which the
+/// standard library's buffer may need a part.
+const CHUNK_BYTES: usize = 2048;
+
+/// How often a write that waits looks at the wait limit: 50 ms.
+const WAIT_SLICE: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 50_000_000,
+};
 
 /// When to use colours.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -84,6 +95,7 @@ struct StreamWriters {
     color: ColorChoice,
     verbosity: Verbosity,
     environment: Environment,
+    wait_limit: Arc<WaitLimit>,
     stdout: Mutex<StreamWriter>,
     stderr: Mutex<StreamWriter>,
 }
@@ -111,13 +123,21 @@ impl Printer {
         verbosity: Verbosity,
         environment: Environment,
     ) -> Self {
+        let wait_limit = Arc::new(WaitLimit::default());
         Self(Arc::new(StreamWriters {
             color,
             verbosity,
             environment,
-            stdout: Mutex::new(StreamWriter::new(stdout)),
-            stderr: Mutex::new(StreamWriter::new(stderr)),
+            stdout: Mutex::new(StreamWriter::new(stdout, Arc::clone(&wait_limit))),
+            stderr: Mutex::new(StreamWriter::new(stderr, Arc::clone(&wait_limit))),
+            wait_limit,
         }))
+    }
+
+    /// From now on, a stream that takes nothing for `longest` counts as one that can't be written.
+    /// This also ends a write that is waiting already.
+    pub fn limit_waits(&self, longest: Duration) {
+        *self.0.wait_limit.lock() = Some((Instant::now(), longest));
     }
 
     /// How much to say.
@@ -279,9 +299,25 @@ impl OutputSink for io::Stdout {}
 impl OutputSink for io::Stderr {}
 impl OutputSink for File {}
 
+/// How long a write may wait for its reader, and since when that is so; without end if `None`.
+#[derive(Debug, Default)]
+struct WaitLimit(Mutex<Option<(Instant, Duration)>>);
+
+impl WaitLimit {
+    fn lock(&self) -> MutexGuard<'_, Option<(Instant, Duration)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_over(&self, waiting_since: Instant) -> bool {
+        self.lock()
+            .is_some_and(|(set, longest)| waiting_since.max(set).elapsed() >= longest)
+    }
+}
+
 /// One stream, and what became of it.
 struct StreamWriter {
     sink: Box<dyn OutputSink>,
+    wait_limit: Arc<WaitLimit>,
     was_terminal: bool,
     state: WriterState,
 }
@@ -304,8 +340,9 @@ impl fmt::Debug for StreamWriter {
 }
 
 impl StreamWriter {
-    fn new(sink: Box<dyn OutputSink>) -> Self {
+    fn new(sink: Box<dyn OutputSink>, wait_limit: Arc<WaitLimit>) -> Self {
         Self {
+            wait_limit,
             was_terminal: isatty(sink.as_fd()),
             sink,
             state: WriterState::Open,
@@ -329,32 +366,44 @@ impl StreamWriter {
         }
     }
 
-    /// As [`Write::write_all`] and a flush, but waits where the stream is not blocking: another
-    /// process may have made the terminal that both share so.
+    /// As [`Write::write_all`] and a flush, but a write never blocks: it waits before, with the
+    /// wait limit. Another process may also have made the terminal that both share non-blocking.
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut rest = bytes;
         loop {
+            self.wait()?;
             let step = if rest.is_empty() {
                 self.sink.flush().map(|()| None)
             } else {
-                self.sink.write(rest).map(Some)
+                let chunk = rest.get(..CHUNK_BYTES).unwrap_or(rest);
+                self.sink.write(chunk).map(Some)
             };
             match step {
                 Ok(None) => return Ok(()),
                 Ok(Some(0)) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(Some(written_bytes)) => rest = rest.get(written_bytes..).unwrap_or_default(),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.wait(),
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock
+                    ) => {}
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// Waits until the stream takes more. A signal may end the wait early: the next write asks
-    /// again.
-    fn wait(&self) {
-        let mut fds = [PollFd::from_borrowed_fd(self.sink.as_fd(), PollFlags::OUT)];
-        poll(&mut fds, None).ok();
+    /// Waits until the stream takes more.
+    fn wait(&self) -> io::Result<()> {
+        let since = Instant::now();
+        loop {
+            let mut fds = [PollFd::from_borrowed_fd(self.sink.as_fd(), PollFlags::OUT)];
+            match poll(&mut fds, Some(&WAIT_SLICE)) {
+                Ok(0) if self.wait_limit.is_over(since) => return Err(Errno::TIMEDOUT.into()),
+                Ok(0) | Err(Errno::INTR) => {}
+                // What is wrong with the stream is said by the write.
+                Ok(_) | Err(_) => return Ok(()),
+            }
+        }
     }
 }
 

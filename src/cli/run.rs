@@ -80,7 +80,7 @@ pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> Comma
         gate,
         report: report_options(args.output.clone(), warnings(&loaded), printer),
         sandbox,
-        policy: args.steps.run_policy(),
+        policy: args.steps.run_policy(args.strict),
     };
     let open = |run: &PreparedRun| open_storage(run, loaded, args, state, resumed, printer);
     execution.run(zygote, open, printer)

@@ -21,8 +21,8 @@ use super::{
 };
 use crate::event::{RunEvent, TerminationCause};
 use crate::model::{
-    ErrorCode, Excerpt, ExecutionRequest, ExecutionResult, ExecutionStatus, ResourceUsage,
-    format_duration,
+    ErrorCode, Excerpt, ExecutionRequest, ExecutionResult, ExecutionStatus, LeakedProcesses,
+    ResourceUsage, format_duration,
 };
 use crate::process::{Moment, StopRequest};
 
@@ -37,6 +37,7 @@ pub(super) struct Attempts<'a, E, L, B> {
     /// How many times a skill was started, the fallback included.
     starts: u32,
     consumed: ResourceUsage,
+    leaked: Option<LeakedProcesses>,
     previous_error: Option<String>,
     /// Why a call was not made; no skill is called after that.
     blocked_by: Option<TerminationReason>,
@@ -58,6 +59,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
             stop,
             starts: 0,
             consumed: ResourceUsage::default(),
+            leaked: None,
             previous_error: None,
             blocked_by: None,
             start_error: None,
@@ -89,6 +91,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         };
         outcome.result.attempts = self.starts;
         outcome.result.resource_usage = self.consumed;
+        outcome.result.leaked = self.leaked;
         outcome.previous_error = self.previous_error;
         outcome.start_error = self.start_error;
         outcome.termination = outcome.termination.or(self.blocked_by);
@@ -237,6 +240,8 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         let mut result = self.state.executor.execute(request, control).await;
         check_output(&mut result, target);
         self.starts += result.attempts;
+        // The last attempt that left processes behind.
+        self.leaked = result.leaked.take().or(self.leaked.take());
         let (all, one) = (&mut self.consumed, result.resource_usage);
         all.cpu_time_ms = all.cpu_time_ms.saturating_add(one.cpu_time_ms);
         all.memory_mb = all.memory_mb.max(one.memory_mb);

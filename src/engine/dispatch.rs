@@ -339,8 +339,11 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
             .flatten()
             .cloned()
             .collect::<Vec<_>>();
-        let run_stop = self.end.clone().unwrap_or(RunStopReason::Steps);
-        let result = RunResult::new(&run_stop, &records, &plan.steps);
+        let result_of = |end: &Option<RunStopReason>| {
+            let end = end.as_ref().unwrap_or(&RunStopReason::Steps);
+            RunResult::new(end, &records, &plan.steps, &run.policy)
+        };
+        let result = result_of(&self.end);
         let end = PlanEnd {
             request_id: context.identity.request_id.clone(),
             assistant_id: context.identity.assistant_id.clone(),
@@ -363,7 +366,9 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
                 Err(error) => self.end = Some(RunStopReason::LogFailed(error)),
             }
         }
+        let result = result_of(&self.end);
         RunOutcome {
+            result,
             records,
             head: self.head,
             end: self.end.unwrap_or(RunStopReason::Steps),

@@ -34,6 +34,7 @@ mod schedule;
 mod shutdown;
 mod signals;
 mod step;
+mod stop_reason;
 mod stopping;
 mod termination;
 #[cfg(test)]
@@ -53,7 +54,7 @@ pub use logger::{
     ExecutionLogger, LogError, LoggedRunStart, PlanEnd, PlanStart, Provenance, StepStart,
 };
 pub(crate) use mask::{mask_arguments, mask_json, mask_string, mask_value, mask_words};
-pub use outcome::{RunOutcome, RunStopReason, UnloggedStep};
+pub use outcome::{RunOutcome, UnloggedStep};
 pub use policy_gate::{Decision, Effect, PolicyGate, PolicyRequest, evaluate_plan};
 pub(crate) use proven::{Concurrency, Retries};
 pub use proven::{ProvenPlan, ProvenStep};
@@ -62,6 +63,7 @@ pub use run_options::{FailurePolicy, RunOptions, RunPolicy};
 pub(crate) use shutdown::ShutdownState;
 pub use shutdown::{ShutdownReceiver, ShutdownSender};
 pub(crate) use signals::Signals;
+pub use stop_reason::RunStopReason;
 pub(crate) use time_limit::{TimeLimit, TimeLimitSource};
 pub use verdict::{DecidingCause, RunResult};
 pub(crate) use write_only::{mask_shared, shown_arguments};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{LogError, TimeLimit};
+use super::{RunResult, RunStopReason};
 use crate::model::{ExecutionLogRecord, StepStatus};
 
 /// The outcome of a run.
@@ -13,6 +13,8 @@ pub struct RunOutcome {
     pub records: Vec<Arc<ExecutionLogRecord>>,
     /// What ended it.
     pub end: RunStopReason,
+    /// How it ended, and what decided it.
+    pub result: RunResult,
     /// The steps that ran but whose records could not be committed.
     pub unlogged: Vec<UnloggedStep>,
     /// The hash of the last record; empty if the log has no chain.
@@ -38,17 +40,4 @@ impl UnloggedStep {
             status: record.status,
         })
     }
-}
-
-/// What ended a run.
-#[derive(Debug, Clone)]
-pub enum RunStopReason {
-    /// Its steps ended; their records say how.
-    Steps,
-    /// The run's timeout.
-    PlanTimeout(TimeLimit),
-    /// A signal, by number.
-    Signal(i32),
-    /// A record could not be committed.
-    LogFailed(LogError),
 }

@@ -1,7 +1,8 @@
 //! Builds a step's record from its result.
 //!
 //! Invariant: records are built only here. The termination reason decides the status: a skill that
-//! exits 0 after a SIGTERM from obs has not succeeded.
+//! exits 0 after a SIGTERM from obs has not succeeded. A skill that ended before the step was
+//! terminated keeps its result: only the processes that it left behind were ended.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,6 +61,7 @@ pub(super) fn finished_record(
         previous_error,
         ..
     } = outcome;
+    let termination = termination.filter(|_| !result.ended_by_itself);
     // The previous error is added only if the record's error is a different one.
     let is_news = termination.is_some() || is_fallback;
     let (status, error_code, error) = step_outcome(&result, termination);
@@ -82,6 +84,7 @@ pub(super) fn finished_record(
         signal: result.signal,
         stdout: result.stdout.filter(|text| failed && !text.is_empty()),
         stderr: result.stderr.filter(|text| !text.is_empty()),
+        leaked: result.leaked,
         resource_usage: result.resource_usage,
         sandbox: result.sandbox,
         arguments: shown,
@@ -238,6 +241,7 @@ fn base_record(context: &ExecutionContext, index: usize, step: &ProvenStep) -> E
         signal: None,
         stdout: None,
         stderr: None,
+        leaked: None,
         resource_usage: ResourceUsage::default(),
         sandbox: SandboxReport {
             mode: AppliedSandbox::None,

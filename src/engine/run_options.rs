@@ -54,6 +54,8 @@ pub struct RunPolicy {
     pub on_failure: FailurePolicy,
     /// Retry skills that are not idempotent: `--retry-unsafe`.
     pub retry_unsafe: bool,
+    /// A run fails if a skill left processes behind that obs had to end: `--strict`.
+    pub fail_on_leak: bool,
 }
 
 impl Default for RunPolicy {
@@ -63,6 +65,7 @@ impl Default for RunPolicy {
             jobs: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             on_failure: FailurePolicy::default(),
             retry_unsafe: false,
+            fail_on_leak: false,
         }
     }
 }

@@ -1,11 +1,12 @@
 //! The result of a run: one rule for the log, the last line and the exit code.
 //!
 //! Invariant: a failed log write comes first, then a signal, then the run's timeout, then the first
-//! step in plan order that failed and was not allowed to. `canceled` and `skipped` never decide.
+//! step in plan order that failed and was not allowed to, then, if the policy says so, the first
+//! step that left processes behind. `canceled` and `skipped` never decide.
 
 use std::sync::Arc;
 
-use super::{ProvenPlan, ProvenStep, RunOutcome, RunStopReason};
+use super::{ProvenStep, RunPolicy, RunStopReason};
 use crate::model::{ErrorCode, ExecutionLogRecord, RunStatus, StepStatus, signal_name};
 
 /// How a run ended, and what decided it.
@@ -26,6 +27,8 @@ pub enum DecidingCause {
     Nothing,
     /// A step, by its index, with the kind of its failure.
     Step(usize, Option<ErrorCode>),
+    /// A step that left processes behind, by its index.
+    Leak(usize),
     /// The run's own time.
     PlanTimeout,
     /// A signal, by number.
@@ -34,19 +37,13 @@ pub enum DecidingCause {
     Log,
 }
 
-impl RunOutcome {
-    /// How the run of `plan` ended.
-    pub fn result(&self, plan: &ProvenPlan) -> RunResult {
-        RunResult::new(&self.end, &self.records, &plan.steps)
-    }
-}
-
 impl RunResult {
     /// The result of a run by its stop reason and the records of its steps.
-    pub fn new(
+    pub(super) fn new(
         end: &RunStopReason,
         records: &[Arc<ExecutionLogRecord>],
         steps: &[ProvenStep],
+        policy: &RunPolicy,
     ) -> Self {
         let of_run = |status, cause| Self {
             status,
@@ -59,25 +56,37 @@ impl RunResult {
                 of_run(RunStatus::Canceled, DecidingCause::Signal(*signal))
             }
             RunStopReason::PlanTimeout(_) => of_run(RunStatus::Timeout, DecidingCause::PlanTimeout),
-            RunStopReason::Steps => Self::of_steps(records, steps),
+            RunStopReason::Steps => Self::of_steps(records, steps, policy),
         }
     }
 
-    fn of_steps(records: &[Arc<ExecutionLogRecord>], steps: &[ProvenStep]) -> Self {
+    fn of_steps(
+        records: &[Arc<ExecutionLogRecord>],
+        steps: &[ProvenStep],
+        policy: &RunPolicy,
+    ) -> Self {
         let decides = |record: &&Arc<ExecutionLogRecord>| {
             let step = steps.get(record.step_index);
             step.is_some_and(|step| stops_the_plan(record.status, step))
         };
-        match records.iter().find(decides) {
+        if let Some(record) = records.iter().find(decides) {
+            return Self {
+                status: status_of(record.status),
+                cause: DecidingCause::Step(record.step_index, record.error_code),
+                error: record.error.clone(),
+            };
+        }
+        let leaky = records.iter().find(|record| record.leaked.is_some());
+        match leaky.filter(|_| policy.fail_on_leak) {
+            Some(record) => Self {
+                status: RunStatus::Failed,
+                cause: DecidingCause::Leak(record.step_index),
+                error: Some(format!("`{}` left processes behind", record.step_id)),
+            },
             None => Self {
                 status: RunStatus::Success,
                 cause: DecidingCause::Nothing,
                 error: None,
-            },
-            Some(record) => Self {
-                status: status_of(record.status),
-                cause: DecidingCause::Step(record.step_index, record.error_code),
-                error: record.error.clone(),
             },
         }
     }

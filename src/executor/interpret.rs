@@ -68,13 +68,16 @@ pub(super) fn interpret(
         error_code,
         exit_code,
         signal,
-        stdout: (status != ExecutionStatus::Success).then(|| {
+        // The engine decides whether a skill that was stopped has succeeded.
+        stdout: (status != ExecutionStatus::Success || !exit.ended_by_itself).then(|| {
             let masked = secrets.mask_bytes(&exit.stdout, exit.output_limit_exceeded);
             Excerpt::from_bytes(&masked)
         }),
         stderr: Some(exit.stderr),
         command: meta.command,
         working_directory: None,
+        ended_by_itself: exit.ended_by_itself,
+        leaked: exit.leaked,
         is_final,
         hint: hint(exit.dropped_event_lines),
         sandbox: meta.sandbox,

@@ -9,7 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 
@@ -52,6 +52,10 @@ pub(crate) struct NativeExecutor<'r> {
     /// wrote.
     secrets: RefCell<Secrets>,
 }
+
+/// How long processes may outlive their skill if its manifest does not say: a `tee` that is still
+/// writing the skill's last line is not a leak (nextest's `leak-timeout`).
+const DEFAULT_LEAK_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// What to do about a path that became a symlink during the run.
 const BECAME_LINK: &str = "links that appear during a run are not followed: \
@@ -342,6 +346,7 @@ impl<'r> NativeExecutor<'r> {
                 .stdin_bytes(&request.arguments, &request.input),
             max_output_bytes: max_output_bytes(skill),
             grace_period: control.grace,
+            leak_timeout: skill.manifest.leak_timeout.unwrap_or(DEFAULT_LEAK_TIMEOUT),
             confinement: self.confinement(loaded, scratch.path(), &dirs),
             written: written_directories(skill, &limits, &dirs),
             limits,

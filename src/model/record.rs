@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::{ErrorCode, Excerpt, ExecutionStatus, ResourceUsage, SandboxReport};
+use super::{ErrorCode, Excerpt, ExecutionStatus, LeakedProcesses, ResourceUsage, SandboxReport};
 
 /// Version of the record's form, written into every record.
 pub(crate) const SCHEMA_VERSION: u32 = 1;
@@ -72,12 +72,15 @@ pub struct ExecutionLogRecord {
     /// The number of the signal that ended the skill.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signal: Option<i32>,
-    /// Standard output of a failed step, head and tail.
+    /// Standard output of a step that did not succeed, head and tail.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stdout: Option<Excerpt>,
     /// Standard error, head and tail.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stderr: Option<Excerpt>,
+    /// Processes that the skill left behind and that obs ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leaked: Option<LeakedProcesses>,
     /// What the step consumed.
     pub resource_usage: ResourceUsage,
     /// What confined the step.

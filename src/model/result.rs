@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{AppliedSandbox, ErrorCode, Excerpt, ResourceUsage, SandboxReport};
+use super::{AppliedSandbox, ErrorCode, Excerpt, LeakedProcesses, ResourceUsage, SandboxReport};
 
 /// The outcome of one execution: OpenBotStack's five statuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +57,11 @@ pub struct ExecutionResult {
     pub command: Vec<String>,
     /// Where it ran. `None` for built-ins.
     pub working_directory: Option<PathBuf>,
+    /// The skill ended before any request to stop it: its result stands, whatever ended the
+    /// processes that it left behind.
+    pub ended_by_itself: bool,
+    /// The processes that it left behind and that obs ended.
+    pub leaked: Option<LeakedProcesses>,
     /// The skill itself said that another attempt is no use.
     pub is_final: bool,
     /// Something to try after a failure.
@@ -92,6 +97,8 @@ impl ExecutionResult {
             stderr: None,
             command: Vec::new(),
             working_directory: None,
+            ended_by_itself: false,
+            leaked: None,
             is_final: false,
             hint: None,
             sandbox: SandboxReport {

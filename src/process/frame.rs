@@ -9,6 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use super::limits::{LimitBreach, Limits, ResourceKind};
+use crate::model::LeakedProcesses;
 
 /// The size of length and kind.
 pub(super) const HEADER: usize = 5;
@@ -170,6 +171,25 @@ pub(super) fn put_breach(out: &mut Vec<u8>, breach: Option<LimitBreach>) {
         out.extend(breach.allowed.to_le_bytes());
         out.extend(breach.measured.to_le_bytes());
     }
+}
+
+pub(super) fn put_leaked(out: &mut Vec<u8>, leaked: &LeakedProcesses) {
+    out.extend(leaked.count.to_le_bytes());
+    put_u32(out, leaked.names.len());
+    for name in &leaked.names {
+        // A name from the kernel has no NUL.
+        put_text(out, &[OsStr::new(name)]);
+    }
+}
+
+pub(super) fn take_leaked(reader: &mut FrameDecoder<'_>) -> io::Result<LeakedProcesses> {
+    let count = reader.u32()?;
+    let names = reader.texts()?.into_iter();
+    let names = names.map(|name| name.to_string_lossy().into_owned());
+    Ok(LeakedProcesses {
+        count,
+        names: names.collect(),
+    })
 }
 
 pub(super) fn take_breach(reader: &mut FrameDecoder<'_>) -> io::Result<Option<LimitBreach>> {

@@ -23,10 +23,6 @@ use super::wire::{self, CommandFrame, SupervisorReport};
 use super::zygote::Zygote;
 use super::zygote_client::ZygoteClient;
 
-/// How long processes may outlive their leader and still end by themselves: a `tee` that is still
-/// writing the leader's last line is not a leak (nextest's `leak-timeout`).
-const LEAK_TIMEOUT: Duration = Duration::from_millis(100);
-
 /// How long to wait for supervisors to acknowledge a command.
 const ACKNOWLEDGE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -35,7 +31,6 @@ const ACKNOWLEDGE_TIMEOUT: Duration = Duration::from_secs(1);
 pub struct Launcher {
     zygote_client: Arc<ZygoteClient>,
     clock: RunClock,
-    leak_timeout: Duration,
     /// The first supervisor, while it runs a probe that was started ahead of time.
     probing: Mutex<Option<Lease>>,
     idle: Mutex<Vec<SupervisorHandle>>,
@@ -73,15 +68,6 @@ impl Drop for Launcher {
 impl Launcher {
     /// A launcher that uses `zygote`. Must be called inside a tokio runtime.
     pub fn new(zygote: Zygote, clock: RunClock) -> io::Result<Self> {
-        Self::with_leak_timeout(zygote, clock, LEAK_TIMEOUT)
-    }
-
-    /// Like [`Launcher::new`], with another leak timeout.
-    pub(super) fn with_leak_timeout(
-        zygote: Zygote,
-        clock: RunClock,
-        leak_timeout: Duration,
-    ) -> io::Result<Self> {
         let is_probing = zygote.is_probing;
         let (zygote_client, pid, socket) = ZygoteClient::new(zygote)?;
         let zygote_client = Arc::new(zygote_client);
@@ -102,7 +88,6 @@ impl Launcher {
         Ok(Self {
             zygote_client,
             clock,
-            leak_timeout,
             probing: Mutex::new(probing),
             idle: Mutex::new(idle),
             busy: Mutex::default(),
@@ -134,7 +119,7 @@ impl Launcher {
             SkillPipes::open(spec.stdin.take(), spec.max_output_bytes, &spec.secrets)?;
         let confinement = spec.confinement.clone();
         let (mut lease, active_guard) = self.lease(frame, fds, confinement, Some(&stop)).await?;
-        let run = StepRun::new(&spec, &self.clock, self.leak_timeout, streams, on_event);
+        let run = StepRun::new(&spec, &self.clock, streams, on_event);
         let outcome = run.follow(&mut lease, &mut stop).await;
         drop(active_guard);
         if let Ok(_) | Err(ProcessError::Start { .. }) = &outcome {

@@ -7,13 +7,15 @@
 //! is in `tree`. `killall5` and systemd's `cg_kill_recursive` loop stop before they kill in the
 //! same way.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs;
 
 use rustix::io::Errno;
 use rustix::process::{
     Pid, PidfdFlags, Signal, getpid, kill_process, pidfd_open, pidfd_send_signal,
 };
+
+use crate::model::LeakedProcesses;
 
 /// The most rounds in which a walk looks for new processes. If the tree still forks after that,
 /// only the known processes are signalled, and the caller has to walk again.
@@ -75,6 +77,32 @@ pub(super) fn descendants(root: Pid, exclude: &dyn Fn(Pid) -> bool) -> Vec<Proce
     }
     found.retain(|process| !process.zombie);
     found
+}
+
+/// The processes below `root`, by name. Without /proc there is nothing to count them by: then they
+/// count as one.
+pub(super) fn list_leaked(root: Pid) -> LeakedProcesses {
+    let processes = descendants(root, &|_| false);
+    if processes.is_empty() && read(root).is_none() {
+        return LeakedProcesses {
+            count: 1,
+            names: Vec::new(),
+        };
+    }
+    let mut names = BTreeSet::new();
+    for process in &processes {
+        let comm = fs::read(format!("/proc/{}/comm", process.pid)).unwrap_or_default();
+        let name = String::from_utf8_lossy(&comm);
+        let name = name.strip_suffix('\n').unwrap_or(&name);
+        if !name.is_empty() {
+            names.insert(name.to_owned());
+        }
+    }
+    let names = names.into_iter().take(LeakedProcesses::MAX_NAMES);
+    LeakedProcesses {
+        count: u32::try_from(processes.len()).unwrap_or(u32::MAX),
+        names: names.collect(),
+    }
 }
 
 /// Sends `signal` to every descendant of `root` that [`descendants`] finds, and returns their

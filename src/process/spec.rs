@@ -12,7 +12,7 @@ use super::limits::{LimitBreach, Limits};
 use super::redact::Secrets;
 use super::sandbox::{Applied, Confinement};
 use super::tree_usage::TreeUsage;
-use crate::model::Excerpt;
+use crate::model::{Excerpt, LeakedProcesses};
 
 /// What to start, and its limits. The process inherits nothing from obs except the user.
 #[derive(Debug, Clone)]
@@ -34,6 +34,8 @@ pub struct ProcessSpec {
     pub max_output_bytes: u64,
     /// The time between SIGTERM and SIGKILL.
     pub grace_period: Duration,
+    /// How long processes that outlive the leader may take to end by themselves.
+    pub leak_timeout: Duration,
     /// What it may access; `None` for no sandbox.
     pub confinement: Option<Arc<Confinement>>,
     /// What its tree may consume.
@@ -101,8 +103,10 @@ pub struct ProcessExit {
     pub breach_to_end: Duration,
     /// The layers of the sandbox that were in force.
     pub applied: Applied,
-    /// Processes outlived the leader and had to be ended.
-    pub survivors_ended: bool,
+    /// The leader ended before any stop request reached it.
+    pub ended_by_itself: bool,
+    /// The processes that outlived the leader and had to be ended; `None` if there were none.
+    pub leaked: Option<LeakedProcesses>,
     /// Event lines that were too long or not UTF-8.
     pub dropped_event_lines: u64,
     /// From the request to the end of the tree, without suspensions.

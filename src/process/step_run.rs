@@ -21,6 +21,7 @@ use super::stdio::SkillPipes;
 use super::supervisor_handle::Lease;
 use super::tree_usage::TreeUsage;
 use super::wire::{CommandFrame, SupervisorReport};
+use crate::model::LeakedProcesses;
 
 /// A tree that is alive this long after SIGKILL hangs in the kernel.
 const KILL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -41,8 +42,6 @@ enum TerminationPhase {
 pub(super) struct StepRun<'a, F> {
     spec: &'a ProcessSpec,
     clock: &'a RunClock,
-    /// How long processes that outlive the leader may take to end by themselves.
-    leak_timeout: Duration,
     start: Moment,
     streams: SkillPipes,
     on_event: F,
@@ -59,7 +58,8 @@ struct StepState {
     limit_breach: Option<LimitBreach>,
     breach_to_end: Duration,
     output_limit_exceeded: bool,
-    survivors_ended: bool,
+    ended_by_itself: bool,
+    leaked: LeakedProcesses,
 }
 
 /// An event that `select!` waits for.
@@ -74,7 +74,6 @@ impl<'a, F: FnMut(ProcessEvent<'_>)> StepRun<'a, F> {
     pub(super) fn new(
         spec: &'a ProcessSpec,
         clock: &'a RunClock,
-        leak_timeout: Duration,
         streams: SkillPipes,
         on_event: F,
     ) -> Self {
@@ -87,12 +86,12 @@ impl<'a, F: FnMut(ProcessEvent<'_>)> StepRun<'a, F> {
             limit_breach: None,
             breach_to_end: Duration::ZERO,
             output_limit_exceeded: false,
-            survivors_ended: false,
+            ended_by_itself: false,
+            leaked: LeakedProcesses::default(),
         };
         Self {
             spec,
             clock,
-            leak_timeout,
             start,
             streams,
             on_event,
@@ -159,8 +158,13 @@ impl<'a, F: FnMut(ProcessEvent<'_>)> StepRun<'a, F> {
                 let source = io::Error::from_raw_os_error(errno);
                 return Err(ProcessError::start(self.spec, stage, source));
             }
-            SupervisorReport::LeaderExited { status, tree_empty } => {
+            SupervisorReport::LeaderExited {
+                status,
+                stopped,
+                tree_empty,
+            } => {
                 self.state.leader = Some(LeaderExit::from_wait_status(status));
+                self.state.ended_by_itself = !stopped;
                 if !tree_empty {
                     self.advance_to(TerminationPhase::LeakTimeout, lease);
                 }
@@ -169,7 +173,9 @@ impl<'a, F: FnMut(ProcessEvent<'_>)> StepRun<'a, F> {
                 usage,
                 breach,
                 breach_to_end,
+                leaked,
             } => {
+                self.state.leaked = leaked;
                 self.state.limit_breach = breach;
                 self.state.breach_to_end = breach_to_end;
                 return Ok(Some(usage));
@@ -198,9 +204,6 @@ impl<'a, F: FnMut(ProcessEvent<'_>)> StepRun<'a, F> {
             }
             TerminationPhase::Killed => lease.send(CommandFrame::Kill),
         }
-        if phase >= TerminationPhase::Terminated && survivors {
-            self.state.survivors_ended = true;
-        }
         self.state.phase = phase;
         self.state.since = self.clock.now();
     }
@@ -209,7 +212,7 @@ impl<'a, F: FnMut(ProcessEvent<'_>)> StepRun<'a, F> {
     async fn phase_timed_out(&self) {
         let budget = match self.state.phase {
             TerminationPhase::Running => return pending().await,
-            TerminationPhase::LeakTimeout => self.leak_timeout,
+            TerminationPhase::LeakTimeout => self.spec.leak_timeout,
             TerminationPhase::Terminated => self.spec.grace_period,
             TerminationPhase::Killed => KILL_TIMEOUT,
         };
@@ -254,7 +257,8 @@ impl<'a, F: FnMut(ProcessEvent<'_>)> StepRun<'a, F> {
             limit_breach: self.state.limit_breach,
             breach_to_end: self.state.breach_to_end,
             applied: self.state.applied,
-            survivors_ended: self.state.survivors_ended,
+            ended_by_itself: self.state.ended_by_itself,
+            leaked: Some(self.state.leaked).filter(|leaked| leaked.count > 0),
             dropped_event_lines,
             wall: self.clock.elapsed(self.start),
         })

@@ -23,7 +23,6 @@ use super::child::{ChildSpawner, ExecSpec, StartFailure};
 use super::disk::DiskMonitor;
 use super::limit_monitor::LimitMonitor;
 use super::limits::{LimitBreach, Limits};
-use super::poll;
 use super::sandbox::{Applied, SandboxBuilder, try_layers};
 use super::spec::StartStage;
 use super::symlinks::Opener;
@@ -31,6 +30,8 @@ use super::sys::{self, Waited};
 use super::tree::{OutsideProcesses, SignalDomain, SignalDomainRules};
 use super::tree_usage::TreeUsage;
 use super::wire::{self, CommandFrame, FrameReader, Request, StartFrame, SupervisorReport};
+use super::{poll, proc_walk};
+use crate::model::LeakedProcesses;
 
 /// The time between two SIGKILLs to a tree that has not ended.
 const KILL_INTERVAL: Duration = Duration::from_millis(20);
@@ -101,9 +102,22 @@ struct SupervisedStep {
     breached_at: Option<Instant>,
     /// obs has suspended the tree.
     suspended: bool,
+    /// A stop request arrived while the leader was running.
+    stopped: bool,
+    /// What was alive when a stop request arrived after the leader had exited.
+    leaked: LeakedProcesses,
 }
 
 impl SupervisedStep {
+    /// Notes what a stop request is about to end.
+    fn note_stop(&mut self) {
+        if self.leader_status.is_none() {
+            self.stopped = true;
+        } else if self.leaked.count == 0 {
+            self.leaked = proc_walk::list_leaked(getpid());
+        }
+    }
+
     /// The time until this step needs attention.
     fn next_check_in(&self) -> Option<Duration> {
         if self.killing {
@@ -198,12 +212,16 @@ impl Supervisor {
         if let Some(step) = &mut self.step {
             match command {
                 CommandFrame::Terminate => {
+                    step.note_stop();
                     self.domain.signal_tree(Signal::TERM);
                     // A stopped process handles SIGTERM only after SIGCONT.
                     self.domain.signal_tree(Signal::CONT);
                 }
                 // The event loop sends the signal repeatedly.
-                CommandFrame::Kill => step.killing = true,
+                CommandFrame::Kill => {
+                    step.note_stop();
+                    step.killing = true;
+                }
                 CommandFrame::Stop => {
                     step.suspended = true;
                     self.domain.signal_tree(Signal::STOP);
@@ -252,6 +270,8 @@ impl Supervisor {
                     breach: None,
                     breached_at: None,
                     suspended: false,
+                    stopped: false,
+                    leaked: LeakedProcesses::default(),
                 });
                 self.start_delayed = true;
                 SupervisorReport::Started {
@@ -347,6 +367,7 @@ impl Supervisor {
         if leader_ended && let Some(status) = step.leader_status {
             SupervisorReport::LeaderExited {
                 status,
+                stopped: step.stopped,
                 tree_empty: childless,
             }
             .encode(&mut self.reports);
@@ -360,6 +381,7 @@ impl Supervisor {
                 usage: step.usage,
                 breach,
                 breach_to_end,
+                leaked: std::mem::take(&mut step.leaked),
             }
             .encode(&mut self.reports);
             self.step = None;

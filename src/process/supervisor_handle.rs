@@ -330,11 +330,12 @@ impl Connection {
                 }
                 continue;
             }
+            let is_last = report.is_last();
             if let Some(reports) = &self.reports {
                 // A dropped lease has closed the socket too.
                 reports.send(report).ok();
             }
-            if report.is_last() {
+            if is_last {
                 self.reports = None;
             }
         }

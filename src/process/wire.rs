@@ -19,13 +19,14 @@ use rustix::net::{
 };
 
 use super::frame::{
-    FrameDecoder, HEADER, frame, malformed, micros, put_breach, put_bytes, put_i32, put_limits,
-    put_text, put_u32, take_breach, take_limits,
+    FrameDecoder, HEADER, frame, malformed, micros, put_breach, put_bytes, put_i32, put_leaked,
+    put_limits, put_text, put_u32, take_breach, take_leaked, take_limits,
 };
 use super::limits::{LimitBreach, Limits};
 use super::sandbox::{Applied, Confinement, Layer, Layers, ProbeResult, encode};
 use super::spec::{ProcessSpec, StartStage};
 use super::tree_usage::TreeUsage;
+use crate::model::LeakedProcesses;
 
 /// The maximum length of a frame. `execve` accepts at most 6 MiB, and 2 MiB by default.
 const MAX_FRAME: usize = 8 * 1024 * 1024;
@@ -197,14 +198,19 @@ fn check_texts(spec: &ProcessSpec) -> io::Result<()> {
     Ok(())
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum SupervisorReport {
     /// The program is being executed.
     Started { pid: i32, applied: Applied },
     /// The program could not be started; the supervisor is idle again.
     StartFailed { stage: StartStage, errno: i32 },
     /// The leader ended, with this raw wait status.
-    LeaderExited { status: i32, tree_empty: bool },
+    LeaderExited {
+        status: i32,
+        /// A stop request arrived before the leader's end.
+        stopped: bool,
+        tree_empty: bool,
+    },
     /// No process of the tree is left; the supervisor is idle again.
     TreeEnded {
         usage: TreeUsage,
@@ -212,6 +218,8 @@ pub(super) enum SupervisorReport {
         breach: Option<LimitBreach>,
         /// The time from the detection of the breach to the end of the tree; zero without one.
         breach_to_end: Duration,
+        /// The processes that outlived the leader and were ended by a stop request.
+        leaked: LeakedProcesses,
     },
     /// The result of a probe.
     Probed(ProbeResult),
@@ -221,7 +229,7 @@ pub(super) enum SupervisorReport {
 
 impl SupervisorReport {
     /// True if the supervisor is idle again.
-    pub(super) fn is_last(self) -> bool {
+    pub(super) fn is_last(&self) -> bool {
         matches!(
             self,
             Self::TreeEnded { .. } | Self::StartFailed { .. } | Self::Probed(_)
@@ -229,8 +237,8 @@ impl SupervisorReport {
     }
 
     /// Appends the encoded report.
-    pub(super) fn encode(self, out: &mut Vec<u8>) {
-        let frame = match self {
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        let frame = match *self {
             Self::Started { pid, applied } => frame(1, |out| {
                 put_i32(out, pid);
                 out.extend(applied.enforced.to_bits().to_le_bytes());
@@ -240,19 +248,26 @@ impl SupervisorReport {
                 out.push(stage.to_wire());
                 put_i32(out, errno);
             }),
-            Self::LeaderExited { status, tree_empty } => frame(3, |out| {
+            Self::LeaderExited {
+                status,
+                stopped,
+                tree_empty,
+            } => frame(3, |out| {
                 put_i32(out, status);
+                out.push(u8::from(stopped));
                 out.push(u8::from(tree_empty));
             }),
             Self::TreeEnded {
                 usage,
                 breach,
                 breach_to_end,
+                ref leaked,
             } => frame(4, |out| {
                 out.extend(micros(usage.cpu).to_le_bytes());
                 out.extend(usage.peak_memory_bytes.to_le_bytes());
                 out.extend(micros(breach_to_end).to_le_bytes());
                 put_breach(out, breach);
+                put_leaked(out, leaked);
             }),
             Self::Probed(result) => frame(6, |out| {
                 put_i32(out, result.abi);
@@ -281,6 +296,7 @@ impl SupervisorReport {
             },
             3 => Self::LeaderExited {
                 status: reader.i32()?,
+                stopped: reader.byte()? != 0,
                 tree_empty: reader.byte()? != 0,
             },
             4 => Self::TreeEnded {
@@ -290,6 +306,7 @@ impl SupervisorReport {
                 },
                 breach_to_end: Duration::from_micros(reader.u64()?),
                 breach: take_breach(&mut reader)?,
+                leaked: take_leaked(&mut reader)?,
             },
             6 => {
                 let abi = reader.i32()?;

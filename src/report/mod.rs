@@ -32,7 +32,7 @@ use clap::ValueEnum;
 pub(crate) use json_document::{JsonDocument, write_json_document, write_value};
 pub(crate) use print_ref::PrintRef;
 pub use record_table::RecordTable;
-pub(crate) use reporter::{ReportOutcome, Reporter, ReporterHandle};
+pub(crate) use reporter::{Reporter, ReporterHandle};
 pub(crate) use run_table::{RunLine, RunTable};
 pub(crate) use summary::short_id;
 pub use terminal::TerminalInfo;

@@ -22,7 +22,7 @@ use super::progress::ProgressDisplay;
 use super::summary::RunStats;
 use super::table::StepTable;
 use super::terminal::{OutputStream, OutputStreams};
-use super::text::{Style, counted, label_of, paint};
+use super::text::{Style, counted, escaped_line, label_of, paint};
 use super::{Format, ReportOptions, failure, jsonl};
 use crate::event::{EventReceiver, RunEvent, RunStarted, RunSummary, StepDetail};
 use crate::model::{Escaped, EscapedLines, ExecutionLogRecord, RunStatus, signal_name};
@@ -286,6 +286,7 @@ impl ReporterState {
             let report = failure::render(record, detail, color);
             self.failures.insert(record.step_index, report);
         }
+        self.warn_of_leak(record);
         match &mut self.data {
             Data::Table(table) => table.add(record),
             Data::Jsonl => self
@@ -298,6 +299,28 @@ impl ReporterState {
             Data::Print(..) | Data::None => {}
         }
         self.screen.finish(record, now);
+    }
+
+    /// Reports the processes that a skill left running and that obs ended.
+    fn warn_of_leak(&mut self, record: &ExecutionLogRecord) {
+        let Some(leaked) = record.leaked.as_ref().filter(|_| !self.quiet) else {
+            return;
+        };
+        let (processes, them) = match leaked.count {
+            1 => ("1 process".to_owned(), "it"),
+            count => (format!("{count} processes"), "them"),
+        };
+        let names = match leaked.names.as_slice() {
+            [] => String::new(),
+            names => format!(": {}", escaped_line(&names.join(", "))),
+        };
+        let label = self.label(record.step_index);
+        let color = self.streams.terminal_info(OutputStream::Stderr).color;
+        let warning = paint(color, Style::Warn, "warning");
+        self.screen.print_above(&format!(
+            "{warning}: {label}: obs ended {processes} that the skill left running{names} \
+             (`leak_timeout: 10s` in its manifest gives {them} time to finish)"
+        ));
     }
 
     fn signal(&mut self, signal: i32, forced: bool) {

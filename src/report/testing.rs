@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
+use super::reporter::ReportOutcome;
 use super::reporter::ReporterState;
-use super::{OutputStream, OutputStreams, ReportOptions, ReportOutcome, TerminalInfo};
+use super::{OutputStream, OutputStreams, ReportOptions, TerminalInfo};
 use crate::event::{RunEvent, RunStarted, RunSummary, StepDetail};
 use crate::model::{
     ErrorCode, Excerpt, ExecutionLogRecord, ResourceUsage, RunStatus, SCHEMA_VERSION,
@@ -141,6 +142,7 @@ pub(crate) fn record(index: usize, name: &str) -> ExecutionLogRecord {
         signal: None,
         stdout: None,
         stderr: None,
+        leaked: None,
         resource_usage: ResourceUsage {
             cpu_time_ms: 40,
             memory_mb: 12,

@@ -58,7 +58,7 @@ pub struct StepArgs {
 
 impl StepArgs {
     /// The flags as the engine takes them.
-    pub(in crate::cli) fn run_policy(&self) -> RunPolicy {
+    pub(in crate::cli) fn run_policy(&self, strict: bool) -> RunPolicy {
         let default = RunPolicy::default();
         RunPolicy {
             jobs: self.jobs.unwrap_or(default.jobs),
@@ -68,6 +68,7 @@ impl StepArgs {
                 _ => default.on_failure,
             },
             retry_unsafe: self.retry_unsafe,
+            fail_on_leak: strict,
         }
     }
 }

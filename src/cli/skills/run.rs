@@ -75,6 +75,7 @@ pub(super) fn run(args: SkillRunArgs, state: &StateArgs, printer: &Printer) -> C
             jobs: NonZeroUsize::MIN,
             on_failure: FailurePolicy::Drain,
             retry_unsafe: false,
+            fail_on_leak: false,
         },
     };
     execution.run(zygote, |_| Ok(RunStorage::none()), printer)

@@ -91,7 +91,7 @@ async fn fail_fast_cancels_what_still_runs() {
         Some("canceled: `fail-2` did not succeed")
     );
     assert_eq!(outcome.elapsed, Duration::from_secs(3));
-    let verdict = RunResult::new(&outcome.end, &outcome.records, &bench.plan.steps);
+    let verdict = &outcome.result;
     assert_eq!(
         verdict.cause,
         DecidingCause::Step(2, Some(ErrorCode::SkillFailed)),

@@ -48,7 +48,7 @@ async fn one_denied_step_of_ten_keeps_all_from_starting() {
         want[6] = "rejected";
         assert_eq!(statuses(&outcome), want);
         assert!(bench.fake.started.borrow().is_empty());
-        let verdict = RunResult::new(&outcome.end, &outcome.records, &bench.plan.steps);
+        let verdict = &outcome.result;
         assert_eq!(
             verdict.cause,
             DecidingCause::Step(6, Some(ErrorCode::PolicyRejected))

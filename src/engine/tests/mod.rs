@@ -250,6 +250,7 @@ impl Bench {
                 jobs: NonZeroUsize::new(4).unwrap(),
                 on_failure: FailurePolicy::Drain,
                 retry_unsafe: false,
+                fail_on_leak: false,
             },
             log: Log::default(),
             fuse: Fuse::default(),

@@ -43,7 +43,7 @@ isolated! {
 isolated! {
     fn sigterm_lets_a_tree_tidy_up() {
         for rules in [SignalDomainRules::SignalsAndRefer, SignalDomainRules::None] {
-            with_launcher_rules(rules, LEAK_TIMEOUT, async |launcher| {
+            with_launcher_rules(rules, async |launcher| {
                 let text = "trap 'echo bye; exit 3' TERM; echo ready; while :; do sleep 0.05; done";
                 let mut spec = script(text);
                 spec.grace_period = EVENT_TIMEOUT;
@@ -96,7 +96,8 @@ isolated! {
                 reported |= matches!(event, ProcessEvent::EndingSurvivors { .. });
             }).await.unwrap();
             assert_eq!(exit.leader, LeaderExit::Code(0));
-            assert!(exit.survivors_ended && reported);
+            assert_eq!(exit.leaked, Some(leaked(1, &["sleep"])));
+            assert!(exit.ended_by_itself && reported);
             assert_eq!(exit.stdout.len(), 60_004);
             assert!(exit.stdout.ends_with(b"end\n"));
             assert_eq!(alive(&mark), []);
@@ -106,10 +107,12 @@ isolated! {
 
 isolated! {
     fn what_ends_by_itself_right_after_its_leader_is_left_alone() {
-        with_launcher_rules(SignalDomainRules::SignalsAndRefer, EVENT_TIMEOUT, async |launcher| {
-            let exit = simply(launcher, script("( sleep 0.1; echo late ) & echo early")).await.unwrap();
+        with_launcher(async |launcher| {
+            let mut spec = script("( sleep 0.1; echo late ) & echo early");
+            spec.leak_timeout = EVENT_TIMEOUT;
+            let exit = simply(launcher, spec).await.unwrap();
             assert_eq!(exit.stdout, b"early\nlate\n");
-            assert!(!exit.survivors_ended);
+            assert!(exit.ended_by_itself && exit.leaked.is_none());
         });
     }
 }

@@ -29,6 +29,7 @@ use tokio::sync::watch;
 
 use super::tree::SignalDomainRules;
 use super::*;
+use crate::model::LeakedProcesses;
 
 /// The test that this process runs; set in processes that tests start.
 const TEST: &str = "OBS_PROCESS_TEST";
@@ -112,41 +113,36 @@ fn ended(child: &mut Child, timeout: Duration) -> Option<std::process::ExitStatu
 
 /// Runs `scenario` with a launcher like that of obs.
 pub(super) fn with_launcher(scenario: impl AsyncFnOnce(&Launcher)) {
-    with_launcher_rules(SignalDomainRules::SignalsAndRefer, LEAK_TIMEOUT, scenario);
+    with_launcher_rules(SignalDomainRules::SignalsAndRefer, scenario);
 }
 
 /// Like [`with_launcher`], as on a kernel without signal scopes.
 pub(super) fn without_signal_scopes(scenario: impl AsyncFnOnce(&Launcher)) {
-    with_launcher_rules(SignalDomainRules::None, LEAK_TIMEOUT, scenario);
+    with_launcher_rules(SignalDomainRules::None, scenario);
 }
 
-/// Like [`with_launcher`], with other domain rules and another leak timeout.
-pub(super) fn with_launcher_rules(
-    rules: SignalDomainRules,
-    leak_timeout: Duration,
-    scenario: impl AsyncFnOnce(&Launcher),
-) {
-    with_zygote(Zygote::start_with(rules).unwrap(), leak_timeout, scenario);
+/// Like [`with_launcher`], with other domain rules.
+pub(super) fn with_launcher_rules(rules: SignalDomainRules, scenario: impl AsyncFnOnce(&Launcher)) {
+    with_zygote(Zygote::start_with(rules).unwrap(), scenario);
 }
 
 /// Like [`with_launcher`], with a zygote that was started before.
-pub(super) fn with_zygote(
-    zygote: Zygote,
-    leak_timeout: Duration,
-    scenario: impl AsyncFnOnce(&Launcher),
-) {
+pub(super) fn with_zygote(zygote: Zygote, scenario: impl AsyncFnOnce(&Launcher)) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
     runtime.block_on(async {
-        let launcher = Launcher::with_leak_timeout(zygote, RunClock::new(), leak_timeout).unwrap();
+        let launcher = Launcher::new(zygote, RunClock::new()).unwrap();
         scenario(&launcher).await;
     });
 }
 
-/// The leak timeout of obs.
-pub(super) const LEAK_TIMEOUT: Duration = Duration::from_millis(100);
+/// Left-over processes, as an exit reports them.
+pub(super) fn leaked(count: u32, names: &[&str]) -> LeakedProcesses {
+    let names = names.iter().map(|name| (*name).to_owned()).collect();
+    LeakedProcesses { count, names }
+}
 
 /// A shell script as a specification.
 pub(super) fn script(text: &str) -> ProcessSpec {
@@ -168,6 +164,7 @@ pub(super) fn program(path: &str, argv: &[&str]) -> ProcessSpec {
         stdin: None,
         max_output_bytes: 10 * 1024 * 1024,
         grace_period: Duration::from_secs(5),
+        leak_timeout: Duration::from_millis(100),
         confinement: None,
         limits: Limits::NONE,
         written: Vec::new(),

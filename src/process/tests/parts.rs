@@ -129,6 +129,7 @@ fn reports_survive_the_way() {
         },
         SupervisorReport::LeaderExited {
             status: 9,
+            stopped: true,
             tree_empty: true,
         },
         SupervisorReport::TreeEnded {
@@ -142,6 +143,7 @@ fn reports_survive_the_way() {
                 measured: 2,
             }),
             breach_to_end: Duration::from_micros(7),
+            leaked: leaked(3, &["a b", "sh"]),
         },
         SupervisorReport::Acknowledged,
     ];

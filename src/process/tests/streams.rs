@@ -11,7 +11,7 @@ isolated! {
             let exit = simply(launcher, spec).await.unwrap();
             assert_eq!(exit.leader, LeaderExit::Code(0));
             assert!(exit.stdout == input, "{} bytes", exit.stdout.len());
-            assert!(!exit.output_limit_exceeded && !exit.survivors_ended);
+            assert!(!exit.output_limit_exceeded && exit.leaked.is_none());
         });
     }
 }

@@ -9,7 +9,7 @@ fn states(mark: &str) -> Vec<char> {
 isolated! {
     fn trees_stop_and_go_on() {
         for rules in [SignalDomainRules::Signals, SignalDomainRules::None] {
-            with_launcher_rules(rules, LEAK_TIMEOUT, async |launcher| {
+            with_launcher_rules(rules, async |launcher| {
                 let mut spec = script(STUBBORN);
                 let mark = marked(&mut spec);
                 let exit = with(launcher, spec, async |stop| {
@@ -31,7 +31,7 @@ isolated! {
 isolated! {
     fn a_stopped_tree_acts_on_sigterm() {
         for rules in [SignalDomainRules::Signals, SignalDomainRules::None] {
-            with_launcher_rules(rules, LEAK_TIMEOUT, async |launcher| {
+            with_launcher_rules(rules, async |launcher| {
                 let mut spec = script("trap 'exit 3' TERM; while :; do sleep 0.05; done");
                 spec.grace_period = EVENT_TIMEOUT;
                 let mark = marked(&mut spec);

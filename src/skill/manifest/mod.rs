@@ -49,6 +49,8 @@ pub struct Manifest {
     pub timeout: Option<Duration>,
     /// How long it may take to end after SIGTERM.
     pub grace: Option<Duration>,
+    /// How long processes that it leaves behind may take to end by themselves.
+    pub leak_timeout: Option<Duration>,
     /// Bounds on what it uses.
     pub resources: Resources,
     /// Safe to run again.
@@ -72,6 +74,7 @@ impl Default for Manifest {
             permissions: Vec::new(),
             timeout: None,
             grace: None,
+            leak_timeout: None,
             resources: Resources::default(),
             is_idempotent: false,
             risk_level: RiskLevel::default(),

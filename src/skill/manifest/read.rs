@@ -110,6 +110,9 @@ fn bounds(manifest: &mut Manifest, fields: &mut Fields<'_>, problems: &mut Diagn
     if let Some(node) = fields.get("grace") {
         manifest.grace = node.duration(problems);
     }
+    if let Some(node) = fields.get("leak_timeout") {
+        manifest.leak_timeout = node.duration(problems);
+    }
     if let Some(node) = fields.get("resources") {
         manifest.resources = resources(&node, problems).unwrap_or_default();
     }

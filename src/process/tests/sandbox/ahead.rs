@@ -23,7 +23,7 @@ isolated! {
     fn the_first_supervisor_is_there_and_serves_the_first_step() {
         let zygote = Zygote::start().unwrap();
         let first = zygote.pid;
-        with_zygote(zygote, LEAK_TIMEOUT, async |launcher| {
+        with_zygote(zygote, async |launcher| {
             let by = supervisor(launcher, script("")).await;
             let Some(children) = children(first) else { return };
             assert_eq!(children, by);
@@ -37,7 +37,7 @@ isolated! {
         let mut zygote = Zygote::start().unwrap();
         zygote.probe_ahead();
         assert!(zygote.is_probing);
-        with_zygote(zygote, LEAK_TIMEOUT, async |launcher| {
+        with_zygote(zygote, async |launcher| {
             let ahead = launcher.probe().await.unwrap();
             assert_eq!(ahead, launcher.probe().await.unwrap());
             assert_eq!(simply(launcher, script("exit 3")).await.unwrap().leader, LeaderExit::Code(3));
@@ -51,7 +51,7 @@ isolated! {
         let mut zygote = Zygote::start().unwrap();
         zygote.probe_ahead();
         let pid = zygote.pid;
-        with_zygote(zygote, LEAK_TIMEOUT, async |launcher| {
+        with_zygote(zygote, async |launcher| {
             let Some(first) = children(pid) else { return };
             let offline = arena.probe(&[], Network::None);
             launcher.prepare_ahead(offline.confinement.as_ref().unwrap());
@@ -77,7 +77,7 @@ isolated! {
         let mut zygote = Zygote::start().unwrap();
         zygote.probe_ahead();
         let pid = zygote.pid;
-        with_zygote(zygote, LEAK_TIMEOUT, async |launcher| {
+        with_zygote(zygote, async |launcher| {
             launcher.dismiss();
             until("the zygote has ended", || state(pid).0 == 'Z').await;
         });
