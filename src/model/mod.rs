@@ -42,5 +42,7 @@ pub use run_status::RunStatus;
 pub use sandbox_report::{AppliedSandbox, SandboxMode, SandboxReport};
 pub(crate) use signal::signal_name;
 pub(crate) use step_dirs::StepDirs;
-pub(crate) use strict_json::{json_error_offset, strict_json};
+pub(crate) use strict_json::{
+    MAX_JSON_DEPTH, is_finite_number, is_too_deep, json_error_offset, strict_json,
+};
 pub use usage::ResourceUsage;

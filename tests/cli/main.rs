@@ -32,6 +32,7 @@ mod limits;
 mod links;
 mod locks;
 mod log;
+mod outputs;
 mod policy;
 mod programs;
 mod references;
