@@ -228,8 +228,8 @@ fn to_raw(value: &(impl serde::Serialize + ?Sized)) -> serde_json::Result<Box<Ra
 /// A failing skill may say what went wrong: `{"error": {"code", "message", "retryable"}}`.
 fn own_error(stdout: &[u8]) -> Option<String> {
     let output = strict_json(stdout).ok()??;
-    let error = json_entry(output.get(), "error").ok()?;
-    let text = |name| serde_json::from_str::<String>(json_entry(error, name).ok()?).ok();
+    let error = json_entry(output.get(), &["error"]).ok()?;
+    let text = |name| serde_json::from_str::<String>(json_entry(error, &[name]).ok()?).ok();
     let message = text("message")?;
     Some(match text("code") {
         Some(code) => format!("{code}: {message}"),
@@ -242,8 +242,8 @@ fn says_final(stdout: &[u8]) -> bool {
     let Ok(Some(output)) = strict_json(stdout) else {
         return false;
     };
-    let error = json_entry(output.get(), "error");
-    error.and_then(|error| json_entry(error, "retryable")) == Ok("false")
+    let error = json_entry(output.get(), &["error"]);
+    error.and_then(|error| json_entry(error, &["retryable"])) == Ok("false")
 }
 
 fn hint(dropped_event_lines: u64) -> Option<String> {

@@ -23,13 +23,14 @@ mod signal;
 mod step_dirs;
 mod strict_json;
 mod usage;
+mod value_path;
 
 pub(crate) use digest::{hex, sha256_hex};
 pub(crate) use duration::{MAX_DURATION, format_duration, parse_duration};
 pub use error_code::ErrorCode;
 pub(crate) use escaped::{Escaped, EscapedLines};
 pub use excerpt::Excerpt;
-pub(crate) use json_entry::json_entry;
+pub(crate) use json_entry::{NoEntry, json_entry};
 pub(crate) use json_text::{is_reserved_key, json_line, json_pretty};
 pub use plan::{ExecutionPlan, ExecutionStep, StepType};
 pub(crate) use plan::{Retry, SkillRef, StepOrder};
@@ -46,3 +47,4 @@ pub(crate) use strict_json::{
     MAX_JSON_DEPTH, is_finite_number, is_too_deep, json_error_offset, strict_json,
 };
 pub use usage::ResourceUsage;
+pub(crate) use value_path::{begins_path, format_path, parse_path};
