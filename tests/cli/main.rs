@@ -33,6 +33,7 @@ mod links;
 mod locks;
 mod log;
 mod outputs;
+mod pipes;
 mod policy;
 mod programs;
 mod references;
