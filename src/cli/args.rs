@@ -356,8 +356,8 @@ pub struct OutputArgs {
     pub format: Format,
     /// Print only one value of a step's output
     ///
-    /// REF is a step and a path into its output: `report.markdown`, `fetch.items.0.name`. Text is
-    /// printed as it is, anything else as JSON.
+    /// REF is a step and a path into its output: `report.markdown`, `fetch.items.0.name`,
+    /// `files["report.html"].size`. Text is printed as it is, anything else as JSON.
     #[arg(long, env = "OBS_PRINT", hide_env = true, value_name = "REF")]
     #[arg(conflicts_with_all = ["dry_run", "format"])]
     pub print: Option<PrintRef>,

@@ -6,6 +6,7 @@ use super::args::{ResumeArgs, RunSelector, StateArgs};
 use super::error::{CommandError, ErrorKind};
 use super::printer::Printer;
 use super::state::{chain_key, not_found};
+use crate::document::is_fifo;
 use crate::engine::{ProvenPlan, Provenance, Reused};
 use crate::model::sha256_hex;
 use crate::report::short_id;
@@ -149,9 +150,9 @@ fn refused(error: ResumeError) -> CommandError {
 const STDIN_DIGITS: usize = 16;
 
 /// The name by which the runs of the plan in `file` are found again. What came from standard input
-/// is known by its text alone.
+/// or a FIFO is known by its text alone.
 pub(super) fn plan_name(file: &Path, text: &str) -> String {
-    if file == Path::new("-") {
+    if file == Path::new("-") || is_fifo(file) {
         let digest = sha256_hex(text.as_bytes());
         return format!("- ({})", &digest[..STDIN_DIGITS]);
     }

@@ -25,4 +25,5 @@ pub(crate) use diagnostic::NodePart;
 pub use diagnostic::{Diagnostic, Diagnostics, Location, Severity};
 pub use document::Document;
 pub(crate) use nearest::nearest;
+pub(crate) use source::is_fifo;
 pub use source::{DEFAULT_MAX_BYTES, Language, Source, SourceError};

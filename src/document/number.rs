@@ -5,6 +5,8 @@
 
 use serde_json::Number;
 
+use crate::model::is_finite_number;
+
 /// What a plain YAML scalar is by the core schema.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum PlainScalar {
@@ -85,11 +87,11 @@ pub(crate) fn exact_number(json: &str) -> Result<Number, NumberError> {
 
 /// Refuses a number that overflows to an infinity.
 pub(crate) fn check_finite(json: &str) -> Result<(), NumberError> {
-    let is_integer = !json.contains(['.', 'e', 'E']);
-    if is_integer || json.parse::<f64>().is_ok_and(f64::is_finite) {
-        return Ok(());
+    if is_finite_number(json) {
+        Ok(())
+    } else {
+        Err(NumberError::TooLarge)
     }
-    Err(NumberError::TooLarge)
 }
 
 fn from_radix(digits: &str, radix: u32) -> PlainScalar {

@@ -1,18 +1,25 @@
 //! Reads the text of a plan or a manifest.
 //!
-//! Invariant: only a regular file (or standard input) is opened, at most `max_bytes` of it are
-//! held, and what comes out is UTF-8 without a byte order mark. A FIFO, a device or a directory is
-//! refused before it is opened, so that nothing can hang here.
+//! Invariant: only a regular file, a FIFO or standard input is opened, at most `max_bytes` of it
+//! are held, and what comes out is UTF-8 without a byte order mark. A device or a directory is
+//! refused before it is opened, and a FIFO is read for [`FIFO_TIMEOUT`] at most, so that nothing
+//! can hang here.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use thiserror::Error;
 
 /// The largest plan that is read by default: 1 MiB.
 pub const DEFAULT_MAX_BYTES: u64 = 1 << 20;
+
+/// How long a FIFO (`<(command)` in a shell) is waited for until its end.
+const FIFO_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The name under which standard input is shown.
 pub(super) const STDIN_NAME: &str = "<stdin>";
@@ -56,6 +63,14 @@ pub enum SourceError {
         /// What it is, with its article.
         kind: &'static str,
     },
+    /// A FIFO that did not end in time.
+    #[error("`{name}` is a FIFO that did not end within {} s", timeout.as_secs())]
+    NoEnd {
+        /// The path as given.
+        name: String,
+        /// How long it was waited for.
+        timeout: Duration,
+    },
     /// It is larger than it may be.
     #[error("`{name}` is larger than {max_bytes} bytes")]
     TooLarge {
@@ -84,6 +99,7 @@ impl SourceError {
         match self {
             Self::Unreadable { name, .. }
             | Self::NotRegular { name, .. }
+            | Self::NoEnd { name, .. }
             | Self::TooLarge { name, .. }
             | Self::NotUtf8 { name, .. } => name,
         }
@@ -94,6 +110,7 @@ impl SourceError {
         match self {
             Self::Unreadable { .. } => "unreadable",
             Self::NotRegular { .. } => "not_a_regular_file",
+            Self::NoEnd { .. } => "timeout",
             Self::TooLarge { .. } => "too_large",
             Self::NotUtf8 { .. } => "not_utf8",
         }
@@ -101,7 +118,10 @@ impl SourceError {
 
     /// True if the file could not be read at all, false where its content is at fault.
     pub fn is_unreadable(&self) -> bool {
-        matches!(self, Self::Unreadable { .. } | Self::NotRegular { .. })
+        matches!(
+            self,
+            Self::Unreadable { .. } | Self::NotRegular { .. } | Self::NoEnd { .. }
+        )
     }
 
     /// A help text.
@@ -113,6 +133,7 @@ impl SourceError {
                 _ => None,
             },
             Self::NotRegular { .. } => Some("give a file, or `-` to read standard input"),
+            Self::NoEnd { .. } => Some("a program has to write it and close it"),
             Self::TooLarge { .. } => Some("raise the limit with `--max-plan-size`"),
             Self::NotUtf8 { .. } => Some("save the file as UTF-8"),
         }
@@ -120,19 +141,48 @@ impl SourceError {
 }
 
 impl Source {
-    /// Reads the file at `path`, or standard input for `-`.
+    /// Reads the file or the FIFO at `path`, or standard input for `-`.
     pub fn read(path: &Path, max_bytes: u64) -> Result<Self, SourceError> {
         if path == Path::new("-") {
             return Self::from_reader(STDIN_NAME.to_owned(), io::stdin().lock(), max_bytes);
         }
+        Self::read_within(path, max_bytes, Some(FIFO_TIMEOUT))
+    }
+
+    /// Reads the file at `path`, which may not be a FIFO.
+    pub fn read_regular(path: &Path, max_bytes: u64) -> Result<Self, SourceError> {
+        Self::read_within(path, max_bytes, None)
+    }
+
+    /// Reads a file, or a FIFO if there is a timeout for it.
+    fn read_within(
+        path: &Path,
+        max_bytes: u64,
+        fifo_timeout: Option<Duration>,
+    ) -> Result<Self, SourceError> {
         let name = path.display().to_string();
-        match open_regular(path) {
+        match open_input(path, fifo_timeout.is_some()) {
             Ok(OpenedInput::Regular(file)) => {
                 let length = file.metadata().map_or(0, |metadata| metadata.len());
                 // One more, so that the end is found without reading more.
                 let expected = length.min(max_bytes).saturating_add(1);
                 let expected = usize::try_from(expected).unwrap_or_default();
                 Self::read_from(name, file, expected, max_bytes)
+            }
+            Ok(OpenedInput::Fifo(file)) => {
+                let timeout = fifo_timeout.unwrap_or_default();
+                let fifo = FifoReader {
+                    file,
+                    deadline: Instant::now() + timeout,
+                };
+                match Self::read_from(name, fifo, 0, max_bytes) {
+                    Err(SourceError::Unreadable { name, source })
+                        if source.kind() == io::ErrorKind::TimedOut =>
+                    {
+                        Err(SourceError::NoEnd { name, timeout })
+                    }
+                    outcome => outcome,
+                }
             }
             Ok(OpenedInput::Other(kind)) => Err(SourceError::NotRegular { name, kind }),
             Err(source) => Err(SourceError::Unreadable { name, source }),
@@ -184,16 +234,25 @@ impl Source {
     }
 }
 
+/// True if the path is that of a FIFO, whose text can be read once.
+pub(crate) fn is_fifo(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo())
+}
+
 enum OpenedInput {
     Regular(File),
+    Fifo(File),
     Other(&'static str),
 }
 
-/// Opens `path` if it is a regular file. `O_NONBLOCK` covers the moment between the two looks at
-/// what it is: a FIFO put in its place can't block the open.
-fn open_regular(path: &Path) -> io::Result<OpenedInput> {
-    let kind = kind_of(&fs::metadata(path)?);
-    if let Some(kind) = kind {
+/// Opens `path` if it is a regular file, or a FIFO if that is allowed. `O_NONBLOCK`, because a FIFO
+/// without a writer would block the open, also one that takes the place of a file between the two
+/// looks at what it is.
+fn open_input(path: &Path, allow_fifo: bool) -> io::Result<OpenedInput> {
+    let refused = |metadata: &fs::Metadata| {
+        kind_of(metadata).filter(|_| !(allow_fifo && metadata.file_type().is_fifo()))
+    };
+    if let Some(kind) = refused(&fs::metadata(path)?) {
         return Ok(OpenedInput::Other(kind));
     }
     let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
@@ -201,9 +260,43 @@ fn open_regular(path: &Path) -> io::Result<OpenedInput> {
         .read(true)
         .custom_flags(flags.bits().cast_signed())
         .open(path)?;
-    match kind_of(&file.metadata()?) {
-        Some(kind) => Ok(OpenedInput::Other(kind)),
-        None => Ok(OpenedInput::Regular(file)),
+    let metadata = file.metadata()?;
+    Ok(match refused(&metadata) {
+        Some(kind) => OpenedInput::Other(kind),
+        None if metadata.file_type().is_fifo() => OpenedInput::Fifo(file),
+        None => OpenedInput::Regular(file),
+    })
+}
+
+/// Reads a FIFO that was opened without blocking, until its last writer has closed it. One that no
+/// program has opened for writing yet is waited for.
+struct FifoReader {
+    file: File,
+    deadline: Instant,
+}
+
+impl Read for FifoReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let left = self.deadline.saturating_duration_since(Instant::now());
+            let timeout = Timespec {
+                tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+                tv_nsec: i64::from(left.subsec_nanos()),
+            };
+            // Not read before it is ready: without a writer that would be the end.
+            match poll(
+                &mut [PollFd::new(&self.file, PollFlags::IN)],
+                Some(&timeout),
+            ) {
+                Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
+                Ok(_) => match self.file.read(buffer) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    outcome => return outcome,
+                },
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 }
 
@@ -307,26 +400,82 @@ mod tests {
         );
     }
 
+    fn make_fifo(path: &Path) {
+        let kind = rustix::fs::FileType::Fifo;
+        let mode = rustix::fs::Mode::RWXU;
+        rustix::fs::mknodat(rustix::fs::CWD, path, kind, mode, 0).unwrap();
+    }
+
     #[test]
-    fn refuses_what_is_no_regular_file() {
+    fn refuses_what_is_no_file() {
         let dir = tempfile::tempdir().unwrap();
         let fifo = dir.path().join("fifo.yaml");
-        rustix::fs::mknodat(
-            rustix::fs::CWD,
-            &fifo,
-            rustix::fs::FileType::Fifo,
-            rustix::fs::Mode::RWXU,
-            0,
-        )
-        .unwrap();
+        make_fifo(&fifo);
+        let socket = dir.path().join("socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
         for (path, want) in [
-            (fifo.as_path(), "is a FIFO"),
             (dir.path(), "is a directory"),
+            (&socket, "is a socket"),
             (Path::new("/dev/zero"), "is a device"),
+            (Path::new("/dev/null"), "is a device"),
         ] {
             let error = Source::read(path, 100).unwrap_err();
             assert!(error.to_string().contains(want), "{error}");
             assert!(error.is_unreadable());
         }
+        let error = Source::read_regular(&fifo, 100).unwrap_err();
+        assert!(error.to_string().contains("is a FIFO"), "{error}");
+    }
+
+    #[test]
+    fn a_fifo_is_read_to_its_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let fifo = dir.path().join("fifo");
+        make_fifo(&fifo);
+        let writer = |pieces: &'static [&'static [u8]]| {
+            let fifo = fifo.clone();
+            std::thread::spawn(move || {
+                // Returns when the reader has opened it too.
+                let mut file = OpenOptions::new().write(true).open(fifo).unwrap();
+                for piece in pieces {
+                    // Who refuses the text does not read all of it.
+                    io::Write::write_all(&mut file, piece).ok();
+                }
+            })
+        };
+        let write = writer(&[b"a: 1\n", b"b: 2\n"]);
+        let source = Source::read(&fifo, 10).unwrap();
+        assert_eq!(
+            (&*source.text, source.language),
+            ("a: 1\nb: 2\n", Language::Yaml)
+        );
+        write.join().unwrap();
+        let write = writer(&[]);
+        assert_eq!(Source::read(&fifo, 10).unwrap().text, "");
+        write.join().unwrap();
+        let write = writer(&[b"12345", b"678901"]);
+        let error = Source::read(&fifo, 10).unwrap_err();
+        assert_eq!(error.code(), "too_large");
+        write.join().unwrap();
+    }
+
+    #[test]
+    fn a_fifo_that_does_not_end_is_given_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let fifo = dir.path().join("fifo");
+        make_fifo(&fifo);
+        let read = || Source::read_within(&fifo, 100, Some(Duration::from_millis(20)));
+        let error = read().unwrap_err();
+        assert_eq!(error.code(), "timeout");
+        assert!(error.is_unreadable());
+        // A writer that writes and stays.
+        let both = OpenOptions::new().read(true).write(true).open(&fifo);
+        let mut both = both.unwrap();
+        io::Write::write_all(&mut both, b"a: 1").unwrap();
+        let error = read().unwrap_err().to_string();
+        assert!(
+            error.ends_with("is a FIFO that did not end within 0 s"),
+            "{error}"
+        );
     }
 }

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::document::Document;
-use crate::model::{ErrorCode, ExecutionLogRecord, json_entry};
+use crate::model::{ErrorCode, ExecutionLogRecord, NoEntry, json_entry};
 use crate::plan::{Reference, Segment, Template, format_reference};
 use crate::skill::Skill;
 
@@ -173,12 +173,16 @@ impl<'t, R: Fn(usize) -> Option<Arc<ExecutionLogRecord>>> Resolver<'t, R> {
             return Ok(&output[range.clone()]);
         }
         let mut part = output;
-        for (depth, token) in path.iter().enumerate() {
+        for depth in 0..path.len() {
             self.walked_bytes = self.walked_bytes.saturating_add(part.len());
             if self.walked_bytes > MAX_WALKED_BYTES {
                 return Err(ResolveError::too_much("search too much of the outputs"));
             }
-            part = json_entry(part, token).map_err(|found| no_field(reference, depth, &found))?;
+            part = match json_entry(part, &path[depth..]) {
+                Ok(part) => part,
+                Err(missing) if reference.is_optional && missing.is_absent => return Ok("null"),
+                Err(missing) => return Err(no_field(reference, depth, &missing)),
+            };
         }
         let start = part.as_ptr().addr() - output.as_ptr().addr();
         self.found.insert((step, path), start..start + part.len());
@@ -195,11 +199,15 @@ fn read<'t, T: serde::Deserialize<'t>>(
         .map_err(|error| ResolveError::missing(format!("`{}`: {error}", reference.written)))
 }
 
-fn no_field(reference: &Reference, depth: usize, found: &str) -> ResolveError {
-    let holder = format_reference(&reference.name, &reference.path[..depth]);
-    let missing = &reference.path[depth];
-    let whole = &reference.written;
+fn no_field(reference: &Reference, depth: usize, missing: &NoEntry) -> ResolveError {
+    let (before, path) = reference.path.split_at(depth);
+    let holder = format_reference(&reference.name, before);
+    let (field, whole, found) = (&path[0], &reference.written, &missing.found);
+    let likely = missing.likely(path).map_or_else(String::new, |path| {
+        let likely = format_reference(&reference.name, &[before, &path].concat());
+        format!("; did you mean `{likely}`?")
+    });
     ResolveError::missing(format!(
-        "`{whole}`: `{holder}` has no `{missing}`: it is {found}"
+        "`{whole}`: `{holder}` has no `{field}`: it is {found}{likely}"
     ))
 }

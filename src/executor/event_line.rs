@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use crate::model::strict_json;
+
 /// The fields of a line that obs knows.
 #[derive(Debug, Default, PartialEq, Deserialize)]
 pub struct EventLine {
@@ -16,13 +18,15 @@ pub struct EventLine {
     pub tokens_used: u64,
 }
 
-/// Parses a line; `None` if it is not such an object. Unknown keys are allowed.
+/// Parses a line; `None` if it is not such an object, by the rules of outputs. Unknown keys are
+/// allowed.
 pub fn read_event_line(line: &str) -> Option<EventLine> {
     // Serde would read a list as a struct too.
     if !line.trim_start().starts_with('{') {
         return None;
     }
-    let mut event: EventLine = serde_json::from_str(line).ok()?;
+    let json = strict_json(line.as_bytes()).ok()??;
+    let mut event: EventLine = serde_json::from_str(json.get()).ok()?;
     event.progress = event.progress.map(|progress| progress.clamp(0.0, 1.0));
     Some(event)
 }
@@ -58,6 +62,10 @@ mod tests {
             "{\"tokens_used\": -1}",
             "{\"message\": 1}",
             "null",
+            r#"{"message": "\ud83d"}"#,
+            r#"{"x": ["\udc00"]}"#,
+            r#"{"x": 1e9999, "message": "m"}"#,
+            r#"{"x": 1, "x": 2}"#,
         ] {
             assert_eq!(read_event_line(line), None, "{line}");
         }

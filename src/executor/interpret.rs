@@ -1,17 +1,19 @@
 //! Turns a process's exit into a result: what counts as success, and what the output is.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 use std::sync::Arc;
 
+use serde::Serializer;
 use serde_json::value::RawValue;
 
 use crate::engine::{RuntimeError, mask_json};
 use crate::model::{
-    ErrorCode, Excerpt, ExecutionResult, ExecutionStatus, ResourceUsage, SandboxReport,
+    ErrorCode, Excerpt, ExecutionResult, ExecutionStatus, ResourceUsage, SandboxReport, json_entry,
     signal_name, strict_json,
 };
 use crate::process::{LeaderExit, MASK, ProcessExit, Secrets};
-use crate::skill::{Execution, OutputFormat, Skill, breach_text};
+use crate::skill::{Execution, OutputFormat, Skill, TextEncoding, breach_text};
 
 /// What the executor knows besides the exit.
 pub(super) struct ExecutionMeta {
@@ -54,10 +56,14 @@ pub(super) fn interpret(
         tokens_used: meta.tokens_used,
     };
     let is_final = outcome.is_err() && says_final(&exit.stdout);
-    let (status, error_code, error, output) = match outcome {
-        Ok(output) => (ExecutionStatus::Success, None, String::new(), output),
-        Err((code, error)) => (ExecutionStatus::Failed, Some(code), error, None),
+    let (status, failure, output) = match outcome {
+        Ok(output) => (ExecutionStatus::Success, None, output),
+        Err(failure) => (ExecutionStatus::Failed, Some(failure), None),
     };
+    let error_code = failure.as_ref().map(|failure| failure.code);
+    let (error, failure_hint) = failure.map_or_else(Default::default, |failure| {
+        (failure.error, failure.hint.map(str::to_owned))
+    });
     ExecutionResult {
         output,
         error,
@@ -79,12 +85,34 @@ pub(super) fn interpret(
         ended_by_itself: exit.ended_by_itself,
         leaked: exit.leaked,
         is_final,
-        hint: hint(exit.dropped_event_lines),
+        hint: failure_hint.or_else(|| hint(exit.dropped_event_lines)),
         sandbox: meta.sandbox,
     }
 }
 
-type ExitOutcome = Result<Option<Arc<RawValue>>, (ErrorCode, String)>;
+type ExitOutcome = Result<Option<Arc<RawValue>>, ExitFailure>;
+
+/// Why an exit is a failure.
+struct ExitFailure {
+    code: ErrorCode,
+    error: String,
+    hint: Option<&'static str>,
+}
+
+impl ExitFailure {
+    fn new(code: ErrorCode, error: String) -> Self {
+        let hint = None;
+        Self { code, error, hint }
+    }
+
+    fn invalid_output(error: impl Into<String>) -> Self {
+        Self::new(ErrorCode::InvalidOutput, error.into())
+    }
+
+    fn not_json(error: impl Display) -> Self {
+        Self::invalid_output(format!("the output is not valid JSON: {error}"))
+    }
+}
 
 fn evaluate_exit(
     skill: &Skill,
@@ -96,22 +124,22 @@ fn evaluate_exit(
         let limit = max_output_bytes(skill);
         let detail = format!("the output exceeds its limit of {limit} bytes");
         let code = ErrorCode::ResourceExhausted;
-        return Err((code, RuntimeError::text(code, &detail)));
+        return Err(ExitFailure::new(code, RuntimeError::text(code, &detail)));
     }
     if let Some(breach) = &exit.limit_breach {
         let code = ErrorCode::ResourceExhausted;
-        return Err((code, RuntimeError::text(code, &breach_text(breach))));
+        let error = RuntimeError::text(code, &breach_text(breach));
+        return Err(ExitFailure::new(code, error));
     }
     match exit.leader {
         LeaderExit::Code(code) if is_success(execution, code) => {
-            output(skill, execution.output, &exit.stdout, secrets)
-                .map_err(|error| (ErrorCode::InvalidOutput, error))
+            output(skill, execution, &exit.stdout, secrets)
         }
         LeaderExit::Code(code) => {
             let error = own_error(&exit.stdout).unwrap_or_else(|| format!("exit code {code}"));
-            Err((ErrorCode::SkillFailed, error))
+            Err(ExitFailure::new(ErrorCode::SkillFailed, error))
         }
-        LeaderExit::Signal(signal) => Err((
+        LeaderExit::Signal(signal) => Err(ExitFailure::new(
             ErrorCode::SkillFailed,
             format!("ended by {}", signal_name(signal)),
         )),
@@ -124,78 +152,101 @@ fn is_success(execution: &Execution, code: i32) -> bool {
 
 /// The output in the form that the manifest declares, with secrets masked. The masked output must
 /// be valid by its schema, because other steps and records get that.
-fn output(
-    skill: &Skill,
-    format: OutputFormat,
-    stdout: &[u8],
-    secrets: &Secrets,
-) -> Result<Option<Arc<RawValue>>, String> {
-    let (output, is_masked) = match format {
+fn output(skill: &Skill, execution: &Execution, stdout: &[u8], secrets: &Secrets) -> ExitOutcome {
+    let (output, is_masked) = match execution.output {
         OutputFormat::Json => {
-            let output =
-                strict_json(stdout).map_err(|error| format!("the output is not JSON: {error}"))?;
+            let output = strict_json(stdout).map_err(ExitFailure::not_json)?;
             let masked = output.as_deref().map(|json| mask_json(secrets, json));
-            let masked = masked.transpose().map_err(|error| error.to_string())?;
+            let masked = masked.transpose().map_err(ExitFailure::not_json)?;
             match masked.flatten() {
                 Some(masked) => (Some(masked), true),
                 None => (output, false),
             }
         }
         OutputFormat::Text | OutputFormat::Lines => {
-            let text = text(stdout)?;
-            let masked = secrets.mask_text(text);
-            let output = match format {
-                OutputFormat::Lines => to_raw(&masked.lines().collect::<Vec<_>>())?,
-                _ => to_raw(strip_last_line_feed(&masked))?,
+            let text = text(stdout, execution.encoding, secrets)?;
+            let masked = secrets.mask_text(&text);
+            let output = match execution.output {
+                OutputFormat::Lines => to_raw(&Lines(&masked)),
+                _ => to_raw(strip_last_line_feed(&masked)),
             };
+            let output = output.map_err(ExitFailure::not_json)?;
             (Some(output), matches!(masked, Cow::Owned(_)))
         }
     };
     if skill.manifest.output_schema.is_some() {
         let json = output.as_deref().map_or("null", RawValue::get);
-        let value = serde_json::from_str(json).map_err(|error| error.to_string())?;
+        let value = serde_json::from_str(json).map_err(ExitFailure::not_json)?;
         skill.check_output(&value).map_err(|error| {
-            if is_masked {
+            ExitFailure::invalid_output(if is_masked {
                 format!("{error}; a secret in it was masked as `{MASK}` before")
             } else {
                 error
-            }
+            })
         })?;
     }
     Ok(output.map(Arc::from))
 }
 
-fn text(stdout: &[u8]) -> Result<&str, String> {
-    std::str::from_utf8(stdout)
-        .map_err(|error| format!("the output is not UTF-8 at byte {}", error.valid_up_to()))
+fn text<'o>(
+    stdout: &'o [u8],
+    encoding: TextEncoding,
+    secrets: &Secrets,
+) -> Result<Cow<'o, str>, ExitFailure> {
+    match (std::str::from_utf8(stdout), encoding) {
+        (Ok(text), _) => Ok(Cow::Borrowed(text)),
+        (Err(_), TextEncoding::Lossy) => {
+            // A secret need not be UTF-8, so it is masked before its bytes are replaced.
+            let masked = secrets.mask_bytes(stdout, false);
+            Ok(Cow::Owned(String::from_utf8_lossy(&masked).into_owned()))
+        }
+        (Err(error), TextEncoding::Utf8) => {
+            let place = error.valid_up_to();
+            let failure = format!("the output is not UTF-8 at byte {place}");
+            Err(ExitFailure {
+                hint: Some("`encoding: lossy` in the manifest's `execution` replaces such bytes"),
+                ..ExitFailure::invalid_output(failure)
+            })
+        }
+    }
+}
+
+/// The lines of a text as a list. A list of them in memory takes up to sixteen times the text.
+struct Lines<'t>(&'t str);
+
+impl serde::Serialize for Lines<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.lines())
+    }
 }
 
 fn strip_last_line_feed(text: &str) -> &str {
     text.strip_suffix('\n').unwrap_or(text)
 }
 
-fn to_raw(value: &(impl serde::Serialize + ?Sized)) -> Result<Box<RawValue>, String> {
-    serde_json::value::to_raw_value(value).map_err(|error| error.to_string())
+fn to_raw(value: &(impl serde::Serialize + ?Sized)) -> serde_json::Result<Box<RawValue>> {
+    serde_json::value::to_raw_value(value)
 }
 
 /// A failing skill may say what went wrong: `{"error": {"code", "message", "retryable"}}`.
 fn own_error(stdout: &[u8]) -> Option<String> {
-    let value: serde_json::Value = serde_json::from_slice(stdout.trim_ascii()).ok()?;
-    let error = value.get("error")?;
-    let message = error.get("message")?.as_str()?;
-    Some(match error.get("code").and_then(|code| code.as_str()) {
+    let output = strict_json(stdout).ok()??;
+    let error = json_entry(output.get(), &["error"]).ok()?;
+    let text = |name| serde_json::from_str::<String>(json_entry(error, &[name]).ok()?).ok();
+    let message = text("message")?;
+    Some(match text("code") {
         Some(code) => format!("{code}: {message}"),
-        None => message.to_owned(),
+        None => message,
     })
 }
 
 /// True if a failing skill says that a retry can't help: `{"error": {"retryable": false}}`.
 fn says_final(stdout: &[u8]) -> bool {
-    let value: Option<serde_json::Value> = serde_json::from_slice(stdout.trim_ascii()).ok();
-    let retryable = value
-        .as_ref()
-        .and_then(|value| value.get("error")?.get("retryable"));
-    retryable == Some(&serde_json::Value::Bool(false))
+    let Ok(Some(output)) = strict_json(stdout) else {
+        return false;
+    };
+    let error = json_entry(output.get(), &["error"]);
+    error.and_then(|error| json_entry(error, &["retryable"])) == Ok("false")
 }
 
 fn hint(dropped_event_lines: u64) -> Option<String> {

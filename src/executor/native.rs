@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::confinement_cache::ConfinementCache;
@@ -24,6 +25,7 @@ use crate::engine::{
 use crate::event::{EventSender, RunEvent};
 use crate::model::{
     ErrorCode, ExecutionRequest, ExecutionResult, ExecutionStatus, SandboxReport, StepDirs,
+    strict_json,
 };
 use crate::process::{
     Confinement, Launcher, Limits, PathError, ProcessError, ProcessEvent, ProcessExit, ProcessSpec,
@@ -523,18 +525,25 @@ async fn in_process(
     secrets: &Secrets,
 ) -> ExecutionResult {
     let outcome = tokio::task::spawn_blocking(move || builtin.run(&arguments)).await;
-    let output = match outcome {
-        Ok(Ok(mut value)) => {
-            mask_value(secrets, &mut value);
-            serde_json::value::to_raw_value(&value).map_err(|e| e.to_string())
+    let mut value = match outcome {
+        Ok(Ok(value)) => value,
+        Ok(Err(message)) => return ExecutionResult::failure(ErrorCode::SkillFailed, message),
+        Err(panic) => {
+            return ExecutionResult::failure(ErrorCode::SkillFailed, panic.to_string());
         }
-        Ok(Err(message)) => Err(message),
-        Err(panic) => Err(panic.to_string()),
     };
-    match output {
+    mask_value(secrets, &mut value);
+    match valid_output(&value) {
         Ok(output) => ExecutionResult::success(output),
-        Err(error) => ExecutionResult::failure(ErrorCode::SkillFailed, error),
+        Err(error) => ExecutionResult::failure(ErrorCode::InvalidOutput, error),
     }
+}
+
+/// The output of a tool under the rules for all outputs.
+fn valid_output(value: &Value) -> Result<Box<RawValue>, String> {
+    let text = serde_json::to_vec(value).map_err(|error| error.to_string())?;
+    let output = strict_json(&text).map_err(|error| format!("the output is not valid: {error}"))?;
+    Ok(output.unwrap_or_else(|| RawValue::NULL.to_owned()))
 }
 
 fn not_started(error: &ProcessError, meta: ExecutionMeta) -> ExecutionResult {

@@ -24,13 +24,14 @@ mod signal;
 mod step_dirs;
 mod strict_json;
 mod usage;
+mod value_path;
 
 pub(crate) use digest::{hex, sha256_hex};
 pub(crate) use duration::{MAX_DURATION, format_duration, parse_duration};
 pub use error_code::ErrorCode;
 pub(crate) use escaped::{Escaped, EscapedLines};
 pub use excerpt::Excerpt;
-pub(crate) use json_entry::json_entry;
+pub(crate) use json_entry::{NoEntry, json_entry};
 pub(crate) use json_text::{is_reserved_key, json_line, json_pretty};
 pub use leaked_processes::LeakedProcesses;
 pub use plan::{ExecutionPlan, ExecutionStep, StepType};
@@ -44,5 +45,8 @@ pub use run_status::RunStatus;
 pub use sandbox_report::{AppliedSandbox, SandboxMode, SandboxReport};
 pub(crate) use signal::signal_name;
 pub(crate) use step_dirs::StepDirs;
-pub(crate) use strict_json::{json_error_offset, strict_json};
+pub(crate) use strict_json::{
+    MAX_JSON_DEPTH, is_finite_number, is_too_deep, json_error_offset, strict_json,
+};
 pub use usage::ResourceUsage;
+pub(crate) use value_path::{begins_path, format_path, parse_path};

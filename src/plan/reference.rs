@@ -7,6 +7,8 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
+use crate::model::format_path;
+
 /// An argument with references to outputs.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Template {
@@ -40,6 +42,8 @@ pub struct Reference {
     pub name: String,
     /// Fields and indices into the value.
     pub path: Vec<String>,
+    /// It is null if there is no such part: `{{step.field?}}`.
+    pub is_optional: bool,
     /// The reference as the plan has it, with its braces.
     pub written: String,
 }
@@ -235,6 +239,10 @@ impl Reference {
                 other => other.get(token),
             };
             let Some(next) = next else {
+                let is_absent = value.is_null() || value.is_object() || is_item(value, token);
+                if self.is_optional && is_absent {
+                    return Some(&Value::Null);
+                }
                 missing(self, pointer);
                 return None;
             };
@@ -245,14 +253,19 @@ impl Reference {
 
     /// The step and the path as one writes them.
     pub fn shown(&self) -> String {
-        format_reference(&self.name, &self.path)
+        let mark = if self.is_optional { "?" } else { "" };
+        format!("{{{{{}{mark}}}}}", format_path(&self.name, &self.path))
     }
+}
+
+/// True if `token` may be an index into `value`.
+fn is_item(value: &Value, token: &str) -> bool {
+    value.is_array() && token.parse::<usize>().is_ok()
 }
 
 /// A reference as one writes it.
 pub(crate) fn format_reference(name: &str, path: &[String]) -> String {
-    let path: Vec<String> = path.iter().map(|token| format!(".{token}")).collect();
-    format!("{{{{{name}{}}}}}", path.concat())
+    format!("{{{{{}}}}}", format_path(name, path))
 }
 
 /// A piece of a text before its names are bound.
@@ -322,20 +335,26 @@ pub(super) fn scan(text: &str) -> Result<Vec<ScannedPart<'_>>, ScanError<'_>> {
 pub(super) fn normalize(inner: &str) -> String {
     let mut plain = String::with_capacity(inner.len());
     let mut rest = inner.split('|').next().unwrap_or_default().trim();
+    let prefixes = [
+        "steps.", "step.", "outputs.", "results.", "tasks.", "nodes.",
+    ];
     while let Some((before, bracketed)) = rest.split_once('[') {
         let Some((index, after)) = bracketed.split_once(']') else {
             break;
         };
         plain.push_str(before);
-        plain.push('.');
-        plain.push_str(index.trim_matches(['"', '\'', ' ']));
+        let key = index.trim_matches(['"', '\'', ' ']);
+        let is_name = prefixes.contains(&&*format!("{}.", plain.trim_start_matches(['$', '.'])));
+        if is_name || plain.is_empty() {
+            plain.push('.');
+            plain.push_str(key);
+        } else {
+            plain = format_path(&plain, &[key]);
+        }
         rest = after;
     }
     plain.push_str(rest);
     let plain = plain.trim_start_matches(['$', '.']);
-    let prefixes = [
-        "steps.", "step.", "outputs.", "results.", "tasks.", "nodes.",
-    ];
     let stripped = prefixes
         .iter()
         .find_map(|prefix| plain.strip_prefix(prefix));
@@ -426,6 +445,12 @@ mod tests {
             ("$.fetch[\"body\"].x", "fetch.body.x"),
             ("fetch.body | upper", "fetch.body"),
             ("fetch[0", "fetch[0"),
+            ("$.fetch['report.html'].size", "fetch[\"report.html\"].size"),
+            (
+                "steps['mcp.his.query']['a.b'][0]",
+                "mcp.his.query[\"a.b\"].0",
+            ),
+            ("['a.b'].c", "a.b.c"),
         ] {
             assert_eq!(normalize(inner), want, "{inner}");
         }

@@ -56,7 +56,8 @@ impl LoadError {
 
 /// Reads the file at `path`, or all `*.cedar` files of the directory at `path`, by name.
 pub fn load(path: &Path) -> Result<Vec<PolicyFile>, LoadError> {
-    let paths = if path.is_dir() {
+    let is_directory = path.is_dir();
+    let paths = if is_directory {
         files_of(path)?
     } else {
         vec![path.to_owned()]
@@ -64,7 +65,11 @@ pub fn load(path: &Path) -> Result<Vec<PolicyFile>, LoadError> {
     let mut files = Vec::new();
     let mut taken = BTreeMap::new();
     for path in paths {
-        let source = Source::read(&path, MAX_BYTES)?;
+        let source = if is_directory {
+            Source::read_regular(&path, MAX_BYTES)?
+        } else {
+            Source::read(&path, MAX_BYTES)?
+        };
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         files.push(read(source, &name, &mut taken));
     }

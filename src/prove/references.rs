@@ -213,7 +213,11 @@ impl OutputSchemas {
                     return;
                 }
                 SchemaPart::Possible(kinds) => {
-                    let kinds = if is_whole { kinds } else { TypeSet::TEXT };
+                    let kinds = match (is_whole, reference.is_optional) {
+                        (true, true) => kinds | TypeSet::NULL,
+                        (true, false) => kinds,
+                        (false, _) => TypeSet::TEXT,
+                    };
                     site.check_kind(kinds, skill, problems);
                 }
             }
@@ -305,7 +309,13 @@ impl OutputReference<'_> {
             near.clone_into(&mut path[*depth]);
             path
         });
-        let mut likely = unwrapped.into_iter().chain(renamed);
+        let joined = (2..=path.len() - depth).rev().find_map(|count| {
+            let (field, rest) = path[*depth..].split_at(count);
+            let field = field.join(".");
+            let is_known = fields.contains(&field);
+            is_known.then(|| [&path[..*depth], &[field], rest].concat())
+        });
+        let mut likely = joined.into_iter().chain(unwrapped).chain(renamed);
         match likely.find(|path| is_possible(path)) {
             Some(path) => {
                 let likely = self.likely(&path);

@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use super::screen_text::{screen_text, shorten_to_tail, tail};
 use super::text::{Style, cause_of, head, label_of, paint, shorten};
 use crate::event::StepDetail;
 use crate::model::{
@@ -39,7 +40,7 @@ pub(super) fn render(record: &ExecutionLogRecord, detail: &StepDetail, color: bo
     report.line(&paint(color, Style::for_status(record.status), &heading));
     report.field("skill", &skill_words(record));
     if let Some(error) = &record.error {
-        report.field("error", error);
+        report.field("error", &screen_text(error));
     }
     report.field("ended", &ended_words(record));
     if record.attempts > 1 {
@@ -110,6 +111,7 @@ impl FailureReport {
         } else {
             &excerpt.tail
         };
+        let kept = screen_text(kept);
         let mut last: Vec<&str> = kept.trim_end().lines().rev().take(LINES + 1).collect();
         let more = last.len() > LINES || excerpt.omitted_bytes > 0;
         last.truncate(LINES);
@@ -122,8 +124,12 @@ impl FailureReport {
         let name = paint(self.color, Style::Strong, &format!("{name}:"));
         self.line(format!("  {name} {title}").trim_end());
         for line in last.iter().rev() {
-            let bounded = head(line, LINE_COLUMNS * 4);
-            let safe = shorten(&EscapedLines(bounded).to_string(), LINE_COLUMNS);
+            // The reason of a failure stands at the end.
+            let bounded = tail(line, LINE_COLUMNS * 4);
+            let mut safe = shorten_to_tail(&EscapedLines(bounded).to_string(), LINE_COLUMNS);
+            if bounded.len() < line.len() && !safe.starts_with('…') {
+                safe.insert(0, '…');
+            }
             self.line(format!("  │ {safe}").trim_end());
         }
     }

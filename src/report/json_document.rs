@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::screen_text::screen_text;
 use super::terminal::{OutputStream, OutputStreams};
 use crate::model::{EscapedLines, ExecutionLogRecord, json_line, json_pretty};
 
@@ -50,7 +51,7 @@ pub(super) fn record_line<T: Serialize + ?Sized>(value: &T) -> serde_json::Resul
 pub(crate) fn write_value(streams: &dyn OutputStreams, value: &Value) {
     let mut text = match value {
         Value::String(text) if streams.terminal_info(OutputStream::Stdout).watched => {
-            EscapedLines(text).to_string()
+            EscapedLines(&screen_text(text)).to_string()
         }
         Value::String(text) => text.clone(),
         other => record_line(other).unwrap_or_default(),

@@ -18,6 +18,7 @@ mod record_table;
 mod reporter;
 mod run_table;
 mod running;
+mod screen_text;
 mod summary;
 mod table;
 mod terminal;

@@ -9,7 +9,9 @@ use std::str::FromStr;
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::model::{ExecutionLogRecord, StepStatus, json_entry};
+use crate::model::{
+    ExecutionLogRecord, StepStatus, begins_path, format_path, json_entry, parse_path,
+};
 
 /// How many names an error message lists.
 const NAMES_SHOWN: usize = 20;
@@ -33,6 +35,14 @@ pub enum PrintRefError {
     /// No text at all.
     #[error("empty reference: write `step.field`")]
     Empty,
+    /// A bracket that holds anything but one key in quotes.
+    #[error(
+        "`{reference}` is not a name followed by fields: write `step.field` or `step[\"any key\"]`"
+    )]
+    Odd {
+        /// The reference.
+        reference: String,
+    },
     /// No step has this name.
     #[error("`{reference}` doesn't start with a step name; the steps are {known}")]
     UnknownStep {
@@ -76,7 +86,7 @@ pub enum PrintRefError {
         reason: String,
     },
     /// The output has no such field.
-    #[error("`{place}` has no `{field}`: it is {found}")]
+    #[error("`{place}` has no `{field}`: it is {found}{likely}")]
     NoField {
         /// The part of the reference that was found.
         place: String,
@@ -84,6 +94,8 @@ pub enum PrintRefError {
         field: String,
         /// What is there instead.
         found: String,
+        /// What was probably meant, after a semicolon.
+        likely: String,
     },
 }
 
@@ -144,7 +156,9 @@ impl PrintRef {
             });
         }
         let rest = self.rest_after(label).unwrap_or_default();
-        let path = rest.split('.').skip(1).map(str::to_owned).collect();
+        let path = parse_path(rest, |_| true).ok_or_else(|| PrintRefError::Odd {
+            reference: self.0.clone(),
+        })?;
         Ok(PrintTarget { step_index, path })
     }
 
@@ -183,30 +197,29 @@ impl PrintRef {
             });
         }
         let output = record.output.as_ref().map_or("null", |raw| raw.get());
-        descend(output, &record.step_id, target.path)
+        descend(output, &record.step_id, &target.path)
     }
 
     /// What follows `label` in the reference, if it begins with it.
     fn rest_after(&self, label: &str) -> Option<&str> {
         let rest = self.0.strip_prefix(label)?;
-        (!label.is_empty() && (rest.is_empty() || rest.starts_with('.'))).then_some(rest)
+        (!label.is_empty() && begins_path(rest)).then_some(rest)
     }
 }
 
-fn descend(output: &str, label: &str, path: Vec<String>) -> Result<Value, PrintRefError> {
-    let (mut part, mut place) = (output, label.to_owned());
-    for field in path {
-        part = match json_entry(part, &field) {
-            Ok(part) => part,
-            Err(found) => {
-                return Err(PrintRefError::NoField {
-                    place,
-                    field,
-                    found,
-                });
-            }
-        };
-        place = format!("{place}.{field}");
+fn descend(output: &str, label: &str, path: &[String]) -> Result<Value, PrintRefError> {
+    let mut part = output;
+    for depth in 0..path.len() {
+        let (before, after) = path.split_at(depth);
+        part = json_entry(part, after).map_err(|missing| PrintRefError::NoField {
+            place: format_path(label, before),
+            field: after[0].clone(),
+            likely: missing.likely(after).map_or_else(String::new, |after| {
+                let likely = format_path(label, &[before, &after].concat());
+                format!("; did you mean `{likely}`?")
+            }),
+            found: missing.found,
+        })?;
     }
     serde_json::from_str(part).map_err(|error| PrintRefError::Unreadable {
         label: label.to_owned(),

@@ -13,7 +13,7 @@ use super::bars::Bars;
 use super::lines::{self, HEARTBEAT};
 use super::running::Running;
 use super::terminal::{OutputStream, OutputStreams, TerminalInfo};
-use super::text::{Style, counted, escaped_line, paint, shorten};
+use super::text::{Style, counted, paint, said_line, shorten};
 use crate::event::TerminationCause;
 use crate::model::{ExecutionLogRecord, StepStatus};
 
@@ -114,7 +114,7 @@ impl ProgressDisplay {
                 .map(|f| f.clamp(0.0, 1.0))
                 .or(step.fraction);
             if let Some(message) = message {
-                step.message = Some(shorten(&escaped_line(message), MESSAGE_COLUMNS));
+                step.message = Some(shorten(&said_line(message), MESSAGE_COLUMNS));
             }
         }
     }
@@ -125,7 +125,7 @@ impl ProgressDisplay {
             let color = self.streams.terminal_info(OutputStream::Stderr).color;
             let text = format!(
                 "↻ {label} {}",
-                shorten(&escaped_line(message), MESSAGE_COLUMNS)
+                shorten(&said_line(message), MESSAGE_COLUMNS)
             );
             self.print_above(&paint(color, Style::Warn, &text));
         }

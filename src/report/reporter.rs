@@ -19,6 +19,7 @@ use super::json_document::{JsonDocument, write_json_document, write_value};
 use super::live_output::LiveOutput;
 use super::print_ref::{PrintRef, PrintRefError};
 use super::progress::ProgressDisplay;
+use super::screen_text::screen_text;
 use super::summary::RunStats;
 use super::table::StepTable;
 use super::terminal::{OutputStream, OutputStreams};
@@ -253,7 +254,7 @@ impl ReporterState {
         let prefix = paint(color, Style::Dim, &format!("{} │", self.label(index)));
         let text: Vec<String> = lines
             .iter()
-            .map(|line| format!("{prefix} {}", EscapedLines(line)))
+            .map(|line| format!("{prefix} {}", EscapedLines(&screen_text(line))))
             .collect();
         self.screen.print_above(&text.join("\n"));
     }

@@ -9,7 +9,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use super::lines::retried;
 use super::summary::short_id;
 use super::terminal::TerminalInfo;
-use super::text::{Style, columns_of, escaped_line, label_of, output_line, paint, shorten};
+use super::text::{Style, columns_of, label_of, output_line, paint, said_line, shorten};
 use crate::model::{ExecutionLogRecord, StepStatus, format_duration};
 
 /// The width of a table that is not on a terminal.
@@ -72,7 +72,7 @@ impl StepTable {
         let or_dash = |text: String| if ran { text } else { "-".to_owned() };
         let usage = &record.resource_usage;
         let detail = match (&record.error, &record.output) {
-            (Some(error), _) => escaped_line(error),
+            (Some(error), _) => said_line(error),
             (None, Some(output)) => output_line(output),
             (None, None) => String::new(),
         };

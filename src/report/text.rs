@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 use unicode_width::UnicodeWidthChar;
 
+use super::screen_text::screen_text;
 use crate::model::{ErrorCode, Escaped, ExecutionLogRecord, StepStatus, signal_name};
 
 /// At most this many bytes of foreign text are read for one line of a table.
@@ -106,6 +107,11 @@ pub(super) fn escaped_line(text: &str) -> String {
     Escaped(head(line.unwrap_or_default(), LINE_BYTES)).to_string()
 }
 
+/// The first line that a skill said, escaped and bounded.
+pub(super) fn said_line(text: &str) -> String {
+    escaped_line(&screen_text(head(text, LINE_BYTES * 4)))
+}
+
 /// One line of a step's output, escaped and bounded: of a string its first line, of anything else
 /// its JSON.
 pub(super) fn output_line(output: &RawValue) -> String {
@@ -113,7 +119,7 @@ pub(super) fn output_line(output: &RawValue) -> String {
         Ok(text) => Cow::Owned(text),
         Err(_) => Cow::Borrowed(output.get()),
     };
-    escaped_line(&text)
+    said_line(&text)
 }
 
 /// A step's label, escaped and bounded. An empty one becomes `step 3`.
@@ -202,6 +208,8 @@ mod tests {
             (r#""""#, ""),
             (r#"{"a": [1, "\u001b"]}"#, r#"{"a": [1, "\u001b"]}"#),
             ("\"a\u{9b}\"", "a\\u{9b}"),
+            (r#""\r10%\r\u001b[32m100%\u001b[0m\n""#, "10%"),
+            (r#""\u001b[1mbold\u001b[0m text""#, "bold text"),
             (r#""\ud800""#, r#""\ud800""#),
         ] {
             let raw = RawValue::from_string(json.to_owned()).unwrap();

@@ -38,7 +38,7 @@ pub(crate) use code_paths::CodePaths;
 pub(crate) use exposure::Exposure;
 pub(crate) use exposure::{ExposedSkill, ExposureQuery};
 pub(crate) use id::SkillId;
-pub(crate) use manifest::{BreakerSettings, Execution, OutputFormat};
+pub(crate) use manifest::{BreakerSettings, Execution, OutputFormat, TextEncoding};
 pub use manifest::{FrontMatter, load};
 pub(crate) use permission::{EnvName, EnvNames, GrantPath, PathBase, Permission};
 pub(crate) use program::{Program, ProgramError};

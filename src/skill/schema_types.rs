@@ -26,7 +26,8 @@ impl TypeSet {
     pub(crate) const TEXT: Self = Self(0b001_0000);
 
     const NONE: Self = Self(0);
-    const NULL: Self = Self(0b000_0001);
+    /// Null.
+    pub(crate) const NULL: Self = Self(0b000_0001);
     const BOOLEAN: Self = Self(0b000_0010);
     const INTEGER: Self = Self(0b000_0100);
     /// Numbers that are not whole.

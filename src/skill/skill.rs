@@ -17,7 +17,7 @@ use super::root_dir::RootDir;
 use super::schema::{Schema, SchemaError, UnknownPaths};
 use super::violation::Violation;
 use crate::document::{Diagnostic, Diagnostics, Document, Location, escape_token};
-use crate::model::StepType;
+use crate::model::{MAX_JSON_DEPTH, StepType, is_too_deep};
 
 /// How many violations the error of an output tells.
 const MAX_SHOWN_OUTPUT_PROBLEMS: usize = 3;
@@ -134,6 +134,16 @@ impl Skill {
         base_pointer: &str,
     ) -> Diagnostics {
         let mut problems = Diagnostics::default();
+        // What is deeper can't be read back from the records. The arguments are a level themselves.
+        let is_unreadable = |value| is_too_deep(value, MAX_JSON_DEPTH - 1);
+        if arguments.values().any(is_unreadable) {
+            let message = format!("`arguments` is nested more than {MAX_JSON_DEPTH} levels deep");
+            problems.push(
+                Diagnostic::error("too_deep", Location::value(base_pointer), message)
+                    .help("flatten it, or put the data into a file and pass its path"),
+            );
+            return problems;
+        }
         match self.input() {
             Some(Ok(schema)) => {
                 let value = Value::Object(arguments.clone());

@@ -254,7 +254,9 @@ fn wrap() {
         record(&records, "wrap/grep")["output"],
         serde_json::json!([])
     );
-    assert_eq!(record(&records, "wrap/jq")["output"], 3);
+    let jq = record(&records, "wrap/jq");
+    assert_eq!(jq["output"], 3);
+    assert_eq!(jq["arguments"]["value"]["found"], serde_json::Value::Null);
     let version = record(&records, "wrap/curl-version")["output"][0]
         .as_str()
         .unwrap();

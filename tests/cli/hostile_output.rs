@@ -135,6 +135,36 @@ fn records_hold_the_text_unchanged() {
 }
 
 #[test]
+fn the_reason_behind_a_progress_bar_is_seen_and_the_record_keeps_all_of_it() {
+    let script = "for i in $(seq 1 60); do printf '\\r\\033[32mLoading %3d%%\\033[0m' $i >&2; done\n\
+                  printf '\\r\\033[31mERROR: no space\\033[0m\\n' >&2; exit 1";
+    let case = Case::new()
+        .sh_skill("load", script, "")
+        .plan("- {name: load, type: skill}\n");
+    let output = case
+        .run(&["run", "plan.yaml", "--format", "jsonl"])
+        .expect_code(1);
+    let stderr = output.stderr();
+    assert!(
+        stderr.contains("\n  │ Loading  60%\n  │ ERROR: no space\n"),
+        "{stderr}"
+    );
+    let record = &output.records()[0];
+    let kept = record["stderr"].as_str().unwrap();
+    assert!(
+        kept.starts_with("\r\u{1b}[32mLoading   1%\u{1b}[0m\r"),
+        "{kept:?}"
+    );
+    let output = case
+        .run(&["run", "plan.yaml", "--format", "none", "--stream"])
+        .expect_code(1);
+    let stderr = output.stderr();
+    for line in ["load │ Loading   1%\n", "load │ ERROR: no space\n"] {
+        assert!(stderr.contains(line), "{stderr}");
+    }
+}
+
+#[test]
 fn a_dry_run_lets_nothing_through() {
     let case = hostile_skills().file("plan.json", hostile_plan());
     for format in ["table", "json", "jsonl"] {

@@ -34,6 +34,8 @@ mod limits;
 mod links;
 mod locks;
 mod log;
+mod outputs;
+mod pipes;
 mod policy;
 mod programs;
 mod references;

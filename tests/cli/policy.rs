@@ -304,7 +304,7 @@ fn a_value_that_another_step_gives_is_held_against_the_same_limits() {
         ("{\"amount\": 999.0}", 0),
         ("{\"amount\": 5e3}", 77),
         ("{\"amount\": 999.5}", 77),
-        ("{\"amount\": 1e400}", 77),
+        ("{\"amount\": 1e300}", 77),
         ("{\"amount\": -99999999999999999999}", 77),
         ("{\"amount\": [1, null]}", 77),
     ] {

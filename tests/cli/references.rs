@@ -309,6 +309,14 @@ fn a_field_that_is_not_there_fails_the_step_and_those_there_are_told() {
             "{{s.a.1.x}}",
             "`{{s.a.1.x}}`: `{{s.a.1}}` has no `x`: it is an empty object",
         ),
+        (
+            "{{s.b.x?}}",
+            "`{{s.b.x?}}`: `{{s.b}}` has no `x`: it is a string",
+        ),
+        (
+            "{{s.a.x?}}",
+            "`{{s.a.x?}}`: `{{s.a}}` has no `x`: it is an array of 2 items",
+        ),
     ] {
         let steps = [
             gives("s", &json!({"b": "t", "a": [[], {}]})),
@@ -319,6 +327,118 @@ fn a_field_that_is_not_there_fails_the_step_and_those_there_are_told() {
         assert_eq!(record["status"], "failed", "{record}");
         assert_eq!(record["error"], want);
     }
+}
+
+#[test]
+fn a_key_may_be_any_text() {
+    let odd = [
+        "report.html",
+        "a.b.c",
+        "",
+        "x?",
+        "[0]",
+        "}}",
+        "\"\\",
+        "{{s}}",
+        "ü ü",
+        " ",
+    ];
+    let mut source = json!({"files": {"report.html": {"size": 3}}});
+    let mut arguments = json!({
+        "dotted": "{{s.files[\"report.html\"].size}}", "text": "<{{ s[\"a.b.c\"] }}>",
+        "optional": "{{s[\"x?\"]?}}", "absent": "{{s.files[\"no.html\"].size?}}",
+    });
+    for (index, key) in odd.into_iter().enumerate() {
+        source[key] = json!(index);
+        let quoted = Value::from(key).to_string();
+        let quoted = quoted.replace('{', "\\u007b").replace('}', "\\u007d");
+        arguments[format!("k{index}")] = json!(format!("{{{{s[{quoted}]}}}}"));
+    }
+    let case = case(&[gives("s", &source), echoes("e", &arguments)]);
+    let output_of_run = run(&case).expect_code(0);
+    let echoed = output(&output_of_run.records(), "e");
+    assert_eq!(echoed["dotted"], 3);
+    assert_eq!(echoed["text"], "<1>");
+    assert_eq!(echoed["optional"], 3);
+    assert_eq!(echoed["absent"], Value::Null);
+    for index in 0..odd.len() {
+        assert_eq!(echoed[format!("k{index}")], index);
+    }
+    let print = |reference: &str, code: i32| {
+        let args = ["run", "plan.json", "--quiet", "--print", reference];
+        let output = case.run(&args).expect_code(code);
+        format!("{}{}", output.stdout(), output.stderr())
+    };
+    assert_eq!(print("s.files[\"report.html\"].size", 0), "3\n");
+    assert_eq!(print("s[\"\"]", 0), "2\n");
+    let error = print("s.files.report.html.size", 1);
+    let hint = "it is an object with `report.html`; did you mean `s.files[\"report.html\"].size`?";
+    assert!(error.contains(hint), "{error}");
+    let error = print("s[0", 2);
+    assert!(error.contains("doesn't start with a step name"), "{error}");
+    let error = print("s[\"a", 2);
+    assert!(error.contains("`step[\"any key\"]`"), "{error}");
+}
+
+#[test]
+fn a_key_with_dots_is_offered_in_its_spelling() {
+    let source = json!({"files": {"report.html": {"size": 3}, "report.html.gz": [1]}});
+    for (reference, likely) in [
+        (
+            "{{s.files.report.html.size}}",
+            "{{s.files[\"report.html\"].size}}",
+        ),
+        (
+            "{{s.files.report.html.gz.0}}",
+            "{{s.files[\"report.html.gz\"].0}}",
+        ),
+        ("<{{s.files.report.html}}>", "{{s.files[\"report.html\"]}}"),
+    ] {
+        let steps = [gives("s", &source), echoes("e", &json!({"x": reference}))];
+        let output = run(&case(&steps)).expect_code(1);
+        let error = output.records()[1]["error"].as_str().unwrap().to_owned();
+        assert!(
+            error.ends_with(&format!("; did you mean `{likely}`?")),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn an_optional_reference_is_null_where_there_is_nothing() {
+    let source = json!({"a": {"b": 1, "none": null}, "list": [{}]});
+    let arguments = json!({
+        "there": "{{s.a.b?}}", "missing": "{{s.a.c?}}", "deeper": "{{s.a.c.d.e?}}",
+        "null": "{{s.a.none?}}", "below": "{{s.a.none.x.y?}}", "item": "{{s.list.1?}}",
+        "spaced": "{{ s.list.0.x ? }}", "whole": "{{s?}}", "in": ["{{s.a.c?}}"],
+        "input": "{{inputs.i.x.y?}}", "no_item": "{{inputs.i.l.3?}}", "given": "{{inputs.i.l.0?}}",
+    });
+    let plan = json!({
+        "assistant_id": "test", "inputs": {"i": {"default": {"l": [7]}}},
+        "steps": [gives("s", &source), echoes("e", &arguments)],
+    });
+    let case = case(&[]).file("plan.json", plan.to_string());
+    let output_of_run = run(&case).expect_code(0);
+    let want = json!({
+        "there": 1, "missing": null, "deeper": null, "null": null, "below": null, "item": null,
+        "spaced": null, "whole": source, "in": [null],
+        "input": null, "no_item": null, "given": 7,
+    });
+    assert_eq!(output(&output_of_run.records(), "e"), want);
+}
+
+#[test]
+fn a_step_whose_name_ends_in_a_question_mark_is_meant_first() {
+    let steps = [
+        gives("ready?", &json!({"x": 1})),
+        echoes(
+            "e",
+            &json!({"all": "{{ready?}}", "x": "{{ready?.x}}", "y": "{{ready?.y?}}"}),
+        ),
+    ];
+    let output_of_run = run(&case(&steps)).expect_code(0);
+    let want = json!({"all": {"x": 1}, "x": 1, "y": null});
+    assert_eq!(output(&output_of_run.records(), "e"), want);
 }
 
 #[test]

@@ -220,11 +220,11 @@ fn sixty_four_mib_come_back_without_a_deadlock() {
         .sh_skill(
             "double",
             "cat > /dev/null; head -c 67108864 /dev/zero | tr '\\0' a",
-            "resources: {max_output_bytes: 70000000}\n",
+            "resources: {max_output_bytes: 67108864}\n",
         )
         .file(
             "skills/double/manifest.yaml",
-            "description: d\nexecution: {command: [./run.sh], output: text}\nresources: {max_output_bytes: 70000000}\n",
+            "description: d\nexecution: {command: [./run.sh], output: text}\nresources: {max_output_bytes: 67108864}\n",
         )
         .plan("- {name: double, type: skill}\n");
     let output = case

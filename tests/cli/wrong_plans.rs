@@ -29,6 +29,13 @@ fn case() -> Case {
                  \x20   head: {type: object, properties: {date: {type: string}}}\nidempotent: true\n",
             ),
         )
+        .file(
+            "skills/files/manifest.yaml",
+            skill(
+                "{command: [cat]}",
+                "output_schema:\n  additionalProperties: false\n  properties:\n    a.html: {}\n",
+            ),
+        )
         .file("skills/text/manifest.yaml", skill("{command: [cat], output: text}", ""))
         .file("skills/lines/manifest.yaml", skill("{command: [cat], output: lines}", ""))
         .file(
@@ -144,7 +151,32 @@ const RULES: &[Rule] = &[
         help: "obs then skips this step",
         right: "order: graph\nsteps:\n- {name: fetch, type: skill, continue_on_error: true}\n- {name: use, type: skill, depends_on: [fetch], arguments: {text: x}}\n",
     },
+    // References that may be null.
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"a {{fetch.body?}}\"}}\n",
+        problem: "reference 4:46 `{{fetch.body?}}` may be null, so it can't be a part of a longer text",
+        help: "write `{{fetch.body}}`",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: x, any: \"{{fetch.body?}}\"}}\n",
+    },
+    Rule {
+        wrong: "inputs: {i: {default: {}}}\nsteps:\n- {name: use, type: skill, arguments: {text: x, any: \" {{inputs.i.x?}}\"}}\n",
+        problem: "reference 4:54 `{{inputs.i.x?}}` may be null, so it can't be a part of a longer text",
+        help: "make it the whole argument",
+        right: "inputs: {i: {default: {}}}\nsteps:\n- {name: use, type: skill, arguments: {text: x, any: \"{{inputs.i.x?}}\"}}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.bdy?}}\"}}\n",
+        problem: "unknown_field 4:46 `{{fetch.bdy?}}` asks for `bdy`, which does not exist",
+        help: "did you mean `{{fetch.body}}`?",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.body}}\"}}\n",
+    },
     // References: the schemas on both sides.
+    Rule {
+        wrong: "steps:\n- {name: files, type: skill}\n- {name: use, type: skill, arguments: {text: x, any: \"{{files.a.html.size}}\"}}\n",
+        problem: "unknown_field 4:54 `{{files.a.html.size}}` asks for `a`, which does not exist",
+        help: "did you mean `{{files[\"a.html\"].size}}`?",
+        right: "steps:\n- {name: files, type: skill}\n- {name: use, type: skill, arguments: {text: x, any: '{{files[\"a.html\"].size}}'}}\n",
+    },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: \"{{fetch.bdy}}\"}}\n",
         problem: "unknown_field 4:46 `{{fetch.bdy}}` asks for `bdy`, which does not exist",

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::names::{self, NameIndex, NameTarget};
 use crate::document::{Diagnostic, Diagnostics, Location, escape_token, in_backticks, nearest};
-use crate::model::{ExecutionPlan, StepOrder};
+use crate::model::{ExecutionPlan, StepOrder, begins_path, parse_path};
 use crate::plan::reference::{
     Reference, ReferenceSource, ScanError, ScannedPart, Segment, Template, WRAPPERS,
     format_reference, normalize, scan,
@@ -98,7 +98,12 @@ impl Binder<'_> {
                 ScannedPart::Text(text) => pieces.push(Segment::Text(text.into_owned())),
                 ScannedPart::Reference { written, inner } => {
                     match self.reference(site.step, written, inner) {
-                        Ok(reference) => pieces.push(Segment::Reference(reference)),
+                        Ok(reference) => {
+                            if reference.is_optional && written != site.text {
+                                problems.push_error_with(|| site.optional_in_text(&reference));
+                            }
+                            pieces.push(Segment::Reference(reference));
+                        }
                         Err(wrong) => {
                             problems.push_error_with(|| self.describe(site, written, inner, wrong));
                         }
@@ -122,10 +127,13 @@ impl Binder<'_> {
         written: &str,
         inner: &str,
     ) -> Result<Reference, ReferenceError> {
-        match inner.split('.').next() {
-            Some("inputs") => return self.input(written, inner),
-            Some("item") => return Err(ReferenceError::Reserved),
-            _ => {}
+        let (inner, is_optional) = self.optional(inner);
+        let begins_with = |name| inner.strip_prefix(name).is_some_and(begins_path);
+        if begins_with("inputs") {
+            return self.input(written, inner, is_optional);
+        }
+        if begins_with("item") {
+            return Err(ReferenceError::Reserved);
         }
         let (name, meaning) = self
             .names
@@ -137,33 +145,43 @@ impl Binder<'_> {
                 return Err(ReferenceError::Ambiguous(first, second));
             }
         };
-        let path: Vec<String> = path_after(inner, name);
-        if path.iter().any(|token| is_malformed(token)) {
-            return Err(ReferenceError::Odd);
-        }
+        let path = path_after(inner, name).ok_or(ReferenceError::Odd)?;
         self.is_over_by_then(step, target)?;
         Ok(Reference {
             origin: ReferenceSource::Step(target),
             name: name.to_owned(),
             path,
+            is_optional,
             written: written.to_owned(),
         })
     }
 
+    /// What stands before the mark of an optional reference, and whether it has one. A step's name
+    /// may end like that.
+    fn optional<'i>(&self, inner: &'i str) -> (&'i str, bool) {
+        match inner.strip_suffix('?') {
+            Some(marked) if self.names.find(inner).is_none() => (marked.trim_end(), true),
+            _ => (inner, false),
+        }
+    }
+
     /// Binds a reference to one of the plan's inputs, whose value is not known yet.
-    fn input(&self, written: &str, inner: &str) -> Result<Reference, ReferenceError> {
-        let path = path_after(inner, "inputs");
+    fn input(
+        &self,
+        written: &str,
+        inner: &str,
+        is_optional: bool,
+    ) -> Result<Reference, ReferenceError> {
+        let path = path_after(inner, "inputs").ok_or(ReferenceError::Odd)?;
         let name = path.first().ok_or(ReferenceError::NoInput)?;
         if !self.plan.inputs.contains_key(name) {
             return Err(ReferenceError::NoInput);
-        }
-        if path.iter().any(|token| is_malformed(token)) {
-            return Err(ReferenceError::Odd);
         }
         Ok(Reference {
             origin: ReferenceSource::Inputs,
             name: "inputs".to_owned(),
             path,
+            is_optional,
             written: written.to_owned(),
         })
     }
@@ -243,7 +261,8 @@ impl Binder<'_> {
     fn no_input(&self, site: &ReferenceSite<'_>, from: &str, inner: &str) -> Diagnostic {
         let message = format!("unknown input `{from}`");
         let problem = Diagnostic::error("unknown_input", Location::value(site.pointer), message);
-        let mut path = path_after(&normalize(inner), "inputs");
+        let (inner, _) = self.optional(inner);
+        let mut path = path_after(&normalize(inner), "inputs").unwrap_or_default();
         let name = path.first().map_or("", String::as_str).to_owned();
         let known: Vec<&str> = self.plan.inputs.keys().map(String::as_str).collect();
         match (nearest(&name, known.iter().copied()), name.as_str()) {
@@ -274,11 +293,12 @@ impl Binder<'_> {
         from: &str,
         inner: &str,
     ) -> Diagnostic {
+        let (inner, _) = self.optional(inner);
         let plain = normalize(inner);
         if let Some((name, NameTarget::One(target))) = self.names.longest_in(&plain)
             && self.is_over_by_then(site.step, target).is_ok()
+            && let Some(mut path) = path_after(&plain, name)
         {
-            let mut path = path_after(&plain, name);
             if plain != inner
                 && path
                     .first()
@@ -286,13 +306,11 @@ impl Binder<'_> {
             {
                 path.remove(0);
             }
-            if !path.iter().any(String::is_empty) {
-                let likely = format_reference(name, &path);
-                return problem
-                    .help(format!("did you mean `{likely}`?"))
-                    .expected(likely.as_str())
-                    .fix(site.replace(from, &likely));
-            }
+            let likely = format_reference(name, &path);
+            return problem
+                .help(format!("did you mean `{likely}`?"))
+                .expected(likely.as_str())
+                .fix(site.replace(from, &likely));
         }
         let ends = plain.match_indices('.').map(|(at, _)| at);
         let near = std::iter::once(plain.len())
@@ -337,19 +355,27 @@ impl ReferenceSite<'_> {
         Diagnostic::error("reference", place, message).help(help)
     }
 
+    fn optional_in_text(&self, reference: &Reference) -> Diagnostic {
+        let written = &reference.written;
+        let message = format!("`{written}` may be null, so it can't be a part of a longer text");
+        let likely = format_reference(&reference.name, &reference.path);
+        Diagnostic::error("reference", Location::value(self.pointer), message)
+            .help(format!(
+                "make it the whole argument, or write `{likely}`, which fails the step without a value"
+            ))
+            .expected(likely.as_str())
+    }
+
     fn replace(&self, from: &str, to: &str) -> Value {
         let text = self.text.replace(from, to);
         json!([{"op": "replace", "path": self.pointer, "value": text}])
     }
 }
 
-fn is_malformed(token: &str) -> bool {
-    token.is_empty() || token.contains(['[', ']', '|', '\n'])
-}
-
-fn path_after(inner: &str, name: &str) -> Vec<String> {
-    let rest = inner.strip_prefix(name).unwrap_or_default();
-    rest.split('.').skip(1).map(str::to_owned).collect()
+/// The path that follows `name`; `None` if it is none.
+fn path_after(inner: &str, name: &str) -> Option<Vec<String>> {
+    let is_word = |token: &str| !token.is_empty() && !token.contains(['[', ']', '|', '?', '\n']);
+    parse_path(inner.strip_prefix(name).unwrap_or_default(), is_word)
 }
 
 fn holds_braces(value: &Value) -> bool {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::document::{Diagnostic, Location, nearest};
-use crate::model::ExecutionPlan;
+use crate::model::{ExecutionPlan, begins_path};
 
 /// Every name and `step_id`, and the steps that it means.
 pub(super) struct NameIndex<'p> {
@@ -41,11 +41,12 @@ impl<'p> NameIndex<'p> {
         }
     }
 
-    /// The longest name that `inner` begins with, up to a dot or its end.
+    /// The longest name that `inner` begins with, up to a dot, a quoted key or its end.
     pub(super) fn longest_in<'i>(&self, inner: &'i str) -> Option<(&'i str, NameTarget)> {
         // A reference may be as long as a plan; no name in it is longer than the longest there is.
-        let ends = inner.match_indices('.').map(|(at, _)| at);
-        let ends = ends.chain([inner.len()]);
+        let begins = |at: &usize| begins_path(&inner[*at..]);
+        let ends = inner.match_indices(['.', '[']).map(|(at, _)| at);
+        let ends = ends.filter(begins).chain([inner.len()]);
         let mut prefixes: Vec<&str> = ends
             .take_while(|&at| at <= self.longest_bytes)
             .map(|at| &inner[..at])

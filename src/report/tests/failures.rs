@@ -52,6 +52,44 @@ fn the_reports_of_all_kinds_of_failure() {
 }
 
 #[test]
+fn the_reason_at_the_end_is_shown() {
+    let bar = |percent: usize| format!("\rDownloading {percent:3}% [####      ]");
+    let bars: String = (1..=100).map(bar).collect();
+    let no_space = "ERROR: no space left on device";
+    for (stderr, is_cut) in [
+        (format!("{bars}\r{no_space}\n"), false),
+        (
+            format!("{bars}\u{1b}[2K\r\u{1b}[1;31m{no_space}\u{1b}[0m\r\n"),
+            false,
+        ),
+        (format!("{}{no_space}", "x".repeat(100_000)), true),
+        (format!("{}{no_space}", "日本\u{301}".repeat(1_000)), true),
+        (
+            format!("{}{no_space}", "\u{1b}[32m.\u{1b}[0m".repeat(5_000)),
+            true,
+        ),
+        (format!("{}{no_space}", "\u{7}".repeat(5_000)), true),
+    ] {
+        let record = ExecutionLogRecord {
+            stderr: Some(Excerpt::from_bytes(stderr.as_bytes())),
+            error: Some("\u{1b}[31mit failed\u{1b}[0m".to_owned()),
+            ..failed(0, "x")
+        };
+        let report = failure::render(&record, &detail(), false);
+        let last = report.lines().rfind(|line| line.starts_with("  │"));
+        let last = last.unwrap();
+        assert!(last.ends_with(no_space), "{report}");
+        assert_eq!(last.starts_with("  │ …"), is_cut, "{report}");
+        assert!(last.chars().count() < 600, "{last}");
+        assert!(
+            !report.contains("u{1b}[") && !report.contains("\\r"),
+            "{report}"
+        );
+        assert!(report.contains("  error: it failed\n"), "{report}");
+    }
+}
+
+#[test]
 fn a_report_is_bounded_whatever_the_skill_wrote() {
     let huge = "x".repeat(10 << 20);
     let record = ExecutionLogRecord {

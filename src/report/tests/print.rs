@@ -63,7 +63,13 @@ fn a_value_is_found_by_the_longest_step_name() {
 #[test]
 fn a_string_is_raw_for_programs_and_escaped_for_people() {
     let (text, _) = printed("report.markdown", report(), terminal(80));
-    assert_eq!(text, "# hi\n\\u{1b}[2J\n");
+    assert_eq!(text, "# hi\n");
+    let odd = vec![with_output(
+        record(0, "a"),
+        r#""\u0007\u001b[31mred\u001b[0m\r\u001b[""#,
+    )];
+    let (text, _) = printed("a", odd, terminal(80));
+    assert_eq!(text, "\\u{7}red\n\\u{1b}[\n");
     let ends_itself = vec![with_output(record(0, "a"), r#""one\n""#)];
     assert_eq!(printed("a", ends_itself, OFF_TERMINAL).0, "one\n");
 }

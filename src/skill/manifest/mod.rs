@@ -110,6 +110,8 @@ pub struct Execution {
     pub stdin: Stdin,
     /// What its standard output is.
     pub output: OutputFormat,
+    /// How bytes become text, unless the output is JSON.
+    pub encoding: TextEncoding,
     /// The exit codes that mean success.
     pub success_exit_codes: Vec<u8>,
 }
@@ -125,6 +127,26 @@ pub enum OutputFormat {
     /// Text, as a list of lines.
     Lines,
 }
+
+/// How the bytes of standard output become text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TextEncoding {
+    /// UTF-8; anything else is not valid output.
+    #[default]
+    Utf8,
+    /// UTF-8, with U+FFFD for what is none.
+    Lossy,
+}
+
+impl TextEncoding {
+    /// The words of the manifest.
+    pub const WORDS: [(&'static str, Self); 2] = [("utf-8", Self::Utf8), ("lossy", Self::Lossy)];
+}
+
+/// The largest `max_output_bytes`: 64 MiB. A byte takes at most six in a record (`\u001b`), and so
+/// do the 64 MiB that references bring into its arguments; together that is less than the 10⁹
+/// bytes that SQLite keeps in one row.
+pub(crate) const MAX_OUTPUT_BYTES: u64 = 64 << 20;
 
 /// Bounds on what a skill uses.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

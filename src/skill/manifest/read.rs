@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use super::{BreakerSettings, Execution, FrontMatter, Manifest, OutputFormat, Resources};
+use super::{
+    BreakerSettings, Execution, FrontMatter, MAX_OUTPUT_BYTES, Manifest, OutputFormat, Resources,
+    TextEncoding,
+};
 use crate::document::{Diagnostic, Diagnostics, Document, Fields, Location, Node, Source};
 use crate::model::{RiskLevel, StepType};
 use crate::skill::command::{Reading, Stdin, read_command, read_stdin};
@@ -248,10 +251,28 @@ fn resources(node: &Node<'_>, problems: &mut Diagnostics) -> Option<Resources> {
         max_cpu_ms: limit("max_cpu_ms"),
         max_processes: limit("max_processes"),
         max_disk_mb: limit("max_disk_mb"),
-        max_output_bytes: limit("max_output_bytes"),
+        max_output_bytes: fields
+            .get("max_output_bytes")
+            .and_then(|node| output_limit(&node, problems)),
     };
     fields.finish(problems);
     Some(resources)
+}
+
+fn output_limit(node: &Node<'_>, problems: &mut Diagnostics) -> Option<u64> {
+    let limit = node.integer(problems, 1)?;
+    if limit <= MAX_OUTPUT_BYTES {
+        return Some(limit);
+    }
+    let message =
+        format!("`max_output_bytes` is {limit}: obs keeps at most {MAX_OUTPUT_BYTES} (64 MiB)");
+    problems.push(
+        Diagnostic::error("wrong_value", node.place(), message)
+            .help("write larger output into a file in `$RUN_DIR` and print its path")
+            .expected(MAX_OUTPUT_BYTES)
+            .got(limit),
+    );
+    None
 }
 
 fn execution(
@@ -275,7 +296,11 @@ fn execution(
     };
     let output = fields
         .get("output")
-        .and_then(|node| node.choice(problems, &OutputFormat::WORDS));
+        .and_then(|node| node.choice(problems, &OutputFormat::WORDS))
+        .unwrap_or_default();
+    let encoding = fields
+        .get("encoding")
+        .and_then(|node| encoding(&node, output, problems));
     let success_exit_codes = fields
         .get("success_exit_codes")
         .and_then(|node| exit_codes(&node, problems));
@@ -294,9 +319,26 @@ fn execution(
     Some(Execution {
         command: command?,
         stdin: stdin?,
-        output: output.unwrap_or_default(),
+        output,
+        encoding: encoding.unwrap_or_default(),
         success_exit_codes: success_exit_codes.unwrap_or_else(|| vec![0]),
     })
+}
+
+fn encoding(
+    node: &Node<'_>,
+    output: OutputFormat,
+    problems: &mut Diagnostics,
+) -> Option<TextEncoding> {
+    let encoding = node.choice(problems, &TextEncoding::WORDS)?;
+    if output == OutputFormat::Json && encoding != TextEncoding::Utf8 {
+        let message = "`encoding: lossy` is for text, but the output is JSON, which is UTF-8";
+        problems.push(
+            Diagnostic::error("wrong_value", node.place(), message)
+                .help("remove it, or write `output: text` or `output: lines`"),
+        );
+    }
+    Some(encoding)
 }
 
 fn is_native(node: &Node<'_>, problems: &mut Diagnostics) -> bool {

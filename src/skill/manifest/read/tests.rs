@@ -29,6 +29,7 @@ execution:
   command: [./run.sh, "--url={{url}}", ["--since", "{{since}}"], "{{paths...}}"]
   stdin: none
   output: lines
+  encoding: lossy
   success_exit_codes: [0, 3]
 input_schema: {type: object, properties: {url: {type: string}}}
 output_schema: true
@@ -65,6 +66,7 @@ fn every_key_is_read() {
     let execution = loaded.execution.unwrap();
     assert_eq!(execution.stdin, Stdin::None);
     assert_eq!(execution.output, OutputFormat::Lines);
+    assert_eq!(execution.encoding, TextEncoding::Lossy);
     assert_eq!(execution.success_exit_codes, [0, 3]);
     let uses = execution.command.arguments();
     let uses: Vec<_> = uses
@@ -89,6 +91,7 @@ fn little_is_required() {
     let execution = loaded.execution.unwrap();
     assert_eq!(execution.stdin, Stdin::Arguments);
     assert_eq!(execution.output, OutputFormat::Json);
+    assert_eq!(execution.encoding, TextEncoding::Utf8);
     assert_eq!(execution.success_exit_codes, [0]);
     assert_eq!(loaded.manifest.risk_level, RiskLevel::Info);
 }
@@ -166,5 +169,34 @@ fn what_is_no_manifest_is_said_once() {
         "execution: {command: [sh, -c, \"{{x}}\"]}\ndescription: d",
     ] {
         assert_eq!(read("manifest.yaml", text).problems.len(), 1, "{text}");
+    }
+}
+
+#[test]
+fn what_an_output_can_be_is_bounded() {
+    let manifest = |execution: &str, limit: u64| {
+        format!(
+            "description: d\nexecution: {{command: [./run.sh]{execution}}}\n\
+             resources: {{max_output_bytes: {limit}}}\n"
+        )
+    };
+    for (execution, limit, want) in [
+        ("", 67_108_864, ""),
+        ("", 67_108_865, "obs keeps at most 67108864 (64 MiB)"),
+        ("", 200_000_000, "obs keeps at most 67108864 (64 MiB)"),
+        (", output: text, encoding: lossy", 1, ""),
+        (", output: lines, encoding: utf-8", 1, ""),
+        (", output: json, encoding: utf-8", 1, ""),
+        (", encoding: lossy", 1, "the output is JSON, which is UTF-8"),
+        (
+            ", output: text, encoding: latin1",
+            1,
+            "`encoding` can't be `latin1`",
+        ),
+    ] {
+        let text = manifest(execution, limit);
+        let problems = shown("manifest.yaml", &text);
+        assert_eq!(problems.is_empty(), want.is_empty(), "{problems}");
+        assert!(problems.contains(want), "{problems}");
     }
 }
