@@ -88,6 +88,9 @@ fn step_text(text: &mut String, index: usize, step: &ProvenStep) {
             .unwrap_or(("confined", confined_to));
         line(label, value);
     }
+    if !step.creates.is_empty() {
+        line("creates", &creates(step));
+    }
     if step.retry.max > 0 {
         let Retries {
             max,
@@ -146,6 +149,15 @@ fn command(step: &ProvenStep) -> String {
     shlex::try_join(words).unwrap_or_else(|_| step.command.join(" "))
 }
 
+fn creates(step: &ProvenStep) -> String {
+    let kinds = step.creates.iter().map(|path| {
+        let is_directory = path.ends_with('/');
+        let kind = if is_directory { "directory" } else { "file" };
+        format!("{path} ({kind})")
+    });
+    kinds.collect::<Vec<_>>().join(", ")
+}
+
 /// Each step as a machine reads it.
 fn steps(plan: &ProvenPlan, reused: &[Option<Reused>]) -> impl Iterator<Item = Value> {
     plan.steps.iter().enumerate().map(|(index, step)| {
@@ -163,6 +175,7 @@ fn steps(plan: &ProvenPlan, reused: &[Option<Reused>]) -> impl Iterator<Item = V
             "timeout_ms": u64::try_from(step.timeout.duration.as_millis()).unwrap_or(u64::MAX),
             "permissions": step.permissions,
             "confinement": step.confinement,
+            "creates": step.creates,
             "max_retries": step.retry.max,
             "fallback": step.fallback.as_ref().map(|fallback| &fallback.skill_id),
             "continue_on_error": step.continue_on_error,

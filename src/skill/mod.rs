@@ -46,7 +46,7 @@ pub use registry::Registry;
 pub(crate) use registry::{ListedSkill, LoadProblem, RootSources, default_roots};
 pub use sandbox_policy::SandboxPolicy;
 pub(crate) use sandbox_policy::{
-    BlockedProgram, SkillPaths, SuspectPath, breach_text, layer_names,
+    BlockedProgram, SkillPaths, SuspectPath, WriteTarget, breach_text, layer_names,
 };
 pub(crate) use scaffold::{manifest_text, write_new};
 pub(crate) use schema::{Linked, Schema, UnknownPaths};

@@ -50,4 +50,5 @@ mod torture;
 mod tour;
 mod validate;
 mod variables;
+mod write_targets;
 mod wrong_plans;

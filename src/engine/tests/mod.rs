@@ -328,6 +328,7 @@ fn step(skill: &str) -> ProvenStep {
         wants_run_dir: false,
         permissions: Arc::default(),
         confinement: Arc::default(),
+        creates: Arc::default(),
     }
 }
 
