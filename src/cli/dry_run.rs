@@ -82,6 +82,10 @@ fn step_text(text: &mut String, index: usize, step: &ProvenStep) {
         line("program", &program.path.display().to_string());
     }
     line("timeout", &step.timeout.to_string());
+    let limits = step.skill.manifest.call_limits;
+    if !limits.is_empty() {
+        line("calls", &limits.to_string());
+    }
     for confined_to in step.confinement.iter() {
         let (label, value) = confined_to
             .split_once(": ")
@@ -162,6 +166,7 @@ fn creates(step: &ProvenStep) -> String {
 fn steps(plan: &ProvenPlan, reused: &[Option<Reused>]) -> impl Iterator<Item = Value> {
     plan.steps.iter().enumerate().map(|(index, step)| {
         let reused = reused.get(index).and_then(Option::as_ref);
+        let limits = step.skill.manifest.call_limits;
         json!({
             "step_index": index,
             "step_name": step.name,
@@ -173,6 +178,7 @@ fn steps(plan: &ProvenPlan, reused: &[Option<Reused>]) -> impl Iterator<Item = V
             "program": step.program.as_ref().map(|program| program.path.display().to_string()),
             "command": step.command,
             "timeout_ms": u64::try_from(step.timeout.duration.as_millis()).unwrap_or(u64::MAX),
+            "calls": Some(limits.to_string()).filter(|text| !text.is_empty()),
             "permissions": step.permissions,
             "confinement": step.confinement,
             "creates": step.creates,

@@ -59,12 +59,17 @@ pub(super) fn finished_record(
         is_fallback,
         shown_arguments: shown,
         previous_error,
+        waited_for,
         ..
     } = outcome;
     let termination = termination.filter(|_| !result.ended_by_itself);
     // The previous error is added only if the record's error is a different one.
     let is_news = termination.is_some() || is_fallback;
     let (status, error_code, error) = step_outcome(&result, termination);
+    let error = match (error, waited_for) {
+        (Some(error), Some(limit)) => Some(format!("{error}; it waited for {limit}")),
+        (error, _) => error,
+    };
     let error = match (error, previous_error.filter(|_| is_news)) {
         (Some(error), Some(previous)) => Some(format!("{error}; before that, {previous}")),
         (error, _) => error,

@@ -148,6 +148,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
             shown_arguments: arguments.shown.clone(),
             termination: None,
             previous_error: None,
+            waited_for: None,
             start_error: None,
         };
         let run_stop = reason.run_stop_reason();
@@ -353,6 +354,7 @@ fn unresolved_outcome<'p>(step: &'p ProvenStep, unresolved: &ResolveError) -> At
         shown_arguments: step.shown_arguments.clone(),
         termination: None,
         previous_error: None,
+        waited_for: None,
         start_error: None,
     }
 }

@@ -38,7 +38,9 @@ pub(crate) use code_paths::CodePaths;
 pub(crate) use exposure::Exposure;
 pub(crate) use exposure::{ExposedSkill, ExposureQuery};
 pub(crate) use id::SkillId;
-pub(crate) use manifest::{BreakerSettings, Execution, OutputFormat};
+#[cfg(test)]
+pub(crate) use manifest::RateLimit;
+pub(crate) use manifest::{BreakerSettings, CallLimits, Execution, OutputFormat};
 pub use manifest::{FrontMatter, load};
 pub(crate) use permission::{EnvName, EnvNames, GrantPath, PathBase, Permission};
 pub(crate) use program::{Program, ProgramError};

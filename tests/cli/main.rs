@@ -11,6 +11,7 @@ mod approval;
 mod architecture;
 mod arguments;
 mod blocked_output;
+mod call_limits;
 mod circuits;
 mod confinement;
 mod contributing;

@@ -277,6 +277,7 @@ impl Bench {
         let run = RunOptions {
             logger: &self.log,
             breaker: &self.fuse,
+            limiter: None,
             provenance: Provenance::default(),
             reused: self.reused.clone(),
             approver: Arc::clone(&self.approver),
