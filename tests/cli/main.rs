@@ -16,6 +16,7 @@ mod circuits;
 mod confinement;
 mod contributing;
 mod cookbook;
+mod doctor;
 mod documents;
 mod endings;
 mod examples;
