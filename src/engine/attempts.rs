@@ -14,12 +14,13 @@ use super::arguments::ResolvedArguments;
 use super::attempts_outcome::{AttemptsOutcome, not_started};
 use super::call_wait::CallWait;
 use super::context::deadline_in;
+use super::record::refusal_text;
 use super::run_state::RunState;
 use super::termination::TerminationReason;
 use super::write_only::mask_shared;
 use super::{
-    CircuitBreaker, ExecutionLogger, LogError, ProvenStep, Retries, RuntimeError, SkillExecutor,
-    StepControl,
+    CircuitBreaker, ExecutionLogger, LogError, ProvenStep, Rejection, Retries, RuntimeError,
+    SkillExecutor, StepControl,
 };
 use crate::event::{RunEvent, TerminationCause};
 use crate::model::{
@@ -71,16 +72,27 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         }
     }
 
-    /// Makes attempts until one succeeds or no further attempt is allowed.
-    pub(super) async fn run(mut self, call: ResolvedArguments) -> AttemptsOutcome<'a> {
-        let result = self.run_with_retries(&call).await;
+    /// Makes attempts until one succeeds or no further attempt is allowed. A skill that its breaker
+    /// refused is not attempted.
+    pub(super) async fn run(
+        mut self,
+        call: ResolvedArguments,
+        refusal: Option<Rejection>,
+    ) -> AttemptsOutcome<'a> {
+        let (result, verb) = match refusal {
+            None => (self.run_with_retries(&call).await, "had failed"),
+            Some(refusal) => {
+                let text = refusal_text(&self.step.skill_id, &refusal);
+                (not_started(ErrorCode::CircuitOpen, text), "was not called")
+            }
+        };
         let mut outcome = match self.step.fallback.as_deref() {
             Some(fallback)
                 if self.is_retryable_failure(&result)
                     && self.may_retry()
                     && self.check_start_allowed() =>
             {
-                self.remember_failure(&result);
+                self.remember_failure(&result, verb);
                 self.emit_repeated(format!("{}; now `{}`", result.error, fallback.skill_id));
                 self.fall_back(fallback, call).await
             }
@@ -132,7 +144,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
                 result.error.push_str(&why_not);
                 return result;
             }
-            self.remember_failure(&result);
+            self.remember_failure(&result, "had failed");
             let (next, all, wait_shown) = (retry + 1, retries.max + 1, format_duration(wait));
             self.emit_repeated(format!(
                 "{}; attempt {next} of {all} in {wait_shown}",
@@ -303,9 +315,9 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         }
     }
 
-    fn remember_failure(&mut self, result: &ExecutionResult) {
+    fn remember_failure(&mut self, result: &ExecutionResult, verb: &str) {
         let skill = &self.step.skill_id;
-        self.previous_error = Some(format!("`{skill}` had failed: {}", result.error));
+        self.previous_error = Some(format!("`{skill}` {verb}: {}", result.error));
     }
 
     fn emit_repeated(&self, message: String) {

@@ -454,7 +454,8 @@ async fn time_spent_stopped_does_not_count() {
     };
     let ((outcome, _), ()) = tokio::join!(bench.run(), stop);
     assert_eq!(statuses(&outcome), ["success"]);
-    assert_eq!(outcome.records[0].duration_ms, 25_000);
+    let record = &outcome.records[0];
+    assert_eq!((record.duration_ms, record.suspended_ms), (25_000, 15_000));
 }
 
 #[tokio::test(start_paused = true)]
