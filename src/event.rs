@@ -40,6 +40,13 @@ pub enum RunEvent {
         /// The skill's own words.
         message: Option<String>,
     },
+    /// A step waits until a limit of its skill allows a call.
+    StepWaiting {
+        /// The step's index in the plan.
+        index: usize,
+        /// The limit; `None` if the wait is over.
+        limit: Option<String>,
+    },
     /// A step's skill failed and is retried, or its fallback is called.
     StepRepeated {
         /// The step's index in the plan.

@@ -188,12 +188,12 @@ pub use document::{
     DEFAULT_MAX_BYTES, Diagnostic, Diagnostics, Language, Location, Severity, Source, SourceError,
 };
 pub use engine::{
-    Approval, ApprovalRequest, Approver, BreakerDecision, CircuitBreaker, CircuitState,
-    DecidingCause, Decision, Effect, ExecutionContext, ExecutionLogger, FailurePolicy, Identity,
-    LogError, LoggedRunStart, Permit, PlanEnd, PlanStart, PolicyGate, PolicyRequest, ProvenPlan,
-    ProvenStep, Provenance, Rejection, Reused, RunOptions, RunOutcome, RunPolicy, RunResult,
-    RunStopReason, ShutdownReceiver, ShutdownSender, SkillExecutor, StepControl, StepStart,
-    UnloggedStep, execute_plan,
+    Approval, ApprovalRequest, Approver, BreakerDecision, CallDecision, CallId, CallLimiter,
+    CircuitBreaker, CircuitState, DecidingCause, Decision, Effect, ExecutionContext,
+    ExecutionLogger, FailurePolicy, Identity, LimiterFuture, LogError, LoggedRunStart, Permit,
+    PlanEnd, PlanStart, PolicyGate, PolicyRequest, ProvenPlan, ProvenStep, Provenance, Rejection,
+    Reused, RunOptions, RunOutcome, RunPolicy, RunResult, RunStopReason, ShutdownReceiver,
+    ShutdownSender, SkillExecutor, StepControl, StepStart, UnloggedStep, execute_plan,
 };
 pub use event::{
     EventReceiver, EventSender, RunEvent, RunStarted, RunSummary, StepDetail, TerminationCause,
@@ -225,10 +225,12 @@ pub async fn run(
         ..Identity::default()
     };
     let breaker = store::Breaker::new(None, String::new(), run_id.clone(), HashMap::new());
+    let limiter = store::CallLimitStore::new(None, String::new(), run_id.clone(), plan);
     let context = ExecutionContext::new(identity, run_id, plan.timeout.duration, RunClock::new());
     // Nobody listens.
     let (events, _) = channel();
-    let options = RunOptions::new(logger, &breaker, &events);
+    let mut options = RunOptions::new(logger, &breaker, &events);
+    options.limiter = Some(&limiter);
     let (_sender, shutdown) = ShutdownSender::new();
     execute_plan(executor, plan, &context, options, shutdown).await
 }

@@ -38,7 +38,8 @@ fn table(enforceable: &SandboxSupport) -> String {
     for status in &enforceable.layers {
         let (word, detail) = match &status.missing {
             None => ("enforced", status.layer.needs()),
-            Some(reason) => ("MISSING", reason.as_str()),
+            Some(reason) if status.is_tried => ("MISSING", reason.as_str()),
+            Some(reason) => ("UNKNOWN", reason.as_str()),
         };
         // Writing to a String can't fail.
         writeln!(text, "{:<18}{word:<10}{detail}", status.layer.name()).ok();
@@ -55,6 +56,7 @@ fn document(enforceable: &SandboxSupport) -> String {
             json!({
                 "layer": status.layer.name(),
                 "enforced": status.is_enforced(),
+                "tried": status.is_tried,
                 "needs": status.layer.needs(),
                 "missing": status.missing,
             })

@@ -82,11 +82,18 @@ fn step_text(text: &mut String, index: usize, step: &ProvenStep) {
         line("program", &program.path.display().to_string());
     }
     line("timeout", &step.timeout.to_string());
+    let limits = step.skill.manifest.call_limits;
+    if !limits.is_empty() {
+        line("calls", &limits.to_string());
+    }
     for confined_to in step.confinement.iter() {
         let (label, value) = confined_to
             .split_once(": ")
             .unwrap_or(("confined", confined_to));
         line(label, value);
+    }
+    if !step.creates.is_empty() {
+        line("creates", &creates(step));
     }
     if step.retry.max > 0 {
         let Retries {
@@ -146,10 +153,20 @@ fn command(step: &ProvenStep) -> String {
     shlex::try_join(words).unwrap_or_else(|_| step.command.join(" "))
 }
 
+fn creates(step: &ProvenStep) -> String {
+    let kinds = step.creates.iter().map(|path| {
+        let is_directory = path.ends_with('/');
+        let kind = if is_directory { "directory" } else { "file" };
+        format!("{path} ({kind})")
+    });
+    kinds.collect::<Vec<_>>().join(", ")
+}
+
 /// Each step as a machine reads it.
 fn steps(plan: &ProvenPlan, reused: &[Option<Reused>]) -> impl Iterator<Item = Value> {
     plan.steps.iter().enumerate().map(|(index, step)| {
         let reused = reused.get(index).and_then(Option::as_ref);
+        let limits = step.skill.manifest.call_limits;
         json!({
             "step_index": index,
             "step_name": step.name,
@@ -161,8 +178,10 @@ fn steps(plan: &ProvenPlan, reused: &[Option<Reused>]) -> impl Iterator<Item = V
             "program": step.program.as_ref().map(|program| program.path.display().to_string()),
             "command": step.command,
             "timeout_ms": u64::try_from(step.timeout.duration.as_millis()).unwrap_or(u64::MAX),
+            "calls": Some(limits.to_string()).filter(|text| !text.is_empty()),
             "permissions": step.permissions,
             "confinement": step.confinement,
+            "creates": step.creates,
             "max_retries": step.retry.max,
             "fallback": step.fallback.as_ref().map(|fallback| &fallback.skill_id),
             "continue_on_error": step.continue_on_error,

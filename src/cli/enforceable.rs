@@ -76,6 +76,13 @@ pub(super) async fn ensure_enforceable<'s>(
         printer.warning(&format!("not enforced on this machine: {missing}"));
         return Ok(());
     }
+    let is_unknown = |skill: &&Skill| enforceable.is_unknown(&policy.needs(skill));
+    if native.iter().any(is_unknown) {
+        let message =
+            format!("can't find out whether this machine confines the plan's skills: {missing}");
+        return Err(CommandError::new(ErrorKind::Unavailable, message)
+            .hint("nothing was run; free what is missing (see `ulimit -a`) and try again"));
+    }
     let message = format!("this machine can't confine the plan's skills: {missing}");
     Err(CommandError::new(ErrorKind::Unavailable, message)
         .hint("nothing was run; `--sandbox best-effort` runs with what can be enforced"))

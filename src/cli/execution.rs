@@ -218,9 +218,11 @@ impl PreparedRun {
         );
         let log = storage.log();
         let breaker = storage.breaker(&context.identity.tenant_id, run_id);
+        let limiter = storage.call_limits(&context.identity.tenant_id, run_id, &self.plan);
         let run = RunOptions {
             logger: &log,
             breaker: &breaker,
+            limiter: Some(&limiter),
             provenance: storage.provenance.clone(),
             reused: storage.reused.clone(),
             approver: Arc::clone(&self.approver),

@@ -165,6 +165,11 @@ impl Printer {
         self.write(OutputStream::Stderr, format!("{line}\n").as_bytes());
     }
 
+    /// True with `--quiet`.
+    pub fn is_quiet(&self) -> bool {
+        self.0.verbosity < Verbosity::Normal
+    }
+
     /// Says a line, unless quiet.
     pub fn info(&self, line: impl fmt::Display) {
         if self.0.verbosity >= Verbosity::Normal {

@@ -16,8 +16,8 @@ use crate::executor::SharedDirKind;
 use crate::model::sha256_hex;
 use crate::skill::Skill;
 use crate::store::{
-    Breaker, BreakerConfig, ChainKey, LogFile, NullLog, RecordSink, ResumeLock, RunLog, StateLog,
-    StateWriter,
+    Breaker, BreakerConfig, CallLimitStore, ChainKey, LogFile, NullLog, RecordSink, ResumeLock,
+    RunLog, StateLog, StateWriter,
 };
 
 /// Where a run is recorded, and what it takes over from an earlier run.
@@ -135,6 +135,17 @@ impl RunStorage {
             run_id.to_owned(),
             self.guards.clone(),
         )
+    }
+
+    /// The limits on calls of the skills of `plan` in the run `run_id`.
+    pub(super) fn call_limits(
+        &self,
+        tenant_id: &str,
+        run_id: &str,
+        plan: &ProvenPlan,
+    ) -> CallLimitStore {
+        let (tenant_id, run_id) = (tenant_id.to_owned(), run_id.to_owned());
+        CallLimitStore::new(self.store.clone(), tenant_id, run_id, plan)
     }
 }
 

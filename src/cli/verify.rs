@@ -96,6 +96,15 @@ fn every_run(
     reports.map(Some).map_err(|error| unreadable(&error))
 }
 
+/// Prints a line; if it is good news, unless quiet.
+fn print_word(faults: &[VerifyIssue], printer: &Printer, line: impl FnOnce(&str) -> String) {
+    if !faults.is_empty() {
+        printer.print_line(line("BAD"));
+    } else if !printer.is_quiet() {
+        printer.print_line(line("ok"));
+    }
+}
+
 fn print_report(report: &RunReport, printer: &Printer) {
     let RunReport {
         run_id,
@@ -105,10 +114,9 @@ fn print_report(report: &RunReport, printer: &Printer) {
         notes,
     } = report;
     let (run_id, head) = (Escaped(run_id), Escaped(head));
-    let word = if faults.is_empty() { "ok" } else { "BAD" };
-    printer.print_line(format_args!(
-        "{word:<3}  {run_id}  {records} records  head {head}"
-    ));
+    print_word(faults, printer, |word| {
+        format!("{word:<3}  {run_id}  {records} records  head {head}")
+    });
     for fault in faults {
         printer.error(&format!("run {}: {}", report.run_id, fault.message));
     }
@@ -123,11 +131,10 @@ fn print_ledger_report(report: &LedgerReport, printer: &Printer) {
         head,
         faults,
     } = report;
-    let word = if faults.is_empty() { "ok" } else { "BAD" };
-    printer.print_line(format_args!(
-        "{word:<3}  ledger  {ledger_entries} entries  head {}",
-        Escaped(head)
-    ));
+    print_word(faults, printer, |word| {
+        let head = Escaped(head);
+        format!("{word:<3}  ledger  {ledger_entries} entries  head {head}")
+    });
     for fault in faults {
         printer.error(&fault.message);
     }

@@ -1,7 +1,8 @@
 //! Attempts: when a failed skill is retried, and when its fallback is called.
 //!
 //! Invariant: only a failure is retried, only if the skill is idempotent or has not run at all, and
-//! only until the step is terminated. The step's timeout spans all attempts and waits.
+//! only until the step is terminated. The step's timeout spans all attempts and waits, also those
+//! for the limits of a skill.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,13 +12,15 @@ use tokio::sync::watch;
 
 use super::arguments::ResolvedArguments;
 use super::attempts_outcome::{AttemptsOutcome, not_started};
+use super::call_wait::CallWait;
 use super::context::deadline_in;
+use super::record::refusal_text;
 use super::run_state::RunState;
 use super::termination::TerminationReason;
 use super::write_only::mask_shared;
 use super::{
-    CircuitBreaker, ExecutionLogger, LogError, ProvenStep, Retries, RuntimeError, SkillExecutor,
-    StepControl,
+    CircuitBreaker, ExecutionLogger, LogError, ProvenStep, Rejection, Retries, RuntimeError,
+    SkillExecutor, StepControl,
 };
 use crate::event::{RunEvent, TerminationCause};
 use crate::model::{
@@ -39,6 +42,8 @@ pub(super) struct Attempts<'a, E, L, B> {
     consumed: ResourceUsage,
     leaked: Option<LeakedProcesses>,
     previous_error: Option<String>,
+    /// The limit that a call waited for until the step was terminated.
+    waited_for: Option<String>,
     /// Why a call was not made; no skill is called after that.
     blocked_by: Option<TerminationReason>,
     start_error: Option<LogError>,
@@ -61,21 +66,33 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
             consumed: ResourceUsage::default(),
             leaked: None,
             previous_error: None,
+            waited_for: None,
             blocked_by: None,
             start_error: None,
         }
     }
 
-    /// Makes attempts until one succeeds or no further attempt is allowed.
-    pub(super) async fn run(mut self, call: ResolvedArguments) -> AttemptsOutcome<'a> {
-        let result = self.run_with_retries(&call).await;
+    /// Makes attempts until one succeeds or no further attempt is allowed. A skill that its breaker
+    /// refused is not attempted.
+    pub(super) async fn run(
+        mut self,
+        call: ResolvedArguments,
+        refusal: Option<Rejection>,
+    ) -> AttemptsOutcome<'a> {
+        let (result, verb) = match refusal {
+            None => (self.run_with_retries(&call).await, "had failed"),
+            Some(refusal) => {
+                let text = refusal_text(&self.step.skill_id, &refusal);
+                (not_started(ErrorCode::CircuitOpen, text), "was not called")
+            }
+        };
         let mut outcome = match self.step.fallback.as_deref() {
             Some(fallback)
                 if self.is_retryable_failure(&result)
                     && self.may_retry()
                     && self.check_start_allowed() =>
             {
-                self.remember_failure(&result);
+                self.remember_failure(&result, verb);
                 self.emit_repeated(format!("{}; now `{}`", result.error, fallback.skill_id));
                 self.fall_back(fallback, call).await
             }
@@ -86,6 +103,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
                 shown_arguments: call.shown,
                 termination: None,
                 previous_error: None,
+                waited_for: None,
                 start_error: None,
             },
         };
@@ -93,6 +111,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         outcome.result.resource_usage = self.consumed;
         outcome.result.leaked = self.leaked;
         outcome.previous_error = self.previous_error;
+        outcome.waited_for = self.waited_for;
         outcome.start_error = self.start_error;
         outcome.termination = outcome.termination.or(self.blocked_by);
         outcome
@@ -125,7 +144,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
                 result.error.push_str(&why_not);
                 return result;
             }
-            self.remember_failure(&result);
+            self.remember_failure(&result, "had failed");
             let (next, all, wait_shown) = (retry + 1, retries.max + 1, format_duration(wait));
             self.emit_repeated(format!(
                 "{}; attempt {next} of {all} in {wait_shown}",
@@ -151,6 +170,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
             shown_arguments: shown,
             termination,
             previous_error: None,
+            waited_for: None,
             start_error: None,
         };
         let call = match ResolvedArguments::check(fallback, call.arguments) {
@@ -205,7 +225,31 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         self.blocked_by.is_none()
     }
 
+    /// Waits until the limits of the skill allow a call, and calls it.
     async fn attempt(&mut self, target: &ProvenStep, call: &ResolvedArguments) -> ExecutionResult {
+        let (state, stop) = (self.state, self.stop.subscribe());
+        let waited = state.wait_for_limits(self.index, target, self.time_left(), stop);
+        let limited = match waited.await {
+            Ok(CallWait::MayStart(limited)) => limited,
+            Ok(CallWait::Terminated(limit)) => {
+                self.waited_for = Some(limit);
+                return not_started(ErrorCode::Canceled, String::new());
+            }
+            Err(error) => {
+                self.start_error = Some(error);
+                return not_started(ErrorCode::Canceled, String::new());
+            }
+        };
+        let result = self.call(target, call).await;
+        if let Some(limited) = limited
+            && let Err(error) = state.end_call(target, limited).await
+        {
+            self.start_error.get_or_insert(error);
+        }
+        result
+    }
+
+    async fn call(&mut self, target: &ProvenStep, call: &ResolvedArguments) -> ExecutionResult {
         if !target.is_idempotent
             && let Err(error) = self.state.commit_start(self.index, target).await
         {
@@ -271,9 +315,9 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         }
     }
 
-    fn remember_failure(&mut self, result: &ExecutionResult) {
+    fn remember_failure(&mut self, result: &ExecutionResult, verb: &str) {
         let skill = &self.step.skill_id;
-        self.previous_error = Some(format!("`{skill}` had failed: {}", result.error));
+        self.previous_error = Some(format!("`{skill}` {verb}: {}", result.error));
     }
 
     fn emit_repeated(&self, message: String) {

@@ -21,6 +21,8 @@ pub(super) struct AttemptsOutcome<'p> {
     pub(super) termination: Option<TerminationReason>,
     /// The error of the previous attempt.
     pub(super) previous_error: Option<String>,
+    /// The limit that the call waited for until the step was terminated.
+    pub(super) waited_for: Option<String>,
     /// Set if the start of an attempt could not be committed.
     pub(super) start_error: Option<LogError>,
 }

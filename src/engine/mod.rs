@@ -12,6 +12,8 @@ mod approver;
 mod arguments;
 mod attempts;
 mod attempts_outcome;
+mod call_limiter;
+mod call_wait;
 mod circuit_breaker;
 mod commit;
 mod completion;
@@ -45,6 +47,7 @@ mod write_only;
 
 pub use approver::{Approval, ApprovalRequest, Approver};
 pub use arguments::ResolvedArguments;
+pub use call_limiter::{CallDecision, CallId, CallLimiter, LimiterFuture};
 pub use circuit_breaker::{BreakerDecision, CircuitBreaker, CircuitState, Permit, Rejection};
 pub use context::{ExecutionContext, Identity};
 pub use dispatch::execute_plan;

@@ -112,4 +112,7 @@ pub struct ProvenStep {
     pub permissions: Arc<[String]>,
     /// What the step is confined to, in lines for people.
     pub confinement: Arc<[String]>,
+    /// What of the paths that it may write does not exist yet: directories, which end in `/`, and
+    /// files.
+    pub creates: Arc<[String]>,
 }

@@ -22,6 +22,7 @@ use crate::model::{
 pub(super) struct CompletedStep<'p> {
     pub(super) started_at: Timestamp,
     pub(super) duration: Duration,
+    pub(super) suspended: Duration,
     pub(super) outcome: AttemptsOutcome<'p>,
     pub(super) termination: Option<TerminationReason>,
     pub(super) approved_by: Option<String>,
@@ -33,6 +34,7 @@ impl<'p> CompletedStep<'p> {
         Self {
             started_at: Timestamp::now(),
             duration: Duration::ZERO,
+            suspended: Duration::ZERO,
             outcome,
             termination: None,
             approved_by: None,
@@ -49,6 +51,7 @@ pub(super) fn finished_record(
     let CompletedStep {
         started_at,
         duration,
+        suspended,
         outcome,
         termination,
         approved_by,
@@ -59,12 +62,18 @@ pub(super) fn finished_record(
         is_fallback,
         shown_arguments: shown,
         previous_error,
+        waited_for,
         ..
     } = outcome;
     let termination = termination.filter(|_| !result.ended_by_itself);
     // The previous error is added only if the record's error is a different one.
+    let fallback_reason = previous_error.clone().filter(|_| is_fallback);
     let is_news = termination.is_some() || is_fallback;
     let (status, error_code, error) = step_outcome(&result, termination);
+    let error = match (error, waited_for) {
+        (Some(error), Some(limit)) => Some(format!("{error}; it waited for {limit}")),
+        (error, _) => error,
+    };
     let error = match (error, previous_error.filter(|_| is_news)) {
         (Some(error), Some(previous)) => Some(format!("{error}; before that, {previous}")),
         (error, _) => error,
@@ -75,6 +84,8 @@ pub(super) fn finished_record(
         output: result.output.filter(|_| !failed),
         error,
         duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
+        suspended_ms: u64::try_from(suspended.as_millis()).unwrap_or(u64::MAX),
+        fallback_reason,
         timestamp: Timestamp::now(),
         started_at,
         attempts: result.attempts,
@@ -149,6 +160,18 @@ pub(super) fn rejected_record(
     refusal: &Rejection,
     arguments: Arc<Map<String, Value>>,
 ) -> ExecutionLogRecord {
+    let code = ErrorCode::CircuitOpen;
+    ExecutionLogRecord {
+        arguments,
+        status: StepStatus::Rejected,
+        error: Some(refusal_text(&step.skill_id, refusal)),
+        error_code: Some(code),
+        ..base_record(context, index, step)
+    }
+}
+
+/// Why a breaker did not let a call of `skill` through.
+pub(super) fn refusal_text(skill: &str, refusal: &Rejection) -> String {
     let Rejection {
         state,
         failures,
@@ -156,7 +179,6 @@ pub(super) fn rejected_record(
     } = *refusal;
     let seconds = until.duration_since(Timestamp::now()).as_secs().max(0);
     let until = until.strftime("%H:%M:%SZ");
-    let skill = &step.skill_id;
     let failed = match failures {
         1 => format!("`{skill}` failed"),
         _ => format!("`{skill}` failed {failures} times in a row"),
@@ -167,14 +189,7 @@ pub(super) fn rejected_record(
         }
         _ => format!("the next probe call may start at {until}, in {seconds}s"),
     };
-    let code = ErrorCode::CircuitOpen;
-    ExecutionLogRecord {
-        arguments,
-        status: StepStatus::Rejected,
-        error: Some(RuntimeError::text(code, &format!("{failed}; {next}"))),
-        error_code: Some(code),
-        ..base_record(context, index, step)
-    }
+    RuntimeError::text(ErrorCode::CircuitOpen, &format!("{failed}; {next}"))
 }
 
 fn step_outcome(
@@ -235,6 +250,8 @@ fn base_record(context: &ExecutionContext, index: usize, step: &ProvenStep) -> E
         attempts: 0,
         approved_by: None,
         reused_from: None,
+        fallback_reason: None,
+        suspended_ms: 0,
         arguments: step.shown_arguments.clone(),
         error_code: None,
         exit_code: None,

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use super::approver::{Approver, RefuseAll};
-use super::{PolicyGate, Provenance, Reused};
+use super::{CallLimiter, PolicyGate, Provenance, Reused};
 use crate::event::EventSender;
 
 /// The options of a run: everything but plan and context.
@@ -14,6 +14,8 @@ pub struct RunOptions<'r, L, B> {
     pub logger: &'r L,
     /// The circuit breaker.
     pub breaker: &'r B,
+    /// Limits on the calls of skills; none if nothing limits them.
+    pub limiter: Option<&'r dyn CallLimiter>,
     /// What exactly is about to run, for the log.
     pub provenance: Provenance,
     /// Results of an earlier run, by the steps' indices. Empty if there is none.
@@ -35,6 +37,7 @@ impl<'r, L, B> RunOptions<'r, L, B> {
         Self {
             logger,
             breaker,
+            limiter: None,
             provenance: Provenance::default(),
             reused: Vec::new(),
             gate: None,

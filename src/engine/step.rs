@@ -21,8 +21,8 @@ use super::resolve::ResolveError;
 use super::run_state::RunState;
 use super::termination::TerminationReason;
 use super::{
-    BreakerDecision, CircuitBreaker, ExecutionLogger, LogError, Permit, ProvenStep, RunStopReason,
-    RuntimeError, ShutdownState, SkillExecutor, UnloggedStep, record,
+    BreakerDecision, CircuitBreaker, ExecutionLogger, LogError, Permit, ProvenStep, Rejection,
+    RunStopReason, RuntimeError, ShutdownState, SkillExecutor, UnloggedStep, record,
 };
 use crate::event::{RunEvent, StepDetail, TerminationCause};
 use crate::model::{ErrorCode, ExecutionLogRecord, StepStatus};
@@ -88,7 +88,10 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         }
         match self.ask_breaker(step).await {
             Ok(BreakerDecision::Allowed(permit)) => {
-                self.call_skill(index, step, call, permit).await
+                self.call_skill(index, step, call, Ok(permit)).await
+            }
+            Ok(BreakerDecision::Refused(refusal)) if step.fallback.is_some() => {
+                self.call_skill(index, step, call, Err(refusal)).await
             }
             Ok(BreakerDecision::Refused(refusal)) => {
                 let record =
@@ -148,6 +151,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
             shown_arguments: arguments.shown.clone(),
             termination: None,
             previous_error: None,
+            waited_for: None,
             start_error: None,
         };
         let run_stop = reason.run_stop_reason();
@@ -213,7 +217,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         index: usize,
         step: &ProvenStep,
         call: ResolvedArguments,
-        permit: Permit,
+        permit: Result<Permit, Rejection>,
     ) -> StepCompletion {
         let started_at = Timestamp::now();
         let start = self.context.clock().now();
@@ -221,7 +225,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
             index,
             timeout: step.timeout.duration,
         });
-        let (mut outcome, termination) = self.run_until_done(index, step, call).await;
+        let refusal = permit.err();
+        let (mut outcome, termination) = self.run_until_done(index, step, call, refusal).await;
         let start_error = outcome.start_error.take();
         let (result, target) = (&mut outcome.result, outcome.target);
         let detail = StepDetail {
@@ -233,14 +238,16 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         let completed = record::CompletedStep {
             started_at,
             duration: self.context.clock().elapsed(start),
+            suspended: self.context.clock().suspended_since(start),
             termination: termination.reason,
             outcome,
             approved_by: self.approvals.borrow().get(&index).cloned(),
         };
         let record = record::finished_record(self.context, index, completed);
-        let notified = match start_error {
-            Some(error) => Err(error),
-            None => self.tell_breaker(step, permit, &record).await,
+        let notified = match (start_error, permit) {
+            (Some(error), _) => Err(error),
+            (None, Ok(permit)) => self.tell_breaker(step, permit, &record).await,
+            (None, Err(_)) => Ok(()),
         };
         if let Err(error) = notified {
             let step = UnloggedStep::from_record(&record);
@@ -256,15 +263,17 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         ResolvedArguments::resolve(step, |index| self.records.borrow()[index].clone())
     }
 
-    /// Owns a running step: its timeout, the run's timeout, signals and halts.
+    /// Owns a running step: its timeout, the run's timeout, signals and halts. A step whose breaker
+    /// refused it calls its fallback only.
     async fn run_until_done<'s>(
         &'s self,
         index: usize,
         step: &ProvenStep,
         call: ResolvedArguments,
+        refusal: Option<Rejection>,
     ) -> (AttemptsOutcome<'s>, Termination) {
         let stop_sender = watch::Sender::new(StopRequest::None);
-        let execution = Attempts::new(self, index, stop_sender.clone()).run(call);
+        let execution = Attempts::new(self, index, stop_sender.clone()).run(call, refusal);
         let clock = self.context.clock();
         let step_time = clock.sleep_until_elapsed(clock.now(), step.timeout.duration);
         let run_time = clock.sleep_until_elapsed(self.context.start(), self.plan.timeout.duration);
@@ -353,6 +362,7 @@ fn unresolved_outcome<'p>(step: &'p ProvenStep, unresolved: &ResolveError) -> At
         shown_arguments: step.shown_arguments.clone(),
         termination: None,
         previous_error: None,
+        waited_for: None,
         start_error: None,
     }
 }

@@ -10,6 +10,7 @@ mod interpret;
 mod native;
 mod remove_tree;
 mod scratch;
+mod write_targets;
 
 pub use environment::BaseEnvironment;
 pub use event_line::read_event_line;

@@ -19,13 +19,14 @@ use super::environment::BaseEnvironment;
 use super::event_line::{EventLine, read_event_line};
 use super::interpret::{ExecutionMeta, interpret, max_output_bytes};
 use super::scratch::{RunDirs, Scratch};
+use super::write_targets::{EmptyFiles, HeldFiles, hint};
 use crate::engine::{
     RuntimeError, SkillExecutor, StepControl, mask_string, mask_value, mask_words, shown_arguments,
 };
 use crate::event::{EventSender, RunEvent};
 use crate::model::{
-    ErrorCode, ExecutionRequest, ExecutionResult, ExecutionStatus, SandboxReport, StepDirs,
-    strict_json,
+    ErrorCode, ExecutionRequest, ExecutionResult, ExecutionStatus, SandboxMode, SandboxReport,
+    StepDirs, strict_json,
 };
 use crate::process::{
     Confinement, Launcher, Limits, PathError, ProcessError, ProcessEvent, ProcessExit, ProcessSpec,
@@ -50,6 +51,7 @@ pub(crate) struct NativeExecutor<'r> {
     /// The skills whose files steps may write, by their ids.
     guards: HashMap<String, ModifiedFiles>,
     confinements: ConfinementCache,
+    empty_files: EmptyFiles,
     /// The secrets of all loaded skills, masked in every skill's output: one may read what another
     /// wrote.
     secrets: RefCell<Secrets>,
@@ -162,6 +164,7 @@ impl<'r> NativeExecutor<'r> {
             stream,
             skills: RefCell::default(),
             confinements: ConfinementCache::default(),
+            empty_files: EmptyFiles::default(),
             secrets: RefCell::default(),
         }
     }
@@ -269,8 +272,8 @@ impl<'r> NativeExecutor<'r> {
         let skill = &*loaded.skill;
         let scratch = self.dirs.scratch().map_err(no_directory)?;
         let prepared = self.prepare(loaded, native, request, &control, &scratch);
-        let spec = match prepared {
-            Ok(spec) => spec,
+        let (spec, held) = match prepared {
+            Ok(prepared) => prepared,
             Err(start_error) => {
                 self.dirs.recycle(scratch);
                 return Err(start_error);
@@ -292,6 +295,7 @@ impl<'r> NativeExecutor<'r> {
                 ..SandboxReport::default()
             },
         };
+        let run_dir = self.run_dir(skill).ok().flatten();
         let mut result = match outcome {
             Ok(exit) => {
                 (meta.sandbox.enforced, meta.sandbox.missing) = layer_names(exit.applied);
@@ -300,6 +304,11 @@ impl<'r> NativeExecutor<'r> {
             }
             Err(error) => not_started(&error, meta),
         };
+        result.hint = result
+            .hint
+            .take()
+            .or_else(|| hint(&loaded.paths, run_dir, &result));
+        drop(held);
         result.working_directory = Some(self.workspace.clone());
         Ok(result)
     }
@@ -312,7 +321,7 @@ impl<'r> NativeExecutor<'r> {
         request: &ExecutionRequest,
         control: &StepControl,
         scratch: &Scratch,
-    ) -> Result<ProcessSpec, StartError> {
+    ) -> Result<(ProcessSpec, HeldFiles), StartError> {
         let (skill, execution) = (&*loaded.skill, &native.execution);
         let mut dirs = self.policy.dirs(native, &self.workspace);
         let argv = execution
@@ -320,22 +329,14 @@ impl<'r> NativeExecutor<'r> {
             .expand(&request.arguments, &dirs)
             .map_err(|error| StartError::new(ErrorCode::InvalidArguments, error))?;
         let program = loaded.program()?;
-        let run_dir = wants_run_dir(skill)
-            .then(|| self.dirs.files())
-            .transpose()
-            .map_err(no_directory)?;
+        let run_dir = self.run_dir(skill).map_err(no_directory)?;
         (dirs.scratch, dirs.run) = (Some(scratch.path()), run_dir);
-        SandboxPolicy::make_writable_directories(&loaded.paths, run_dir).map_err(|error| {
-            match error {
-                PathError::BecameLink(_) => {
-                    StartError::not_loaded(error).hint(BECAME_LINK.to_owned())
-                }
-                PathError::Io(error) => no_directory(error),
-            }
-        })?;
+        let confined = self.policy.mode != SandboxMode::Off;
+        let held = self.empty_files.create(&loaded.paths, run_dir, confined);
+        let held = held.map_err(|(path, error)| no_write_target(&path, error))?;
         let writes_skills = self.exposure.is_exclusive(&request.skill_id);
         let limits = self.policy.limits(skill);
-        Ok(ProcessSpec {
+        let spec = ProcessSpec {
             program: program.path.clone(),
             target: program.target.clone(),
             argv,
@@ -353,7 +354,14 @@ impl<'r> NativeExecutor<'r> {
             written: written_directories(skill, &limits, &dirs),
             limits,
             secrets: self.secrets.borrow().clone(),
-        })
+        };
+        Ok((spec, held))
+    }
+
+    /// The directory for files between steps, if the skill wants it.
+    fn run_dir(&self, skill: &Skill) -> std::io::Result<Option<&Path>> {
+        let wants = wants_run_dir(skill);
+        wants.then(|| self.dirs.files()).transpose()
     }
 }
 
@@ -375,6 +383,16 @@ fn written_directories(skill: &Skill, limits: &Limits, dirs: &StepDirs<'_>) -> V
 
 fn no_directory(error: impl std::fmt::Display) -> StartError {
     StartError::not_loaded(format_args!("can't make a directory: {error}"))
+}
+
+fn no_write_target(path: &Path, error: PathError) -> StartError {
+    match error {
+        PathError::BecameLink(_) => StartError::not_loaded(error).hint(BECAME_LINK.to_owned()),
+        PathError::Io(error) => StartError::not_loaded(format_args!(
+            "can't create `{}`, which it may write: {error}",
+            path.display()
+        )),
+    }
 }
 
 impl SkillExecutor for NativeExecutor<'_> {

@@ -61,6 +61,13 @@ pub struct ExecutionLogRecord {
     /// The run whose result this is, where the step was not run again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reused_from: Option<String>,
+    /// Why the fallback answered, where it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback_reason: Option<String>,
+    /// How long obs was suspended or the machine slept meanwhile, in whole milliseconds. Not part
+    /// of `duration_ms`.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub suspended_ms: u64,
     /// The arguments as the skill got them.
     pub arguments: Arc<Map<String, Value>>,
     /// The kind of failure.

@@ -136,6 +136,7 @@ fn within(permissions: &[Permission]) -> BTreeSet<String> {
         let above = path.rest.ancestors().map(|rest| GrantPath {
             base: path.base,
             rest: rest.to_owned(),
+            is_directory: false,
         });
         above.map(|path| path.to_string()).collect::<BTreeSet<_>>()
     };

@@ -27,7 +27,7 @@ const SKILLS: [(&str, &str); 6] = [
     ("core/look", "permissions: [\"fs.read:data\"]"),
     (
         "deploy/push",
-        "risk_level: critical\npermissions: [\"fs.write:out/app\", \"fs.write:out/log\"]",
+        "risk_level: critical\npermissions: [\"fs.write:out/app/\", \"fs.write:out/log\"]",
     ),
     (
         "files/scatter",

@@ -330,7 +330,7 @@ impl Supervisor {
         if self.step.is_some() {
             return Err(io::Error::other("a step is running"));
         }
-        SupervisorReport::Probed(try_layers(self.domain.is_isolated())).encode(&mut self.reports);
+        SupervisorReport::Probed(try_layers(self.domain.proof())).encode(&mut self.reports);
         Ok(())
     }
 

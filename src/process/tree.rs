@@ -7,16 +7,18 @@
 //! design follows the `kill(-1)` of bazel's linux-sandbox, with a domain in place of its pid
 //! namespace.
 
+use std::io;
 use std::os::fd::OwnedFd;
 
 use landlock::{
-    AccessFs, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreated,
+    AccessFs, CompatLevel, Compatible, PathBeneath, Ruleset, RulesetAttr, RulesetCreated,
     RulesetCreatedAttr, Scope,
 };
+use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, getpid, getppid, test_kill_process};
 
-use super::sandbox::{Layer, Layers};
+use super::sandbox::{Layer, Layers, io_error};
 use super::{proc_walk, sys};
 
 /// Processes that are certainly outside the domain of a supervisor.
@@ -49,8 +51,8 @@ pub(super) enum SignalDomainRules {
 #[derive(Debug)]
 pub(super) struct SignalDomain {
     outside: OutsideProcesses,
-    /// This process entered a domain that scopes signals.
-    entered: bool,
+    /// This process entered a domain that scopes signals, or the errno of the failure.
+    entered: Result<(), i32>,
     /// Rules for each skill: its own domain inside this one, so that it can't signal its
     /// supervisor.
     skill_rules: Option<OwnedFd>,
@@ -59,12 +61,13 @@ pub(super) struct SignalDomain {
 impl SignalDomain {
     /// Enters a new domain, if the kernel supports it.
     pub(super) fn enter(outside: OutsideProcesses, wanted: SignalDomainRules) -> Self {
-        let entered = ruleset(wanted).is_some_and(|rules| rules.restrict_self().is_ok());
-        let skill_rules = if entered {
-            ruleset(wanted).and_then(Option::<OwnedFd>::from)
-        } else {
-            None
+        let restrict = |rules: RulesetCreated| rules.restrict_self().map_err(io_error);
+        let entered = ruleset(wanted).and_then(restrict).map(drop);
+        let skill_rules = match entered {
+            Ok(()) => ruleset(wanted).ok().and_then(Option::<OwnedFd>::from),
+            Err(_) => None,
         };
+        let entered = entered.map_err(|error| error.raw_os_error().unwrap_or(libc::ENOSYS));
         Self {
             outside,
             entered,
@@ -77,7 +80,7 @@ impl SignalDomain {
     pub(super) fn fake_for_test(outside: OutsideProcesses) -> Self {
         Self {
             outside,
-            entered: true,
+            entered: Ok(()),
             skill_rules: None,
         }
     }
@@ -103,7 +106,7 @@ impl SignalDomain {
     /// reused, unlike a stored pid of obs: the kernel changes the parent in the same step in which
     /// it frees the pid. If the parent is neither of the two, there is no proof.
     pub(super) fn is_isolated(&self) -> bool {
-        if !self.entered {
+        if self.entered.is_err() {
             return false;
         }
         let Some(parent) = getppid() else {
@@ -111,6 +114,12 @@ impl SignalDomain {
         };
         (parent == self.outside.zygote || parent == self.outside.obs)
             && test_kill_process(parent) == Err(Errno::PERM)
+    }
+
+    /// Whether `is_isolated` holds, or why this process is in no domain.
+    pub(super) fn proof(&self) -> io::Result<bool> {
+        let entered = self.entered.map_err(io::Error::from_raw_os_error);
+        entered.map(|()| self.is_isolated())
     }
 
     /// Sends `signal` to every process below this one. If `is_isolated` holds, one call reaches all
@@ -124,21 +133,25 @@ impl SignalDomain {
     }
 }
 
-/// The rules of a domain that scopes signals; `None` if the kernel has no such scope (before ABI
-/// 6).
-fn ruleset(wanted: SignalDomainRules) -> Option<RulesetCreated> {
+/// The rules of a domain that scopes signals.
+///
+/// # Errors
+/// Without an errno, if the kernel has no such scope (before ABI 6).
+fn ruleset(wanted: SignalDomainRules) -> io::Result<RulesetCreated> {
     let rules = Ruleset::default()
         .set_compatibility(CompatLevel::HardRequirement)
         .scope(Scope::Signal)
-        .ok()?;
+        .map_err(io_error)?;
     let rules = match wanted {
         #[cfg(test)]
-        SignalDomainRules::None => return None,
-        SignalDomainRules::Signals => rules.create().ok()?,
+        SignalDomainRules::None => return Err(io::ErrorKind::Unsupported.into()),
+        SignalDomainRules::Signals => rules.create().map_err(io_error)?,
         SignalDomainRules::SignalsAndRefer => {
-            let refer = PathBeneath::new(PathFd::new("/").ok()?, AccessFs::Refer);
-            let rules = rules.handle_access(AccessFs::Refer).ok()?;
-            rules.create().ok()?.add_rule(refer).ok()?
+            let root = open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+            let refer = PathBeneath::new(root, AccessFs::Refer);
+            let rules = rules.handle_access(AccessFs::Refer).map_err(io_error)?;
+            let rules = rules.create().map_err(io_error)?;
+            rules.add_rule(refer).map_err(io_error)?
         }
     };
     // `kill(-1, …)` is refused for every process outside, which must not fill the audit log (ABI
@@ -146,5 +159,5 @@ fn ruleset(wanted: SignalDomainRules) -> Option<RulesetCreated> {
     rules
         .set_compatibility(CompatLevel::BestEffort)
         .log_same_exec(false)
-        .ok()
+        .map_err(io_error)
 }

@@ -258,7 +258,10 @@ fn proportional(found: &SampledProcess) -> io::Result<u64> {
     Ok(sum.saturating_mul(1024))
 }
 
-/// True if this process can read what [`TreeStats`] needs, tried on itself.
-pub(super) fn is_possible() -> bool {
-    stat(getpid().as_raw_pid()).is_some()
+/// Reads what [`TreeStats`] needs of this process.
+pub(super) fn try_on_itself() -> io::Result<()> {
+    let pid = getpid().as_raw_pid();
+    fs::read(format!("/proc/{pid}/stat"))?;
+    let invalid = || io::Error::from_raw_os_error(libc::ENODATA);
+    stat(pid).map(drop).ok_or_else(invalid)
 }

@@ -32,7 +32,7 @@ impl Prover<'_> {
                     "grant only the directory that it needs, or set `TMPDIR` to one outside of it";
                 ("read_grant", "read", help)
             } else {
-                let help = "grant only the directory that it needs, such as `fs.write:out`; keep \
+                let help = "grant only the directory that it needs, such as `fs.write:out/`; keep \
                             skills, plans, policies and `TMPDIR` outside of it";
                 ("write_grant", "write", help)
             };

@@ -295,6 +295,7 @@ impl Prover<'_> {
             wants_run_dir: info.wants_run_dir,
             permissions: Arc::clone(&info.permissions),
             confinement: Arc::clone(&info.confinement),
+            creates: Arc::clone(&info.creates),
             skill,
         })
     }
@@ -370,6 +371,11 @@ impl Prover<'_> {
                     "missing_path",
                     format!("{asks}, whose links do not resolve to one file"),
                     "obs grants nothing for it; write the resolved path",
+                ),
+                SuspectPath::NotADirectory => warn(
+                    "not_a_directory",
+                    format!("{asks}, which is no directory"),
+                    "write the path without the `/` at its end, or remove the file",
                 ),
             });
         }

@@ -23,6 +23,8 @@ pub(super) struct SkillInfo {
     pub(super) permissions: Arc<[String]>,
     /// What its steps are confined to, in lines for people.
     pub(super) confinement: Arc<[String]>,
+    /// What its steps would create of what they may write.
+    pub(super) creates: Arc<[String]>,
     /// The manifest asks for the directory of files between steps.
     pub(super) wants_run_dir: bool,
 }
@@ -67,6 +69,8 @@ impl SkillInfo {
             }
             _ => None,
         };
+        let run_dir = context.run_dir.as_deref();
+        let creates = native.map(|native| sandbox.creates(skill, native, workspace, run_dir));
         let permissions = skill.manifest.permissions.iter();
         Self {
             id: Arc::from(skill.id.as_str()),
@@ -74,6 +78,7 @@ impl SkillInfo {
             blocked_program: hidden,
             permissions: permissions.map(ToString::to_string).collect(),
             confinement: sandbox.describe(skill, workspace).into(),
+            creates: creates.unwrap_or_default().into(),
             wants_run_dir: wants_run_dir(skill),
         }
     }

@@ -135,6 +135,20 @@ impl ProgressDisplay {
         }
     }
 
+    /// A step waits for a limit, or does not wait any more.
+    pub(super) fn wait(&mut self, index: usize, label: &str, limit: Option<&str>) {
+        let text = limit.map(|limit| format!("waits for {}", escaped_line(limit)));
+        let text = text.map(|text| shorten(&text, MESSAGE_COLUMNS));
+        if let Some(text) = &text
+            && self.mode == Mode::Lines
+        {
+            self.print_above(&format!("… {label} {text}"));
+        }
+        if let Some(step) = self.running.iter_mut().find(|step| step.index == index) {
+            (step.fraction, step.message) = (None, text);
+        }
+    }
+
     /// A step is being terminated.
     pub(super) fn end(&mut self, index: usize, reason: TerminationCause, now: Instant) {
         if let Some(step) = self.running.iter_mut().find(|step| step.index == index) {

@@ -211,6 +211,10 @@ impl ReporterState {
                 let label = self.label(index);
                 self.screen.repeat(index, &label, &message);
             }
+            RunEvent::StepWaiting { index, limit } => {
+                let label = self.label(index);
+                self.screen.wait(index, &label, limit.as_deref());
+            }
             RunEvent::StepOutput { index, bytes } => self.step_output(index, &bytes),
             RunEvent::StepEnding { index, reason } => self.screen.end(index, reason, now),
             RunEvent::StepFinished { record, detail } => self.step_finished(&record, &detail, now),

@@ -136,6 +136,8 @@ pub(crate) fn record(index: usize, name: &str) -> ExecutionLogRecord {
         attempts: 1,
         approved_by: None,
         reused_from: None,
+        fallback_reason: None,
+        suspended_ms: 0,
         arguments: Arc::default(),
         error_code: None,
         exit_code: None,

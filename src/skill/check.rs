@@ -338,7 +338,7 @@ mod tests {
     fn a_sound_skill_has_no_problem() {
         let manifest = "description: d\nexecution: {command: [./run.sh, \"{{a}}\", [\"{{b}}\"]]}\n\
             input_schema: {type: object, properties: {a: {}, b: {}}, required: [a]}\n\
-            permissions: [net, \"env:SET\", \"env:UNSET?\", \"fs.write:out\", \"fs.read:data\"]\n";
+            permissions: [net, \"env:SET\", \"env:UNSET?\", \"fs.write:out/\", \"fs.read:data\"]\n";
         let files = [
             ("skills/x/y/manifest.yaml", manifest),
             ("skills/x/y/run.sh", "#!/bin/sh\n"),

@@ -38,7 +38,9 @@ pub(crate) use code_paths::CodePaths;
 pub(crate) use exposure::Exposure;
 pub(crate) use exposure::{ExposedSkill, ExposureQuery};
 pub(crate) use id::SkillId;
-pub(crate) use manifest::{BreakerSettings, Execution, OutputFormat, TextEncoding};
+#[cfg(test)]
+pub(crate) use manifest::RateLimit;
+pub(crate) use manifest::{BreakerSettings, CallLimits, Execution, OutputFormat, TextEncoding};
 pub use manifest::{FrontMatter, load};
 pub(crate) use permission::{EnvName, EnvNames, GrantPath, PathBase, Permission};
 pub(crate) use program::{Program, ProgramError};
@@ -46,7 +48,7 @@ pub use registry::Registry;
 pub(crate) use registry::{ListedSkill, LoadProblem, RootSources, default_roots};
 pub use sandbox_policy::SandboxPolicy;
 pub(crate) use sandbox_policy::{
-    BlockedProgram, SkillPaths, SuspectPath, breach_text, layer_names,
+    BlockedProgram, SkillPaths, SuspectPath, WriteTarget, breach_text, layer_names,
 };
 pub(crate) use scaffold::{manifest_text, write_new};
 pub(crate) use schema::{Linked, Schema, UnknownPaths};

@@ -24,7 +24,8 @@ pub enum Permission {
     FsRead(GrantPath),
     /// Reading and executing.
     FsExec(GrantPath),
-    /// Reading, writing and creating.
+    /// Reading, writing and creating: a directory if the path ends in `/`, otherwise what exists
+    /// there, or a file of that name.
     FsWrite(GrantPath),
     /// An environment variable.
     Env(EnvName),
@@ -57,6 +58,8 @@ pub struct GrantPath {
     pub base: PathBase,
     /// What follows; empty for the base itself. Absolute where the base is [`PathBase::RunDir`].
     pub rest: PathBuf,
+    /// The path of `fs.write` ends in `/`: a directory, which is created if it does not exist.
+    pub is_directory: bool,
 }
 
 /// Where the path of a permission starts.
@@ -128,7 +131,7 @@ impl Permission {
             ("net.tcp", _) => port(text, rest.unwrap_or_default()).map(Self::NetTcp),
             ("fs.read", Some(path)) => grant_path(text, path).map(Self::FsRead),
             ("fs.exec", Some(path)) => grant_path(text, path).map(Self::FsExec),
-            ("fs.write", Some(path)) => grant_path(text, path).map(Self::FsWrite),
+            ("fs.write", Some(path)) => write_path(text, path).map(Self::FsWrite),
             ("env", Some(name)) => env_name(text, name).map(Self::Env),
             ("secret", Some(name)) => env_name(text, name).map(Self::Secret),
             ("fs.read" | "fs.exec" | "fs.write", None) => Err(PermissionError::new(
@@ -201,7 +204,7 @@ impl fmt::Display for Permission {
             Self::NetDns => f.write_str("net.dns"),
             Self::FsRead(path) => write!(f, "fs.read:{path}"),
             Self::FsExec(path) => write!(f, "fs.exec:{path}"),
-            Self::FsWrite(path) => write!(f, "fs.write:{path}"),
+            Self::FsWrite(path) => write!(f, "fs.write:{path}{}", path.slash()),
             Self::Env(name) => write!(f, "env:{name}"),
             Self::Secret(name) => write!(f, "secret:{name}"),
         }
@@ -216,6 +219,11 @@ impl fmt::Display for EnvName {
 }
 
 impl GrantPath {
+    /// What its text ends in, after the path itself.
+    pub(crate) fn slash(&self) -> &'static str {
+        if self.is_directory { "/" } else { "" }
+    }
+
     /// The path on this machine; none if its base is not known.
     pub fn resolve(&self, dirs: &StepDirs<'_>) -> Option<PathBuf> {
         let base = match self.base {
@@ -297,6 +305,16 @@ fn env_name(text: &str, name: &str) -> Result<EnvName, PermissionError> {
     })
 }
 
+/// A path to write to. A base (`.`, `$RUN_DIR`, `/`) is a directory with and without a slash.
+fn write_path(text: &str, path: &str) -> Result<GrantPath, PermissionError> {
+    let grant = grant_path(text, path)?;
+    let is_below_base = grant.rest.file_name().is_some();
+    Ok(GrantPath {
+        is_directory: is_below_base && (path.ends_with('/') || path.ends_with("/.")),
+        ..grant
+    })
+}
+
 fn grant_path(text: &str, path: &str) -> Result<GrantPath, PermissionError> {
     let refuse = |what: &str, help: &str| {
         Err(PermissionError::new(
@@ -348,7 +366,11 @@ fn grant_path(text: &str, path: &str) -> Result<GrantPath, PermissionError> {
         part => matches!(part, std::path::Component::Normal(_)),
     };
     let rest = Path::new(rest).components().filter(keep).collect();
-    Ok(GrantPath { base, rest })
+    Ok(GrantPath {
+        base,
+        rest,
+        is_directory: false,
+    })
 }
 
 fn unknown(text: &str, kind: &str, rest: Option<&str>) -> PermissionError {

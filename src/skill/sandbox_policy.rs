@@ -12,8 +12,8 @@ use std::time::Duration;
 use super::{GrantPath, NativeSkill, PathBase, Permission, Program, Skill};
 use crate::model::{SandboxMode, StepDirs};
 use crate::process::{
-    Access, Applied, Confinement, Grant, Layer, LimitBreach, Limits, Network, PathError,
-    ResourceKind, canonicalize, default_grants, make_directory,
+    Access, Applied, Confinement, Grant, Layer, LimitBreach, Limits, Network, ResourceKind,
+    canonicalize, default_grants,
 };
 
 /// How a run confines its skills: the flags, and what is the same for all steps.
@@ -40,6 +40,7 @@ pub(crate) struct SkillPaths(Arc<[SkillPath]>);
 
 #[derive(Debug)]
 struct SkillPath {
+    permission: Permission,
     access: Access,
     place: SkillPlace,
 }
@@ -50,6 +51,38 @@ enum SkillPlace {
     At(PathBuf),
     /// Below the run's directory. Only skills write there, so any symlink in it is a skill's.
     InRunDir(PathBuf),
+}
+
+/// Something that a skill may write.
+#[derive(Debug)]
+pub(crate) struct WriteTarget<'p> {
+    /// The path in the manifest.
+    pub(crate) granted: &'p GrantPath,
+    /// Canonical.
+    pub(crate) path: Cow<'p, Path>,
+}
+
+impl WriteTarget<'_> {
+    /// True if it must be a directory.
+    pub(crate) fn is_directory(&self) -> bool {
+        self.granted.is_directory || self.granted.rest.file_name().is_none()
+    }
+}
+
+impl SkillPaths {
+    /// What may be written; nothing in the run's directory if there is none yet.
+    pub(crate) fn write_targets<'p>(
+        &'p self,
+        run_dir: Option<&'p Path>,
+    ) -> impl Iterator<Item = WriteTarget<'p>> {
+        self.0.iter().filter_map(move |path| {
+            let Permission::FsWrite(granted) = &path.permission else {
+                return None;
+            };
+            let path = path.get(run_dir)?;
+            Some(WriteTarget { granted, path })
+        })
+    }
 }
 
 impl SkillPath {
@@ -177,24 +210,31 @@ impl SandboxPolicy {
             let path = path.resolve(dirs)?;
             SkillPlace::At(canonicalize(&path).ok()?)
         };
-        Some(SkillPath { access, place })
+        Some(SkillPath {
+            permission: permission.clone(),
+            access,
+            place,
+        })
     }
 
-    /// Makes the directories that the manifest wants to write to.
-    pub(crate) fn make_writable_directories(
-        paths: &SkillPaths,
+    /// What a step of the skill would create of what it may write, as it is now: a path that ends
+    /// in `/` is a directory.
+    pub(crate) fn creates(
+        &self,
+        skill: &Skill,
+        native: &NativeSkill,
+        workspace: &Path,
         run_dir: Option<&Path>,
-    ) -> Result<(), PathError> {
-        for path in &*paths.0 {
-            if path.access == Access::ReadWrite
-                && let Some(path) = path.get(run_dir)
-                // Whether it may be what is granted is found out when it is.
-                && std::fs::symlink_metadata(&path).is_err()
-            {
-                make_directory(&path)?;
-            }
-        }
-        Ok(())
+    ) -> Vec<String> {
+        let paths = Self::skill_paths(skill, &self.dirs(native, workspace));
+        // A new run's directory is empty.
+        let nowhere = Path::new("/nonexistent");
+        let targets = paths.write_targets(Some(run_dir.unwrap_or(nowhere)));
+        let missing = targets.filter(|target| {
+            target.granted.rest.file_name().is_some() && target.path.symlink_metadata().is_err()
+        });
+        let texts = missing.map(|target| format!("{}{}", target.granted, target.granted.slash()));
+        texts.collect()
     }
 
     /// The permission that a program needs which the grants would hide.
@@ -252,6 +292,10 @@ impl SandboxPolicy {
             };
             if path.base == PathBase::Workspace && !real.starts_with(workspace) {
                 return Some(SuspectPath::Outside(real));
+            }
+            let is_file = |path: &Path| path.symlink_metadata().is_ok_and(|found| !found.is_dir());
+            if path.is_directory && is_file(&real) {
+                return Some(SuspectPath::NotADirectory);
             }
             let reads = !matches!(permission, Permission::FsWrite(_));
             (reads && !may_come(path) && real.symlink_metadata().is_err())
@@ -320,6 +364,7 @@ impl SandboxPolicy {
             for path in permissions.iter().filter_map(select) {
                 text.push_str(", ");
                 text.push_str(&path.to_string());
+                text.push_str(path.slash());
             }
             text
         };
@@ -378,6 +423,8 @@ pub(crate) enum SuspectPath {
     Outside(PathBuf),
     /// Its symlinks lead to one another, or elsewhere for each process (`/proc/self`).
     NotOneFile,
+    /// It ends in `/`, and a file is there.
+    NotADirectory,
 }
 
 /// A program that the grants would hide.

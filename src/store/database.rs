@@ -23,7 +23,14 @@ const FILE: &str = "obs.db";
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The migrations; the schema version is the number of applied ones.
-const MIGRATIONS: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schema/2.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("schema/1.sql"),
+    include_str!("schema/2.sql"),
+    CALLS_SCHEMA,
+];
+
+/// The table of the calls of limited skills. A run without a state has it in memory.
+pub(super) const CALLS_SCHEMA: &str = include_str!("schema/3.sql");
 
 /// How many records the run of the row has, for statements about `runs`. The column is written when
 /// the run ends.
@@ -224,7 +231,7 @@ mod tests {
         assert!(
             error
                 .to_string()
-                .ends_with("(schema 7, this obs supports 2)"),
+                .ends_with("(schema 7, this obs supports 3)"),
             "{error}"
         );
 

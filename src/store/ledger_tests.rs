@@ -419,7 +419,7 @@ async fn a_run_from_before_the_ledger_is_listed_as_older() {
     let state = State::with_runs(None).await;
     // As the form of a state was before.
     state.sql(
-        "DROP TABLE ledger; DROP TABLE ledger_head; DROP INDEX runs_interrupted;
+        "DROP TABLE calls; DROP TABLE ledger; DROP TABLE ledger_head; DROP INDEX runs_interrupted;
         ALTER TABLE runs DROP COLUMN is_in_ledger; PRAGMA user_version = 1;",
     );
     state.expect_sound();

@@ -149,7 +149,8 @@ pub(super) fn is_held(state: &Path, run_id: &str) -> bool {
     })
 }
 
-/// Marks the runs whose obs is dead as interrupted, ends their probes, and returns how many.
+/// Marks the runs whose obs is dead as interrupted, ends their probes and calls, and returns how
+/// many.
 ///
 /// Each gets its end in the ledger. That of a run with a key needs the key: without it, the next
 /// obs that has it adds the end.
@@ -190,6 +191,12 @@ pub(super) fn mark_interrupted(
             "UPDATE circuits SET probe_run = NULL, probe_until_ms = NULL WHERE probe_run = ?1",
             params![run_id],
         )?;
+        for text in [
+            "DELETE FROM calls WHERE run_id = ?1 AND started_ms IS NULL",
+            "UPDATE calls SET until_ms = NULL WHERE run_id = ?1",
+        ] {
+            connection.execute(text, params![run_id])?;
+        }
         if marked > 0 && may_end(connection, run_id, key)? {
             LedgerEntry::about(LedgerEvent::RunEnd, run_id, connection)?.append(connection, key)?;
         }

@@ -5,6 +5,7 @@
 //! records are never changed; a run's `chain` reveals it if somebody did.
 
 mod breaker;
+mod call_limits;
 mod chain;
 mod circuit;
 mod circuit_table;
@@ -30,6 +31,7 @@ mod tests;
 mod verify;
 
 pub(crate) use breaker::{Breaker, BreakerConfig};
+pub(crate) use call_limits::CallLimitStore;
 pub(crate) use chain::ChainKey;
 pub(crate) use database::files_of;
 pub(crate) use error::{ExportError, FindError, ResumeError, StoreError, VerifyError};

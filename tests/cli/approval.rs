@@ -11,12 +11,12 @@ use crate::support::{Case, wait_for};
 /// A look, and a push that counts its calls and hides its token.
 fn deployment(arguments: &str) -> Case {
     let schema = "risk_level: critical\ninput_schema: {type: object, properties: {to: {}, token: {type: string, \
-                  writeOnly: true}}}\npermissions: [\"fs.write:out\"]\n";
+                  writeOnly: true}}}\npermissions: [\"fs.write:out/\"]\n";
     Case::new()
         .sh_skill(
             "look",
             "echo look >> out/calls; echo '\"staging\"'",
-            "permissions: [\"fs.write:out\"]\n",
+            "permissions: [\"fs.write:out/\"]\n",
         )
         .sh_skill("push", "echo push >> out/calls; echo 1", schema)
         .plan(&format!(
@@ -153,12 +153,12 @@ fn a_critical_fallback_wants_an_approval_of_its_own() {
             .sh_skill(
                 "try",
                 "echo try >> out/calls; exit 3",
-                &format!("permissions: [\"fs.write:out\"]\nidempotent: true\n{own}"),
+                &format!("permissions: [\"fs.write:out/\"]\nidempotent: true\n{own}"),
             )
             .sh_skill(
                 "second",
                 "echo second >> out/calls; echo 1",
-                &format!("permissions: [\"fs.write:out\"]\n{fallback}"),
+                &format!("permissions: [\"fs.write:out/\"]\n{fallback}"),
             )
             .plan("- {name: first, skill: try, type: skill, retry: {fallback: second}}\n");
         let flags: Vec<&str> = approved
@@ -291,7 +291,7 @@ fn a_person_sees_what_they_approve() {
         "risk: critical",
         "command: ",
         "/run.sh",
-        "may: fs.write:out",
+        "may: fs.write:out/",
         "network: none",
         "with to: \"a\\u001b[2Jb\\u3164\\u2800\\u202e\\udb40\\udc41c\"",
         "with token: \"***\"",
@@ -424,7 +424,7 @@ fn waiting_deployment(arguments: &str) -> Case {
     deployment(arguments).sh_skill(
         "look",
         "echo look >> out/calls; while ! [ -e go ]; do sleep 0.05; done; echo '\"staging\"'",
-        "permissions: [\"fs.write:out\"]\n",
+        "permissions: [\"fs.write:out/\"]\n",
     )
 }
 

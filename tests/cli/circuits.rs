@@ -195,3 +195,60 @@ fn a_probe_that_is_killed_frees_its_place() {
     std::fs::write(case.path().join("free"), "").unwrap();
     run(&case).expect_code(0);
 }
+
+#[test]
+fn the_fallback_answers_while_the_circuit_is_open() {
+    let breaker = "circuit_breaker: {failure_threshold: 1, cooldown: 1h}\n";
+    let case = Case::new()
+        .sh_skill("fragile", "echo x >> calls; exit 1", breaker)
+        .sh_skill(
+            "backup",
+            "test -e ok && echo '\"spare\"'",
+            "idempotent: true\n",
+        )
+        .plan("- {name: fragile, type: skill, retry: {fallback: backup}}\n")
+        .file("ok", "");
+    run(&case).expect_code(1);
+    for attempts in [1, 2] {
+        let output = run(&case).expect_code(0);
+        let record = &output.records()[0];
+        assert_eq!(
+            (record["skill_id"].as_str(), record["output"].as_str()),
+            (Some("backup"), Some("spare"))
+        );
+        let reason = record["fallback_reason"].as_str().unwrap();
+        let expected = "`fragile` was not called: runtime: circuit breaker open: `fragile` failed; \
+                        the next probe call may start at ";
+        assert!(reason.starts_with(expected), "{reason}");
+        assert_eq!(record["attempts"], 1);
+        // A call that was not made counts neither as a failure nor as a success.
+        assert_eq!(
+            (calls(&case), circuit(&case)["failures"].as_u64()),
+            (1, Some(1)),
+            "{attempts}"
+        );
+    }
+    // If the fallback fails too, both reasons are in the error.
+    std::fs::remove_file(case.path().join("ok")).unwrap();
+    let output = run(&case).expect_code(1);
+    let error = output.records()[0]["error"].as_str().unwrap().to_owned();
+    assert!(
+        error.starts_with("exit code 1; before that, `fragile` was not called: "),
+        "{error}"
+    );
+    // The reason is kept for a skill that was called and failed as well.
+    let case = case.file("ok", "");
+    let args = [
+        "run",
+        "plan.yaml",
+        "--format",
+        "jsonl",
+        "--circuit-breaker=off",
+        "--retry-unsafe",
+    ];
+    let output = case.run(&args).expect_code(0);
+    assert_eq!(
+        output.records()[0]["fallback_reason"],
+        "`fragile` had failed: exit code 1"
+    );
+}

@@ -42,7 +42,7 @@ fn permissions_widen_it_and_off_opens_it() {
         return;
     }
     let script = "touch out/here && echo wrote";
-    let case = skill(script, "permissions: [\"fs.write:out\"]\n");
+    let case = skill(script, "permissions: [\"fs.write:out/\"]\n");
     let output = case
         .run(&["run", "plan.yaml", "--print", "probe"])
         .expect_code(0);
@@ -68,7 +68,7 @@ fn permissions_widen_it_and_off_opens_it() {
 fn files_move_and_are_linked_between_directories_that_a_skill_may_write() {
     let script = "for base in \"$TMPDIR\" out \"$OBS_RUN_DIR\"; do (cd \"$base\" && mkdir a b && echo 1 > a/x && \
                   ln a/x b/linked && mv a/x b/moved && mkdir a/d && mv a/d b/d && cat b/linked b/moved) || exit 1; done";
-    let permissions = "permissions: [\"fs.write:out\", \"fs.write:$RUN_DIR\"]\n";
+    let permissions = "permissions: [\"fs.write:out/\", \"fs.write:$RUN_DIR\"]\n";
     for sandbox in ["require", "best-effort", "off"] {
         if sandbox == "require"
             && !confines(

@@ -280,3 +280,59 @@ fn a_signal_that_was_ignored_stays_ignored() {
     std::fs::write(case.path().join("go"), "").unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
+
+#[test]
+fn the_time_that_obs_was_suspended_is_recorded_apart() {
+    let script = "touch began; while ! test -e go; do sleep 0.01; done; echo 1";
+    let case = Case::new()
+        .sh_skill("wait", script, "")
+        .plan("- {name: wait, type: skill}\n- {name: wait, step_id: again, type: skill}\n");
+    let mut obs = case.command(&["run", "plan.yaml", "--format", "jsonl"]);
+    let obs = obs.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let pid = rustix::process::Pid::from_child(&obs);
+    let signal = |signal| rustix::process::kill_process(pid, signal).unwrap();
+    let is_stopped = || {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", obs.id())).unwrap();
+        stat.rsplit(')')
+            .next()
+            .unwrap()
+            .trim_start()
+            .starts_with('T')
+    };
+    wait_for("the skill", || case.path().join("began").exists());
+    let before = std::time::Instant::now();
+    signal(rustix::process::Signal::TSTP);
+    wait_for("the stop", is_stopped);
+    let stopped = std::time::Instant::now();
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    let least = stopped.elapsed();
+    signal(rustix::process::Signal::CONT);
+    wait_for("the end of the stop", || !is_stopped());
+    let most = before.elapsed();
+    std::fs::write(case.path().join("go"), "").unwrap();
+    let output = obs.wait_with_output().unwrap();
+    let records: Vec<serde_json::Value> = String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let suspended = u128::from(records[0]["suspended_ms"].as_u64().unwrap());
+    assert!(
+        (least.as_millis() - 1..=most.as_millis()).contains(&suspended),
+        "{suspended}"
+    );
+    let time = |name: &str| {
+        records[0][name]
+            .as_str()
+            .unwrap()
+            .parse::<jiff::Timestamp>()
+            .unwrap()
+    };
+    let wall = time("timestamp")
+        .duration_since(time("started_at"))
+        .as_millis();
+    let duration = records[0]["duration_ms"].as_u64().unwrap();
+    assert!(i128::from(duration) + 600 < wall, "{duration} of {wall}");
+    // Nothing is said of a step that ran through.
+    assert_eq!(records[1].get("suspended_ms"), None);
+}

@@ -22,7 +22,7 @@ fn pairs(words: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 /// May write a directory that holds no skill: a step that may write skills has the run to itself.
-const OUT: &str = "permissions: [\"fs.write:out\"]\n";
+const OUT: &str = "permissions: [\"fs.write:out/\"]\n";
 
 /// A skill that ends when both of two have begun.
 const MEET: &str = "cd out; touch \"$OBS_STEP_NAME.here\"\n\

@@ -129,3 +129,41 @@ fn what_was_kept_with_a_key_is_pruned_with_the_key() {
     case.run(&args).expect_code(0);
     case.run(&["verify", "--all"]).expect_code(0);
 }
+
+#[test]
+fn quiet_verification_says_nothing_of_what_is_sound() {
+    let case = Case::new()
+        .sh_skill("ok", "echo 1", "")
+        .plan("- {name: ok, type: skill}\n");
+    case.run(&["verify", "-q", "--all"]).expect_code(0);
+    let log = ["run", "plan.yaml", "--log", "log.jsonl", "-q"];
+    case.run(&log).expect_code(0);
+    for args in [
+        &["verify", "-q", "--all"][..],
+        &["verify", "-q", "last"],
+        &["verify", "-q", "log.jsonl"],
+    ] {
+        let output = case.run(args).expect_code(0);
+        assert_eq!(
+            (output.stdout(), output.stderr()),
+            (String::new(), String::new()),
+            "{args:?}"
+        );
+    }
+    // Data that was asked for is no chatter.
+    let output = case
+        .run(&["verify", "-q", "--all", "--format", "json"])
+        .expect_code(0);
+    assert!(output.stdout().starts_with('['), "{}", output.whole());
+    let text = std::fs::read_to_string(case.path().join("log.jsonl")).unwrap();
+    let changed = text.replace("\"success\"", "\"failed\"");
+    assert_ne!(changed, text);
+    std::fs::write(case.path().join("log.jsonl"), changed).unwrap();
+    let output = case.run(&["verify", "-q", "log.jsonl"]).expect_code(1);
+    assert!(output.stdout().starts_with("BAD"), "{}", output.whole());
+    assert!(
+        output.stderr().starts_with("error: run "),
+        "{}",
+        output.whole()
+    );
+}

@@ -85,16 +85,16 @@ fn no_grant_follows_a_link_that_an_earlier_step_made() {
         ("fs.write:DATA", "DATA/out", "fs.write:DATA/out"),
         ("fs.write:DATA", "DATA/out", "fs.read:DATA/out/"),
         ("fs.write:DATA", "DATA/out", "fs.write:DATA/out/key"),
-        ("fs.write:DATA", "DATA/out", "fs.write:DATA/out/new/dir"),
-        ("fs.write:build", "build/pkg", "fs.write:build/pkg"),
-        ("fs.write:build", "build/pkg", "fs.exec:build/pkg"),
+        ("fs.write:DATA", "DATA/out", "fs.write:DATA/out/new/dir/"),
+        ("fs.write:build/", "build/pkg", "fs.write:build/pkg"),
+        ("fs.write:build/", "build/pkg", "fs.exec:build/pkg"),
         (
-            "fs.write:build",
+            "fs.write:build/",
             "build/a",
-            "fs.write:$WORKSPACE/build/a/b/c",
+            "fs.write:$WORKSPACE/build/a/b/c/",
         ),
-        ("fs.write:~/x", "DATA/x/out", "fs.write:~/x/out"),
-        ("fs.write:~/x", "DATA/x/a", "fs.write:~/x/a/b"),
+        ("fs.write:~/x/", "DATA/x/out", "fs.write:~/x/out"),
+        ("fs.write:~/x/", "DATA/x/a", "fs.write:~/x/a/b"),
         (
             "fs.write:$RUN_DIR",
             "$OBS_RUN_DIR/out",
@@ -108,7 +108,7 @@ fn no_grant_follows_a_link_that_an_earlier_step_made() {
         (
             "fs.write:$RUN_DIR",
             "$OBS_RUN_DIR/out",
-            "fs.write:$RUN_DIR/out/new/dir",
+            "fs.write:$RUN_DIR/out/new/dir/",
         ),
     ] {
         let data = TempDir::new().unwrap();
@@ -133,14 +133,14 @@ fn a_link_inside_what_is_granted_anyway_fails_the_step_as_well() {
     // same directory.
     let victim = Victim::new();
     let moved = "mv build/a build/real; ln -s real build/a";
-    let case = two_steps(&victim, moved, "fs.write:build", "fs.write:build/a/b");
+    let case = two_steps(&victim, moved, "fs.write:build/", "fs.write:build/a/b");
     fs::create_dir_all(case.path().join("build/a/b")).unwrap();
     let output = case.run(&["run", "plan.yaml", "--format", "jsonl"]);
     expect_became_link(&output, "build/a");
 
     // One skill, called twice, by its own first call.
     let script = "test -h build/in && exit 9; rm -rf build/in; mkdir build/real; ln -s real build/in; echo 1";
-    let own = permissions(&["fs.write:build", "fs.read:build/in"]);
+    let own = permissions(&["fs.write:build/", "fs.read:build/in"]);
     let case = Case::new()
         .sh_skill("one", script, &own)
         .plan("- {name: a, skill: one, type: skill}\n- {name: b, skill: one, type: skill}\n");
@@ -162,10 +162,10 @@ fn obs_itself_makes_no_directory_past_a_link_even_where_nothing_is_confined() {
         (
             "fs.write:$RUN_DIR",
             "$OBS_RUN_DIR/out",
-            "fs.write:$RUN_DIR/out/new/dir",
+            "fs.write:$RUN_DIR/out/new/dir/",
         ),
         ("fs.write:.", "out", "fs.write:out/new"),
-        ("fs.write:.", "a/b", "fs.write:a/b/c/d"),
+        ("fs.write:.", "a/b", "fs.write:a/b/c/d/"),
     ] {
         let victim = Victim::new();
         let script = format!("mkdir -p a; ln -s {} {link}", victim.path().display());
@@ -288,7 +288,7 @@ fn linked_everywhere(real: &Path) -> Case {
         symlink(target, real.join(link)).unwrap();
     }
     let granted =
-        ["data", "dangling", "~/x/data", "$RUN_DIR"].map(|path| format!("fs.write:{path}"));
+        ["data", "dangling/", "~/x/data", "$RUN_DIR"].map(|path| format!("fs.write:{path}"));
     let manifest = format!(
         "description: d\nexecution: {{command: [./run.sh, \"{}\"], stdin: none, output: text}}\n{}",
         real.join("home-link/x/data").display(),
@@ -430,19 +430,19 @@ fn a_link_that_comes_and_goes_redirects_nothing_while_steps_run_at_once() {
     );
     let step = |n| {
         format!(
-            "- {{name: use{n}, skill: use, type: skill, depends_on: [], continue_on_error: true}}\n"
+            "- {{name: use{n}, skill: use, type: skill, parallel_group: g, continue_on_error: true}}\n"
         )
     };
     let steps = concat((0..12).map(step));
     let case = Case::new()
-        .sh_skill("swap", &swap, &permissions(&["fs.write:d"]))
+        .sh_skill("swap", &swap, &permissions(&["fs.write:d/"]))
         .sh_skill(
             "use",
             &steal,
-            &permissions(&["fs.write:d/out", "fs.write:d/out/deep/er"]),
+            &permissions(&["fs.write:d/out", "fs.write:d/out/deep/er/"]),
         )
         .plan(&format!(
-            "- {{name: swap, type: skill, depends_on: []}}\n{steps}"
+            "- {{name: swap, type: skill, parallel_group: g}}\n{steps}"
         ));
     fs::create_dir_all(case.path().join("d/out")).unwrap();
     case.run(&["run", "plan.yaml", "--jobs", "4"]);

@@ -254,7 +254,7 @@ fn what_skills_leave_in_the_temporary_directory_stops_no_run() {
 
 #[test]
 fn a_log_that_a_skill_may_write_to_is_a_warning() {
-    let writing = skill("\"fs.write:out\"");
+    let writing = skill("\"fs.write:out/\"");
     let args = ["run", "plan.yaml", "--format", "json", "--log"];
     for (log, is_granted) in [
         ("out/run.jsonl", true),

@@ -21,8 +21,8 @@ fn record(output: &Output) -> Value {
 }
 
 const RUN: [&str; 4] = ["run", "plan.yaml", "--format", "jsonl"];
-const OUT: &str = "permissions: [\"fs.write:out\"]\n";
-const IDEMPOTENT: &str = "idempotent: true\npermissions: [\"fs.write:out\"]\n";
+const OUT: &str = "permissions: [\"fs.write:out/\"]\n";
+const IDEMPOTENT: &str = "idempotent: true\npermissions: [\"fs.write:out/\"]\n";
 
 #[test]
 fn a_flaky_skill_succeeds_in_the_end() {

@@ -314,7 +314,7 @@ fn a_file_with_another_name_where_a_step_may_write_is_compared() {
     let case = Case::new().sh_skill(
         "evil",
         "echo 'echo evil' >> out/name; echo done",
-        "permissions: [\"fs.write:out\"]\n",
+        "permissions: [\"fs.write:out/\"]\n",
     );
     let case = victim(victim(case, "victim"), "other").file("out/x", "x");
     fs::hard_link(

@@ -7,7 +7,7 @@ use crate::support::{Case, concat};
 /// A case whose directories of steps lie in `temp`, with a skill `w` that has these permissions and
 /// may write `out`.
 fn case(permissions: &str, script: &str) -> Case {
-    let more = format!("permissions: [\"fs.write:out\"{permissions}]\n");
+    let more = format!("permissions: [\"fs.write:out/\"{permissions}]\n");
     let case = Case::new()
         .sh_skill("w", script, &more)
         .file("out/kept", "")
@@ -59,7 +59,7 @@ fn a_step_that_may_reach_the_directories_of_others_has_the_run_to_itself() {
     let script = "mkdir out/busy || echo > out/overlap; sleep 0.3; rmdir out/busy; echo 1";
     for grant in ["fs.write:temp", "fs.read:temp", "fs.exec:link"] {
         let case = case(&format!(", \"{grant}\""), script)
-            .sh_skill("other", script, "permissions: [\"fs.write:out\"]\n")
+            .sh_skill("other", script, "permissions: [\"fs.write:out/\"]\n")
             .plan(
                 "- {name: w, type: skill, parallel_group: g}\n\
                  - {name: other, type: skill, parallel_group: g}\n",
@@ -78,7 +78,7 @@ fn a_later_step_finds_nothing_that_another_one_wrote_to_a_free_directory() {
     };
     let plant = "for dir in \"$TMPDIR\"/../step-*; do echo x > \"$dir/planted\"; done
         ls \"$TMPDIR\"/../step-*/planted | wc -l";
-    let writes_out = "permissions: [\"fs.write:out\"]\n";
+    let writes_out = "permissions: [\"fs.write:out/\"]\n";
     let case = case(", \"fs.write:temp\"", plant)
         .sh_skill("a", &meets("a", "b"), writes_out)
         .sh_skill("b", &meets("b", "a"), writes_out)

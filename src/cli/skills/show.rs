@@ -56,6 +56,9 @@ fn text(skill: &Skill) -> String {
     if let Some(timeout) = manifest.timeout {
         line("timeout", &format_duration(timeout));
     }
+    if !manifest.call_limits.is_empty() {
+        line("calls", &manifest.call_limits.to_string());
+    }
     line(
         "idempotent",
         if manifest.is_idempotent { "yes" } else { "no" },
@@ -100,6 +103,11 @@ fn machine(skill: &Skill) -> Value {
         "command": command(skill),
         "permissions": permissions,
         "timeout": manifest.timeout.map(format_duration),
+        "concurrency": manifest.call_limits.concurrency,
+        "rate_limit": manifest.call_limits.rate_limit.map(|rate| json!({
+            "calls": rate.calls,
+            "per": format_duration(rate.per),
+        })),
         "idempotent": manifest.is_idempotent,
         "risk_level": manifest.risk_level.as_str(),
         "input_schema": manifest.input_schema,

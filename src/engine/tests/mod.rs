@@ -277,6 +277,7 @@ impl Bench {
         let run = RunOptions {
             logger: &self.log,
             breaker: &self.fuse,
+            limiter: None,
             provenance: Provenance::default(),
             reused: self.reused.clone(),
             approver: Arc::clone(&self.approver),
@@ -328,6 +329,7 @@ fn step(skill: &str) -> ProvenStep {
         wants_run_dir: false,
         permissions: Arc::default(),
         confinement: Arc::default(),
+        creates: Arc::default(),
     }
 }
 
@@ -452,7 +454,8 @@ async fn time_spent_stopped_does_not_count() {
     };
     let ((outcome, _), ()) = tokio::join!(bench.run(), stop);
     assert_eq!(statuses(&outcome), ["success"]);
-    assert_eq!(outcome.records[0].duration_ms, 25_000);
+    let record = &outcome.records[0];
+    assert_eq!((record.duration_ms, record.suspended_ms), (25_000, 15_000));
 }
 
 #[tokio::test(start_paused = true)]

@@ -20,6 +20,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use super::ruleset_cache::{CachedRuleset, RulesetCache};
+use super::shortage::is_shortage;
 use super::{Layer, Layers, Network, capabilities, landlock, seccomp};
 use crate::process::limits::{Limits, Rlimit};
 use crate::process::symlinks::Opener;
@@ -142,8 +143,13 @@ impl Filter {
             Self::Installed(_) | Self::Unmanaged => {}
             Self::None => {
                 capabilities::limit_children();
-                if seccomp::install(&wanted, denies_truncate).is_err() {
-                    return Ok(Layers::default());
+                match seccomp::install(&wanted, denies_truncate) {
+                    Ok(()) => {}
+                    // Nobody knows whether the kernel has filters.
+                    Err(error) if error.raw_os_error().is_some_and(is_shortage) => {
+                        return Err(error);
+                    }
+                    Err(_) => return Ok(Layers::default()),
                 }
                 *self = Self::Installed(wanted);
             }

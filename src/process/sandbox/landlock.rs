@@ -147,7 +147,7 @@ fn grant_ports(
 }
 
 /// Extracts the errno of a failed system call from an error of the crate.
-fn io_error(error: RulesetError) -> io::Error {
+pub(in crate::process) fn io_error(error: RulesetError) -> io::Error {
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(&error);
     while let Some(error) = source {
         if let Some(error) = error.downcast_ref::<io::Error>()

@@ -43,6 +43,7 @@ mod layer;
 mod probe;
 mod ruleset_cache;
 mod seccomp;
+mod shortage;
 mod support;
 
 use std::path::PathBuf;
@@ -55,6 +56,7 @@ pub(crate) use support::SandboxSupport;
 
 pub(super) use child_sandbox::{ChildSandbox, SandboxBuilder};
 pub(super) use encoding::encode;
+pub(super) use landlock::io_error;
 pub(super) use probe::{ProbeResult, try_layers};
 
 /// What a process may access. Everything else is denied.

@@ -6,7 +6,7 @@
 //! does not count. `truncate` and `device-ioctl` have no harmless test: they count if the kernel
 //! accepts their rules.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 
@@ -17,8 +17,9 @@ use rustix::net::{
 };
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{child_subreaper, getpid, getppid, test_kill_process, waitpid};
-use rustix::thread::no_new_privs;
+use rustix::thread::{capabilities, no_new_privs};
 
+use super::shortage::is_shortage;
 use super::{
     Access, Confinement, Grant, Layer, Network, SandboxBuilder, encode, landlock, seccomp,
 };
@@ -37,15 +38,18 @@ pub(in crate::process) struct ProbeResult {
 /// The kernel accepted the layer, and it had no effect.
 pub(super) const NO_EFFECT: i32 = libc::EBADE;
 
-/// Tries every layer. `tree_kill` is what `SignalDomain::is_isolated` returned.
-pub(in crate::process) fn try_layers(tree_kill: bool) -> ProbeResult {
+/// The process that was to try a layer ended before it did.
+pub(super) const NOT_REACHED: i32 = libc::ECHILD;
+
+/// Tries every layer. `tree_kill` is what `SignalDomain::proof` returned.
+pub(in crate::process) fn try_layers(tree_kill: io::Result<bool>) -> ProbeResult {
     let mut errnos = try_in_child().unwrap_or_else(|error| [errno(&error); Layer::ALL.len()]);
     let mut report = |layer, outcome| errnos[index(layer)] = errno_of(outcome);
     report(Layer::NoNewPrivileges, no_new_privs().map_err(Into::into));
     let subreaper = child_subreaper().map(|own| own.is_some());
     report(Layer::Subreaper, subreaper.map_err(Into::into));
-    report(Layer::Limits, Ok(tree_stats::is_possible()));
-    report(Layer::TreeKill, Ok(tree_kill));
+    report(Layer::Limits, tree_stats::try_on_itself().map(|()| true));
+    report(Layer::TreeKill, tree_kill);
     let abi = landlock::abi();
     ProbeResult { abi, errnos }
 }
@@ -73,7 +77,7 @@ fn try_in_child() -> io::Result<[i32; Layer::ALL.len()]> {
         rustix::io::retry_on_intr(|| waitpid(Some(child), rustix::process::WaitOptions::empty()))?;
     let status = status.and_then(|(_, status)| status.exit_status());
     // Layers that the child did not reach failed with the error that ended it.
-    let mut errnos = [status.filter(|errno| *errno != 0).unwrap_or(NO_EFFECT); Layer::ALL.len()];
+    let mut errnos = [status.filter(|errno| *errno != 0).unwrap_or(NOT_REACHED); Layer::ALL.len()];
     for one in reported.chunks_exact(1 + size_of::<i32>()) {
         if let [layer, errno @ ..] = one
             && let Some(known) = errnos.get_mut(usize::from(*layer))
@@ -110,24 +114,23 @@ fn try_confined(
         return Err(io::Error::last_os_error());
     }
     let applied = child_sandbox.applied();
-    let mut check = |layer, effect: &dyn Fn() -> bool| {
+    let mut check = |layer, effect: &dyn Fn() -> io::Result<bool>| {
         // This kernel does not know the layer, or refused it.
-        let unknown = || io::Error::from_raw_os_error(libc::ENOSYS);
-        report(
-            layer,
-            applied.contains(layer).then(effect).ok_or_else(unknown),
-        );
+        let unknown = || Err(io::Error::from_raw_os_error(libc::ENOSYS));
+        let is_applied = applied.contains(layer);
+        report(layer, if is_applied { effect() } else { unknown() });
     };
     check(Layer::Capabilities, &has_no_capability);
     check(Layer::Files, &|| is_refused(open_usr()));
-    check(Layer::DeviceControl, &|| true);
+    check(Layer::DeviceControl, &|| Ok(true));
     check(Layer::Tcp, &|| is_refused(connect_to_localhost()));
-    check(Layer::Signals, &|| {
-        getppid().is_some_and(|parent| is_refused(test_kill_process(parent)))
+    check(Layer::Signals, &|| match getppid() {
+        Some(parent) => is_refused(test_kill_process(parent)),
+        None => Ok(false),
     });
     let has_truncate = landlock::layers(landlock::abi()).contains(Layer::Truncate);
     if has_truncate {
-        check(Layer::Truncate, &|| true);
+        check(Layer::Truncate, &|| Ok(true));
     }
     match listener {
         Ok((_, address)) => check(Layer::AbstractSockets, &|| {
@@ -142,12 +145,20 @@ fn try_confined(
             filter.as_ref().map(|()| true).map_err(copy_of),
         );
     }
-    report(Layer::Seccomp, filter.map(|()| is_refused(unix_stream())));
+    report(
+        Layer::Seccomp,
+        filter.and_then(|()| is_refused(unix_stream())),
+    );
     Ok(())
 }
 
-fn is_refused(outcome: rustix::io::Result<()>) -> bool {
-    matches!(outcome, Err(Errno::ACCESS | Errno::PERM))
+/// Whether the kernel refused it. Without a descriptor or memory for the attempt, nobody knows.
+fn is_refused(outcome: rustix::io::Result<()>) -> io::Result<bool> {
+    match outcome {
+        Err(Errno::ACCESS | Errno::PERM) => Ok(true),
+        Err(errno) if is_shortage(errno.raw_os_error()) => Err(errno.into()),
+        _ => Ok(false),
+    }
 }
 
 fn open_usr() -> rustix::io::Result<()> {
@@ -173,19 +184,12 @@ fn abstract_socket() -> io::Result<(OwnedFd, SocketAddrUnix)> {
     Ok((listener, address))
 }
 
-fn has_no_capability() -> bool {
-    let Ok(status) = fs::read_to_string("/proc/self/status") else {
-        return false;
-    };
-    let mut sets = status
-        .lines()
-        .filter(|line| {
-            ["CapInh:", "CapPrm:", "CapEff:", "CapAmb:"]
-                .iter()
-                .any(|set| line.starts_with(set))
-        })
-        .map(|line| line.split_ascii_whitespace().nth(1));
-    sets.all(|set| set.is_some_and(|set| set.bytes().all(|digit| digit == b'0')))
+/// Asked of the kernel, because /proc may be missing. (A capability is ambient only if it is
+/// permitted.)
+fn has_no_capability() -> io::Result<bool> {
+    let sets = capabilities(None)?;
+    let all = sets.effective | sets.permitted | sets.inheritable;
+    Ok(all.is_empty())
 }
 
 /// The index of a layer in [`Layer::ALL`], which lists them in declaration order.

@@ -6,7 +6,8 @@
 use std::fmt;
 use std::io;
 
-use super::probe::{NO_EFFECT, ProbeResult};
+use super::probe::{NO_EFFECT, NOT_REACHED, ProbeResult};
+use super::shortage::is_shortage;
 use super::{Confinement, Layer, Layers};
 
 /// What this machine can enforce, layer by layer.
@@ -23,8 +24,10 @@ pub struct SandboxSupport {
 pub struct LayerStatus {
     /// The layer.
     pub layer: Layer,
-    /// Why it is not enforced; `None` if it is.
+    /// Why it is not enforced, or was not tried; `None` if it is enforced.
     pub missing: Option<String>,
+    /// False if the probe could not try it, so that nobody knows.
+    pub is_tried: bool,
 }
 
 impl LayerStatus {
@@ -51,6 +54,7 @@ impl SandboxSupport {
             .map(|(layer, errno)| LayerStatus {
                 layer,
                 missing: (errno != 0).then(|| reason(layer, errno, result.abi)),
+                is_tried: !is_shortage(errno) && errno != NOT_REACHED,
             })
             .collect();
         Self {
@@ -76,6 +80,13 @@ impl SandboxSupport {
         self.describe(confinement.required().without(self.enforced()))
     }
 
+    /// True if a layer that `confinement` requires could not be tried.
+    pub fn is_unknown(&self, confinement: &Confinement) -> bool {
+        let required = confinement.required();
+        let mut layers = self.layers.iter();
+        layers.any(|status| !status.is_tried && required.contains(status.layer))
+    }
+
     fn describe(&self, layers: Layers) -> Vec<String> {
         self.layers
             .iter()
@@ -88,6 +99,13 @@ impl SandboxSupport {
 fn reason(layer: Layer, errno: i32, abi: i32) -> String {
     let needs = layer.needs();
     match errno {
+        NOT_REACHED => "could not be tried: the process that tried it was killed".to_owned(),
+        errno if is_shortage(errno) => {
+            format!(
+                "could not be tried: {}",
+                io::Error::from_raw_os_error(errno)
+            )
+        }
         NO_EFFECT => format!("accepted, without effect; needs {needs}"),
         libc::ENOSYS | libc::EOPNOTSUPP if needs.starts_with("Landlock") && abi > 0 => {
             format!("needs {needs}; this kernel has ABI {abi}")

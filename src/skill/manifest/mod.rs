@@ -6,6 +6,7 @@
 mod read;
 mod skill_md;
 
+use std::fmt;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -18,7 +19,7 @@ pub(super) use skill_md::MAX_FRONT_MATTER_BYTES;
 use super::command::{CommandTemplate, Stdin};
 use super::id::SkillId;
 use super::permission::Permission;
-use crate::model::{RiskLevel, StepType};
+use crate::model::{RiskLevel, StepType, format_duration};
 
 /// The names that a manifest can have, in the order in which they are looked for.
 pub(super) const MANIFEST_NAMES: [&str; 3] = ["manifest.yaml", "manifest.yml", "manifest.json"];
@@ -59,6 +60,8 @@ pub struct Manifest {
     pub risk_level: RiskLevel,
     /// When it is not called for a while, because it keeps failing. No breaker without this.
     pub circuit_breaker: Option<BreakerSettings>,
+    /// How often it is called.
+    pub call_limits: CallLimits,
 }
 
 impl Default for Manifest {
@@ -79,7 +82,48 @@ impl Default for Manifest {
             is_idempotent: false,
             risk_level: RiskLevel::default(),
             circuit_breaker: None,
+            call_limits: CallLimits::default(),
         }
+    }
+}
+
+/// Limits on the calls of a skill by all obs processes of one state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CallLimits {
+    /// So many run at the same time.
+    pub concurrency: Option<u32>,
+    /// So many start within a time.
+    pub rate_limit: Option<RateLimit>,
+}
+
+impl CallLimits {
+    /// True if nothing is limited.
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl fmt::Display for CallLimits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let concurrency = self.concurrency.map(|most| format!("{most} at once"));
+        let rate = self.rate_limit.map(|rate| rate.to_string());
+        let all: Vec<String> = concurrency.into_iter().chain(rate).collect();
+        f.write_str(&all.join(", "))
+    }
+}
+
+/// So many calls start within any time of this length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimit {
+    /// How many.
+    pub calls: u32,
+    /// Within what time.
+    pub per: Duration,
+}
+
+impl fmt::Display for RateLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} per {}", self.calls, format_duration(self.per))
     }
 }
 

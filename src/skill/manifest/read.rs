@@ -1,16 +1,24 @@
 //! From a document to a manifest: typed reading that collects all problems.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::{
-    BreakerSettings, Execution, FrontMatter, MAX_OUTPUT_BYTES, Manifest, OutputFormat, Resources,
-    TextEncoding,
+    BreakerSettings, Execution, FrontMatter, MAX_OUTPUT_BYTES, Manifest, OutputFormat, RateLimit,
+    Resources, TextEncoding,
 };
 use crate::document::{Diagnostic, Diagnostics, Document, Fields, Location, Node, Source};
-use crate::model::{RiskLevel, StepType};
+use crate::model::{RiskLevel, StepType, format_duration};
 use crate::skill::command::{Reading, Stdin, read_command, read_stdin};
 use crate::skill::id::SkillId;
 use crate::skill::permission::Permission;
+
+/// The most calls that a limit counts: each is a row of the state.
+const MAX_CALLS: u32 = 10_000;
+
+/// The longest time that a rate is counted over.
+const MAX_PER: Duration = Duration::from_hours(24);
 
 /// A manifest as it was read, with everything that is wrong with it by itself.
 #[derive(Debug)]
@@ -71,6 +79,12 @@ fn manifest(
     manifest.is_idempotent = flag(&mut fields, "idempotent", problems);
     if let Some(node) = fields.get("circuit_breaker") {
         manifest.circuit_breaker = circuit_breaker(&node, problems);
+    }
+    if let Some(node) = fields.get("concurrency") {
+        manifest.call_limits.concurrency = count(&node, MAX_CALLS, problems);
+    }
+    if let Some(node) = fields.get("rate_limit") {
+        manifest.call_limits.rate_limit = rate_limit(&node, problems);
     }
     let reading = Reading {
         input_schema: manifest.input_schema.as_ref(),
@@ -137,6 +151,52 @@ fn circuit_breaker(node: &Node<'_>, problems: &mut Diagnostics) -> Option<Breake
     }
     fields.finish(problems);
     Some(settings)
+}
+
+/// A rate needs both of its numbers.
+fn rate_limit(node: &Node<'_>, problems: &mut Diagnostics) -> Option<RateLimit> {
+    let mut fields = node.fields(problems, "`rate_limit`")?;
+    let calls = fields.get("calls");
+    let per = fields.get("per");
+    for (node, key, example) in [(&calls, "calls", "calls: 10"), (&per, "per", "per: 1s")] {
+        if node.is_none() {
+            let place = fields.place_of_key(key);
+            problems.push(
+                Diagnostic::error("missing_key", place, format!("`rate_limit` has no `{key}`"))
+                    .help(format!("add `{example}`"))
+                    .expected(key),
+            );
+        }
+    }
+    let calls = calls.and_then(|node| count(&node, MAX_CALLS, problems));
+    let per = per.and_then(|node| {
+        let per = node.duration(problems)?;
+        if per > MAX_PER {
+            let message = format!("`per` is at most {}", format_duration(MAX_PER));
+            let problem = Diagnostic::error("wrong_value", node.place(), message);
+            problems.push(problem.help("write a shorter time, and fewer `calls`"));
+            return None;
+        }
+        Some(per)
+    });
+    fields.finish(problems);
+    calls.zip(per).map(|(calls, per)| RateLimit { calls, per })
+}
+
+/// A number of calls, from 1 to `most`.
+fn count(node: &Node<'_>, most: u32, problems: &mut Diagnostics) -> Option<u32> {
+    let number = node.integer(problems, 1)?;
+    let count = u32::try_from(number).ok().filter(|count| *count <= most);
+    if count.is_none() {
+        let message = format!("`{number}` is too many: at most {most} calls can be counted");
+        let problem = Diagnostic::error("wrong_value", node.place(), message);
+        problems.push(
+            problem
+                .help("leave the limit out if it limits nothing")
+                .got(number),
+        );
+    }
+    count
 }
 
 fn chosen<T: Copy>(

@@ -11,6 +11,8 @@ fn every_form_reads_and_writes_back() {
         "fs.exec:/opt/tool",
         "fs.write:$RUN_DIR",
         "fs.write:$SKILL_DIR/cache",
+        "fs.write:out/",
+        "fs.write:$RUN_DIR/parts/",
         "fs.read:~",
         "fs.read:~/.config/tool",
         "fs.read:/",
@@ -26,6 +28,12 @@ fn every_form_reads_and_writes_back() {
         ("fs.read:$WORKSPACE/a", "fs.read:a"),
         ("fs.read:./a//b/./c/", "fs.read:a/b/c"),
         ("fs.write:$RUN_DIR//etc", "fs.write:$RUN_DIR/etc"),
+        ("fs.write:./a//b/./", "fs.write:a/b/"),
+        ("fs.write:a/.", "fs.write:a/"),
+        ("fs.write:./", "fs.write:."),
+        ("fs.write:/", "fs.write:/"),
+        ("fs.write:~/", "fs.write:~"),
+        ("fs.write:$RUN_DIR/", "fs.write:$RUN_DIR"),
     ] {
         assert_eq!(Permission::parse(text).unwrap().to_string(), want);
     }

@@ -148,7 +148,7 @@ fn data_that_another_step_writes_is_read() {
     let case = Case::new().sh_skill(
         "w",
         "echo honest > out/report.txt; echo done",
-        "permissions: [\"fs.write:out\"]\n",
+        "permissions: [\"fs.write:out/\"]\n",
     );
     let case = manifest(case, "victim", "[cat, out/report.txt]").file("out/report.txt", "old");
     let output = case.plan(&steps(&["w", "victim"])).run(&RUN).expect_code(0);

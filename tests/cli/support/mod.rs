@@ -246,20 +246,22 @@ impl Case {
             .unwrap_or_else(|_| panic!("`obs {}` did not end", args.join(" ")))
             .unwrap();
         writer.join().unwrap();
-        let code = output
-            .status
-            .code()
-            .or_else(|| output.status.signal().map(|s| 128 + s));
-        Output {
-            stdout: output.stdout,
-            stderr: output.stderr,
-            code: code.unwrap(),
-            dir: self.dir.path().to_owned(),
-        }
+        Output::new(self, output)
     }
 }
 
 impl Output {
+    /// What came out of a command of `case`.
+    pub(crate) fn new(case: &Case, output: std::process::Output) -> Self {
+        let signal = output.status.signal().map(|signal| 128 + signal);
+        Self {
+            code: output.status.code().or(signal).unwrap(),
+            stdout: output.stdout,
+            stderr: output.stderr,
+            dir: case.dir.path().to_owned(),
+        }
+    }
+
     pub(crate) fn stdout(&self) -> String {
         String::from_utf8(self.stdout.clone()).expect("stdout is UTF-8")
     }

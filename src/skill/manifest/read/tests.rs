@@ -40,6 +40,8 @@ resources: {max_memory_mb: 256, max_cpu_ms: 10000, max_processes: 512, max_outpu
 idempotent: true
 risk_level: clinical
 allow_leading_dash: true
+concurrency: 3
+rate_limit: {calls: 10, per: 1m30s}
 x-note: kept for others
 "#;
 
@@ -63,6 +65,7 @@ fn every_key_is_read() {
     assert_eq!(manifest.resources.max_disk_mb, Some(100));
     assert!(manifest.is_idempotent);
     assert_eq!(manifest.risk_level, RiskLevel::Clinical);
+    assert_eq!(manifest.call_limits.to_string(), "3 at once, 10 per 1m30s");
     let execution = loaded.execution.unwrap();
     assert_eq!(execution.stdin, Stdin::None);
     assert_eq!(execution.output, OutputFormat::Lines);
@@ -142,6 +145,36 @@ risk_level: high
 circuit_breaker: {failure_threshold: 0, cooldwn: 1s, cooldown: 5}
 "#
     ));
+}
+
+#[test]
+fn mistakes_in_limits_on_calls_are_shown_in_place() {
+    let head = "description: d\nexecution: {command: [ls]}\n";
+    let all = [
+        "concurrency: 0",
+        "concurrency: -1",
+        "concurrency: 1.5",
+        "concurrency: 10001",
+        "concurrency: 99999999999999999999",
+        "concurrency: many",
+        "rate_limit: 10",
+        "rate_limit: {}",
+        "rate_limit: {calls: 10}",
+        "rate_limit: {calls: 0, per: 0s}",
+        "rate_limit: {calls: -3, per: -1s}",
+        "rate_limit: {calls: 18446744073709551615, per: 2d}",
+        "rate_limit: {calls: 1, per: 1}",
+        "rate_limit: {call: 1, per: 1s}",
+    ]
+    .map(|line| shown("manifest.yaml", &format!("{head}{line}\n")));
+    insta::assert_snapshot!(all.join("\n---\n"));
+    for line in ["concurrency: 10000", "rate_limit: {calls: 10000, per: 24h}"] {
+        assert_eq!(
+            shown("manifest.yaml", &format!("{head}{line}\n")),
+            "",
+            "{line}"
+        );
+    }
 }
 
 #[test]
