@@ -12,6 +12,7 @@ mod diagnostic;
 )]
 mod document;
 pub(crate) mod json;
+mod json_only;
 mod nearest;
 mod number;
 mod parser_message;

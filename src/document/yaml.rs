@@ -1,7 +1,7 @@
 //! YAML text to value and places, by the core schema of YAML 1.2.
 //!
 //! Invariant: what comes out is plain JSON data. Tags, merge keys, directives that change meaning,
-//! keys that are no scalars and a second document are refused with a place; aliases are expanded
+//! keys that are no text and a second document are refused with a place; aliases are expanded
 //! within [`ALIAS_BUDGET`], nesting within [`MAX_DEPTH`], values within [`MAX_VALUES`], so a
 //! hostile file costs no more memory than a benign one. The events come from granit-parser, the
 //! parser below serde-saphyr, because a typed reader rounds long numbers and stops at the first
@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 use super::json::{
     MAX_DEPTH, MAX_VALUES, SYNTAX_HELP, duplicate_key, reserved_key, too_deep, too_many_values,
 };
+use super::json_only::StandIns;
 use super::number::{PlainScalar, resolve_plain};
 use super::parser_message::{SyntaxErrorKind, syntax_error_kind};
 use super::spans::{Spans, narrow, widen};
@@ -32,16 +33,21 @@ const NODE_COST: usize = 64;
 /// Reads `text`. Problems that leave the document readable come beside it.
 pub(crate) fn parse(text: &str) -> (Option<(Value, Spans)>, Diagnostics) {
     let options = options! { flow_nesting_limit: MAX_DEPTH, block_nesting_limit: MAX_DEPTH };
-    let mut builder = Builder::new(text);
-    for next in Parser::new_from_str_with_options(text, options) {
+    let stand_ins = StandIns::new(text);
+    let mut builder = Builder::new(text, &stand_ins);
+    for next in Parser::new_from_str_with_options(&stand_ins.text, options) {
         let outcome = match next {
             Ok((event, span)) => builder.event(event, &span),
-            Err(error) => Err(Box::new(syntax_problem(text, &error))),
+            Err(error) => Err(Box::new(syntax_problem(&stand_ins, text, &error))),
         };
         if let Err(problem) = outcome {
             builder.problems.push(*problem);
             return (None, builder.problems);
         }
+    }
+    if let Some(at) = stand_ins.first_outside(&builder.quoted) {
+        builder.problems.push(control_outside_of_quotes(text, at));
+        return (None, builder.problems);
     }
     (
         builder.root.map(|node| (node.value, node.spans)),
@@ -49,13 +55,10 @@ pub(crate) fn parse(text: &str) -> (Option<(Value, Spans)>, Diagnostics) {
     )
 }
 
-fn syntax_problem(text: &str, error: &ScanError) -> Diagnostic {
-    let at = error
-        .marker()
-        .byte_offset()
-        .unwrap_or(text.len())
-        .min(text.len());
-    let at = text.floor_char_boundary(at);
+fn syntax_problem(stand_ins: &StandIns<'_>, text: &str, error: &ScanError) -> Diagnostic {
+    let at = error.marker().byte_offset();
+    let at = at.map_or(text.len(), |at| stand_ins.original_offset(at));
+    let at = text.floor_char_boundary(at.min(text.len()));
     let place = Location::Bytes(at..text[at..].chars().next().map_or(at, |c| at + c.len_utf8()));
     let message = error.info();
     if syntax_error_kind(&message) == SyntaxErrorKind::TooDeep {
@@ -105,6 +108,9 @@ type Step = Result<(), Box<Diagnostic>>;
 
 struct Builder<'t> {
     text: &'t str,
+    stand_ins: &'t StandIns<'t>,
+    /// The places of the quoted scalars, in order.
+    quoted: Vec<Range<usize>>,
     frames: Vec<Frame>,
     anchors: HashMap<usize, YamlNode>,
     spent: usize,
@@ -115,9 +121,11 @@ struct Builder<'t> {
 }
 
 impl<'t> Builder<'t> {
-    fn new(text: &'t str) -> Self {
+    fn new(text: &'t str, stand_ins: &'t StandIns<'t>) -> Self {
         Self {
             text,
+            stand_ins,
+            quoted: Vec::new(),
             frames: Vec::new(),
             anchors: HashMap::new(),
             spent: 0,
@@ -129,11 +137,17 @@ impl<'t> Builder<'t> {
     }
 
     fn event(&mut self, event: Event<'t>, span: &Span) -> Step {
-        let bytes = span.byte_range().unwrap_or(0..0);
+        let bytes = self.original(span.byte_range());
         self.refuse_tag(&event, span);
         match event {
             Event::DocumentStart(..) => self.document_start(bytes),
-            Event::Scalar(text, style, anchor, _) => self.scalar(text, style, anchor, bytes),
+            Event::Scalar(text, style, anchor, _) => {
+                if matches!(style, ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted) {
+                    self.quoted.push(bytes.clone());
+                }
+                let text = self.stand_ins.original_text(text);
+                self.scalar(text, style, anchor, bytes)
+            }
             Event::Alias(id) => self.alias(id, bytes),
             Event::SequenceStart(_, anchor, _) => self.open(anchor, bytes, Items::List(Vec::new())),
             Event::MappingStart(_, anchor, _) => {
@@ -151,6 +165,11 @@ impl<'t> Builder<'t> {
             Event::SequenceEnd | Event::MappingEnd => self.close(bytes.end),
             _ => Ok(()),
         }
+    }
+
+    fn original(&self, bytes: Option<Range<usize>>) -> Range<usize> {
+        let bytes = bytes.unwrap_or(0..0);
+        self.stand_ins.original_offset(bytes.start)..self.stand_ins.original_offset(bytes.end)
     }
 
     fn document_start(&mut self, bytes: Range<usize>) -> Step {
@@ -173,7 +192,7 @@ impl<'t> Builder<'t> {
         self.problems.push(
             Diagnostic::error(
                 "tag",
-                Location::Bytes(place.or_else(|| span.byte_range()).unwrap_or(0..0)),
+                Location::Bytes(self.original(place.or_else(|| span.byte_range()))),
                 format!("the tag `{}` is not allowed", tag.original()),
             )
             .help("remove it; quote a value to make it text"),
@@ -244,6 +263,11 @@ impl<'t> Builder<'t> {
     ) -> Step {
         if anchor != 0 {
             return Err(key_is_no_text(bytes));
+        }
+        if style == ScalarStyle::Plain
+            && let Some(problem) = plain_key_problem(&text, &bytes)
+        {
+            self.problems.push(problem);
         }
         let name = text.into_owned();
         let is_merge = style == ScalarStyle::Plain && name == "<<";
@@ -406,6 +430,37 @@ fn reference_is_not_quoted(second_brace: usize) -> Box<Diagnostic> {
     )
 }
 
+/// The problem of an unquoted key that is no text.
+fn plain_key_problem(text: &str, bytes: &Range<usize>) -> Option<Diagnostic> {
+    let kind = match resolve_plain(text) {
+        PlainScalar::Text => return None,
+        PlainScalar::Null => "null",
+        PlainScalar::Bool(_) => "a boolean",
+        PlainScalar::Number(_) | PlainScalar::Refused(_) => "a number",
+    };
+    let place = Location::Bytes(bytes.clone());
+    if bytes.is_empty() {
+        let problem = Diagnostic::error("key", place, "an entry has no key");
+        return Some(problem.help("write a key before the `:`"));
+    }
+    let problem = Diagnostic::error(
+        "key",
+        place,
+        format!("the key `{text}` is {kind}, not text"),
+    );
+    Some(problem.help(format!("quote it: \"{text}\"")))
+}
+
+fn control_outside_of_quotes(text: &str, at: usize) -> Diagnostic {
+    let c = text[at..].chars().next().unwrap_or_default();
+    let message = format!(
+        "invalid YAML: the control character U+{:04X} is outside of quotes",
+        u32::from(c)
+    );
+    Diagnostic::error("syntax", Location::Bytes(at..at + c.len_utf8()), message)
+        .help("remove it, or put the text into quotes")
+}
+
 fn key_is_no_text(bytes: Range<usize>) -> Box<Diagnostic> {
     Box::new(
         Diagnostic::error(
@@ -500,6 +555,69 @@ mod tests {
         assert_eq!(problems[0].message, "`{{` without quotes starts a mapping");
         assert_eq!(problems[0].location, Location::Bytes(3..5));
         assert!(codes("{? {a: b} : c}").contains(&"key"));
+    }
+
+    #[test]
+    fn a_key_is_text() {
+        for (text, kind) in [
+            ("1: a", "a number"),
+            ("-1.5e3: a", "a number"),
+            ("0x1F: a", "a number"),
+            ("0777: a", "a number"),
+            (".inf: a", "a number"),
+            ("true: a", "a boolean"),
+            ("{FALSE: a}", "a boolean"),
+            ("null: a", "null"),
+            ("~: a", "null"),
+            ("x: {y: [{1: a}]}", "a number"),
+            ("? 1\n: a", "a number"),
+        ] {
+            let (_, problems) = parse(text);
+            assert_eq!(problems.iter().count(), 1, "{text}");
+            let message = &problems[0].message;
+            assert!(
+                message.ends_with(&format!(" is {kind}, not text")),
+                "{message}"
+            );
+        }
+        for text in ["{: a}", ": a", "x:\n  : a", "?\n: a", "{x: 1, : 2}"] {
+            let (_, problems) = parse(text);
+            assert_eq!(problems[0].message, "an entry has no key", "{text}");
+        }
+        assert_eq!(
+            value("\"1\": a\n'true': b\n\"\": c\nno: d\n2026-01-02: e\n1_0: f\n'~': g"),
+            json!({"1": "a", "true": "b", "": "c", "no": "d", "2026-01-02": "e", "1_0": "f", "~": "g"})
+        );
+    }
+
+    #[test]
+    fn quotes_hold_what_json_holds() {
+        let text = "é: \"x\u{7f}y\u{80}\"\n'k\u{9f}': 'v\u{7f}'\nlast: [\"\u{7f}\", z]\n";
+        assert_eq!(
+            value(text),
+            json!({"é": "x\u{7f}y\u{80}", "k\u{9f}": "v\u{7f}", "last": ["\u{7f}", "z"]})
+        );
+        let (document, _) = parse(text);
+        let (value, spans) = document.unwrap();
+        let place = spans.find(&value, "/last/1", NodePart::Value);
+        assert_eq!(&text[place], "z");
+        let (_, problems) = parse("a: \"\u{7f}\"\nb: 0777\n");
+        assert_eq!(problems[0].location, Location::Bytes(10..14));
+        for text in [
+            "a: x\u{7f}y\n",
+            "a: 1 # \u{7f}\n",
+            "a: |\n  x\u{9b}y\n",
+            "a\u{80}: \"\u{80}\"\n",
+        ] {
+            let (document, problems) = parse(text);
+            assert!(document.is_none(), "{text:?}");
+            let at = text.find(['\u{7f}', '\u{80}', '\u{9b}']).unwrap();
+            assert_eq!(problems[0].code, "syntax");
+            assert!(
+                matches!(&problems[0].location, Location::Bytes(bytes) if bytes.start == at),
+                "{text:?}"
+            );
+        }
     }
 
     #[test]

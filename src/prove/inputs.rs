@@ -66,6 +66,9 @@ impl Inputs {
                     continue;
                 }
             };
+            for format in Schema::unknown_formats(schema) {
+                problems.push(format.problem(&pointer));
+            }
             if !is_hidden(schema) && hides_inside(schema) {
                 let message = format!("a part of the input `{name}` is `writeOnly`");
                 problems.push(

@@ -573,10 +573,15 @@ fn compile_output_schema(
     pointer: &str,
     problems: &mut Diagnostics,
 ) -> Option<Schema> {
-    match Schema::compile(step.output_schema.as_ref()?) {
+    let value = step.output_schema.as_ref()?;
+    let pointer = format!("{pointer}/output_schema");
+    for format in Schema::unknown_formats(value) {
+        problems.push(format.problem(&pointer));
+    }
+    match Schema::compile(value) {
         Ok(schema) => Some(schema),
         Err(error) => {
-            let place = Location::value(format!("{pointer}/output_schema{}", error.pointer));
+            let place = Location::value(format!("{pointer}{}", error.pointer));
             problems.push(
                 Diagnostic::error("schema", place, error.to_string())
                     .help("it must be a JSON Schema of draft 2020-12"),

@@ -118,8 +118,12 @@ fn check_schemas(manifest: &Manifest, problems: &mut Diagnostics) {
         ("/output_schema", &manifest.output_schema),
     ];
     for (key, value) in schemas {
-        if let Some(Err(error)) = value.as_ref().map(Schema::compile) {
+        let Some(value) = value else { continue };
+        if let Err(error) = Schema::compile(value) {
             problems.push(schema_problem(key, &error));
+        }
+        for format in Schema::unknown_formats(value) {
+            problems.push(format.problem(key));
         }
     }
     let kinds = manifest

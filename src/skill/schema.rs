@@ -6,6 +6,7 @@
 
 mod complexity;
 mod links;
+mod subschemas;
 mod write_only_paths;
 
 use jsonschema::error::ValidationErrorKind;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 pub(crate) use self::links::Linked;
+use self::subschemas::{UnknownFormat, find_unknown_draft, unknown_formats};
 use super::violation::{ShownValues, Violation, violations_of};
 use crate::document::escape_token;
 
@@ -51,6 +53,13 @@ pub struct SchemaError {
 impl Schema {
     /// Compiles `value`.
     pub fn compile(value: &Value) -> Result<Self, SchemaError> {
+        if let Some(pointer) = find_unknown_draft(value) {
+            return Err(SchemaError {
+                pointer,
+                message: "the `$schema` names an unknown draft".to_owned(),
+                help: Some("leave it out: draft 2020-12 is meant".to_owned()),
+            });
+        }
         let linked = Linked::new(value);
         if linked
             .as_ref()
@@ -67,6 +76,7 @@ impl Schema {
             .size_limit(PATTERN_SIZE_LIMIT_BYTES);
         let options = jsonschema::options()
             .offline()
+            .should_validate_formats(true)
             .with_pattern_options(patterns);
         let validator = options.build(value);
         let validator = validator.map_err(|error| schema_error(value, error))?;
@@ -80,6 +90,11 @@ impl Schema {
             validator,
             hides: write_only_paths::may_hide(value),
         })
+    }
+
+    /// The formats in the schema that are not checked, because nobody knows them.
+    pub(crate) fn unknown_formats(value: &Value) -> Vec<UnknownFormat> {
+        unknown_formats(value)
     }
 
     /// The schema itself, with what its references lead to.
@@ -209,9 +224,9 @@ fn schema_error(schema: &Value, error: ValidationError<'_>) -> SchemaError {
         let (pointer, target) = find_reference(schema, &cause).unwrap_or_default();
         if target.is_empty() {
             return SchemaError {
-                pointer: "/$schema".to_owned(),
-                message: "the `$schema` names an unknown draft".to_owned(),
-                help: Some("leave it out: draft 2020-12 is meant".to_owned()),
+                pointer,
+                message: format!("a reference in the schema can't be followed: {cause}"),
+                help: None,
             };
         }
         let is_local = target.starts_with('#');
@@ -310,6 +325,7 @@ mod tests {
             json!({"required": "a"}),
             json!(5),
             json!({"$schema": "https://example.com/mine"}),
+            json!({"properties": {"a": {"$schema": "https://example.com/mine"}}}),
             json!({"properties": {"a": {"$ref": "https://example.com/a.json"}}}),
             json!({"items": {"$ref": "#/$defs/b"}, "$defs": {"a": {}}}),
             json!({"items": [{"$ref": "#a"}]}),
@@ -407,6 +423,51 @@ mod tests {
             let violations = Schema::compile(&schema).unwrap();
             let violations = violations.violations_partial(&unknown, &value, "it");
             assert_eq!(violations.len(), count, "{schema}: {violations:?}");
+        }
+    }
+
+    #[test]
+    fn known_formats_are_checked_wherever_they_stand() {
+        for (format, good, bad) in [
+            ("date", "2026-01-31", "2026-02-30"),
+            ("date-time", "2026-01-31T10:00:00Z", "2026-01-31"),
+            ("time", "10:00:00Z", "25:00:00Z"),
+            ("duration", "P1DT2H", "1 day"),
+            ("email", "a@b.example", "a b"),
+            ("hostname", "a.example", "-a"),
+            ("ipv4", "10.0.0.1", "10.0.0.256"),
+            ("ipv6", "::1", "::g"),
+            ("uri", "https://a.example/b", "b c"),
+            ("uri-reference", "../b?c", "\\\\b"),
+            ("uri-template", "/a/{b}", "/a/{b"),
+            ("iri", "https://ä.example", "b"),
+            ("uuid", "0192ab12-3456-7890-abcd-0123456789ab", "0192ab12"),
+            ("regex", "^a+$", "("),
+            ("json-pointer", "/a~1b", "a"),
+            ("relative-json-pointer", "1/a", "/a"),
+        ] {
+            let schema = Schema::compile(&json!({"items": {"format": format}})).unwrap();
+            assert!(schema.accepts(&json!([good, 7, null])), "{format} {good}");
+            let violations = schema.violations(&json!([good, bad]), "it");
+            assert_eq!(violations.len(), 1, "{format} {bad}");
+            assert_eq!(violations[0].pointer, "/1");
+            assert!(violations[0].message.contains(format), "{violations:?}");
+        }
+        let unknown = Schema::compile(&json!({"format": "int64"})).unwrap();
+        assert!(unknown.accepts(&json!("x")));
+        let old = json!({"$schema": "http://json-schema.org/draft-07/schema#", "format": "date"});
+        assert!(!Schema::compile(&old).unwrap().accepts(&json!("x")));
+    }
+
+    #[test]
+    fn a_hostile_regex_as_a_value_ends() {
+        let schema = Schema::compile(&json!({"format": "regex"})).unwrap();
+        for text in [
+            "((((a{1000}){1000}){1000}){1000})",
+            &"(".repeat(100_000),
+            &"a?".repeat(100_000),
+        ] {
+            schema.accepts(&json!(text));
         }
     }
 

@@ -15,6 +15,62 @@ fn broken(format: &str) -> Output {
 /// A problem's code and place: `unknown_key plans/broken.yaml:3:1`.
 type CodeAndPlace = (String, String);
 
+#[test]
+fn formats_are_checked_and_unknown_ones_are_told() {
+    let case = Case::new()
+        .file(
+            "skills/take/manifest.yaml",
+            "description: d\nexecution: {command: [cat]}\n\
+             input_schema: {properties: {day: {format: date}, format: {type: string}}}\n\
+             output_schema: {properties: {day: {format: daet}}}\n",
+        )
+        .file(
+            "skills/give/manifest.yaml",
+            "description: d\nexecution: {command: [echo, '{\"mail\":\"none\"}']}\n\
+             output_schema: {properties: {mail: {format: email}}}\n",
+        )
+        .file(
+            "plan.yaml",
+            "assistant_id: a\ninputs: {at: {format: date-tiem, default: x}}\nsteps:\n\
+             - {name: take, type: skill, arguments: {day: 2026-02-30}, output_schema: {format: int64}}\n\
+             - {name: give, type: skill}\n",
+        );
+    let output = case
+        .run(&["validate", "plan.yaml", "--format", "json"])
+        .expect_code(65);
+    let problems: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let lines: Vec<String> = problems
+        .iter()
+        .map(|problem| format!("{} {}", problem["code"], problem["message"]).replace('"', ""))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "unknown_format the format `date-tiem` is not known, so it is not checked",
+            "arguments `day` is not a valid date: `2026-02-30`",
+            "unknown_format the format `int64` is not known, so it is not checked",
+        ]
+    );
+    assert_eq!(problems[0]["help"], "did you mean `date-time`?");
+    let output = case.run(&["skills", "check", "take"]).expect_code(0);
+    let warning = "warning[unknown_format]: the format `daet` is not known";
+    assert!(output.whole().contains(warning), "{}", output.whole());
+    let output = case
+        .file(
+            "plan.yaml",
+            "assistant_id: a\nsteps:\n- {name: give, type: skill}\n",
+        )
+        .run(&["run", "plan.yaml", "--format", "jsonl"])
+        .expect_code(1);
+    let record: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(record["error_code"], "invalid_output");
+    assert!(
+        output.stderr().contains("is not a valid email"),
+        "{}",
+        output.whole()
+    );
+}
+
 /// The problems of `--format text`; fails where one has no caret or no help.
 #[track_caller]
 fn problems_of_text(text: &str) -> Vec<CodeAndPlace> {
