@@ -13,7 +13,7 @@ use super::resume::{self, ResumedRun};
 use super::state::chain_key;
 use crate::engine::{ProvenPlan, Provenance, Reused};
 use crate::executor::SharedDirKind;
-use crate::model::sha256_hex;
+use crate::model::{NotReused, sha256_hex};
 use crate::skill::Skill;
 use crate::store::{
     Breaker, BreakerConfig, ChainKey, LogFile, NullLog, RecordSink, ResumeLock, RunLog, StateLog,
@@ -27,8 +27,8 @@ pub(super) struct RunStorage {
     pub(super) store: Option<Arc<StateWriter>>,
     /// What exactly is about to run.
     pub(super) provenance: Provenance,
-    /// Results of an earlier run, by the steps' indices.
-    pub(super) reused: Vec<Option<Reused>>,
+    /// Results of an earlier run, or why they are not reused, by the steps' indices.
+    pub(super) reused: Vec<Result<Reused, NotReused>>,
     key: Option<ChainKey>,
     file: Option<LogFile>,
     guards: HashMap<String, BreakerConfig>,

@@ -232,6 +232,7 @@ fn base_record(context: &ExecutionContext, index: usize, step: &ProvenStep) -> E
         attempts: 0,
         approved_by: None,
         reused_from: None,
+        not_reused: None,
         arguments: step.shown_arguments.clone(),
         error_code: None,
         exit_code: None,

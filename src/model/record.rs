@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::{ErrorCode, Excerpt, ExecutionStatus, ResourceUsage, SandboxReport};
+use super::{ErrorCode, Excerpt, ExecutionStatus, NotReused, ResourceUsage, SandboxReport};
 
 /// Version of the record's form, written into every record.
 pub(crate) const SCHEMA_VERSION: u32 = 1;
@@ -61,6 +61,9 @@ pub struct ExecutionLogRecord {
     /// The run whose result this is, where the step was not run again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reused_from: Option<String>,
+    /// In a resumed run, why the step's earlier result is not reused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_reused: Option<NotReused>,
     /// The arguments as the skill got them.
     pub arguments: Arc<Map<String, Value>>,
     /// The kind of failure.

@@ -135,6 +135,7 @@ pub(crate) fn record(index: usize, name: &str) -> ExecutionLogRecord {
         attempts: 1,
         approved_by: None,
         reused_from: None,
+        not_reused: None,
         arguments: Arc::default(),
         error_code: None,
         exit_code: None,
