@@ -89,6 +89,7 @@ impl ResumedRun {
             plan,
             &ResumeContext {
                 digests: &now.skills,
+                files: &now.skill_files,
                 workspace: &now.workspace,
                 has_files: self.run_dir.is_some()
                     || self.kept_files.as_deref().is_some_and(Path::is_dir),

@@ -149,13 +149,16 @@ pub(super) fn provenance(subject: &RunSubject<'_>) -> Result<Provenance, Command
     let mut inputs = subject.plan.inputs.clone();
     inputs.retain(|name, _| !is_hidden(name));
     let inputs_text = Value::Object(inputs.clone()).to_string();
-    let mut skills = BTreeMap::new();
+    let (mut skills, mut skill_files) = (BTreeMap::new(), BTreeMap::new());
     for skill in subject.skills {
-        let digest = skill.digest().map_err(|error| {
+        let digest = skill.digest(subject.workspace).map_err(|error| {
             let what = format!("can't read the files of `{}`", skill.id);
             CommandError::with_source(ErrorKind::Unavailable, what, &error)
         })?;
-        skills.insert(skill.id.to_string(), digest);
+        skills.insert(skill.id.to_string(), digest.digest);
+        if !digest.files.is_empty() {
+            skill_files.insert(skill.id.to_string(), digest.files);
+        }
     }
     Ok(Provenance {
         plan: resume::plan_name(subject.file, subject.text),
@@ -164,6 +167,7 @@ pub(super) fn provenance(subject: &RunSubject<'_>) -> Result<Provenance, Command
         inputs_digest: (!inputs.is_empty()).then(|| sha256_hex(inputs_text.as_bytes())),
         inputs,
         skills,
+        skill_files,
         resumed_from: None,
         first_run: None,
     })

@@ -311,3 +311,37 @@ fn each_reason_is_told_in_text_dry_run_and_records() {
         check_reasons(what, &before(order), &after, &expected);
     }
 }
+
+#[test]
+fn a_changed_file_of_a_skill_is_named_and_what_is_no_part_of_it_changes_nothing() {
+    let script = "cat \"$(dirname \"$0\")/data.json\"";
+    let case = Case::new()
+        .sh_skill("s", script, SAFE)
+        .file("skills/s/data.json", "1")
+        .file("skills/s/.gitignore", "*.log\n*.json\n")
+        .plan("- {name: s, type: skill}\n");
+    case.run(&["run", "plan.yaml"]).expect_code(0);
+    let is = |case: &Case, reason: &str, detail: &str| {
+        assert_eq!(reasons(case), [(reason.to_owned(), detail.to_owned())]);
+    };
+    let case = case
+        .file("skills/s/run.sh~", "old")
+        .file("skills/s/.run.sh.swp", "x")
+        .file("skills/s/trace.log", "x")
+        .file("skills/s/data.json", "2");
+    is(&case, "", "");
+    let case = case.file("skills/s/lib.sh", "echo 1");
+    is(&case, "skill_changed", "s/lib.sh");
+    resume(&case).expect_code(0);
+    is(&case, "", "");
+    // A file that the command names is part of the skill, whatever git does with it.
+    let manifest = case.path().join("skills/s/manifest.yaml");
+    let text = std::fs::read_to_string(manifest).unwrap();
+    let text = text.replace("[./run.sh]", "[./run.sh, --data=skills/s/data.json]");
+    let case = case.file("skills/s/manifest.yaml", text);
+    is(&case, "skill_changed", "s/data.json");
+    resume(&case).expect_code(0);
+    is(&case, "", "");
+    let case = case.file("skills/s/data.json", "3");
+    is(&case, "skill_changed", "s/data.json");
+}

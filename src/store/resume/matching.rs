@@ -6,12 +6,15 @@ use std::sync::Arc;
 use super::previous_run::{PreviousRun, PreviousStep};
 use crate::engine::{ProvenPlan, ProvenStep, ResolvedArguments, Reused};
 use crate::model::{ExecutionLogRecord, NotReused, NotReusedReason, StepOrder};
+use crate::skill::changed_file;
 
 /// The current context, to compare an earlier run with.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ResumeContext<'g> {
     /// The digests of the skills' files, by their ids.
     pub digests: &'g BTreeMap<String, String>,
+    /// Those of single files, by skill and path.
+    pub files: &'g BTreeMap<String, BTreeMap<String, String>>,
     /// Where skills work.
     pub workspace: &'g str,
     /// True if the shared files of the earlier run still exist.
@@ -238,6 +241,16 @@ impl StepMatcher<'_> {
         Ok(())
     }
 
+    /// The changed file of a skill, if it is known; else the skill.
+    fn changed(&self, skill_id: &str) -> String {
+        let before = self.previous.header.provenance.skill_files.get(skill_id);
+        let files = before.zip(self.context.files.get(skill_id));
+        match files.and_then(|(before, now)| changed_file(before, now)) {
+            Some(file) => format!("{skill_id}/{file}"),
+            None => skill_id.to_owned(),
+        }
+    }
+
     /// Compares the skills of the step and of its fallback; `record` must be of one of them.
     fn compare_skills(
         &self,
@@ -252,7 +265,7 @@ impl StepMatcher<'_> {
         for call in calls() {
             let digest = self.context.digests.get(&*call.skill_id);
             if digest.is_none() || digest != self.previous.digest(&call.skill_id) {
-                return Err(NotReusedReason::SkillChanged.because(&*call.skill_id));
+                return Err(NotReusedReason::SkillChanged.because(self.changed(&call.skill_id)));
             }
         }
         Ok(())
