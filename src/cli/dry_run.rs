@@ -9,16 +9,17 @@ use serde_json::{Value, json};
 use super::exit_code;
 use super::printer::Printer;
 use crate::engine::{ProvenPlan, ProvenStep, Retries, Reused};
-use crate::model::{Escaped, format_duration, json_line, json_pretty};
+use crate::model::{Escaped, NotReused, format_duration, json_line, json_pretty};
 use crate::report::{Format, short_id};
 
 /// How many of the steps that one waits for are named.
 const MAX_WAITS: usize = 12;
 
-/// Prints the proven plan as data. `reused` are results of an earlier run, by the steps' indices.
+/// Prints the proven plan as data. `reused` are results of an earlier run, or why they are not
+/// reused, by the steps' indices.
 pub(super) fn show(
     plan: &ProvenPlan,
-    reused: &[Option<Reused>],
+    reused: &[Result<Reused, NotReused>],
     workspace: &Path,
     format: Format,
     printer: &Printer,
@@ -36,7 +37,7 @@ pub(super) fn show(
     exit_code::SUCCESS
 }
 
-fn text(plan: &ProvenPlan, reused: &[Option<Reused>], workspace: &Path) -> String {
+fn text(plan: &ProvenPlan, reused: &[Result<Reused, NotReused>], workspace: &Path) -> String {
     let mut text = String::new();
     let workspace = workspace.display().to_string();
     let steps = plan.steps.len() - reused.iter().flatten().count();
@@ -50,7 +51,8 @@ fn text(plan: &ProvenPlan, reused: &[Option<Reused>], workspace: &Path) -> Strin
     .ok();
     writeln!(text, "run timeout: {}", plan.timeout).ok();
     for (index, step) in plan.steps.iter().enumerate() {
-        if let Some(Some(reused)) = reused.get(index) {
+        let reused = reused.get(index);
+        if let Some(Ok(reused)) = reused {
             let run = short_id(&reused.run_id);
             writeln!(
                 text,
@@ -61,6 +63,10 @@ fn text(plan: &ProvenPlan, reused: &[Option<Reused>], workspace: &Path) -> Strin
             continue;
         }
         step_text(&mut text, index, step);
+        if let Some(Err(not_reused)) = reused {
+            let reason = not_reused.to_string();
+            writeln!(text, "   {:<13}{}", "not reused", Escaped(&reason)).ok();
+        }
         waits_text(&mut text, index, plan);
     }
     text
@@ -163,9 +169,9 @@ fn creates(step: &ProvenStep) -> String {
 }
 
 /// Each step as a machine reads it.
-fn steps(plan: &ProvenPlan, reused: &[Option<Reused>]) -> impl Iterator<Item = Value> {
+fn steps(plan: &ProvenPlan, reused: &[Result<Reused, NotReused>]) -> impl Iterator<Item = Value> {
     plan.steps.iter().enumerate().map(|(index, step)| {
-        let reused = reused.get(index).and_then(Option::as_ref);
+        let reused = reused.get(index).map(Result::as_ref);
         let limits = step.skill.manifest.call_limits;
         json!({
             "step_index": index,
@@ -174,7 +180,8 @@ fn steps(plan: &ProvenPlan, reused: &[Option<Reused>]) -> impl Iterator<Item = V
             "step_type": step.step_type,
             "skill_id": step.skill_id,
             "skill_version": step.skill_version,
-            "reused_from": reused.map(|reused| &reused.run_id),
+            "reused_from": reused.and_then(Result::ok).map(|reused| &reused.run_id),
+            "not_reused": reused.and_then(Result::err),
             "program": step.program.as_ref().map(|program| program.path.display().to_string()),
             "command": step.command,
             "timeout_ms": u64::try_from(step.timeout.duration.as_millis()).unwrap_or(u64::MAX),
@@ -190,7 +197,7 @@ fn steps(plan: &ProvenPlan, reused: &[Option<Reused>]) -> impl Iterator<Item = V
     })
 }
 
-fn document(plan: &ProvenPlan, reused: &[Option<Reused>], workspace: &Path) -> String {
+fn document(plan: &ProvenPlan, reused: &[Result<Reused, NotReused>], workspace: &Path) -> String {
     let document = json!({
         "workspace": workspace.display().to_string(),
         "timeout_ms": u64::try_from(plan.timeout.duration.as_millis()).unwrap_or(u64::MAX),

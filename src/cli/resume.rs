@@ -1,5 +1,6 @@
 //! `--resume`: the run to resume, and what is taken over from it.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::args::{ResumeArgs, RunSelector, StateArgs};
@@ -8,7 +9,7 @@ use super::printer::Printer;
 use super::state::{chain_key, not_found};
 use crate::document::is_fifo;
 use crate::engine::{ProvenPlan, Provenance, Reused};
-use crate::model::sha256_hex;
+use crate::model::{Escaped, NotReused, sha256_hex};
 use crate::report::short_id;
 use crate::store::{
     self, ExportError, PreviousRun, ResumeContext, ResumeError, ResumeLock, StateWriter,
@@ -83,18 +84,20 @@ impl ResumedRun {
         plan: &ProvenPlan,
         now: &Provenance,
         printer: &Printer,
-    ) -> Result<Vec<Option<Reused>>, CommandError> {
+    ) -> Result<Vec<Result<Reused, NotReused>>, CommandError> {
         let run = short_id(&self.previous.run_id);
         let resumption = self.previous.decide_reuse(
             plan,
             &ResumeContext {
                 digests: &now.skills,
+                files: &now.skill_files,
                 workspace: &now.workspace,
                 has_files: self.run_dir.is_some()
                     || self.kept_files.as_deref().is_some_and(Path::is_dir),
             },
         );
-        if resumption.unsafe_steps.is_empty() || self.rerun_unsafe {
+        let is_safe = resumption.unsafe_steps.is_empty() || self.rerun_unsafe;
+        if is_safe {
             let (count, steps) = (
                 resumption.reused.iter().flatten().count(),
                 resumption.reused.len(),
@@ -102,6 +105,9 @@ impl ResumedRun {
             printer.info(format_args!(
                 "resuming run {run}: {count} of {steps} steps are reused"
             ));
+        }
+        print_reasons(plan, &resumption.reused, printer);
+        if is_safe {
             return Ok(resumption.reused);
         }
         let steps: Vec<String> = resumption.unsafe_steps.iter().map(named).collect();
@@ -113,6 +119,35 @@ impl ResumedRun {
             "nothing was run; `--rerun-unsafe` runs them again, `idempotent: true` in a manifest \
              declares that its skill is safe to run twice",
         ))
+    }
+}
+
+/// Says why steps are not reused: each reason once, with the steps that it is about.
+fn print_reasons(plan: &ProvenPlan, reused: &[Result<Reused, NotReused>], printer: &Printer) {
+    let mut reasons: Vec<(String, Vec<String>)> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for (step, reused) in plan.steps.iter().zip(reused) {
+        let Err(not_reused) = reused else { continue };
+        let reason = not_reused.to_string();
+        let place = *places.entry(reason.clone()).or_insert_with(|| {
+            reasons.push((reason, Vec::new()));
+            reasons.len() - 1
+        });
+        reasons[place].1.push(format!("`{}`", Escaped(&step.label)));
+    }
+    for (reason, steps) in reasons.iter().take(MAX_REASONS) {
+        let more = match steps.len().saturating_sub(MAX_NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let steps = steps[..steps.len().min(MAX_NAMED)].join(", ");
+        let reason = Escaped(reason);
+        printer.info(format_args!("  not reused: {steps}{more} ({reason})"));
+    }
+    if let more @ 1.. = reasons.len().saturating_sub(MAX_REASONS) {
+        printer.info(format_args!(
+            "  and {more} more reasons: `--dry-run` shows all"
+        ));
     }
 }
 
@@ -145,6 +180,12 @@ fn refused(error: ResumeError) -> CommandError {
         | ResumeError::Export(_) => CommandError::from_error(ErrorKind::Usage, &error),
     }
 }
+
+/// How many reasons are printed before the run; a dry run shows all.
+const MAX_REASONS: usize = 20;
+
+/// How many of the steps with one reason are named.
+const MAX_NAMED: usize = 12;
 
 /// How much of a digest tells one plan from standard input from another.
 const STDIN_DIGITS: usize = 16;

@@ -13,7 +13,7 @@ use super::resume::{self, ResumedRun};
 use super::state::chain_key;
 use crate::engine::{ProvenPlan, Provenance, Reused};
 use crate::executor::SharedDirKind;
-use crate::model::sha256_hex;
+use crate::model::{NotReused, sha256_hex};
 use crate::skill::Skill;
 use crate::store::{
     Breaker, BreakerConfig, CallLimitStore, ChainKey, LogFile, NullLog, RecordSink, ResumeLock,
@@ -27,8 +27,8 @@ pub(super) struct RunStorage {
     pub(super) store: Option<Arc<StateWriter>>,
     /// What exactly is about to run.
     pub(super) provenance: Provenance,
-    /// Results of an earlier run, by the steps' indices.
-    pub(super) reused: Vec<Option<Reused>>,
+    /// Results of an earlier run, or why they are not reused, by the steps' indices.
+    pub(super) reused: Vec<Result<Reused, NotReused>>,
     key: Option<ChainKey>,
     file: Option<LogFile>,
     guards: HashMap<String, BreakerConfig>,
@@ -160,13 +160,16 @@ pub(super) fn provenance(subject: &RunSubject<'_>) -> Result<Provenance, Command
     let mut inputs = subject.plan.inputs.clone();
     inputs.retain(|name, _| !is_hidden(name));
     let inputs_text = Value::Object(inputs.clone()).to_string();
-    let mut skills = BTreeMap::new();
+    let (mut skills, mut skill_files) = (BTreeMap::new(), BTreeMap::new());
     for skill in subject.skills {
-        let digest = skill.digest().map_err(|error| {
+        let digest = skill.digest(subject.workspace).map_err(|error| {
             let what = format!("can't read the files of `{}`", skill.id);
             CommandError::with_source(ErrorKind::Unavailable, what, &error)
         })?;
-        skills.insert(skill.id.to_string(), digest);
+        skills.insert(skill.id.to_string(), digest.digest);
+        if !digest.files.is_empty() {
+            skill_files.insert(skill.id.to_string(), digest.files);
+        }
     }
     Ok(Provenance {
         plan: resume::plan_name(subject.file, subject.text),
@@ -175,6 +178,7 @@ pub(super) fn provenance(subject: &RunSubject<'_>) -> Result<Provenance, Command
         inputs_digest: (!inputs.is_empty()).then(|| sha256_hex(inputs_text.as_bytes())),
         inputs,
         skills,
+        skill_files,
         resumed_from: None,
         first_run: None,
     })

@@ -46,10 +46,12 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
     /// whatever the step's own result.
     pub(super) async fn commit_record(
         &self,
-        record: ExecutionLogRecord,
+        mut record: ExecutionLogRecord,
         detail: StepDetail,
         run_stop: Option<RunStopReason>,
     ) -> StepCompletion {
+        let reused = self.options.reused.get(record.step_index);
+        record.not_reused = reused.and_then(|reused| reused.as_ref().err().cloned());
         let unlogged = UnloggedStep::from_record(&record);
         let record = match self
             .with_log_timeout(self.options.logger.log_step(record))

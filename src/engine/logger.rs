@@ -104,6 +104,10 @@ pub struct Provenance {
     pub inputs: Map<String, Value>,
     /// SHA-256 of the files of each skill, by its id.
     pub skills: BTreeMap<String, String>,
+    /// The first digits of the digest of each of these files, by skill and path, to name the one
+    /// that changed. A skill with very many files is left out.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub skill_files: BTreeMap<String, BTreeMap<String, String>>,
     /// The run that this one resumes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resumed_from: Option<String>,

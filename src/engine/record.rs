@@ -252,6 +252,7 @@ fn base_record(context: &ExecutionContext, index: usize, step: &ProvenStep) -> E
         reused_from: None,
         fallback_reason: None,
         suspended_ms: 0,
+        not_reused: None,
         arguments: step.shown_arguments.clone(),
         error_code: None,
         exit_code: None,

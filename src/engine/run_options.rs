@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::approver::{Approver, RefuseAll};
 use super::{CallLimiter, PolicyGate, Provenance, Reused};
 use crate::event::EventSender;
+use crate::model::NotReused;
 
 /// The options of a run: everything but plan and context.
 #[derive(Debug)]
@@ -18,8 +19,9 @@ pub struct RunOptions<'r, L, B> {
     pub limiter: Option<&'r dyn CallLimiter>,
     /// What exactly is about to run, for the log.
     pub provenance: Provenance,
-    /// Results of an earlier run, by the steps' indices. Empty if there is none.
-    pub reused: Vec<Option<Reused>>,
+    /// Results of an earlier run, or why they are not reused, by the steps' indices. Empty if there
+    /// is no earlier run.
+    pub reused: Vec<Result<Reused, NotReused>>,
     /// The policies in force; none if everything is permitted.
     pub gate: Option<&'r dyn PolicyGate>,
     /// The approver of steps that can do real harm.

@@ -337,13 +337,13 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
     pub(super) fn reused(&self) -> Vec<ExecutionLogRecord> {
         let mut records: Vec<Option<Arc<ExecutionLogRecord>>> = vec![None; self.plan.steps.len()];
         let mut all = Vec::new();
-        if self.options.reused.iter().all(Option::is_none) {
+        if self.options.reused.iter().all(Result::is_err) {
             return all;
         }
         for index in self.plan.flow.in_order().into_iter().flatten() {
             let (step, reused) = (&self.plan.steps[index], self.options.reused.get(index));
             let call = ResolvedArguments::resolve(step, |index| records[index].clone());
-            if let (Some(Some(reused)), Ok(call)) = (reused, call) {
+            if let (Some(Ok(reused)), Ok(call)) = (reused, call) {
                 let record = record::reused_record(self.context, index, step, reused, call.shown);
                 records[index] = Some(Arc::new(record.clone()));
                 all.push(record);

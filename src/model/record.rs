@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::{ErrorCode, Excerpt, ExecutionStatus, LeakedProcesses, ResourceUsage, SandboxReport};
+use super::{
+    ErrorCode, Excerpt, ExecutionStatus, LeakedProcesses, NotReused, ResourceUsage, SandboxReport,
+};
 
 /// Version of the record's form, written into every record.
 pub(crate) const SCHEMA_VERSION: u32 = 1;
@@ -68,6 +70,9 @@ pub struct ExecutionLogRecord {
     /// of `duration_ms`.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub suspended_ms: u64,
+    /// In a resumed run, why the step's earlier result is not reused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_reused: Option<NotReused>,
     /// The arguments as the skill got them.
     pub arguments: Arc<Map<String, Value>>,
     /// The kind of failure.

@@ -13,7 +13,7 @@ use super::bars::Bars;
 use super::lines::{self, HEARTBEAT};
 use super::running::Running;
 use super::terminal::{OutputStream, OutputStreams, TerminalInfo};
-use super::text::{Style, counted, paint, said_line, shorten};
+use super::text::{Style, counted, escaped_line, paint, said_line, shorten};
 use crate::event::TerminationCause;
 use crate::model::{ExecutionLogRecord, StepStatus};
 

@@ -138,6 +138,7 @@ pub(crate) fn record(index: usize, name: &str) -> ExecutionLogRecord {
         reused_from: None,
         fallback_reason: None,
         suspended_ms: 0,
+        not_reused: None,
         arguments: Arc::default(),
         error_code: None,
         exit_code: None,

@@ -1,10 +1,10 @@
 //! Resuming an earlier run.
 //!
-//! Invariant: a step's success is reused only if nothing about the step is known to differ: its
-//! skill's files, its arguments, its place, the workspace. From the first difference on, steps run
-//! again. A step that may have had its effect and is not idempotent never runs again without
-//! `--rerun-unsafe`, wherever it is in the plan now. A run that fails verification is not resumed
-//! at all.
+//! Invariant: a step's success is reused only if nothing about the step is known to differ (its
+//! skill's files, its arguments, its place, the workspace) and no step before it runs again: in a
+//! sequence any earlier one, in a graph one that it depends on, at any distance. A step that may
+//! have had its effect and is not idempotent never runs again without `--rerun-unsafe`, wherever it
+//! is in the plan now. A run that fails verification is not resumed at all.
 
 mod matching;
 mod previous_run;

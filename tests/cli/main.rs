@@ -43,6 +43,7 @@ mod programs;
 mod references;
 mod resume;
 mod retries;
+mod reuse;
 mod run;
 mod secrets;
 mod skill_files;

@@ -280,8 +280,9 @@ fn a_step_that_was_moved_or_renamed_does_not_run_twice() {
 
 #[test]
 fn what_was_taken_over_is_kept_before_anything_else_happens() {
+    // In a graph, because in a sequence all steps come after the first one.
     let plan = format!(
-        "assistant_id: a\nsteps:\n{}{}{}",
+        "assistant_id: a\norder: graph\nsteps:\n{}{}{}",
         step("safe", 9),
         step("once", 1),
         step("safe", 2)

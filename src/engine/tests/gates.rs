@@ -7,6 +7,7 @@ use futures_util::future::LocalBoxFuture;
 
 use super::*;
 use crate::engine::approver::RefuseAll;
+use crate::model::NotReusedReason;
 
 /// Denies the skills of these names.
 #[derive(Debug)]
@@ -204,14 +205,17 @@ async fn a_plan_that_is_denied_and_a_result_that_is_reused_are_not_asked_about()
 
     let (mut bench, person) = attended(&["ok", "ok"], &[0], Approval::Ask, yes);
     bench.reused = vec![
-        Some(Reused {
+        Ok(Reused {
             run_id: "run-0".to_owned(),
             output: None,
         }),
-        None,
+        Err(NotReusedReason::NotFinished.because("failed")),
     ];
     let (outcome, _) = bench.run().await;
     assert_eq!(statuses(&outcome), ["success"; 2]);
+    assert_eq!(outcome.records[0].not_reused, None);
+    let not_reused = outcome.records[1].not_reused.as_ref().unwrap();
+    assert_eq!(not_reused.to_string(), "not finished: failed");
     assert!(person.asked.lock().unwrap().is_empty());
 }
 

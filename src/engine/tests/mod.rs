@@ -12,8 +12,8 @@ use tokio::time::sleep;
 use super::*;
 use crate::event::{self, EventReceiver, RunEvent};
 use crate::model::{
-    ErrorCode, ExecutionLogRecord, ExecutionRequest, ExecutionResult, ExecutionStatus, RiskLevel,
-    StepOrder, StepStatus, StepType,
+    ErrorCode, ExecutionLogRecord, ExecutionRequest, ExecutionResult, ExecutionStatus, NotReused,
+    RiskLevel, StepOrder, StepStatus, StepType,
 };
 use crate::plan::{DependencyGraph, StepDependencies};
 use crate::process::{RunClock, StopRequest};
@@ -218,7 +218,7 @@ struct Bench {
     policy: RunPolicy,
     log: Log,
     fuse: Fuse,
-    reused: Vec<Option<Reused>>,
+    reused: Vec<Result<Reused, NotReused>>,
     gate: Option<gates::Fence>,
     approver: Arc<dyn Approver>,
     fake: Fake,
@@ -536,7 +536,7 @@ async fn an_open_circuit_rejects_the_step_and_says_when_to_come_again() {
 async fn a_step_that_is_reused_does_not_run_and_has_its_record() {
     let mut bench = Bench::new(&["ok", "ok-2"]);
     let output = serde_json::value::RawValue::from_string("[1]".to_owned()).unwrap();
-    bench.reused = vec![Some(Reused {
+    bench.reused = vec![Ok(Reused {
         run_id: "earlier".to_owned(),
         output: Some(output.into()),
     })];

@@ -5,13 +5,16 @@ use std::sync::Arc;
 
 use super::previous_run::{PreviousRun, PreviousStep};
 use crate::engine::{ProvenPlan, ProvenStep, ResolvedArguments, Reused};
-use crate::model::{ExecutionLogRecord, StepOrder, StepStatus};
+use crate::model::{ExecutionLogRecord, NotReused, NotReusedReason, StepOrder};
+use crate::skill::changed_file;
 
 /// The current context, to compare an earlier run with.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ResumeContext<'g> {
     /// The digests of the skills' files, by their ids.
     pub digests: &'g BTreeMap<String, String>,
+    /// Those of single files, by skill and path.
+    pub files: &'g BTreeMap<String, BTreeMap<String, String>>,
     /// Where skills work.
     pub workspace: &'g str,
     /// True if the shared files of the earlier run still exist.
@@ -22,7 +25,7 @@ pub(crate) struct ResumeContext<'g> {
 #[derive(Debug, Default)]
 pub(crate) struct Resumption {
     /// By the steps' indices.
-    pub reused: Vec<Option<Reused>>,
+    pub reused: Vec<Result<Reused, NotReused>>,
     /// Steps that would run again although they may have had their effect and are not idempotent.
     pub unsafe_steps: Vec<UnsafeStep>,
 }
@@ -49,23 +52,25 @@ pub(super) fn decide_reuse(
         matched: match_steps(&previous.steps, &plan.steps),
     };
     let steps = plan.steps.len();
-    let mut reused: Vec<Option<Reused>> = vec![None; steps];
-    let mut anew = vec![false; steps];
+    let mut decided: Vec<Option<Result<Reused, NotReused>>> = vec![None; steps];
+    // In a sequence, the first step that runs again: each later stage comes after it.
+    let mut first = None;
     for stage in plan.flow.in_order() {
-        let is_past_difference = plan.flow.order == StepOrder::Sequence && anew.contains(&true);
-        for index in stage {
-            let record_of = |index: usize| {
-                let before = matcher.matched[index].filter(|_| reused[index].is_some());
-                before.and_then(|before| before.record.clone())
+        for index in stage.clone() {
+            let mut targets = plan.flow.steps[index].targets();
+            let earlier = first.or_else(|| targets.find(|&step| runs_again(&decided, step)));
+            let record_of = |index: usize| match decided[index] {
+                Some(Ok(_)) => matcher.matched[index].and_then(|before| before.record.clone()),
+                _ => None,
             };
-            anew[index] = is_past_difference
-                || plan.flow.steps[index].targets().any(|target| anew[target])
-                || matcher.differs(index, record_of);
-            reused[index] = matcher.result(index).filter(|_| !anew[index]);
+            decided[index] = Some(matcher.decide(index, earlier, record_of));
+        }
+        if plan.flow.order == StepOrder::Sequence {
+            first = first.or_else(|| stage.into_iter().find(|&step| runs_again(&decided, step)));
         }
     }
     let is_unsafe = |index: &usize| {
-        reused[*index].is_none()
+        runs_again(&decided, *index)
             && matcher.may_have_had_effect(*index)
             && !plan.steps[*index].is_safe_to_repeat()
     };
@@ -79,8 +84,12 @@ pub(super) fn decide_reuse(
     });
     Resumption {
         unsafe_steps: unsafe_steps.collect(),
-        reused,
+        reused: decided.into_iter().flatten().collect(),
     }
+}
+
+fn runs_again(decided: &[Option<Result<Reused, NotReused>>], step: usize) -> bool {
+    matches!(decided[step], Some(Err(_)))
 }
 
 /// Finds the earlier step of each step of the plan: the one with the same name (the second of that
@@ -136,16 +145,58 @@ struct StepMatcher<'m> {
 }
 
 impl StepMatcher<'_> {
-    /// The step's success, if it had one.
-    fn result(&self, index: usize) -> Option<Reused> {
-        let record = self.matched[index]?.success()?;
-        Some(Reused {
+    /// The step's earlier success, if it can be reused. `earlier` is a step before it that runs
+    /// again.
+    fn decide(
+        &self,
+        index: usize,
+        earlier: Option<usize>,
+        record_of: impl Fn(usize) -> Option<Arc<ExecutionLogRecord>>,
+    ) -> Result<Reused, NotReused> {
+        let record = self.success(index)?;
+        self.compare(index, record)?;
+        let by_earlier = earlier.map(|earlier| {
+            let label = &self.plan.steps[earlier].label;
+            NotReusedReason::EarlierStepRunsAgain.because(label)
+        });
+        let step = &self.plan.steps[index];
+        let Ok(call) = ResolvedArguments::resolve(step, record_of) else {
+            // An argument is the output of that step.
+            return Err(by_earlier.unwrap_or(NotReusedReason::ArgumentsChanged.into()));
+        };
+        if call.shown != record.arguments {
+            return Err(NotReusedReason::ArgumentsChanged.into());
+        }
+        if call.arguments != call.shown {
+            return Err(NotReusedReason::ArgumentsHidden.into());
+        }
+        by_earlier.map_or_else(|| Ok(self.reuse(record)), Err)
+    }
+
+    fn reuse(&self, record: &ExecutionLogRecord) -> Reused {
+        let run_id = &self.previous.run_id;
+        Reused {
             // The run that produced it, however often it was reused since.
-            run_id: record
-                .reused_from
-                .clone()
-                .unwrap_or_else(|| self.previous.run_id.clone()),
+            run_id: record.reused_from.as_ref().unwrap_or(run_id).clone(),
             output: record.output.clone(),
+        }
+    }
+
+    fn success(&self, index: usize) -> Result<&ExecutionLogRecord, NotReused> {
+        let before = self.matched[index];
+        if let Some(record) = before.and_then(PreviousStep::success) {
+            return Ok(record);
+        }
+        let ending = before.map(PreviousStep::ending);
+        if self.may_have_had_effect(index) && !self.plan.steps[index].is_safe_to_repeat() {
+            let ending = ending.unwrap_or("may have been started");
+            return Err(NotReusedReason::NotIdempotent.because(ending));
+        }
+        let has_all = self.previous.steps.len() >= self.previous.header.steps;
+        Err(match ending {
+            Some(ending) => NotReusedReason::NotFinished.because(ending),
+            None if has_all => NotReusedReason::NewStep.into(),
+            None => NotReusedReason::NotFinished.because("no record"),
         })
     }
 
@@ -169,49 +220,54 @@ impl StepMatcher<'_> {
             || steps.any(|(index, before)| before.is_some_and(|before| before.index != index))
     }
 
-    /// True if the step differs from the one that ran, or has moved. A step that did not run can't
-    /// differ, but in a graph its current dependents do.
-    fn differs(
-        &self,
-        index: usize,
-        record_of: impl Fn(usize) -> Option<Arc<ExecutionLogRecord>>,
-    ) -> bool {
+    /// Compares the step, without its arguments, with the one of `record`.
+    fn compare(&self, index: usize, record: &ExecutionLogRecord) -> Result<(), NotReused> {
         let step = &self.plan.steps[index];
-        let is_graph = self.plan.flow.order == StepOrder::Graph;
-        let Some(before) = self.matched[index] else {
-            return is_graph;
-        };
-        let Some(record) = &before.record else {
-            return false;
-        };
-        if record.status == StepStatus::Skipped {
-            return false;
+        if record.step_id != step.label || record.step_name != step.name {
+            return Err(NotReusedReason::Renamed.because(&record.step_id));
         }
-        let provenance = &self.previous.header.provenance;
-        let is_there = is_graph || before.index == index;
-        let has_workspace =
-            step.program.is_none() || provenance.workspace == self.context.workspace;
-        let has_files = !step.wants_run_dir || self.context.has_files;
-        // A value that is masked in the record can't be compared, so it counts as different.
-        let has_same_arguments = ResolvedArguments::resolve(step, record_of)
-            .is_ok_and(|call| call.arguments == call.shown && call.shown == record.arguments);
-        let is_same = record.step_name == step.name
-            && record.step_id == step.label
-            && is_there
-            && has_workspace
-            && has_files
-            && self.has_same_skills(step, record)
-            && has_same_arguments;
-        !is_same
+        if self.plan.flow.order == StepOrder::Sequence && record.step_index != index {
+            let place = format!("it was step {}", record.step_index);
+            return Err(NotReusedReason::OrderChanged.because(place));
+        }
+        self.compare_skills(step, record)?;
+        let workspace = &self.previous.header.provenance.workspace;
+        if step.program.is_some() && workspace != self.context.workspace {
+            return Err(NotReusedReason::WorkspaceChanged.because(workspace));
+        }
+        if step.wants_run_dir && !self.context.has_files {
+            return Err(NotReusedReason::RunDirGone.into());
+        }
+        Ok(())
     }
 
-    /// True if the step and its fallback are unchanged, and the record is of one of them.
-    fn has_same_skills(&self, step: &ProvenStep, record: &ExecutionLogRecord) -> bool {
+    /// The changed file of a skill, if it is known; else the skill.
+    fn changed(&self, skill_id: &str) -> String {
+        let before = self.previous.header.provenance.skill_files.get(skill_id);
+        let files = before.zip(self.context.files.get(skill_id));
+        match files.and_then(|(before, now)| changed_file(before, now)) {
+            Some(file) => format!("{skill_id}/{file}"),
+            None => skill_id.to_owned(),
+        }
+    }
+
+    /// Compares the skills of the step and of its fallback; `record` must be of one of them.
+    fn compare_skills(
+        &self,
+        step: &ProvenStep,
+        record: &ExecutionLogRecord,
+    ) -> Result<(), NotReused> {
         let calls = || std::iter::once(step).chain(step.fallback.as_deref());
-        let is_same = |call: &ProvenStep| {
+        if calls().all(|call| call.skill_id != record.skill_id) {
+            let was = format!("it was {}", record.skill_id);
+            return Err(NotReusedReason::SkillChanged.because(was));
+        }
+        for call in calls() {
             let digest = self.context.digests.get(&*call.skill_id);
-            digest.is_some() && digest == self.previous.digest(&call.skill_id)
-        };
-        calls().any(|call| call.skill_id == record.skill_id) && calls().all(is_same)
+            if digest.is_none() || digest != self.previous.digest(&call.skill_id) {
+                return Err(NotReusedReason::SkillChanged.because(self.changed(&call.skill_id)));
+            }
+        }
+        Ok(())
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::engine::PlanStart;
-use crate::model::{ExecutionLogRecord, StepStatus};
+use crate::model::{ErrorCode, ExecutionLogRecord, StepStatus};
 
 /// The run to resume.
 #[derive(Debug)]
@@ -71,7 +71,34 @@ impl PreviousStep {
         record.filter(|record| record.status == StepStatus::Success)
     }
 
+    /// True unless the step certainly had no effect, or its skill ended by itself and said that it
+    /// failed. A skill that obs, a limit or a signal ended may have had its effect before that.
     pub(super) fn may_have_had_effect(&self) -> bool {
-        self.record.is_none() || self.success().is_some()
+        let Some(record) = &self.record else {
+            return true;
+        };
+        let has_started = record.attempts > 0;
+        match (record.status, record.error_code) {
+            (StepStatus::Success, _) => true,
+            (StepStatus::Timeout | StepStatus::Canceled, _) => has_started,
+            // Without an exit code it was ended by a signal, or lost.
+            (StepStatus::Failed, Some(ErrorCode::SkillFailed)) => {
+                has_started && record.exit_code.is_none()
+            }
+            (StepStatus::Failed, code) => {
+                has_started
+                    && matches!(
+                        code,
+                        Some(ErrorCode::InvalidOutput | ErrorCode::ResourceExhausted)
+                    )
+            }
+            (StepStatus::Rejected | StepStatus::Skipped, _) => false,
+        }
+    }
+
+    /// How it ended, in one word.
+    pub(super) fn ending(&self) -> &'static str {
+        let record = self.record.as_deref();
+        record.map_or("killed with obs", |record| record.status.as_str())
     }
 }
