@@ -202,7 +202,7 @@ pub use event::{
 pub use executor::BaseEnvironment;
 pub use model::{
     AppliedSandbox, ErrorCode, Excerpt, ExecutionLogRecord, ExecutionPlan, ExecutionRequest,
-    ExecutionResult, ExecutionStatus, ExecutionStep, LeakedProcesses, NotReused, NotReusedReason,
+    ExecutionResult, ExecutionStatus, ExecutionStep, InputFiles, LeakedProcesses, NotReused, NotReusedReason,
     ResourceUsage, RiskLevel, RunStatus, SandboxMode, SandboxReport, StepStatus, StepType,
 };
 pub use plan::{LoadedPlan, load, validate};

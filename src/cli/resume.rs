@@ -1,5 +1,6 @@
 //! `--resume`: the run to resume, and what is taken over from it.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -9,8 +10,10 @@ use super::printer::Printer;
 use super::state::{chain_key, not_found};
 use crate::document::is_fifo;
 use crate::engine::{ProvenPlan, Provenance, Reused};
+use crate::engine::{ProvenPlan, ProvenStep, Provenance, Reused};
 use crate::model::{Escaped, NotReused, sha256_hex};
 use crate::report::short_id;
+use crate::skill::{InputFilesCache, InputPaths, SandboxPolicy};
 use crate::store::{
     self, ExportError, PreviousRun, ResumeContext, ResumeError, ResumeLock, StateWriter,
     UnsafeStep, files_of,
@@ -83,9 +86,17 @@ impl ResumedRun {
         &self,
         plan: &ProvenPlan,
         now: &Provenance,
+        sandbox: &SandboxPolicy,
         printer: &Printer,
     ) -> Result<Vec<Result<Reused, NotReused>>, CommandError> {
         let run = short_id(&self.previous.run_id);
+        let cache = RefCell::new(InputFilesCache::default());
+        let input_files = |step: &ProvenStep| {
+            let skills = std::iter::once(step).chain(step.fallback.as_deref());
+            let skills = skills.map(|step| &*step.skill);
+            let paths = InputPaths::of(skills, sandbox, Path::new(&now.workspace));
+            paths.digests(&mut cache.borrow_mut())
+        };
         let resumption = self.previous.decide_reuse(
             plan,
             &ResumeContext {
@@ -94,6 +105,7 @@ impl ResumedRun {
                 workspace: &now.workspace,
                 has_files: self.run_dir.is_some()
                     || self.kept_files.as_deref().is_some_and(Path::is_dir),
+                input_files: &input_files,
             },
         );
         let is_safe = resumption.unsafe_steps.is_empty() || self.rerun_unsafe;
@@ -107,6 +119,12 @@ impl ResumedRun {
             ));
         }
         print_reasons(plan, &resumption.reused, printer);
+        for (permission, steps) in &resumption.not_compared {
+            let steps = shortened(steps);
+            printer.info(format_args!(
+                "  not compared: files of `{permission}` ({steps})"
+            ));
+        }
         if is_safe {
             return Ok(resumption.reused);
         }
@@ -133,21 +151,26 @@ fn print_reasons(plan: &ProvenPlan, reused: &[Result<Reused, NotReused>], printe
             reasons.push((reason, Vec::new()));
             reasons.len() - 1
         });
-        reasons[place].1.push(format!("`{}`", Escaped(&step.label)));
+        reasons[place].1.push(step.label.clone());
     }
     for (reason, steps) in reasons.iter().take(MAX_REASONS) {
-        let more = match steps.len().saturating_sub(MAX_NAMED) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        let steps = steps[..steps.len().min(MAX_NAMED)].join(", ");
-        let reason = Escaped(reason);
-        printer.info(format_args!("  not reused: {steps}{more} ({reason})"));
+        let (steps, reason) = (shortened(steps), Escaped(reason));
+        printer.info(format_args!("  not reused: {steps} ({reason})"));
     }
     if let more @ 1.. = reasons.len().saturating_sub(MAX_REASONS) {
         printer.info(format_args!(
             "  and {more} more reasons: `--dry-run` shows all"
         ));
+    }
+}
+
+/// The names of the first few steps, and how many more there are.
+fn shortened(steps: &[String]) -> String {
+    let shown = steps.iter().take(MAX_NAMED);
+    let shown: Vec<String> = shown.map(|step| format!("`{}`", Escaped(step))).collect();
+    match steps.len().saturating_sub(MAX_NAMED) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 

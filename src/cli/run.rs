@@ -19,7 +19,7 @@ use crate::plan::{self, LoadedPlan};
 use crate::policy::CedarGate;
 use crate::prove::{self, ProveContext};
 use crate::report::{Format, JsonDocument, ReportOptions, write_json_document};
-use crate::skill::{LoadProblem, Skill};
+use crate::skill::{LoadProblem, SandboxPolicy, Skill};
 
 /// Runs the verb.
 pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> CommandResult {
@@ -66,7 +66,7 @@ pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> Comma
     } = context;
     secrets::warn(&args.secrets, &skills, &sandbox, &workspace, printer);
     let Some(zygote) = zygote else {
-        let subject = subject(&plan, &skills, &loaded, &workspace, &args.plan);
+        let subject = subject(&plan, &skills, &loaded, &workspace, &sandbox, &args.plan);
         return dry_run(&subject, resumed.as_ref(), format, printer);
     };
     let execution = PreparedRun {
@@ -137,9 +137,10 @@ fn open_storage(
         plan,
         skills,
         workspace,
+        sandbox,
         ..
     } = execution;
-    let subject = subject(plan, skills, &loaded, workspace, &args.plan);
+    let subject = subject(plan, skills, &loaded, workspace, sandbox, &args.plan);
     let log = args.output.log.as_deref();
     let breaker = args.resume.circuit_breaker;
     let storage = RunStorage::open(log, breaker, state, &subject, resumed, printer)?;
@@ -153,6 +154,7 @@ fn subject<'s>(
     skills: &'s [Arc<Skill>],
     loaded: &'s LoadedPlan,
     workspace: &'s Path,
+    sandbox: &'s SandboxPolicy,
     file: &'s Path,
 ) -> run_storage::RunSubject<'s> {
     run_storage::RunSubject {
@@ -160,6 +162,7 @@ fn subject<'s>(
         skills,
         input_schemas: &loaded.plan.inputs,
         workspace,
+        sandbox,
         text: &loaded.document.source.text,
         file,
     }
@@ -184,7 +187,7 @@ fn dry_run(
         None => Vec::new(),
         Some(resumed) => {
             let provenance = run_storage::provenance(subject)?;
-            resumed.reuse(subject.plan, &provenance, printer)?
+            resumed.reuse(subject.plan, &provenance, subject.sandbox, printer)?
         }
     };
     Ok(dry_run::show(

@@ -14,7 +14,7 @@ use super::state::chain_key;
 use crate::engine::{ProvenPlan, Provenance, Reused};
 use crate::executor::SharedDirKind;
 use crate::model::{NotReused, sha256_hex};
-use crate::skill::Skill;
+use crate::skill::{SandboxPolicy, Skill};
 use crate::store::{
     Breaker, BreakerConfig, CallLimitStore, ChainKey, LogFile, NullLog, RecordSink, ResumeLock,
     RunLog, StateLog, StateWriter,
@@ -46,6 +46,8 @@ pub(super) struct RunSubject<'s> {
     pub(super) input_schemas: &'s Map<String, Value>,
     /// Where its skills work.
     pub(super) workspace: &'s Path,
+    /// How they are confined.
+    pub(super) sandbox: &'s SandboxPolicy,
     /// The plan's text.
     pub(super) text: &'s str,
     /// Its file; `-` for standard input.
@@ -93,7 +95,7 @@ impl RunStorage {
         if let Some(resumed) = resumed {
             let claimed = store.as_ref().map(|store| resumed.claim(store));
             claim = claimed.transpose()?;
-            reused = resumed.reuse(subject.plan, &provenance, printer)?;
+            reused = resumed.reuse(subject.plan, &provenance, subject.sandbox, printer)?;
             provenance.first_run = Some(resumed.previous.first_run().to_owned());
             provenance.resumed_from = Some(resumed.previous.run_id);
         }

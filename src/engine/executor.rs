@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::event::EventSender;
-use crate::model::{ExecutionRequest, ExecutionResult};
+use crate::model::{ExecutionRequest, ExecutionResult, InputFiles};
 use crate::process::StopRequest;
 use crate::skill::Skill;
 
@@ -24,6 +24,13 @@ pub trait SkillExecutor {
 
     /// Prepares a skill for execution.
     fn load_skill(&self, skill: Arc<Skill>);
+
+    /// The digests of the files that the manifests of `skills` read. They are compared when the run
+    /// is resumed.
+    fn input_files(&self, skills: &[&Skill]) -> impl Future<Output = InputFiles> {
+        let _ = skills;
+        std::future::ready(InputFiles::new())
+    }
 }
 
 /// What an executor needs to know about the step beyond OpenBotStack's request.

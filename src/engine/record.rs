@@ -14,8 +14,8 @@ use super::attempts_outcome::AttemptsOutcome;
 use super::termination::TerminationReason;
 use super::{CircuitState, ExecutionContext, ProvenStep, Rejection, Reused, RuntimeError};
 use crate::model::{
-    AppliedSandbox, ErrorCode, ExecutionLogRecord, ExecutionResult, ExecutionStatus, ResourceUsage,
-    SCHEMA_VERSION, SandboxReport, StepStatus, signal_name,
+    AppliedSandbox, ErrorCode, ExecutionLogRecord, ExecutionResult, ExecutionStatus, InputFiles,
+    ResourceUsage, SCHEMA_VERSION, SandboxReport, StepStatus, signal_name,
 };
 
 /// A step that ran.
@@ -148,6 +148,7 @@ pub(super) fn reused_record(
         status: StepStatus::Success,
         output: reused.output.clone(),
         reused_from: Some(reused.run_id.clone()),
+        input_files: reused.input_files.clone(),
         ..base_record(context, index, step)
     }
 }
@@ -253,6 +254,7 @@ fn base_record(context: &ExecutionContext, index: usize, step: &ProvenStep) -> E
         fallback_reason: None,
         suspended_ms: 0,
         not_reused: None,
+        input_files: InputFiles::new(),
         arguments: step.shown_arguments.clone(),
         error_code: None,
         exit_code: None,

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
+use crate::model::InputFiles;
+
 /// The success of a step in an earlier run, which stands for the step in this one.
 #[derive(Debug, Clone)]
 pub struct Reused {
@@ -11,4 +13,6 @@ pub struct Reused {
     pub run_id: String,
     /// The output; `None` is JSON null.
     pub output: Option<Arc<RawValue>>,
+    /// The files that its manifest read.
+    pub input_files: InputFiles,
 }

@@ -27,6 +27,7 @@ use super::{
 use crate::event::{RunEvent, StepDetail, TerminationCause};
 use crate::model::{ErrorCode, ExecutionLogRecord, StepStatus};
 use crate::process::StopRequest;
+use crate::skill::Skill;
 
 /// What to do with a step.
 pub(super) enum StepAction {
@@ -219,6 +220,9 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         call: ResolvedArguments,
         permit: Result<Permit, Rejection>,
     ) -> StepCompletion {
+        let skills = std::iter::once(step).chain(step.fallback.as_deref());
+        let skills: Vec<&Skill> = skills.map(|step| &*step.skill).collect();
+        let input_files = self.executor.input_files(&skills).await;
         let started_at = Timestamp::now();
         let start = self.context.clock().now();
         self.options.events.emit(RunEvent::StepStarted {
@@ -248,6 +252,13 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
             (Some(error), _) => Err(error),
             (None, Ok(permit)) => self.tell_breaker(step, permit, &record).await,
             (None, Err(_)) => Ok(()),
+        let record = ExecutionLogRecord {
+            input_files,
+            ..record::finished_record(self.context, index, completed)
+        };
+        let notified = match start_error {
+            Some(error) => Err(error),
+            None => self.tell_breaker(step, permit, &record).await,
         };
         if let Err(error) = notified {
             let step = UnloggedStep::from_record(&record);

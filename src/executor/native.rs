@@ -10,6 +10,8 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -27,14 +29,17 @@ use crate::event::{EventSender, RunEvent};
 use crate::model::{
     ErrorCode, ExecutionRequest, ExecutionResult, ExecutionStatus, SandboxMode, SandboxReport,
     StepDirs, strict_json,
+    ErrorCode, ExecutionRequest, ExecutionResult, ExecutionStatus, InputFiles, SandboxReport,
+    StepDirs,
 };
 use crate::process::{
     Confinement, Launcher, Limits, PathError, ProcessError, ProcessEvent, ProcessExit, ProcessSpec,
     Secrets,
 };
 use crate::skill::{
-    Builtin, ExposedSkill, Exposure, NativeSkill, PathBase, Permission, Program, ProgramError,
-    SandboxPolicy, Skill, SkillKind, SkillPaths, Snapshot, layer_names,
+    Builtin, ExposedSkill, Exposure, InputFilesCache, InputPaths, NativeSkill, PathBase,
+    Permission, Program, ProgramError, SandboxPolicy, Skill, SkillKind, SkillPaths, Snapshot,
+    layer_names,
 };
 
 /// Runs skills natively.
@@ -52,6 +57,7 @@ pub(crate) struct NativeExecutor<'r> {
     guards: HashMap<String, ModifiedFiles>,
     confinements: ConfinementCache,
     empty_files: EmptyFiles,
+    input_files: Arc<Mutex<InputFilesCache>>,
     /// The secrets of all loaded skills, masked in every skill's output: one may read what another
     /// wrote.
     secrets: RefCell<Secrets>,
@@ -165,6 +171,7 @@ impl<'r> NativeExecutor<'r> {
             skills: RefCell::default(),
             confinements: ConfinementCache::default(),
             empty_files: EmptyFiles::default(),
+            input_files: Arc::default(),
             secrets: RefCell::default(),
         }
     }
@@ -412,6 +419,20 @@ impl SkillExecutor for NativeExecutor<'_> {
         mask_words(&self.secrets.borrow(), &mut result);
         result.duration = started.elapsed();
         result
+    }
+
+    async fn input_files(&self, skills: &[&Skill]) -> InputFiles {
+        let paths = InputPaths::of(skills.iter().copied(), &self.policy, &self.workspace);
+        if paths.is_empty() {
+            return InputFiles::new();
+        }
+        let cache = Arc::clone(&self.input_files);
+        // The other steps go on meanwhile.
+        let digests = tokio::task::spawn_blocking(move || {
+            let mut cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
+            paths.digests(&mut cache)
+        });
+        digests.await.unwrap_or_default()
     }
 
     fn load_skill(&self, skill: Arc<Skill>) {

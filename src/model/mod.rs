@@ -39,7 +39,7 @@ pub use not_reused::{NotReused, NotReusedReason};
 pub use plan::{ExecutionPlan, ExecutionStep, StepType};
 pub(crate) use plan::{Retry, SkillRef, StepOrder};
 pub(crate) use record::SCHEMA_VERSION;
-pub use record::{ExecutionLogRecord, StepStatus};
+pub use record::{ExecutionLogRecord, InputFiles, StepStatus};
 pub use request::ExecutionRequest;
 pub use result::{ExecutionResult, ExecutionStatus};
 pub use risk::RiskLevel;

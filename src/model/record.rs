@@ -1,5 +1,6 @@
 //! The log record of one step.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -14,6 +15,9 @@ use super::{
 
 /// Version of the record's form, written into every record.
 pub(crate) const SCHEMA_VERSION: u32 = 1;
+
+/// The SHA-256 of the files of each `fs.read` permission; `None` for what is not compared.
+pub type InputFiles = BTreeMap<String, Option<String>>;
 
 /// One entry of the execution log: the outcome of one step.
 ///
@@ -73,6 +77,10 @@ pub struct ExecutionLogRecord {
     /// In a resumed run, why the step's earlier result is not reused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_reused: Option<NotReused>,
+    /// The digests of the files that the manifest reads, by permission, as they were before the
+    /// step; null for what is not compared.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub input_files: InputFiles,
     /// The arguments as the skill got them.
     pub arguments: Arc<Map<String, Value>>,
     /// The kind of failure.

@@ -13,7 +13,7 @@ use super::reporter::ReporterState;
 use super::{OutputStream, OutputStreams, ReportOptions, TerminalInfo};
 use crate::event::{RunEvent, RunStarted, RunSummary, StepDetail};
 use crate::model::{
-    ErrorCode, Excerpt, ExecutionLogRecord, ResourceUsage, RunStatus, SCHEMA_VERSION,
+    ErrorCode, Excerpt, ExecutionLogRecord, InputFiles, ResourceUsage, RunStatus, SCHEMA_VERSION,
     SandboxReport, StepStatus,
 };
 
@@ -139,6 +139,7 @@ pub(crate) fn record(index: usize, name: &str) -> ExecutionLogRecord {
         fallback_reason: None,
         suspended_ms: 0,
         not_reused: None,
+        input_files: InputFiles::new(),
         arguments: Arc::default(),
         error_code: None,
         exit_code: None,

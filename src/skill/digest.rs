@@ -151,13 +151,13 @@ pub(crate) fn changed_file<'f>(
 }
 
 /// The SHA-256 of what is left to read of `file`.
-pub(super) fn digest_of(file: &mut File) -> io::Result<[u8; 32]> {
+pub(super) fn digest_of(file: &mut impl io::Read) -> io::Result<[u8; 32]> {
     let mut content = Sha256::new();
     io::copy(file, &mut HashWriter(&mut content))?;
     Ok(content.finalize().into())
 }
 
-fn kind(metadata: &Metadata) -> &'static [u8] {
+pub(super) fn kind(metadata: &Metadata) -> &'static [u8] {
     if metadata.is_dir() {
         b"directory"
     } else if metadata.is_symlink() {
@@ -172,7 +172,7 @@ fn kind(metadata: &Metadata) -> &'static [u8] {
 }
 
 /// Lengths keep what stands beside each other apart.
-fn field(hasher: &mut Sha256, name: &[u8], value: &[u8]) {
+pub(super) fn field(hasher: &mut Sha256, name: &[u8], value: &[u8]) {
     for part in [name, value] {
         hasher.update((part.len() as u64).to_le_bytes());
         hasher.update(part);

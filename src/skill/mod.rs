@@ -15,6 +15,7 @@ mod command;
 mod digest;
 mod exposure;
 mod id;
+mod input_files;
 mod left_out;
 mod manifest;
 mod permission;
@@ -43,6 +44,8 @@ pub(crate) use id::SkillId;
 #[cfg(test)]
 pub(crate) use manifest::RateLimit;
 pub(crate) use manifest::{BreakerSettings, CallLimits, Execution, OutputFormat, TextEncoding};
+pub(crate) use input_files::{InputFilesCache, InputPaths};
+pub(crate) use manifest::{BreakerSettings, Execution, OutputFormat};
 pub use manifest::{FrontMatter, load};
 pub(crate) use permission::{EnvName, EnvNames, GrantPath, PathBase, Permission};
 pub(crate) use program::{Program, ProgramError};

@@ -345,3 +345,65 @@ fn a_changed_file_of_a_skill_is_named_and_what_is_no_part_of_it_changes_nothing(
     let case = case.file("skills/s/data.json", "3");
     is(&case, "skill_changed", "s/data.json");
 }
+
+#[test]
+fn a_file_that_the_manifest_reads_is_compared() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (file, dir) = (elsewhere.path().join("file"), elsewhere.path().join("dir"));
+    std::fs::create_dir(&dir).unwrap();
+    std::fs::write(&file, "1").unwrap();
+    let permission = |path: &std::path::Path| format!("fs.read:{}", path.display());
+    let (of_file, of_dir) = (permission(&file), permission(&dir));
+    let reads = |more: &str| format!("permissions: [\"{of_file}\", \"{of_dir}\"{more}]\n{SAFE}");
+    let case = Case::new()
+        .sh_skill("read", "echo 1", &reads(""))
+        .sh_skill(
+            "own",
+            "echo 1",
+            &reads(", \"fs.write:data\"").replace(&of_dir, "fs.read:data"),
+        )
+        .file("data/x", "1")
+        .file(
+            "plan.yaml",
+            plan(
+                "graph",
+                &[
+                    "- {name: read, type: skill}\n".to_owned(),
+                    "- {name: own, type: skill}\n".to_owned(),
+                    "- {name: read, step_id: after, type: skill, depends_on: [own]}\n".to_owned(),
+                ],
+            ),
+        );
+    case.run(&["run", "plan.yaml"]).expect_code(0);
+    let changed = ("input_file_changed", of_file.as_str());
+    let changed_dir = ("input_file_changed", of_dir.as_str());
+    let check = |what: &str, expected: [(&str, &str); 3]| {
+        let found = reasons(&case);
+        let found: Vec<(&str, &str)> = found.iter().map(|(r, d)| (&**r, &**d)).collect();
+        assert_eq!(found, expected, "{what}");
+        resume(&case).expect_code(0);
+        assert_eq!(reasons(&case)[0].0, "", "{what}: resumed");
+    };
+    check("nothing", [NONE; 3]);
+    std::fs::write(&file, "2").unwrap();
+    check("a file", [changed; 3]);
+    std::fs::write(dir.join("new"), "").unwrap();
+    check(
+        "a new file in a directory",
+        [changed_dir, NONE, changed_dir],
+    );
+    std::fs::write(case.path().join("data/x"), "2").unwrap();
+    check("what the skill writes itself", [NONE; 3]);
+    let told = case
+        .run(&["run", "plan.yaml", "--resume", "--dry-run"])
+        .expect_code(0);
+    assert!(
+        told.stderr()
+            .contains("not compared: files of `fs.read:data` (`own`)"),
+        "{}",
+        told.whole()
+    );
+    std::fs::remove_file(&file).unwrap();
+    let found = reasons(&case);
+    assert_eq!(found[0].0, "input_file_changed", "a file that is gone");
+}

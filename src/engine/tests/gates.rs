@@ -7,7 +7,7 @@ use futures_util::future::LocalBoxFuture;
 
 use super::*;
 use crate::engine::approver::RefuseAll;
-use crate::model::NotReusedReason;
+use crate::model::{InputFiles, NotReusedReason};
 
 /// Denies the skills of these names.
 #[derive(Debug)]
@@ -208,6 +208,7 @@ async fn a_plan_that_is_denied_and_a_result_that_is_reused_are_not_asked_about()
         Ok(Reused {
             run_id: "run-0".to_owned(),
             output: None,
+            input_files: InputFiles::new(),
         }),
         Err(NotReusedReason::NotFinished.because("failed")),
     ];

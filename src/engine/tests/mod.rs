@@ -12,8 +12,8 @@ use tokio::time::sleep;
 use super::*;
 use crate::event::{self, EventReceiver, RunEvent};
 use crate::model::{
-    ErrorCode, ExecutionLogRecord, ExecutionRequest, ExecutionResult, ExecutionStatus, NotReused,
-    RiskLevel, StepOrder, StepStatus, StepType,
+    ErrorCode, ExecutionLogRecord, ExecutionRequest, ExecutionResult, ExecutionStatus, InputFiles,
+    NotReused, RiskLevel, StepOrder, StepStatus, StepType,
 };
 use crate::plan::{DependencyGraph, StepDependencies};
 use crate::process::{RunClock, StopRequest};
@@ -539,6 +539,7 @@ async fn a_step_that_is_reused_does_not_run_and_has_its_record() {
     bench.reused = vec![Ok(Reused {
         run_id: "earlier".to_owned(),
         output: Some(output.into()),
+        input_files: InputFiles::new(),
     })];
     let (outcome, _) = bench.run().await;
     assert_eq!(statuses(&outcome), ["success", "success"]);

@@ -1,15 +1,16 @@
 //! Matches the steps of a plan to those of an earlier run, and decides which to reuse.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::previous_run::{PreviousRun, PreviousStep};
 use crate::engine::{ProvenPlan, ProvenStep, ResolvedArguments, Reused};
-use crate::model::{ExecutionLogRecord, NotReused, NotReusedReason, StepOrder};
+use crate::model::{ExecutionLogRecord, InputFiles, NotReused, NotReusedReason, StepOrder};
 use crate::skill::changed_file;
 
 /// The current context, to compare an earlier run with.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct ResumeContext<'g> {
     /// The digests of the skills' files, by their ids.
     pub digests: &'g BTreeMap<String, String>,
@@ -19,6 +20,8 @@ pub(crate) struct ResumeContext<'g> {
     pub workspace: &'g str,
     /// True if the shared files of the earlier run still exist.
     pub has_files: bool,
+    /// The files that the step's manifest reads, as they are now.
+    pub input_files: &'g dyn Fn(&ProvenStep) -> InputFiles,
 }
 
 /// What a resumed run reuses.
@@ -28,6 +31,9 @@ pub(crate) struct Resumption {
     pub reused: Vec<Result<Reused, NotReused>>,
     /// Steps that would run again although they may have had their effect and are not idempotent.
     pub unsafe_steps: Vec<UnsafeStep>,
+    /// The permissions whose files are too many to compare, or written by the skill itself, with
+    /// the steps.
+    pub not_compared: BTreeMap<String, Vec<String>>,
 }
 
 /// A step that must not run a second time.
@@ -50,6 +56,7 @@ pub(super) fn decide_reuse(
         plan,
         context,
         matched: match_steps(&previous.steps, &plan.steps),
+        not_compared: RefCell::default(),
     };
     let steps = plan.steps.len();
     let mut decided: Vec<Option<Result<Reused, NotReused>>> = vec![None; steps];
@@ -84,6 +91,7 @@ pub(super) fn decide_reuse(
     });
     Resumption {
         unsafe_steps: unsafe_steps.collect(),
+        not_compared: matcher.not_compared.take(),
         reused: decided.into_iter().flatten().collect(),
     }
 }
@@ -142,6 +150,8 @@ struct StepMatcher<'m> {
     context: &'m ResumeContext<'m>,
     /// The earlier step of each step, by index.
     matched: Vec<Option<&'m PreviousStep>>,
+    /// See [`Resumption::not_compared`].
+    not_compared: RefCell<BTreeMap<String, Vec<String>>>,
 }
 
 impl StepMatcher<'_> {
@@ -179,6 +189,7 @@ impl StepMatcher<'_> {
             // The run that produced it, however often it was reused since.
             run_id: record.reused_from.as_ref().unwrap_or(run_id).clone(),
             output: record.output.clone(),
+            input_files: record.input_files.clone(),
         }
     }
 
@@ -237,6 +248,34 @@ impl StepMatcher<'_> {
         }
         if step.wants_run_dir && !self.context.has_files {
             return Err(NotReusedReason::RunDirGone.into());
+        }
+        self.compare_input_files(step, record)
+    }
+
+    fn compare_input_files(
+        &self,
+        step: &ProvenStep,
+        record: &ExecutionLogRecord,
+    ) -> Result<(), NotReused> {
+        if record.input_files.is_empty() {
+            return Ok(());
+        }
+        let now = (self.context.input_files)(step);
+        for (permission, before) in &record.input_files {
+            let now = now.get(permission).and_then(Option::as_ref);
+            match before.as_ref().zip(now) {
+                Some((before, now)) if before != now => {
+                    return Err(NotReusedReason::InputFileChanged.because(permission));
+                }
+                Some(_) => {}
+                None => {
+                    let mut not_compared = self.not_compared.borrow_mut();
+                    not_compared
+                        .entry(permission.clone())
+                        .or_default()
+                        .push(step.label.clone());
+                }
+            }
         }
         Ok(())
     }
