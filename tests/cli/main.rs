@@ -44,6 +44,7 @@ mod references;
 mod resume;
 mod retries;
 mod reuse;
+mod reuse_random;
 mod run;
 mod secrets;
 mod skill_files;

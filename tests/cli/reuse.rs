@@ -25,7 +25,7 @@ fn plan(order: &str, steps: &[String]) -> String {
 }
 
 /// The reason and its detail for each step of a dry run, `""` for a reused one.
-fn reasons(case: &Case) -> Vec<(String, String)> {
+pub(crate) fn reasons(case: &Case) -> Vec<(String, String)> {
     let args = ["run", "plan.yaml", "--resume", "--dry-run", "--format"];
     let output = case
         .run(&[&args[..], &["jsonl", "--rerun-unsafe"]].concat())
@@ -39,7 +39,7 @@ fn reasons(case: &Case) -> Vec<(String, String)> {
     output.records().iter().map(of).collect()
 }
 
-fn resume(case: &Case) -> Output {
+pub(crate) fn resume(case: &Case) -> Output {
     case.run(&["run", "plan.yaml", "--resume", "--format", "jsonl"])
 }
 
