@@ -202,8 +202,9 @@ pub use event::{
 pub use executor::BaseEnvironment;
 pub use model::{
     AppliedSandbox, ErrorCode, Excerpt, ExecutionLogRecord, ExecutionPlan, ExecutionRequest,
-    ExecutionResult, ExecutionStatus, ExecutionStep, InputFiles, LeakedProcesses, NotReused, NotReusedReason,
-    ResourceUsage, RiskLevel, RunStatus, SandboxMode, SandboxReport, StepStatus, StepType,
+    ExecutionResult, ExecutionStatus, ExecutionStep, InputFiles, LeakedProcesses, NotReused,
+    NotReusedReason, ResourceUsage, RiskLevel, RunStatus, SandboxMode, SandboxReport, StepStatus,
+    StepType,
 };
 pub use plan::{LoadedPlan, load, validate};
 pub use process::{RunClock, StopRequest};

@@ -9,7 +9,6 @@ use super::error::{CommandError, ErrorKind};
 use super::printer::Printer;
 use super::state::{chain_key, not_found};
 use crate::document::is_fifo;
-use crate::engine::{ProvenPlan, Provenance, Reused};
 use crate::engine::{ProvenPlan, ProvenStep, Provenance, Reused};
 use crate::model::{Escaped, NotReused, sha256_hex};
 use crate::report::short_id;

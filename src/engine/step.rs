@@ -247,18 +247,14 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
             outcome,
             approved_by: self.approvals.borrow().get(&index).cloned(),
         };
-        let record = record::finished_record(self.context, index, completed);
-        let notified = match (start_error, permit) {
-            (Some(error), _) => Err(error),
-            (None, Ok(permit)) => self.tell_breaker(step, permit, &record).await,
-            (None, Err(_)) => Ok(()),
         let record = ExecutionLogRecord {
             input_files,
             ..record::finished_record(self.context, index, completed)
         };
-        let notified = match start_error {
-            Some(error) => Err(error),
-            None => self.tell_breaker(step, permit, &record).await,
+        let notified = match (start_error, permit) {
+            (Some(error), _) => Err(error),
+            (None, Ok(permit)) => self.tell_breaker(step, permit, &record).await,
+            (None, Err(_)) => Ok(()),
         };
         if let Err(error) = notified {
             let step = UnloggedStep::from_record(&record);

@@ -8,10 +8,8 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -27,10 +25,8 @@ use crate::engine::{
 };
 use crate::event::{EventSender, RunEvent};
 use crate::model::{
-    ErrorCode, ExecutionRequest, ExecutionResult, ExecutionStatus, SandboxMode, SandboxReport,
-    StepDirs, strict_json,
-    ErrorCode, ExecutionRequest, ExecutionResult, ExecutionStatus, InputFiles, SandboxReport,
-    StepDirs,
+    ErrorCode, ExecutionRequest, ExecutionResult, ExecutionStatus, InputFiles, SandboxMode,
+    SandboxReport, StepDirs, strict_json,
 };
 use crate::process::{
     Confinement, Launcher, Limits, PathError, ProcessError, ProcessEvent, ProcessExit, ProcessSpec,

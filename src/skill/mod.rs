@@ -41,11 +41,10 @@ pub(crate) use digest::changed_file;
 pub(crate) use exposure::Exposure;
 pub(crate) use exposure::{ExposedSkill, ExposureQuery};
 pub(crate) use id::SkillId;
+pub(crate) use input_files::{InputFilesCache, InputPaths};
 #[cfg(test)]
 pub(crate) use manifest::RateLimit;
 pub(crate) use manifest::{BreakerSettings, CallLimits, Execution, OutputFormat, TextEncoding};
-pub(crate) use input_files::{InputFilesCache, InputPaths};
-pub(crate) use manifest::{BreakerSettings, Execution, OutputFormat};
 pub use manifest::{FrontMatter, load};
 pub(crate) use permission::{EnvName, EnvNames, GrantPath, PathBase, Permission};
 pub(crate) use program::{Program, ProgramError};

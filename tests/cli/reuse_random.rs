@@ -66,10 +66,10 @@ impl Plan {
         for (n, step) in self.steps.iter().enumerate() {
             let after: Vec<String> = step.after.iter().map(|n| format!("s{n}")).collect();
             let after = format!("depends_on: [{}], ", after.join(", "));
-            write!(
+            writeln!(
                 text,
                 "- {{name: {}, step_id: s{n}, type: skill, {}continue_on_error: {}, \
-                 arguments: {{n: {n}, mark: {}}}}}\n",
+                 arguments: {{n: {n}, mark: {}}}}}",
                 step.skill,
                 if self.is_graph { &*after } else { "" },
                 step.is_tolerated,
