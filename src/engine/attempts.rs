@@ -20,7 +20,7 @@ use super::termination::TerminationReason;
 use super::write_only::mask_shared;
 use super::{
     CircuitBreaker, ExecutionLogger, LogError, ProvenStep, Rejection, Retries, RuntimeError,
-    SkillExecutor, StepControl,
+    SkillExecutor, StepControl, TimeLimit,
 };
 use crate::event::{RunEvent, TerminationCause};
 use crate::model::{
@@ -134,7 +134,8 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
                 return result;
             }
             retry += 1;
-            let wait = retries.backoff(retry, fastrand::f64());
+            let backoff = || retries.backoff(retry, fastrand::f64());
+            let wait = result.retry_after.unwrap_or_else(backoff);
             let left = self.time_left();
             if wait >= left {
                 let left = format_duration(left);
@@ -157,18 +158,18 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         }
     }
 
-    /// Calls the fallback once, with the same arguments and within its own timeout as well.
+    /// Calls the fallback once, with the same arguments.
     async fn fall_back(
         &mut self,
         fallback: &'a ProvenStep,
         call: ResolvedArguments,
     ) -> AttemptsOutcome<'a> {
-        let fallback_outcome = |result, shown, termination| AttemptsOutcome {
+        let fallback_outcome = |result, shown| AttemptsOutcome {
             result,
             target: fallback,
             is_fallback: true,
             shown_arguments: shown,
-            termination,
+            termination: None,
             previous_error: None,
             waited_for: None,
             start_error: None,
@@ -178,39 +179,16 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
             Err(unresolved) => {
                 let error = RuntimeError::text(unresolved.code, &unresolved.message);
                 let result = not_started(unresolved.code, error);
-                return fallback_outcome(result, call.shown, None);
+                return fallback_outcome(result, call.shown);
             }
         };
-        let (mut result, termination) = self.within_own_time(fallback, &call).await;
+        let mut result = self.attempt(fallback, &call).await;
         // What the step's own skill hides stays hidden if the fallback gets it.
         let shown = mask_shared(&self.step.skill, &call.shown);
         if shown != call.shown {
             result.command.clear();
         }
-        fallback_outcome(result, shown, termination)
-    }
-
-    async fn within_own_time(
-        &mut self,
-        target: &ProvenStep,
-        call: &ResolvedArguments,
-    ) -> (ExecutionResult, Option<TerminationReason>) {
-        let clock = self.state.context.clock().clone();
-        let own_time = clock.sleep_until_elapsed(clock.now(), target.timeout.duration);
-        let (stop, events) = (self.stop.clone(), self.state.options.events.clone());
-        let index = self.index;
-        let attempt = self.attempt(target, call);
-        tokio::pin!(attempt, own_time);
-        tokio::select! {
-            biased;
-            result = &mut attempt => (result, None),
-            () = &mut own_time => {
-                let reason = TerminationCause::StepTimeout;
-                events.emit(RunEvent::StepEnding { index, reason });
-                stop.send_modify(|now| *now = StopRequest::Terminate.max(*now));
-                (attempt.await, Some(TerminationReason::StepTimeout(target.timeout)))
-            }
-        }
+        fallback_outcome(result, shown)
     }
 
     /// True if a skill may still be called. After the first `false` no further attempt is made.
@@ -260,7 +238,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         }
         let context = self.state.context;
         let run_left = context.timeout.saturating_sub(context.elapsed());
-        let time = target.timeout.duration.min(self.time_left());
+        let time = target.attempt_timeout.duration.min(self.time_left());
         let request = ExecutionRequest {
             skill_id: target.skill_id.to_string(),
             arguments: Arc::clone(&call.arguments),
@@ -269,6 +247,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
             user_id: context.identity.user_id.clone(),
             request_id: context.identity.request_id.clone(),
         };
+        let stop = watch::Sender::new(*self.stop.borrow());
         let control = StepControl {
             index: self.index,
             step_name: target.name.clone(),
@@ -278,10 +257,13 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
             session_id: context.identity.session_id.clone(),
             grace: target.grace,
             deadline: deadline_in(time.min(run_left)),
-            stop: self.stop.subscribe(),
+            stop: stop.subscribe(),
             events: self.state.options.events.clone(),
         };
-        let mut result = self.state.executor.execute(request, control).await;
+        let execution = self.state.executor.execute(request, control);
+        let mut result = self
+            .within_attempt_time(execution, &stop, target.attempt_timeout)
+            .await;
         check_output(&mut result, target);
         self.starts += result.attempts;
         // The last attempt that left processes behind.
@@ -293,10 +275,57 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         result
     }
 
+    /// Requests the end of `execution` through `stop` when the attempt has taken its time or the
+    /// step is to end.
+    async fn within_attempt_time(
+        &self,
+        execution: impl Future<Output = ExecutionResult>,
+        stop: &watch::Sender<StopRequest>,
+        limit: TimeLimit,
+    ) -> ExecutionResult {
+        let clock = self.state.context.clock();
+        let attempt_time = clock.sleep_until_elapsed(clock.now(), limit.duration);
+        let raise = |request: StopRequest| {
+            stop.send_if_modified(|now| {
+                let is_more = request > *now;
+                *now = request.max(*now);
+                is_more
+            });
+        };
+        let mut of_step = self.stop.subscribe();
+        of_step.mark_changed();
+        let mut timed_out = false;
+        tokio::pin!(execution, attempt_time);
+        loop {
+            tokio::select! {
+                biased;
+                mut result = &mut execution => {
+                    if timed_out && !result.ended_by_itself {
+                        let code = ErrorCode::ExecutionTimeout;
+                        let text = format!("an attempt exceeded its timeout of {limit}");
+                        result.status = ExecutionStatus::Timeout;
+                        result.error_code = Some(code);
+                        result.error = RuntimeError::text(code, &text);
+                    }
+                    return result;
+                }
+                Ok(()) = of_step.changed() => raise(*of_step.borrow_and_update()),
+                () = &mut attempt_time, if !timed_out => {
+                    timed_out = true;
+                    let (index, reason) = (self.index, TerminationCause::StepTimeout);
+                    self.state.options.events.emit(RunEvent::StepEnding { index, reason });
+                    raise(StopRequest::Terminate);
+                }
+            }
+        }
+    }
+
     /// True if a retry may help: the skill failed, and the step was not terminated.
     fn is_retryable_failure(&self, result: &ExecutionResult) -> bool {
-        result.status == ExecutionStatus::Failed
-            && *self.stop.borrow() == StopRequest::None
+        matches!(
+            result.status,
+            ExecutionStatus::Failed | ExecutionStatus::Timeout
+        ) && *self.stop.borrow() == StopRequest::None
             && self.blocked_by.is_none()
             && self.start_error.is_none()
     }

@@ -86,8 +86,10 @@ pub struct ProvenStep {
     pub(crate) secrets: Secrets,
     /// The arguments with their references, where they hold some.
     pub template: Option<Template>,
-    /// Bound on the step.
+    /// Bound on the step: on all its attempts and waits.
     pub timeout: TimeLimit,
+    /// Bound on one attempt.
+    pub attempt_timeout: TimeLimit,
     /// Time between SIGTERM and SIGKILL.
     pub grace: Duration,
     /// The skill is safe to run again.

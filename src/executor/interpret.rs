@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serializer;
 use serde_json::value::RawValue;
@@ -55,14 +56,13 @@ pub(super) fn interpret(
         memory_mb: exit.usage.peak_memory_bytes.div_ceil(1 << 20),
         tokens_used: meta.tokens_used,
     };
-    let is_final = outcome.is_err() && says_final(&exit.stdout);
     let (status, failure, output) = match outcome {
         Ok(output) => (ExecutionStatus::Success, None, output),
         Err(failure) => (ExecutionStatus::Failed, Some(failure), None),
     };
     let error_code = failure.as_ref().map(|failure| failure.code);
-    let (error, failure_hint) = failure.map_or_else(Default::default, |failure| {
-        (failure.error, failure.hint.map(str::to_owned))
+    let (error, failure_hint, said) = failure.map_or_else(Default::default, |failure| {
+        (failure.error, failure.hint.map(str::to_owned), failure.said)
     });
     ExecutionResult {
         output,
@@ -84,7 +84,8 @@ pub(super) fn interpret(
         working_directory: None,
         ended_by_itself: exit.ended_by_itself,
         leaked: exit.leaked,
-        is_final,
+        is_final: said.is_final,
+        retry_after: said.retry_after,
         hint: failure_hint.or_else(|| hint(exit.dropped_event_lines)),
         sandbox: meta.sandbox,
     }
@@ -97,12 +98,18 @@ struct ExitFailure {
     code: ErrorCode,
     error: String,
     hint: Option<&'static str>,
+    /// What the skill says about a retry.
+    said: SkillError,
 }
 
 impl ExitFailure {
     fn new(code: ErrorCode, error: String) -> Self {
-        let hint = None;
-        Self { code, error, hint }
+        Self {
+            code,
+            error,
+            hint: None,
+            said: SkillError::default(),
+        }
     }
 
     fn invalid_output(error: impl Into<String>) -> Self {
@@ -136,8 +143,13 @@ fn evaluate_exit(
             output(skill, execution, &exit.stdout, secrets)
         }
         LeaderExit::Code(code) => {
-            let error = own_error(&exit.stdout).unwrap_or_else(|| format!("exit code {code}"));
-            Err(ExitFailure::new(ErrorCode::SkillFailed, error))
+            let mut said = SkillError::read(&exit.stdout);
+            let message = said.message.take();
+            let error = message.unwrap_or_else(|| format!("exit code {code}"));
+            Err(ExitFailure {
+                said,
+                ..ExitFailure::new(ErrorCode::SkillFailed, error)
+            })
         }
         LeaderExit::Signal(signal) => Err(ExitFailure::new(
             ErrorCode::SkillFailed,
@@ -228,25 +240,39 @@ fn to_raw(value: &(impl serde::Serialize + ?Sized)) -> serde_json::Result<Box<Ra
     serde_json::value::to_raw_value(value)
 }
 
-/// A failing skill may say what went wrong: `{"error": {"code", "message", "retryable"}}`.
-fn own_error(stdout: &[u8]) -> Option<String> {
-    let output = strict_json(stdout).ok()??;
-    let error = json_entry(output.get(), &["error"]).ok()?;
-    let text = |name| serde_json::from_str::<String>(json_entry(error, &[name]).ok()?).ok();
-    let message = text("message")?;
-    Some(match text("code") {
-        Some(code) => format!("{code}: {message}"),
-        None => message,
-    })
+/// What a failing skill may say: `{"error": {"code", "message", "retryable", "retry_after_ms"}}`.
+#[derive(Debug, Default)]
+struct SkillError {
+    /// With the code before it.
+    message: Option<String>,
+    /// A retry can't help.
+    is_final: bool,
+    retry_after: Option<Duration>,
 }
 
-/// True if a failing skill says that a retry can't help: `{"error": {"retryable": false}}`.
-fn says_final(stdout: &[u8]) -> bool {
-    let Ok(Some(output)) = strict_json(stdout) else {
-        return false;
-    };
-    let error = json_entry(output.get(), &["error"]);
-    error.and_then(|error| json_entry(error, &["retryable"])) == Ok("false")
+impl SkillError {
+    fn read(stdout: &[u8]) -> Self {
+        // Most output is no such object, and large output takes long to read.
+        if !stdout.trim_ascii_start().starts_with(b"{") {
+            return Self::default();
+        }
+        let Ok(Some(output)) = strict_json(stdout) else {
+            return Self::default();
+        };
+        let Ok(error) = json_entry(output.get(), &["error"]) else {
+            return Self::default();
+        };
+        let entry = |name| json_entry(error, &[name]).ok();
+        let text = |name| serde_json::from_str::<String>(entry(name)?).ok();
+        let code = text("code").map(|code| code + ": ").unwrap_or_default();
+        Self {
+            message: text("message").map(|message| code + &message),
+            is_final: entry("retryable") == Some("false"),
+            retry_after: entry("retry_after_ms")
+                .and_then(|number| number.parse().ok())
+                .map(Duration::from_millis),
+        }
+    }
 }
 
 fn hint(dropped_event_lines: u64) -> Option<String> {

@@ -582,13 +582,18 @@ fn valid_output(value: &Value) -> Result<Box<RawValue>, String> {
 }
 
 fn not_started(error: &ProcessError, meta: ExecutionMeta) -> ExecutionResult {
-    let code = match error {
-        ProcessError::SupervisorDied | ProcessError::Unkillable { .. } => ErrorCode::SkillFailed,
-        _ => ErrorCode::SkillNotLoaded,
+    let has_run = matches!(
+        error,
+        ProcessError::SupervisorDied | ProcessError::Unkillable { .. }
+    );
+    let code = if has_run {
+        ErrorCode::SkillFailed
+    } else {
+        ErrorCode::SkillNotLoaded
     };
     let hint = matches!(error, ProcessError::BecameLink { .. }).then(|| BECAME_LINK.to_owned());
     ExecutionResult {
-        attempts: u32::from(!matches!(error, ProcessError::Stopped)),
+        attempts: u32::from(has_run),
         command: meta.command,
         sandbox: meta.sandbox,
         hint,

@@ -64,6 +64,8 @@ pub struct ExecutionResult {
     pub leaked: Option<LeakedProcesses>,
     /// The skill itself said that another attempt is no use.
     pub is_final: bool,
+    /// How long the skill itself asks to wait before another attempt.
+    pub retry_after: Option<Duration>,
     /// Something to try after a failure.
     pub hint: Option<String>,
     /// What confined it.
@@ -100,6 +102,7 @@ impl ExecutionResult {
             ended_by_itself: false,
             leaked: None,
             is_final: false,
+            retry_after: None,
             hint: None,
             sandbox: SandboxReport {
                 mode: AppliedSandbox::InProcess,

@@ -18,7 +18,7 @@ use crate::engine::{
     mask_shared, mask_string,
 };
 use crate::executor::shown_command;
-use crate::model::{ExecutionStep, RiskLevel, format_duration};
+use crate::model::{ExecutionStep, RiskLevel};
 use crate::plan::{LoadedPlan, Template};
 use crate::process::Secrets;
 use crate::skill::{
@@ -235,6 +235,7 @@ impl Prover<'_> {
         }
         proven.wants_run_dir |= fallback.as_ref().is_some_and(|call| call.wants_run_dir);
         proven.fallback = fallback.map(Box::new);
+        proven.timeout = self.step_limit(&proven, step);
         Some(proven)
     }
 
@@ -254,7 +255,7 @@ impl Prover<'_> {
         check_type(&skill, call, problems);
         check_version(&skill, call, problems);
         let risk_level = risk_level(&skill, call, problems);
-        let timeout = self.step_limit(&skill, step, pointer, problems);
+        let attempt_timeout = self.attempt_limit(&skill, step);
         let template = template.map(|template| inputs.fill(template, &skill, pointer, problems));
         self.hide(&skill, step, pointer);
         let arguments = ArgumentReferences::new(step, template, &skill);
@@ -282,7 +283,8 @@ impl Prover<'_> {
             shown_arguments,
             secrets: Secrets::default(),
             template: arguments.template,
-            timeout,
+            timeout: attempt_timeout,
+            attempt_timeout,
             grace: self.grace(&skill),
             is_idempotent: skill.manifest.is_idempotent,
             retry: Retries::default(),
@@ -401,40 +403,45 @@ impl Prover<'_> {
         }
     }
 
-    fn step_limit(
-        &self,
-        skill: &Skill,
-        step: &ExecutionStep,
-        pointer: &str,
-        problems: &mut Diagnostics,
-    ) -> TimeLimit {
-        let of_skill = skill.manifest.timeout;
-        if let (Some(own), Some(most)) = (step.timeout, of_skill)
-            && own > most
-        {
-            let message = format!(
-                "the step's timeout is {}, but its skill `{}` allows at most {}",
-                format_duration(own),
-                skill.id,
-                format_duration(most)
-            );
-            problems.push(
-                Diagnostic::error(
-                    "timeout",
-                    Location::value(format!("{pointer}/timeout")),
-                    message,
-                )
-                .help("lower the step's `timeout` or leave it out")
-                .expected(format!("at most {}", format_duration(most))),
-            );
-        }
-        let from = |duration, source| TimeLimit { duration, source };
-        let own = step
-            .timeout
-            .map(|duration| from(duration, TimeLimitSource::Step));
-        own.or_else(|| of_skill.map(|duration| from(duration, TimeLimitSource::Manifest)))
+    /// Bound on one attempt.
+    fn attempt_limit(&self, skill: &Skill, step: &ExecutionStep) -> TimeLimit {
+        let of = |duration: Option<Duration>, source| {
+            duration.map(|duration| TimeLimit { duration, source })
+        };
+        of(skill.manifest.timeout, TimeLimitSource::Manifest)
+            .or_else(|| of(step.timeout, TimeLimitSource::Step))
             .unwrap_or(TimeLimit::DEFAULT_STEP)
             .with_flag(self.context.time_flags.step, "--step-timeout")
+    }
+
+    /// Bound on all attempts of `proven`, with its fallback. If only the skill sets a timeout, each
+    /// attempt may take that long.
+    fn step_limit(&self, proven: &ProvenStep, step: &ExecutionStep) -> TimeLimit {
+        let limit = match (step.timeout, proven.skill.manifest.timeout) {
+            (Some(duration), _) => TimeLimit {
+                duration,
+                source: TimeLimitSource::Step,
+            },
+            (None, None) => TimeLimit::DEFAULT_STEP,
+            (None, Some(attempt)) => {
+                let Retries {
+                    max, max_backoff, ..
+                } = proven.retry;
+                let before_a_retry = attempt
+                    .saturating_add(proven.grace)
+                    .saturating_add(max_backoff);
+                let of_retries = before_a_retry.saturating_mul(max).saturating_add(attempt);
+                let of_fallback = proven.fallback.as_deref().map(|fallback| {
+                    let limit = fallback.attempt_timeout.duration;
+                    limit.saturating_add(proven.grace)
+                });
+                TimeLimit {
+                    duration: of_retries.saturating_add(of_fallback.unwrap_or_default()),
+                    source: TimeLimitSource::Manifest,
+                }
+            }
+        };
+        limit.with_flag(self.context.time_flags.step, "--step-timeout")
     }
 
     fn grace(&self, skill: &Skill) -> Duration {

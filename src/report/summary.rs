@@ -69,7 +69,12 @@ impl RunStats {
             (StepStatus::Timeout, Some(ErrorCode::PlanTimeout)) => {
                 limit_words("plan timeout", self.run_timeout)
             }
-            (StepStatus::Timeout, _) => limit_words("step timeout", timeout),
+            (StepStatus::Timeout, _) => {
+                // A shorter time is that of the last attempt, which has a limit of its own.
+                let is_spent =
+                    |timeout: &Duration| u128::from(record.duration_ms) >= timeout.as_millis();
+                limit_words("step timeout", timeout.filter(is_spent))
+            }
             (StepStatus::Rejected, Some(code)) => code_words(code).to_owned(),
             _ => cause_of(record),
         };

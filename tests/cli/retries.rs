@@ -144,3 +144,150 @@ fn what_a_skill_hides_stays_hidden_when_its_fallback_gets_it() {
     );
     assert!(!output.whole().contains("canary"), "{}", output.whole());
 }
+
+/// Hangs until it has been started `until` times.
+fn hanging(until: u32) -> String {
+    format!(
+        "cd out; echo x >> tries; [ $(wc -l < tries) -lt {until} ] && sleep 60; echo \"{{\\\"attempt\\\": $OBS_ATTEMPT}}\""
+    )
+}
+
+#[test]
+fn a_hang_is_tried_again_within_the_skills_own_time() {
+    for own in ["", ", timeout: 25s"] {
+        let step = step(&format!("{{max_retries: 3, initial_backoff: 10ms}}{own}"));
+        let case = Case::new()
+            .sh_skill("flaky", &hanging(3), &format!("{IDEMPOTENT}timeout: 1s\n"))
+            .plan(&step);
+        let record = record(&case.run(&RUN).expect_code(0));
+        assert_eq!(record["attempts"], 3, "{record}");
+        assert_eq!(record["output"]["attempt"], 3, "{record}");
+    }
+}
+
+#[test]
+fn the_step_timeout_bounds_all_attempts_that_hang() {
+    let step = step("{max_retries: 9, initial_backoff: 10ms}, timeout: 1500ms");
+    let case = Case::new()
+        .sh_skill("flaky", &hanging(99), &format!("{IDEMPOTENT}timeout: 1s\n"))
+        .plan(&step);
+    let record = record(&case.run(&RUN).expect_code(124));
+    assert_eq!(record["status"], "timeout");
+    assert_eq!(record["attempts"], 2, "{record}");
+    let error = record["error"].as_str().unwrap();
+    assert!(
+        error.contains("the step exceeded its timeout of 1500ms, set by the step")
+            || error.contains("the step exceeded its timeout of 1.5s, set by the step"),
+        "{error}"
+    );
+    assert!(
+        error.contains("an attempt exceeded its timeout of 1s"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_hang_of_a_skill_that_is_not_idempotent_is_final() {
+    let case = Case::new()
+        .sh_skill("flaky", &hanging(2), &format!("{OUT}timeout: 1s\n"))
+        .plan(&step("{max_retries: 3, initial_backoff: 10ms}"));
+    let record = record(&case.run(&RUN).expect_code(124));
+    assert_eq!(
+        (&record["status"], &record["attempts"]),
+        (&"timeout".into(), &1.into())
+    );
+    let error = record["error"].as_str().unwrap();
+    assert!(
+        error.ends_with("set by the skill's manifest; not retried: `flaky` is not idempotent"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_fallback_answers_for_a_skill_that_hangs() {
+    let case = Case::new()
+        .sh_skill("flaky", &hanging(99), &format!("{IDEMPOTENT}timeout: 1s\n"))
+        .sh_skill("spare", "echo '{\"from\": \"spare\"}'", "permissions: []\n")
+        .plan(&step(
+            "{max_retries: 1, initial_backoff: 10ms, fallback: spare}",
+        ));
+    let record = record(&case.run(&RUN).expect_code(0));
+    assert_eq!(record["skill_id"], "spare");
+    assert_eq!(record["output"]["from"], "spare");
+    assert_eq!(record["attempts"], 3);
+}
+
+#[test]
+fn a_program_that_is_being_written_is_tried_again_though_not_idempotent() {
+    let case = Case::new()
+        .sh_skill("flaky", "echo '{}'", "permissions: []\n")
+        .plan(&step("{max_retries: 9, initial_backoff: 200ms}"));
+    let program = case.path().join("skills/flaky/run.sh");
+    let writer = std::fs::OpenOptions::new()
+        .append(true)
+        .open(program)
+        .unwrap();
+    let child = case
+        .command(&[
+            "run",
+            "plan.yaml",
+            "--format",
+            "jsonl",
+            "--progress",
+            "lines",
+        ])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Held until obs says that it tries again.
+    let mut child = child;
+    let mut stderr = std::io::BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    while !said.contains("attempt 2 of 10") {
+        let length = std::io::BufRead::read_line(&mut stderr, &mut said).unwrap();
+        assert_ne!(length, 0, "{said}");
+    }
+    assert!(said.contains("it is open for writing"), "{said}");
+    drop(writer);
+    let mut rest = String::new();
+    std::io::Read::read_to_string(&mut stderr, &mut rest).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}{rest}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let record: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    assert_eq!(
+        (&record["status"], &record["attempts"]),
+        (&"success".into(), &1.into())
+    );
+}
+
+#[test]
+fn a_skill_says_when_it_is_worth_another_attempt() {
+    let script = |milliseconds: &str| {
+        format!(
+            "cd out; echo x >> tries; [ $(wc -l < tries) = 1 ] || {{ echo '{{}}'; exit; }}
+             echo '{{\"error\": {{\"message\": \"busy\", \"retry_after_ms\": {milliseconds}}}}}'; exit 1"
+        )
+    };
+    // The backoff of the plan would not fit into the step's time.
+    let plan = step("{max_retries: 1, initial_backoff: 1h, max_backoff: 1h}, timeout: 20s");
+    for (milliseconds, code) in [
+        ("50", 0),
+        ("0", 0),
+        // What is no such number is not followed.
+        ("-1", 1),
+        ("\"50\"", 1),
+        ("1.5", 1),
+        // Nor is a wait that is longer than the step.
+        ("99999999", 1),
+        ("18446744073709551615", 1),
+    ] {
+        let case = Case::new()
+            .sh_skill("flaky", &script(milliseconds), IDEMPOTENT)
+            .plan(&plan);
+        let output = case.run(&RUN).expect_code(code);
+        let attempts = if code == 0 { 2 } else { 1 };
+        assert_eq!(record(&output)["attempts"], attempts, "{milliseconds}");
+    }
+}

@@ -319,6 +319,7 @@ fn step(skill: &str) -> ProvenStep {
             duration: Duration::from_secs(30),
             source: TimeLimitSource::Step,
         },
+        attempt_timeout: TimeLimit::DEFAULT_STEP,
         grace: Duration::from_secs(5),
         is_idempotent: true,
         continue_on_error: false,

@@ -97,7 +97,7 @@ async fn the_fallback_comes_after_the_last_attempt_and_the_record_says_who_answe
 async fn a_fallback_has_a_limit_of_its_own() {
     let mut bench = with_fallback(retried("fail-1", 0), "ok-20");
     let fallback = bench.plan.steps[0].fallback.as_mut().unwrap();
-    fallback.timeout.duration = Duration::from_secs(5);
+    fallback.attempt_timeout.duration = Duration::from_secs(5);
     let (outcome, _) = bench.run().await;
     assert_eq!(statuses(&outcome), ["timeout"]);
     assert_eq!(outcome.elapsed, Duration::from_secs(6));
