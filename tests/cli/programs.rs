@@ -169,7 +169,8 @@ fn a_program_is_started_with_less_priority_and_on_one_cpu() {
         return;
     }
     let script = "cpu=$(taskset -pc $$ | sed 's/.*: //; s/[-,].*//')
-        nice -n 5 ionice -c 3 chrt --batch 0 taskset -c $cpu sh -c 'nice; ionice; chrt -p $$ | head -n 1 | sed \"s/.*: //\"'";
+        base=$(nice); export base
+        nice -n 5 ionice -c 3 chrt --batch 0 taskset -c $cpu sh -c 'expr $(nice) - $base; ionice; chrt -p $$ | head -n 1 | sed \"s/.*: //\"'";
     assert_eq!(said_in(Place::Scratch, script), "5\nidle\nSCHED_BATCH\n");
 }
 

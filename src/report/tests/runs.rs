@@ -170,6 +170,7 @@ fn decided(word: &str, code: ErrorCode, status: StepStatus, summary: RunSummary)
         status,
         error_code: Some(code),
         exit_code: None,
+        duration_ms: 30_000,
         ..failed(0, "build")
     };
     let reason = Some(word.to_owned()).filter(|word| !word.is_empty());
