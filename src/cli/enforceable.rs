@@ -1,7 +1,6 @@
 //! From the flags about confinement to the policy of a run, and the refusal where this machine
 //! can't keep it.
 
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::args::SandboxArgs;
@@ -27,15 +26,14 @@ pub(super) fn policy(args: &SandboxArgs, environment: &BaseEnvironment) -> Sandb
 /// The policy without any flag.
 pub(super) fn default_policy(environment: &BaseEnvironment) -> SandboxPolicy {
     SandboxPolicy {
-        home: environment.get("HOME").map(home),
+        home: environment.home().map(home),
         ..SandboxPolicy::new(SandboxMode::Require)
     }
 }
 
 /// The home directory, links followed.
-fn home(value: &OsStr) -> PathBuf {
-    let path = std::path::absolute(value).unwrap_or_else(|_| PathBuf::from(value));
-    canonicalize(&path).unwrap_or(path)
+fn home(path: &Path) -> PathBuf {
+    canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Asks this machine for all that `skills` rely on, before anything runs.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::args::{InputArgs, PolicyArgs, RootArgs};
 use super::error::{CommandError, ErrorKind};
+use crate::process::directory_variable;
 use crate::skill::{Registry, RootSources, default_roots};
 
 /// The skills that a command sees; `plan` adds the directory beside it. A directory that was asked
@@ -17,14 +18,15 @@ pub(super) fn registry(args: &RootArgs, plan: Option<&Path>) -> Result<Registry,
         })?;
     }
     let env = |name: &str| std::env::var_os(name);
-    let (data_home, home) = (env("XDG_DATA_HOME"), env("HOME"));
+    let data_home = directory_variable("XDG_DATA_HOME");
+    let home = directory_variable("HOME");
     let roots = default_roots(&RootSources {
         flags: &args.skills,
         env_path: env("OBS_SKILLS_PATH").as_deref(),
         plan: plan.filter(|plan| *plan != Path::new("-")),
         cwd: &std::env::current_dir().unwrap_or_default(),
-        xdg_data_home: data_home.as_deref().map(Path::new),
-        home: home.as_deref().map(Path::new),
+        xdg_data_home: data_home.as_deref(),
+        home: home.as_deref(),
     });
     Ok(Registry::new(roots))
 }

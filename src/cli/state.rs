@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::args::{RunSelector, StateArgs};
 use super::error::{CommandError, ErrorKind};
+use crate::process::directory_variable;
 use crate::prove::OwnFiles;
 use crate::store::{
     ChainKey, FindError, RunRow, StateReader, StateWriter, StoreError, lock_directory,
@@ -24,12 +25,14 @@ impl StateArgs {
         if self.dir.as_deref() == Some(Path::new(NONE)) {
             return Ok(None);
         }
-        let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
         let dir = match &self.dir {
             Some(dir) => dir.clone(),
-            None => match (set("XDG_STATE_HOME"), set("HOME")) {
-                (Some(state), _) => PathBuf::from(state).join("obs"),
-                (None, Some(home)) => PathBuf::from(home).join(".local/state/obs"),
+            None => match (
+                directory_variable("XDG_STATE_HOME"),
+                directory_variable("HOME"),
+            ) {
+                (Some(state), _) => state.join("obs"),
+                (None, Some(home)) => home.join(".local/state/obs"),
                 (None, None) => return Err(unusable(&StoreError::NoPlace)),
             },
         };
@@ -46,8 +49,7 @@ impl StateArgs {
         if let Some(state) = self.directory()? {
             return Ok(Some(lock_directory(&state)));
         }
-        let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-        let runtime = runtime.filter(|runtime| runtime.is_absolute() && is_private(runtime));
+        let runtime = directory_variable("XDG_RUNTIME_DIR").filter(|runtime| is_private(runtime));
         Ok(runtime.map(|runtime| runtime.join("obs")))
     }
 

@@ -5,6 +5,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
 use crate::engine::StepControl;
 use crate::model::{ExecutionRequest, StepDirs};
@@ -56,6 +57,12 @@ impl BaseEnvironment {
             .iter()
             .find(|(key, _)| key == name)
             .map(|(_, value)| value.as_os_str())
+    }
+
+    /// The user's home directory. As an empty one, a relative one counts as not set.
+    pub fn home(&self) -> Option<&Path> {
+        let home = self.get("HOME").map(Path::new);
+        home.filter(|home| home.is_absolute())
     }
 
     /// The search path for programs: `PATH`, else the default of `execvp`.

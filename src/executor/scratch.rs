@@ -22,7 +22,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::remove_tree::{empty_directory, remove_tree};
 use crate::engine::ProvenPlan;
-use crate::process::{create_new_lock_file, make_private_directory, open_lock_file};
+use crate::process::{create_new_lock_file, make_private_directory, open_lock_file, temp_dir};
 
 /// Prefix of the names of these directories.
 const PREFIX: &str = "obs-run-";
@@ -88,7 +88,7 @@ impl RunDirs {
         if plan.steps.iter().all(|step| step.program.is_none()) {
             return Ok(());
         }
-        let temp = std::env::temp_dir();
+        let temp = temp_dir();
         sweep(&temp);
         self.root().map(drop).map_err(|error| {
             // tempfile's error repeats the path; its source does not.
@@ -113,7 +113,7 @@ impl RunDirs {
             return Ok(());
         }
         self.files().map(drop).map_err(|error| {
-            let temp = std::env::temp_dir();
+            let temp = temp_dir();
             let place = match place {
                 SharedDirKind::Given(path) | SharedDirKind::Kept(path) => path,
                 SharedDirKind::Temporary => &temp,
@@ -203,7 +203,7 @@ impl RunDirs {
         let dir = tempfile::Builder::new()
             .prefix(PREFIX)
             .permissions(mode)
-            .tempdir_in(std::env::temp_dir().canonicalize()?)?;
+            .tempdir_in(temp_dir().canonicalize()?)?;
         // Locked before it has its name: another obs must never find the lock free.
         let unnamed = dir.path().join("lock.new");
         let lock = create_new_lock_file(&unnamed)?;
@@ -473,10 +473,10 @@ mod tests {
         let threads = (0..4).map(|_| {
             std::thread::spawn(|| {
                 for _ in 0..50 {
-                    sweep(&std::env::temp_dir());
+                    sweep(&temp_dir());
                     let dirs = RunDirs::default();
                     let files = dirs.files().unwrap().to_owned();
-                    sweep(&std::env::temp_dir());
+                    sweep(&temp_dir());
                     assert!(files.is_dir());
                     dirs.finish(true);
                 }

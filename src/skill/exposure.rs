@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use super::sandbox_policy::SandboxPolicy;
 use super::{Change, CodePaths, Permission, Program, Scope, Skill, Snapshot, decisive};
+use crate::process::temp_dir;
 
 /// Which skills of a plan may write the files of which.
 #[derive(Debug, Clone, Default)]
@@ -224,7 +225,7 @@ impl<'q> ExposureQuery<'q> {
     /// steps. (Below it nobody knows their names before the run.)
     fn grant_over_steps(&self, skill: &'q Skill) -> Option<&'q Permission> {
         let native = skill.native()?;
-        let temp = decisive(&std::env::temp_dir()).pop()?;
+        let temp = decisive(&temp_dir()).pop()?;
         let covers = |permission: &&Permission| {
             let path = self
                 .sandbox

@@ -9,7 +9,7 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum StoreError {
     /// Neither a directory nor a home is known.
-    #[error("no directory for the state: neither `XDG_STATE_HOME` nor `HOME` is set")]
+    #[error("no directory for the state: neither `XDG_STATE_HOME` nor `HOME` is an absolute path")]
     NoPlace,
     /// The system or SQLite failed.
     #[error("can't use the state in `{}`: {reason}", dir.display())]

@@ -217,7 +217,7 @@ fn state_that_cannot_be_used_is_told_before_anything_runs() {
     assert_eq!(output.status.code(), Some(74));
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(
-        stderr.contains("neither `XDG_STATE_HOME` nor `HOME` is set"),
+        stderr.contains("neither `XDG_STATE_HOME` nor `HOME` is an absolute path"),
         "{stderr}"
     );
     std::fs::write(path("newer/obs.db"), "no database ".repeat(500)).unwrap();

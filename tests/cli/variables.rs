@@ -176,3 +176,43 @@ fn a_dry_run_as_json_lines_has_a_line_for_each_step() {
     assert_eq!(steps[1]["step_id"], "b");
     assert_eq!(steps[1]["skill_id"], "good");
 }
+
+#[test]
+fn an_empty_or_relative_directory_counts_as_not_set() {
+    let names = |case: &Case| -> Vec<String> {
+        let entries = std::fs::read_dir(case.path()).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        names
+    };
+    for value in ["", "rel", "./rel", "../rel"] {
+        for name in [
+            "TMPDIR",
+            "XDG_STATE_HOME",
+            "XDG_DATA_HOME",
+            "XDG_RUNTIME_DIR",
+        ] {
+            let home = tempfile::tempdir().unwrap();
+            let case = case()
+                .env("HOME", home.path().to_str().unwrap())
+                .env("OBS_STATE_DIR", "")
+                .env(name, value);
+            let before = names(&case);
+            let output = case.run(&["run", "plan.yaml"]);
+            assert_eq!(output.code, 0, "{name}={value}: {}", output.whole());
+            assert_eq!(names(&case), before, "{name}={value}");
+            let state = home.path().join(".local/state/obs/obs.db");
+            assert!(state.is_file(), "{name}={value}");
+        }
+        let nowhere = case().env("HOME", value).env("OBS_STATE_DIR", "");
+        let output = nowhere.run(&["run", "plan.yaml"]).expect_code(74);
+        assert!(
+            output
+                .stderr()
+                .contains("neither `XDG_STATE_HOME` nor `HOME` is an absolute path"),
+            "{}",
+            output.whole()
+        );
+    }
+}

@@ -1,6 +1,6 @@
 //! `obs skills check`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::cli::args::{CheckArgs, ProblemFormat};
@@ -18,7 +18,7 @@ pub(super) fn check(args: &CheckArgs, printer: &Printer) -> CommandResult {
     let workspace = roots::workspace(None)?;
     let surroundings = CheckContext {
         workspace: &workspace,
-        home: environment.get("HOME").map(Path::new),
+        home: environment.home(),
         path: environment.path(),
         is_set: &|name| environment.get(name).is_some(),
     };

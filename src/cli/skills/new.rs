@@ -43,7 +43,7 @@ fn warn_of_program(root: &Path, id: &SkillId, printer: &Printer) {
     };
     let surroundings = CheckContext {
         workspace: &workspace,
-        home: environment.get("HOME").map(Path::new),
+        home: environment.home(),
         path: environment.path(),
         is_set: &|name| environment.get(name).is_some(),
     };
