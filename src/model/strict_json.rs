@@ -168,7 +168,7 @@ impl<'j> Compactor<'j> {
 
     fn string(&mut self, token: &'j str, is_key: bool) -> Result<(), StrictJsonError> {
         if let Some(escape) = lone_surrogate(token) {
-            let message = format!("the lone surrogate `{escape}` is no character");
+            let message = format!("lone surrogate `{escape}`");
             return Err(self.error(message, escape));
         }
         if !is_key {
@@ -297,20 +297,17 @@ mod tests {
             ),
             (
                 r#"[{"t":"x\\\ud83d","n":1}]"#,
-                "the lone surrogate `\\ud83d` is no character at byte 10",
+                "lone surrogate `\\ud83d` at byte 10",
             ),
             (
                 r#" {"\uDC00\uD83D": 0}"#,
-                "the lone surrogate `\\uDC00` is no character at byte 3",
+                "lone surrogate `\\uDC00` at byte 3",
             ),
             (
                 r#"["\ud83d\ud83d\ude00"]"#,
-                "the lone surrogate `\\ud83d` is no character at byte 2",
+                "lone surrogate `\\ud83d` at byte 2",
             ),
-            (
-                r#"["\ud83d\n"]"#,
-                "the lone surrogate `\\ud83d` is no character at byte 2",
-            ),
+            (r#"["\ud83d\n"]"#, "lone surrogate `\\ud83d` at byte 2"),
             (
                 r#"{"a": [1, -1e9999]}"#,
                 "the number `-1e9999` is too large at byte 10",
