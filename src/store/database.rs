@@ -190,6 +190,11 @@ pub(super) fn sqlite_message(error: &rusqlite::Error) -> String {
     }
 }
 
+/// The database and its write-ahead log, in the state in `dir`.
+pub(super) fn database_files(dir: &Path) -> [PathBuf; 2] {
+    [dir.join(FILE), dir.join(format!("{FILE}-wal"))]
+}
+
 /// Where the files between the steps of a run are, in the state in `dir`.
 pub(crate) fn files_of(dir: &Path, run_id: &str) -> PathBuf {
     dir.join("files").join(run_id)

@@ -1,7 +1,8 @@
 //! The one connection of a process that writes to the state.
 //!
-//! Invariant: whatever a call returns is committed. A transaction fails as a whole, and nothing is
-//! committed after a failure: the next record would not continue the chain.
+//! Invariant: whatever a call returns is committed, in the files that are in the state's directory:
+//! SQLite itself writes on to files that somebody removed. A transaction fails as a whole, and
+//! nothing is committed after a failure: the next record would not continue the chain.
 //!
 //! A transaction runs on the run's thread and not on its own: handing it over and back takes two
 //! wake-ups of an idle processor. Measured over 1000 steps, medians of 9 rounds: 1131 ms with a
@@ -10,6 +11,7 @@
 //! commit waits for the disk only if it checkpoints the write-ahead log into the file. Waiting for
 //! another process that holds the state is a timer and blocks nothing.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -17,7 +19,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use super::chain::ChainKey;
-use super::database::{BUSY_TIMEOUT, Database, files_of, sqlite_message, unusable};
+use super::database::{BUSY_TIMEOUT, Database, database_files, files_of, sqlite_message, unusable};
 use super::error::StoreError;
 use crate::engine::LogError;
 
@@ -32,14 +34,22 @@ const BUSY_PAUSE: Duration = Duration::from_millis(2);
 /// The writer's page cache, in KiB: it only needs the ends of its tables.
 const CACHE_KIB: i64 = 256;
 
+/// The failure once the files that are open are not those in the directory.
+const REMOVED: &str = "its files were removed or replaced during the run";
+
 /// The state, open for writing.
 #[derive(Debug)]
 pub struct StateWriter {
     dir: PathBuf,
     key: Option<ChainKey>,
     connection: Mutex<Connection>,
+    /// The files that the connection has open.
+    files: FileNumbers,
     failure: OnceLock<String>,
 }
+
+/// Device and inode of the database and of its write-ahead log.
+type FileNumbers = [(u64, u64); 2];
 
 impl StateWriter {
     /// Opens the state in `dir`, which is made if it is not there, and marks the runs whose obs is
@@ -55,10 +65,12 @@ impl StateWriter {
             .and_then(|()| connection.query_row(&autocheckpoint, [], |_| Ok(())))
             .and_then(|()| connection.busy_timeout(Duration::ZERO))
             .map_err(wrong)?;
+        let files = file_numbers(&dir).map_err(|error| unusable(&dir, &error))?;
         Ok(Self {
             dir,
             key,
             connection: Mutex::new(connection),
+            files,
             failure: OnceLock::new(),
         })
     }
@@ -105,7 +117,11 @@ impl StateWriter {
                     // Dropping the transaction rolls it back.
                     let value = work(&transaction);
                     let committed = value.and_then(|value| transaction.commit().map(|()| value));
-                    return committed.map_err(|failure| error(self.fail(&failure)));
+                    let value = committed.map_err(|failure| error(self.fail(&failure)))?;
+                    return match file_numbers(&self.dir) {
+                        Ok(files) if files == self.files => Ok(value),
+                        _ => Err(error(self.failure.get_or_init(|| REMOVED.to_owned()))),
+                    };
                 }
                 Err(busy) if is_busy(&busy) && since.elapsed() < BUSY_TIMEOUT => {}
                 Err(failure) => return Err(error(self.fail(&failure))),
@@ -125,6 +141,13 @@ impl StateWriter {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The files that are in the state's directory now.
+fn file_numbers(dir: &Path) -> std::io::Result<FileNumbers> {
+    let number = |path: PathBuf| path.symlink_metadata().map(|file| (file.dev(), file.ino()));
+    let [database, log] = database_files(dir);
+    Ok([number(database)?, number(log)?])
 }
 
 /// True if another connection holds the state.
@@ -168,6 +191,45 @@ mod tests {
         let count = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
         let query = |c: &Connection| c.query_row("SELECT count(*) FROM runs", [], count);
         assert_eq!(store.commit(query).await.unwrap(), 2);
+    }
+
+    type Removal<'r> = &'r dyn Fn(&Path);
+
+    #[tokio::test]
+    async fn nothing_is_acknowledged_that_is_written_to_removed_files() {
+        let remove = |dir: &Path| std::fs::remove_dir_all(dir).unwrap();
+        let replace = |dir: &Path| {
+            std::fs::remove_dir_all(dir).unwrap();
+            StateWriter::open(dir, None).unwrap();
+        };
+        let rename = |dir: &Path| std::fs::rename(dir, dir.with_extension("old")).unwrap();
+        let database = |dir: &Path| std::fs::remove_file(dir.join("obs.db")).unwrap();
+        let log = |dir: &Path| std::fs::remove_file(dir.join("obs.db-wal")).unwrap();
+        let ways: [(&str, Removal<'_>); 5] = [
+            ("removed", &remove),
+            ("replaced", &replace),
+            ("renamed", &rename),
+            ("database", &database),
+            ("log", &log),
+        ];
+        for (what, way) in ways {
+            for before in [0, 2] {
+                let temp = tempfile::tempdir().unwrap();
+                let dir = temp.path().join("state");
+                let store = StateWriter::open(&dir, None).unwrap();
+                for n in 0..before {
+                    let run_id = n.to_string();
+                    let kept = store.commit(|connection| insert(connection, &run_id)).await;
+                    kept.unwrap();
+                }
+                way(&dir);
+                for _ in 0..2 {
+                    let lost = store.commit(|connection| insert(connection, "9")).await;
+                    let reason = lost.expect_err(what).to_string();
+                    assert!(reason.ends_with(REMOVED), "{what}: {reason}");
+                }
+            }
+        }
     }
 
     #[tokio::test]

@@ -453,3 +453,30 @@ fn a_disk_that_fills_at_any_point_is_74_and_nothing_is_lost() {
     }
     assert!(codes.contains(&74) && codes.last() == Some(&0), "{codes:?}");
 }
+
+#[test]
+fn a_run_whose_state_is_removed_does_not_end_well() {
+    let case = Case::new()
+        .sh_skill(
+            "wait",
+            "touch ready; while [ ! -e go ]; do sleep 0.02; done; echo 1",
+            "idempotent: true\n",
+        )
+        .plan("- {name: wait, type: skill}\n");
+    let mut command = case.command(&["run", "plan.yaml", "--format", "json"]);
+    let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    wait_for("the step", || case.path().join("ready").exists());
+    std::fs::remove_dir_all(case.state()).unwrap();
+    std::fs::write(case.path().join("go"), "").unwrap();
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(74), "{stderr}");
+    let told = "its files were removed or replaced during the run";
+    assert!(
+        stderr.contains(told) && !stderr.contains("ok: "),
+        "{stderr}"
+    );
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["exit_code"], 74);
+}
