@@ -53,6 +53,8 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
             [CompletionResult]::new('--jobs', '--jobs', [CompletionResultType]::ParameterName, 'Maximum number of concurrent steps [default: the number of cores]')
             [CompletionResult]::new('--resume', '--resume', [CompletionResultType]::ParameterName, 'Resume an earlier run: reuse what succeeded, run the rest')
             [CompletionResult]::new('--circuit-breaker', '--circuit-breaker', [CompletionResultType]::ParameterName, 'Which skills have a circuit breaker')
+            [CompletionResult]::new('--keep-days', '--keep-days', [CompletionResultType]::ParameterName, 'When the run ends, remove runs older than N days; 0 removes none')
+            [CompletionResult]::new('--keep-last', '--keep-last', [CompletionResultType]::ParameterName, 'When the run ends, remove all but the newest N runs; 0 removes none')
             [CompletionResult]::new('--workspace', '--workspace', [CompletionResultType]::ParameterName, 'Working directory of skills [default: the current directory]')
             [CompletionResult]::new('--run-dir', '--run-dir', [CompletionResultType]::ParameterName, 'Directory that steps share as `$RUN_DIR` [default: a temporary one]')
             [CompletionResult]::new('--sandbox', '--sandbox', [CompletionResultType]::ParameterName, 'How strictly skills are confined')

@@ -1095,7 +1095,7 @@ _obs() {
             return 0
             ;;
         obs__subcmd__run)
-            opts="-j -q -v -h --skills --dry-run --strict --max-plan-size --jobs --keep-going --fail-fast --retry-unsafe --resume --rerun-unsafe --circuit-breaker --workspace --run-dir --sandbox --max-memory --max-cpu --max-processes --max-disk --secret --policy --allow --deny --max-steps --max-risk --approve --timeout --step-timeout --grace-period --set --inputs --format --print --stream --progress --log --request-id --assistant-id --session-id --tenant-id --user-id --color --quiet --verbose --state-dir --help"
+            opts="-j -q -v -h --skills --dry-run --strict --max-plan-size --jobs --keep-going --fail-fast --retry-unsafe --resume --rerun-unsafe --circuit-breaker --keep-days --keep-last --workspace --run-dir --sandbox --max-memory --max-cpu --max-processes --max-disk --secret --policy --allow --deny --max-steps --max-risk --approve --timeout --step-timeout --grace-period --set --inputs --format --print --stream --progress --log --request-id --assistant-id --session-id --tenant-id --user-id --color --quiet --verbose --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1126,6 +1126,14 @@ _obs() {
                     ;;
                 --circuit-breaker)
                     COMPREPLY=($(compgen -W "auto on off" -- "${cur}"))
+                    return 0
+                    ;;
+                --keep-days)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keep-last)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --workspace)

@@ -49,6 +49,8 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand --jobs 'Maximum number of concurrent steps [default: the number of cores]'
             cand --resume 'Resume an earlier run: reuse what succeeded, run the rest'
             cand --circuit-breaker 'Which skills have a circuit breaker'
+            cand --keep-days 'When the run ends, remove runs older than N days; 0 removes none'
+            cand --keep-last 'When the run ends, remove all but the newest N runs; 0 removes none'
             cand --workspace 'Working directory of skills [default: the current directory]'
             cand --run-dir 'Directory that steps share as `$RUN_DIR` [default: a temporary one]'
             cand --sandbox 'How strictly skills are confined'

@@ -52,6 +52,8 @@ complete -c obs -n "__fish_obs_using_subcommand run" -l resume -d 'Resume an ear
 complete -c obs -n "__fish_obs_using_subcommand run" -l circuit-breaker -d 'Which skills have a circuit breaker' -r -f -a "auto\t'Those whose manifests say so'
 on\t'All'
 off\t'None'"
+complete -c obs -n "__fish_obs_using_subcommand run" -l keep-days -d 'When the run ends, remove runs older than N days; 0 removes none' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l keep-last -d 'When the run ends, remove all but the newest N runs; 0 removes none' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l workspace -d 'Working directory of skills [default: the current directory]' -r -f -a "(__fish_complete_directories)"
 complete -c obs -n "__fish_obs_using_subcommand run" -l run-dir -d 'Directory that steps share as `$RUN_DIR` [default: a temporary one]' -r -f -a "(__fish_complete_directories)"
 complete -c obs -n "__fish_obs_using_subcommand run" -l sandbox -d 'How strictly skills are confined' -r -f -a "require\t'Run only what can be confined'

@@ -30,7 +30,7 @@ pub(super) use self::skills::{
 };
 pub(super) use self::state::{
     BreakerChoice, CircuitsArgs, CircuitsCommand, LogsArgs, PruneArgs, RecordFormat, ResumeArgs,
-    RunsArgs, RunsCommand, StateArgs, VerifyArgs,
+    RetentionArgs, RunsArgs, RunsCommand, StateArgs, VerifyArgs,
 };
 use super::printer::ColorChoice;
 use crate::document::DEFAULT_MAX_BYTES;
@@ -187,6 +187,9 @@ pub struct RunArgs {
     /// What it resumes, and what it skips.
     #[command(flatten)]
     pub resume: ResumeArgs,
+    /// Which runs are kept.
+    #[command(flatten)]
+    pub retention: RetentionArgs,
     /// Where skills run.
     #[command(flatten)]
     pub directories: DirectoryArgs,

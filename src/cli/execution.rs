@@ -22,6 +22,7 @@ use crate::policy::CedarGate;
 use crate::process::{Launcher, RunClock, Zygote, ignore_file_size_signal, max_concurrent_steps};
 use crate::report::{ReportOptions, Reporter, ReporterHandle};
 use crate::skill::{SandboxPolicy, Skill};
+use crate::store::RetentionLimits;
 
 /// The least time that the reader of an output may take for its next part after the run.
 const STUCK_OUTPUT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -75,6 +76,8 @@ pub(super) struct PreparedRun {
     pub(super) sandbox: SandboxPolicy,
     /// How steps are run.
     pub(super) policy: RunPolicy,
+    /// The runs beyond these limits are removed at the end.
+    pub(super) retention: RetentionLimits,
 }
 
 /// What lies ready before the first step.
@@ -123,7 +126,7 @@ impl PreparedRun {
             executor.prepare_ahead(&first.skill_id);
         }
         let mut storage = open_storage(&self)?;
-        self.settle(&ready, &storage)?;
+        self.settle(&ready, &mut storage)?;
         // Not before: who can't wait for a state that is in use, ends obs. (A directory of its
         // steps that is left behind by that is found by the next obs.)
         let mut signals = {
@@ -161,6 +164,7 @@ impl PreparedRun {
             Some(other) if code == exit_code::SUCCESS => other,
             _ => code,
         };
+        storage.remove_expired(self.retention);
         drop(ready);
         // What is at work on threads of its own (a built-in tool, a reporter that is stuck in a
         // write) is left behind.
@@ -186,13 +190,17 @@ impl PreparedRun {
     }
 
     /// Makes the directory for files between steps.
-    fn settle(&self, ready: &RunResources, storage: &RunStorage) -> Result<(), CommandError> {
+    fn settle(&self, ready: &RunResources, storage: &mut RunStorage) -> Result<(), CommandError> {
         let place = match &self.run_dir {
             Some(given) => SharedDirKind::Given(given.clone()),
             None => storage.files_place(&ready.run_id),
         };
         let settled = ready.dirs.create_shared(place, &self.plan);
-        settled.map_err(no_directory)
+        settled.map_err(no_directory)?;
+        match &self.run_dir {
+            Some(given) if given.is_dir() => storage.lock_run_dir(given, &ready.run_id),
+            _ => Ok(()),
+        }
     }
 
     /// The tokio side: one executor, one engine, and the signals beside them. Says too whether

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::approver::{self, BareStep, PlanOrigin, TerminalApprover};
-use super::args::{OutputArgs, RunArgs, StateArgs};
+use super::args::{IdentityArgs, OutputArgs, RunArgs, StateArgs};
 use super::error::{CommandError, CommandResult, ErrorKind};
 use super::execution::{PreparedRun, start_zygote};
 use super::printer::{Printer, Verbosity};
@@ -45,9 +45,7 @@ pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> Comma
         &loaded,
     )?;
     let outcome = prove::prove(&mut loaded, &context);
-    if args.identity.assistant_id.is_some() {
-        drop_missing_assistant(&mut loaded);
-    }
+    drop_missing_assistant(&args.identity, &mut loaded);
     let (Some(plan), false) = (outcome.plan, args.strict && !loaded.problems.is_empty()) else {
         return Ok(refuse(&loaded, &outcome.not_loaded, format, printer));
     };
@@ -81,6 +79,7 @@ pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> Comma
         report: report_options(args.output.clone(), warnings(&loaded), printer),
         sandbox,
         policy: args.steps.run_policy(args.strict),
+        retention: args.retention.limits(),
     };
     let open = |run: &PreparedRun| open_storage(run, loaded, args, state, resumed, printer);
     execution.run(zygote, open, printer)
@@ -244,8 +243,11 @@ fn check_names(args: &RunArgs, plan: &ProvenPlan, printer: &Printer) -> Result<(
         .map_err(|error| CommandError::from_error(ErrorKind::Usage, &error))
 }
 
-/// Drops the warning that the plan names no assistant.
-fn drop_missing_assistant(loaded: &mut LoadedPlan) {
+/// Drops the warning that the plan names no assistant, if a flag does.
+fn drop_missing_assistant(identity: &IdentityArgs, loaded: &mut LoadedPlan) {
+    if identity.assistant_id.is_none() {
+        return;
+    }
     let problems = loaded.problems.diagnostics_mut();
     problems.retain(|problem| problem.code != "no_assistant_id");
 }

@@ -1,7 +1,7 @@
 //! Where a run is recorded, and what it takes over from an earlier run.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -17,7 +17,7 @@ use crate::model::{NotReused, sha256_hex};
 use crate::skill::{SandboxPolicy, Skill};
 use crate::store::{
     Breaker, BreakerConfig, CallLimitStore, ChainKey, LogFile, NullLog, RecordSink, ResumeLock,
-    RunLog, StateLog, StateWriter,
+    RetentionLimits, RunDirLock, RunLog, StateLog, StateReader, StateWriter,
 };
 
 /// Where a run is recorded, and what it takes over from an earlier run.
@@ -32,6 +32,10 @@ pub(super) struct RunStorage {
     key: Option<ChainKey>,
     file: Option<LogFile>,
     guards: HashMap<String, BreakerConfig>,
+    /// Where lock files are.
+    locks: Option<PathBuf>,
+    /// Nobody else uses the same `--run-dir`.
+    run_dir_lock: Option<RunDirLock>,
     /// Nobody else resumes the same run.
     _claim: Option<ResumeLock>,
 }
@@ -64,6 +68,8 @@ impl RunStorage {
             key: None,
             file: None,
             guards: HashMap::new(),
+            locks: None,
+            run_dir_lock: None,
             _claim: None,
         }
     }
@@ -106,6 +112,8 @@ impl RunStorage {
             key: chain_key(),
             file,
             guards: guards(breaker, subject.skills),
+            locks,
+            run_dir_lock: None,
             _claim: claim,
         })
     }
@@ -126,6 +134,29 @@ impl RunStorage {
         match &self.store {
             Some(store) => SharedDirKind::Kept(store.files_of(first)),
             None => SharedDirKind::Temporary,
+        }
+    }
+
+    /// Takes the right to use `--run-dir` for the run `run_id`.
+    pub(super) fn lock_run_dir(&mut self, dir: &Path, run_id: &str) -> Result<(), CommandError> {
+        let lock = RunDirLock::take(dir, self.locks.as_deref(), run_id).map_err(|error| {
+            let dir = dir.display();
+            let message = format!("can't use `{dir}` as the run's directory: {error}");
+            CommandError::new(ErrorKind::Unavailable, message)
+                .hint("wait for that run, or give another `--run-dir`")
+        })?;
+        self.run_dir_lock = Some(lock);
+        Ok(())
+    }
+
+    /// Removes runs beyond `limits` from the state. A failure changes nothing about this run, and
+    /// the next one tries again.
+    pub(super) fn remove_expired(&self, limits: RetentionLimits) {
+        if let Some(store) = &self.store
+            && store.has_expired(limits)
+            && let Ok(Some(mut reader)) = StateReader::open(store.dir(), chain_key())
+        {
+            reader.remove_expired(limits).ok();
         }
     }
 

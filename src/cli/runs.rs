@@ -1,7 +1,5 @@
 //! `obs runs`: what has run, and removing it.
 
-use jiff::{SignedDuration, Timestamp};
-
 use super::args::{PruneArgs, RecordFormat, RunsArgs, RunsCommand, StateArgs};
 use super::error::{CommandError, CommandResult, ErrorKind};
 use super::exit_code;
@@ -9,7 +7,7 @@ use super::printer::Printer;
 use super::state::unreadable;
 use crate::model::json_line;
 use crate::report::{OutputStream, OutputStreams as _, RunLine, RunTable};
-use crate::store::{RetentionPolicy, RunFilter, RunRow, StateReader};
+use crate::store::{Removed, RetentionPolicy, RunFilter, RunRow, StateReader, days_ago};
 
 /// Lists runs, or removes some.
 pub(super) fn runs(args: &RunsArgs, state: &StateArgs, printer: &Printer) -> CommandResult {
@@ -73,23 +71,31 @@ fn machine(run: &RunRow) -> String {
 }
 
 fn remove(args: &PruneArgs, mut history: StateReader, printer: &Printer) -> CommandResult {
-    let since = args.keep_days.map(|days| {
-        let ago = SignedDuration::from_hours(24 * i64::from(days));
-        Timestamp::now().checked_sub(ago).unwrap_or(Timestamp::MIN)
-    });
     let keep = RetentionPolicy {
-        since,
+        since: args.keep_days.map(days_ago),
         last: args.keep_last,
     };
     let removed = history.prune(keep, args.dry_run).map_err(|error| {
         CommandError::from_error(ErrorKind::Io, &error).hint("nothing was removed")
     })?;
-    let runs = if removed == 1 { "run" } else { "runs" };
-    let would = if args.dry_run {
-        "would remove"
+    let Removed { runs, bytes } = removed;
+    let runs = format!("{runs} {}", if runs == 1 { "run" } else { "runs" });
+    if args.dry_run {
+        printer.info(format_args!("would remove {runs}"));
     } else {
-        "removed"
-    };
-    printer.info(format_args!("{would} {removed} {runs}"));
+        printer.info(format_args!("removed {runs}, {} freed", binary_size(bytes)));
+    }
     Ok(exit_code::SUCCESS)
+}
+
+/// A size in words: `512 B`, `3.4 MiB`.
+fn binary_size(bytes: u64) -> String {
+    let units = [("GiB", 1_u64 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    match units.into_iter().find(|(_, unit)| bytes >= *unit) {
+        Some((name, unit)) => {
+            let tenths = u128::from(bytes) * 10 / u128::from(unit);
+            format!("{}.{} {name}", tenths / 10, tenths % 10)
+        }
+        None => format!("{bytes} B"),
+    }
 }

@@ -289,8 +289,8 @@ async fn pruning_adds_rows_and_removes_none() {
             since: None,
             last: Some(1),
         };
-        assert_eq!(state.history().prune(keep, true).unwrap(), 2);
-        assert_eq!(state.history().prune(keep, false).unwrap(), 2);
+        assert_eq!(state.history().prune(keep, true).unwrap().runs, 2);
+        assert_eq!(state.history().prune(keep, false).unwrap().runs, 2);
         state.expect_sound();
         let (runs, ledger) = state.history().verify_all(&state.anchors(None)).unwrap();
         assert_eq!((runs.len(), ledger.ledger_entries), (1, 8));

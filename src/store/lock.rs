@@ -24,6 +24,9 @@ const DIR: &str = "locks";
 /// Prefix of the names of log locks.
 const LOG_PREFIX: &str = "log-";
 
+/// Prefix of the names of files that name the user of a directory of `--run-dir`.
+const RUN_DIR_PREFIX: &str = "run-dir-";
+
 /// A run's lock. Dropping it releases it.
 #[derive(Debug)]
 pub(super) struct RunLock {
@@ -67,6 +70,67 @@ impl ResumeLock {
             Ok(()) => Ok(Some(Self { _file: file })),
             Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
             Err(errno) => Err(errno.into()),
+        }
+    }
+}
+
+/// The right to use a directory of `--run-dir`, which one run has at a time. Dropping it releases
+/// it.
+///
+/// The lock is on the directory itself, so it holds for every path to it and for every state. A
+/// file in `locks` names the run that has it.
+#[derive(Debug)]
+pub(crate) struct RunDirLock {
+    name: Option<PathBuf>,
+    /// Held until the end.
+    _directory: File,
+}
+
+/// Why a directory of `--run-dir` can't be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RunDirLockError {
+    #[error("the run {0} uses it")]
+    UsedBy(String),
+    #[error("another run uses it")]
+    Used,
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl RunDirLock {
+    /// Locks the directory at `path` for the run `run_id`.
+    pub(crate) fn take(
+        path: &Path,
+        locks: Option<&Path>,
+        run_id: &str,
+    ) -> Result<Self, RunDirLockError> {
+        let directory = File::open(path)?;
+        let metadata = directory.metadata()?;
+        let name = format!("{RUN_DIR_PREFIX}{:x}-{}", metadata.dev(), metadata.ino());
+        let name = locks.map(|locks| locks.join(name));
+        match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                let user = name.and_then(|name| std::fs::read_to_string(name).ok());
+                return Err(user.map_or(RunDirLockError::Used, RunDirLockError::UsedBy));
+            }
+            Err(errno) => return Err(io::Error::from(errno).into()),
+        }
+        if let (Some(locks), Some(name)) = (locks, &name) {
+            private_directory(locks)?;
+            std::fs::write(name, run_id)?;
+        }
+        Ok(Self {
+            name,
+            _directory: directory,
+        })
+    }
+}
+
+impl Drop for RunDirLock {
+    fn drop(&mut self) {
+        if let Some(name) = &self.name {
+            std::fs::remove_file(name).ok();
         }
     }
 }

@@ -20,6 +20,7 @@ mod log_file;
 mod log_reader;
 mod null_log;
 mod resume;
+mod retention;
 mod run_log;
 mod state_log;
 mod state_reader;
@@ -35,15 +36,14 @@ pub(crate) use call_limits::CallLimitStore;
 pub(crate) use chain::ChainKey;
 pub(crate) use database::files_of;
 pub(crate) use error::{ExportError, FindError, ResumeError, StoreError, VerifyError};
-pub(crate) use lock::{ResumeLock, lock_directory};
+pub(crate) use lock::{ResumeLock, RunDirLock, lock_directory};
 pub(crate) use log_file::LogFile;
 pub(crate) use null_log::NullLog;
 pub(crate) use resume::{PreviousRun, ResumeContext, UnsafeStep, claim};
+pub(crate) use retention::{Removed, RetentionLimits, RetentionPolicy, days_ago};
 pub(crate) use run_log::{RecordSink, RunLog};
 pub use state_log::StateLog;
-pub(crate) use state_reader::{
-    CircuitRow, RecordFilter, RetentionPolicy, RunFilter, RunRow, StateReader,
-};
+pub(crate) use state_reader::{CircuitRow, RecordFilter, RunFilter, RunRow, StateReader};
 pub use state_writer::StateWriter;
 pub(crate) use verify::{
     LedgerReport, MIN_HEAD_DIGITS, RunReport, VerifyIssue, VerifyKeys, verify_file,

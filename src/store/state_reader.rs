@@ -7,26 +7,21 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use rusqlite::types::Value;
-use rusqlite::{
-    Connection, OptionalExtension as _, Row, Transaction, TransactionBehavior, params,
-    params_from_iter,
-};
+use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter};
 
 use super::chain::ChainKey;
 use super::circuit_table::circuit_of;
-use super::database::{Database, LAST_HASH, RECORDS, files_of, sqlite_message, unusable};
+use super::database::{Database, LAST_HASH, RECORDS, sqlite_message, unusable};
 use super::error::{FindError, StoreError};
-use super::ledger::{self, LedgerEntry, LedgerEvent};
 use super::lock;
 use crate::engine::CircuitState;
-use crate::executor::remove_tree;
 use crate::model::{RunStatus, StepStatus};
 
 /// The state, open for queries.
 #[derive(Debug)]
 pub(crate) struct StateReader {
-    database: Database,
-    key: Option<ChainKey>,
+    pub(super) database: Database,
+    pub(super) key: Option<ChainKey>,
 }
 
 /// A row of `runs`.
@@ -117,15 +112,6 @@ pub(crate) struct CircuitRow {
     pub until: Option<Timestamp>,
 }
 
-/// What `prune` keeps: whatever matches any of these.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct RetentionPolicy {
-    /// Runs that began at this time or later.
-    pub since: Option<Timestamp>,
-    /// This many of the newest.
-    pub last: Option<u64>,
-}
-
 /// The columns of a [`RunRow`]. The values of an active run come from its records.
 fn run_columns() -> String {
     format!(
@@ -135,9 +121,6 @@ fn run_columns() -> String {
          header, \"end\", inputs, is_in_ledger"
     )
 }
-
-/// Why a run can't be removed without the key.
-const NEEDS_KEY: &str = "its ledger is written with a key: set `OBS_CHAIN_KEY`";
 
 /// How many candidates an error lists.
 const CANDIDATES: usize = 5;
@@ -329,70 +312,6 @@ impl StateReader {
         Ok(under_way)
     }
 
-    /// Removes the runs that `keep` does not match, with their records. Active runs stay. Returns
-    /// how many; with `is_dry` it only counts.
-    pub(crate) fn prune(&mut self, keep: RetentionPolicy, is_dry: bool) -> Result<u64, StoreError> {
-        let since = keep.since.map_or(i64::MAX, Timestamp::as_millisecond);
-        let last = keep.last.unwrap_or_default();
-        let meant = "FROM runs WHERE status <> 'running' AND started_ms < ?1
-                     AND id NOT IN (SELECT id FROM runs ORDER BY id DESC LIMIT ?2)";
-        let found = || -> rusqlite::Result<Vec<(i64, String)>> {
-            let connection = &self.database.connection;
-            let mut statement = connection.prepare(&format!("SELECT id, run_id {meant}"))?;
-            let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
-            statement.query_map(params![since, last], row)?.collect()
-        };
-        let found = found().map_err(|error| self.unreadable(&error))?;
-        if !is_dry {
-            let needs_key = ledger::needs_key(&self.database.connection);
-            if needs_key.map_err(|error| self.unreadable(&error))? && self.key.is_none() {
-                return Err(unusable(&self.database.dir, &NEEDS_KEY));
-            }
-            // One by one, so that a run in progress never waits long for its turn.
-            for (id, run_id) in &found {
-                let removed = self.remove(*id, run_id);
-                removed.map_err(|error| self.unreadable(&error))?;
-                remove_tree(&files_of(&self.database.dir, run_id), None).ok();
-                lock::forget(&self.database.dir, run_id);
-            }
-            lock::remove_log_locks(&self.database.dir);
-            // What was removed is removed; giving its module back can wait for the next time.
-            self.shrink().ok();
-        }
-        Ok(found.len() as u64)
-    }
-
-    /// Removes a run and adds a ledger row.
-    fn remove(&self, id: i64, run_id: &str) -> rusqlite::Result<()> {
-        let connection = &self.database.connection;
-        let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
-        // Another obs may have removed it.
-        let entry = LedgerEntry::about(LedgerEvent::Prune, run_id, connection).optional()?;
-        if let Some(entry) = entry {
-            connection.execute("DELETE FROM runs WHERE id = ?1", [id])?;
-            entry.append(connection, self.key.as_ref())?;
-        }
-        transaction.commit()
-    }
-
-    /// Returns free pages to the system in small portions.
-    fn shrink(&self) -> rusqlite::Result<()> {
-        let connection = &self.database.connection;
-        let free = || connection.query_row("PRAGMA freelist_count", [], |row| row.get::<_, u64>(0));
-        let mut left = free()?;
-        while left > 0 {
-            let mut statement = connection.prepare("PRAGMA incremental_vacuum(1000)")?;
-            let mut rows = statement.query([])?;
-            while rows.next()?.is_some() {}
-            let now = free()?;
-            if now >= left {
-                break;
-            }
-            left = now;
-        }
-        connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
-    }
-
     /// The circuits with stored state.
     pub(crate) fn circuits(&self) -> Result<Vec<CircuitRow>, StoreError> {
         let now = Timestamp::now().as_millisecond();
@@ -474,7 +393,7 @@ impl StateReader {
         all().map_err(|error| self.unreadable(&error))
     }
 
-    fn unreadable(&self, error: &rusqlite::Error) -> StoreError {
+    pub(super) fn unreadable(&self, error: &rusqlite::Error) -> StoreError {
         unusable(&self.database.dir, &sqlite_message(error))
     }
 }

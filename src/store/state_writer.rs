@@ -135,7 +135,7 @@ impl StateWriter {
         self.failure.get_or_init(|| sqlite_message(failure))
     }
 
-    fn connection(&self) -> MutexGuard<'_, Connection> {
+    pub(super) fn connection(&self) -> MutexGuard<'_, Connection> {
         // A panic has rolled its transaction back.
         self.connection
             .lock()

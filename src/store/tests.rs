@@ -460,8 +460,8 @@ async fn pruning_keeps_what_any_flag_keeps_and_what_runs() {
         since: Some(jiff::Timestamp::from_millisecond(2_000).unwrap()),
         last: Some(1),
     };
-    assert_eq!(history.prune(keep, true).unwrap(), 2);
-    assert_eq!(history.prune(keep, false).unwrap(), 2);
+    assert_eq!(history.prune(keep, true).unwrap().runs, 2);
+    assert_eq!(history.prune(keep, false).unwrap().runs, 2);
     let mut left = Vec::new();
     history
         .runs(&RunFilter::default(), |run| {

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{ListFormat, RunSelector};
 use crate::model::{RunStatus, StepStatus, parse_duration};
 use crate::report::PrintRef;
+use crate::store::RetentionLimits;
 
 /// `--state-dir`.
 #[derive(Debug, Clone, Default, Args)]
@@ -114,6 +115,29 @@ pub enum RunsCommand {
     /// Remove old runs with their records, except those that a flag keeps
     #[command(after_help = "Example:\n  obs runs prune --keep-days 30 --keep-last 100")]
     Prune(PruneArgs),
+}
+
+/// Which runs are kept when a run ends.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "State and resume")]
+pub struct RetentionArgs {
+    /// When the run ends, remove runs older than N days; 0 removes none
+    #[arg(long, env = "OBS_KEEP_DAYS", hide_env = true, value_name = "N")]
+    #[arg(default_value_t = 90, hide_short_help = true)]
+    pub keep_days: u32,
+    /// When the run ends, remove all but the newest N runs; 0 removes none
+    #[arg(long, env = "OBS_KEEP_LAST", hide_env = true, value_name = "N")]
+    #[arg(default_value_t = 10_000, hide_short_help = true)]
+    pub keep_last: u64,
+}
+
+impl RetentionArgs {
+    pub(in crate::cli) fn limits(&self) -> RetentionLimits {
+        RetentionLimits {
+            max_days: Some(self.keep_days).filter(|&days| days > 0),
+            max_runs: Some(self.keep_last).filter(|&runs| runs > 0),
+        }
+    }
 }
 
 /// `obs runs prune`.

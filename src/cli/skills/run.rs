@@ -22,6 +22,7 @@ use crate::plan::{self, LoadedPlan};
 use crate::prove::{self, ProveContext};
 use crate::report::{Format, PrintRef, Progress, ReportOptions};
 use crate::skill::Skill;
+use crate::store::RetentionLimits;
 
 /// The place of the arguments in the plan of one step.
 const ARGUMENTS: &str = "/steps/0/arguments";
@@ -77,6 +78,7 @@ pub(super) fn run(args: SkillRunArgs, state: &StateArgs, printer: &Printer) -> C
             retry_unsafe: false,
             fail_on_leak: false,
         },
+        retention: RetentionLimits::default(),
     };
     execution.run(zygote, |_| Ok(RunStorage::none()), printer)
 }
