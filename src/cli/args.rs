@@ -315,9 +315,10 @@ pub struct TimeArgs {
     #[arg(long, env = "OBS_TIMEOUT", hide_env = true, value_name = "DURATION")]
     #[arg(value_parser = parse_duration)]
     pub timeout: Option<Duration>,
-    /// Timeout of each step [default: 120s]
+    /// Timeout of each step, with all its attempts [default: 120s]
     ///
-    /// The lowest of this timeout, that of the plan and that of the manifest applies.
+    /// It replaces the default and caps the `timeout` of a step. Without one, a step may take what
+    /// its attempts may take by the skill's manifest, and the waits between them.
     #[arg(
         long,
         env = "OBS_STEP_TIMEOUT",

@@ -405,7 +405,7 @@ impl StreamWriter {
             match poll(&mut fds, Some(&WAIT_SLICE)) {
                 Ok(0) if self.wait_limit.is_over(since) => return Err(Errno::TIMEDOUT.into()),
                 Ok(0) | Err(Errno::INTR) => {}
-                // What is wrong with the stream is said by the write.
+                // The write reports what is wrong with the stream.
                 Ok(_) | Err(_) => return Ok(()),
             }
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 use serde_json::{Map, Value};
 
@@ -16,8 +16,9 @@ use crate::executor::SharedDirKind;
 use crate::model::{NotReused, sha256_hex};
 use crate::skill::{SandboxPolicy, Skill};
 use crate::store::{
-    Breaker, BreakerConfig, CallLimitStore, ChainKey, LogFile, NullLog, RecordSink, ResumeLock,
-    RetentionLimits, RunDirLock, RunLog, StateLog, StateReader, StateWriter,
+    Breaker, BreakerConfig, CallLimitStore, ChainKey, LogFile, MAX_EXPIRED_TIME, NullLog,
+    RecordSink, ResumeLock, RetentionLimits, RunDirLock, RunLog, StateLog, StateReader,
+    StateWriter,
 };
 
 /// Where a run is recorded, and what it takes over from an earlier run.
@@ -150,14 +151,25 @@ impl RunStorage {
     }
 
     /// Removes runs beyond `limits` from the state. A failure changes nothing about this run, and
-    /// the next one tries again.
+    /// the next one tries again. So it does if the time is over: a thread removes, because the
+    /// files of one run may be many, and the end of obs ends it.
     pub(super) fn remove_expired(&self, limits: RetentionLimits) {
-        if let Some(store) = &self.store
-            && store.has_expired(limits)
-            && let Ok(Some(mut reader)) = StateReader::open(store.dir(), chain_key())
-        {
-            reader.remove_expired(limits).ok();
-        }
+        let Some(store) = self
+            .store
+            .as_ref()
+            .filter(|store| store.has_expired(limits))
+        else {
+            return;
+        };
+        let dir = store.dir().to_owned();
+        let (done, is_done) = mpsc::channel();
+        std::thread::spawn(move || {
+            if let Ok(Some(mut reader)) = StateReader::open(&dir, chain_key()) {
+                reader.remove_expired(limits).ok();
+            }
+            done.send(()).ok();
+        });
+        is_done.recv_timeout(2 * MAX_EXPIRED_TIME).ok();
     }
 
     /// Who says whether a skill may be called in the run `run_id`.

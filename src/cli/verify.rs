@@ -96,7 +96,7 @@ fn every_run(
     reports.map(Some).map_err(|error| unreadable(&error))
 }
 
-/// Prints a line; if it is good news, unless quiet.
+/// Prints a line. `--quiet` hides a line without faults.
 fn print_word(faults: &[VerifyIssue], printer: &Printer, line: impl FnOnce(&str) -> String) {
     if !faults.is_empty() {
         printer.print_line(line("BAD"));

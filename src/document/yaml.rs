@@ -1,7 +1,7 @@
 //! YAML text to value and places, by the core schema of YAML 1.2.
 //!
 //! Invariant: what comes out is plain JSON data. Tags, merge keys, directives that change meaning,
-//! keys that are no text and a second document are refused with a place; aliases are expanded
+//! keys that are not text and a second document are refused with a place; aliases are expanded
 //! within [`ALIAS_BUDGET`], nesting within [`MAX_DEPTH`], values within [`MAX_VALUES`], so a
 //! hostile file costs no more memory than a benign one. The events come from granit-parser, the
 //! parser below serde-saphyr, because a typed reader rounds long numbers and stops at the first

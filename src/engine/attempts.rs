@@ -96,16 +96,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
                 self.emit_repeated(format!("{}; now `{}`", result.error, fallback.skill_id));
                 self.fall_back(fallback, call).await
             }
-            _ => AttemptsOutcome {
-                result,
-                target: self.step,
-                is_fallback: false,
-                shown_arguments: call.shown,
-                termination: None,
-                previous_error: None,
-                waited_for: None,
-                start_error: None,
-            },
+            _ => AttemptsOutcome::new(result, self.step, call.shown),
         };
         outcome.result.attempts = self.starts;
         outcome.result.resource_usage = self.consumed;
@@ -113,7 +104,9 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         outcome.previous_error = self.previous_error;
         outcome.waited_for = self.waited_for;
         outcome.start_error = self.start_error;
-        outcome.termination = outcome.termination.or(self.blocked_by);
+        // What blocked the next call terminated the step after the last attempt.
+        outcome.result.ended_by_itself &= self.blocked_by.is_none();
+        outcome.termination = self.blocked_by;
         outcome
     }
 
@@ -152,6 +145,8 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
                 result.error
             ));
             if !(self.wait_unless_stopped(wait).await && self.check_start_allowed()) {
+                // The step was terminated between two attempts.
+                result.ended_by_itself = false;
                 return result;
             }
             result = self.attempt(self.step, call).await;
@@ -165,14 +160,8 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         call: ResolvedArguments,
     ) -> AttemptsOutcome<'a> {
         let fallback_outcome = |result, shown| AttemptsOutcome {
-            result,
-            target: fallback,
             is_fallback: true,
-            shown_arguments: shown,
-            termination: None,
-            previous_error: None,
-            waited_for: None,
-            start_error: None,
+            ..AttemptsOutcome::new(result, fallback, shown)
         };
         let call = match ResolvedArguments::check(fallback, call.arguments) {
             Ok(call) => call,
@@ -300,7 +289,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
             tokio::select! {
                 biased;
                 mut result = &mut execution => {
-                    if timed_out && !result.ended_by_itself {
+                    if timed_out && !result.ended_by_itself && result.attempts > 0 {
                         let code = ErrorCode::ExecutionTimeout;
                         let text = format!("an attempt exceeded its timeout of {limit}");
                         result.status = ExecutionStatus::Timeout;

@@ -17,7 +17,7 @@ pub(super) struct AttemptsOutcome<'p> {
     pub(super) is_fallback: bool,
     /// Its arguments as they may be shown.
     pub(super) shown_arguments: Arc<Map<String, Value>>,
-    /// Set if the call's own timeout ended it.
+    /// Why no further call was made, if the step was terminated after an attempt.
     pub(super) termination: Option<TerminationReason>,
     /// The error of the previous attempt.
     pub(super) previous_error: Option<String>,
@@ -25,6 +25,26 @@ pub(super) struct AttemptsOutcome<'p> {
     pub(super) waited_for: Option<String>,
     /// Set if the start of an attempt could not be committed.
     pub(super) start_error: Option<LogError>,
+}
+
+impl<'p> AttemptsOutcome<'p> {
+    /// The outcome of a call of `target` with nothing before it.
+    pub(super) fn new(
+        result: ExecutionResult,
+        target: &'p ProvenStep,
+        shown_arguments: Arc<Map<String, Value>>,
+    ) -> Self {
+        Self {
+            result,
+            target,
+            is_fallback: false,
+            shown_arguments,
+            termination: None,
+            previous_error: None,
+            waited_for: None,
+            start_error: None,
+        }
+    }
 }
 
 /// The result of a step whose skill was not started.

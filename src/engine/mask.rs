@@ -105,6 +105,10 @@ pub(crate) fn mask_words(secrets: &Secrets, result: &mut ExecutionResult) {
     if let Some(hint) = &mut result.hint {
         mask_string(secrets, hint);
     }
+    if let Some(leaked) = &mut result.leaked {
+        // A process chooses its name, 15 bytes of a secret for instance.
+        leaked.names.clear();
+    }
 }
 
 #[cfg(test)]

@@ -145,16 +145,11 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
     ) -> StepCompletion {
         let step = &self.plan.steps[index];
         let code = ErrorCode::Canceled;
-        let outcome = AttemptsOutcome {
-            result: not_started(code, String::new()),
-            target: step,
-            is_fallback: false,
-            shown_arguments: arguments.shown.clone(),
-            termination: None,
-            previous_error: None,
-            waited_for: None,
-            start_error: None,
-        };
+        let outcome = AttemptsOutcome::new(
+            not_started(code, String::new()),
+            step,
+            arguments.shown.clone(),
+        );
         let run_stop = reason.run_stop_reason();
         let completed = record::CompletedStep {
             termination: Some(reason),
@@ -362,16 +357,11 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
 
 fn unresolved_outcome<'p>(step: &'p ProvenStep, unresolved: &ResolveError) -> AttemptsOutcome<'p> {
     let error = RuntimeError::text(unresolved.code, &unresolved.message);
-    AttemptsOutcome {
-        result: not_started(unresolved.code, error),
-        target: step,
-        is_fallback: false,
-        shown_arguments: step.shown_arguments.clone(),
-        termination: None,
-        previous_error: None,
-        waited_for: None,
-        start_error: None,
-    }
+    AttemptsOutcome::new(
+        not_started(unresolved.code, error),
+        step,
+        step.shown_arguments.clone(),
+    )
 }
 
 fn termination_cause(reason: &TerminationReason) -> TerminationCause {

@@ -252,7 +252,7 @@ struct SkillError {
 
 impl SkillError {
     fn read(stdout: &[u8]) -> Self {
-        // Most output is no such object, and large output takes long to read.
+        // Most output is not such an object, and large output takes long to read.
         if !stdout.trim_ascii_start().starts_with(b"{") {
             return Self::default();
         }

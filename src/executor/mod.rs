@@ -5,6 +5,7 @@
 
 mod confinement_cache;
 mod environment;
+mod event_forwarder;
 mod event_line;
 mod interpret;
 mod native;

@@ -16,21 +16,19 @@ use serde_json::{Map, Value};
 
 use super::confinement_cache::ConfinementCache;
 use super::environment::BaseEnvironment;
-use super::event_line::{EventLine, read_event_line};
+use super::event_forwarder::EventForwarder;
 use super::interpret::{ExecutionMeta, interpret, max_output_bytes};
 use super::scratch::{RunDirs, Scratch};
 use super::write_targets::{EmptyFiles, HeldFiles, hint};
 use crate::engine::{
-    RuntimeError, SkillExecutor, StepControl, mask_string, mask_value, mask_words, shown_arguments,
+    RuntimeError, SkillExecutor, StepControl, mask_value, mask_words, shown_arguments,
 };
-use crate::event::{EventSender, RunEvent};
 use crate::model::{
     ErrorCode, ExecutionRequest, ExecutionResult, ExecutionStatus, InputFiles, SandboxMode,
     SandboxReport, StepDirs, strict_json,
 };
 use crate::process::{
-    Confinement, Launcher, Limits, PathError, ProcessError, ProcessEvent, ProcessExit, ProcessSpec,
-    Secrets,
+    Confinement, Launcher, Limits, PathError, ProcessError, ProcessSpec, Secrets,
 };
 use crate::skill::{
     Builtin, ExposedSkill, Exposure, InputFilesCache, InputPaths, NativeSkill, PathBase,
@@ -481,75 +479,6 @@ pub(crate) fn wants_run_dir(skill: &Skill) -> bool {
         .iter()
         .filter_map(Permission::path);
     paths.into_iter().any(|path| path.base == PathBase::RunDir)
-}
-
-/// Forwards the events of a running skill.
-struct EventForwarder {
-    index: usize,
-    events: EventSender,
-    stream: bool,
-    secrets: Secrets,
-    tokens_used: u64,
-    dropped_event_lines: u64,
-}
-
-impl EventForwarder {
-    fn new(control: &StepControl, stream: bool, secrets: Secrets) -> Self {
-        Self {
-            secrets,
-            index: control.index,
-            events: control.events.clone(),
-            stream,
-            tokens_used: 0,
-            dropped_event_lines: 0,
-        }
-    }
-
-    fn handle(&mut self, event: &ProcessEvent<'_>) {
-        match event {
-            ProcessEvent::Stderr(bytes) if self.stream => {
-                let bytes = bytes.to_vec();
-                self.events.emit(RunEvent::StepOutput {
-                    index: self.index,
-                    bytes,
-                });
-            }
-            ProcessEvent::EventLine(line) => match read_event_line(line) {
-                Some(EventLine {
-                    progress,
-                    mut message,
-                    tokens_used,
-                }) => {
-                    if let Some(message) = &mut message {
-                        mask_string(&self.secrets, message);
-                    }
-                    // A number can't be masked, so one that is a secret does not count.
-                    if !mask_string(&self.secrets, &mut tokens_used.to_string()) {
-                        self.tokens_used = self.tokens_used.saturating_add(tokens_used);
-                    }
-                    if progress.is_some() || message.is_some() {
-                        let (index, fraction) = (self.index, progress);
-                        self.events.emit(RunEvent::StepProgress {
-                            index,
-                            fraction,
-                            message,
-                        });
-                    }
-                }
-                None => self.dropped_event_lines += 1,
-            },
-            _ => {}
-        }
-    }
-
-    /// The exit with the count of lines that were not JSON.
-    fn counted(&self, exit: ProcessExit) -> ProcessExit {
-        let dropped_event_lines = exit.dropped_event_lines + self.dropped_event_lines;
-        ProcessExit {
-            dropped_event_lines,
-            ..exit
-        }
-    }
 }
 
 /// Runs off the engine's thread: built-in tools are fast, but a query over a large value may not

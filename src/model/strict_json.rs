@@ -1,4 +1,4 @@
-//! JSON text that a stranger wrote, taken strictly and kept as text.
+//! JSON text from an untrusted source, checked strictly and kept as text.
 //!
 //! Invariant: what passes is one JSON value that every reader takes: in UTF-8, without duplicate
 //! keys, lone surrogates and numbers beyond a double, its numbers digit for digit. These are the

@@ -376,7 +376,7 @@ impl Prover<'_> {
                 ),
                 SuspectPath::NotADirectory => warn(
                     "not_a_directory",
-                    format!("{asks}, which is no directory"),
+                    format!("{asks}, which is not a directory"),
                     "write the path without the `/` at its end, or remove the file",
                 ),
             });

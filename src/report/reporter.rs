@@ -65,8 +65,8 @@ pub(crate) struct ReporterHandle {
 }
 
 impl ReporterHandle {
-    /// Waits until everything is written, which a stalled reader of stdout can delay forever. The
-    /// sender must have sent `RunFinished` or be gone.
+    /// Waits until everything is written, which the reader of stdout can delay. The sender must have
+    /// sent `RunFinished` or be gone.
     pub(crate) async fn finish(self) -> ReportOutcome {
         self.finished.await.ok();
         self.thread.join().unwrap_or_else(|_| ReportOutcome {

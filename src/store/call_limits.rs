@@ -21,7 +21,7 @@ use super::state_writer::StateWriter;
 use crate::engine::{CallDecision, CallId, CallLimiter, LimiterFuture, LogError, ProvenPlan};
 use crate::skill::{CallLimits, Skill};
 
-/// A waiting call asks at least this often, so that a dead obs keeps nobody waiting.
+/// A waiting call asks at least this often, so a dead obs delays it by no more.
 const MAX_PAUSE: Duration = Duration::from_secs(1);
 /// How long a waiting call that did not ask keeps its place.
 const PATIENCE_MS: i64 = 3_000;

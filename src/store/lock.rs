@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use rustix::fs::{FlockOperation, flock};
-use rustix::io::retry_on_intr;
+use rustix::io::{Errno, retry_on_intr};
 
 use super::chain::{ChainKey, has_key};
 use super::database::{LAST_HASH, RECORDS};
@@ -68,7 +68,7 @@ impl ResumeLock {
         let file = create_lock_file(&resume_file(state, run_id))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(Self { _file: file })),
-            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(Errno::WOULDBLOCK) => Ok(None),
             Err(errno) => Err(errno.into()),
         }
     }
@@ -109,9 +109,11 @@ impl RunDirLock {
         let name = format!("{RUN_DIR_PREFIX}{:x}-{}", metadata.dev(), metadata.ino());
         let name = locks.map(|locks| locks.join(name));
         match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
+            // Some network file systems have no locks on directories; then nothing is locked.
+            Ok(()) | Err(Errno::BADF | Errno::NOTSUP | Errno::NOLCK) => {}
+            Err(Errno::WOULDBLOCK) => {
                 let user = name.and_then(|name| std::fs::read_to_string(name).ok());
+                let user = user.filter(|user| !user.is_empty());
                 return Err(user.map_or(RunDirLockError::Used, RunDirLockError::UsedBy));
             }
             Err(errno) => return Err(io::Error::from(errno).into()),
@@ -209,7 +211,7 @@ pub(super) fn forget(state: &Path, run_id: &str) {
 /// True if the run's obs lives.
 pub(super) fn is_held(state: &Path, run_id: &str) -> bool {
     open_lock_file(&state.join(DIR).join(run_id)).is_ok_and(|file| {
-        flock(&file, FlockOperation::NonBlockingLockShared) == Err(rustix::io::Errno::WOULDBLOCK)
+        flock(&file, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK)
     })
 }
 

@@ -40,7 +40,7 @@ pub(crate) use lock::{ResumeLock, RunDirLock, lock_directory};
 pub(crate) use log_file::LogFile;
 pub(crate) use null_log::NullLog;
 pub(crate) use resume::{PreviousRun, ResumeContext, UnsafeStep, claim};
-pub(crate) use retention::{Removed, RetentionLimits, RetentionPolicy, days_ago};
+pub(crate) use retention::{MAX_EXPIRED_TIME, Removed, RetentionLimits, RetentionPolicy, days_ago};
 pub(crate) use run_log::{RecordSink, RunLog};
 pub use state_log::StateLog;
 pub(crate) use state_reader::{CircuitRow, RecordFilter, RunFilter, RunRow, StateReader};

@@ -1,7 +1,9 @@
 //! Which runs are removed, and removing them.
 //!
-//! Invariant: an active run stays, and so does every run that it resumes. Each removal is one
-//! transaction with its row in the ledger, so a run in progress never waits long for its turn.
+//! Invariant: a run that is kept keeps the run that it resumes, whose files are its own. An active
+//! run is kept. Each removal is one transaction with its row in the ledger, so a run in progress
+//! never waits long for its turn. The files go before the row: a removal that is cut off is
+//! repeated.
 //!
 //! The id of a run begins with its time (UUID version 7), so the index on ids finds the runs beyond
 //! a limit: counting over the rows of 10 000 runs would read all their headers at each end of a run.
@@ -12,10 +14,10 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, TransactionBehavior, params};
 
-use super::database::{files_of, unusable};
+use super::database::{Database, files_of, unusable};
 use super::error::StoreError;
 use super::ledger::{self, LedgerEntry, LedgerEvent};
-use super::lock;
+use super::lock::{self, ResumeLock};
 use super::state_reader::StateReader;
 use super::state_writer::StateWriter;
 use crate::executor::remove_tree;
@@ -49,15 +51,10 @@ pub(crate) struct Removed {
 /// Why a run can't be removed without the key.
 const NEEDS_KEY: &str = "its ledger is written with a key: set `OBS_CHAIN_KEY`";
 
-/// The condition for a run that no active run needs. A header names the runs that it resumes.
-const NOT_NEEDED: &str = "status <> 'running' AND NOT EXISTS (
-    SELECT 1 FROM runs active WHERE active.status = 'running'
-        AND instr(active.header, runs.run_id) > 0)";
-
-/// The most runs that the end of a run removes, and how long it may take. Whatever is left goes at
-/// the next ends.
+/// The most runs that the end of a run removes, and how long it may take. Later runs remove the
+/// rest.
 const MAX_EXPIRED: usize = 100;
-const MAX_EXPIRED_TIME: Duration = Duration::from_millis(100);
+pub(crate) const MAX_EXPIRED_TIME: Duration = Duration::from_millis(100);
 
 /// The most pages that the end of a run gives back.
 const EXPIRED_PAGES: u32 = 500;
@@ -73,11 +70,11 @@ impl RetentionLimits {
         let Some(first_kept) = by_age.max(by_count) else {
             return Ok(Vec::new());
         };
-        let text = format!(
-            "SELECT id, run_id FROM runs WHERE run_id < ?1 AND {NOT_NEEDED}
-             ORDER BY run_id LIMIT ?2"
-        );
-        let mut statement = connection.prepare(&text)?;
+        let mut statement = connection.prepare(
+            "SELECT id, run_id FROM runs WHERE run_id < ?1 AND status <> 'running'
+                 AND NOT EXISTS (SELECT 1 FROM runs later WHERE later.resumed_from = runs.run_id)
+             ORDER BY run_id LIMIT ?2",
+        )?;
         statement
             .query_map(params![first_kept, most], id_and_run)?
             .collect()
@@ -127,28 +124,35 @@ impl StateReader {
     ) -> Result<Removed, StoreError> {
         let since = keep.since.map_or(i64::MAX, Timestamp::as_millisecond);
         let last = keep.last.unwrap_or_default();
-        let text = format!(
-            "SELECT id, run_id FROM runs WHERE started_ms < ?1
-                 AND id NOT IN (SELECT id FROM runs ORDER BY id DESC LIMIT ?2) AND {NOT_NEEDED}"
-        );
+        let text = "WITH RECURSIVE kept (run_id, resumed_from) AS (
+                SELECT run_id, resumed_from FROM runs
+                WHERE status = 'running' OR started_ms >= ?1
+                    OR id IN (SELECT id FROM runs ORDER BY id DESC LIMIT ?2)
+                UNION SELECT runs.run_id, runs.resumed_from
+                FROM kept JOIN runs ON runs.run_id = kept.resumed_from)
+            SELECT id, run_id FROM runs WHERE run_id NOT IN (SELECT run_id FROM kept)";
         let found = || -> rusqlite::Result<Vec<(i64, String)>> {
-            let mut statement = self.database.connection.prepare(&text)?;
+            let mut statement = self.database.connection.prepare(text)?;
             statement
                 .query_map(params![since, last], id_and_run)?
                 .collect()
         };
         let found = found().map_err(|error| self.unreadable(&error))?;
-        let runs = found.len() as u64;
         if is_dry {
+            let runs = found.len() as u64;
             return Ok(Removed { runs, bytes: 0 });
         }
         if self.lacks_key()? {
             return Err(unusable(&self.database.dir, &NEEDS_KEY));
         }
         let before = self.database_bytes();
-        let mut bytes = 0;
+        let (mut runs, mut bytes) = (0, 0);
         for (id, run_id) in &found {
-            bytes += self.remove(*id, run_id)?;
+            let of_files = tree_bytes(&files_of(&self.database.dir, run_id));
+            if self.remove(*id, run_id)? {
+                runs += 1;
+                bytes += of_files;
+            }
         }
         lock::remove_log_locks(&self.database.dir);
         // What was removed is removed; giving its space back can wait for the next time.
@@ -184,9 +188,15 @@ impl StateReader {
         Ok(needs_key && self.key.is_none())
     }
 
-    /// Removes a run with its files and adds a ledger row. Returns the size of the files.
-    fn remove(&self, id: i64, run_id: &str) -> Result<u64, StoreError> {
-        let connection = &self.database.connection;
+    /// Removes a run with its files and adds a ledger row. Returns false if another obs is about to
+    /// resume it.
+    fn remove(&self, id: i64, run_id: &str) -> Result<bool, StoreError> {
+        let Database { connection, dir } = &self.database;
+        let claim = ResumeLock::take(dir, run_id).map_err(|error| unusable(dir, &error))?;
+        let Some(_claim) = claim else {
+            return Ok(false);
+        };
+        remove_tree(&files_of(dir, run_id), None).ok();
         let removed = || -> rusqlite::Result<()> {
             let transaction =
                 Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
@@ -199,11 +209,8 @@ impl StateReader {
             transaction.commit()
         };
         removed().map_err(|error| self.unreadable(&error))?;
-        let files = files_of(&self.database.dir, run_id);
-        let bytes = tree_bytes(&files);
-        remove_tree(&files, None).ok();
-        lock::forget(&self.database.dir, run_id);
-        Ok(bytes)
+        lock::forget(dir, run_id);
+        Ok(true)
     }
 
     /// Returns all free pages to the system, in portions, and cuts the write-ahead log.
@@ -219,7 +226,7 @@ impl StateReader {
             }
             left = now;
         }
-        // Whoever reads meanwhile keeps the log as long as it is; that is no error.
+        // A reader keeps the log at its length meanwhile, which is not an error.
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
     }
 

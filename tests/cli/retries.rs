@@ -291,3 +291,39 @@ fn a_skill_says_when_it_is_worth_another_attempt() {
         assert_eq!(record(&output)["attempts"], attempts, "{milliseconds}");
     }
 }
+
+#[test]
+fn a_step_that_ends_between_two_attempts_has_the_reason_of_its_end() {
+    let plan = step("{max_retries: 3, initial_backoff: 20s}");
+    let case = Case::new()
+        .sh_skill("flaky", "exit 1", IDEMPOTENT)
+        .plan(&plan);
+    let args = [&RUN[..], &["--timeout", "2s"]].concat();
+    let record = record(&case.run(&args).expect_code(124));
+    assert_eq!(record["status"], "timeout", "{record}");
+    assert_eq!(record["error_code"], "plan_timeout", "{record}");
+    // The step that fails decides the run, not the one that waits.
+    let case = case
+        .sh_skill(
+            "bad",
+            "while [ ! -e out/tries ]; do sleep 0.01; done; sleep 0.2; exit 3",
+            OUT,
+        )
+        .sh_skill("flaky", "echo x > out/tries; exit 1", IDEMPOTENT)
+        .file(
+            "plan.yaml",
+            format!("assistant_id: a\norder: graph\nsteps:\n{plan}- {{name: bad, type: skill}}\n"),
+        );
+    let output = case.run(&[
+        "run",
+        "plan.yaml",
+        "--fail-fast",
+        "--jobs",
+        "2",
+        "--format",
+        "json",
+    ]);
+    let document: Value = serde_json::from_str(&output.expect_code(1).stdout()).unwrap();
+    assert_eq!(document["records"][0]["status"], "canceled", "{document}");
+    assert_eq!(document["records"][1]["status"], "failed", "{document}");
+}

@@ -212,7 +212,7 @@ fn a_file_where_a_directory_is_asked_for_is_said_before_and_fails_the_step() {
     let output = case
         .run(&["run", "plan.yaml", "--format", "jsonl"])
         .expect_code(69);
-    let warning = "`probe` asks for `fs.write:there/`, which is no directory";
+    let warning = "`probe` asks for `fs.write:there/`, which is not a directory";
     assert!(output.stderr().contains(warning), "{}", output.whole());
     let error = output.records()[0]["error"].as_str().unwrap().to_owned();
     assert!(

@@ -77,7 +77,10 @@ impl SkillExecutor for Fake {
         };
         self.running.set(self.running.get() - 1);
         self.trace.borrow_mut().push((control.index, false));
-        result(status)
+        ExecutionResult {
+            ended_by_itself: *control.stop.borrow() == StopRequest::None,
+            ..result(status)
+        }
     }
 
     fn load_skill(&self, _: Arc<Skill>) {}

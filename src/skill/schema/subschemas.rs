@@ -1,4 +1,4 @@
-//! The parts of a schema that are schemas themselves, and what is doubtful in them.
+//! The parts of a schema that are schemas themselves, and their doubtful parts.
 //!
 //! Invariant: which parts are schemas is decided by the crate that `jsonschema` resolves with, and
 //! which formats are known by `jsonschema` itself.
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::document::{Diagnostic, Location, escape_token, nearest};
 
-/// The most unknown formats that are told of one schema.
+/// The most unknown formats that are reported for one schema.
 const MAX_FORMATS: usize = 20;
 
 /// The formats of draft 2020-12 that are checked, for suggestions.
