@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use super::args::{ResumeArgs, RunSelector, StateArgs};
 use super::error::{CommandError, ErrorKind};
@@ -94,7 +95,7 @@ impl ResumedRun {
             let skills = std::iter::once(step).chain(step.fallback.as_deref());
             let skills = skills.map(|step| &*step.skill);
             let paths = InputPaths::of(skills, sandbox, Path::new(&now.workspace));
-            paths.digests(&mut cache.borrow_mut())
+            paths.digests(Instant::now(), &mut cache.borrow_mut())
         };
         let resumption = self.previous.decide_reuse(
             plan,

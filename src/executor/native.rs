@@ -421,10 +421,11 @@ impl SkillExecutor for NativeExecutor<'_> {
             return InputFiles::new();
         }
         let cache = Arc::clone(&self.input_files);
+        let start = Instant::now();
         // The other steps go on meanwhile.
         let digests = tokio::task::spawn_blocking(move || {
             let mut cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
-            paths.digests(&mut cache)
+            paths.digests(start, &mut cache)
         });
         digests.await.unwrap_or_default()
     }

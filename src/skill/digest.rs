@@ -6,12 +6,13 @@
 //! files is opened.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
+use rustix::fs::OFlags;
 use sha2::{Digest as _, Sha256};
 
 use super::left_out::{Compared, LeftOut};
@@ -112,7 +113,7 @@ impl Walk {
             let target = fs::read_link(path)?;
             self.add(below, metadata, target.as_os_str().as_bytes());
         } else if metadata.is_file() {
-            let content = digest_of(&mut File::open(path)?)?;
+            let content = digest_of(&mut open_listed(path, metadata)?)?;
             self.add(below, metadata, &content);
         } else {
             self.add(below, metadata, b"");
@@ -148,6 +149,24 @@ pub(crate) fn changed_file<'f>(
         .find(|(file, own)| before.get(*file) != Some(*own));
     let removed = || before.iter().find(|(file, _)| !now.contains_key(*file));
     changed.or_else(removed).map(|(file, _)| file.as_str())
+}
+
+/// Opens the regular file that `listed` describes.
+///
+/// # Errors
+/// Also if another file is at `path` by now; a FIFO does not make obs wait for its other end.
+pub(super) fn open_listed(path: &Path, listed: &Metadata) -> io::Result<File> {
+    // The standard library adds O_CLOEXEC.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let mut options = OpenOptions::new();
+    let options = options.read(true).custom_flags(flags.bits().cast_signed());
+    let file = options.open(path)?;
+    let now = file.metadata()?;
+    if now.is_file() && (now.dev(), now.ino()) == (listed.dev(), listed.ino()) {
+        Ok(file)
+    } else {
+        Err(io::Error::other("another file is in its place"))
+    }
 }
 
 /// The SHA-256 of what is left to read of `file`.
