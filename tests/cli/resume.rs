@@ -279,6 +279,63 @@ fn a_step_that_was_moved_or_renamed_does_not_run_twice() {
 }
 
 #[test]
+fn a_step_whose_name_another_skill_took_does_not_run_twice() {
+    let call = |skill: &str, id: &str, n: usize| {
+        format!("- {{name: {skill}, step_id: {id}, type: skill, arguments: {{n: {n}}}}}\n")
+    };
+    let with_fallback = "- {name: safe, step_id: b, type: skill, arguments: {n: 1}, \
+                         retry: {fallback: once}}\n"
+        .to_owned();
+    let last = call("safe", "c", 9);
+    let (once, safe) = (call("once", "a", 1), call("safe", "b", 2));
+    for order in ["sequence", "graph"] {
+        let plan = |steps: &[&str]| {
+            let steps = steps.concat();
+            format!("assistant_id: a\norder: {order}\nsteps:\n{steps}")
+        };
+        let taken = call("safe", "a", 2);
+        for (what, before, steps) in [
+            (
+                "a new step has the name",
+                vec![&once, &last],
+                vec![&taken, &call("once", "b", 1), &last],
+            ),
+            (
+                "the other one comes first",
+                vec![&once, &last],
+                vec![&call("once", "b", 1), &taken, &last],
+            ),
+            (
+                "two steps exchange their names",
+                vec![&once, &safe, &last],
+                vec![&taken, &call("once", "b", 1), &last],
+            ),
+            (
+                "the skill is the fallback now",
+                vec![&once, &last],
+                vec![&taken, &with_fallback, &last],
+            ),
+        ] {
+            let before: Vec<&str> = before.into_iter().map(String::as_str).collect();
+            let steps: Vec<&str> = steps.into_iter().map(String::as_str).collect();
+            let case = half_done(&plan(&before)).file("plan.yaml", plan(&steps));
+            let resumed = case.run(&["run", "plan.yaml", "--resume"]);
+            let whole = resumed.whole();
+            assert_eq!(resumed.code, 65, "{order}, {what}: {whole}");
+            assert_eq!(calls(&case)[&1], 1, "{order}, {what}: {whole}");
+            let named = "`b` (it was `a`) may already have had an effect";
+            assert!(resumed.stderr().contains(named), "{order}, {what}: {whole}");
+        }
+        // Without a successor, the step of that name is one that changed.
+        let once_more = format!("{}{last}", call("twice", "a", 2));
+        let case = half_done(&plan(&[&once, &last]))
+            .sh_skill("twice", "echo 1", "")
+            .file("plan.yaml", plan(&[&once_more]));
+        case.run(&["run", "plan.yaml", "--resume"]).expect_code(65);
+    }
+}
+
+#[test]
 fn what_was_taken_over_is_kept_before_anything_else_happens() {
     // In a graph, because in a sequence all steps come after the first one.
     let plan = format!(

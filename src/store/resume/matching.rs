@@ -1,7 +1,7 @@
 //! Matches the steps of a plan to those of an earlier run, and decides which to reuse.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::previous_run::{PreviousRun, PreviousStep};
@@ -101,7 +101,8 @@ fn runs_again(decided: &[Option<Result<Reused, NotReused>>], step: usize) -> boo
 }
 
 /// Finds the earlier step of each step of the plan: the one with the same name (the second of that
-/// name for the second); else one of the same skill whose name is gone from the plan.
+/// name for the second) and skill; else one of the same skill that has no such step any more; else
+/// the one with the same name, if no other step is its successor.
 fn match_steps<'b>(
     before: &'b [PreviousStep],
     steps: &[ProvenStep],
@@ -115,33 +116,44 @@ fn match_steps<'b>(
     }
     counts.clear();
     let mut matched = vec![None; steps.len()];
-    let mut gone: HashMap<&str, Vec<&PreviousStep>> = HashMap::new();
+    let mut gone: HashMap<&str, VecDeque<&PreviousStep>> = HashMap::new();
+    let mut same_names = Vec::new();
     for before in before {
         let count = counts.entry(&before.label).or_default();
-        match places.get(&(before.label.as_str(), *count)) {
-            Some(&index) => matched[index] = Some(before),
-            None if before.may_have_had_effect() => {
-                gone.entry(&before.skill_id).or_default().push(before);
+        let place = places.get(&(before.label.as_str(), *count)).copied();
+        *count += 1;
+        match place {
+            Some(index) if skills_of(&steps[index]).any(|skill| skill == before.skill_id) => {
+                matched[index] = Some(before);
+                continue;
             }
+            Some(index) => same_names.push((index, before)),
             None => {}
         }
-        *count += 1;
-    }
-    for (index, step) in steps.iter().enumerate() {
-        if matched[index].is_some() {
-            continue;
+        if before.may_have_had_effect() {
+            gone.entry(&before.skill_id).or_default().push_back(before);
         }
-        // The record may be the fallback's.
-        for call in std::iter::once(step).chain(step.fallback.as_deref()) {
-            if let Some(renamed) = gone.get_mut(&*call.skill_id)
-                && !renamed.is_empty()
-            {
-                matched[index] = Some(renamed.remove(0));
-                break;
-            }
+    }
+    let mut moved = HashSet::new();
+    for (step, matched) in steps.iter().zip(&mut matched) {
+        if matched.is_none() {
+            let mut skills = skills_of(step);
+            *matched = skills.find_map(|skill| gone.get_mut(skill)?.pop_front());
+            moved.extend(matched.map(|before| before.index));
+        }
+    }
+    for (index, before) in same_names {
+        if matched[index].is_none() && !moved.contains(&before.index) {
+            matched[index] = Some(before);
         }
     }
     matched
+}
+
+/// The skill of the step and that of its fallback, of which its record can be.
+fn skills_of(step: &ProvenStep) -> impl Iterator<Item = &str> {
+    let calls = std::iter::once(step).chain(step.fallback.as_deref());
+    calls.map(|call| &*call.skill_id)
 }
 
 struct StepMatcher<'m> {
