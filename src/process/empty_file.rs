@@ -3,15 +3,17 @@
 //!
 //! Invariant: obs removes only a file that it created, and only if nothing was written to it since.
 //! Such a file bears a time of modification that no write leaves. (It is also older than every
-//! other file, so that `make` considers it out of date.) An obs that finds an unused file of
-//! another obs marks it, and then no obs removes it.
+//! other file, so that `make` considers it out of date.) It has that time before it has its name.
+//! An obs that finds an unused file of another obs marks it, and then no obs removes it.
 
+use std::ffi::OsStr;
 use std::fs::File;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_OMIT, fstat, futimens, openat, statat,
-    unlinkat, utimensat,
+    AtFlags, Mode, OFlags, RenameFlags, Stat, Timespec, Timestamps, UTIME_OMIT, fstat, futimens,
+    linkat, openat, renameat_with, statat, unlinkat, utimensat,
 };
 use rustix::io::Errno;
 
@@ -26,8 +28,8 @@ const SHARED: i64 = 1;
 #[derive(Debug)]
 pub(crate) struct EmptyFile {
     path: PathBuf,
-    device: u64,
-    inode: u64,
+    /// Open, so that no other file gets its inode number.
+    file: File,
 }
 
 impl EmptyFile {
@@ -41,28 +43,30 @@ impl EmptyFile {
         };
         make_directory(parent)?;
         let parent = Opener::default().open_directory(parent)?;
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let file = match openat(&*parent, name, flags, Mode::from_raw_mode(0o666)) {
-            Ok(file) => File::from(file),
+        // First, because an existing file may be in a directory that is not writable.
+        let created = match statat(&*parent, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(_) => Err(Errno::EXIST),
+            Err(_) => new_unused(&parent, name),
+        };
+        match created {
+            Ok(file) => Ok(Some(Self {
+                path: path.to_owned(),
+                file,
+            })),
             Err(Errno::EXIST) => {
                 // If it can't be marked, its owner is another user, whose obs leaves it.
                 if statat(&*parent, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|s| is_unused(&s)) {
                     let times = modified_at(SHARED);
                     utimensat(&*parent, name, &times, AtFlags::SYMLINK_NOFOLLOW).ok();
                 }
-                return Ok(None);
+                Ok(None)
             }
-            Err(errno) => return Err(errno.into()),
-        };
-        futimens(&file, &modified_at(UNUSED))?;
-        let stat = fstat(&file)?;
-        let (device, inode) = (stat.st_dev, stat.st_ino);
-        let path = path.to_owned();
-        Ok(Some(Self {
-            path,
-            device,
-            inode,
-        }))
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    fn is_at(&self, place: &Stat) -> bool {
+        fstat(&self.file).is_ok_and(|own| (own.st_dev, own.st_ino) == (place.st_dev, place.st_ino))
     }
 }
 
@@ -74,13 +78,46 @@ impl Drop for EmptyFile {
         let Ok(parent) = Opener::default().open_directory(parent) else {
             return;
         };
-        let is_own = |stat: Stat| (stat.st_dev, stat.st_ino) == (self.device, self.inode);
         if statat(&*parent, name, AtFlags::SYMLINK_NOFOLLOW)
-            .is_ok_and(|stat| is_unused(&stat) && is_own(stat))
+            .is_ok_and(|stat| is_unused(&stat) && self.is_at(&stat))
         {
             unlinkat(&*parent, name, AtFlags::empty()).ok();
         }
     }
+}
+
+/// Creates an unused file. It gets another name first, because a file with this name and without
+/// its time would be one that nobody marks.
+fn new_unused(parent: &OwnedFd, name: &OsStr) -> rustix::io::Result<File> {
+    let temporary = format!(".obs-{:016x}", fastrand::u64(..));
+    let file = new_empty(parent, temporary.as_ref())?;
+    let rename = || renameat_with(parent, &temporary, parent, name, RenameFlags::NOREPLACE);
+    let link = || linkat(parent, &temporary, parent, name, AtFlags::empty());
+    let named = futimens(&file, &modified_at(UNUSED)).and_then(|()| {
+        // Some file systems have only one of the two.
+        rename().or_else(|errno| match errno {
+            Errno::EXIST => Err(errno),
+            _ => link(),
+        })
+    });
+    // Gone if it was renamed.
+    unlinkat(parent, &temporary, AtFlags::empty()).ok();
+    match named {
+        Ok(()) => Ok(file),
+        Err(Errno::EXIST) => Err(Errno::EXIST),
+        Err(_) => {
+            // On a file system with neither, two obs at once may lose an empty file.
+            let file = new_empty(parent, name)?;
+            futimens(&file, &modified_at(UNUSED))?;
+            Ok(file)
+        }
+    }
+}
+
+/// Not open for writing: a program that is can't be executed.
+fn new_empty(parent: &OwnedFd, name: &OsStr) -> rustix::io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    openat(parent, name, flags, Mode::from_raw_mode(0o666)).map(File::from)
 }
 
 fn is_unused(stat: &Stat) -> bool {
@@ -188,6 +225,52 @@ mod tests {
             assert!(matches!(refused, PathError::BecameLink(_)), "{refused}");
         }
         assert_eq!(fs::read_dir(dir.join("real")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_new_file_does_not_get_the_number_of_one_that_is_gone() {
+        let (_temp, dir) = place();
+        let path = dir.join("file");
+        for _ in 0..20 {
+            let first = EmptyFile::create(&path).unwrap().unwrap();
+            fs::remove_file(&path).unwrap();
+            let second = EmptyFile::create(&path).unwrap().unwrap();
+            drop(first);
+            assert!(path.exists());
+            drop(second);
+            assert!(!path.exists());
+        }
+    }
+
+    #[test]
+    fn a_program_that_was_written_to_it_can_be_executed_at_once() {
+        let (_temp, dir) = place();
+        let file = EmptyFile::create(&dir.join("file")).unwrap().unwrap();
+        let flags = rustix::fs::fcntl_getfl(&file.file).unwrap();
+        assert!(!flags.intersects(OFlags::WRONLY | OFlags::RDWR));
+    }
+
+    #[test]
+    fn of_two_obs_at_once_neither_removes_what_the_other_one_found() {
+        let (_temp, dir) = place();
+        for round in 0..500 {
+            let path = dir.join(round.to_string());
+            let start = std::sync::Barrier::new(3);
+            let create = || {
+                start.wait();
+                EmptyFile::create(&path).unwrap()
+            };
+            let files: Vec<Option<EmptyFile>> = std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..3).map(|_| scope.spawn(create)).collect();
+                let join = |thread: std::thread::ScopedJoinHandle<'_, _>| thread.join().unwrap();
+                threads.into_iter().map(join).collect()
+            });
+            assert_eq!(files.iter().flatten().count(), 1);
+            drop(files);
+            assert!(path.exists(), "round {round}");
+        }
+        // Nor is anything else left.
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), 500);
     }
 
     #[test]
