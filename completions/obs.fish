@@ -74,7 +74,7 @@ clinical\t''
 critical\t''"
 complete -c obs -n "__fish_obs_using_subcommand run" -l approve -d 'Approve a critical step in advance; repeatable' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l timeout -d 'Timeout of the run [default: 10m]' -r
-complete -c obs -n "__fish_obs_using_subcommand run" -l step-timeout -d 'Timeout of each step [default: 120s]' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l step-timeout -d 'Timeout of each step, with all its attempts [default: 120s]' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l grace-period -d 'Time between SIGTERM and SIGKILL [default: 5s]' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l set -d 'Set an input of the plan; repeatable' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l inputs -d 'Read inputs from a JSON or YAML file; `-` is standard input' -r -F
@@ -223,7 +223,7 @@ critical\t''"
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l approve -d 'Approve a critical step in advance; repeatable' -r
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l secret -d 'Set the secret NAME to `env:VARIABLE` or `file:PATH`; repeatable' -r
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l timeout -d 'Timeout of the run [default: 10m]' -r
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l step-timeout -d 'Timeout of each step [default: 120s]' -r
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l step-timeout -d 'Timeout of each step, with all its attempts [default: 120s]' -r
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l grace-period -d 'Time between SIGTERM and SIGKILL [default: 5s]' -r
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l request-id -d 'Your id for the run [default: the run id]' -r
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -l assistant-id -d 'The assistant that wrote the plan [default: the plan\'s `assistant_id`]' -r
