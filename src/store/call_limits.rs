@@ -4,11 +4,13 @@
 //! Invariant: whether a call may start is decided, and its start is written, in one transaction, so
 //! the bounds are exact: never more running calls than `concurrency`, never more starts within any
 //! time `per` than `calls`. Calls that wait start in the order in which they began to. A call of a
-//! dead obs neither runs nor waits. No stored time counts for longer than its duration, so a clock
-//! that is set back stops nothing for longer than that.
+//! dead obs neither runs nor waits; that of a living one runs until it has ended, also while obs is
+//! stopped. No stored time counts for longer than its duration, so a clock that is set back stops
+//! nothing for longer than that.
 
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -29,6 +31,8 @@ const PATIENCE_MS: i64 = 3_000;
 const SEEN_INTERVAL_MS: i64 = 500;
 /// How often a waiting call looks for dead runs.
 const SWEEP_INTERVAL: Duration = Duration::from_millis(200);
+/// For how long a call goes on counting as running, beyond its lease, if its obs lives.
+const RENEWAL_MS: i64 = 1_000;
 /// Bounds of the time between two questions while a call waits for the end of another one, in
 /// milliseconds.
 const PAUSE_MS: std::ops::RangeInclusive<u64> = 5..=50;
@@ -64,6 +68,8 @@ struct Asking<'a> {
     skill_id: &'a str,
     skill: &'a LimitedSkill,
     run_id: &'a str,
+    /// The directory of the state; `None` if all calls are of this run.
+    state: Option<&'a Path>,
     waiting: Option<CallId>,
     lease_ms: i64,
     now_ms: i64,
@@ -119,12 +125,17 @@ impl CallLimitStore {
         let Some(skill) = self.limits.get(skill_id) else {
             return Ok(CallDecision::Unlimited);
         };
+        let state = match &self.calls {
+            Calls::State(store) => Some(store.dir()),
+            Calls::Memory(_) => None,
+        };
         let decide = |connection: &Connection| {
             let asking = Asking {
                 tenant_id: &self.tenant_id,
                 skill_id,
                 skill,
                 run_id: &self.run_id,
+                state,
                 waiting,
                 lease_ms: milliseconds(lease),
                 now_ms: Timestamp::now().as_millisecond(),
@@ -204,6 +215,7 @@ impl LimitedSkill {
 impl Asking<'_> {
     fn decide(&self, connection: &Connection) -> rusqlite::Result<CallDecision> {
         self.clamp_clock_skew(connection)?;
+        self.renew_leases(connection)?;
         let ahead = self.waiting_ahead(connection)?;
         let for_rate = self.wait_for_rate(connection, ahead)?;
         let for_end = self.wait_for_end(connection, ahead)?;
@@ -236,6 +248,35 @@ impl Asking<'_> {
                 ":tenant": self.tenant_id, ":skill": self.skill_id, ":dir": self.skill.skill_dir,
                 ":now": self.now_ms,
             })?;
+        }
+        Ok(())
+    }
+
+    /// A call whose lease is over, and whose obs lives, has not ended: obs may be stopped, and its
+    /// skill go on.
+    fn renew_leases(&self, connection: &Connection) -> rusqlite::Result<()> {
+        let Some(state) = self.state else {
+            return Ok(());
+        };
+        let text = "SELECT id, run_id FROM calls WHERE tenant_id = :tenant AND skill_id = :skill
+                        AND skill_dir = :dir AND until_ms IS NOT NULL AND until_ms <= :now";
+        let mut over = connection.prepare_cached(text)?;
+        let over = over.query_map(
+            named_params! {
+                ":tenant": self.tenant_id, ":skill": self.skill_id, ":dir": self.skill.skill_dir,
+                ":now": self.now_ms,
+            },
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        let over: Vec<(i64, String)> = over.collect::<Result<_, _>>()?;
+        for (id, run_id) in over {
+            if lock::is_held(state, &run_id) {
+                let text = "UPDATE calls SET until_ms = :now + min(lease_ms, :renewal)
+                            WHERE id = :id";
+                connection.prepare_cached(text)?.execute(named_params! {
+                    ":now": self.now_ms, ":id": id, ":renewal": RENEWAL_MS,
+                })?;
+            }
         }
         Ok(())
     }

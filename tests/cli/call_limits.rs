@@ -155,6 +155,45 @@ fn a_killed_obs_frees_its_call_and_its_place_in_the_queue() {
     assert_eq!(waiting(&case), 0);
 }
 
+#[test]
+fn the_call_of_a_stopped_obs_still_counts() {
+    let case = Case::new()
+        .sh_skill(
+            "hold",
+            "echo x >> out/calls; while ! test -e out/go; do sleep 0.01; done; echo 1",
+            &format!("{OUT}concurrency: 1\ntimeout: 1h\nidempotent: true\n"),
+        )
+        .plan("- {name: hold, type: skill}\n");
+    let calls = || {
+        let text = fs::read_to_string(case.path().join("out/calls"));
+        text.unwrap_or_default().lines().count()
+    };
+    let mut stopped = spawn(&case, &["run", "plan.yaml"]);
+    wait_for("the first call", || calls() == 1);
+    let pid = rustix::process::Pid::from_child(&stopped);
+    rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+    // Its lease is over at once.
+    let state = rusqlite::Connection::open(case.state().join("obs.db")).unwrap();
+    let text = "UPDATE calls SET until_ms = started_ms WHERE until_ms IS NOT NULL";
+    wait_for("the state", || state.execute(text, []).is_ok());
+    let mut waiter = spawn(&case, &["run", "plan.yaml"]);
+    wait_for("the second call", || waiting(&case) == 1 || calls() == 2);
+    let seen = || {
+        let text = "SELECT max(seen_ms) FROM calls WHERE started_ms IS NULL";
+        let seen = state.query_row(text, [], |row| row.get::<_, Option<i64>>(0));
+        seen.unwrap_or_default().unwrap_or_default()
+    };
+    let first = seen();
+    // Long enough for several renewals.
+    wait_for("more questions", || seen() > first + 2_500 || calls() == 2);
+    assert_eq!((calls(), waiting(&case)), (1, 1));
+    rustix::process::kill_process(pid, rustix::process::Signal::CONT).unwrap();
+    fs::write(case.path().join("out/go"), "").unwrap();
+    assert!(stopped.wait().unwrap().success());
+    assert!(waiter.wait().unwrap().success());
+    assert_eq!(calls(), 2);
+}
+
 /// How many calls wait.
 fn waiting(case: &Case) -> i64 {
     let state = rusqlite::Connection::open(case.state().join("obs.db")).unwrap();

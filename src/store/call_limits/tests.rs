@@ -6,6 +6,7 @@ const LEASE_MS: i64 = 10_000;
 struct Fixture {
     connection: Connection,
     skill: LimitedSkill,
+    state: Option<tempfile::TempDir>,
 }
 
 impl Fixture {
@@ -25,6 +26,7 @@ impl Fixture {
                     rate_limit,
                 },
             },
+            state: None,
         }
     }
 
@@ -34,6 +36,7 @@ impl Fixture {
             skill_id: "a",
             skill: &self.skill,
             run_id: "run",
+            state: self.state.as_ref().map(tempfile::TempDir::path),
             waiting,
             lease_ms: LEASE_MS,
             now_ms,
@@ -167,6 +170,37 @@ fn who_does_not_ask_any_more_keeps_nobody_waiting() {
     let (waiting, ..) = fixture.waits(None, end - 1);
     assert!(fixture.starts(Some(waiting), end).is_some());
     assert_ne!(second, waiting);
+}
+
+#[test]
+fn a_call_of_a_living_run_outlasts_its_lease() {
+    let mut fixture = Fixture::new(Some(2), Some((9, 10)));
+    let state = tempfile::tempdir().unwrap();
+    let held = lock::RunLock::take(state.path(), "run").unwrap();
+    fixture.state = Some(state);
+    let first = fixture.starts(None, 0).unwrap();
+    // The start of another call, which removes what is over, does not remove it.
+    let over = 5 * LEASE_MS;
+    let second = fixture.starts(None, over).unwrap();
+    let (waiting, ..) = fixture.waits(None, over);
+    let times = (1..50).map(|n| over + n * RENEWAL_MS / 4);
+    for now_ms in times {
+        assert!(fixture.starts(Some(waiting), now_ms).is_none(), "{now_ms}");
+    }
+    fixture.end(first);
+    let third = fixture
+        .starts(Some(waiting), over + 50 * RENEWAL_MS)
+        .unwrap();
+    fixture.end(third);
+    fixture.end(second);
+    let last = fixture.starts(None, over + 60 * RENEWAL_MS).unwrap();
+    assert!(last.0 > third.0);
+    // Nobody lives: the lease counts.
+    drop(held);
+    let end = over + 60 * RENEWAL_MS + LEASE_MS;
+    assert!(fixture.starts(None, end - 1).is_some());
+    assert!(fixture.starts(None, end - 1).is_none());
+    assert!(fixture.starts(None, end + PATIENCE_MS).is_some());
 }
 
 #[test]
