@@ -312,7 +312,7 @@ rejected\t''
 interrupted\t''"
 complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -l assistant -d 'Only runs of this assistant' -r
 complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -l since -d 'Only runs that started since: `2h`, `2026-11-24` or `2026-11-24T08:00:00Z`' -r
-complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -s n -l limit -d 'At most N runs' -r
+complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -s n -l limit -d 'At most N runs; 0 lists all' -r
 complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -l format -d 'Output format' -r -f -a "table\t'A table'
 jsonl\t'One JSON object a line'"
 complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'

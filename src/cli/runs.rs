@@ -26,10 +26,19 @@ fn list(args: &RunsArgs, history: &StateReader, printer: &Printer) -> CommandRes
         statuses: args.status.clone(),
         assistant_id: args.assistant.clone(),
         since: args.since.map(|since| since.0),
-        limit: args.limit,
+        // One more shows that there are more.
+        limit: Some(args.limit)
+            .filter(|&limit| limit > 0)
+            .map(|limit| limit.saturating_add(1)),
     };
+    let (mut listed, mut has_more) = (0, false);
     let mut table = RunTable::new(printer.terminal_info(OutputStream::Stdout));
     let outcome = history.runs(&filter, |run| {
+        has_more = listed == args.limit && args.limit > 0;
+        if has_more {
+            return false;
+        }
+        listed += 1;
         match args.format {
             RecordFormat::Jsonl => printer.print_line(machine(&run)),
             RecordFormat::Table => printer.print(table.add(&line(run))),
@@ -37,6 +46,9 @@ fn list(args: &RunsArgs, history: &StateReader, printer: &Printer) -> CommandRes
         !printer.is_closed()
     });
     outcome.map_err(|error| unreadable(&error))?;
+    if has_more {
+        printer.info("there are more runs: `--limit 0` lists all");
+    }
     Ok(exit_code::SUCCESS)
 }
 

@@ -491,6 +491,21 @@ fn runs(case: &Case) -> usize {
 }
 
 #[test]
+fn a_list_that_leaves_runs_out_says_so() {
+    let case = Case::new().plan("- {name: builtin.now, type: tool}\n");
+    for _ in 0..3 {
+        case.run(&["run", "plan.yaml", "-q"]).expect_code(0);
+    }
+    for (limit, listed) in [("0", 3), ("2", 2), ("3", 3), ("4", 3)] {
+        let args = ["runs", "--format", "jsonl", "--limit", limit];
+        let output = case.run(&args).expect_code(0);
+        assert_eq!(output.records().len(), listed, "{limit}");
+        let more = output.stderr().contains("`--limit 0` lists all");
+        assert_eq!(more, listed < 3, "{limit}: {}", output.whole());
+    }
+}
+
+#[test]
 fn the_end_of_a_run_removes_runs_beyond_the_limits() {
     let case = Case::new()
         .sh_skill("fail", "exit 1", "permissions: []\n")

@@ -94,9 +94,9 @@ pub struct RunsArgs {
     /// Only runs that started since: `2h`, `2026-11-24` or `2026-11-24T08:00:00Z`
     #[arg(long, value_name = "WHEN")]
     pub since: Option<Since>,
-    /// At most N runs
-    #[arg(short = 'n', long, value_name = "N")]
-    pub limit: Option<u64>,
+    /// At most N runs; 0 lists all
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 50)]
+    pub limit: u64,
     /// Output format
     #[arg(long, default_value = "table")]
     pub format: RecordFormat,
