@@ -60,7 +60,7 @@ impl Skill {
 }
 
 fn digest_below(dir: &Path, left_out: LeftOut) -> io::Result<SkillDigest> {
-    let mut walk = Walk {
+    let mut walk = DigestWalk {
         left_out,
         hasher: Sha256::new(),
         files: Vec::new(),
@@ -77,13 +77,13 @@ fn digest_below(dir: &Path, left_out: LeftOut) -> io::Result<SkillDigest> {
     })
 }
 
-struct Walk {
+struct DigestWalk {
     left_out: LeftOut,
     hasher: Sha256,
     files: Vec<(String, String)>,
 }
 
-impl Walk {
+impl DigestWalk {
     /// `below` is the directory's path below the skill's.
     fn directory(&mut self, path: &Path, below: &Path, scope: Compared) -> io::Result<()> {
         let mut entries = fs::read_dir(path)?.collect::<io::Result<Vec<_>>>()?;

@@ -42,6 +42,7 @@ mod policy;
 mod programs;
 mod references;
 mod resume;
+mod retention;
 mod retries;
 mod reuse;
 mod reuse_random;
