@@ -308,9 +308,10 @@ fn the_time_that_obs_was_suspended_is_recorded_apart() {
     let least = stopped.elapsed();
     signal(rustix::process::Signal::CONT);
     wait_for("the end of the stop", || !is_stopped());
-    let most = before.elapsed();
     std::fs::write(case.path().join("go"), "").unwrap();
     let output = obs.wait_with_output().unwrap();
+    // obs may be scheduled long after it was continued.
+    let most = before.elapsed();
     let records: Vec<serde_json::Value> = String::from_utf8(output.stdout)
         .unwrap()
         .lines()
