@@ -47,6 +47,7 @@ mod retries;
 mod reuse;
 mod reuse_random;
 mod run;
+mod screens;
 mod secrets;
 mod skill_files;
 mod skills;

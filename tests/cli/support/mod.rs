@@ -121,7 +121,12 @@ pub(crate) struct Output {
 
 impl Case {
     pub(crate) fn new() -> Self {
-        let dir = TempDir::new().unwrap();
+        Self::new_in(&std::env::temp_dir())
+    }
+
+    /// In a directory whose path is as long everywhere, for screens that break lines.
+    pub(crate) fn new_in(parent: &Path) -> Self {
+        let dir = TempDir::new_in(parent).unwrap();
         fs::create_dir(dir.path().join(TMP)).unwrap();
         Self {
             dir,

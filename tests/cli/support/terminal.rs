@@ -138,8 +138,19 @@ impl Terminal {
 
     /// The screen as a person sees it at the end.
     pub(crate) fn screen(&self, columns: u16) -> vt100::Parser {
+        self.parser(columns, 24)
+    }
+
+    /// The text on a screen of so many rows, with the breaks of lines that do not fit.
+    pub(crate) fn screen_sized(&self, columns: u16, rows: u16) -> String {
+        let parser = self.parser(columns, rows);
+        let rows: Vec<String> = parser.screen().rows(0, columns).collect();
+        rows.join("\n").trim_end().to_owned()
+    }
+
+    fn parser(&self, columns: u16, rows: u16) -> vt100::Parser {
         let size = |count| NonZero::new(count).unwrap();
-        let mut parser = vt100::Parser::new(size(24), size(columns), 1000);
+        let mut parser = vt100::Parser::new(size(rows), size(columns), 1000);
         parser.process(&self.output.lock().unwrap());
         parser
     }
