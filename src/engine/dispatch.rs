@@ -256,11 +256,12 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         let on_failure = self.state.options.policy.on_failure;
         if stops_the_plan(status, step) && on_failure != FailurePolicy::KeepGoing {
             let reason = self.no_success(index);
-            let has_siblings = self.schedule().stop_new();
+            let group = self.state.plan.flow.group_of(index);
+            self.schedule().start_only(&group);
             if on_failure == FailurePolicy::FailFast {
                 self.halt(Halt::EndAll(reason.clone()));
                 self.schedule().cancel_all();
-            } else if !has_siblings {
+            } else if group.len() == 1 {
                 self.halt(Halt::NoStart(reason.clone()));
             }
             self.stop_reason.get_or_insert(reason);

@@ -6,21 +6,21 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::ops::Range;
 
-use crate::model::{StepOrder, StepStatus};
-use crate::plan::DependencyGraph;
+use crate::model::StepStatus;
+use crate::plan::{DependencyCondition, DependencyGraph, Edge};
 
 /// The steps of a plan with their open dependencies.
 #[derive(Debug)]
 pub(super) struct Schedule {
-    /// Steps first, then the barriers between stages.
+    /// Steps first, then the barriers between groups.
     nodes: Vec<ScheduleNode>,
     steps: usize,
     taken: usize,
-    order: StepOrder,
     /// Steps without open dependencies, the first in plan order on top.
     ready: BinaryHeap<Reverse<usize>>,
-    /// If set, only siblings of started steps may start.
+    /// If set, no step becomes ready any more.
     is_closed: bool,
 }
 
@@ -32,16 +32,6 @@ struct ScheduleNode {
     /// The first step in plan order whose status blocks this one.
     blocked_by: Option<usize>,
     is_taken: bool,
-}
-
-/// What a dependent step requires of a dependency.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum DependencyCondition {
-    /// Completed, with any status.
-    Over,
-    /// Succeeded, or failed with `continue_on_error`.
-    Passed,
-    Succeeded,
 }
 
 /// What comes next.
@@ -60,48 +50,32 @@ pub(super) enum ReadyStep {
 
 impl Schedule {
     /// Nothing has run yet.
-    pub(super) fn new(flow: &DependencyGraph) -> Self {
-        let steps = flow.steps.len();
-        let mut schedule = Self {
-            nodes: Vec::with_capacity(steps),
+    pub(super) fn new(graph: &DependencyGraph) -> Self {
+        let steps = graph.steps.len();
+        let mut nodes = Vec::with_capacity(steps);
+        nodes.resize_with(steps, ScheduleNode::default);
+        for Edge {
+            target,
+            waiter,
+            condition,
+        } in graph.edges()
+        {
+            let needed = target.max(waiter) + 1;
+            if nodes.len() < needed {
+                nodes.resize_with(needed, ScheduleNode::default);
+            }
+            nodes[target].followers.push((waiter, condition));
+            nodes[waiter].open_dependencies += 1;
+        }
+        let is_ready = |step: &usize| nodes[*step].open_dependencies == 0;
+        let ready = (0..steps).filter(is_ready).map(Reverse).collect();
+        Self {
+            nodes,
             steps,
             taken: 0,
-            order: flow.order,
-            ready: BinaryHeap::new(),
+            ready,
             is_closed: false,
-        };
-        schedule.nodes.resize_with(steps, ScheduleNode::default);
-        for (before, after) in flow.stages.iter().zip(flow.stages.iter().skip(1)) {
-            if before.len() == 1 && after.len() == 1 {
-                schedule.link(before.start, after.start, DependencyCondition::Over);
-                continue;
-            }
-            // One barrier instead of a dependency for each pair.
-            let joint = schedule.nodes.len();
-            schedule.nodes.push(ScheduleNode::default());
-            before
-                .clone()
-                .for_each(|step| schedule.link(step, joint, DependencyCondition::Over));
-            after
-                .clone()
-                .for_each(|step| schedule.link(joint, step, DependencyCondition::Over));
         }
-        for (step, waits) in flow.steps.iter().enumerate() {
-            for &target in &waits.depends_on {
-                schedule.link(target, step, DependencyCondition::Passed);
-            }
-            for &target in &waits.inputs_from {
-                schedule.link(target, step, DependencyCondition::Succeeded);
-            }
-        }
-        let is_ready = |step: &usize| schedule.nodes[*step].open_dependencies == 0;
-        schedule.ready = (0..steps).filter(is_ready).map(Reverse).collect();
-        schedule
-    }
-
-    fn link(&mut self, target: usize, waiter: usize, need: DependencyCondition) {
-        self.nodes[target].followers.push((waiter, need));
-        self.nodes[waiter].open_dependencies += 1;
     }
 
     /// The step that comes next. The caller leaves it in place while it can't run beside what runs;
@@ -148,18 +122,13 @@ impl Schedule {
         }
     }
 
-    /// A step has failed: nothing starts any more that comes after it. The siblings of its group
-    /// do, however few may run at the same time. False if there are no groups.
-    pub(super) fn stop_new(&mut self) -> bool {
+    /// Nothing starts any more but the steps in `group`, those that are ready.
+    pub(super) fn start_only(&mut self, group: &Range<usize>) {
         self.is_closed = true;
-        let has_siblings = self.order == StepOrder::Sequence;
-        if !has_siblings {
-            self.ready.clear();
-        }
-        has_siblings
+        self.ready.retain(|Reverse(step)| group.contains(step));
     }
 
-    /// Nothing starts any more, not even siblings.
+    /// Nothing starts any more.
     pub(super) fn cancel_all(&mut self) {
         self.is_closed = true;
         self.ready.clear();

@@ -11,9 +11,9 @@ mod retry;
 mod skill_ref;
 mod validate;
 
-pub(crate) use graph::DependencyGraph;
 #[cfg(test)]
 pub(crate) use graph::StepDependencies;
+pub(crate) use graph::{DependencyCondition, DependencyGraph, Edge};
 pub use load::{LoadedPlan, load};
 pub(crate) use reference::{
     Reference, ReferenceSource, Segment, Template, WRAPPERS, format_reference,

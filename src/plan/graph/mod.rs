@@ -6,6 +6,7 @@
 
 mod arguments;
 mod cycle;
+mod edges;
 mod missing;
 mod names;
 #[cfg(test)]
@@ -16,6 +17,7 @@ use std::ops::Range;
 use serde_json::json;
 
 use self::arguments::Binder;
+pub(crate) use self::edges::{DependencyCondition, Edge};
 use self::names::{NameIndex, NameTarget};
 use super::reference::Template;
 use crate::document::{Diagnostic, Diagnostics, Location};
