@@ -247,7 +247,7 @@ _obs() {
             fi
             case "${prev}" in
                 --format)
-                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table json jsonl" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -397,7 +397,7 @@ _obs() {
             fi
             case "${prev}" in
                 --format)
-                    COMPREPLY=($(compgen -W "mermaid dot tree" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table json jsonl mermaid dot tree" -- "${cur}"))
                     return 0
                     ;;
                 --max-plan-size)
@@ -872,7 +872,7 @@ _obs() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "text json github" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table json jsonl github" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -1010,7 +1010,7 @@ _obs() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table json jsonl" -- "${cur}"))
                     return 0
                     ;;
                 --max-plan-size)
@@ -1458,7 +1458,7 @@ _obs() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "text json github" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table json jsonl github" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -1841,7 +1841,7 @@ _obs() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "text json github" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table json jsonl github" -- "${cur}"))
                     return 0
                     ;;
                 --workspace)

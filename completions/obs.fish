@@ -108,8 +108,9 @@ complete -c obs -n "__fish_obs_using_subcommand run" -s q -l quiet -d 'Be silent
 complete -c obs -n "__fish_obs_using_subcommand run" -s v -l verbose -d 'Show CPU and memory per step'
 complete -c obs -n "__fish_obs_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c obs -n "__fish_obs_using_subcommand validate" -l skills -d 'Search DIR for skills first; repeatable' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand validate" -l format -d 'Output format' -r -f -a "text\t'Snippets for people'
+complete -c obs -n "__fish_obs_using_subcommand validate" -l format -d 'Output format' -r -f -a "table\t'Snippets for people'
 json\t'One JSON array, enough for a model to repair its plan'
+jsonl\t'One JSON object a line'
 github\t'GitHub workflow commands'"
 complete -c obs -n "__fish_obs_using_subcommand validate" -l workspace -d 'Working directory of skills [default: the current directory]' -r -f -a "(__fish_complete_directories)"
 complete -c obs -n "__fish_obs_using_subcommand validate" -l set -d 'Set an input of the plan; repeatable' -r
@@ -137,7 +138,10 @@ complete -c obs -n "__fish_obs_using_subcommand validate" -l strict -d 'Treat wa
 complete -c obs -n "__fish_obs_using_subcommand validate" -s q -l quiet -d 'Be silent on success; always report failures'
 complete -c obs -n "__fish_obs_using_subcommand validate" -s v -l verbose -d 'Show CPU and memory per step'
 complete -c obs -n "__fish_obs_using_subcommand validate" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c obs -n "__fish_obs_using_subcommand graph" -l format -d 'Output format' -r -f -a "mermaid\t'A Mermaid flowchart'
+complete -c obs -n "__fish_obs_using_subcommand graph" -l format -d 'Output format' -r -f -a "table\t'A line for each step'
+json\t'One JSON document'
+jsonl\t'One JSON object a line: the steps'
+mermaid\t'A Mermaid flowchart'
 dot\t'Graphviz\'s language'
 tree\t'A tree of text'"
 complete -c obs -n "__fish_obs_using_subcommand graph" -l max-plan-size -d 'Maximum size of the plan' -r
@@ -182,8 +186,9 @@ complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcomma
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Show CPU and memory per step'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from check" -l skills -d 'Search DIR for skills first; repeatable' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from check" -l format -d 'Output format' -r -f -a "text\t'Snippets for people'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from check" -l format -d 'Output format' -r -f -a "table\t'Snippets for people'
 json\t'One JSON array, enough for a model to repair its plan'
+jsonl\t'One JSON object a line'
 github\t'GitHub workflow commands'"
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from check" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
@@ -263,8 +268,9 @@ complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcomma
 complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from schema" -s v -l verbose -d 'Show CPU and memory per step'
 complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from schema" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from check" -l skills -d 'Search DIR for skills first; repeatable' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from check" -l format -d 'Output format' -r -f -a "text\t'Snippets for people'
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from check" -l format -d 'Output format' -r -f -a "table\t'Snippets for people'
 json\t'One JSON array, enough for a model to repair its plan'
+jsonl\t'One JSON object a line'
 github\t'GitHub workflow commands'"
 complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from check" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
@@ -274,8 +280,9 @@ complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcomma
 complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Show CPU and memory per step'
 complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l skills -d 'Search DIR for skills first; repeatable' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l format -d 'Output format' -r -f -a "table\t'A table'
-json\t'JSON'"
+complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l format -d 'Output format' -r -f -a "table\t'For people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'"
 complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l max-plan-size -d 'Maximum size of the plan' -r
 complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l policy -d 'Permit only what these Cedar policies permit' -r -F
 complete -c obs -n "__fish_obs_using_subcommand policy; and __fish_seen_subcommand_from test" -l allow -d 'Permit skills by id; repeatable' -r
@@ -367,8 +374,9 @@ complete -c obs -n "__fish_obs_using_subcommand verify" -l all -d 'Verify all re
 complete -c obs -n "__fish_obs_using_subcommand verify" -s q -l quiet -d 'Be silent on success; always report failures'
 complete -c obs -n "__fish_obs_using_subcommand verify" -s v -l verbose -d 'Show CPU and memory per step'
 complete -c obs -n "__fish_obs_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c obs -n "__fish_obs_using_subcommand circuits; and not __fish_seen_subcommand_from reset help" -l format -d 'Output format' -r -f -a "table\t'A table'
-json\t'JSON'"
+complete -c obs -n "__fish_obs_using_subcommand circuits; and not __fish_seen_subcommand_from reset help" -l format -d 'Output format' -r -f -a "table\t'For people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'"
 complete -c obs -n "__fish_obs_using_subcommand circuits; and not __fish_seen_subcommand_from reset help" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"

@@ -5,6 +5,7 @@
 //! combines the two.
 
 mod flow;
+mod format;
 mod policy;
 mod run_selector;
 mod secrets;
@@ -18,7 +19,8 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
-pub(super) use self::flow::{GraphArgs, GraphFormat, InputArgs, StepArgs};
+pub(super) use self::flow::{GraphArgs, InputArgs, StepArgs};
+pub(super) use self::format::{DataFormat, GraphFormat, ProblemFormat};
 pub(super) use self::policy::{
     ApprovalArgs, PolicyArgs, PolicyCheckArgs, PolicyCommand, PolicySchemaArgs, PolicyTestArgs,
     StepApproval,
@@ -414,7 +416,7 @@ pub struct ValidateArgs {
     #[command(flatten)]
     pub roots: RootArgs,
     /// Output format
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
     pub format: ProblemFormat,
     /// Treat warnings as errors
     #[arg(long)]
@@ -448,17 +450,6 @@ Examples:
 
 Exits 0 if all plans are valid, 65 if one is invalid, 66 if one can't be read, 77 if a policy denies
 one.";
-
-/// How problems are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ProblemFormat {
-    /// Snippets for people.
-    Text,
-    /// One JSON array, enough for a model to repair its plan.
-    Json,
-    /// GitHub workflow commands.
-    Github,
-}
 
 /// How a listing is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

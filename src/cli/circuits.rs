@@ -4,13 +4,14 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
-use super::args::{CircuitsArgs, CircuitsCommand, ListFormat, StateArgs};
+use super::args::{CircuitsArgs, CircuitsCommand, DataFormat, StateArgs};
+use super::data;
 use super::error::{CommandError, CommandResult, ErrorKind};
 use super::exit_code;
 use super::printer::Printer;
 use super::state::unreadable;
 use crate::engine::CircuitState;
-use crate::model::{Escaped, json_pretty};
+use crate::model::Escaped;
 use crate::store::{CircuitRow, StateReader};
 
 /// Lists circuits, or closes some.
@@ -23,14 +24,11 @@ pub(super) fn circuits(args: &CircuitsArgs, state: &StateArgs, printer: &Printer
         Some(history) => history.circuits().map_err(|error| unreadable(&error))?,
         None => Vec::new(),
     };
-    match args.format {
-        ListFormat::Json => {
-            let rows: Vec<_> = circuits.iter().map(machine).collect();
-            // Values made of text and numbers always have a JSON form.
-            printer.print_line(json_pretty(&rows).unwrap_or_default());
-        }
-        ListFormat::Table if circuits.is_empty() => printer.info("all circuits are closed"),
-        ListFormat::Table => printer.print(table(&circuits)),
+    if circuits.is_empty() && args.format == DataFormat::Table {
+        printer.info("all circuits are closed");
+    } else {
+        let rows: Vec<_> = circuits.iter().map(machine).collect();
+        data::print(&rows, &rows, || table(&circuits), args.format, printer);
     }
     Ok(exit_code::SUCCESS)
 }

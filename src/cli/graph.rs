@@ -5,12 +5,16 @@
 
 mod dot;
 mod mermaid;
+mod rows;
 mod tree;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::args::{GraphArgs, GraphFormat};
+use serde_json::json;
+
+use super::args::{DataFormat, GraphArgs, GraphFormat};
+use super::data;
 use super::error::ErrorKind;
 use super::exit_code;
 use super::printer::Printer;
@@ -42,11 +46,23 @@ pub(super) fn graph(args: &GraphArgs, printer: &Printer) -> u8 {
         return exit_code::INVALID;
     }
     let picture = GraphView::new(&loaded.plan, &loaded.flow);
-    printer.print(match args.format {
-        GraphFormat::Mermaid => mermaid::text(&picture),
-        GraphFormat::Dot => dot::text(&picture),
-        GraphFormat::Tree => tree::text(&picture, &document.source.name),
-    });
+    let data_format = match args.format {
+        GraphFormat::Table => DataFormat::Table,
+        GraphFormat::Json => DataFormat::Json,
+        GraphFormat::Jsonl => DataFormat::Jsonl,
+        GraphFormat::Mermaid => return draw(&mermaid::text(&picture), printer),
+        GraphFormat::Dot => return draw(&dot::text(&picture), printer),
+        GraphFormat::Tree => return draw(&tree::text(&picture, &document.source.name), printer),
+    };
+    let steps = rows::rows(&loaded.plan, &loaded.flow, &picture);
+    let whole = json!({"order": loaded.flow.order, "steps": steps});
+    let table = || rows::table(&loaded.plan, &picture);
+    data::print(&whole, &steps, table, data_format, printer);
+    exit_code::SUCCESS
+}
+
+fn draw(picture: &str, printer: &Printer) -> u8 {
+    printer.print(picture);
     exit_code::SUCCESS
 }
 

@@ -7,6 +7,7 @@ mod approver;
 mod args;
 mod circuits;
 mod completions;
+mod data;
 mod doctor;
 mod dry_run;
 mod enforceable;

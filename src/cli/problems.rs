@@ -1,4 +1,4 @@
-//! Problems of one or more files, shown in one of three forms.
+//! Problems of one or more files, shown in one of four forms.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::args::ProblemFormat;
 use super::printer::Printer;
 use crate::document::{Diagnostics, Document, Severity, SourceError, render};
-use crate::model::{Escaped, json_pretty};
+use crate::model::{Escaped, json_line, json_pretty};
 use crate::skill::LoadProblem;
 
 /// What was found in one file.
@@ -141,6 +141,11 @@ pub(super) fn print(findings: &[FileReport<'_>], format: ProblemFormat, printer:
             let color = printer.stdout_has_color();
             for finding in findings {
                 printer.print(finding.text(color));
+            }
+        }
+        ProblemFormat::Jsonl => {
+            for problem in findings.iter().flat_map(FileReport::to_json) {
+                printer.print_line(json_line(&problem).unwrap_or_default());
             }
         }
         ProblemFormat::Json => {

@@ -25,6 +25,8 @@ fn calls(case: &Case) -> usize {
 fn circuit(case: &Case) -> Value {
     let output = case.run(&["circuits", "--format", "json"]).expect_code(0);
     let mut circuits: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let lines = case.run(&["circuits", "--format", "jsonl"]).expect_code(0);
+    assert_eq!(lines.records().len(), circuits.len());
     circuits.pop().unwrap_or_default()
 }
 

@@ -1,4 +1,4 @@
-//! `obs graph`: the same plan in three forms, and names that try to be syntax.
+//! `obs graph`: the same plan in every form, and names that try to be syntax.
 
 use crate::support::{Case, plain_settings};
 
@@ -21,7 +21,7 @@ fn drawn(case: &Case, format: &str) -> String {
 
 #[track_caller]
 fn drawn_in_all_forms(case: &Case, name: &str) {
-    let all = ["mermaid", "dot", "tree"]
+    let all = ["mermaid", "dot", "tree", "table", "jsonl"]
         .map(|format| drawn(case, format))
         .join("\n");
     plain_settings().bind(|| insta::assert_snapshot!(name, all));

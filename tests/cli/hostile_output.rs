@@ -224,7 +224,7 @@ fn names() -> [String; 4] {
 fn problems_let_nothing_through() {
     let case = wrong_case();
     for name in &names() {
-        for format in ["text", "json"] {
+        for format in ["table", "json", "jsonl"] {
             for color in ["never", "always"] {
                 let output = case.run(&["validate", name, "--format", format, "--color", color]);
                 assert!([65, 66].contains(&output.code), "{}", output.whole());

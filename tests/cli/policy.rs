@@ -211,6 +211,9 @@ fn policies_are_tested_without_running_anything() {
     assert_eq!(document["steps"][1]["decision"], "forbidden");
     assert_eq!(document["steps"][1]["policies"][0], "--deny net/*");
     assert_eq!(document["policies"].as_array().unwrap().len(), 3);
+    let lines = [&args[..], &["--format", "jsonl", "--deny", "net/*"]].concat();
+    let lines = case.run(&lines).expect_code(77).records();
+    assert_eq!(Some(&lines), document["steps"].as_array());
     case.run(&args[..3]).expect_code(2);
     assert_eq!(calls(&case), "");
 }

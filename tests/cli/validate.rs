@@ -71,7 +71,7 @@ fn formats_are_checked_and_unknown_ones_are_told() {
     );
 }
 
-/// The problems of `--format text`; fails where one has no caret or no help.
+/// The problems of `--format table`; fails where one has no caret or no help.
 #[track_caller]
 fn problems_of_text(text: &str) -> Vec<CodeAndPlace> {
     let snippets = text.trim_end().split("\n\n");
@@ -108,7 +108,7 @@ fn problems_of_json(problems: &[Value]) -> Vec<CodeAndPlace> {
 
 #[test]
 fn the_broken_example_as_a_person_sees_it() {
-    let output = broken("text");
+    let output = broken("table");
     plain_settings().bind(|| insta::assert_snapshot!(output.whole()));
     let codes: BTreeSet<String> = problems_of_text(&output.stdout())
         .into_iter()
@@ -119,7 +119,7 @@ fn the_broken_example_as_a_person_sees_it() {
 
 #[test]
 fn every_form_shows_the_same_places() {
-    let text = problems_of_text(&broken("text").stdout());
+    let text = problems_of_text(&broken("table").stdout());
     let found = problems(&broken("json"));
     assert_eq!(problems_of_json(&found), text);
     for problem in &found {
@@ -424,4 +424,13 @@ fn a_chat_answer_gets_one_problem() {
     assert_eq!(problems.len(), 1, "{problems:?}");
     assert_eq!(problems[0]["code"], "fenced");
     assert_eq!(problems[0]["line"], 3);
+}
+
+#[test]
+fn problems_as_json_lines_are_those_of_the_document() {
+    let case = Case::new().plan("- {name: a, type: skill}\n- {nmae: b, type: skill}\n");
+    let document = case.run(&["validate", "plan.yaml", "--format", "json"]);
+    let lines = case.run(&["validate", "plan.yaml", "--format", "jsonl"]);
+    assert_eq!(lines.code, document.code);
+    assert_eq!(lines.records(), problems(&document));
 }

@@ -4,8 +4,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::builder::BoolishValueParser;
-use clap::{Args, ValueEnum, ValueHint};
+use clap::{Args, ValueHint};
 
+use super::GraphFormat;
 use crate::document::DEFAULT_MAX_BYTES;
 use crate::engine::{FailurePolicy, RunPolicy};
 
@@ -93,17 +94,7 @@ Examples:
   obs graph plan.yaml --format tree           on the terminal
   obs graph plan.yaml                         for a ```mermaid block in Markdown
   obs graph plan.yaml --format dot | dot -Tsvg > plan.svg
+  obs graph plan.yaml --format jsonl | jq -r .step_id
 
 A solid line is a reference to another step's output, a dashed line is an order only. obs doesn't
 load the skills.";
-
-/// How a graph is drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum GraphFormat {
-    /// A Mermaid flowchart.
-    Mermaid,
-    /// Graphviz's language.
-    Dot,
-    /// A tree of text.
-    Tree,
-}

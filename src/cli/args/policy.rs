@@ -7,7 +7,7 @@ use std::str::FromStr;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Subcommand, ValueHint};
 
-use super::{IdentityArgs, InputArgs, ListFormat, ProblemFormat, RootArgs};
+use super::{DataFormat, IdentityArgs, InputArgs, ProblemFormat, RootArgs};
 use crate::document::DEFAULT_MAX_BYTES;
 use crate::model::RiskLevel;
 use crate::policy::{FlagPolicies, Glob};
@@ -156,7 +156,7 @@ pub struct PolicyCheckArgs {
     #[command(flatten)]
     pub roots: RootArgs,
     /// Output format
-    #[arg(long, default_value = "text")]
+    #[arg(long, default_value = "table")]
     pub format: ProblemFormat,
 }
 
@@ -171,7 +171,7 @@ pub struct PolicyTestArgs {
     pub roots: RootArgs,
     /// Output format
     #[arg(long, default_value = "table")]
-    pub format: ListFormat,
+    pub format: DataFormat,
     /// Maximum size of the plan
     #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MAX_BYTES)]
     pub max_plan_size: u64,

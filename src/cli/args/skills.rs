@@ -68,7 +68,7 @@ pub struct CheckArgs {
     #[command(flatten)]
     pub roots: RootArgs,
     /// Output format
-    #[arg(long, default_value = "text")]
+    #[arg(long, default_value = "table")]
     pub format: ProblemFormat,
 }
 

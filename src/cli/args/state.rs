@@ -7,7 +7,7 @@ use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, Subcommand, ValueEnum, ValueHint};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{ListFormat, RunSelector};
+use super::{DataFormat, ListFormat, RunSelector};
 use crate::model::{RunStatus, StepStatus, parse_duration};
 use crate::report::PrintRef;
 use crate::store::RetentionLimits;
@@ -237,7 +237,7 @@ pub struct CircuitsArgs {
     pub command: Option<CircuitsCommand>,
     /// Output format
     #[arg(long, default_value = "table")]
-    pub format: ListFormat,
+    pub format: DataFormat,
 }
 
 /// What else can be done with circuits.

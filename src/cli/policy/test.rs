@@ -4,15 +4,16 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::cli::args::{ListFormat, PolicyTestArgs};
+use crate::cli::args::PolicyTestArgs;
+use crate::cli::data;
 use crate::cli::error::{CommandError, CommandResult, ErrorKind};
 use crate::cli::printer::Printer;
 use crate::cli::problems::FileReport;
 use crate::cli::{enforceable, exit_code, inputs, roots};
 use crate::document::Source;
-use crate::engine::{Decision, Effect, ProvenPlan, evaluate_plan};
+use crate::engine::{Decision, Effect, ProvenPlan, ProvenStep, evaluate_plan};
 use crate::executor::BaseEnvironment;
-use crate::model::{Escaped, EscapedLines, json_pretty};
+use crate::model::{Escaped, EscapedLines};
 use crate::plan;
 use crate::policy::{CedarGate, LoadedPolicy};
 use crate::prove::{self, ProveContext};
@@ -26,14 +27,10 @@ pub(super) fn test(args: &PolicyTestArgs, printer: &Printer) -> CommandResult {
             .hint("pass `--policy FILE`, `--allow GLOB` or `--deny GLOB`"));
     };
     let decisions = evaluate_plan(&gate, &plan);
-    match args.format {
-        ListFormat::Table => printer.print(table(&plan, &decisions, &gate)),
-        ListFormat::Json => {
-            // Values made of text and numbers always have a JSON form.
-            let text = json_pretty(&document(&plan, &decisions, &gate)).unwrap_or_default();
-            printer.print_line(text);
-        }
-    }
+    let steps = rows(&plan, &decisions);
+    let document = json!({"steps": steps, "policies": policies(&gate)});
+    let table = || table(&plan, &decisions, &gate);
+    data::print(&document, &steps, table, args.format, printer);
     let is_denied = decisions.iter().any(|decision| decision.effect.is_denial());
     Ok(if is_denied {
         exit_code::REJECTED
@@ -132,9 +129,9 @@ fn table(plan: &ProvenPlan, decisions: &[Decision], gate: &CedarGate) -> String 
     text
 }
 
-fn document(plan: &ProvenPlan, decisions: &[Decision], gate: &CedarGate) -> Value {
+fn rows(plan: &ProvenPlan, decisions: &[Decision]) -> Vec<Value> {
     let steps = plan.steps.iter().zip(decisions).enumerate();
-    let steps = steps.map(|(index, (step, decision))| {
+    let row = |(index, (step, decision)): (usize, (&ProvenStep, &Decision))| {
         let errors = decision.errors.iter();
         let errors = errors.map(|(id, reason)| json!({"policy": id, "error": reason}));
         json!({
@@ -147,13 +144,14 @@ fn document(plan: &ProvenPlan, decisions: &[Decision], gate: &CedarGate) -> Valu
             "errors": errors.collect::<Vec<_>>(),
             "fallback": decision.fallback,
         })
-    });
+    };
+    steps.map(row).collect()
+}
+
+fn policies(gate: &CedarGate) -> Vec<Value> {
     let policy = |rule: &LoadedPolicy| {
         let effect = if rule.is_forbid() { "forbid" } else { "permit" };
         json!({"id": rule.id, "effect": effect, "text": rule.text})
     };
-    json!({
-        "steps": steps.collect::<Vec<_>>(),
-        "policies": gate.policies().iter().map(policy).collect::<Vec<_>>(),
-    })
+    gate.policies().iter().map(policy).collect()
 }
