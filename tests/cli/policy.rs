@@ -1,5 +1,7 @@
 //! Policies before and during a run: what is denied never starts.
 
+use serde_json::Value;
+
 use crate::support::{Case, Output};
 
 /// Skills that count their calls; `gives` gives what its plan wants to hear.
@@ -376,6 +378,88 @@ fn policies_are_checked_against_the_skills() {
             && schema.contains("{\"url\"?: String}"),
         "{schema}"
     );
+}
+
+/// What `policy check` says: `severity line:column message; help`.
+fn checked(policies: &str) -> Vec<String> {
+    let case = Case::new()
+        .sh_skill(
+            "core/fetch",
+            "echo 1",
+            "input_schema: {properties: {url: {type: string}}}\n",
+        )
+        .sh_skill("core/look", "echo 1", "")
+        .file("p.cedar", policies);
+    let output = case.run(&["policy", "check", "p.cedar", "--format", "json"]);
+    let problems: Vec<Value> = serde_json::from_slice(&output.stdout).expect("problems");
+    let errors = problems
+        .iter()
+        .any(|problem| problem["severity"] == "error");
+    assert_eq!(
+        output.code,
+        if errors { 65 } else { 0 },
+        "{}",
+        output.whole()
+    );
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let line = |p: &Value| {
+        let place = format!("{} {}:{}", text(&p["severity"]), p["line"], p["column"]);
+        format!("{place} {}; {}", text(&p["message"]), text(&p["help"]))
+    };
+    problems.iter().map(line).collect()
+}
+
+#[test]
+fn one_mistake_in_a_policy_is_one_problem() {
+    let unknown = |id: &str| format!("unknown action `Action::\"{id}\"`: no skill has this id");
+    let lists = "`obs skills list` lists the skills; `--skills DIR` adds more";
+    for (policy, want) in [
+        (
+            "permit(principal, action == Action::\"core/fetsh\", resource);",
+            format!(
+                "error 1:29 {}; did you mean `Action::\"core/fetch\"`?",
+                unknown("core/fetsh")
+            ),
+        ),
+        (
+            "permit(principal, action == Action::\"nothing/like-it\", resource is Skill);",
+            format!("error 1:29 {}; {lists}", unknown("nothing/like-it")),
+        ),
+        (
+            "permit(principal, action in [Action::\"core/look\", Action::\"core/lok\"], resource);",
+            format!(
+                "error 1:51 {}; did you mean `Action::\"core/look\"`?",
+                unknown("core/lok")
+            ),
+        ),
+        (
+            "@id(\"a\")\nforbid(principal, action, resource) when { resource.rsk_level == \"x\" };",
+            "error 2:44 for policy `a`, attribute `rsk_level` on entity type `Skill` not found \
+             (and 1 more like this here); did you mean `risk_level`?"
+                .to_owned(),
+        ),
+        (
+            "@id(\"a\") forbid(principal, action, resource is Tool) when { resource.far == \"x\" };",
+            "error 1:61 for policy `a`, attribute `far` on entity type `Tool` not found; "
+                .to_owned(),
+        ),
+        (
+            "@id(\"a\") permit(principal == Usr::\"x\", action, resource);",
+            "error 1:30 for policy `a`, unrecognized entity type `Usr`; did you mean `User`?"
+                .to_owned(),
+        ),
+        (
+            "@id(\"a\") permit(principal, action == Action::\"core/look\", resource is Tool);",
+            "warning 1:1 for policy `a`, unable to find an applicable action given the policy \
+             scope constraints; "
+                .to_owned(),
+        ),
+    ] {
+        assert_eq!(checked(policy), [want], "{policy}");
+    }
+    let two = "permit(principal, action == Action::\"one-thing\", resource);\n\
+               permit(principal, action == Action::\"other\", resource);\n";
+    assert_eq!(checked(two).len(), 2, "{:?}", checked(two));
 }
 
 #[test]
