@@ -13,6 +13,7 @@ mod diagnostic;
 mod document;
 pub(crate) mod json;
 mod json_only;
+mod lines;
 mod nearest;
 mod number;
 mod parser_message;

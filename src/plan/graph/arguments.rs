@@ -1,7 +1,9 @@
 //! Binds references in arguments to steps.
 //!
 //! Invariant: a reference binds to the longest name that it begins with, and only to a step that
-//! has ended by then. Problems include a suggestion.
+//! has ended by then. Problems include a suggestion, which keeps to the same.
+
+use std::cell::OnceCell;
 
 use serde_json::{Map, Value, json};
 
@@ -21,7 +23,9 @@ pub(super) struct Binder<'p> {
     pub(super) plan: &'p ExecutionPlan,
     pub(super) names: &'p NameIndex<'p>,
     /// The stage that each step is in; empty in a graph.
-    pub(super) stage_of: Vec<usize>,
+    stage_of: Vec<usize>,
+    /// The steps that each step waits for by a valid name, computed for the first suggestion.
+    waits_for: OnceCell<Vec<Vec<usize>>>,
 }
 
 struct ReferenceSite<'s> {
@@ -30,7 +34,82 @@ struct ReferenceSite<'s> {
     text: &'s str,
 }
 
-impl Binder<'_> {
+impl<'p> Binder<'p> {
+    /// For the steps of `plan`.
+    pub(super) fn new(
+        plan: &'p ExecutionPlan,
+        names: &'p NameIndex<'p>,
+        stage_of: Vec<usize>,
+    ) -> Self {
+        Self {
+            plan,
+            names,
+            stage_of,
+            waits_for: OnceCell::new(),
+        }
+    }
+
+    /// A suggestion for a misspelled name of a step that `step` may wait for.
+    pub(super) fn nearest(&self, step: usize, name: &str) -> Option<&'p str> {
+        self.names
+            .nearest(name, |target| self.may_wait_for(step, target))
+    }
+
+    /// True if the plan stays valid when `step` waits for `target`.
+    fn may_wait_for(&self, step: usize, target: usize) -> bool {
+        self.is_over_by_then(step, target).is_ok()
+            && (self.plan.order == StepOrder::Sequence || !self.reaches(target, step))
+    }
+
+    /// True if `from` waits for `to`, directly or not.
+    fn reaches(&self, from: usize, to: usize) -> bool {
+        let waits_for = self.waits_for.get_or_init(|| {
+            (0..self.plan.steps.len())
+                .map(|step| self.targets(step))
+                .collect()
+        });
+        let mut is_seen = vec![false; waits_for.len()];
+        let mut open = vec![from];
+        while let Some(step) = open.pop() {
+            if step == to {
+                return true;
+            }
+            if !std::mem::replace(&mut is_seen[step], true) {
+                open.extend(&waits_for[step]);
+            }
+        }
+        false
+    }
+
+    /// The steps that `step` names in `depends_on` and in its arguments.
+    fn targets(&self, step: usize) -> Vec<usize> {
+        let step = &self.plan.steps[step];
+        let one = |meaning: Option<NameTarget>| match meaning {
+            Some(NameTarget::One(target)) => Some(target),
+            _ => None,
+        };
+        let mut targets: Vec<usize> = step
+            .depends_on
+            .iter()
+            .filter_map(|name| one(self.names.find(name)))
+            .collect();
+        if !step.has_plain_arguments {
+            let mut add = |text: &str| {
+                for part in scan(text).into_iter().flatten() {
+                    if let ScannedPart::Reference { inner, .. } = part {
+                        let (inner, _) = self.optional(inner);
+                        let name = self.names.longest_in(inner);
+                        targets.extend(one(name.map(|(_, meaning)| meaning)));
+                    }
+                }
+            };
+            step.arguments
+                .values()
+                .for_each(|value| each_text(value, &mut add));
+        }
+        targets
+    }
+
     /// The arguments of a step with their references; `None` if they hold none and nothing that
     /// reads like one.
     pub(super) fn arguments(&self, step: usize, problems: &mut Diagnostics) -> Option<Template> {
@@ -296,7 +375,7 @@ impl Binder<'_> {
         let (inner, _) = self.optional(inner);
         let plain = normalize(inner);
         if let Some((name, NameTarget::One(target))) = self.names.longest_in(&plain)
-            && self.is_over_by_then(site.step, target).is_ok()
+            && self.may_wait_for(site.step, target)
             && let Some(mut path) = path_after(&plain, name)
         {
             if plain != inner
@@ -316,7 +395,7 @@ impl Binder<'_> {
         let near = std::iter::once(plain.len())
             .chain(ends)
             .take(8)
-            .find_map(|end| Some((end, self.names.nearest(&plain[..end])?)));
+            .find_map(|end| Some((end, self.nearest(site.step, &plain[..end])?)));
         match near {
             Some((end, near)) => {
                 let likely = format!("{{{{{near}{}}}}}", &plain[end..]);
@@ -376,6 +455,16 @@ impl ReferenceSite<'_> {
 fn path_after(inner: &str, name: &str) -> Option<Vec<String>> {
     let is_word = |token: &str| !token.is_empty() && !token.contains(['[', ']', '|', '?', '\n']);
     parse_path(inner.strip_prefix(name).unwrap_or_default(), is_word)
+}
+
+/// Calls `see` with each text that holds `{{`.
+fn each_text(value: &Value, see: &mut impl FnMut(&str)) {
+    match value {
+        Value::String(text) if text.contains("{{") => see(text),
+        Value::Array(list) => list.iter().for_each(|item| each_text(item, see)),
+        Value::Object(map) => map.values().for_each(|item| each_text(item, see)),
+        _ => {}
+    }
 }
 
 fn holds_braces(value: &Value) -> bool {

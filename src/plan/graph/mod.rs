@@ -90,15 +90,11 @@ impl DependencyGraph {
     pub(super) fn bind(plan: &ExecutionPlan, problems: &mut Diagnostics) -> Self {
         let names = NameIndex::new(plan);
         let stages = stages(plan);
-        let binder = Binder {
-            plan,
-            names: &names,
-            stage_of: stage_of(&stages),
-        };
+        let binder = Binder::new(plan, &names, stage_of(&stages));
         let mut steps = vec![StepDependencies::default(); plan.steps.len()];
         let mut waits = Vec::new();
         for (index, step) in steps.iter_mut().enumerate() {
-            step.depends_on = bind_dependencies(index, plan, &names, &mut waits, problems);
+            step.depends_on = bind_dependencies(index, &binder, &mut waits, problems);
             step.arguments = binder.arguments(index, problems).map(Box::new);
             if let Some(arguments) = &step.arguments {
                 step.inputs_from = bind_arguments(index, arguments, &mut waits);
@@ -143,11 +139,11 @@ fn stage_of(stages: &[Range<usize>]) -> Vec<usize> {
 
 fn bind_dependencies(
     index: usize,
-    plan: &ExecutionPlan,
-    names: &NameIndex<'_>,
+    binder: &Binder<'_>,
     waits: &mut Vec<Dependency>,
     problems: &mut Diagnostics,
 ) -> Vec<usize> {
+    let Binder { plan, names, .. } = binder;
     let depends_on = &plan.steps[index].depends_on;
     if plan.order == StepOrder::Sequence && !depends_on.is_empty() {
         problems.push(depends_in_sequence(index));
@@ -170,7 +166,7 @@ fn bind_dependencies(
             }),
             // Reported when it was read.
             None if name.is_empty() => {}
-            None => problems.push_error_with(|| unknown_step(names, name, &pointer)),
+            None => problems.push_error_with(|| unknown_step(binder, index, name, &pointer)),
         }
     }
     distinct(after)
@@ -199,10 +195,10 @@ fn distinct(mut steps: Vec<usize>) -> Vec<usize> {
     steps
 }
 
-fn unknown_step(names: &NameIndex<'_>, name: &str, pointer: &str) -> Diagnostic {
+fn unknown_step(binder: &Binder<'_>, step: usize, name: &str, pointer: &str) -> Diagnostic {
     let message = format!("unknown step `{name}`");
     let problem = Diagnostic::error("unknown_step", Location::value(pointer), message).got(name);
-    match names.nearest(name) {
+    match binder.nearest(step, name) {
         Some(near) => problem
             .help(format!("did you mean `{near}`?"))
             .expected(near)

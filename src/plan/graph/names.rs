@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 
-use crate::document::{Diagnostic, Location, nearest};
+use crate::document::{Diagnostic, Location, all_near};
 use crate::model::{ExecutionPlan, begins_path};
+
+/// How many names are considered for a suggestion.
+const MAX_SUGGESTIONS: usize = 8;
 
 /// Every name and `step_id`, and the steps that it means.
 pub(super) struct NameIndex<'p> {
@@ -59,12 +62,18 @@ impl<'p> NameIndex<'p> {
         self.meanings.get(name).copied()
     }
 
-    /// A suggestion for a misspelled name.
-    pub(super) fn nearest(&self, name: &str) -> Option<&'p str> {
+    /// A suggestion for a misspelled name: that of one step, which `is_possible` accepts.
+    pub(super) fn nearest(
+        &self,
+        name: &str,
+        is_possible: impl Fn(usize) -> bool,
+    ) -> Option<&'p str> {
         // In a fixed order, so that a tie gives the same suggestion every time.
         let mut all: Vec<&str> = self.meanings.keys().copied().collect();
         all.sort_unstable();
-        nearest(name, all)
+        all_near(name, all).take(MAX_SUGGESTIONS).find(
+            |near| matches!(self.find(near), Some(NameTarget::One(step)) if is_possible(step)),
+        )
     }
 }
 

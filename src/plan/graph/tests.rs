@@ -93,7 +93,8 @@ fn thousands_of_unknown_names_are_counted_and_not_each_looked_for() {
 #[test]
 fn names_in_depends_on_mean_one_step() {
     let steps = "order: graph\nsteps:\n- {name: fetch, type: skill}\n- {name: fetch, type: skill}\n\
-                 - {name: build, type: skill, depends_on: [fetch, biuld, 7, \"\"]}\n";
+                 - {name: use, type: skill, depends_on: [fetch, biuld, 7, \"\"]}\n\
+                 - {name: build, type: skill}\n";
     assert_eq!(
         problems(steps),
         [
@@ -164,4 +165,88 @@ fn a_group_is_the_steps_that_follow_each_other() {
              adjacent; obs runs them as separate groups; put them next to each other"
         ]
     );
+}
+
+#[test]
+fn a_suggestion_is_never_a_step_that_may_not_be_waited_for() {
+    let none = "write `{{name.field}}` with the name or the step_id";
+    for (text, want) in [
+        // Itself, in a sequence and in a graph.
+        (
+            "steps:\n- {name: greet, type: skill, arguments: {a: \"{{gret.output}}\"}}\n",
+            none,
+        ),
+        (
+            "order: graph\nsteps:\n- {name: greet, type: skill, arguments: {a: \"{{gret.output}}\"}}\n",
+            none,
+        ),
+        // A later one.
+        (
+            "steps:\n- {name: use, type: skill, arguments: {a: \"{{gret}}\"}}\n- {name: greet, type: skill}\n",
+            none,
+        ),
+        (
+            "order: graph\nsteps:\n- {name: use, type: skill, arguments: {a: \"{{gret}}\"}}\n- {name: greet, type: skill}\n",
+            "did you mean `{{greet}}`?",
+        ),
+        // One of the same group, and one of several.
+        (
+            "steps:\n- {name: greet, type: skill, parallel_group: g}\n\
+             - {name: use, type: skill, parallel_group: g, arguments: {a: \"{{gret}}\"}}\n",
+            none,
+        ),
+        (
+            "steps:\n- {name: greet, type: skill}\n- {name: greet, type: skill}\n\
+             - {name: use, type: skill, arguments: {a: \"{{gret}}\"}}\n",
+            none,
+        ),
+        // The next best name is taken then.
+        (
+            "steps:\n- {name: greed, type: skill}\n- {name: greet, type: skill, arguments: {a: \"{{greett.x}}\"}}\n",
+            "did you mean `{{greed.x}}`?",
+        ),
+        // A circle, by `depends_on` or by references.
+        (
+            "order: graph\nsteps:\n- {name: use, type: skill, arguments: {a: \"{{gret}}\"}}\n\
+             - {name: other, type: skill, depends_on: [use]}\n- {name: greet, type: skill, depends_on: [other]}\n",
+            none,
+        ),
+        (
+            "order: graph\nsteps:\n- {name: use, type: skill, arguments: {a: [\"{{gret}}\"]}}\n\
+             - {name: greet, type: skill, arguments: {a: {b: \"x {{use.y}}\"}}}\n",
+            none,
+        ),
+        (
+            "order: graph\nsteps:\n- {name: use, type: skill, depends_on: [us]}\n- {name: usx, type: skill, depends_on: [use]}\n",
+            "write the name or the step_id of a step of this plan",
+        ),
+        (
+            "order: graph\nsteps:\n- {name: use, type: skill, depends_on: [usy]}\n- {name: usx, type: skill}\n",
+            "did you mean `usx`?",
+        ),
+        // With what models put around a name.
+        (
+            "steps:\n- {name: greet, type: skill, arguments: {a: \"{{steps.greet.output}}\"}}\n",
+            none,
+        ),
+    ] {
+        let found = problems(text);
+        assert_eq!(found.len(), 1, "{text}{found:?}");
+        let help = found[0].split_once("; ").unwrap().1;
+        assert!(help.starts_with(want), "{text}{help}");
+    }
+}
+
+#[test]
+fn many_unknown_names_are_looked_up_quickly() {
+    let step = |at: usize| {
+        format!(
+            "- {{name: step{at}, type: skill, depends_on: [step{}], arguments: {{a: \"{{{{stepx{at}}}}}\"}}}}\n",
+            (at + 1) % 4_000
+        )
+    };
+    let steps: String = (0..4_000).map(step).collect();
+    // Each search through all steps visits each of them once.
+    let found = loaded(&format!("order: graph\nsteps:\n{steps}")).problems;
+    assert!(found.has_errors());
 }
