@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 
 use super::decode::escape_token;
+use super::lines::{line_at, line_number};
 use super::source::{Language, Source};
 use super::spans::Spans;
 use super::{Diagnostic, Diagnostics, Location, NodePart, json, yaml};
@@ -168,14 +169,17 @@ impl Document {
         pointers.any(|pointer| pointer.rsplit('/').next() == Some(&*escape_token(key)))
     }
 
+    /// The line that a byte offset is in, without its end.
+    pub(super) fn line_at(&self, offset: usize) -> Range<usize> {
+        line_at(&self.source.text, offset)
+    }
+
     /// Line and column of a byte offset, both from 1; the column counts characters.
     pub fn line_and_column(&self, offset: usize) -> (usize, usize) {
-        let before = &self.source.text[..offset];
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        (
-            1 + before.matches('\n').count(),
-            1 + before[line_start..].chars().count(),
-        )
+        let text = &self.source.text;
+        let line = line_at(text, offset);
+        let before = &text[line.start..offset.min(line.end)];
+        (line_number(text, offset), 1 + before.chars().count())
     }
 
     /// The pointer to the node that `place` is in; `""` if there is none.

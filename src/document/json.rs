@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use serde_json::Value;
 
+use super::lines::line_number;
 use super::number::check_finite;
 use super::parser_message::{SyntaxErrorKind, syntax_error_kind, without_place};
 use super::spans::{Spans, narrow};
@@ -285,7 +286,7 @@ pub(crate) fn duplicate_key(
     second: Range<usize>,
     first: &Range<usize>,
 ) -> Diagnostic {
-    let line = 1 + text[..first.start].matches('\n').count();
+    let line = line_number(text, first.start);
     Diagnostic::error(
         "duplicate_key",
         Location::Bytes(second),

@@ -26,6 +26,6 @@ pub(crate) use decode::{Fields, Node, escape_token, in_backticks, kind_of};
 pub(crate) use diagnostic::NodePart;
 pub use diagnostic::{Diagnostic, Diagnostics, Location, Severity};
 pub use document::Document;
-pub(crate) use nearest::nearest;
+pub(crate) use nearest::{all_near, nearest};
 pub(crate) use source::is_fifo;
 pub use source::{DEFAULT_MAX_BYTES, Language, Source, SourceError};

@@ -177,16 +177,14 @@ impl SourceView {
     fn new(document: &Document, place: &Location, bytes: Range<usize>) -> Self {
         let text = document.source.text.as_str();
         let hidden = document.hidden_spans();
-        let line_start = text[..bytes.start].rfind('\n').map_or(0, |at| at + 1);
-        let line_end = text[bytes.start..]
-            .find('\n')
-            .map_or(text.len(), |at| bytes.start + at);
-        let marked_end = bytes.end.min(line_end);
-        let (before, mut is_cut) = last_chars(&text[line_start..bytes.start]);
-        let marked = first_chars(&text[bytes.start..marked_end]);
-        let after = first_chars(&text[marked_end..line_end]);
-        let before = bytes.start - before.len()..bytes.start;
-        let marked = bytes.start..bytes.start + marked.len();
+        let line = document.line_at(bytes.start);
+        let start = bytes.start.min(line.end);
+        let marked_end = bytes.end.clamp(start, line.end);
+        let (before, mut is_cut) = last_chars(&text[line.start..start]);
+        let marked = first_chars(&text[start..marked_end]);
+        let after = first_chars(&text[marked_end..line.end]);
+        let before = start - before.len()..start;
+        let marked = start..start + marked.len();
         let after = marked_end..marked_end + after.len();
         let mut shown = if is_cut {
             "…".to_owned()
@@ -300,6 +298,19 @@ mod tests {
             "p.json",
             r#"{"assistant_id": "a", "steps": [{"name": "a", "typ": "skill", "timeout": 30}]}"#
         ));
+    }
+
+    #[test]
+    fn the_end_of_a_line_is_not_shown() {
+        let yaml = "assistant_id: a\nsteps:\n- name: a\n  typ: skill\n  timeout: 30\n";
+        let json = "{\n  \"assistant_id\": \"a\",\n  \"steps\": []\n  \"x\": 1\n}\n";
+        for (name, text) in [("p.yaml", yaml), ("p.json", json)] {
+            let want = shown(name, text);
+            for end in ["\r\n", "\r"] {
+                let shown = shown(name, &text.replace('\n', end));
+                assert_eq!(shown, want, "{name} {end:?}");
+            }
+        }
     }
 
     #[test]
