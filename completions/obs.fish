@@ -48,7 +48,7 @@ complete -c obs -n "__fish_obs_needs_command" -f -a "help" -d 'Print this messag
 complete -c obs -n "__fish_obs_using_subcommand run" -l skills -d 'Search DIR for skills first; repeatable' -r -f -a "(__fish_complete_directories)"
 complete -c obs -n "__fish_obs_using_subcommand run" -l max-plan-size -d 'Maximum size of the plan' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -s j -l jobs -d 'Maximum number of concurrent steps [default: the number of cores]' -r
-complete -c obs -n "__fish_obs_using_subcommand run" -l resume -d 'Resume an earlier run: reuse what succeeded, run the rest' -r
+complete -c obs -n "__fish_obs_using_subcommand run" -l resume -d 'Resume an earlier run: reuse what succeeded, run the rest' -r -F
 complete -c obs -n "__fish_obs_using_subcommand run" -l circuit-breaker -d 'Which skills have a circuit breaker' -r -f -a "auto\t'Those whose manifests say so'
 on\t'All'
 off\t'None'"

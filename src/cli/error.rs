@@ -7,6 +7,7 @@ use std::fmt;
 use super::exit_code;
 use super::printer::Printer;
 use crate::document::SourceError;
+use crate::model::Escaped;
 
 /// The result of a verb: an exit code, or what stopped it.
 pub(super) type CommandResult = Result<u8, CommandError>;
@@ -18,6 +19,8 @@ pub(super) struct CommandError {
     message: String,
     /// What the message does not say yet of what caused it, the nearest cause first.
     causes: Vec<String>,
+    /// What the message speaks of, a line each.
+    listed: Vec<String>,
     hints: Vec<String>,
 }
 
@@ -71,6 +74,7 @@ impl CommandError {
             kind,
             message: message.to_string(),
             causes: Vec::new(),
+            listed: Vec::new(),
             hints: Vec::new(),
         }
     }
@@ -102,6 +106,13 @@ impl CommandError {
         self
     }
 
+    /// Adds what the message speaks of, a line each.
+    #[must_use]
+    pub(super) fn list(mut self, lines: impl IntoIterator<Item = String>) -> Self {
+        self.listed.extend(lines);
+        self
+    }
+
     /// Adds something that the user can do.
     #[must_use]
     pub(super) fn hint(mut self, hint: impl fmt::Display) -> Self {
@@ -109,9 +120,12 @@ impl CommandError {
         self
     }
 
-    /// Prints the message, the causes and the hints, a line for each.
+    /// Prints the message, what it lists, the causes and the hints, a line for each.
     pub(super) fn print(&self, printer: &Printer) {
         printer.error(&self.message);
+        for line in &self.listed {
+            printer.eprint(format_args!("  {}", Escaped(line)));
+        }
         for cause in &self.causes {
             printer.cause(cause);
         }

@@ -9,7 +9,7 @@ use super::printer::{Printer, Verbosity};
 use super::state::{not_found, unreadable};
 use crate::model::{ExecutionLogRecord, RunStatus};
 use crate::report::{OutputStream, OutputStreams as _, PrintRef, RecordTable, write_value};
-use crate::store::{RecordFilter, RunRow, StateReader};
+use crate::store::{RecordFilter, RunName, RunRow, StateReader};
 
 /// How often a run in progress is looked at.
 const FOLLOW_EVERY: Duration = Duration::from_millis(200);
@@ -80,7 +80,8 @@ impl<'p> RecordPrinter<'p> {
             // Before the look at the records: none can come after a run's end. An obs that dies
             // tells nobody, so that is looked at too.
             history.refresh();
-            let run = history.find(run_id).map_err(|error| not_found(&error))?;
+            let run = history.find(&RunName::Id(run_id.to_owned()));
+            let run = run.map_err(|error| not_found(&error))?;
             self.print_new(history)?;
             self.printer.print(self.table.flush());
             if !run.is_running() || self.printer.is_closed() {

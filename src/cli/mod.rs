@@ -19,6 +19,7 @@ mod inputs;
 mod logs;
 mod panic;
 mod parse;
+mod plan_path;
 mod policy;
 pub mod printer;
 mod problems;

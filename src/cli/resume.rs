@@ -7,16 +7,16 @@ use std::time::Instant;
 
 use super::args::{ResumeArgs, RunSelector, StateArgs};
 use super::error::{CommandError, ErrorKind};
+use super::plan_path::recorded_name;
 use super::printer::Printer;
-use super::state::{chain_key, not_found};
-use crate::document::is_fifo;
+use super::state::{chain_key, no_run_in, not_found, run_name};
 use crate::engine::{ProvenPlan, ProvenStep, Provenance, Reused};
-use crate::model::{Escaped, NotReused, sha256_hex};
+use crate::model::{Escaped, NotReused};
 use crate::report::short_id;
 use crate::skill::{InputFilesCache, InputPaths, SandboxPolicy};
 use crate::store::{
-    self, ExportError, PreviousRun, ResumeContext, ResumeError, ResumeLock, StateWriter,
-    UnsafeStep, files_of,
+    self, FindError, PreviousRun, ResumeContext, ResumeError, ResumeLock, RunName, StateReader,
+    StateWriter, UnsafeStep, files_of,
 };
 
 /// The run that `--resume` means.
@@ -43,23 +43,23 @@ impl ResumedRun {
         let Some(selector) = &args.resume else {
             return Ok(None);
         };
-        let plan = plan_name(file, text);
+        let plan = recorded_name(file, text);
         let state_dir = state.directory()?;
-        let previous = match (selector, &state_dir) {
-            (RunSelector::File(file), _) => PreviousRun::from_file(file, &plan, chain_key()),
-            (_, None) => {
+        let previous = match selector {
+            RunSelector::Path(path) if path != Path::new("-") => {
+                in_file_or_of_plan(path, &plan, state)?
+            }
+            _ if state_dir.is_none() => {
                 let message = "`--state-dir none` keeps no run to resume";
                 return Err(CommandError::new(ErrorKind::Usage, message)
                     .hint("`--resume=FILE` resumes a run from a file written by `--log`"));
             }
-            (_, Some(_)) => match state.open_reader()? {
-                Some(history) => {
-                    PreviousRun::from_history(&history, selector.name(), &plan, chain_key())
-                }
-                None => Err(ResumeError::NoRun(plan)),
-            },
+            _ => {
+                let history = state.open_reader()?;
+                let history = history.ok_or_else(|| not_found(&FindError::Empty))?;
+                in_state(&history, &run_name(selector, &plan))?
+            }
         };
-        let previous = previous.map_err(refused)?;
         Ok(Some(Self {
             kept_files: state_dir.map(|dir| files_of(&dir, previous.first_run())),
             previous,
@@ -140,6 +140,27 @@ impl ResumedRun {
     }
 }
 
+fn in_state(history: &StateReader, name: &RunName) -> Result<PreviousRun, CommandError> {
+    PreviousRun::from_history(history, name, chain_key()).map_err(refused)
+}
+
+/// The run in the file `path`, which `--log` wrote, or the latest run of the plan in that file.
+/// `plan` is the plan at hand.
+fn in_file_or_of_plan(
+    path: &Path,
+    plan: &str,
+    state: &StateArgs,
+) -> Result<PreviousRun, CommandError> {
+    let error = match PreviousRun::from_file(path, plan, chain_key()) {
+        Err(ResumeError::Export(error)) => error,
+        other => return other.map_err(refused),
+    };
+    match state.run_of_plan(path) {
+        Some((history, run)) => in_state(&history, &RunName::Id(run.run_id)),
+        None => Err(no_run_in(&error)),
+    }
+}
+
 /// Says why steps are not reused: each reason once, with the steps that it is about.
 fn print_reasons(plan: &ProvenPlan, reused: &[Result<Reused, NotReused>], printer: &Printer) {
     let mut reasons: Vec<(String, Vec<String>)> = Vec::new();
@@ -184,11 +205,8 @@ fn named(step: &UnsafeStep) -> String {
 fn refused(error: ResumeError) -> CommandError {
     match error {
         ResumeError::Find(error) => not_found(&error),
-        ResumeError::NoRun(_) => CommandError::from_error(ErrorKind::Unreadable, &error)
-            .hint("run it without `--resume`, or name one of the runs that `obs runs` lists"),
-        ResumeError::Export(ExportError::Unreadable { .. }) | ResumeError::Unreadable(_) => {
-            CommandError::from_error(ErrorKind::Unreadable, &error)
-        }
+        ResumeError::Export(ref error) => no_run_in(error),
+        ResumeError::Unreadable(_) => CommandError::from_error(ErrorKind::Unreadable, &error),
         ResumeError::Faulty { .. } => CommandError::from_error(ErrorKind::Invalid, &error)
             .hint("nothing was run; `obs verify` reports all its faults"),
         ResumeError::AlreadyResumed { ref by, .. } => {
@@ -197,10 +215,9 @@ fn refused(error: ResumeError) -> CommandError {
         }
         ResumeError::ManyRuns { .. } => CommandError::from_error(ErrorKind::Usage, &error)
             .hint("pass a file that contains one run, or one of this plan"),
-        ResumeError::InProgress(_)
-        | ResumeError::BeingResumed(_)
-        | ResumeError::NoHeader(_)
-        | ResumeError::Export(_) => CommandError::from_error(ErrorKind::Usage, &error),
+        ResumeError::InProgress(_) | ResumeError::BeingResumed(_) | ResumeError::NoHeader(_) => {
+            CommandError::from_error(ErrorKind::Usage, &error)
+        }
     }
 }
 
@@ -209,17 +226,3 @@ const MAX_REASONS: usize = 20;
 
 /// How many of the steps with one reason are named.
 const MAX_NAMED: usize = 12;
-
-/// How much of a digest tells one plan from standard input from another.
-const STDIN_DIGITS: usize = 16;
-
-/// The name by which the runs of the plan in `file` are found again. What came from standard input
-/// or a FIFO is known by its text alone.
-pub(super) fn plan_name(file: &Path, text: &str) -> String {
-    if file == Path::new("-") || is_fifo(file) {
-        let digest = sha256_hex(text.as_bytes());
-        return format!("- ({})", &digest[..STDIN_DIGITS]);
-    }
-    let absolute = file.canonicalize().ok();
-    absolute.as_deref().unwrap_or(file).display().to_string()
-}

@@ -8,8 +8,9 @@ use serde_json::{Map, Value};
 
 use super::args::{BreakerChoice, StateArgs};
 use super::error::{CommandError, ErrorKind};
+use super::plan_path;
 use super::printer::Printer;
-use super::resume::{self, ResumedRun};
+use super::resume::ResumedRun;
 use super::state::chain_key;
 use crate::engine::{ProvenPlan, Provenance, Reused};
 use crate::executor::SharedDirKind;
@@ -217,7 +218,7 @@ pub(super) fn provenance(subject: &RunSubject<'_>) -> Result<Provenance, Command
         }
     }
     Ok(Provenance {
-        plan: resume::plan_name(subject.file, subject.text),
+        plan: plan_path::recorded_name(subject.file, subject.text),
         workspace: subject.workspace.display().to_string(),
         plan_digest: sha256_hex(subject.text.as_bytes()),
         inputs_digest: (!inputs.is_empty()).then(|| sha256_hex(inputs_text.as_bytes())),

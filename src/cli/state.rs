@@ -5,12 +5,17 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+
 use super::args::{RunSelector, StateArgs};
 use super::error::{CommandError, ErrorKind};
+use super::plan_path::{from_here, name_of_path};
 use crate::process::directory_variable;
 use crate::prove::OwnFiles;
+use crate::report::age;
 use crate::store::{
-    ChainKey, FindError, RunRow, StateReader, StateWriter, StoreError, lock_directory,
+    Candidate, ChainKey, ExportError, FindError, RunName, RunRow, StateReader, StateWriter,
+    StoreError, lock_directory,
 };
 
 /// What `--state-dir` says for no state at all.
@@ -93,13 +98,34 @@ impl StateArgs {
         &self,
         selector: &RunSelector,
     ) -> Result<(StateReader, RunRow), CommandError> {
-        let name = selector.name().unwrap_or_default();
-        let history = self.open_reader()?.ok_or_else(|| match selector {
-            RunSelector::Last => not_found(&FindError::Empty),
-            _ => not_found(&FindError::Unknown(name.to_owned())),
-        })?;
-        let run = history.find(name).map_err(|error| not_found(&error))?;
-        Ok((history, run))
+        let history = self.open_reader()?;
+        let history = history.ok_or_else(|| not_found(&FindError::Empty))?;
+        let run = history.find(&run_name(selector, ""));
+        Ok((history, run.map_err(|error| not_found(&error))?))
+    }
+
+    /// The state, if it can be read, and the latest run of the plan in the file `path`.
+    pub(super) fn run_of_plan(&self, path: &Path) -> Option<(StateReader, RunRow)> {
+        let history = self.readable()?;
+        let run = history.latest_of_plan(&name_of_path(path));
+        let run = run.ok().flatten()?;
+        Some((history, run))
+    }
+
+    /// The state, if it is there and can be read.
+    pub(super) fn readable(&self) -> Option<StateReader> {
+        let dir = self.directory().ok().flatten()?;
+        StateReader::open(&dir, chain_key()).ok().flatten()
+    }
+}
+
+/// What the state knows the run by. `plan` is the recorded name of the plan at hand.
+pub(super) fn run_name(selector: &RunSelector, plan: &str) -> RunName {
+    match selector {
+        RunSelector::LatestOfPlan => RunName::Plan(plan.to_owned()),
+        RunSelector::Last(before) => RunName::Last(*before),
+        RunSelector::Id(id) => RunName::Id(id.clone()),
+        RunSelector::Path(path) => RunName::Plan(name_of_path(path)),
     }
 }
 
@@ -131,11 +157,30 @@ pub(super) fn unreadable(error: &StoreError) -> CommandError {
         .hint("choose another one with `--state-dir`")
 }
 
+/// Says that neither the file nor the state has the run.
+pub(super) fn no_run_in(error: &ExportError) -> CommandError {
+    CommandError::from_error(ErrorKind::Unreadable, error)
+        .hint("the state has no run of a plan in this file either; `obs runs` lists the runs")
+}
+
 /// Says that a run can't be found.
 pub(super) fn not_found(error: &FindError) -> CommandError {
     match error {
         FindError::Store(error) => unreadable(error),
-        _ => CommandError::from_error(ErrorKind::Unreadable, &error)
-            .hint("`obs runs` lists the runs"),
+        FindError::Empty | FindError::TooFar { .. } => {
+            CommandError::from_error(ErrorKind::Unreadable, error)
+        }
+        FindError::Unknown { candidates, .. } | FindError::Ambiguous { candidates, .. } => {
+            CommandError::from_error(ErrorKind::Unreadable, error)
+                .list(candidates.iter().map(candidate_line))
+                .hint("`obs runs` lists all runs")
+        }
     }
+}
+
+fn candidate_line(candidate: &Candidate) -> String {
+    let Candidate { short_id, run } = candidate;
+    let (status, plan) = (run.status, from_here(&run.plan));
+    let age = age(run.started_at, Timestamp::now());
+    format!("{short_id}  {status:<11}  {age:<12}  {plan}")
 }

@@ -8,10 +8,10 @@ use super::args::{ListFormat, RunSelector, StateArgs, VerifyArgs};
 use super::error::{CommandError, CommandResult, ErrorKind};
 use super::exit_code;
 use super::printer::Printer;
-use super::state::{chain_key, unreadable};
+use super::state::{chain_key, no_run_in, unreadable};
 use crate::model::{Escaped, json_pretty};
 use crate::store::{
-    LedgerReport, RunReport, StateReader, VerifyError, VerifyIssue, VerifyKeys, verify_file,
+    LedgerReport, RunReport, RunRow, StateReader, VerifyError, VerifyIssue, VerifyKeys, verify_file,
 };
 
 /// Verifies a run, a file or all runs.
@@ -25,11 +25,10 @@ pub(super) fn verify(args: &VerifyArgs, state: &StateArgs, printer: &Printer) ->
             Some((reports, ledger)) => (reports, Some(ledger)),
             None => (Vec::new(), None),
         },
-        Some(RunSelector::File(path)) => (one_file(path, state, &anchors)?, None),
+        Some(RunSelector::Path(path)) => (file_or_plan(path, state, &anchors)?, None),
         Some(selector) => {
             let (history, run) = state.find_run(selector)?;
-            let report = history.verify(&run, &anchors);
-            (vec![report.map_err(|error| unreadable(&error))?], None)
+            (vec![one_run(&history, &run, &anchors)?], None)
         }
     };
     let is_sound = |faults: &[VerifyIssue]| faults.is_empty();
@@ -60,18 +59,31 @@ pub(super) fn verify(args: &VerifyArgs, state: &StateArgs, printer: &Printer) ->
     })
 }
 
-fn one_file(
+fn one_run(
+    history: &StateReader,
+    run: &RunRow,
+    anchors: &VerifyKeys,
+) -> Result<RunReport, CommandError> {
+    let report = history.verify(run, anchors);
+    report.map_err(|error| unreadable(&error))
+}
+
+/// The runs in a file, or the latest run of the plan in a file.
+fn file_or_plan(
     path: &Path,
     state: &StateArgs,
     anchors: &VerifyKeys,
 ) -> Result<Vec<RunReport>, CommandError> {
     // A state that is not there, or can't be read, only means that the file stands alone.
-    let dir = state.directory().ok().flatten();
-    let history = dir.and_then(|dir| StateReader::open(&dir, chain_key()).ok().flatten());
-    let reports = verify_file(path, anchors, history.as_ref()).map_err(|error| match error {
-        VerifyError::Store(error) => unreadable(&error),
-        VerifyError::Export(error) => CommandError::from_error(ErrorKind::Unreadable, &error),
-    })?;
+    let history = state.readable();
+    let reports = match verify_file(path, anchors, history.as_ref()) {
+        Ok(reports) => reports,
+        Err(VerifyError::Store(error)) => return Err(unreadable(&error)),
+        Err(VerifyError::Export(error)) => match state.run_of_plan(path) {
+            Some((history, run)) => return Ok(vec![one_run(&history, &run, anchors)?]),
+            None => return Err(no_run_in(&error)),
+        },
+    };
     if anchors.head.is_some() && reports.len() > 1 {
         let message = format!(
             "`--head` applies to one run, but `{}` contains {}",

@@ -6,6 +6,7 @@
 //! [`json_line`](crate::model::json_line) on its way; the one exception is a string that `--print`
 //! hands to a file or a pipe.
 
+mod age;
 mod bars;
 mod failure;
 mod json_document;
@@ -30,6 +31,7 @@ mod text;
 
 use clap::ValueEnum;
 
+pub(crate) use age::age;
 pub(crate) use json_document::{JsonDocument, write_json_document, write_value};
 pub(crate) use print_ref::PrintRef;
 pub use record_table::RecordTable;

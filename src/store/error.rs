@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::run_name::RunName;
+use super::run_row::Candidate;
+
 /// Why the state can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum StoreError {
@@ -53,22 +56,43 @@ pub(crate) enum ExportError {
     Empty(String),
 }
 
-/// Why a run can't be found.
+/// Why a run can't be found. The messages lead to the candidates, which follow.
 #[derive(Debug, Clone, Error)]
 pub(crate) enum FindError {
     /// The state has no run.
     #[error("no runs yet")]
     Empty,
-    /// No run has this id.
-    #[error("no run `{0}`")]
-    Unknown(String),
+    /// No run has this name.
+    #[error("no run {name}; {}", match name {
+        RunName::Plan(_) => "the plans that ran last:",
+        _ => "the newest runs:",
+    })]
+    Unknown {
+        /// What was asked for.
+        name: RunName,
+        /// Runs that may be meant.
+        candidates: Vec<Candidate>,
+    },
+    /// There are fewer runs.
+    #[error("no run {name}: the oldest is {oldest}")]
+    TooFar {
+        /// What was asked for.
+        name: RunName,
+        /// The name of the oldest run.
+        oldest: RunName,
+    },
     /// More than one id begins with this.
-    #[error("more than one run starts with `{name}`: {}", .candidates.join(", "))]
+    #[error("{count} runs start with `{prefix}`{}:", match candidates.len() {
+        listed if listed as u64 == *count => "",
+        _ => "; the newest",
+    })]
     Ambiguous {
         /// What was asked for.
-        name: String,
-        /// Some of the candidates.
-        candidates: Vec<String>,
+        prefix: String,
+        /// How many there are.
+        count: u64,
+        /// Some of them.
+        candidates: Vec<Candidate>,
     },
     /// The state can't be read.
     #[error(transparent)]
@@ -89,9 +113,6 @@ pub(crate) enum VerifyError {
 /// Why a run can't be resumed.
 #[derive(Debug, Error)]
 pub(crate) enum ResumeError {
-    /// The plan has not run yet.
-    #[error("no run of `{0}` to resume")]
-    NoRun(String),
     /// The run can't be found.
     #[error(transparent)]
     Find(#[from] FindError),

@@ -9,7 +9,7 @@ use super::chain::{ChainKey, KEYED, PLAIN, seal};
 use super::ledger::{LedgerEntry, LedgerHead};
 use super::testing::{end, record, start};
 use super::verify::VerifyIssueKind;
-use super::{RetentionPolicy, StateLog, StateReader, StateWriter, VerifyKeys};
+use super::{RetentionPolicy, RunName, StateLog, StateReader, StateWriter, VerifyKeys};
 use crate::engine::ExecutionLogger as _;
 use crate::model::RunStatus;
 
@@ -86,7 +86,7 @@ impl State {
 
     fn faults_of(&self, id: &str) -> Vec<VerifyIssueKind> {
         let history = self.history();
-        let run = history.find(id).unwrap();
+        let run = history.find(&RunName::Id(id.to_owned())).unwrap();
         let report = history.verify(&run, &self.anchors(None)).unwrap();
         report.faults.into_iter().map(|fault| fault.kind).collect()
     }
@@ -344,7 +344,11 @@ async fn an_interrupted_run_ends_in_the_ledger_when_the_key_is_there() {
         key: None,
     };
     assert_eq!(
-        state.history().find("a1").unwrap().status,
+        state
+            .history()
+            .find(&RunName::Id("a1".to_owned()))
+            .unwrap()
+            .status,
         RunStatus::Interrupted
     );
     let state = State {

@@ -11,6 +11,7 @@ mod circuit;
 mod circuit_table;
 mod database;
 mod error;
+mod find_run;
 mod jsonl_file;
 mod ledger;
 #[cfg(test)]
@@ -22,6 +23,8 @@ mod null_log;
 mod resume;
 mod retention;
 mod run_log;
+mod run_name;
+mod run_row;
 mod state_log;
 mod state_reader;
 mod state_writer;
@@ -42,8 +45,10 @@ pub(crate) use null_log::NullLog;
 pub(crate) use resume::{PreviousRun, ResumeContext, UnsafeStep, claim};
 pub(crate) use retention::{MAX_EXPIRED_TIME, Removed, RetentionLimits, RetentionPolicy, days_ago};
 pub(crate) use run_log::{RecordSink, RunLog};
+pub(crate) use run_name::RunName;
+pub(crate) use run_row::{Candidate, RunRow};
 pub use state_log::StateLog;
-pub(crate) use state_reader::{CircuitRow, RecordFilter, RunFilter, RunRow, StateReader};
+pub(crate) use state_reader::{CircuitRow, RecordFilter, RunFilter, StateReader};
 pub use state_writer::StateWriter;
 pub(crate) use verify::{
     LedgerReport, MIN_HEAD_DIGITS, RunReport, VerifyIssue, VerifyKeys, verify_file,

@@ -22,26 +22,22 @@ use super::database::unusable;
 use super::error::{ResumeError, StoreError};
 use super::lock::ResumeLock;
 use super::log_reader::{ExportedLog, ExportedRun};
-use super::state_reader::{RecordFilter, RunRow, StateReader};
+use super::run_name::RunName;
+use super::run_row::RunRow;
+use super::state_reader::{RecordFilter, StateReader};
 use super::state_writer::StateWriter;
 use super::verify::{RunReport, VerifyIssueKind, VerifyKeys, exported_run};
 use crate::engine::{PlanStart, ProvenPlan};
 use crate::model::ExecutionLogRecord;
 
 impl PreviousRun {
-    /// Finds the run in the state: the named one, or else the latest of the plan in this file.
+    /// Finds the run in the state.
     pub(crate) fn from_history(
         history: &StateReader,
-        name: Option<&str>,
-        plan: &str,
+        name: &RunName,
         key: Option<ChainKey>,
     ) -> Result<Self, ResumeError> {
-        let run = match name {
-            Some(name) => history.find(name)?,
-            None => history
-                .latest_of_plan(plan)?
-                .ok_or_else(|| ResumeError::NoRun(plan.to_owned()))?,
-        };
+        let run = history.find(name)?;
         if run.is_running() {
             return Err(ResumeError::InProgress(run.run_id));
         }

@@ -12,8 +12,9 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter
 use super::chain::ChainKey;
 use super::circuit_table::circuit_of;
 use super::database::{Database, LAST_HASH, RECORDS, sqlite_message, unusable};
-use super::error::{FindError, StoreError};
+use super::error::StoreError;
 use super::lock;
+use super::run_row::RunRow;
 use crate::engine::CircuitState;
 use crate::model::{RunStatus, StepStatus};
 
@@ -22,47 +23,6 @@ use crate::model::{RunStatus, StepStatus};
 pub(crate) struct StateReader {
     pub(super) database: Database,
     pub(super) key: Option<ChainKey>,
-}
-
-/// A row of `runs`.
-#[derive(Debug, Clone)]
-pub(crate) struct RunRow {
-    pub(super) id: i64,
-    /// obs's own id of the run.
-    pub run_id: String,
-    /// The assistant that wrote the plan.
-    pub assistant_id: String,
-    /// The plan's file; `-` for standard input.
-    pub plan: String,
-    /// How many steps the plan has.
-    pub steps: u64,
-    /// When it began.
-    pub started_at: Timestamp,
-    /// Its status.
-    pub status: RunStatus,
-    /// Wall time in milliseconds; `None` if it has no end.
-    pub duration_ms: Option<u64>,
-    /// The run that it resumed.
-    pub resumed_from: Option<String>,
-    /// How many records it has.
-    pub records: u64,
-    /// The hash of the last record.
-    pub head: String,
-    /// The header's line.
-    pub(super) header: String,
-    /// The end's line.
-    pub(super) end: Option<String>,
-    /// The plan's inputs, as JSON.
-    pub(super) inputs: String,
-    /// False if it is older than the ledger.
-    pub(super) is_in_ledger: bool,
-}
-
-impl RunRow {
-    /// True as long as its obs is alive.
-    pub(crate) fn is_running(&self) -> bool {
-        self.status == RunStatus::Running
-    }
 }
 
 /// Which runs to list.
@@ -113,7 +73,7 @@ pub(crate) struct CircuitRow {
 }
 
 /// The columns of a [`RunRow`]. The values of an active run come from its records.
-fn run_columns() -> String {
+pub(super) fn run_columns() -> String {
     format!(
         "id, run_id, assistant_id, plan, steps, started_ms, status, duration_ms, resumed_from,
          CASE status WHEN 'running' THEN {RECORDS} ELSE count END,
@@ -121,9 +81,6 @@ fn run_columns() -> String {
          header, \"end\", inputs, is_in_ledger"
     )
 }
-
-/// How many candidates an error lists.
-const CANDIDATES: usize = 5;
 
 impl StateReader {
     /// Opens the state in `dir`; `None` if there is none yet. `key` is that of the ledger.
@@ -141,64 +98,6 @@ impl StateReader {
         // If the state can't be written, looking must do.
         let Database { connection, dir } = &self.database;
         lock::mark_interrupted(connection, dir, self.key.as_ref()).ok();
-    }
-
-    /// Finds the run named by `name`: `last`, an id, or a unique prefix of one.
-    pub(crate) fn find(&self, name: &str) -> Result<RunRow, FindError> {
-        let columns = run_columns();
-        if name == "last" {
-            let text = format!("SELECT {columns} FROM runs ORDER BY id DESC LIMIT 1");
-            return self.one(&text, "")?.ok_or(FindError::Empty);
-        }
-        // A prefix as a range, which the index on ids answers.
-        let text = format!(
-            "SELECT {columns} FROM runs WHERE run_id >= ?1 AND run_id < ?1 || 'g' \
-             ORDER BY id DESC LIMIT {}",
-            CANDIDATES + 1
-        );
-        let name = name.to_ascii_lowercase();
-        let is_id = !name.is_empty() && name.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
-        let mut found = if is_id {
-            self.several(&text, &name)?
-        } else {
-            Vec::new()
-        };
-        match found.len() {
-            0 => Err(FindError::Unknown(name)),
-            1 => Ok(found.remove(0)),
-            _ => {
-                let mut candidates: Vec<String> = found.into_iter().map(|run| run.run_id).collect();
-                if candidates.len() > CANDIDATES {
-                    "…".clone_into(&mut candidates[CANDIDATES]);
-                }
-                Err(FindError::Ambiguous { name, candidates })
-            }
-        }
-    }
-
-    /// The latest run of the plan in this file.
-    pub(crate) fn latest_of_plan(&self, plan: &str) -> Result<Option<RunRow>, StoreError> {
-        let columns = run_columns();
-        let text = format!("SELECT {columns} FROM runs WHERE plan = ?1 ORDER BY id DESC LIMIT 1");
-        self.one(&text, plan)
-    }
-
-    fn one(&self, text: &str, parameter: &str) -> Result<Option<RunRow>, StoreError> {
-        Ok(self.several(text, parameter)?.into_iter().next())
-    }
-
-    fn several(&self, text: &str, parameter: &str) -> Result<Vec<RunRow>, StoreError> {
-        let parameters: &[&str] = if text.contains("?1") {
-            &[parameter]
-        } else {
-            &[]
-        };
-        let rows = || {
-            let mut statement = self.database.connection.prepare(text)?;
-            let rows = statement.query_map(params_from_iter(parameters), run_of)?;
-            rows.collect::<rusqlite::Result<Vec<_>>>()
-        };
-        rows().map_err(|error| self.unreadable(&error))
     }
 
     /// Calls `each` with the runs that match `filter`, the newest first, until it returns false.
@@ -290,10 +189,9 @@ impl StateReader {
 
     /// The newest run that resumed `run_id`.
     pub(crate) fn resumed_by(&self, run_id: &str) -> Result<Option<String>, StoreError> {
-        let columns = run_columns();
-        let text =
-            format!("SELECT {columns} FROM runs WHERE resumed_from = ?1 ORDER BY id DESC LIMIT 1");
-        Ok(self.one(&text, run_id)?.map(|run| run.run_id))
+        let text = "SELECT run_id FROM runs WHERE resumed_from = ?1 ORDER BY id DESC LIMIT 1";
+        let row = |connection: &Connection| connection.query_row(text, [run_id], |row| row.get(0));
+        self.with_connection(|connection| row(connection).optional())
     }
 
     /// The steps of `run` that had begun when obs died and must not run twice: index, id and skill.
@@ -455,11 +353,12 @@ impl Query {
     }
 }
 
-fn integer(number: u64) -> Value {
+pub(super) fn integer(number: u64) -> Value {
     Value::from(i64::try_from(number).unwrap_or(i64::MAX))
 }
 
-fn run_of(row: &Row<'_>) -> rusqlite::Result<RunRow> {
+/// The run in a row of [`run_columns`].
+pub(super) fn run_of(row: &Row<'_>) -> rusqlite::Result<RunRow> {
     let started_ms: i64 = row.get(5)?;
     Ok(RunRow {
         id: row.get(0)?,

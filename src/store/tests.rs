@@ -8,7 +8,6 @@ use futures_util::FutureExt as _;
 use tempfile::TempDir;
 
 use super::database::Database;
-use super::error::FindError;
 use super::testing::{end, record, start};
 use super::verify::VerifyIssueKind;
 use super::*;
@@ -66,7 +65,7 @@ impl Kept {
 
     fn verify(&self, anchors: &VerifyKeys) -> RunReport {
         let history = self.history();
-        let run = history.find(self.run).unwrap();
+        let run = history.find(&RunName::Id(self.run.to_owned())).unwrap();
         history.verify(&run, anchors).unwrap()
     }
 
@@ -369,28 +368,6 @@ async fn a_file_written_anew_passes_without_and_fails_with_head_or_key() {
 }
 
 #[tokio::test]
-async fn runs_are_found_by_last_and_by_what_their_ids_begin_with() {
-    let kept = Kept::new(None).await;
-    let history = kept.history();
-    assert_eq!(history.find("last").unwrap().run_id, RUN);
-    assert_eq!(history.find("01A2").unwrap().run_id, RUN);
-    assert!(matches!(history.find("01a3"), Err(FindError::Unknown(_))));
-    assert!(matches!(
-        history.find("' OR 1=1"),
-        Err(FindError::Unknown(_))
-    ));
-    kept.sql(
-        "INSERT INTO runs (run_id, assistant_id, plan, steps, started_ms, status, head, header)
-         VALUES ('01a20cb6-0000-7000-8000-000000000002', '', '', 0, 0, 'success', '', '')",
-    );
-    let error = history.find("01a2").unwrap_err().to_string();
-    assert!(
-        error.starts_with("more than one run starts with `01a2`: 01a20cb6-"),
-        "{error}"
-    );
-}
-
-#[tokio::test]
 async fn records_are_filtered_and_come_out_as_they_were_sealed() {
     let kept = Kept::new(None).await;
     let history = kept.history();
@@ -489,7 +466,7 @@ async fn a_run_whose_obs_is_dead_is_interrupted_and_one_that_lives_is_not() {
     log.log_plan_start(start(RUN), Vec::new()).await.unwrap();
     let status = || {
         let history = StateReader::open(temp.path(), None).unwrap().unwrap();
-        history.find(RUN).unwrap().status
+        history.find(&RunName::Id(RUN.to_owned())).unwrap().status
     };
     assert_eq!(status(), RunStatus::Running);
     drop(log);

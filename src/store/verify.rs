@@ -18,7 +18,8 @@ use self::ledger::{check_ledger, check_run};
 use super::chain::{ChainKey, KEYED, PLAIN, hashes};
 use super::error::{StoreError, VerifyError};
 use super::log_reader::{ExportedLog, ExportedRun};
-use super::state_reader::{IndexedRecord, RunFilter, RunRow, StateReader};
+use super::run_row::RunRow;
+use super::state_reader::{IndexedRecord, RunFilter, StateReader};
 use crate::engine::{PlanEnd, PlanStart};
 use crate::model::{RunStatus, sha256_hex};
 

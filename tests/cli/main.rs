@@ -48,6 +48,7 @@ mod reuse;
 mod reuse_random;
 mod run;
 mod screens;
+mod run_names;
 mod secrets;
 mod skill_files;
 mod skills;

@@ -132,7 +132,7 @@ fn a_log_file_does_where_the_state_is_lost() {
         refused.whole()
     );
     case.run(&["run", "plan.yaml", "--resume=plan.yaml"])
-        .expect_code(2);
+        .expect_code(66);
     case.run(&["run", "plan.yaml", "--resume=0000"])
         .expect_code(66);
 }

@@ -1,141 +1,121 @@
-//! Which run a verb means: one grammar for `obs logs`, `obs verify` and `--resume`.
+//! Which run a verb means: one grammar for `obs show`, `logs`, `verify` and `--resume`.
+//!
+//! Invariant: a text means the same to each of them. A path is that of a plan, and where a file
+//! with a run is of use, it may be the path of such a file: that is found out when it is read.
 
-use std::convert::Infallible;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
+
+/// What the help says of a run's name.
+pub(super) const RUN_HELP: &str =
+    "A run: its id or a prefix of it, `last`, `last~2`, or the path of a plan (its latest run)";
 
 /// A run, named on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RunSelector {
     /// The latest run of the plan at hand.
     LatestOfPlan,
-    /// The latest run of all.
-    Last,
+    /// The run that began so many runs before the latest of all.
+    Last(u64),
     /// A run's id, or a prefix of it.
     Id(String),
-    /// The run in a file; `-` is standard input.
-    File(PathBuf),
+    /// The latest run of the plan in a file; or the run in a file, and `-` is standard input.
+    Path(PathBuf),
 }
 
 impl RunSelector {
-    /// For `obs logs`: a run in the state.
-    pub(super) fn recorded() -> impl TypedValueParser<Value = Self> {
-        parser(|text| Self::in_state(&text))
+    /// Reads the name of a run.
+    pub(super) fn parser() -> impl TypedValueParser<Value = Self> {
+        OsStringValueParser::new().try_map(Self::read)
     }
 
-    /// For `obs verify`: a file is what looks like a path or exists, so that a path that is
-    /// mistyped is reported as such.
-    pub(super) fn recorded_or_file() -> impl TypedValueParser<Value = Self> {
-        parser(|text| {
-            let path = Path::new(&text);
-            if text == "-" || path.components().count() > 1 || path.is_file() {
-                Self::File(text.into())
-            } else {
-                Self::in_state(&text)
+    fn read(text: OsString) -> Result<Self, String> {
+        let is_file = Path::new(&text).is_file();
+        match text.to_str() {
+            Some("") => Ok(Self::LatestOfPlan),
+            Some("last") => Ok(Self::Last(0)),
+            Some(name) if name.starts_with("last~") && !is_file => {
+                let count = name["last~".len()..].parse();
+                let count = count.map_err(|_| "write it like `last~2`, the third last run");
+                Ok(Self::Last(count?))
             }
-        })
-    }
-
-    /// For `--resume`: without a value the plan decides.
-    pub(super) fn resumable() -> impl TypedValueParser<Value = Self> {
-        parser(|text| {
-            if text.is_empty() {
-                Self::LatestOfPlan
-            } else if Path::new(&text).is_file() {
-                Self::File(text.into())
-            } else {
-                Self::in_state(&text)
-            }
-        })
-    }
-
-    fn in_state(text: &OsString) -> Self {
-        // Ids are hexadecimal: text that is not UTF-8 names no run, however it is shown.
-        match text.to_string_lossy() {
-            text if text == "last" => Self::Last,
-            text => Self::Id(text.into_owned()),
-        }
-    }
-
-    /// The name by which the state finds the run; `None` for a file and for the plan's latest.
-    pub(in crate::cli) fn name(&self) -> Option<&str> {
-        match self {
-            Self::Last => Some("last"),
-            Self::Id(id) => Some(id),
-            Self::LatestOfPlan | Self::File(_) => None,
+            Some(word) if is_word(word) && !is_file => Ok(Self::Id(word.to_owned())),
+            _ => Ok(Self::Path(text.into())),
         }
     }
 }
 
-fn parser(
-    read: impl Fn(OsString) -> RunSelector + Clone + Send + Sync + 'static,
-) -> impl TypedValueParser<Value = RunSelector> {
-    OsStringValueParser::new().try_map(move |text| Ok::<_, Infallible>(read(text)))
+/// True for what does not look like a path: if it is no id, it is reported as one.
+fn is_word(text: &str) -> bool {
+    text != "-" && !text.contains(['/', '.'])
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::{Arg, Command};
+    use std::os::unix::ffi::OsStringExt as _;
 
     use super::*;
 
-    fn read(parser: impl TypedValueParser<Value = RunSelector>, text: &str) -> RunSelector {
-        let run = Arg::new("run").value_parser(parser);
-        let matches = Command::new("obs").arg(run).get_matches_from(["obs", text]);
-        matches.get_one::<RunSelector>("run").unwrap().clone()
-    }
-
-    fn id(text: &str) -> RunSelector {
-        RunSelector::Id(text.to_owned())
+    fn read(text: &str) -> Result<RunSelector, String> {
+        RunSelector::read(text.into())
     }
 
     #[test]
-    fn the_state_knows_last_and_ids() {
-        for (text, want) in [
-            ("last", RunSelector::Last),
-            ("0192ab12", id("0192ab12")),
-            ("a/b.jsonl", id("a/b.jsonl")),
-            (env!("CARGO_MANIFEST_PATH"), id(env!("CARGO_MANIFEST_PATH"))),
-        ] {
-            assert_eq!(read(RunSelector::recorded(), text), want);
-        }
-    }
-
-    #[test]
-    fn verify_takes_whatever_looks_like_a_path_as_a_file() {
-        for text in ["-", "a/missing.jsonl", env!("CARGO_MANIFEST_PATH")] {
-            let want = RunSelector::File(text.into());
-            assert_eq!(read(RunSelector::recorded_or_file(), text), want);
-        }
-        assert_eq!(
-            read(RunSelector::recorded_or_file(), "last"),
-            RunSelector::Last
-        );
-        assert_eq!(read(RunSelector::recorded_or_file(), "0192"), id("0192"));
-    }
-
-    #[test]
-    fn resume_takes_a_file_only_if_it_exists() {
+    fn a_text_is_an_id_a_place_from_the_end_or_a_path() {
+        let id = |text: &str| RunSelector::Id(text.to_owned());
+        let path = |text: &str| RunSelector::Path(text.into());
         let file = env!("CARGO_MANIFEST_PATH");
         for (text, want) in [
             ("", RunSelector::LatestOfPlan),
-            ("last", RunSelector::Last),
-            ("0192", id("0192")),
-            ("-", id("-")),
-            ("a/missing.jsonl", id("a/missing.jsonl")),
-            (file, RunSelector::File(file.into())),
+            ("last", RunSelector::Last(0)),
+            ("last~0", RunSelector::Last(0)),
+            ("last~12", RunSelector::Last(12)),
+            ("0192ab12", id("0192ab12")),
+            ("0192AB12-34", id("0192AB12-34")),
+            ("last.yaml", path("last.yaml")),
+            ("LAST", id("LAST")),
+            ("-", path("-")),
+            ("plan", id("plan")),
+            ("plan.yaml", path("plan.yaml")),
+            ("0192ab12.jsonl", path("0192ab12.jsonl")),
+            ("a/missing.jsonl", path("a/missing.jsonl")),
+            ("./0192ab12", path("./0192ab12")),
+            (file, path(file)),
         ] {
-            assert_eq!(read(RunSelector::resumable(), text), want);
+            assert_eq!(read(text), Ok(want), "{text}");
         }
     }
 
     #[test]
-    fn only_runs_of_the_state_have_a_name() {
-        assert_eq!(RunSelector::Last.name(), Some("last"));
-        assert_eq!(id("0192").name(), Some("0192"));
-        assert_eq!(RunSelector::LatestOfPlan.name(), None);
-        assert_eq!(RunSelector::File("run.jsonl".into()).name(), None);
+    fn a_place_from_the_end_is_a_number() {
+        for text in [
+            "last~",
+            "last~x",
+            "last~-1",
+            "last~1.5",
+            "last~99999999999999999999",
+        ] {
+            let error = read(text).unwrap_err();
+            assert_eq!(
+                error, "write it like `last~2`, the third last run",
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_file_comes_before_an_id_and_need_not_be_utf_8() {
+        let dir = tempfile::tempdir().unwrap();
+        let name = dir.path().join("last~x");
+        std::fs::write(&name, "").unwrap();
+        let text = name.clone().into_os_string();
+        assert_eq!(RunSelector::read(text), Ok(RunSelector::Path(name)));
+        let odd = OsString::from_vec(vec![b'a', 0xff]);
+        assert_eq!(
+            RunSelector::read(odd.clone()),
+            Ok(RunSelector::Path(odd.into()))
+        );
     }
 }

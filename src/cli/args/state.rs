@@ -7,6 +7,7 @@ use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, Subcommand, ValueEnum, ValueHint};
 use jiff::{SignedDuration, Timestamp};
 
+use super::run_selector::RUN_HELP;
 use super::{DataFormat, ListFormat, RunSelector};
 use crate::model::{RunStatus, StepStatus, parse_duration};
 use crate::report::PrintRef;
@@ -37,12 +38,13 @@ pub struct StateArgs {
 pub struct ResumeArgs {
     /// Resume an earlier run: reuse what succeeded, run the rest
     ///
-    /// RUN is a run's id, a prefix of it, or `last`; FILE is what `--log` wrote. Without a value it
-    /// is the latest run of this plan. obs reuses a step if its skill's files and its arguments are
-    /// unchanged; from the first change on it runs all steps.
+    /// RUN is a run's id or a prefix of it, `last`, `last~2`, or the path of a plan (its latest
+    /// run); FILE is what `--log` wrote. Without a value it is the latest run of this plan. obs
+    /// reuses a step if its skill's files and its arguments are unchanged; from the first change on
+    /// it runs all steps.
     #[arg(long, env = "OBS_RESUME", hide_env = true, value_name = "RUN|FILE")]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "")]
-    #[arg(value_parser = RunSelector::resumable())]
+    #[arg(value_parser = RunSelector::parser(), value_hint = ValueHint::AnyPath)]
     pub resume: Option<RunSelector>,
     /// With `--resume`, also run unsafe steps a second time
     ///
@@ -159,8 +161,8 @@ pub struct PruneArgs {
 #[derive(Debug, Args)]
 #[command(after_help = LOGS_EXAMPLES)]
 pub struct LogsArgs {
-    /// A run: its id, a prefix of it, or `last` [default: all runs]
-    #[arg(value_parser = RunSelector::recorded())]
+    #[arg(help = RUN_HELP)]
+    #[arg(value_parser = RunSelector::parser(), value_hint = ValueHint::AnyPath)]
     pub run: Option<RunSelector>,
     /// Only records of the step with this name or `step_id`
     #[arg(long, value_name = "STEP")]
@@ -199,9 +201,12 @@ Examples:
 #[command(after_help = VERIFY_EXAMPLES)]
 #[command(group(ArgGroup::new("what").args(["run", "all"]).required(true)))]
 pub struct VerifyArgs {
-    /// A run (its id, a prefix of it, or `last`), or a file written by `--log` or `--format jsonl`
+    /// A run, or a file written by `--log` or `--format jsonl`
+    ///
+    /// RUN is a run's id or a prefix of it, `last`, `last~2`, or the path of a plan (its latest
+    /// run); `-` reads standard input.
     #[arg(value_name = "RUN|FILE", value_hint = ValueHint::AnyPath)]
-    #[arg(value_parser = RunSelector::recorded_or_file())]
+    #[arg(value_parser = RunSelector::parser())]
     pub run: Option<RunSelector>,
     /// Verify all recorded runs and the ledger
     #[arg(long)]

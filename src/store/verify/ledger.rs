@@ -9,7 +9,7 @@ use super::fault::{VerifyIssue, VerifyIssueKind};
 use crate::model::RunStatus;
 use crate::store::chain::{ChainKey, KEYED, PLAIN};
 use crate::store::ledger::{LedgerEntry, LedgerEvent, LedgerHead, has_seal, hash_of, read_head};
-use crate::store::state_reader::RunRow;
+use crate::store::run_row::RunRow;
 
 /// The report on the ledger.
 #[derive(Debug, Clone, Default, Serialize)]

@@ -1,0 +1,55 @@
+//! A row of the table of runs.
+
+use jiff::Timestamp;
+
+use crate::model::RunStatus;
+
+/// A row of `runs`.
+#[derive(Debug, Clone)]
+pub(crate) struct RunRow {
+    pub(super) id: i64,
+    /// obs's own id of the run.
+    pub run_id: String,
+    /// The assistant that wrote the plan.
+    pub assistant_id: String,
+    /// The plan's file; `-` for standard input.
+    pub plan: String,
+    /// How many steps the plan has.
+    pub steps: u64,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// Its status.
+    pub status: RunStatus,
+    /// Wall time in milliseconds; `None` if it has no end.
+    pub duration_ms: Option<u64>,
+    /// The run that it resumed.
+    pub resumed_from: Option<String>,
+    /// How many records it has.
+    pub records: u64,
+    /// The hash of the last record.
+    pub head: String,
+    /// The header's line.
+    pub(super) header: String,
+    /// The end's line.
+    pub(super) end: Option<String>,
+    /// The plan's inputs, as JSON.
+    pub(super) inputs: String,
+    /// False if it is older than the ledger.
+    pub(super) is_in_ledger: bool,
+}
+
+/// A run that somebody may have meant.
+#[derive(Debug, Clone)]
+pub(crate) struct Candidate {
+    /// What names it.
+    pub short_id: String,
+    /// The run.
+    pub run: RunRow,
+}
+
+impl RunRow {
+    /// True as long as its obs is alive.
+    pub(crate) fn is_running(&self) -> bool {
+        self.status == RunStatus::Running
+    }
+}
