@@ -22,6 +22,10 @@ const FRAME: Duration = Duration::from_millis(100);
 const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 /// How long the reporter sleeps if there is nothing to draw.
 const LONG: Duration = Duration::from_hours(1);
+/// A bar that is wider than this takes at most half the terminal's width, so that it needs no
+/// second row on a terminal of half the width. tmux moves what needs more rows into its history,
+/// where it can't be erased, if there is no room for it above.
+const WIDE: usize = 59;
 /// How many columns of a message are shown.
 const MESSAGE_COLUMNS: usize = 200;
 /// How many lines are buffered while the display is suspended.
@@ -228,9 +232,11 @@ impl ProgressDisplay {
             }
             return;
         }
-        self.suspend_for(|streams| {
-            streams.write(OutputStream::Stderr, format!("{text}\n").as_bytes());
-        });
+        let text = format!("{text}\n");
+        match &self.bars {
+            Some(bars) => bars.print_above(&text),
+            None => self.streams.write(OutputStream::Stderr, text.as_bytes()),
+        }
     }
 
     /// Runs `write` with the bars cleared.
@@ -294,21 +300,26 @@ impl ProgressDisplay {
         let picture = self.picture(look, now);
         self.bars
             .get_or_insert_with(|| Bars::new(Arc::clone(&self.streams)))
-            .draw(&picture);
+            .draw(picture);
     }
 
     /// The lines to draw: the running steps, as many as fit, and the footer.
     fn picture(&self, look: TerminalInfo, now: Instant) -> Vec<String> {
-        let columns = look.usable_columns().saturating_sub(1);
-        let room = rows_of(look).saturating_sub(3).max(1);
+        let columns = look.usable_columns();
+        let columns = columns.saturating_sub(1).min(WIDE.max(columns / 2));
+        let rows = rows_of(look);
+        let room = rows.saturating_sub(3).max(usize::from(rows > 1));
         let spinner = SPINNER[self.frame % SPINNER.len()];
         let mut picture: Vec<String> = self
             .running
             .iter()
             .take(room)
-            .map(|step| {
-                let text = shorten(&step.describe(columns, now), columns.saturating_sub(2));
-                format!("{} {text}", paint(look.color, Style::Active, spinner))
+            .map(|step| match columns.checked_sub(2) {
+                Some(room) => {
+                    let text = shorten(&step.describe(columns, now), room);
+                    format!("{} {text}", paint(look.color, Style::Active, spinner))
+                }
+                None => String::new(),
             })
             .collect();
         let more = match self.running.len().saturating_sub(room) {

@@ -3,6 +3,7 @@
 pub(crate) mod processes;
 pub(crate) mod random;
 pub(crate) mod terminal;
+pub(crate) mod tmux;
 
 use std::ffi::OsStr;
 use std::fs;

@@ -29,6 +29,17 @@ pub(crate) struct Terminal {
     pub(crate) child: Child,
     output: Arc<Mutex<Vec<u8>>>,
     before: Termios,
+    /// Each size, with what was written before the terminal got it.
+    sizes: Vec<(usize, Winsize)>,
+}
+
+fn size_of(columns: u16, rows: u16) -> Winsize {
+    Winsize {
+        ws_row: rows,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    }
 }
 
 impl Terminal {
@@ -44,12 +55,7 @@ impl Terminal {
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
         let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
-        let size = Winsize {
-            ws_row: rows,
-            ws_col: columns,
-            ws_xpixel: 0,
-            ws_ypixel: 0,
-        };
+        let size = size_of(columns, rows);
         let open = || File::options().read(true).write(true).open(&name).unwrap();
         let slave: OwnedFd = open().into();
         tcsetwinsize(&slave, size).unwrap();
@@ -86,6 +92,7 @@ impl Terminal {
             child,
             output,
             before,
+            sizes: vec![(0, size)],
         }
     }
 
@@ -127,13 +134,59 @@ impl Terminal {
             status = child.try_wait().unwrap();
             status.is_some()
         });
+        self.wait_for_last_output();
+        status.unwrap()
+    }
+
+    /// Waits until all that obs has written is read. It has ended, or it is stopped.
+    fn wait_for_last_output(&self) {
         // What obs wrote last comes before a byte that is written now and that nobody else writes.
         rustix::io::write(&self.slave, b"\0").unwrap();
         wait_for("the last output", || {
             self.output.lock().unwrap().last() == Some(&0)
         });
         self.output.lock().unwrap().pop();
-        status.unwrap()
+    }
+
+    /// Changes the size between two writes of obs.
+    pub(crate) fn resize(&mut self, columns: u16, rows: u16) {
+        self.signal(Signal::STOP);
+        let stat = format!("/proc/{}/stat", self.child.id());
+        wait_for("the stop", || {
+            std::fs::read_to_string(&stat).unwrap().contains(") T ")
+        });
+        self.wait_for_last_output();
+        let written = self.output.lock().unwrap().len();
+        let size = size_of(columns, rows);
+        tcsetwinsize(&self.slave, size).unwrap();
+        self.sizes.push((written, size));
+        self.signal(Signal::CONT);
+    }
+
+    /// The rows as a person sees them now, at all sizes that the terminal has had. A row that does
+    /// not fit any more is cut, as xterm does it.
+    pub(crate) fn rows(&self) -> Vec<String> {
+        let output = self.output.lock().unwrap();
+        let size = |count| NonZero::new(count).unwrap();
+        let (_, first) = self.sizes[0];
+        let mut parser = vt100::Parser::new(size(first.ws_row), size(first.ws_col), 1000);
+        let mut start = 0;
+        let ends = self
+            .sizes
+            .iter()
+            .skip(1)
+            .map(|(end, size)| (*end, Some(*size)));
+        for (end, next) in ends.chain([(output.len(), None)]) {
+            parser.process(&output[start..end]);
+            start = end;
+            if let Some(next) = next {
+                parser.set_size(size(next.ws_row), size(next.ws_col));
+            }
+        }
+        let columns = parser.screen().size().1.get();
+        let rows = parser.screen().rows(0, columns);
+        let rows = rows.map(|row| row.trim_end().to_owned());
+        rows.filter(|row| !row.is_empty()).collect()
     }
 
     /// The screen as a person sees it at the end.
