@@ -1444,7 +1444,7 @@ _obs() {
             return 0
             ;;
         obs__subcmd__skills__subcmd__check)
-            opts="-q -v -h --skills --format --color --quiet --verbose --state-dir --help"
+            opts="-q -v -h --skills --format --strict --color --quiet --verbose --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

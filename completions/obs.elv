@@ -180,6 +180,7 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand --format 'Output format'
             cand --color 'When to use colors'
             cand --state-dir 'Directory of the state, or `none` [default: ~/.local/state/obs]'
+            cand --strict 'Treat warnings as errors'
             cand -q 'Be silent on success; always report failures'
             cand --quiet 'Be silent on success; always report failures'
             cand -v 'Show CPU and memory per step'

@@ -194,6 +194,7 @@ complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcomma
 always\t'Everywhere'
 never\t'Nowhere'"
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from check" -l state-dir -d 'Directory of the state, or `none` [default: ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from check" -l strict -d 'Treat warnings as errors'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Be silent on success; always report failures'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Show CPU and memory per step'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'

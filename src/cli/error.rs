@@ -113,6 +113,13 @@ impl CommandError {
         self
     }
 
+    /// Adds something that caused it.
+    #[must_use]
+    pub(super) fn cause(mut self, cause: impl fmt::Display) -> Self {
+        self.causes.push(cause.to_string());
+        self
+    }
+
     /// Adds something that the user can do.
     #[must_use]
     pub(super) fn hint(mut self, hint: impl fmt::Display) -> Self {

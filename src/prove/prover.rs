@@ -21,9 +21,7 @@ use crate::executor::shown_command;
 use crate::model::{ExecutionStep, RiskLevel};
 use crate::plan::{LoadedPlan, Template};
 use crate::process::Secrets;
-use crate::skill::{
-    BlockedProgram, Exposure, LoadProblem, Program, Registry, Schema, Skill, SuspectPath,
-};
+use crate::skill::{Exposure, LoadProblem, Program, Registry, Schema, Skill, SuspectPath};
 
 /// The answer.
 #[derive(Debug)]
@@ -461,11 +459,13 @@ fn check_program(
     place: &Location,
     problems: &mut Diagnostics,
 ) -> Option<Arc<Program>> {
-    if let Some(BlockedProgram { file, permission }) = &info.blocked_program {
-        let message = format!("`{}` may not execute `{}`", skill.id, file.display());
+    if let Some(hidden) = &info.hidden_file {
+        let verb = hidden.needs.verb();
+        let message = format!("`{}` may not {verb} `{}`", skill.id, hidden.file.display());
         problems.push(
             Diagnostic::error("hidden_program", place.clone(), message).help(format!(
-                "add `{permission}` to the `permissions` of its manifest"
+                "add `{}` to the `permissions` of its manifest",
+                hidden.permission
             )),
         );
     }

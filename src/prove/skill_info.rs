@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::context::ProveContext;
 use crate::executor::wants_run_dir;
-use crate::skill::{BlockedProgram, Program, ProgramError, Skill};
+use crate::skill::{HiddenFile, Program, ProgramError, Skill};
 
 /// The info about one skill.
 pub(super) struct SkillInfo {
@@ -17,8 +17,8 @@ pub(super) struct SkillInfo {
     pub(super) id: Arc<str>,
     /// Its program, or why it can't run; none for a built-in.
     pub(super) program: Option<Result<Arc<Program>, ProgramError>>,
-    /// What of the program its own confinement would hide.
-    pub(super) blocked_program: Option<BlockedProgram>,
+    /// A file that its command needs and its own confinement would hide.
+    pub(super) hidden_file: Option<HiddenFile>,
     /// The manifest's permissions.
     pub(super) permissions: Arc<[String]>,
     /// What its steps are confined to, in lines for people.
@@ -65,7 +65,7 @@ impl SkillInfo {
         let program = native.map(|native| (native, native.resolve_program(workspace, path)));
         let hidden = match &program {
             Some((native, Ok(program))) => {
-                sandbox.blocked_program(skill, native, workspace, program)
+                sandbox.hidden_file_of(skill, native, workspace, path, program)
             }
             _ => None,
         };
@@ -75,7 +75,7 @@ impl SkillInfo {
         Self {
             id: Arc::from(skill.id.as_str()),
             program: program.map(|(_, found)| found.map(Arc::new)),
-            blocked_program: hidden,
+            hidden_file: hidden,
             permissions: permissions.map(ToString::to_string).collect(),
             confinement: sandbox.describe(skill, workspace).into(),
             creates: creates.unwrap_or_default().into(),

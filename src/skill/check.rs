@@ -1,7 +1,8 @@
 //! `obs skills check`: all that can be said about one skill before anything calls it.
 //!
-//! Invariant: what `run` would refuse on every machine is an error here too, with its place in the
-//! manifest; what only looks unintended, or is amiss in these surroundings only, is a warning.
+//! Invariant: what `run` would refuse is an error here too, with its place in the manifest, and so
+//! is a description that is still to be written. What only looks unintended, or is amiss in these
+//! surroundings only, is a warning.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -10,12 +11,14 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::command::{ArgumentUse, Stdin};
+use super::hidden_file::CommandFiles;
 use super::id::SkillId;
 use super::manifest::{Execution, LoadedManifest, MANIFEST_NAMES, Manifest};
 use super::permission::{PathBase, Permission};
 use super::program::{ProgramDirs, resolve};
 use super::registry::{LoadProblem, read_manifest};
 use super::root_dir::{FileKind, RootDir};
+use super::sandbox_policy::SandboxPolicy;
 use super::schema::Schema;
 use super::skill::schema_problem;
 use crate::document::{Diagnostic, Diagnostics, Document, Location};
@@ -26,8 +29,8 @@ use crate::model::StepDirs;
 pub(crate) struct CheckContext<'a> {
     /// The workspace, absolute.
     pub workspace: &'a Path,
-    /// The user's home directory, if it is known.
-    pub home: Option<&'a Path>,
+    /// How skills are confined.
+    pub sandbox: &'a SandboxPolicy,
     /// The value of `PATH`.
     pub path: &'a OsStr,
     /// Whether an environment variable is set.
@@ -67,12 +70,18 @@ pub(crate) fn check(
         mut problems,
     } = loaded;
     check_id(&manifest, below, &mut problems);
+    check_description(&manifest, &document, &mut problems);
     check_schemas(&manifest, &mut problems);
     check_names(&dir, below, &mut problems);
     let skill_dir = dir.canonical_dir(below).map_err(|source| {
         let path = root.join(below);
         Arc::new(LoadProblem::Unreadable { path, source })
     })?;
+    let dirs = StepDirs::new(
+        &skill_dir,
+        surroundings.workspace,
+        surroundings.sandbox.home.as_deref(),
+    );
     if let Some(execution) = &execution {
         let places = ProgramDirs {
             root: &dir,
@@ -81,13 +90,16 @@ pub(crate) fn check(
             workspace: surroundings.workspace,
             path: surroundings.path,
         };
-        if let Err(error) = resolve(execution.command.program(), &places) {
-            let place = Location::value("/execution/command/0");
-            problems.push(Diagnostic::error("program", place, error.message).help(error.help));
-        }
+        let files = CommandFiles {
+            command: &execution.command,
+            permissions: &manifest.permissions,
+            dirs: &dirs,
+            path: surroundings.path,
+        };
+        check_program(&places, files, surroundings.sandbox, &mut problems);
         check_arguments(&manifest, execution, &mut problems);
     }
-    check_permissions(&document, &skill_dir, surroundings, &mut problems);
+    check_permissions(&document, &dirs, surroundings, &mut problems);
     document.sort_and_dedup(&mut problems);
     Ok(CheckReport { document, problems })
 }
@@ -109,6 +121,54 @@ fn check_id(manifest: &Manifest, below: &Path, problems: &mut Diagnostics) {
             problem(format!("the directory's path is not a valid id: {error}"))
                 .help("rename the directory, or give the manifest an `id`"),
         ),
+    }
+}
+
+/// What a planner chooses by can't be a placeholder.
+fn check_description(manifest: &Manifest, document: &Document, problems: &mut Diagnostics) {
+    let rest = manifest.description.trim_start().strip_prefix("TODO");
+    let is_todo = rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric()));
+    if !is_todo {
+        return;
+    }
+    // Else it is in the front matter of `SKILL.md`.
+    let is_own = document.value.get("description").is_some();
+    let place = if is_own {
+        Location::value("/description")
+    } else {
+        Location::File
+    };
+    problems.push(
+        Diagnostic::error("todo", place, "the description is still to be written")
+            .help("say in one line what the skill does: a planner chooses it by that"),
+    );
+}
+
+/// The program must be there, and nothing that the command names may be hidden by the sandbox.
+fn check_program(
+    places: &ProgramDirs<'_>,
+    files: CommandFiles<'_>,
+    sandbox: &SandboxPolicy,
+    problems: &mut Diagnostics,
+) {
+    let place = Location::value("/execution/command/0");
+    let program = match resolve(files.command.program(), places) {
+        Ok(program) => program,
+        Err(error) => {
+            problems.push(Diagnostic::error("program", place, error.message).help(error.help));
+            return;
+        }
+    };
+    if let Some(hidden) = sandbox.hidden_file(files, &program) {
+        let verb = hidden.needs.verb();
+        let message = format!(
+            "the sandbox hides `{}`: the skill may not {verb} it",
+            hidden.file.display()
+        );
+        problems.push(
+            Diagnostic::error("hidden_program", place, message)
+                .help(format!("add `{}` to `permissions`", hidden.permission)),
+        );
     }
 }
 
@@ -217,7 +277,7 @@ fn check_arguments(manifest: &Manifest, execution: &Execution, problems: &mut Di
 
 fn check_permissions(
     document: &Document,
-    skill_dir: &Path,
+    dirs: &StepDirs<'_>,
     surroundings: &CheckContext<'_>,
     problems: &mut Diagnostics,
 ) {
@@ -229,7 +289,6 @@ fn check_permissions(
     let permissions: Vec<Option<Permission>> =
         texts.map(|text| Permission::parse(text).ok()).collect();
     let has_net = permissions.contains(&Some(Permission::Net));
-    let dirs = StepDirs::new(skill_dir, surroundings.workspace, surroundings.home);
     for (index, permission) in permissions.iter().enumerate() {
         let Some(permission) = permission else {
             continue;
@@ -241,7 +300,7 @@ fn check_permissions(
             )),
             Permission::Env(_) | Permission::Secret(_) => warn_env(permission, surroundings),
             Permission::FsRead(_) | Permission::FsExec(_) | Permission::FsWrite(_) => {
-                warn_path(permission, &dirs)
+                warn_path(permission, dirs)
             }
             Permission::Net | Permission::NetTcp(_) | Permission::NetDns => None,
         };
@@ -312,6 +371,7 @@ mod tests {
 
     use super::*;
     use crate::document::render;
+    use crate::model::SandboxMode;
 
     fn checked(below: &str, files: &[(&str, &str)]) -> String {
         let dir = tempfile::tempdir().unwrap();
@@ -321,9 +381,13 @@ mod tests {
             fs::write(&path, text).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         }
+        let sandbox = SandboxPolicy {
+            home: Some("/home/somebody".into()),
+            ..SandboxPolicy::new(SandboxMode::Require)
+        };
         let surroundings = CheckContext {
             workspace: &dir.path().join("work"),
-            home: Some(Path::new("/home/somebody")),
+            sandbox: &sandbox,
             path: OsStr::new("/usr/bin:/bin"),
             is_set: &|name| name == "SET",
         };

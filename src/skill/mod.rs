@@ -14,6 +14,7 @@ mod code_paths;
 mod command;
 mod digest;
 mod exposure;
+mod hidden_file;
 mod id;
 mod input_files;
 mod left_out;
@@ -40,6 +41,7 @@ pub(crate) use code_paths::CodePaths;
 pub(crate) use digest::changed_file;
 pub(crate) use exposure::Exposure;
 pub(crate) use exposure::{ExposedSkill, ExposureQuery};
+pub(crate) use hidden_file::HiddenFile;
 pub(crate) use id::SkillId;
 pub(crate) use input_files::{InputFilesCache, InputPaths};
 #[cfg(test)]
@@ -49,11 +51,9 @@ pub use manifest::{FrontMatter, load};
 pub(crate) use permission::{EnvName, EnvNames, GrantPath, PathBase, Permission};
 pub(crate) use program::{Program, ProgramError};
 pub use registry::Registry;
-pub(crate) use registry::{ListedSkill, LoadProblem, RootSources, default_roots};
+pub(crate) use registry::{ListedSkill, LoadProblem, RootSources, SkillList, default_roots};
 pub use sandbox_policy::SandboxPolicy;
-pub(crate) use sandbox_policy::{
-    BlockedProgram, SkillPaths, SuspectPath, WriteTarget, breach_text, layer_names,
-};
+pub(crate) use sandbox_policy::{SkillPaths, SuspectPath, WriteTarget, breach_text, layer_names};
 pub(crate) use scaffold::{manifest_text, write_new};
 pub(crate) use schema::{Linked, Schema, UnknownPaths};
 pub use skill::Skill;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{GrantPath, NativeSkill, PathBase, Permission, Program, Skill};
+use super::{GrantPath, NativeSkill, PathBase, Permission, Skill};
 use crate::model::{SandboxMode, StepDirs};
 use crate::process::{
     Access, Applied, Confinement, Grant, Layer, LimitBreach, Limits, Network, ResourceKind,
@@ -127,12 +127,22 @@ impl SandboxPolicy {
         paths: &SkillPaths,
         dirs: &StepDirs<'_>,
     ) -> Option<Confinement> {
+        self.confinement_by(&skill.manifest.permissions, paths, dirs)
+    }
+
+    /// The same for these permissions.
+    fn confinement_by(
+        &self,
+        permissions: &[Permission],
+        paths: &SkillPaths,
+        dirs: &StepDirs<'_>,
+    ) -> Option<Confinement> {
         let best_effort = match self.mode {
             SandboxMode::Require => false,
             SandboxMode::BestEffort => true,
             SandboxMode::Off => return None,
         };
-        let network = network_of(&skill.manifest.permissions);
+        let network = network_of(permissions);
         let mut grants = default_grants(dirs, &network).grants;
         let granted = paths.0.iter().filter_map(|path| path.grant(dirs.run));
         grants.extend(granted);
@@ -196,9 +206,25 @@ impl SandboxPolicy {
     /// Finds what the skill's permissions lead to. To be called before the first step; one that
     /// leads nowhere for certain grants nothing.
     pub(crate) fn skill_paths(skill: &Skill, dirs: &StepDirs<'_>) -> SkillPaths {
-        let permissions = skill.manifest.permissions.iter();
+        Self::permission_paths(&skill.manifest.permissions, dirs)
+    }
+
+    fn permission_paths(permissions: &[Permission], dirs: &StepDirs<'_>) -> SkillPaths {
+        let permissions = permissions.iter();
         let paths = permissions.filter_map(|permission| Self::skill_path(permission, dirs));
         SkillPaths(paths.collect())
+    }
+
+    /// What a step with these permissions may touch, before it has directories of its own; `None`
+    /// if nothing is confined.
+    pub(super) fn grants(
+        &self,
+        permissions: &[Permission],
+        dirs: &StepDirs<'_>,
+    ) -> Option<Vec<Grant>> {
+        let paths = Self::permission_paths(permissions, dirs);
+        let confinement = self.confinement_by(permissions, &paths, dirs)?;
+        Some(confinement.grants)
     }
 
     fn skill_path(permission: &Permission, dirs: &StepDirs<'_>) -> Option<SkillPath> {
@@ -235,39 +261,6 @@ impl SandboxPolicy {
         });
         let texts = missing.map(|target| format!("{}{}", target.granted, target.granted.slash()));
         texts.collect()
-    }
-
-    /// The permission that a program needs which the grants would hide.
-    pub(crate) fn blocked_program(
-        &self,
-        skill: &Skill,
-        native: &NativeSkill,
-        workspace: &Path,
-        program: &Program,
-    ) -> Option<BlockedProgram> {
-        // A step's own directory holds no program before the step runs.
-        let dirs = self.dirs(native, workspace);
-        let paths = Self::skill_paths(skill, &dirs);
-        let confinement = self.confinement(skill, &paths, &dirs)?;
-        // The kernel goes the way that a `#!` line names; what is granted is canonical.
-        let interpreters = program.interpreters.iter();
-        let interpreters: Vec<_> = interpreters
-            .map(|interpreter| (real_directory(&interpreter.path), &interpreter.target))
-            .collect();
-        let interpreters = interpreters
-            .iter()
-            .flat_map(|(path, target)| [path, *target]);
-        let files = [&program.path, &program.target]
-            .into_iter()
-            .chain(interpreters);
-        let hidden = files
-            .into_iter()
-            .find(|file| !may_execute(&confinement, file))?;
-        let permission = self.permission_for(hidden);
-        Some(BlockedProgram {
-            file: hidden.clone(),
-            permission,
-        })
     }
 
     /// What the user may not expect of the paths that the manifest asks for, with what to do about
@@ -319,21 +312,6 @@ impl SandboxPolicy {
             let mut real = grants.filter_map(|grant| grant.path.canonicalize().ok());
             real.any(|real| file.starts_with(real))
         })
-    }
-
-    /// The line to add: the top directory below the home directory, else the file's own directory.
-    /// Not `~/.local`, which holds obs's state: what lies directly below it.
-    fn permission_for(&self, file: &Path) -> String {
-        let home = self.home.as_deref();
-        let below_home = home.and_then(|home| file.strip_prefix(home).ok());
-        match below_home {
-            Some(below) => {
-                let depth = if below.starts_with(".local") { 2 } else { 1 };
-                let top: PathBuf = below.components().take(depth).collect();
-                format!("fs.exec:~/{}", top.display())
-            }
-            None => format!("fs.exec:{}", file.parent().unwrap_or(file).display()),
-        }
     }
 
     /// The path that `permission` names; `None` if it names none, or one below a directory that is
@@ -427,15 +405,6 @@ pub(crate) enum SuspectPath {
     NotADirectory,
 }
 
-/// A program that the grants would hide.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct BlockedProgram {
-    /// The program, or its interpreter.
-    pub(crate) file: PathBuf,
-    /// The permission to add.
-    pub(crate) permission: String,
-}
-
 /// Names of layers, for the record.
 pub(crate) fn layer_names(applied: Applied) -> (Vec<String>, Vec<String>) {
     let names = |select: &dyn Fn(Layer) -> bool| -> Vec<String> {
@@ -510,20 +479,4 @@ fn access_of(permission: &Permission) -> Option<Access> {
         Permission::FsWrite(_) => Some(Access::ReadWrite),
         _ => None,
     }
-}
-
-/// The path with the symlinks of its directory followed.
-fn real_directory(path: &Path) -> PathBuf {
-    let directory = path.parent().and_then(|parent| canonicalize(parent).ok());
-    match (directory, path.file_name()) {
-        (Some(directory), Some(name)) => directory.join(name),
-        _ => path.to_owned(),
-    }
-}
-
-fn may_execute(confinement: &Confinement, file: &Path) -> bool {
-    confinement.grants.iter().any(|grant| {
-        matches!(grant.access, Access::ReadExec | Access::ReadWriteExec)
-            && file.starts_with(&grant.path)
-    })
 }

@@ -52,6 +52,7 @@ mod run_names;
 mod secrets;
 mod skill_files;
 mod skills;
+mod skills_check;
 mod state;
 mod step_directories;
 mod terminals;

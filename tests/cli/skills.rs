@@ -142,7 +142,14 @@ fn a_new_skill_is_sound_from_the_start() {
     ];
     let output = case.run(&args).expect_code(0);
     assert_eq!(output.stdout(), "skills/text/find/manifest.yaml\n");
-    case.run(&["skills", "check", "text/find"]).expect_code(0);
+    let todo = case.run(&["skills", "check", "text/find"]).expect_code(65);
+    assert!(todo.stdout().contains("error[todo]"), "{}", todo.whole());
+    let manifest = case.path().join("skills/text/find/manifest.yaml");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    let text = text.replace("TODO: describe text/find in one line", "Counts lines.");
+    std::fs::write(&manifest, text).unwrap();
+    case.run(&["skills", "check", "text/find", "--strict"])
+        .expect_code(0);
     let case = case.file("notes", "one\ntwo one\n");
     let output = case
         .run(&[

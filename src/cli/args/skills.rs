@@ -70,6 +70,9 @@ pub struct CheckArgs {
     /// Output format
     #[arg(long, default_value = "table")]
     pub format: ProblemFormat,
+    /// Treat warnings as errors
+    #[arg(long)]
+    pub strict: bool,
 }
 
 /// `obs skills new`.
@@ -128,7 +131,10 @@ pub struct SkillRunArgs {
 const SKILLS_CHECK_EXAMPLES: &str = "\
 Examples:
   obs skills check               all skills
-  obs skills check core/fetch    one of them";
+  obs skills check core/fetch    one of them
+  obs skills check --strict      in CI: warnings are errors
+
+Exits 0 if all are sound, 65 if one is not, 66 if there is no skill.";
 
 const SKILLS_NEW_EXAMPLES: &str = "\
 Examples:

@@ -39,7 +39,7 @@ fn schema(args: &PolicySchemaArgs, printer: &Printer) -> CommandResult {
 /// The skills that can be called, each once.
 fn skills(registry: &Registry, printer: &Printer) -> Vec<Arc<Skill>> {
     let listing = registry.list();
-    for problem in &listing.problems {
+    for problem in listing.problems.iter().filter(|found| !found.is_doubt()) {
         printer.warning(&problem.to_string());
     }
     let seen = (listing.skills.into_iter()).filter(|listed| listed.hidden_by.is_none());

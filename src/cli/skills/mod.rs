@@ -34,13 +34,7 @@ fn find(id: &str, args: &RootArgs) -> Result<(Registry, Arc<Skill>), CommandErro
     let registry = roots::registry(args, None)?;
     match registry.find(id) {
         Ok(Some(skill)) => Ok((registry, skill)),
-        Ok(None) => {
-            let error = CommandError::new(ErrorKind::Invalid, format_args!("unknown skill `{id}`"));
-            Err(match registry.nearest_id(id) {
-                Some(near) => error.hint(format_args!("did you mean `{near}`?")),
-                None => error.hint("`obs skills list` lists the skills"),
-            })
-        }
+        Ok(None) => Err(unknown(id, &registry)),
         Err(problem) => {
             let error = CommandError::from_error(ErrorKind::Invalid, &problem);
             Err(match problem.help() {
@@ -48,5 +42,14 @@ fn find(id: &str, args: &RootArgs) -> Result<(Registry, Arc<Skill>), CommandErro
                 None => error,
             })
         }
+    }
+}
+
+/// Says that no skill has this id, and which one has nearly.
+fn unknown(id: &str, registry: &Registry) -> CommandError {
+    let error = CommandError::new(ErrorKind::Invalid, format_args!("unknown skill `{id}`"));
+    match registry.nearest_id(id) {
+        Some(near) => error.hint(format_args!("did you mean `{near}`?")),
+        None => error.hint("`obs skills list` lists the skills"),
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::cli::args::NewArgs;
 use crate::cli::error::{CommandError, CommandResult, ErrorKind};
 use crate::cli::printer::Printer;
-use crate::cli::{exit_code, roots};
+use crate::cli::{enforceable, exit_code, roots};
 use crate::executor::BaseEnvironment;
 use crate::skill::{CheckContext, SkillId, check, manifest_text, write_new};
 
@@ -43,7 +43,7 @@ fn warn_of_program(root: &Path, id: &SkillId, printer: &Printer) {
     };
     let surroundings = CheckContext {
         workspace: &workspace,
-        home: environment.home(),
+        sandbox: &enforceable::default_policy(&environment),
         path: environment.path(),
         is_set: &|name| environment.get(name).is_some(),
     };

@@ -24,6 +24,9 @@ use crate::model::{RiskLevel, StepType, format_duration};
 /// The names that a manifest can have, in the order in which they are looked for.
 pub(super) const MANIFEST_NAMES: [&str; 3] = ["manifest.yaml", "manifest.yml", "manifest.json"];
 
+/// The file whose front matter may have the name and the description of a skill.
+pub(super) const SKILL_MD: &str = "SKILL.md";
+
 /// The most bytes that a manifest may have: 256 KiB.
 pub(super) const MAX_MANIFEST_BYTES: u64 = 256 << 10;
 

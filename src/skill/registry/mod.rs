@@ -19,7 +19,9 @@ pub(crate) use roots::{RootSources, default_roots};
 use self::walk::Walk;
 use super::builtin::Builtin;
 use super::id::SkillId;
-use super::manifest::{self, FrontMatter, LoadedManifest, MANIFEST_NAMES, MAX_MANIFEST_BYTES};
+use super::manifest::{
+    self, FrontMatter, LoadedManifest, MANIFEST_NAMES, MAX_MANIFEST_BYTES, SKILL_MD,
+};
 use super::root_dir::{RootDir, is_absence, leaves_root, read_at_most};
 use super::skill::{NativeSkill, Skill, SkillKind};
 use crate::document::{Source, nearest};
@@ -53,7 +55,8 @@ pub struct ListedSkill {
 pub struct SkillList {
     /// The skills, root by root, each sorted by path.
     pub skills: Vec<ListedSkill>,
-    /// Roots that could not be opened, or hold more than is looked at.
+    /// Roots that could not be opened, or hold more than is looked at, and what is not quite a
+    /// skill.
     pub problems: Vec<Arc<LoadProblem>>,
 }
 
@@ -141,6 +144,7 @@ impl Registry {
             };
             problems.extend(root.unlisted());
             problems.extend(root.is_cut());
+            problems.extend(root.without_manifest());
             for skill in &mut listed {
                 skill.hidden_by = first_root.get(&skill.id).cloned();
             }
@@ -304,13 +308,33 @@ impl SkillRoot {
     }
 
     fn unlisted_at(&self, below: &Path, error: &std::io::Error) -> Arc<LoadProblem> {
-        let path = if below.as_os_str().is_empty() {
+        let path = self.path_of(below);
+        let source = std::io::Error::new(error.kind(), error.to_string());
+        Arc::new(LoadProblem::Unlisted { path, source })
+    }
+
+    /// What is `below` the root, without a slash at its end.
+    fn path_of(&self, below: &Path) -> PathBuf {
+        if below.as_os_str().is_empty() {
             self.path.clone()
         } else {
             self.path.join(below)
+        }
+    }
+
+    /// What looks like a skill and can't be called.
+    fn without_manifest(&self) -> Vec<Arc<LoadProblem>> {
+        let Some(walk) = self.walked.get() else {
+            return Vec::new();
         };
-        let source = std::io::Error::new(error.kind(), error.to_string());
-        Arc::new(LoadProblem::Unlisted { path, source })
+        let root = walk.is_skill.then(|| LoadProblem::RootIsSkill {
+            path: self.path.clone(),
+        });
+        let only = walk.only_skill_md.iter();
+        let only = only.map(|below| LoadProblem::OnlySkillMd {
+            path: self.path_of(below),
+        });
+        root.into_iter().chain(only).map(Arc::new).collect()
     }
 
     fn is_cut(&self) -> Option<Arc<LoadProblem>> {
@@ -369,7 +393,7 @@ fn refused(root: &Path, below: &Path, name: &str, source: std::io::Error) -> Arc
 /// What `SKILL.md` says; nothing if there is none that can be read.
 fn front_matter(dir: &RootDir, below: &Path) -> FrontMatter {
     let head = dir
-        .open_file(&below.join("SKILL.md"))
+        .open_file(&below.join(SKILL_MD))
         .and_then(|file| super::root_dir::read_head(&file, manifest::MAX_FRONT_MATTER_BYTES));
     head.map_or_else(|_| FrontMatter::default(), |head| FrontMatter::read(&head))
 }

@@ -97,6 +97,18 @@ pub enum LoadProblem {
         /// The directory.
         path: PathBuf,
     },
+    /// The directory has what the Agent Skills format asks for, and nothing that obs can run.
+    #[error("`{}` has a `SKILL.md`, but no `manifest.yaml`", path.display())]
+    OnlySkillMd {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A root has a manifest that gives it no id.
+    #[error("`{}` is itself a skill, so nothing gives it an id", path.display())]
+    RootIsSkill {
+        /// The root.
+        path: PathBuf,
+    },
     /// It was there a moment ago.
     #[error("`{}` is gone", path.display())]
     Gone {
@@ -141,13 +153,19 @@ impl LoadProblem {
             | Self::Unlisted { .. }
             | Self::Unreadable { .. }
             | Self::Gone { .. } => "skill_unreadable",
-            Self::NoManifest { .. } => "no_manifest",
+            Self::NoManifest { .. } | Self::OnlySkillMd { .. } => "no_manifest",
+            Self::RootIsSkill { .. } => "root_is_skill",
             Self::LeavesRoot { .. } => "leaves_root",
             Self::Source(error) => error.code(),
             Self::Invalid { .. } => "manifest",
             Self::DuplicateId { .. } => "duplicate_skill",
             Self::TooMany { .. } => "too_many_skills",
         }
+    }
+
+    /// True if it only looks like a mistake: what obs knows as skills is complete without it.
+    pub fn is_doubt(&self) -> bool {
+        matches!(self, Self::OnlySkillMd { .. } | Self::RootIsSkill { .. })
     }
 
     /// True if there is a skill of that id, which can't be called.
@@ -182,6 +200,14 @@ impl LoadProblem {
             }
             Self::NoManifest { .. } => {
                 "add a `manifest.yaml`; `obs skills new` writes one".to_owned()
+            }
+            Self::OnlySkillMd { .. } => {
+                "add a `manifest.yaml` that says what to run: `execution: {command: [./run.sh]}`; \
+                 the description may stay in `SKILL.md`"
+                    .to_owned()
+            }
+            Self::RootIsSkill { .. } => {
+                "give the directory above it, or give its manifest an `id`".to_owned()
             }
             Self::Gone { .. } => "try again".to_owned(),
             Self::TooMany { .. } => "give a directory that holds skills only".to_owned(),

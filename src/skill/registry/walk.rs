@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::document::{Document, Source};
-use crate::skill::manifest::{MANIFEST_NAMES, MAX_MANIFEST_BYTES};
+use crate::skill::manifest::{MANIFEST_NAMES, MAX_MANIFEST_BYTES, SKILL_MD};
 use crate::skill::root_dir::{FileId, FileKind, RootDir, is_absence, leaves_root, read_at_most};
 
 /// How many directories deep skills are looked for.
@@ -17,6 +17,9 @@ pub(super) const MAX_DEPTH: usize = 8;
 
 /// How many entries are looked at.
 pub(super) const MAX_ENTRIES: usize = 10_000;
+
+/// How many directories without a manifest are named.
+const MAX_ONLY_SKILL_MD: usize = 20;
 
 /// What a walk found.
 #[derive(Debug, Default)]
@@ -27,6 +30,10 @@ pub(super) struct Walk {
     pub(super) is_cut: bool,
     /// Directories that are there but can't be listed, below the root; bounded as all entries are.
     pub(super) unlisted: Vec<(PathBuf, io::Error)>,
+    /// Directories with a `SKILL.md` and no manifest, below the root.
+    pub(super) only_skill_md: Vec<PathBuf>,
+    /// The root has a manifest that gives it no id.
+    pub(super) is_skill: bool,
     entries: usize,
 }
 
@@ -82,6 +89,10 @@ impl Walk {
             if depth > 0 {
                 return;
             }
+        } else if names.iter().any(|name| name == SKILL_MD)
+            && self.only_skill_md.len() < MAX_ONLY_SKILL_MD
+        {
+            self.only_skill_md.push(below.to_owned());
         }
         for name in names {
             if name.starts_with('.') || name == "node_modules" {
@@ -108,6 +119,7 @@ impl Walk {
         let own = own_id(root, manifest);
         // A root that is itself a skill has no path to be called by.
         if own.is_none() && below.as_os_str().is_empty() {
+            self.is_skill = true;
             return;
         }
         let file = root.file_kind(manifest).map_or((0, 0), |(_, file)| file);
