@@ -37,6 +37,12 @@ impl ProvenStep {
     pub fn is_safe_to_repeat(&self) -> bool {
         self.is_idempotent && self.fallback.as_deref().is_none_or(Self::is_safe_to_repeat)
     }
+
+    /// True if a built-in tool of the step or its fallback reads files of the workspace.
+    pub(crate) fn reads_workspace(&self) -> bool {
+        let fallback = self.fallback.as_deref();
+        self.skill.reads_workspace() || fallback.is_some_and(Self::reads_workspace)
+    }
 }
 
 /// Whether other steps may run at the same time.

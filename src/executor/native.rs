@@ -28,12 +28,12 @@ use crate::model::{
     SandboxReport, StepDirs, strict_json,
 };
 use crate::process::{
-    Confinement, Launcher, Limits, PathError, ProcessError, ProcessSpec, Secrets,
+    Confinement, Launcher, Limits, PathError, ProcessError, ProcessSpec, Secrets, StopRequest,
 };
 use crate::skill::{
     Builtin, ExposedSkill, Exposure, InputFilesCache, InputPaths, NativeSkill, PathBase,
     Permission, Program, ProgramError, SandboxPolicy, Skill, SkillKind, SkillPaths, Snapshot,
-    layer_names,
+    Workspace, layer_names,
 };
 
 /// Runs skills natively.
@@ -251,15 +251,43 @@ impl<'r> NativeExecutor<'r> {
             .loaded(&request.skill_id)
             .ok_or_else(|| StartError::not_loaded(format_args!("`{}`", request.skill_id)))?;
         match &loaded.skill.body {
-            SkillKind::Builtin(builtin) => {
-                let secrets = self.secrets.borrow().clone();
-                Ok(in_process(*builtin, Arc::clone(&request.arguments), &secrets).await)
-            }
+            SkillKind::Builtin(builtin) => Ok(self.in_process(*builtin, request, &control).await),
             SkillKind::Native(native) => {
                 self.recheck_files(&request.skill_id).await?;
                 self.mark_files_suspect(&request.skill_id);
                 self.process(&loaded, native, request, control).await
             }
+        }
+    }
+
+    /// Runs off the engine's thread: built-in tools are fast, but a query over a large value may not
+    /// be.
+    async fn in_process(
+        &self,
+        builtin: Builtin,
+        request: &ExecutionRequest,
+        control: &StepControl,
+    ) -> ExecutionResult {
+        let arguments = Arc::clone(&request.arguments);
+        let (path, stop) = (self.workspace.clone(), control.stop.clone());
+        let outcome = tokio::task::spawn_blocking(move || {
+            let workspace = Workspace {
+                path: &path,
+                is_stopped: &|| *stop.borrow() != StopRequest::None,
+            };
+            builtin.run(&arguments, &workspace)
+        });
+        let mut value = match outcome.await {
+            Ok(Ok(value)) => value,
+            Ok(Err(message)) => return ExecutionResult::failure(ErrorCode::SkillFailed, message),
+            Err(panic) => {
+                return ExecutionResult::failure(ErrorCode::SkillFailed, panic.to_string());
+            }
+        };
+        mask_value(&self.secrets.borrow(), &mut value);
+        match valid_output(&value) {
+            Ok(output) => ExecutionResult::success(output),
+            Err(error) => ExecutionResult::failure(ErrorCode::InvalidOutput, error),
         }
     }
 
@@ -480,28 +508,6 @@ pub(crate) fn wants_run_dir(skill: &Skill) -> bool {
         .iter()
         .filter_map(Permission::path);
     paths.into_iter().any(|path| path.base == PathBase::RunDir)
-}
-
-/// Runs off the engine's thread: built-in tools are fast, but a query over a large value may not
-/// be.
-async fn in_process(
-    builtin: Builtin,
-    arguments: Arc<Map<String, Value>>,
-    secrets: &Secrets,
-) -> ExecutionResult {
-    let outcome = tokio::task::spawn_blocking(move || builtin.run(&arguments)).await;
-    let mut value = match outcome {
-        Ok(Ok(value)) => value,
-        Ok(Err(message)) => return ExecutionResult::failure(ErrorCode::SkillFailed, message),
-        Err(panic) => {
-            return ExecutionResult::failure(ErrorCode::SkillFailed, panic.to_string());
-        }
-    };
-    mask_value(secrets, &mut value);
-    match valid_output(&value) {
-        Ok(output) => ExecutionResult::success(output),
-        Err(error) => ExecutionResult::failure(ErrorCode::InvalidOutput, error),
-    }
 }
 
 /// The output of a tool under the rules for all outputs.

@@ -27,7 +27,7 @@ mod strict_json;
 mod usage;
 mod value_path;
 
-pub(crate) use digest::{hex, sha256_hex};
+pub(crate) use digest::{digest_of, hex, sha256_hex};
 pub(crate) use duration::{MAX_DURATION, format_duration, parse_duration};
 pub use error_code::ErrorCode;
 pub(crate) use escaped::{Escaped, EscapedLines};

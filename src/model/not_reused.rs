@@ -36,6 +36,8 @@ pub enum NotReusedReason {
     RunDirGone,
     /// A file changed that the manifest reads.
     InputFileChanged,
+    /// It reads the workspace itself: a built-in tool.
+    ReadsWorkspace,
     /// Its arguments changed.
     ArgumentsChanged,
     /// An argument is hidden in records, so it can't be compared.
@@ -64,6 +66,7 @@ impl NotReusedReason {
             Self::WorkspaceChanged => "workspace changed",
             Self::RunDirGone => "files between steps are gone",
             Self::InputFileChanged => "input file changed",
+            Self::ReadsWorkspace => "reads the workspace",
             Self::ArgumentsChanged => "arguments changed",
             Self::ArgumentsHidden => "arguments are hidden and can't be compared",
             Self::EarlierStepRunsAgain => "a step before it runs again",

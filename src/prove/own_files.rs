@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::context::ProveContext;
 use super::prover::Prover;
 use super::state_files::{OwnFiles, Protected, ProtectedFiles};
 use crate::document::{Diagnostic, Diagnostics, Location};
@@ -25,37 +26,74 @@ impl Prover<'_> {
         place: &Location,
         problems: &mut Diagnostics,
     ) {
-        let Some(native) = skill.native() else { return };
-        let (context, sandbox) = (self.context, &self.context.sandbox);
-        if sandbox.mode == SandboxMode::Off {
+        if self.context.sandbox.mode == SandboxMode::Off {
             return;
         }
+        let own_files = &self.context.own_files;
         let is_first = self.own_files.is_none();
+        let grants = Self::grants_of(self.context, skill, is_first);
         let files = self
             .own_files
-            .get_or_insert_with(|| ProtectedFiles::new(&context.own_files));
-        let dirs = StepDirs {
-            run: context.own_files.run_dir.as_deref(),
-            ..sandbox.dirs(native, &context.workspace)
-        };
-        let defaults = default_grants(&dirs, &Network::Full).grants;
-        // System grants are the same for all skills.
-        let defaults = defaults
-            .into_iter()
-            .filter(|grant| is_first || !grant.is_system)
-            .map(|grant| (None, grant));
-        let of_permissions = SandboxPolicy::permission_grants(skill, &dirs);
-        let of_permissions = of_permissions.map(|(permission, grant)| (Some(permission), grant));
-        for (permission, grant) in defaults.chain(of_permissions) {
+            .get_or_insert_with(|| ProtectedFiles::new(own_files));
+        for (permission, grant) in grants {
             let grant = SkillGrant {
                 skill,
                 grant,
                 permission,
             };
-            let found = files.check_grant(&grant, &context.own_files, place);
+            let found = files.check_grant(&grant, own_files, place);
             if let Some(problem) = found {
                 problems.push(problem);
             }
+        }
+    }
+
+    /// What the skill is granted; the system's files only if `with_system`: they are the same for
+    /// all skills.
+    fn grants_of<'s>(
+        context: &'s ProveContext,
+        skill: &'s Skill,
+        with_system: bool,
+    ) -> Vec<(Option<&'s Permission>, Grant)> {
+        let sandbox = &context.sandbox;
+        let Some(native) = skill.native() else {
+            // What obs reads for it.
+            let permission = skill.manifest.permissions.first();
+            let workspace = skill.reads_workspace().then_some(&context.workspace);
+            let grant = workspace.map(|workspace| Grant::new(workspace, Access::Read));
+            return grant.map(|grant| (permission, grant)).into_iter().collect();
+        };
+        let dirs = StepDirs {
+            run: context.own_files.run_dir.as_deref(),
+            ..sandbox.dirs(native, &context.workspace)
+        };
+        let defaults = default_grants(&dirs, &Network::Full).grants;
+        let defaults = defaults
+            .into_iter()
+            .filter(|grant| with_system || !grant.is_system)
+            .map(|grant| (None, grant));
+        let of_permissions = SandboxPolicy::permission_grants(skill, &dirs)
+            .map(|(permission, grant)| (Some(permission), grant));
+        defaults.chain(of_permissions).collect()
+    }
+
+    /// A built-in tool reads the workspace only if every skill may.
+    pub(super) fn check_workspace(
+        &self,
+        skill: &Skill,
+        place: &Location,
+        problems: &mut Diagnostics,
+    ) {
+        let workspace = &self.context.workspace;
+        if skill.reads_workspace() && self.context.sandbox.excludes_workspace(workspace) {
+            let message = format!(
+                "`{}` may not read the workspace, because it is the home directory or above it",
+                skill.id
+            );
+            problems.push(
+                Diagnostic::error("workspace_not_granted", place.clone(), message)
+                    .help("choose another directory with `--workspace`"),
+            );
         }
     }
 }

@@ -340,6 +340,7 @@ impl Prover<'_> {
         self.check_paths(skill, place, problems);
         self.check_shadowed(skill, place, problems);
         self.check_own_files(skill, place, problems);
+        self.check_workspace(skill, place, problems);
     }
 
     /// Warns of unexpected paths in the skill's permissions.

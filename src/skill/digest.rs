@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::left_out::{Compared, LeftOut};
 use super::skill::{Skill, SkillKind};
-use crate::model::hex;
+use crate::model::{digest_of, hex};
 
 /// The most files whose own digests are kept, to name the one that changed.
 const MAX_NAMED: usize = 256;
@@ -169,13 +169,6 @@ pub(super) fn open_listed(path: &Path, listed: &Metadata) -> io::Result<File> {
     }
 }
 
-/// The SHA-256 of what is left to read of `file`.
-pub(super) fn digest_of(file: &mut impl io::Read) -> io::Result<[u8; 32]> {
-    let mut content = Sha256::new();
-    io::copy(file, &mut HashWriter(&mut content))?;
-    Ok(content.finalize().into())
-}
-
 pub(super) fn kind(metadata: &Metadata) -> &'static [u8] {
     if metadata.is_dir() {
         b"directory"
@@ -195,19 +188,6 @@ pub(super) fn field(hasher: &mut Sha256, name: &[u8], value: &[u8]) {
     for part in [name, value] {
         hasher.update((part.len() as u64).to_le_bytes());
         hasher.update(part);
-    }
-}
-
-struct HashWriter<'h>(&'h mut Sha256);
-
-impl io::Write for HashWriter<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

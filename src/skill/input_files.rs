@@ -19,9 +19,9 @@ use std::time::{Duration, Instant};
 use rustix::fs::{Dir, Mode, OFlags};
 use sha2::{Digest as _, Sha256};
 
-use super::digest::{digest_of, field, kind, open_listed};
+use super::digest::{field, kind, open_listed};
 use super::{PathBase, Permission, SandboxPolicy, Skill};
-use crate::model::{InputFiles, hex};
+use crate::model::{InputFiles, digest_of, hex};
 
 /// The most files and directories of one step that are compared.
 const MAX_FILES: usize = 10_000;

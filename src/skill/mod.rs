@@ -35,7 +35,7 @@ mod skill;
 mod snapshot;
 mod violation;
 
-pub(crate) use builtin::Builtin;
+pub(crate) use builtin::{Builtin, Workspace};
 pub(crate) use check::{CheckContext, CheckReport, check};
 pub(crate) use code_paths::CodePaths;
 pub(crate) use digest::changed_file;

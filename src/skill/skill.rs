@@ -90,6 +90,11 @@ impl Skill {
         }
     }
 
+    /// True if obs itself reads files of the workspace for it.
+    pub(crate) fn reads_workspace(&self) -> bool {
+        matches!(self.body, SkillKind::Builtin(builtin) if builtin.reads_files())
+    }
+
     /// The compiled `input_schema`, where there is one.
     pub fn input(&self) -> Option<Result<&Schema, &SchemaError>> {
         let value = self.manifest.input_schema.as_ref()?;

@@ -21,7 +21,7 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::OFlags;
 use sha2::{Digest as _, Sha256};
 
-use super::digest::digest_of;
+use crate::model::digest_of;
 
 /// The most files and directories that are compared.
 pub(super) const MAX_ENTRIES: usize = 50_000;

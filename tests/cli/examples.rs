@@ -37,6 +37,7 @@ fn every_example_is_covered() {
         "ci",
         "deploy",
         "hello",
+        "read-plans",
         "repo-facts",
         "repo-report",
         "wrap",
@@ -61,6 +62,17 @@ fn hello() {
     let records = succeeds("plans/hello.yaml");
     assert_eq!(record(&records, "hello/greet")["output"], "Hello, world!");
     assert_eq!(record(&records, "count")["output"]["words"], 3);
+}
+
+#[test]
+fn read_plans() {
+    let records = succeeds("plans/read-plans.yaml");
+    let text = record(&records, "text")["output"]["text"].as_str().unwrap();
+    let read: serde_json::Value = serde_json::from_str(text).unwrap();
+    let first = std::fs::read_to_string(project_root().join("plans/ci.yaml")).unwrap();
+    assert_eq!(read["name"], "plans/ci.yaml");
+    assert_eq!(read["text"], first);
+    assert_eq!(read["digest"].as_str().unwrap().len(), 64);
 }
 
 /// Runs `obs VERB PLAN --policy plans/policies/POLICY.cedar` with more flags.

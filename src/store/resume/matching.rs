@@ -254,6 +254,9 @@ impl StepMatcher<'_> {
             return Err(NotReusedReason::OrderChanged.because(place));
         }
         self.compare_skills(step, record)?;
+        if step.reads_workspace() {
+            return Err(NotReusedReason::ReadsWorkspace.into());
+        }
         let workspace = &self.previous.header.provenance.workspace;
         if step.program.is_some() && workspace != self.context.workspace {
             return Err(NotReusedReason::WorkspaceChanged.because(workspace));

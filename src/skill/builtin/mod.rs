@@ -1,15 +1,20 @@
 //! Tools that need no process.
 //!
-//! Invariant: they see their arguments and nothing else, and are bounded: a `JSONPath` query that
-//! could walk the value over and over is refused before it starts, because no timeout can end code
-//! of obs itself.
+//! Invariant: they see their arguments and, if [`Builtin::reads_files`], the workspace, and nothing
+//! else. They are bounded: a `JSONPath` query that could walk the value over and over is refused
+//! before it starts, because no timeout can end it.
+
+mod files;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use serde_json_path::JsonPath;
 use uuid::Uuid;
 
+pub(crate) use self::files::Workspace;
+use self::files::{MAX_LISTED, MAX_READ_BYTES};
 use super::manifest::Manifest;
+use super::permission::Permission;
 use crate::document::{Document, Language, Source};
 use crate::model::StepType;
 
@@ -30,15 +35,24 @@ pub enum Builtin {
     JsonParse,
     /// `JSONPath`, RFC 9535.
     JsonQuery,
+    /// From a value to its JSON text.
+    JsonText,
+    /// The files that a glob matches.
+    ListFiles,
+    /// The text of a file.
+    ReadFile,
 }
 
 impl Builtin {
     /// All of them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 7] = [
         Self::Now,
         Self::UuidGenerate,
         Self::JsonParse,
         Self::JsonQuery,
+        Self::JsonText,
+        Self::ListFiles,
+        Self::ReadFile,
     ];
 
     /// The tool with this id.
@@ -53,7 +67,16 @@ impl Builtin {
             Self::UuidGenerate => "builtin.uuid_generate",
             Self::JsonParse => "builtin.json_parse",
             Self::JsonQuery => "builtin.json_query",
+            Self::JsonText => "builtin.json_text",
+            Self::ListFiles => "builtin.list_files",
+            Self::ReadFile => "builtin.read_file",
         }
+    }
+
+    /// True if it reads files of the workspace. Its output then depends on more than its arguments,
+    /// so a resumed run runs it again.
+    pub fn reads_files(self) -> bool {
+        matches!(self, Self::ListFiles | Self::ReadFile)
     }
 
     /// The tool's manifest.
@@ -64,9 +87,16 @@ impl Builtin {
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),
             input_schema: Some(self.input_schema()),
             output_schema: Some(self.output_schema()),
+            permissions: self.permissions(),
             is_idempotent: true,
             ..Manifest::default()
         }
+    }
+
+    /// What policies see of what it reads.
+    fn permissions(self) -> Vec<Permission> {
+        let workspace = self.reads_files().then(|| Permission::parse("fs.read:."));
+        workspace.and_then(Result::ok).into_iter().collect()
     }
 
     fn description(self) -> &'static str {
@@ -77,6 +107,9 @@ impl Builtin {
                 "The value of a JSON text; duplicate keys and trailing data are errors"
             }
             Self::JsonQuery => "The parts of a value that a JSONPath query (RFC 9535) matches",
+            Self::JsonText => "The JSON text of a value",
+            Self::ListFiles => "The files of the workspace that a glob matches, sorted by path",
+            Self::ReadFile => "The text of a file of the workspace",
         }
     }
 
@@ -94,6 +127,41 @@ impl Builtin {
                     "query": {"type": "string", "description": "such as `$.items[*].name`"},
                 }),
                 json!(["value", "query"]),
+            ),
+            Self::JsonText => (
+                json!({"value": {"description": "any value"}}),
+                json!(["value"]),
+            ),
+            Self::ListFiles => (
+                json!({
+                    "pattern": {
+                        "type": "string", "minLength": 1,
+                        "description": "a glob such as `docs/**/*.md`, relative to the workspace",
+                    },
+                    "exclude": {
+                        "type": "array", "items": {"type": "string", "minLength": 1},
+                        "description": "globs of files and directories to leave out",
+                    },
+                    "max": {
+                        "type": "integer", "minimum": 1, "maximum": MAX_LISTED,
+                        "description": "more files are an error; 10000 if it is left out",
+                    },
+                    "sha256": {"type": "boolean", "description": "with the digest of each file"},
+                }),
+                json!(["pattern"]),
+            ),
+            Self::ReadFile => (
+                json!({
+                    "path": {
+                        "type": "string", "minLength": 1,
+                        "description": "relative to the workspace",
+                    },
+                    "max_bytes": {
+                        "type": "integer", "minimum": 0, "maximum": MAX_READ_BYTES,
+                        "description": "a larger file is an error; 1 MiB if it is left out",
+                    },
+                }),
+                json!(["path"]),
             ),
         };
         json!({
@@ -121,12 +189,35 @@ impl Builtin {
             Self::UuidGenerate => of(json!({"uuid": {"type": "string"}})),
             Self::JsonParse => json!({}),
             Self::JsonQuery => of(json!({"matches": {"type": "array"}})),
+            Self::JsonText => of(json!({"text": {"type": "string"}})),
+            Self::ListFiles => {
+                let file = json!({
+                    "type": "object",
+                    "properties": {
+                        "path": {"type": "string"}, "bytes": {"type": "integer"},
+                        "sha256": {"type": "string"},
+                    },
+                    "required": ["path", "bytes"],
+                    "additionalProperties": false,
+                });
+                of(json!({
+                    "paths": {"type": "array", "items": {"type": "string"}},
+                    "files": {"type": "array", "items": file},
+                }))
+            }
+            Self::ReadFile => of(json!({
+                "path": {"type": "string"}, "bytes": {"type": "integer"}, "text": {"type": "string"},
+            })),
         }
     }
 
     /// Does what the tool does. The arguments have met `input_schema`; what is amiss all the same
     /// is an error.
-    pub fn run(self, arguments: &Map<String, Value>) -> Result<Value, String> {
+    pub fn run(
+        self,
+        arguments: &Map<String, Value>,
+        workspace: &Workspace<'_>,
+    ) -> Result<Value, String> {
         let text = |name: &str| {
             let text = arguments.get(name).and_then(Value::as_str);
             text.ok_or_else(|| format!("the argument `{name}` must be text"))
@@ -139,6 +230,12 @@ impl Builtin {
                 let value = arguments.get("value").unwrap_or(&Value::Null);
                 query(value, text("query")?)
             }
+            Self::JsonText => {
+                let value = arguments.get("value").unwrap_or(&Value::Null);
+                Ok(json!({"text": value.to_string()}))
+            }
+            Self::ListFiles => files::list_files(arguments, workspace),
+            Self::ReadFile => files::read_file(arguments, workspace),
         }
     }
 }
@@ -217,6 +314,8 @@ fn nodes(value: &Value) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::skill::Skill;
 
@@ -224,7 +323,11 @@ mod tests {
         let skill = Skill::builtin(Builtin::find(id).unwrap()).unwrap();
         let arguments = arguments.as_object().unwrap();
         assert!(skill.check_schemas().is_empty());
-        let outcome = Builtin::find(id).unwrap().run(arguments);
+        let workspace = Workspace {
+            path: Path::new(env!("CARGO_MANIFEST_DIR")),
+            is_stopped: &|| false,
+        };
+        let outcome = Builtin::find(id).unwrap().run(arguments, &workspace);
         if let Ok(output) = &outcome {
             skill.check_output(output).unwrap();
         }
@@ -302,6 +405,27 @@ mod tests {
                 .unwrap_err()
                 .contains("nested too deeply")
         );
+    }
+
+    #[test]
+    fn values_become_exact_text() {
+        let value = json!({"b": [1.5, null, "é\n"], "a": true});
+        let output = try_run("builtin.json_text", &json!({"value": value})).unwrap();
+        let back = try_run("builtin.json_parse", &json!({"text": output["text"]}));
+        assert_eq!(back.unwrap(), value);
+        let text = try_run("builtin.json_text", &json!({"value": "a"})).unwrap();
+        assert_eq!(text["text"], "\"a\"");
+    }
+
+    #[test]
+    fn files_are_read_as_their_schemas_say() {
+        let output = try_run("builtin.read_file", &json!({"path": "Cargo.toml"})).unwrap();
+        assert!(output["text"].as_str().unwrap().contains("name = \"obs\""));
+        for sha256 in [true, false] {
+            let arguments = json!({"pattern": "Cargo.*", "sha256": sha256});
+            let output = try_run("builtin.list_files", &arguments).unwrap();
+            assert_eq!(output["paths"], json!(["Cargo.lock", "Cargo.toml"]));
+        }
     }
 
     #[test]
