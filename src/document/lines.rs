@@ -9,7 +9,7 @@ pub(super) fn line_at(text: &str, offset: usize) -> Range<usize> {
     let is_end = |c: char| c == '\n' || c == '\r';
     // Between `\r` and `\n` a line has not ended yet.
     let offset = match offset.checked_sub(1) {
-        Some(before) if text[before..].starts_with("\r\n") => before,
+        Some(before) if text.as_bytes()[before..].starts_with(b"\r\n") => before,
         _ => offset,
     };
     let start = text[..offset].rfind(is_end).map_or(0, |at| at + 1);
@@ -36,6 +36,10 @@ mod tests {
 
     #[test]
     fn a_line_ends_in_any_of_three_ways() {
+        let wide = "é\u{feff}\r\nü";
+        for (offset, _) in wide.char_indices() {
+            assert_eq!(line_number(wide, offset), 1 + usize::from(offset > 6));
+        }
         let text = "one\r\ntwo\rthree\n\nfive";
         let lines: Vec<(usize, &str)> = (0..=text.len())
             .map(|offset| (line_number(text, offset), &text[line_at(text, offset)]))
