@@ -1,6 +1,6 @@
 //! JSON text to value and places.
 //!
-//! Invariant: `serde_json` decides what is JSON; the scan that follows only looks for places,
+//! Invariant: `serde_json` decides what is JSON, and [`json_syntax`] says why a text is none; the scan that follows only looks for places,
 //! duplicate keys and numbers that overflow, in text that is already known to be good.
 
 use std::borrow::Cow;
@@ -10,9 +10,9 @@ use serde_json::Value;
 
 use super::lines::line_number;
 use super::number::check_finite;
-use super::parser_message::{SyntaxErrorKind, syntax_error_kind, without_place};
+use super::parser_message::{is_too_deep, without_place};
 use super::spans::{Spans, narrow};
-use super::{Diagnostic, Diagnostics, Location};
+use super::{Diagnostic, Diagnostics, Location, json_syntax};
 use crate::model::{is_reserved_key, json_error_offset};
 
 /// The default help for text that is not a document.
@@ -50,13 +50,12 @@ fn syntax_problem(text: &str, error: &serde_json::Error) -> Diagnostic {
     let place = Location::Bytes(at..text[at..].chars().next().map_or(at, |c| at + c.len_utf8()));
     let whole = error.to_string();
     let message = without_place(&whole);
-    let help = match syntax_error_kind(message) {
-        SyntaxErrorKind::TooDeep => return too_deep(place),
-        SyntaxErrorKind::TrailingCharacters => "a plan is one JSON object; remove what follows it",
-        SyntaxErrorKind::TrailingComma => "remove the comma",
-        SyntaxErrorKind::Other => SYNTAX_HELP,
-    };
-    Diagnostic::error("syntax", place, format!("invalid JSON: {message}")).help(help)
+    if is_too_deep(message) {
+        return too_deep(place);
+    }
+    json_syntax::first_mistake(text).unwrap_or_else(|| {
+        Diagnostic::error("syntax", place, format!("invalid JSON: {message}")).help(SYNTAX_HELP)
+    })
 }
 
 /// The byte at which a document exceeds [`MAX_VALUES`]. Values lie between brackets and commas,
@@ -337,8 +336,8 @@ mod tests {
     fn syntax_errors_have_a_place() {
         let (document, problems) = parse("{\n  \"a\": 1,\n}");
         assert!(document.is_none());
-        assert_eq!(problems[0].location, Location::Bytes(12..13));
-        assert_eq!(problems[0].message, "invalid JSON: trailing comma");
+        assert_eq!(problems[0].location, Location::Bytes(10..11));
+        assert_eq!(problems[0].message, "invalid JSON: a trailing comma");
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod diagnostic;
 mod document;
 pub(crate) mod json;
 mod json_only;
+mod json_syntax;
 mod lines;
 mod nearest;
 mod number;
@@ -21,6 +22,7 @@ pub mod render;
 mod source;
 mod spans;
 pub(crate) mod yaml;
+mod yaml_syntax;
 
 pub(crate) use decode::{Fields, Node, escape_token, in_backticks, kind_of};
 pub(crate) use diagnostic::NodePart;

@@ -14,14 +14,11 @@ use std::ops::Range;
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, options};
 use serde_json::{Map, Value};
 
-use super::json::{
-    MAX_DEPTH, MAX_VALUES, SYNTAX_HELP, duplicate_key, reserved_key, too_deep, too_many_values,
-};
+use super::json::{MAX_DEPTH, MAX_VALUES, duplicate_key, reserved_key, too_deep, too_many_values};
 use super::json_only::StandIns;
 use super::number::{PlainScalar, resolve_plain};
-use super::parser_message::{SyntaxErrorKind, syntax_error_kind};
 use super::spans::{Spans, narrow, widen};
-use super::{Diagnostic, Diagnostics, Location};
+use super::{Diagnostic, Diagnostics, Location, yaml_syntax};
 use crate::model::is_reserved_key;
 
 /// What all anchors and aliases of a document may add to it, in units of about a byte of memory.
@@ -58,18 +55,11 @@ pub(crate) fn parse(text: &str) -> (Option<(Value, Spans)>, Diagnostics) {
 fn syntax_problem(stand_ins: &StandIns<'_>, text: &str, error: &ScanError) -> Diagnostic {
     let at = error.marker().byte_offset();
     let at = at.map_or(text.len(), |at| stand_ins.original_offset(at));
-    let at = text.floor_char_boundary(at.min(text.len()));
-    let place = Location::Bytes(at..text[at..].chars().next().map_or(at, |c| at + c.len_utf8()));
-    let message = error.info();
-    if syntax_error_kind(&message) == SyntaxErrorKind::TooDeep {
-        return too_deep(place);
-    }
-    let problem = Diagnostic::error("syntax", place, format!("invalid YAML: {message}"));
-    match text[at..].chars().next() {
-        Some('\t') => problem.help("YAML is indented with spaces, not with tabs"),
-        Some('@' | '`') => problem.help("quote text that starts with this character"),
-        _ => problem.help(SYNTAX_HELP),
-    }
+    yaml_syntax::describe(
+        text,
+        text.floor_char_boundary(at.min(text.len())),
+        error.kind(),
+    )
 }
 
 #[derive(Clone)]

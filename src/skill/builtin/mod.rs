@@ -387,7 +387,7 @@ mod tests {
             ),
             (
                 "1 2",
-                "invalid JSON: trailing characters at byte 2 (line 1, column 3)",
+                "invalid JSON: text follows the document at byte 2 (line 1, column 3)",
             ),
             (
                 "1e999",
