@@ -1,25 +1,59 @@
-//! The report on a failed step: what ran, its output, its confinement, a hint.
+//! The report on one step: how it ended, what it said, its command, the next step to take.
 //!
 //! Invariant: no line of a report begins with text that obs did not write, and a report is bounded
-//! whatever the skill wrote.
-
-use std::fmt::Write as _;
-use std::path::Path;
+//! whatever the skill wrote. On a terminal, lines are broken between words. What the headline says
+//! is not said again.
 
 use super::screen_text::{screen_text, shorten_to_tail, tail};
-use super::text::{Style, cause_of, head, label_of, paint, shorten};
+use super::terminal::TerminalInfo;
+use super::text::{
+    Style, attempts_of, code_words, columns_of, head, label_of, paint, shorten_at_word, time_of,
+};
+use super::wrap::{without_tabs, wrap};
+use crate::engine::RuntimeError;
 use crate::event::StepDetail;
 use crate::model::{
-    AppliedSandbox, Escaped, EscapedLines, Excerpt, ExecutionLogRecord, StepStatus, json_line,
-    signal_name,
+    AppliedSandbox, ErrorCode, Escaped, EscapedLines, Excerpt, ExecutionLogRecord, StepStatus,
+    json_line, signal_name, strict_json,
 };
 
 /// How many lines of each stream are shown.
 const LINES: usize = 20;
 /// How many columns of each of these lines.
 const LINE_COLUMNS: usize = 500;
-/// How many columns of a command, an error or a hint.
+/// How many columns of an error, a hint, or a command with all that is known about a step.
 const FIELD_COLUMNS: usize = 2000;
+/// How many columns of a command.
+const COMMAND_COLUMNS: usize = 300;
+/// What all lines but the headline begin with.
+const INDENT: usize = 2;
+/// What continues a line of a field begins with.
+const HANGING: &str = "    ";
+/// What each line of a stream begins with.
+const BAR: &str = "  │ ";
+
+/// How a report looks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ReportLook {
+    pub(super) color: bool,
+    /// Where lines are broken; `None` off a terminal.
+    pub(super) columns: Option<usize>,
+    /// With versions, directory and confinement.
+    pub(super) verbose: bool,
+    /// With all of the streams that is recorded.
+    pub(super) is_full: bool,
+}
+
+impl ReportLook {
+    pub(super) fn new(info: TerminalInfo, verbose: bool) -> Self {
+        Self {
+            color: info.color,
+            columns: info.terminal.then(|| info.usable_columns()),
+            verbose,
+            is_full: false,
+        }
+    }
+}
 
 /// True for a step that is worth a report.
 pub(super) fn is_failure(record: &ExecutionLogRecord) -> bool {
@@ -30,152 +64,348 @@ pub(super) fn is_failure(record: &ExecutionLogRecord) -> bool {
 }
 
 /// The report on one step, as lines, each with its line feed.
-pub(super) fn render(record: &ExecutionLogRecord, detail: &StepDetail, color: bool) -> String {
-    let label = label_of(&record.step_id, record.step_index);
-    let mut report = FailureReport {
+pub(super) fn render(record: &ExecutionLogRecord, detail: &StepDetail, look: ReportLook) -> String {
+    let mut report = StepReport {
         text: String::new(),
-        color,
+        look,
     };
-    let heading = format!("{}: {label}", record.status);
-    report.line(&paint(color, Style::for_status(record.status), &heading));
-    report.field("skill", &skill_words(record));
-    if let Some(error) = &record.error {
+    report.headline(record);
+    if let Some(error) = news_of(record) {
         report.field("error", &screen_text(error));
     }
-    report.field("ended", &ended_words(record));
-    if record.attempts > 1 {
-        report.field("attempts", &record.attempts.to_string());
-    }
-    if !detail.command.is_empty() {
-        report.field("command", &quoted(&detail.command));
-    }
-    if let Some(directory) = detail.working_directory.as_deref() {
-        report.field("directory", &directory_words(directory));
-    }
-    report.confinement(record, detail);
-    // A step that never started has no output to show.
-    if record.attempts > 0 || record.stdout.is_some() || record.stderr.is_some() {
-        report.excerpt("stdout", record.stdout.as_ref());
-        report.excerpt("stderr", record.stderr.as_ref());
-    }
+    report.output(record);
+    report.command(&detail.command);
+    report.place(record, detail);
     if let Some(hint) = &detail.hint {
         report.field("hint", hint);
     }
     report.text
 }
 
-struct FailureReport {
+struct StepReport {
     text: String,
-    color: bool,
+    look: ReportLook,
 }
 
-impl FailureReport {
+impl StepReport {
     fn line(&mut self, safe: &str) {
-        self.text.push_str(safe);
+        self.text.push_str(safe.trim_end());
         self.text.push('\n');
     }
 
-    /// One line `  name: value`; the value is anybody's text.
+    /// The columns that `taken` leaves of a line.
+    fn room(&self, taken: usize) -> usize {
+        let columns = self.look.columns.unwrap_or(usize::MAX);
+        columns.saturating_sub(taken)
+    }
+
+    fn strong(&self, text: &str) -> String {
+        paint(self.look.color, Style::Strong, text)
+    }
+
+    fn headline(&mut self, record: &ExecutionLogRecord) {
+        let tone = Style::for_status(record.status);
+        let mark = match record.status {
+            StepStatus::Success => '✓',
+            StepStatus::Skipped => '-',
+            _ => '✗',
+        };
+        let text = format!("{mark} {}", headline_words(record, self.look.verbose));
+        let lines = wrap(&text, self.room(0), self.room(HANGING.len()));
+        for (at, line) in lines.into_iter().enumerate() {
+            let indent = if at == 0 { "" } else { HANGING };
+            let line = if at == 0 {
+                line.to_owned()
+            } else {
+                Escaped(line).to_string()
+            };
+            let painted = paint(self.look.color, tone, &line);
+            self.line(&format!("{indent}{painted}"));
+        }
+    }
+
+    /// One field `  name: value`; the value is anybody's text.
     fn field(&mut self, name: &str, value: &str) {
         // Escaping at most multiplies the length; what is looked at is bounded first.
         let value = Escaped(head(value, FIELD_COLUMNS * 4)).to_string();
-        let name = paint(self.color, Style::Strong, &format!("{name}:"));
-        self.line(&format!("  {name} {}", shorten(&value, FIELD_COLUMNS)));
+        let value = shorten_at_word(&value, FIELD_COLUMNS);
+        let first = self.room(INDENT + name.len() + 2);
+        let lines = wrap(&value, first, self.room(HANGING.len()));
+        let lines: Vec<String> = lines.into_iter().map(str::to_owned).collect();
+        self.named_lines(name, &lines);
     }
 
-    fn confinement(&mut self, record: &ExecutionLogRecord, detail: &StepDetail) {
-        let sandbox = &record.sandbox;
+    fn named_lines(&mut self, name: &str, lines: &[String]) {
+        let name = self.strong(&format!("{name}:"));
+        for (at, line) in lines.iter().enumerate() {
+            if at == 0 {
+                self.line(&format!("  {name} {line}"));
+            } else {
+                // What leads a line only now may be a workflow command.
+                self.line(&format!("{HANGING}{}", Escaped(line)));
+            }
+        }
+    }
+
+    /// The command, quoted for a shell: a line that goes on ends in `\`.
+    fn command(&mut self, command: &[String]) {
+        if command.is_empty() {
+            return;
+        }
+        let name = "command";
+        let is_short = !self.look.verbose && !self.look.is_full;
+        let most = if is_short {
+            COMMAND_COLUMNS
+        } else {
+            FIELD_COLUMNS
+        };
+        let first = self.room(INDENT + name.len() + 2 + 2);
+        let lines = command_lines(command, most, first, self.room(HANGING.len() + 2));
+        self.named_lines(name, &lines);
+    }
+
+    /// Where the step ran and what confined it, if somebody wants to know.
+    fn place(&mut self, record: &ExecutionLogRecord, detail: &StepDetail) {
+        let here = std::env::current_dir().ok();
+        let directory = detail.working_directory.as_deref();
+        let is_elsewhere = directory != here.as_deref();
+        if let Some(directory) = directory.filter(|_| is_elsewhere || self.look.verbose) {
+            self.field("directory", &directory.to_string_lossy());
+        }
+        if !self.look.verbose {
+            return;
+        }
+        if let Some(code) = record.error_code.and_then(|code| json_line(&code).ok()) {
+            // The code's own spelling is its JSON.
+            self.field("code", code.trim_matches('"'));
+        }
         for line in detail.confinement.iter() {
             let (name, value) = line.split_once(": ").unwrap_or(("confined to", line));
             self.field(name, value);
         }
-        if sandbox.mode == AppliedSandbox::InProcess || detail.command.is_empty() {
-            return;
-        }
-        if sandbox.enforced.is_empty() {
-            self.field("confined by", "nothing");
-        } else {
-            self.field("confined by", &sandbox.enforced.join(", "));
-        }
-        if !sandbox.missing.is_empty() {
-            self.field("not enforced", &sandbox.missing.join(", "));
+        let sandbox = &record.sandbox;
+        let is_confined = !matches!(
+            sandbox.mode,
+            AppliedSandbox::InProcess | AppliedSandbox::None
+        );
+        if is_confined && record.attempts > 0 {
+            let layers = match sandbox.enforced.as_slice() {
+                [] => "nothing".to_owned(),
+                layers => layers.join(", "),
+            };
+            self.field("confined by", &layers);
+            if !sandbox.missing.is_empty() {
+                self.field("not enforced", &sandbox.missing.join(", "));
+            }
         }
     }
 
-    fn excerpt(&mut self, name: &str, excerpt: Option<&Excerpt>) {
-        let Some(excerpt) = excerpt.filter(|excerpt| !excerpt.is_empty()) else {
-            return self.field(name, "empty");
+    /// What the skill wrote. Lines without a title are those of standard error.
+    fn output(&mut self, record: &ExecutionLogRecord) {
+        let said = |excerpt: &Option<Excerpt>| {
+            let excerpt = excerpt.as_ref()?;
+            let lines = self.excerpt(excerpt);
+            (!lines.rows.is_empty()).then_some(lines)
         };
-        let kept = if excerpt.omitted_bytes == 0 {
-            &excerpt.head
+        let stderr = said(&record.stderr);
+        let stdout = said(&record.stdout).filter(|_| self.look.is_full || !is_error(record));
+        if let Some(stderr) = &stderr {
+            let needs_title = self.look.verbose || stdout.is_some();
+            self.stream("stderr", stderr, needs_title);
+        }
+        if let Some(stdout) = &stdout {
+            self.stream("stdout", stdout, true);
+        }
+        let is_silent = stderr.is_none() && record.stdout.is_none() && record.output.is_none();
+        if is_silent && record.attempts > 0 && record.exit_code.or(record.signal).is_some() {
+            self.field("output", "none");
+        }
+    }
+
+    fn stream(&mut self, name: &str, lines: &StreamLines, needs_title: bool) {
+        let title = match (lines.rows.len(), lines.is_cut) {
+            (1, true) => "last line".to_owned(),
+            (count, true) => format!("last {count} lines"),
+            (_, false) => String::new(),
+        };
+        if needs_title || lines.is_cut {
+            let name = self.strong(&format!("{name}:"));
+            self.line(&format!("  {name} {title}"));
+        }
+        for row in &lines.rows {
+            self.line(&format!("{BAR}{row}"));
+        }
+    }
+
+    /// The last lines of a stream, or all of it.
+    fn excerpt(&self, excerpt: &Excerpt) -> StreamLines {
+        let is_full = self.look.is_full;
+        let whole = excerpt.text();
+        let kept = if is_full || excerpt.omitted_bytes == 0 {
+            &*whole
         } else {
             &excerpt.tail
         };
         let kept = screen_text(kept);
-        let mut last: Vec<&str> = kept.trim_end().lines().rev().take(LINES + 1).collect();
-        let more = last.len() > LINES || excerpt.omitted_bytes > 0;
-        last.truncate(LINES);
-        let title = match (last.len(), more) {
-            (1, true) => "last line".to_owned(),
-            (count, true) => format!("last {count} lines"),
-            (0, false) => "blank".to_owned(),
-            (_, false) => String::new(),
-        };
-        let name = paint(self.color, Style::Strong, &format!("{name}:"));
-        self.line(format!("  {name} {title}").trim_end());
-        for line in last.iter().rev() {
-            // The reason of a failure stands at the end.
-            let bounded = tail(line, LINE_COLUMNS * 4);
-            let mut safe = shorten_to_tail(&EscapedLines(bounded).to_string(), LINE_COLUMNS);
-            if bounded.len() < line.len() && !safe.starts_with('…') {
-                safe.insert(0, '…');
+        let mut blocks: Vec<Vec<String>> = Vec::new();
+        let (mut count, mut is_cut) = (0, !is_full && excerpt.omitted_bytes > 0);
+        for line in kept.trim_end().lines().rev() {
+            let rows = self.rows(line);
+            if !is_full && count > 0 && count + rows.len() > LINES {
+                is_cut = true;
+                break;
             }
-            self.line(format!("  │ {safe}").trim_end());
+            count += rows.len();
+            blocks.push(rows);
         }
+        blocks.reverse();
+        let mut rows = blocks.concat();
+        let blank = rows.iter().take_while(|row| row.trim().is_empty()).count();
+        if !is_cut {
+            rows.drain(..blank);
+        }
+        StreamLines { rows, is_cut }
+    }
+
+    /// A line of a stream, escaped and bounded, in lines that fit.
+    fn rows(&self, line: &str) -> Vec<String> {
+        let most = if self.look.is_full {
+            line.len()
+        } else {
+            LINE_COLUMNS
+        };
+        // The reason of a failure stands at the end.
+        let bounded = tail(line, most.saturating_mul(4));
+        let mut safe = shorten_to_tail(&EscapedLines(bounded).to_string(), most);
+        if bounded.len() < line.len() && !safe.starts_with('…') {
+            safe.insert(0, '…');
+        }
+        if self.look.columns.is_some() {
+            safe = without_tabs(&safe);
+        }
+        let room = self.room(columns_of(BAR));
+        let rows = wrap(&safe, room, room).into_iter();
+        rows.map(|row| row.trim_end().to_owned()).collect()
     }
 }
 
-fn skill_words(record: &ExecutionLogRecord) -> String {
-    match &record.skill_version {
-        Some(version) => format!("{} {version}", record.skill_id),
-        None => record.skill_id.to_string(),
-    }
+/// What is shown of a stream.
+struct StreamLines {
+    rows: Vec<String>,
+    /// Something was left out.
+    is_cut: bool,
 }
 
-/// How the skill ended, with the error code.
-fn ended_words(record: &ExecutionLogRecord) -> String {
-    let how = match (record.signal, record.exit_code) {
-        (Some(signal), _) => format!("signal {signal} ({})", signal_name(signal)),
-        (None, Some(code)) => format!("exit code {code}"),
-        (None, None) if record.attempts == 0 => "never started".to_owned(),
-        (None, None) => cause_of(record),
+/// Step, skill, what ended it, time, attempts.
+fn headline_words(record: &ExecutionLogRecord, verbose: bool) -> String {
+    let label = label_of(&record.step_id, record.step_index);
+    let skill = label_of(&record.skill_id, record.step_index);
+    let version = record.skill_version.as_deref().filter(|_| verbose);
+    let version = version.map(|version| format!(" {}", label_of(version, 0)));
+    let skill = match version {
+        None if skill == label => String::new(),
+        version => format!(" ({skill}{})", version.unwrap_or_default()),
     };
-    // The code's own spelling is its JSON.
-    match record.error_code.and_then(|code| json_line(&code).ok()) {
-        Some(code) => format!("{how} [{}]", code.trim_matches('"')),
-        None => how,
+    let mut words = format!("{label}{skill} {}", ended_words(record));
+    if record.attempts > 0 {
+        words.push_str(" after ");
+        words.push_str(&time_of(record));
+    }
+    if record.attempts > 1 {
+        words.push_str(", ");
+        words.push_str(&attempts_of(record));
+    }
+    words
+}
+
+/// How the step ended: `failed: exit code 2`.
+fn ended_words(record: &ExecutionLogRecord) -> String {
+    let (status, code) = (record.status, record.error_code);
+    match (status, code) {
+        (StepStatus::Success, _) if record.reused_from.is_some() => "reused".to_owned(),
+        (StepStatus::Success, _) => "succeeded".to_owned(),
+        (StepStatus::Timeout, _) => "timed out".to_owned(),
+        (StepStatus::Canceled | StepStatus::Skipped, _)
+        | (StepStatus::Rejected, Some(ErrorCode::PolicyRejected) | None) => status.to_string(),
+        (StepStatus::Failed, Some(ErrorCode::SkillFailed) | None) => {
+            match (record.signal, record.exit_code) {
+                (Some(signal), _) => format!("failed: {} (signal {signal})", signal_name(signal)),
+                (None, Some(code)) => format!("failed: exit code {code}"),
+                (None, None) => status.to_string(),
+            }
+        }
+        (_, Some(code)) => format!("{status}: {}", code_words(code)),
     }
 }
 
-fn directory_words(directory: &Path) -> String {
-    directory.to_string_lossy().into_owned()
+/// What the record's error says that the headline does not.
+pub(super) fn news_of(record: &ExecutionLogRecord) -> Option<&str> {
+    let error = record.error.as_deref()?;
+    let known = match (record.error_code, record.signal, record.exit_code) {
+        (Some(ErrorCode::SkillFailed) | None, Some(signal), _) => {
+            format!("ended by {}", signal_name(signal))
+        }
+        (Some(ErrorCode::SkillFailed) | None, None, Some(code)) => format!("exit code {code}"),
+        (Some(ErrorCode::Skipped), ..) => "skipped".to_owned(),
+        (Some(ErrorCode::Canceled), ..) => "canceled".to_owned(),
+        (code, ..) => code
+            .and_then(RuntimeError::from_code)
+            .map_or_else(String::new, |error| error.to_string()),
+    };
+    let rest = error.strip_prefix(&known).unwrap_or(error);
+    // `exit code 1` is no beginning of `exit code 12`.
+    let rest = if rest.starts_with(|c: char| c.is_alphanumeric()) {
+        error
+    } else {
+        rest.trim_start_matches([':', ';', ' '])
+    };
+    Some(rest).filter(|rest| !rest.trim().is_empty())
 }
 
-/// A command quoted for a shell.
-fn quoted(command: &[String]) -> String {
-    let mut text = String::new();
+/// True if standard output is the error that the record shows: `{"error": {"message": …}}`.
+fn is_error(record: &ExecutionLogRecord) -> bool {
+    let Some(stdout) = record.stdout.as_ref().filter(|_| news_of(record).is_some()) else {
+        return false;
+    };
+    let output = strict_json(stdout.head.as_bytes()).ok().flatten();
+    let object = output.and_then(|output| serde_json::from_str(output.get()).ok());
+    let object: serde_json::Map<String, serde_json::Value> = object.unwrap_or_default();
+    object.len() == 1 && object.contains_key("error")
+}
+
+/// A command quoted for a shell, of at most `most` columns, in lines of at most `first` and `rest`.
+fn command_lines(command: &[String], most: usize, first: usize, rest: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut left = most;
     for word in command {
-        if text.len() > FIELD_COLUMNS * 4 {
+        let word = head(word, most * 4);
+        let quoted = shlex::Quoter::new().allow_nul(true).quote(word);
+        let quoted = Escaped(&quoted.unwrap_or(word.into())).to_string();
+        let shown = shorten_at_word(&quoted, left);
+        let room = if lines.len() == 1 { first } else { rest };
+        let used = lines.last().map_or(0, |line| columns_of(line));
+        let width = columns_of(&shown);
+        if used > 0 && used + 1 + width <= room {
+            if let Some(line) = lines.last_mut() {
+                line.push(' ');
+                line.push_str(&shown);
+            }
+        } else {
+            let room = if used > 0 { rest } else { room };
+            let mut pieces = wrap(&shown, room, rest).into_iter().map(str::to_owned);
+            if let Some(line) = lines.last_mut() {
+                if used > 0 {
+                    line.push_str(" \\");
+                } else if let Some(piece) = pieces.next() {
+                    *line = piece;
+                }
+            }
+            lines.extend(pieces);
+        }
+        if shown != quoted {
             break;
         }
-        let separator = if text.is_empty() { "" } else { " " };
-        let word = head(word, FIELD_COLUMNS * 4);
-        let quoted = shlex::Quoter::new()
-            .allow_nul(true)
-            .quote(word)
-            .unwrap_or(word.into());
-        // Writing to a string can't fail.
-        write!(text, "{separator}{quoted}").ok();
+        left = left.saturating_sub(width + 1);
     }
-    text
+    lines
 }

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::running::Running;
-use super::text::{Style, cause_of, label_of, paint};
-use crate::model::{ExecutionLogRecord, StepStatus, format_duration};
+use super::text::{Style, cause_of, label_of, paint, time_of};
+use crate::model::{ExecutionLogRecord, StepStatus};
 
 /// How often a progress line is written.
 pub(super) const HEARTBEAT: Duration = Duration::from_mins(1);
@@ -12,11 +12,12 @@ pub(super) const HEARTBEAT: Duration = Duration::from_mins(1);
 /// A step younger than this gets no progress line.
 const YOUNG: Duration = Duration::from_secs(10);
 
-/// The line of a finished step: `✓ fetch 1.2s`, `✗ build exit 2 4s`.
+/// The line of a finished step: `✓ fetch 1.2s`, `✗ build exit 2`. The report on a failure says the
+/// rest.
 pub(super) fn finished(record: &ExecutionLogRecord, color: bool) -> String {
     let tone = Style::for_status(record.status);
     let label = label_of(&record.step_id, record.step_index);
-    let time = format_duration(Duration::from_millis(record.duration_ms));
+    let time = time_of(record);
     let retried = retried(record.attempts);
     match record.status {
         StepStatus::Success if record.reused_from.is_some() => {
@@ -24,13 +25,7 @@ pub(super) fn finished(record: &ExecutionLogRecord, color: bool) -> String {
         }
         StepStatus::Success => format!("{} {label} {time}{retried}", paint(color, tone, "✓")),
         StepStatus::Skipped => paint(color, tone, &format!("- {label} skipped")),
-        _ => {
-            let cause = cause_of(record);
-            format!(
-                "{} {label} {cause} {time}{retried}",
-                paint(color, tone, "✗")
-            )
-        }
+        _ => format!("{} {label} {}", paint(color, tone, "✗"), cause_of(record)),
     }
 }
 

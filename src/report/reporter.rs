@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
+use super::failure::{self, ReportLook};
 use super::json_document::{JsonDocument, write_json_document, write_value};
 use super::live_output::LiveOutput;
 use super::print_ref::{PrintRef, PrintRefError};
@@ -24,7 +25,7 @@ use super::summary::RunStats;
 use super::table::StepTable;
 use super::terminal::{OutputStream, OutputStreams};
 use super::text::{Style, counted, escaped_line, label_of, paint};
-use super::{Format, ReportOptions, failure, jsonl};
+use super::{Format, ReportOptions, jsonl};
 use crate::event::{EventReceiver, RunEvent, RunStarted, RunSummary, StepDetail};
 use crate::model::{Escaped, EscapedLines, ExecutionLogRecord, RunStatus, signal_name};
 
@@ -196,7 +197,6 @@ impl ReporterState {
         match event {
             RunEvent::RunStarted(run) => self.run_started(run, now),
             RunEvent::StepStarted { index, timeout } => {
-                self.tally.step_timeout(index, timeout);
                 let label = self.label(index);
                 self.screen.start(index, label, timeout, now);
             }
@@ -230,7 +230,6 @@ impl ReporterState {
     }
 
     fn run_started(&mut self, run: RunStarted, now: Instant) {
-        self.tally.run_timeout(run.timeout);
         self.labels = run.labels;
         self.run_id = Some(run.run_id);
         self.screen.begin(self.labels.len(), now);
@@ -287,8 +286,9 @@ impl ReporterState {
         self.end_live(record.step_index);
         self.tally.count(record);
         if failure::is_failure(record) {
-            let color = self.streams.terminal_info(OutputStream::Stderr).color;
-            let report = failure::render(record, detail, color);
+            let info = self.streams.terminal_info(OutputStream::Stderr);
+            let look = ReportLook::new(info, self.verbose);
+            let report = failure::render(record, detail, look);
             self.failures.insert(record.step_index, report);
         }
         self.warn_of_leak(record);
@@ -373,8 +373,8 @@ impl ReporterState {
         if let Some(summary) = &self.outcome.summary
             && (!self.quiet || summary.status != RunStatus::Success)
         {
-            let color = self.streams.terminal_info(OutputStream::Stderr).color;
-            self.say(&self.tally.line(summary, color));
+            let info = self.streams.terminal_info(OutputStream::Stderr);
+            self.say(&self.tally.lines(summary, info).join("\n"));
         }
         self.outcome
     }

@@ -88,7 +88,7 @@ pub(super) fn tail(text: &str, bytes: usize) -> &str {
 }
 
 /// `text`, which is escaped already, cut to its last columns, with a `…` first if something was
-/// left out. No escape is cut.
+/// left out. No escape is cut, and no word if another one begins soon.
 pub(super) fn shorten_to_tail(text: &str, columns: usize) -> String {
     // Marks of width zero could make a line of any length.
     let most_chars = columns.saturating_mul(4).saturating_add(16);
@@ -97,14 +97,22 @@ pub(super) fn shorten_to_tail(text: &str, columns: usize) -> String {
     for (count, (at, c)) in text.char_indices().rev().enumerate() {
         width += c.width().unwrap_or(1);
         if width > columns || count >= most_chars {
-            let start = after_escape(text, start);
-            return format!("…{}", &text[start..]);
+            let shown = &text[after_escape(text, start)..];
+            return format!("…{}", from_word(&text[..start], shown));
         }
         if width < columns {
             start = at;
         }
     }
     text.to_owned()
+}
+
+/// `text` from its first word on, unless that begins far behind. `before` is what was cut off.
+fn from_word<'t>(before: &str, text: &'t str) -> &'t str {
+    const NEAR: usize = 24;
+    let is_whole = before.ends_with(' ') || text.starts_with(' ');
+    let space = text.find(' ').filter(|&space| space < NEAR && !is_whole);
+    space.map_or(text, |space| &text[space..])
 }
 
 /// `at`, or the end of the escape `\u{…}` that it is in.
@@ -175,6 +183,9 @@ mod tests {
             ("x\\u{1b}ab", 5, "…ab"),
             ("x\\u{1b}ab", 3, "…ab"),
             ("\\u{ab", 4, "…{ab"),
+            ("one two three", 10, "…two three"),
+            ("one two three", 6, "…three"),
+            ("one two three", 5, "…hree"),
         ] {
             assert_eq!(shorten_to_tail(text, columns), want, "{text} to {columns}");
         }

@@ -1,12 +1,14 @@
-//! The last line of a run.
+//! The last lines of a run: how it ended, and what names it.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use super::text::{Style, cause_of, code_words, counted, escaped_line, label_of, paint};
+use super::failure::is_failure;
+use super::terminal::TerminalInfo;
+use super::text::{Style, cause_of, counted, escaped_line, label_of, paint};
+use super::wrap::wrap;
 use crate::event::RunSummary;
 use crate::model::{
-    ErrorCode, ExecutionLogRecord, RunStatus, StepStatus, format_duration, signal_name,
+    Escaped, ExecutionLogRecord, RunStatus, StepStatus, format_duration, signal_name,
 };
 
 /// How much of a run's id is shown: the milliseconds, which two runs may share, and twelve bits
@@ -22,15 +24,22 @@ pub(crate) fn short_id(run_id: &str) -> String {
     escaped_line(&id)
 }
 
-/// The state of a run for its last line.
+/// The state of a run for its last lines.
 #[derive(Debug, Default)]
 pub(super) struct RunStats {
     counts: [usize; STATUSES.len()],
-    /// The steps that may decide: label and cause, escaped.
-    causes: BTreeMap<usize, (String, String)>,
-    step_timeouts: BTreeMap<usize, Duration>,
-    run_timeout: Option<Duration>,
+    /// The steps that may decide.
+    endings: BTreeMap<usize, Ending>,
     signal: Option<i32>,
+}
+
+/// A step that did not succeed, as text that is escaped.
+#[derive(Debug)]
+struct Ending {
+    label: String,
+    cause: String,
+    /// A report says why.
+    is_reported: bool,
 }
 
 const STATUSES: [(StepStatus, &str); 6] = [
@@ -43,16 +52,6 @@ const STATUSES: [(StepStatus, &str); 6] = [
 ];
 
 impl RunStats {
-    /// What the run may take.
-    pub(super) fn run_timeout(&mut self, timeout: Duration) {
-        self.run_timeout = Some(timeout);
-    }
-
-    /// What a step may take.
-    pub(super) fn step_timeout(&mut self, index: usize, timeout: Duration) {
-        self.step_timeouts.insert(index, timeout);
-    }
-
     /// A signal arrived.
     pub(super) fn signal(&mut self, signal: i32) {
         self.signal.get_or_insert(signal);
@@ -63,28 +62,20 @@ impl RunStats {
         for (count, (status, _)) in self.counts.iter_mut().zip(STATUSES) {
             *count += usize::from(status == record.status);
         }
-        let timeout = self.step_timeouts.remove(&record.step_index);
-        let cause = match (record.status, record.error_code) {
-            (StepStatus::Success | StepStatus::Skipped, _) => return,
-            (StepStatus::Timeout, Some(ErrorCode::PlanTimeout)) => {
-                limit_words("plan timeout", self.run_timeout)
-            }
-            (StepStatus::Timeout, _) => {
-                // A shorter time is that of the last attempt, which has a limit of its own.
-                let is_spent =
-                    |timeout: &Duration| u128::from(record.duration_ms) >= timeout.as_millis();
-                limit_words("step timeout", timeout.filter(is_spent))
-            }
-            (StepStatus::Rejected, Some(code)) => code_words(code).to_owned(),
-            _ => cause_of(record),
+        if matches!(record.status, StepStatus::Success | StepStatus::Skipped) {
+            return;
+        }
+        let ending = Ending {
+            label: label_of(&record.step_id, record.step_index),
+            cause: cause_of(record),
+            is_reported: is_failure(record),
         };
-        let label = label_of(&record.step_id, record.step_index);
-        self.causes.insert(record.step_index, (label, cause));
+        self.endings.insert(record.step_index, ending);
     }
 
-    /// The last line: `failed: build (exit 2) · 3 ok 1 failed 2 skipped · 41s · run 0192ab12-345 ·
-    /// head 5f0c66b2`.
-    pub(super) fn line(&self, summary: &RunSummary, color: bool) -> String {
+    /// The last lines: `failed: 3 ok 1 failed 2 skipped · 41s`, and `run 0192ab12-345 · head
+    /// 5f0c66b2`.
+    pub(super) fn lines(&self, summary: &RunSummary, look: TerminalInfo) -> Vec<String> {
         let (word, tone) = match summary.status {
             RunStatus::Success => ("ok", Style::Good),
             RunStatus::Canceled => ("canceled", Style::Warn),
@@ -101,22 +92,40 @@ impl RunStats {
             parts.push(self.count_words());
         }
         parts.push(format_duration(summary.elapsed));
-        parts.push(format!("run {}", short_id(&summary.run_id)));
-        if let Some(head) = summary.head.get(..HEAD_CHARS) {
-            parts.push(format!("head {head}"));
-        }
         parts.retain(|part| !part.is_empty());
-        format!("{}: {}", paint(color, tone, word), parts.join(" · "))
+        let mut names = format!("run {}", short_id(&summary.run_id));
+        if let Some(head) = summary.head.get(..HEAD_CHARS) {
+            names.push_str(" · head ");
+            names.push_str(head);
+        }
+        let columns = if look.terminal {
+            look.usable_columns()
+        } else {
+            usize::MAX
+        };
+        let status = format!("{word}: {}", parts.join(" · "));
+        let lines = wrap(&status, columns, columns.saturating_sub(2));
+        let lines = lines.into_iter().enumerate().map(|(at, line)| match at {
+            0 => line.replacen(word, &paint(look.color, tone, word), 1),
+            _ => format!("  {}", Escaped(line)),
+        });
+        lines.chain([names]).collect()
     }
 
-    /// What decided the run: a step and its cause, or the engine's reason.
+    /// What decided the run, if no report says so: a step and its cause, or the engine's reason. If
+    /// there are several reports, the step alone.
     fn decision(&self, summary: &RunSummary) -> String {
-        let step = summary
-            .decided_by
-            .map(|index| match self.causes.get(&index) {
-                Some((label, cause)) => format!("{label} ({cause})"),
+        if let Some(index) = summary.decided_by {
+            let reports = self.endings.values().filter(|ending| ending.is_reported);
+            return match self.endings.get(&index) {
+                Some(ending) if !ending.is_reported => {
+                    format!("{} ({})", ending.label, ending.cause)
+                }
+                Some(ending) if reports.count() > 1 => ending.label.clone(),
+                Some(_) => String::new(),
                 None => format!("step {index}"),
-            });
+            };
+        }
         let reason = summary.reason.as_deref().map(escaped_line);
         let signal = || {
             let signal = self
@@ -124,7 +133,7 @@ impl RunStats {
                 .filter(|_| summary.status == RunStatus::Canceled);
             signal.map(|signal| signal_name(signal).into_owned())
         };
-        step.or(reason).or_else(signal).unwrap_or_default()
+        reason.or_else(signal).unwrap_or_default()
     }
 
     fn count_words(&self) -> String {
@@ -137,11 +146,4 @@ impl RunStats {
             .collect();
         counted.join(" ")
     }
-}
-
-fn limit_words(which: &str, limit: Option<Duration>) -> String {
-    limit.map_or_else(
-        || which.to_owned(),
-        |limit| format!("{which} {}", format_duration(limit)),
-    )
 }

@@ -6,10 +6,14 @@ use std::time::Duration;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
+use super::failure::news_of;
 use super::lines::retried;
 use super::summary::short_id;
 use super::terminal::TerminalInfo;
-use super::text::{Style, columns_of, label_of, output_line, paint, said_line, shorten};
+use super::text::{
+    Style, columns_of, label_of, last_said_line, output_line, paint, said_line, shorten,
+    shorten_at_word, time_of,
+};
 use crate::model::{ExecutionLogRecord, StepStatus, format_duration};
 
 /// The width of a table that is not on a terminal.
@@ -71,11 +75,7 @@ impl StepTable {
         let ran = record.attempts > 0 || record.duration_ms > 0;
         let or_dash = |text: String| if ran { text } else { "-".to_owned() };
         let usage = &record.resource_usage;
-        let detail = match (&record.error, &record.output) {
-            (Some(error), _) => said_line(error),
-            (None, Some(output)) => output_line(output),
-            (None, None) => String::new(),
-        };
+        let detail = detail_of(record);
         let skill = Some(&*record.skill_id).filter(|skill| *skill != record.step_id);
         let detail = match &record.reused_from {
             Some(run_id) => format!("reused from {} · {detail}", short_id(run_id)),
@@ -94,10 +94,10 @@ impl StepTable {
                 .unwrap_or_default(),
             status: record.status,
             attempts: record.attempts,
-            time: or_dash(format_duration(Duration::from_millis(record.duration_ms))),
+            time: or_dash(time_of(record)),
             cpu: or_dash(format_duration(Duration::from_millis(usage.cpu_time_ms))),
             memory: or_dash(format!("{}MiB", usage.memory_mb)),
-            detail: shorten(&detail, CELL_COLUMNS),
+            detail: shorten_at_word(&detail, CELL_COLUMNS),
         });
     }
 
@@ -268,8 +268,27 @@ impl Columns {
         if self.verbose {
             cells.extend([plain(&row.cpu), plain(&row.memory)]);
         }
-        cells.extend(self.detail.map(|width| plain(&shorten(&row.detail, width))));
+        cells.extend(
+            self.detail
+                .map(|width| plain(&shorten_at_word(&row.detail, width))),
+        );
         cells
+    }
+}
+
+/// One line about a step: its output, or why it failed; if that is the exit code alone, what it
+/// said last.
+fn detail_of(record: &ExecutionLogRecord) -> String {
+    match (&record.error, &record.output) {
+        (Some(error), _) if record.status == StepStatus::Failed && news_of(record).is_none() => {
+            let streams = [&record.stderr, &record.stdout].into_iter().flatten();
+            let mut said = streams.map(last_said_line);
+            said.find(|line| !line.is_empty())
+                .unwrap_or_else(|| said_line(error))
+        }
+        (Some(error), _) => said_line(error),
+        (None, Some(output)) => output_line(output),
+        (None, None) => String::new(),
     }
 }
 

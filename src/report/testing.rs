@@ -169,7 +169,7 @@ pub(super) fn with_output(mut record: ExecutionLogRecord, json: &str) -> Executi
 pub(super) fn failed(index: usize, name: &str) -> ExecutionLogRecord {
     ExecutionLogRecord {
         status: StepStatus::Failed,
-        error: Some("exited with code 2".to_owned()),
+        error: Some("exit code 2".to_owned()),
         error_code: Some(ErrorCode::SkillFailed),
         exit_code: Some(2),
         attempts: 3,

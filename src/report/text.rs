@@ -3,12 +3,15 @@
 //! Invariant: [`shorten`] and [`paint`] are for text that is safe to print already.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use serde_json::value::RawValue;
 use unicode_width::UnicodeWidthChar;
 
-use super::screen_text::screen_text;
-use crate::model::{ErrorCode, Escaped, ExecutionLogRecord, StepStatus, signal_name};
+use super::screen_text::{screen_text, tail};
+use crate::model::{
+    ErrorCode, Escaped, Excerpt, ExecutionLogRecord, StepStatus, format_duration, signal_name,
+};
 
 /// At most this many bytes of foreign text are read for one line of a table.
 const LINE_BYTES: usize = 4096;
@@ -88,6 +91,24 @@ pub(super) fn shorten(text: &str, columns: usize) -> String {
     text.to_owned()
 }
 
+/// The same, cut between two words if the last one that fits is not much longer than what is lost.
+pub(super) fn shorten_at_word(text: &str, columns: usize) -> String {
+    let mut short = shorten(text, columns);
+    if short.len() == text.len() || !short.ends_with('…') {
+        return short;
+    }
+    let kept = short.len() - '…'.len_utf8();
+    let is_between = text[kept..].starts_with(' ') || short[..kept].ends_with(' ');
+    if is_between {
+        return short;
+    }
+    if let Some(space) = short[..kept].rfind(' ').filter(|&space| space >= kept / 2) {
+        short.truncate(space + 1);
+        short.push('…');
+    }
+    short
+}
+
 /// How many columns `text` takes.
 pub(super) fn columns_of(text: &str) -> usize {
     text.chars().map(|c| c.width().unwrap_or(1)).sum()
@@ -110,6 +131,18 @@ pub(super) fn escaped_line(text: &str) -> String {
 /// The first line that a skill said, escaped and bounded.
 pub(super) fn said_line(text: &str) -> String {
     escaped_line(&screen_text(head(text, LINE_BYTES * 4)))
+}
+
+/// The last line of a stream that is not blank, escaped and bounded.
+pub(super) fn last_said_line(excerpt: &Excerpt) -> String {
+    let end = if excerpt.omitted_bytes == 0 {
+        &excerpt.head
+    } else {
+        &excerpt.tail
+    };
+    let shown = screen_text(tail(end, LINE_BYTES * 4));
+    let mut lines = shown.lines().rev().map(str::trim);
+    escaped_line(lines.find(|line| !line.is_empty()).unwrap_or_default())
 }
 
 /// One line of a step's output, escaped and bounded: of a string its first line, of anything else
@@ -147,6 +180,19 @@ pub(super) fn cause_of(record: &ExecutionLogRecord) -> String {
         (StepStatus::Rejected, Some(code)) => format!("rejected, {}", code_words(code)),
         (status, _) => status.as_str().to_owned(),
     }
+}
+
+/// The wall time of a step: `1.2s`.
+pub(super) fn time_of(record: &ExecutionLogRecord) -> String {
+    format_duration(Duration::from_millis(record.duration_ms))
+}
+
+/// `3 attempts`.
+pub(super) fn attempts_of(record: &ExecutionLogRecord) -> String {
+    counted(
+        usize::try_from(record.attempts).unwrap_or(usize::MAX),
+        "attempt",
+    )
 }
 
 /// An error code in words.
@@ -192,6 +238,21 @@ mod tests {
             let short = shorten(text, columns);
             assert_eq!(short, want, "{text} to {columns}");
             assert!(columns_of(&short) <= columns);
+        }
+    }
+
+    #[test]
+    fn a_text_is_cut_between_words_if_there_are_some() {
+        for (text, columns, want) in [
+            ("one two three", 13, "one two three"),
+            ("one two three", 10, "one two …"),
+            ("one two three", 8, "one two…"),
+            ("one two three", 9, "one two …"),
+            ("a verylongword", 10, "a verylon…"),
+            ("word", 0, ""),
+            ("word", 1, "…"),
+        ] {
+            assert_eq!(shorten_at_word(text, columns), want, "{text} to {columns}");
         }
     }
 

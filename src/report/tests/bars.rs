@@ -57,11 +57,11 @@ fn running_steps_are_at_the_bottom_and_finished_ones_above() {
     script.finish(summary(RunStatus::Failed, 1, Some(1)));
     let screen = memory.screen();
     assert!(
-        screen.starts_with("✓ fetch 1.2s\n✗ build exit 2 4s ×3\n- deploy skipped\n"),
+        screen.starts_with("✓ fetch 1.2s\n✗ build exit 2\n- deploy skipped\n"),
         "{screen}"
     );
     assert!(
-        !screen.contains("steps\n") && screen.contains("\nfailed: build (exit 2) ·"),
+        !screen.contains("steps\n") && screen.contains("\nfailed: 1 ok 1 failed"),
         "{screen}"
     );
 }
@@ -198,8 +198,8 @@ fn hundreds_of_steps_stay_readable_and_failures_stay_above() {
         "a frame for each step would be more: {written}"
     );
     assert_snapshot!(memory.screen(), @r"
-    ✗ step-20-with-a-long-name-of-its-own exit 2 4s ×3
-    ✗ step-70-with-a-long-name-of-its-own exit 2 4s ×3
+    ✗ step-20-with-a-long-name-of-its-own exit 2
+    ✗ step-70-with-a-long-name-of-its-own exit 2
     ⠹ step-200-with-a-long-name-of… 0s of 30s
     ⠹ step-201-with-a-long-name-of… 0s of 30s
     ⠹ step-202-with-a-long-name-of… 0s of 30s

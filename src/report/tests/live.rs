@@ -37,7 +37,8 @@ fn signals_are_answered() {
     assert_snapshot!(memory.stderr(), @r"
     received SIGINT: ending 2 running steps (again to kill at once)
     received SIGTERM: killing 2 running steps
-    canceled: SIGINT · 41s · run 0192ab12-3456-7890
+    canceled: SIGINT · 41s
+    run 0192ab12-3456-7890
     ");
 }
 
