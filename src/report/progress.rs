@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::Progress;
 use super::bars::Bars;
 use super::lines::{self, HEARTBEAT};
-use super::running::Running;
+use super::running::{Running, whole_seconds};
 use super::terminal::{OutputStream, OutputStreams, TerminalInfo};
 use super::text::{Style, counted, escaped_line, paint, said_line, shorten};
 use crate::event::TerminationCause;
@@ -50,6 +50,8 @@ pub(super) struct ProgressDisplay {
     failed: usize,
     total: usize,
     frame: usize,
+    /// When the run began, without the time that obs was stopped.
+    began: Instant,
     next_tick: Instant,
     /// The number of active suspensions: obs may be stopped during a prompt.
     suspensions: usize,
@@ -81,6 +83,7 @@ impl ProgressDisplay {
             failed: 0,
             total: 0,
             frame: 0,
+            began: now,
             next_tick: now,
             suspensions: 0,
             buffered: None,
@@ -92,6 +95,7 @@ impl ProgressDisplay {
     /// The run begins.
     pub(super) fn begin(&mut self, total: usize, now: Instant) {
         self.total = total;
+        self.began = now;
         self.next_tick = now + self.interval();
     }
 
@@ -259,6 +263,7 @@ impl ProgressDisplay {
         for step in &mut self.running {
             step.started = later(step.started, stopped_for).min(now);
         }
+        self.began = later(self.began, stopped_for).min(now);
         self.next_tick = match self.mode {
             Mode::Lines => later(self.next_tick, stopped_for),
             Mode::Bars | Mode::None => now,
@@ -331,7 +336,8 @@ impl ProgressDisplay {
             failed => format!(" · {failed} failed"),
         };
         let steps = counted(self.total, "step");
-        let footer = format!("  {}/{steps}{failed}{more}", self.done);
+        let elapsed = whole_seconds(now.saturating_duration_since(self.began));
+        let footer = format!("  {}/{steps}{failed} · {elapsed}{more}", self.done);
         picture.push(paint(look.color, Style::Dim, &shorten(&footer, columns)));
         picture
     }

@@ -22,10 +22,7 @@ pub(super) struct Running {
 impl Running {
     /// `build 3s of 30s 40% page 4 of 10`, the label shortened so that the rest is seen.
     pub(super) fn describe(&self, columns: usize, now: Instant) -> String {
-        let elapsed = match now.saturating_duration_since(self.started).as_secs() {
-            0 => "0s".to_owned(),
-            seconds => format_duration(Duration::from_secs(seconds)),
-        };
+        let elapsed = whole_seconds(now.saturating_duration_since(self.started));
         let label = shorten(&self.label, columns / 2);
         let mut words = vec![
             label,
@@ -43,5 +40,13 @@ impl Running {
         );
         words.extend(self.message.clone());
         words.join(" ")
+    }
+}
+
+/// `0s`, `59s`, `1m5s`.
+pub(super) fn whole_seconds(duration: Duration) -> String {
+    match duration.as_secs() {
+        0 => "0s".to_owned(),
+        seconds => format_duration(Duration::from_secs(seconds)),
     }
 }

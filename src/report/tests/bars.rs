@@ -39,7 +39,7 @@ fn running_steps_are_at_the_bottom_and_finished_ones_above() {
     assert_snapshot!(script.memory.screen(), @r"
     ⠙ fetch 3s of 30s
     ⠙ build 3s of 30s 40% page 4 of 10
-      0/3 steps
+      0/3 steps · 3s
     ");
     script.done(record(0, "fetch"));
     script.event(RunEvent::StepEnding {
@@ -49,7 +49,7 @@ fn running_steps_are_at_the_bottom_and_finished_ones_above() {
     assert_snapshot!(script.memory.screen(), @r"
     ✓ fetch 1.2s
     ⠙ build 3s of 30s ending (timeout)…
-      1/3 steps
+      1/3 steps · 3s
     ");
     script.done(failed(1, "build"));
     script.done(skipped(2, "deploy"));
@@ -61,7 +61,7 @@ fn running_steps_are_at_the_bottom_and_finished_ones_above() {
         "{screen}"
     );
     assert!(
-        !screen.contains("steps\n") && screen.contains("\nfailed: 1 ok 1 failed"),
+        !screen.contains("/3 steps") && screen.contains("\nfailed: 1 ok 1 failed"),
         "{screen}"
     );
 }
@@ -80,7 +80,7 @@ fn live_output_and_records_pass_above_the_bars() {
     fetch │ one
     fetch │ two
     ⠋ fetch 0s of 30s
-      0/3 steps
+      0/3 steps · 0s
     ");
     // The record goes to stdout, which may be the same terminal: no bar is drawn at that moment.
     script.done(record(0, "fetch"));
@@ -90,7 +90,7 @@ fn live_output_and_records_pass_above_the_bars() {
     fetch │ two
     fetch │ thr
     ✓ fetch 1.2s
-      1/3 steps
+      1/3 steps · 0s
     ");
 }
 
@@ -110,7 +110,7 @@ fn the_screen_is_in_order_before_obs_is_stopped() {
     });
     assert_snapshot!(script.memory.screen(), @r"
     ⠙ fetch 1s of 30s
-      0/3 steps
+      0/3 steps · 1s
     ");
 }
 
@@ -164,7 +164,7 @@ fn steps_that_do_not_fit_are_counted() {
     assert_snapshot!(memory.screen(), @r"
     ⠋ a 0s of 30s
     ⠋ b 0s of 30s
-      0/4 steps · 2 more running
+      0/4 steps · 0s · 2 more running
     ");
 }
 
@@ -209,7 +209,7 @@ fn hundreds_of_steps_stay_readable_and_failures_stay_above() {
     ⠹ step-206-with-a-long-name-of… 0s of 30s
     ⠹ step-207-with-a-long-name-of… 0s of 30s
     ⠹ step-208-with-a-long-name-of… 0s of 30s
-      200/300 steps · 2 failed · 91 more running
+      200/300 steps · 2 failed · 0s · 91 more running
     ");
 }
 
