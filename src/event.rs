@@ -30,6 +30,8 @@ pub enum RunEvent {
         index: usize,
         /// What the step may take.
         timeout: Duration,
+        /// It is a tool of obs itself: there is no process to wait for.
+        is_builtin: bool,
     },
     /// A skill reported progress through its events descriptor.
     StepProgress {
@@ -244,6 +246,7 @@ mod tests {
         sender.emit(RunEvent::StepStarted {
             index: 1,
             timeout: Duration::from_secs(1),
+            is_builtin: false,
         });
         assert_eq!(receiver.take_dropped(), 7);
         let mut seen = 0;

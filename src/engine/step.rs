@@ -223,6 +223,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         self.options.events.emit(RunEvent::StepStarted {
             index,
             timeout: step.timeout.duration,
+            is_builtin: step.skill.native().is_none(),
         });
         let refusal = permit.err();
         let (mut outcome, termination) = self.run_until_done(index, step, call, refusal).await;

@@ -1,4 +1,4 @@
-//! Lines about single steps: one when it finishes, one a minute while it runs.
+//! Lines about single steps: one when it starts, one when it finishes, one a minute while it runs.
 
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,11 @@ pub(super) const HEARTBEAT: Duration = Duration::from_mins(1);
 
 /// A step younger than this gets no progress line.
 const YOUNG: Duration = Duration::from_secs(10);
+
+/// The line of a step that starts: `→ fetch`.
+pub(super) fn started(label: &str, color: bool) -> String {
+    format!("{} {label}", paint(color, Style::Active, "→"))
+}
 
 /// The line of a finished step: `✓ fetch 1.2s`, `✗ build exit 2`. The report on a failure says the
 /// rest.

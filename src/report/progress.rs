@@ -99,6 +99,14 @@ impl ProgressDisplay {
         self.next_tick = now + self.interval();
     }
 
+    /// Says in line mode that a step begins.
+    pub(super) fn announce(&mut self, label: &str) {
+        if self.mode == Mode::Lines {
+            let color = self.streams.terminal_info(OutputStream::Stderr).color;
+            self.print_above(&lines::started(label, color));
+        }
+    }
+
     /// A step begins.
     pub(super) fn start(&mut self, index: usize, label: String, timeout: Duration, now: Instant) {
         self.running.retain(|step| step.index != index);

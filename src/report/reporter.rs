@@ -196,8 +196,15 @@ impl ReporterState {
     pub(super) fn handle(&mut self, event: RunEvent, now: Instant) {
         match event {
             RunEvent::RunStarted(run) => self.run_started(run, now),
-            RunEvent::StepStarted { index, timeout } => {
+            RunEvent::StepStarted {
+                index,
+                timeout,
+                is_builtin,
+            } => {
                 let label = self.label(index);
+                if !is_builtin {
+                    self.screen.announce(&label);
+                }
                 self.screen.start(index, label, timeout, now);
             }
             RunEvent::StepProgress {

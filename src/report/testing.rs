@@ -256,6 +256,16 @@ impl Script {
         self.event(RunEvent::StepStarted {
             index,
             timeout: Duration::from_secs(30),
+            is_builtin: false,
+        });
+    }
+
+    /// Starts a tool of obs itself.
+    pub(super) fn start_builtin(&mut self, index: usize) {
+        self.event(RunEvent::StepStarted {
+            index,
+            timeout: Duration::from_secs(30),
+            is_builtin: true,
         });
     }
 

@@ -235,6 +235,11 @@ fn bars_become_lines_where_the_cursor_can_not_be_moved() {
         script.start(0);
         script.pass(Duration::from_secs(1));
         script.done(record(0, "fetch"));
-        assert_eq!(memory.stderr(), "✓ fetch 1.2s\n");
+        script.start_builtin(1);
+        script.done(record(1, "build"));
+        assert_eq!(
+            memory.stderr(),
+            "→ fetch\n✓ fetch 1.2s\n✓ build 1.2s\n"
+        );
     }
 }

@@ -35,6 +35,8 @@ fn signals_are_answered() {
     });
     script.finish(summary(RunStatus::Canceled, 130, None));
     assert_snapshot!(memory.stderr(), @r"
+    → a
+    → b
     received SIGINT: ending 2 running steps (again to kill at once)
     received SIGTERM: killing 2 running steps
     canceled: SIGINT · 41s
@@ -61,6 +63,8 @@ fn live_output_is_shown_line_by_line() {
     script.output(1, b"never ended");
     script.abandon();
     assert_snapshot!(memory.stderr(), @r"
+    → build
+    → test
     build │ compiling
     test │ �	ok
     … 3 pieces of live output not shown
@@ -83,21 +87,21 @@ fn time_that_obs_was_stopped_does_not_count() {
     script.event(RunEvent::Resumed {
         stopped_for: Duration::from_hours(1),
     });
-    assert_eq!(memory.stderr(), "");
+    assert_eq!(memory.stderr(), "→ build\n");
     script.pass(Duration::from_secs(10));
-    assert_eq!(memory.stderr(), "still running 60s: build\n");
+    assert_eq!(memory.stderr(), "→ build\nstill running 60s: build\n");
 }
 
 #[test]
 fn what_is_said_while_suspended_is_said_later() {
     let memory = off_terminal();
     let mut script = Script::new(ReportOptions::default(), &memory, &["build"]);
-    script.start(0);
     script.event(RunEvent::PauseTerminal(oneshot::channel().0));
+    script.start(0);
     script.done(record(0, "build"));
     assert_eq!(memory.stderr(), "");
     script.event(RunEvent::Resumed {
         stopped_for: Duration::MAX,
     });
-    assert_eq!(memory.stderr(), "✓ build 1.2s\n");
+    assert_eq!(memory.stderr(), "→ build\n✓ build 1.2s\n");
 }

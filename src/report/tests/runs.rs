@@ -55,6 +55,7 @@ fn lines_a_table_a_report_and_a_last_line() {
 fn success_is_short() {
     let memory = good_run(ReportOptions::default());
     assert_snapshot!(memory.stderr(), @r"
+    → fetch
     ✓ fetch 1.2s
     ok: 1 step · 41s
     run 0192ab12-3456-7890
@@ -294,10 +295,12 @@ fn events_out_of_order_and_out_of_range_do_no_harm() {
         script.event(RunEvent::StepStarted {
             index: 5,
             timeout: Duration::MAX,
+            is_builtin: false,
         });
         script.event(RunEvent::StepStarted {
             index: 5,
             timeout: Duration::ZERO,
+            is_builtin: true,
         });
         script.event(RunEvent::Resumed {
             stopped_for: Duration::ZERO,
