@@ -53,8 +53,10 @@ pub enum RunEvent {
     StepRepeated {
         /// The step's index in the plan.
         index: usize,
-        /// What went wrong, and what comes next.
+        /// What went wrong, and which fallback comes next.
         message: String,
+        /// The retry that comes next; `None` for the fallback.
+        retry: Option<Retry>,
     },
     /// A skill wrote output. Sent only with `--stream`.
     StepOutput {
@@ -119,6 +121,17 @@ pub struct StepDetail {
     pub working_directory: Option<PathBuf>,
     /// A hint.
     pub hint: Option<String>,
+}
+
+/// A retry that is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retry {
+    /// Its number, from 1.
+    pub number: u32,
+    /// How many retries the step has.
+    pub max: u32,
+    /// The time until it.
+    pub wait: Duration,
 }
 
 /// Why a step is being terminated.

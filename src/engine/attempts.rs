@@ -22,7 +22,7 @@ use super::{
     CircuitBreaker, ExecutionLogger, LogError, ProvenStep, Rejection, Retries, RuntimeError,
     SkillExecutor, StepControl, TimeLimit,
 };
-use crate::event::{RunEvent, TerminationCause};
+use crate::event::{Retry, RunEvent, TerminationCause};
 use crate::model::{
     ErrorCode, Excerpt, ExecutionRequest, ExecutionResult, ExecutionStatus, LeakedProcesses,
     ResourceUsage, format_duration,
@@ -93,7 +93,8 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
                     && self.check_start_allowed() =>
             {
                 self.remember_failure(&result, verb);
-                self.emit_repeated(format!("{}; now `{}`", result.error, fallback.skill_id));
+                let message = format!("{}; now `{}`", result.error, fallback.skill_id);
+                self.emit_repeated(message, None);
                 self.fall_back(fallback, call).await
             }
             _ => AttemptsOutcome::new(result, self.step, call.shown),
@@ -139,11 +140,12 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
                 return result;
             }
             self.remember_failure(&result, "had failed");
-            let (next, all, wait_shown) = (retry + 1, retries.max + 1, format_duration(wait));
-            self.emit_repeated(format!(
-                "{}; attempt {next} of {all} in {wait_shown}",
-                result.error
-            ));
+            let next = Retry {
+                number: retry,
+                max: retries.max,
+                wait,
+            };
+            self.emit_repeated(result.error.clone(), Some(next));
             if !(self.wait_unless_stopped(wait).await && self.check_start_allowed()) {
                 // The step was terminated between two attempts.
                 result.ended_by_itself = false;
@@ -338,12 +340,12 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         self.previous_error = Some(format!("`{skill}` {verb}: {}", result.error));
     }
 
-    fn emit_repeated(&self, message: String) {
-        let index = self.index;
-        self.state
-            .options
-            .events
-            .emit(RunEvent::StepRepeated { index, message });
+    fn emit_repeated(&self, message: String, retry: Option<Retry>) {
+        self.state.options.events.emit(RunEvent::StepRepeated {
+            index: self.index,
+            message,
+            retry,
+        });
     }
 
     fn time_left(&self) -> Duration {

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use super::terminal::{OutputStream, OutputStreams};
 
 /// Erases from the cursor's line to the end of the screen. tmux saves the screen in its history if
-/// it is erased from its first cell on, so that cell gets a blank.
-const ERASE: &str = "\r \u{1b}[J\r";
+/// it is erased from its first cell on, so this begins with the second cell.
+const ERASE: &str = "\r \u{1b}[J\r\u{1b}[K";
 const WRAP_OFF: &str = "\u{1b}[?7l";
 const WRAP_ON: &str = "\u{1b}[?7h";
 

@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use super::Progress;
 use super::bars::Bars;
 use super::lines::{self, HEARTBEAT};
-use super::running::{Running, whole_seconds};
+use super::running::{Running, retry_words, whole_seconds};
 use super::terminal::{OutputStream, OutputStreams, TerminalInfo};
 use super::text::{Style, counted, escaped_line, paint, said_line, shorten};
-use crate::event::TerminationCause;
-use crate::model::{ExecutionLogRecord, StepStatus};
+use crate::event::{Retry, TerminationCause};
+use crate::model::{ExecutionLogRecord, StepStatus, format_duration};
 
 /// How often the bars are redrawn.
 const FRAME: Duration = Duration::from_millis(100);
@@ -117,6 +117,7 @@ impl ProgressDisplay {
             timeout,
             fraction: None,
             message: None,
+            retry: None,
             ending: None,
         });
         self.draw_soon(now);
@@ -136,18 +137,28 @@ impl ProgressDisplay {
     }
 
     /// A step's skill failed and is retried, or its fallback is called.
-    pub(super) fn repeat(&mut self, index: usize, label: &str, message: &str) {
+    pub(super) fn repeat(
+        &mut self,
+        index: usize,
+        label: &str,
+        message: &str,
+        retry: Option<Retry>,
+        now: Instant,
+    ) {
         if self.mode != Mode::None {
             let color = self.streams.terminal_info(OutputStream::Stderr).color;
-            let text = format!(
-                "↻ {label} {}",
-                shorten(&said_line(message), MESSAGE_COLUMNS)
-            );
+            let message = shorten(&said_line(message), MESSAGE_COLUMNS);
+            let next = retry.map_or_else(String::new, |retry| {
+                let wait = format_duration(retry.wait);
+                format!("; {} in {wait}", retry_words(retry))
+            });
+            let text = format!("↻ {label} {message}{next}");
             self.print_above(&paint(color, Style::Warn, &text));
         }
-        // The failed attempt's progress is obsolete.
         if let Some(step) = self.running.iter_mut().find(|step| step.index == index) {
+            // The failed attempt's progress is obsolete.
             (step.fraction, step.message) = (None, None);
+            step.retry = retry.map(|retry| (retry, later(now, retry.wait)));
         }
     }
 
@@ -270,6 +281,9 @@ impl ProgressDisplay {
     pub(super) fn resume(&mut self, stopped_for: Duration, now: Instant) {
         for step in &mut self.running {
             step.started = later(step.started, stopped_for).min(now);
+            if let Some((_, due)) = &mut step.retry {
+                *due = later(*due, stopped_for);
+            }
         }
         self.began = later(self.began, stopped_for).min(now);
         self.next_tick = match self.mode {

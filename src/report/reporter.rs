@@ -214,9 +214,13 @@ impl ReporterState {
             } => {
                 self.screen.advance(index, fraction, message.as_deref());
             }
-            RunEvent::StepRepeated { index, message } => {
+            RunEvent::StepRepeated {
+                index,
+                message,
+                retry,
+            } => {
                 let label = self.label(index);
-                self.screen.repeat(index, &label, &message);
+                self.screen.repeat(index, &label, &message, retry, now);
             }
             RunEvent::StepWaiting { index, limit } => {
                 let label = self.label(index);

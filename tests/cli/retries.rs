@@ -44,7 +44,7 @@ fn a_flaky_skill_succeeds_in_the_end() {
     assert!(
         output
             .stderr()
-            .contains("↻ flaky exit code 9; attempt 2 of 4 in "),
+            .contains("↻ flaky exit code 9; retry 1/3 in "),
         "{}",
         output.whole()
     );
@@ -244,7 +244,7 @@ fn a_program_that_is_being_written_is_tried_again_though_not_idempotent() {
     let mut child = child;
     let mut stderr = std::io::BufReader::new(child.stderr.take().unwrap());
     let mut said = String::new();
-    while !said.contains("attempt 2 of 10") {
+    while !said.contains("retry 1/9 in ") {
         let length = std::io::BufRead::read_line(&mut stderr, &mut said).unwrap();
         assert_ne!(length, 0, "{said}");
     }

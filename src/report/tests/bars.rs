@@ -6,7 +6,7 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use tokio::sync::oneshot;
 
-use crate::event::{RunEvent, TerminationCause};
+use crate::event::{Retry, RunEvent, TerminationCause};
 use crate::model::RunStatus;
 use crate::report::terminal::TerminalInfo;
 use crate::report::testing::{
@@ -63,6 +63,86 @@ fn running_steps_are_at_the_bottom_and_finished_ones_above() {
     assert!(
         !screen.contains("/3 steps") && screen.contains("\nfailed: 1 ok 1 failed"),
         "{screen}"
+    );
+}
+
+fn repeated(wait: u64) -> RunEvent {
+    RunEvent::StepRepeated {
+        index: 0,
+        message: "exit code 7\nand more".to_owned(),
+        retry: Some(Retry {
+            number: 2,
+            max: 4,
+            wait: Duration::from_millis(wait),
+        }),
+    }
+}
+
+#[test]
+fn a_retry_is_counted_down() {
+    let mut script = script(ReportOptions::default(), 50);
+    script.start(0);
+    script.event(repeated(9_000));
+    assert_snapshot!(script.memory.screen(), @r"
+    ↻ fetch exit code 7; retry 2/4 in 9s
+    ⠋ fetch 0s of 30s
+      0/3 steps · 0s
+    ");
+    script.pass(Duration::from_millis(200));
+    let bar = |script: &Script| {
+        let screen = script.memory.screen();
+        let (bar, _) = screen.rsplit_once('\n').unwrap();
+        bar.rsplit(|c| ('\u{2800}'..='\u{28ff}').contains(&c))
+            .next()
+            .unwrap()
+            .trim()
+            .to_owned()
+    };
+    assert_eq!(bar(&script), "fetch 0s of 30s retry 2/4 in 9s");
+    script.pass(Duration::from_secs(8));
+    assert_eq!(bar(&script), "fetch 8s of 30s retry 2/4 in 1s");
+    // Time that obs was stopped does not count.
+    script.event(RunEvent::PauseTerminal(oneshot::channel().0));
+    script.pass(Duration::from_secs(100));
+    script.event(RunEvent::Resumed {
+        stopped_for: Duration::from_secs(100),
+    });
+    assert_eq!(bar(&script), "fetch 8s of 30s retry 2/4 in 1s");
+    script.pass(Duration::from_secs(1));
+    script.event(RunEvent::StepProgress {
+        index: 0,
+        fraction: Some(0.4),
+        message: None,
+    });
+    script.pass(Duration::from_millis(100));
+    assert_eq!(bar(&script), "fetch 9s of 30s retry 2/4 40%");
+    // The fallback is no retry.
+    script.event(RunEvent::StepRepeated {
+        index: 0,
+        message: "exit code 7; now `other`".to_owned(),
+        retry: None,
+    });
+    script.pass(Duration::from_millis(100));
+    assert_eq!(bar(&script), "fetch 9s of 30s");
+    let screen = script.memory.screen();
+    assert!(
+        screen.starts_with(
+            "↻ fetch exit code 7; retry 2/4 in 9s\n↻ fetch exit code 7; now `other`\n"
+        ),
+        "{screen}"
+    );
+}
+
+#[test]
+fn a_retry_is_one_line_off_a_terminal() {
+    let memory = CapturedStreams::new(OFF_TERMINAL, OFF_TERMINAL);
+    let mut script = Script::new(ReportOptions::default(), &memory, &LABELS);
+    script.start(0);
+    script.event(repeated(1_500));
+    script.pass(Duration::from_secs(2));
+    assert_eq!(
+        memory.stderr(),
+        "→ fetch\n↻ fetch exit code 7; retry 2/4 in 1.5s\n"
     );
 }
 
@@ -237,9 +317,6 @@ fn bars_become_lines_where_the_cursor_can_not_be_moved() {
         script.done(record(0, "fetch"));
         script.start_builtin(1);
         script.done(record(1, "build"));
-        assert_eq!(
-            memory.stderr(),
-            "→ fetch\n✓ fetch 1.2s\n✓ build 1.2s\n"
-        );
+        assert_eq!(memory.stderr(), "→ fetch\n✓ fetch 1.2s\n✓ build 1.2s\n");
     }
 }

@@ -143,7 +143,7 @@ fn bars_let_nothing_through_but_their_own_movements() {
     };
     hostile_run(options, &memory);
     let mut text = memory.stderr();
-    for own in ["[J", "[1A", "[2A", "[?7l", "[?7h"] {
+    for own in ["[J", "[K", "[1A", "[2A", "[?7l", "[?7h"] {
         text = text.replace(&format!("\u{1b}{own}"), "");
     }
     assert_harmless(&text.replace('\r', ""));
