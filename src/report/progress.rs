@@ -343,7 +343,7 @@ impl ProgressDisplay {
             .take(room)
             .map(|step| match columns.checked_sub(2) {
                 Some(room) => {
-                    let text = shorten(&step.describe(columns, now), room);
+                    let text = shorten(&step.describe(room, now), room);
                     format!("{} {text}", paint(look.color, Style::Active, spinner))
                 }
                 None => String::new(),

@@ -280,15 +280,15 @@ fn hundreds_of_steps_stay_readable_and_failures_stay_above() {
     assert_snapshot!(memory.screen(), @r"
     ✗ step-20-with-a-long-name-of-its-own exit 2
     ✗ step-70-with-a-long-name-of-its-own exit 2
-    ⠹ step-200-with-a-long-name-of… 0s of 30s
-    ⠹ step-201-with-a-long-name-of… 0s of 30s
-    ⠹ step-202-with-a-long-name-of… 0s of 30s
-    ⠹ step-203-with-a-long-name-of… 0s of 30s
-    ⠹ step-204-with-a-long-name-of… 0s of 30s
-    ⠹ step-205-with-a-long-name-of… 0s of 30s
-    ⠹ step-206-with-a-long-name-of… 0s of 30s
-    ⠹ step-207-with-a-long-name-of… 0s of 30s
-    ⠹ step-208-with-a-long-name-of… 0s of 30s
+    ⠹ step-200-with-a-long-name-of-its-own 0s of 30s
+    ⠹ step-201-with-a-long-name-of-its-own 0s of 30s
+    ⠹ step-202-with-a-long-name-of-its-own 0s of 30s
+    ⠹ step-203-with-a-long-name-of-its-own 0s of 30s
+    ⠹ step-204-with-a-long-name-of-its-own 0s of 30s
+    ⠹ step-205-with-a-long-name-of-its-own 0s of 30s
+    ⠹ step-206-with-a-long-name-of-its-own 0s of 30s
+    ⠹ step-207-with-a-long-name-of-its-own 0s of 30s
+    ⠹ step-208-with-a-long-name-of-its-own 0s of 30s
       200/300 steps · 2 failed · 0s · 91 more running
     ");
 }
