@@ -201,8 +201,13 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
         }
         'obs;skills;new' {
             [CompletionResult]::new('--skills', '--skills', [CompletionResultType]::ParameterName, 'The skills root to write to')
+            [CompletionResult]::new('--description', '--description', [CompletionResultType]::ParameterName, 'What it does, in one line: models choose skills by it')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'What its standard output is [default: text]')
+            [CompletionResult]::new('--permission', '--permission', [CompletionResultType]::ParameterName, 'What it needs beyond the default grants; repeatable')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Timeout of one attempt')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors')
             [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory of the state, or `none` [default: ~/.local/state/obs]')
+            [CompletionResult]::new('--tool', '--tool', [CompletionResultType]::ParameterName, 'Make it a tool: steps call it with `type: tool`')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; always report failures')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; always report failures')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show CPU and memory per step')

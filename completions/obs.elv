@@ -190,8 +190,13 @@ set edit:completion:arg-completer[obs] = {|@words|
         }
         &'obs;skills;new'= {
             cand --skills 'The skills root to write to'
+            cand --description 'What it does, in one line: models choose skills by it'
+            cand --output 'What its standard output is [default: text]'
+            cand --permission 'What it needs beyond the default grants; repeatable'
+            cand --timeout 'Timeout of one attempt'
             cand --color 'When to use colors'
             cand --state-dir 'Directory of the state, or `none` [default: ~/.local/state/obs]'
+            cand --tool 'Make it a tool: steps call it with `type: tool`'
             cand -q 'Be silent on success; always report failures'
             cand --quiet 'Be silent on success; always report failures'
             cand -v 'Show CPU and memory per step'

@@ -199,10 +199,17 @@ complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcomma
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Show CPU and memory per step'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from new" -l skills -d 'The skills root to write to' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from new" -l description -d 'What it does, in one line: models choose skills by it' -r
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from new" -l output -d 'What its standard output is [default: text]' -r -f -a "json\t''
+text\t''
+lines\t''"
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from new" -l permission -d 'What it needs beyond the default grants; repeatable' -r
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from new" -l timeout -d 'Timeout of one attempt' -r
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from new" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from new" -l state-dir -d 'Directory of the state, or `none` [default: ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from new" -l tool -d 'Make it a tool: steps call it with `type: tool`'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from new" -s q -l quiet -d 'Be silent on success; always report failures'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from new" -s v -l verbose -d 'Show CPU and memory per step'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from new" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -54,7 +54,7 @@ pub use registry::Registry;
 pub(crate) use registry::{ListedSkill, LoadProblem, RootSources, SkillList, default_roots};
 pub use sandbox_policy::SandboxPolicy;
 pub(crate) use sandbox_policy::{SkillPaths, SuspectPath, WriteTarget, breach_text, layer_names};
-pub(crate) use scaffold::{manifest_text, write_new};
+pub(crate) use scaffold::{NewSkill, manifest_text, write_new};
 pub(crate) use schema::{Linked, Schema, UnknownPaths};
 pub use skill::Skill;
 pub(crate) use skill::{NativeSkill, SkillKind, check_output};

@@ -30,8 +30,27 @@ pub(crate) struct ScaffoldError {
     pub help: Option<String>,
 }
 
+/// What a new skill is besides its command.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct NewSkill {
+    /// What a planner chooses it by; a placeholder if it is not given.
+    pub description: Option<String>,
+    /// What its standard output is, in the words of the manifest.
+    pub output: Option<String>,
+    /// What it asks for beyond the default grants.
+    pub permissions: Vec<String>,
+    /// Bound on one attempt.
+    pub timeout: Option<String>,
+    /// Steps of type `tool` call it.
+    pub is_tool: bool,
+}
+
 /// The text of a manifest that runs `argv`. Every `{{x}}` becomes an argument.
-pub(crate) fn manifest_text(id: &SkillId, argv: &[String]) -> Result<String, ScaffoldError> {
+pub(crate) fn manifest_text(
+    id: &SkillId,
+    argv: &[String],
+    new: &NewSkill,
+) -> Result<String, ScaffoldError> {
     let value = Value::from(argv);
     let reading = Reading {
         input_schema: None,
@@ -49,14 +68,18 @@ pub(crate) fn manifest_text(id: &SkillId, argv: &[String]) -> Result<String, Sca
             arguments.push((used.name, used.is_spread));
         }
     }
+    let todo = || format!("TODO: describe {id} in one line");
     let manifest = NewManifest {
-        description: format!("TODO: describe {id} in one line"),
+        description: new.description.clone().unwrap_or_else(todo),
+        kind: new.is_tool.then_some("tool"),
         execution: NewExecution {
             command: FlowSeq(argv),
             stdin: "none",
-            output: "text",
+            output: new.output.as_deref().unwrap_or("text"),
         },
         input_schema: input_schema(&arguments),
+        permissions: &new.permissions,
+        timeout: new.timeout.as_deref(),
     };
     let text = serde_yaml::to_string(&manifest).map_err(|error| ScaffoldError {
         message: error.to_string(),
@@ -69,15 +92,21 @@ pub(crate) fn manifest_text(id: &SkillId, argv: &[String]) -> Result<String, Sca
 #[derive(Serialize)]
 struct NewManifest<'a> {
     description: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
     execution: NewExecution<'a>,
     input_schema: Value,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    permissions: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeout: Option<&'a str>,
 }
 
 #[derive(Serialize)]
 struct NewExecution<'a> {
     command: FlowSeq<&'a [String]>,
     stdin: &'static str,
-    output: &'static str,
+    output: &'a str,
 }
 
 fn input_schema(arguments: &[(&str, bool)]) -> Value {
@@ -178,7 +207,11 @@ mod tests {
 
     fn text(argv: &[&str]) -> Result<String, ScaffoldError> {
         let argv: Vec<String> = argv.iter().map(|element| (*element).to_owned()).collect();
-        manifest_text(&SkillId::parse("git/log").unwrap(), &argv)
+        manifest_text(
+            &SkillId::parse("git/log").unwrap(),
+            &argv,
+            &NewSkill::default(),
+        )
     }
 
     #[test]
@@ -193,6 +226,35 @@ mod tests {
             "{{paths...}}",
         ];
         insta::assert_snapshot!(text(&argv).unwrap());
+    }
+
+    #[test]
+    fn what_is_given_is_in_the_manifest() {
+        let new = NewSkill {
+            description: Some("Prints: \"x\"\n# no".to_owned()),
+            output: Some("lines".to_owned()),
+            permissions: vec!["fs.write:out/".to_owned(), "net".to_owned()],
+            timeout: Some("1m30s".to_owned()),
+            is_tool: true,
+        };
+        let id = SkillId::parse("x").unwrap();
+        insta::assert_snapshot!(manifest_text(&id, &["ls".to_owned()], &new).unwrap());
+        for wrong in [
+            NewSkill {
+                description: Some(" ".to_owned()),
+                ..new.clone()
+            },
+            NewSkill {
+                permissions: vec!["fs.raed:x".to_owned()],
+                ..new.clone()
+            },
+            NewSkill {
+                output: Some("yaml".to_owned()),
+                ..new
+            },
+        ] {
+            assert!(manifest_text(&id, &["ls".to_owned()], &wrong).is_err());
+        }
     }
 
     #[test]
@@ -266,7 +328,7 @@ mod tests {
             let argv: Vec<String> = std::iter::once(program).chain(words).collect();
             let id = SkillId::parse("x").unwrap();
             prop_assume!(!argv[1..].iter().any(|word| word.starts_with('$')));
-            let text = manifest_text(&id, &argv).unwrap();
+            let text = manifest_text(&id, &argv, &NewSkill::default()).unwrap();
             let source = Source::from_bytes("manifest.yaml".to_owned(), text.into_bytes()).unwrap();
             let loaded = manifest::load(source, FrontMatter::default);
             let nowhere = Path::new("/");

@@ -1,6 +1,6 @@
 //! `obs skills`: list, show, check, new, run.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::Case;
 
@@ -258,6 +258,7 @@ fn the_examples_of_the_help_work() {
         ran,
         [
             "skills/git-log/manifest.yaml\n",
+            "skills/list-files/manifest.yaml\n",
             "skills/find-text/manifest.yaml\n",
             "log -n 3\n",
             "log -n 3\n",
@@ -274,6 +275,52 @@ fn the_examples_of_the_help_work() {
         "paths=[\"a\", 7]",
     ];
     assert_eq!(case.run(&args).expect_code(0).stdout(), "-rn -e true a 7\n");
+}
+
+#[test]
+fn a_new_skill_is_complete_with_flags() {
+    let case = Case::new();
+    let args = "skills new text/files --description Lists_files. --output lines --permission net \
+                --permission env:EDITOR? --timeout 1m30s --tool -- ls {{dir}}";
+    let output = case.run(&args.split_whitespace().collect::<Vec<_>>());
+    let output = output.expect_code(0);
+    assert_eq!(output.stderr(), "try it with `obs skills run text/files`\n");
+    case.run(&["skills", "check", "--strict"]).expect_code(0);
+    let show = ["skills", "show", "text/files", "--format", "json"];
+    let show: Value = serde_json::from_slice(&case.run(&show).stdout).unwrap();
+    for (key, value) in [
+        ("description", json!("Lists_files.")),
+        ("kind", json!("tool")),
+        ("permissions", json!(["net", "env:EDITOR?"])),
+        ("timeout", json!("1m30s")),
+    ] {
+        assert_eq!(show[key], value, "{key}");
+    }
+    let run = ["skills", "run", "text/files", "--set", "dir=skills"];
+    assert_eq!(case.run(&run).expect_code(0).stdout(), "[\"text\"]\n");
+    for (flag, value, why) in [
+        ("--description", "", "`description` is empty"),
+        ("--output", "yaml", "[possible values: json, text, lines]"),
+        ("--permission", "fs.raed:x", "fs.read:x"),
+        ("--permission", "fs.read:{{dir}}", "is not constant"),
+        ("--timeout", "5", "has no unit"),
+    ] {
+        let output = case.run(&["skills", "new", "other", flag, value, "--", "ls"]);
+        let output = output.expect_code(2);
+        assert!(output.stderr().contains(why), "{}", output.whole());
+    }
+    assert!(!case.path().join("skills/other").exists());
+    let output = case.run(&[
+        "skills",
+        "new",
+        "wide",
+        "--permission",
+        "fs.read:/",
+        "--",
+        "ls",
+    ]);
+    let why = "warning: `fs.read:/` covers the whole file system";
+    assert!(output.stderr().contains(why), "{}", output.whole());
 }
 
 #[test]

@@ -2,12 +2,16 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand, ValueHint};
 
 use super::{
     ApprovalArgs, DirectoryArgs, IdentityArgs, ListFormat, PolicyArgs, ProblemFormat, RootArgs,
     SandboxArgs, SecretArgs, TimeArgs,
 };
+
+use crate::model::parse_duration;
+use crate::skill::OutputFormat;
 
 /// `obs skills`.
 #[derive(Debug, Subcommand)]
@@ -84,9 +88,33 @@ pub struct NewArgs {
     #[arg(long = "skills", value_name = "DIR", default_value = "skills")]
     #[arg(value_hint = ValueHint::DirPath)]
     pub root: PathBuf,
+    /// What it does, in one line: models choose skills by it
+    #[arg(long, value_name = "TEXT")]
+    pub description: Option<String>,
+    /// What its standard output is [default: text]
+    #[arg(long, value_name = "KIND")]
+    #[arg(value_parser = PossibleValuesParser::new(OutputFormat::WORDS.map(|(word, _)| word)))]
+    pub output: Option<String>,
+    /// What it needs beyond the default grants; repeatable
+    ///
+    /// For example `net`, `fs.write:out/` or `env:EDITOR`; plans/README.md lists all.
+    #[arg(long = "permission", value_name = "PERMISSION")]
+    pub permissions: Vec<String>,
+    /// Timeout of one attempt
+    #[arg(long, value_name = "DURATION", value_parser = duration_text)]
+    pub timeout: Option<String>,
+    /// Make it a tool: steps call it with `type: tool`
+    #[arg(long)]
+    pub tool: bool,
     /// The command, with `{{x}}` for an argument and `{{x...}}` for a list
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub command: Vec<String>,
+}
+
+/// The text of a duration, as a manifest takes it.
+fn duration_text(text: &str) -> Result<String, String> {
+    let parsed = parse_duration(text).map_err(|error| error.to_string());
+    parsed.map(|_| text.trim().to_owned())
 }
 
 /// `obs skills run`.
@@ -139,6 +167,7 @@ Exits 0 if all are sound, 65 if one is not, 66 if there is no skill.";
 const SKILLS_NEW_EXAMPLES: &str = "\
 Examples:
   obs skills new git-log -- git log -n '{{count}}'
+  obs skills new list-files --description 'Lists files.' --output lines -- ls '{{dir}}'
   obs skills new find-text -- grep -rn -e '{{pattern}}' '{{paths...}}'";
 
 const SKILLS_RUN_EXAMPLES: &str = "\

@@ -7,7 +7,7 @@ use crate::cli::error::{CommandError, CommandResult, ErrorKind};
 use crate::cli::printer::Printer;
 use crate::cli::{enforceable, exit_code, roots};
 use crate::executor::BaseEnvironment;
-use crate::skill::{CheckContext, SkillId, check, manifest_text, write_new};
+use crate::skill::{CheckContext, NewSkill, SkillId, check, manifest_text, write_new};
 
 /// Writes a manifest from a command and says what is left to do.
 pub(super) fn new(args: &NewArgs, printer: &Printer) -> CommandResult {
@@ -17,7 +17,14 @@ pub(super) fn new(args: &NewArgs, printer: &Printer) -> CommandResult {
         let message = format_args!("the id `{id}` is reserved for tools that are built in");
         return Err(CommandError::new(ErrorKind::Usage, message).hint("choose another name"));
     }
-    let text = manifest_text(&id, &args.command).map_err(|error| {
+    let new = NewSkill {
+        description: args.description.clone(),
+        output: args.output.clone(),
+        permissions: args.permissions.clone(),
+        timeout: args.timeout.clone(),
+        is_tool: args.tool,
+    };
+    let text = manifest_text(&id, &args.command, &new).map_err(|error| {
         let refused = CommandError::from_error(ErrorKind::Usage, &error);
         match error.help {
             Some(help) => refused.hint(help),
@@ -30,13 +37,17 @@ pub(super) fn new(args: &NewArgs, printer: &Printer) -> CommandResult {
             .hint("choose another name or another root with `--skills`")
     })?;
     printer.print_line(path.display());
-    warn_of_program(&args.root, &id, printer);
-    printer.info("write its `description`, then try it with `obs skills run`");
+    warn(&args.root, &id, printer);
+    let first = match args.description {
+        Some(_) => "try it",
+        None => "write its `description`, then try it",
+    };
+    printer.info(format_args!("{first} with `obs skills run {id}`"));
     Ok(exit_code::SUCCESS)
 }
 
 /// A program may still be written or installed, so a missing one only gets a warning.
-fn warn_of_program(root: &Path, id: &SkillId, printer: &Printer) {
+fn warn(root: &Path, id: &SkillId, printer: &Printer) {
     let environment = BaseEnvironment::of_this_process();
     let Ok(workspace) = roots::workspace(None) else {
         return;
@@ -50,8 +61,7 @@ fn warn_of_program(root: &Path, id: &SkillId, printer: &Printer) {
     let Ok(checked) = check(root, Path::new(id.as_str()), &surroundings) else {
         return;
     };
-    let of_program = |problem: &&crate::document::Diagnostic| problem.code == "program";
-    for problem in checked.problems.iter().filter(of_program) {
+    for problem in checked.problems.iter().filter(|found| found.code != "todo") {
         let help = problem.help.as_ref().map(|help| format!(" ({help})"));
         printer.warning(&format!("{}{}", problem.message, help.unwrap_or_default()));
     }
