@@ -152,7 +152,7 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List all skills')
-            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show a skill: its command, permissions and schemas')
+            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show a skill: its command, arguments, permissions, limits and schemas')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check the manifests of skills')
             [CompletionResult]::new('new', 'new', [CompletionResultType]::ParameterValue, 'Write a manifest from a command')
             [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Run one skill, with the same checks as a step of a plan')
@@ -254,7 +254,7 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
         }
         'obs;skills;help' {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List all skills')
-            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show a skill: its command, permissions and schemas')
+            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show a skill: its command, arguments, permissions, limits and schemas')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check the manifests of skills')
             [CompletionResult]::new('new', 'new', [CompletionResultType]::ParameterValue, 'Write a manifest from a command')
             [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Run one skill, with the same checks as a step of a plan')
@@ -539,7 +539,7 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
         }
         'obs;help;skills' {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List all skills')
-            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show a skill: its command, permissions and schemas')
+            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show a skill: its command, arguments, permissions, limits and schemas')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check the manifests of skills')
             [CompletionResult]::new('new', 'new', [CompletionResultType]::ParameterValue, 'Write a manifest from a command')
             [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Run one skill, with the same checks as a step of a plan')

@@ -145,7 +145,7 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
             cand list 'List all skills'
-            cand show 'Show a skill: its command, permissions and schemas'
+            cand show 'Show a skill: its command, arguments, permissions, limits and schemas'
             cand check 'Check the manifests of skills'
             cand new 'Write a manifest from a command'
             cand run 'Run one skill, with the same checks as a step of a plan'
@@ -241,7 +241,7 @@ set edit:completion:arg-completer[obs] = {|@words|
         }
         &'obs;skills;help'= {
             cand list 'List all skills'
-            cand show 'Show a skill: its command, permissions and schemas'
+            cand show 'Show a skill: its command, arguments, permissions, limits and schemas'
             cand check 'Check the manifests of skills'
             cand new 'Write a manifest from a command'
             cand run 'Run one skill, with the same checks as a step of a plan'
@@ -491,7 +491,7 @@ set edit:completion:arg-completer[obs] = {|@words|
         }
         &'obs;help;skills'= {
             cand list 'List all skills'
-            cand show 'Show a skill: its command, permissions and schemas'
+            cand show 'Show a skill: its command, arguments, permissions, limits and schemas'
             cand check 'Check the manifests of skills'
             cand new 'Write a manifest from a command'
             cand run 'Run one skill, with the same checks as a step of a plan'

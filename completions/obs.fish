@@ -160,14 +160,15 @@ complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subc
 complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -s v -l verbose -d 'Show CPU and memory per step'
 complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -f -a "list" -d 'List all skills'
-complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -f -a "show" -d 'Show a skill: its command, permissions and schemas'
+complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -f -a "show" -d 'Show a skill: its command, arguments, permissions, limits and schemas'
 complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -f -a "check" -d 'Check the manifests of skills'
 complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -f -a "new" -d 'Write a manifest from a command'
 complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -f -a "run" -d 'Run one skill, with the same checks as a step of a plan'
 complete -c obs -n "__fish_obs_using_subcommand skills; and not __fish_seen_subcommand_from list show check new run help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from list" -l skills -d 'Search DIR for skills first; repeatable' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from list" -l format -d 'Output format' -r -f -a "table\t'A table'
-json\t'JSON'"
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from list" -l format -d 'Output format' -r -f -a "table\t'For people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'"
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from list" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
@@ -176,8 +177,9 @@ complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcomma
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Show CPU and memory per step'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from show" -l skills -d 'Search DIR for skills first; repeatable' -r -f -a "(__fish_complete_directories)"
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from show" -l format -d 'Output format' -r -f -a "table\t'A table'
-json\t'JSON'"
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from show" -l format -d 'Output format' -r -f -a "table\t'For people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'"
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from show" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
@@ -251,7 +253,7 @@ complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcomma
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -s v -l verbose -d 'Show CPU and memory per step'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from help" -f -a "list" -d 'List all skills'
-complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show a skill: its command, permissions and schemas'
+complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show a skill: its command, arguments, permissions, limits and schemas'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from help" -f -a "check" -d 'Check the manifests of skills'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from help" -f -a "new" -d 'Write a manifest from a command'
 complete -c obs -n "__fish_obs_using_subcommand skills; and __fish_seen_subcommand_from help" -f -a "run" -d 'Run one skill, with the same checks as a step of a plan'
@@ -441,7 +443,7 @@ complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcom
 complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "man" -d 'Print the manual page'
 complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from skills" -f -a "list" -d 'List all skills'
-complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from skills" -f -a "show" -d 'Show a skill: its command, permissions and schemas'
+complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from skills" -f -a "show" -d 'Show a skill: its command, arguments, permissions, limits and schemas'
 complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from skills" -f -a "check" -d 'Check the manifests of skills'
 complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from skills" -f -a "new" -d 'Write a manifest from a command'
 complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from skills" -f -a "run" -d 'Run one skill, with the same checks as a step of a plan'

@@ -38,6 +38,7 @@ mod violation;
 pub(crate) use builtin::{Builtin, Workspace};
 pub(crate) use check::{CheckContext, CheckReport, check};
 pub(crate) use code_paths::CodePaths;
+pub(crate) use command::Stdin;
 pub(crate) use digest::changed_file;
 pub(crate) use exposure::Exposure;
 pub(crate) use exposure::{ExposedSkill, ExposureQuery};
@@ -46,7 +47,9 @@ pub(crate) use id::SkillId;
 pub(crate) use input_files::{InputFilesCache, InputPaths};
 #[cfg(test)]
 pub(crate) use manifest::RateLimit;
-pub(crate) use manifest::{BreakerSettings, CallLimits, Execution, OutputFormat, TextEncoding};
+pub(crate) use manifest::{
+    BreakerSettings, CallLimits, Execution, Manifest, OutputFormat, Resources, TextEncoding,
+};
 pub use manifest::{FrontMatter, load};
 pub(crate) use permission::{EnvName, EnvNames, GrantPath, PathBase, Permission};
 pub(crate) use program::{Program, ProgramError};

@@ -54,6 +54,7 @@ mod secrets;
 mod skill_files;
 mod skills;
 mod skills_check;
+mod skills_show;
 mod state;
 mod step_directories;
 mod terminals;

@@ -6,7 +6,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand, ValueHint};
 
 use super::{
-    ApprovalArgs, DirectoryArgs, IdentityArgs, ListFormat, PolicyArgs, ProblemFormat, RootArgs,
+    ApprovalArgs, DataFormat, DirectoryArgs, IdentityArgs, PolicyArgs, ProblemFormat, RootArgs,
     SandboxArgs, SecretArgs, TimeArgs,
 };
 
@@ -21,8 +21,10 @@ pub enum SkillsCommand {
         after_help = "Examples:\n  obs skills list\n  obs skills list --format json | jq '.[].id'"
     )]
     List(ListArgs),
-    /// Show a skill: its command, permissions and schemas
-    #[command(after_help = "Example:\n  obs skills show core/fetch")]
+    /// Show a skill: its command, arguments, permissions, limits and schemas
+    #[command(
+        after_help = "Examples:\n  obs skills show core/fetch\n  obs skills show core/fetch --format json | jq .arguments"
+    )]
     Show(ShowArgs),
     /// Check the manifests of skills
     #[command(after_help = SKILLS_CHECK_EXAMPLES)]
@@ -46,7 +48,7 @@ pub struct ListArgs {
     pub roots: RootArgs,
     /// Output format
     #[arg(long, default_value = "table")]
-    pub format: ListFormat,
+    pub format: DataFormat,
 }
 
 /// `obs skills show`.
@@ -59,7 +61,7 @@ pub struct ShowArgs {
     pub roots: RootArgs,
     /// Output format
     #[arg(long, default_value = "table")]
-    pub format: ListFormat,
+    pub format: DataFormat,
 }
 
 /// `obs skills check`.

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
-use crate::cli::args::{ListArgs, ListFormat};
+use crate::cli::args::ListArgs;
 use crate::cli::error::CommandResult;
 use crate::cli::printer::Printer;
-use crate::cli::{exit_code, roots};
-use crate::model::{Escaped, json_pretty};
+use crate::cli::{data, exit_code, roots};
+use crate::model::Escaped;
 use crate::report::{OutputStream, OutputStreams as _};
 use crate::skill::ListedSkill;
 
@@ -19,14 +19,9 @@ const MIN_COLUMNS: usize = 40;
 /// Lists all skills; those that can't be called say why.
 pub(super) fn list(args: &ListArgs, printer: &Printer) -> CommandResult {
     let listing = roots::registry(&args.roots, None)?.list();
-    match args.format {
-        ListFormat::Json => {
-            let skills: Vec<Value> = listing.skills.iter().map(machine).collect();
-            // Values made of text always have a JSON form.
-            printer.print_line(json_pretty(&skills).unwrap_or_default());
-        }
-        ListFormat::Table => printer.print(table(&listing.skills, printer)),
-    }
+    let skills: Vec<Value> = listing.skills.iter().map(machine).collect();
+    let text = || table(&listing.skills, printer);
+    data::print(&skills, &skills, text, args.format, printer);
     for problem in &listing.problems {
         printer.warning(&problem.to_string());
     }

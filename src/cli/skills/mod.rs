@@ -1,5 +1,6 @@
 //! `obs skills`: one module for each verb.
 
+mod arguments;
 mod check;
 mod list;
 mod new;

@@ -188,6 +188,14 @@ pub enum TextEncoding {
 impl TextEncoding {
     /// The words of the manifest.
     pub const WORDS: [(&'static str, Self); 2] = [("utf-8", Self::Utf8), ("lossy", Self::Lossy)];
+
+    /// The word of the manifest.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Utf8 => "utf-8",
+            Self::Lossy => "lossy",
+        }
+    }
 }
 
 /// The largest `max_output_bytes`: 64 MiB. A byte takes at most six in a record (`\u001b`), and so
@@ -221,4 +229,13 @@ impl OutputFormat {
         ("text", Self::Text),
         ("lines", Self::Lines),
     ];
+
+    /// The word of the manifest.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Text => "text",
+            Self::Lines => "lines",
+        }
+    }
 }
