@@ -31,6 +31,9 @@ _obs() {
             obs,help)
                 cmd="obs__subcmd__help"
                 ;;
+            obs,init)
+                cmd="obs__subcmd__init"
+                ;;
             obs,logs)
                 cmd="obs__subcmd__logs"
                 ;;
@@ -81,6 +84,9 @@ _obs() {
                 ;;
             obs__subcmd__help,help)
                 cmd="obs__subcmd__help__subcmd__help"
+                ;;
+            obs__subcmd__help,init)
+                cmd="obs__subcmd__help__subcmd__init"
                 ;;
             obs__subcmd__help,logs)
                 cmd="obs__subcmd__help__subcmd__logs"
@@ -215,7 +221,7 @@ _obs() {
 
     case "${cmd}" in
         obs)
-            opts="-q -v -h -V --color --quiet --verbose --state-dir --help --version run validate graph skills policy runs logs verify circuits doctor completions man help"
+            opts="-q -v -h -V --color --quiet --verbose --state-dir --help --version init run validate graph skills policy runs logs verify circuits doctor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -423,7 +429,7 @@ _obs() {
             return 0
             ;;
         obs__subcmd__help)
-            opts="run validate graph skills policy runs logs verify circuits doctor completions man help"
+            opts="init run validate graph skills policy runs logs verify circuits doctor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -507,6 +513,20 @@ _obs() {
             return 0
             ;;
         obs__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        obs__subcmd__help__subcmd__init)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -751,6 +771,31 @@ _obs() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        obs__subcmd__init)
+            opts="-q -v -h --color --quiet --verbose --state-dir --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

@@ -28,6 +28,7 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
             cand -V 'Print version'
             cand --version 'Print version'
+            cand init 'Make a first skill and a plan that calls it'
             cand run 'Prove a plan and run it'
             cand validate 'Report all problems of plans, without running them'
             cand graph 'Show the plan''s dependency graph'
@@ -41,6 +42,16 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand completions 'Print the completion script for a shell'
             cand man 'Print the manual page'
             cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'obs;init'= {
+            cand --color 'When to use colors'
+            cand --state-dir 'Directory of the state, or `none` [default: ~/.local/state/obs]'
+            cand -q 'Be silent on success; always report failures'
+            cand --quiet 'Be silent on success; always report failures'
+            cand -v 'Show CPU and memory per step'
+            cand --verbose 'Show CPU and memory per step'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
         }
         &'obs;run'= {
             cand --skills 'Search DIR for skills first; repeatable'
@@ -469,6 +480,7 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'obs;help'= {
+            cand init 'Make a first skill and a plan that calls it'
             cand run 'Prove a plan and run it'
             cand validate 'Report all problems of plans, without running them'
             cand graph 'Show the plan''s dependency graph'
@@ -482,6 +494,8 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand completions 'Print the completion script for a shell'
             cand man 'Print the manual page'
             cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'obs;help;init'= {
         }
         &'obs;help;run'= {
         }

@@ -6,6 +6,7 @@
 
 mod flow;
 mod format;
+mod init;
 mod policy;
 mod run_selector;
 mod secrets;
@@ -21,6 +22,7 @@ use clap_complete::Shell;
 
 pub(super) use self::flow::{GraphArgs, InputArgs, StepArgs};
 pub(super) use self::format::{DataFormat, GraphFormat, ProblemFormat};
+pub(super) use self::init::InitArgs;
 pub(super) use self::policy::{
     ApprovalArgs, PolicyArgs, PolicyCheckArgs, PolicyCommand, PolicySchemaArgs, PolicyTestArgs,
     StepApproval,
@@ -68,6 +70,7 @@ pub struct Cli {
 
 const AFTER_HELP: &str = "\
 Examples:
+  obs init                        make a first skill and a plan that calls it
   obs validate plan.yaml          report all problems of a plan
   obs run plan.yaml               run it and print a table of its steps
   obs run plan.yaml --set n=3     set an input of the plan
@@ -111,6 +114,8 @@ pub struct GlobalArgs {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Make a first skill and a plan that calls it
+    Init(InitArgs),
     /// Prove a plan and run it
     Run(Box<RunArgs>),
     /// Report all problems of plans, without running them

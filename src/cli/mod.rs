@@ -15,6 +15,7 @@ mod error;
 mod execution;
 pub mod exit_code;
 mod graph;
+mod init;
 mod inputs;
 mod logs;
 mod panic;
@@ -85,6 +86,7 @@ fn printer_of(global: &GlobalArgs) -> Printer {
 
 fn dispatch(command: Command, state: &StateArgs, printer: &Printer) -> CommandResult {
     match command {
+        Command::Init(args) => init::init(&args, printer),
         Command::Run(args) => run::run(&args, state, printer),
         Command::Validate(args) => validate::validate(&args, state, printer),
         Command::Graph(args) => Ok(graph::graph(&args, printer)),

@@ -54,6 +54,7 @@ fn the_help_in_the_readme_is_current() {
 fn every_verb_teaches_with_an_example() {
     for verb in [
         &["run"][..],
+        &["init"],
         &["validate"],
         &["graph"],
         &["skills", "list"],

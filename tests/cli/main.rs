@@ -28,6 +28,7 @@ mod graph;
 mod hidden;
 mod hostile_output;
 mod hostile_plan;
+mod init;
 mod inputs;
 mod kills;
 mod large_plans;
