@@ -355,6 +355,7 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand --format 'Output format'
             cand --color 'When to use colors'
             cand --state-dir 'Directory of the state, or `none` [default: ~/.local/state/obs]'
+            cand --utc 'Show when runs started instead of how long ago that was'
             cand -q 'Be silent on success; always report failures'
             cand --quiet 'Be silent on success; always report failures'
             cand -v 'Show CPU and memory per step'

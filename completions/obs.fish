@@ -338,12 +338,14 @@ interrupted\t''"
 complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -l assistant -d 'Only runs of this assistant' -r
 complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -l since -d 'Only runs that started since: `2h`, `2026-11-24` or `2026-11-24T08:00:00Z`' -r
 complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -s n -l limit -d 'At most N runs; 0 lists all' -r
-complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -l format -d 'Output format' -r -f -a "table\t'A table'
+complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -l format -d 'Output format' -r -f -a "table\t'For people'
+json\t'One JSON document'
 jsonl\t'One JSON object a line'"
 complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
 complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -l state-dir -d 'Directory of the state, or `none` [default: ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -l utc -d 'Show when runs started instead of how long ago that was'
 complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -s q -l quiet -d 'Be silent on success; always report failures'
 complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -s v -l verbose -d 'Show CPU and memory per step'
 complete -c obs -n "__fish_obs_using_subcommand runs; and not __fish_seen_subcommand_from prune help" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -371,7 +373,8 @@ rejected\t''
 skipped\t''"
 complete -c obs -n "__fish_obs_using_subcommand logs" -l since -d 'Only records of steps that ended since: `2h`, `2026-11-24` or `2026-11-24T08:00:00Z`' -r
 complete -c obs -n "__fish_obs_using_subcommand logs" -l print -d 'Print only one value of a step\'s output' -r
-complete -c obs -n "__fish_obs_using_subcommand logs" -l format -d 'Output format' -r -f -a "table\t'A table'
+complete -c obs -n "__fish_obs_using_subcommand logs" -l format -d 'Output format' -r -f -a "table\t'For people'
+json\t'One JSON document'
 jsonl\t'One JSON object a line'"
 complete -c obs -n "__fish_obs_using_subcommand logs" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
@@ -382,8 +385,9 @@ complete -c obs -n "__fish_obs_using_subcommand logs" -s q -l quiet -d 'Be silen
 complete -c obs -n "__fish_obs_using_subcommand logs" -s v -l verbose -d 'Show CPU and memory per step'
 complete -c obs -n "__fish_obs_using_subcommand logs" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c obs -n "__fish_obs_using_subcommand verify" -l head -d 'The expected hash of the run\'s last record, or its first 16 digits or more' -r
-complete -c obs -n "__fish_obs_using_subcommand verify" -l format -d 'Output format' -r -f -a "table\t'A table'
-json\t'JSON'"
+complete -c obs -n "__fish_obs_using_subcommand verify" -l format -d 'Output format' -r -f -a "table\t'For people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'"
 complete -c obs -n "__fish_obs_using_subcommand verify" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::args::{LogsArgs, RecordFormat, StateArgs};
+use super::args::{DataFormat, LogsArgs, StateArgs};
 use super::error::{CommandError, CommandResult, ErrorKind};
 use super::exit_code;
 use super::printer::{Printer, Verbosity};
@@ -39,7 +39,7 @@ pub(super) fn logs(args: &LogsArgs, state: &StateArgs, printer: &Printer) -> Com
 /// Records on their way to stdout.
 struct RecordPrinter<'p> {
     filter: RecordFilter,
-    format: RecordFormat,
+    format: DataFormat,
     table: RecordTable,
     printer: &'p Printer,
     strange: u64,
@@ -108,8 +108,8 @@ impl<'p> RecordPrinter<'p> {
         let outcome = history.records(&self.filter, |seq, line| {
             last_seq = seq;
             match format {
-                RecordFormat::Jsonl => printer.print_line(line),
-                RecordFormat::Table => match serde_json::from_str::<ExecutionLogRecord>(line) {
+                DataFormat::Json | DataFormat::Jsonl => printer.print_line(line),
+                DataFormat::Table => match serde_json::from_str::<ExecutionLogRecord>(line) {
                     Ok(record) => printer.print(table.add(&record)),
                     Err(_) => *strange += 1,
                 },

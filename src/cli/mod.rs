@@ -17,6 +17,7 @@ pub mod exit_code;
 mod graph;
 mod init;
 mod inputs;
+mod json_lines;
 mod logs;
 mod panic;
 mod parse;

@@ -1,23 +1,35 @@
 //! `obs runs`: what has run, and removing it.
 
-use super::args::{PruneArgs, RecordFormat, RunsArgs, RunsCommand, StateArgs};
+use jiff::Timestamp;
+
+use super::args::{PruneArgs, RunsArgs, RunsCommand, StateArgs};
 use super::error::{CommandError, CommandResult, ErrorKind};
 use super::exit_code;
+use super::json_lines::JsonPrinter;
+use super::plan_path::from_here;
 use super::printer::Printer;
 use super::state::unreadable;
 use crate::model::json_line;
 use crate::report::{OutputStream, OutputStreams as _, RunLine, RunTable};
-use crate::store::{Removed, RetentionPolicy, RunFilter, RunRow, StateReader, days_ago};
+use crate::store::{
+    Removed, RetentionPolicy, RunFilter, RunRow, StateReader, StepCounts, StoreError, days_ago,
+};
 
 /// Lists runs, or removes some.
 pub(super) fn runs(args: &RunsArgs, state: &StateArgs, printer: &Printer) -> CommandResult {
-    let Some(history) = state.open_reader()? else {
-        printer.info("no runs yet");
-        return Ok(exit_code::SUCCESS);
-    };
-    match &args.command {
-        Some(RunsCommand::Prune(prune)) => remove(prune, history, printer),
-        None => list(args, &history, printer),
+    let history = state.open_reader()?;
+    match (&args.command, history) {
+        (Some(RunsCommand::Prune(prune)), Some(history)) => remove(prune, history, printer),
+        (None, Some(history)) => list(args, &history, printer),
+        (command, None) => {
+            if command.is_none()
+                && let Some(json) = JsonPrinter::new(args.format, printer)
+            {
+                json.end();
+            }
+            printer.info("no runs yet");
+            Ok(exit_code::SUCCESS)
+        }
     }
 }
 
@@ -32,40 +44,58 @@ fn list(args: &RunsArgs, history: &StateReader, printer: &Printer) -> CommandRes
             .map(|limit| limit.saturating_add(1)),
     };
     let (mut listed, mut has_more) = (0, false);
-    let mut table = RunTable::new(printer.terminal_info(OutputStream::Stdout));
+    let look = printer.terminal_info(OutputStream::Stdout);
+    let mut table = RunTable::new(look, args.utc, Timestamp::now());
+    let mut json = JsonPrinter::new(args.format, printer);
+    let mut failure = None;
     let outcome = history.runs(&filter, |run| {
         has_more = listed == args.limit && args.limit > 0;
         if has_more {
             return false;
         }
         listed += 1;
-        match args.format {
-            RecordFormat::Jsonl => printer.print_line(machine(&run)),
-            RecordFormat::Table => printer.print(table.add(&line(run))),
-        }
-        !printer.is_closed()
+        let shown = history.step_counts(&run).and_then(|counts| {
+            match &mut json {
+                Some(json) => json.print(&machine(&run, counts)),
+                None => printer.print(table.add(&line(run, counts, history)?)),
+            }
+            Ok(())
+        });
+        failure = shown.err();
+        failure.is_none() && !printer.is_closed()
     });
-    outcome.map_err(|error| unreadable(&error))?;
+    printer.print(table.flush());
+    outcome
+        .and(failure.map_or(Ok(()), Err))
+        .map_err(|error| unreadable(&error))?;
+    if let Some(json) = json {
+        json.end();
+    }
+    if listed == 0 {
+        printer.info("no runs match");
+    }
     if has_more {
         printer.info("there are more runs: `--limit 0` lists all");
     }
     Ok(exit_code::SUCCESS)
 }
 
-fn line(run: RunRow) -> RunLine {
-    RunLine {
-        run_id: run.run_id,
-        plan: run.plan,
-        assistant_id: run.assistant_id,
+fn line(run: RunRow, counts: StepCounts, history: &StateReader) -> Result<RunLine, StoreError> {
+    let failed = counts.failed + counts.timeout + counts.canceled + counts.rejected;
+    Ok(RunLine {
+        short_id: history.short_id(&run.run_id)?,
+        plan: from_here(&run.plan),
         status: run.status,
-        records: run.records,
-        steps: run.steps,
+        succeeded: counts.success,
+        failed,
+        others: run.steps.saturating_sub(counts.success + failed),
         started_at: run.started_at,
         duration_ms: run.duration_ms,
-    }
+        run_id: run.run_id,
+    })
 }
 
-fn machine(run: &RunRow) -> String {
+fn machine(run: &RunRow, counts: StepCounts) -> String {
     let document = serde_json::json!({
         "run_id": run.run_id,
         "status": run.status,
@@ -73,6 +103,7 @@ fn machine(run: &RunRow) -> String {
         "assistant_id": run.assistant_id,
         "steps": run.steps,
         "records": run.records,
+        "counts": counts,
         "started_at": run.started_at,
         "duration_ms": run.duration_ms,
         "resumed_from": run.resumed_from,

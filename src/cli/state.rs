@@ -182,5 +182,5 @@ fn candidate_line(candidate: &Candidate) -> String {
     let Candidate { short_id, run } = candidate;
     let (status, plan) = (run.status, from_here(&run.plan));
     let age = age(run.started_at, Timestamp::now());
-    format!("{short_id}  {status:<11}  {age:<12}  {plan}")
+    format!("{short_id}  {status:<11}  {age:<10}  {plan}")
 }

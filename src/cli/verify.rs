@@ -4,12 +4,12 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::args::{ListFormat, RunSelector, StateArgs, VerifyArgs};
+use super::args::{DataFormat, RunSelector, StateArgs, VerifyArgs};
 use super::error::{CommandError, CommandResult, ErrorKind};
-use super::exit_code;
 use super::printer::Printer;
 use super::state::{chain_key, no_run_in, unreadable};
-use crate::model::{Escaped, json_pretty};
+use super::{data, exit_code};
+use crate::model::Escaped;
 use crate::store::{
     LedgerReport, RunReport, RunRow, StateReader, VerifyError, VerifyIssue, VerifyKeys, verify_file,
 };
@@ -32,23 +32,18 @@ pub(super) fn verify(args: &VerifyArgs, state: &StateArgs, printer: &Printer) ->
         }
     };
     let is_sound = |faults: &[VerifyIssue]| faults.is_empty();
-    match args.format {
-        ListFormat::Json => {
-            // Values made of text and numbers always have a JSON form.
-            let runs = reports.iter().map(|report| json!(report));
-            let all: Vec<_> = runs
-                .chain(ledger.iter().map(|ledger| json!(ledger)))
-                .collect();
-            printer.print_line(json_pretty(&all).unwrap_or_default());
+    if args.format == DataFormat::Table {
+        for report in &reports {
+            print_report(report, printer);
         }
-        ListFormat::Table => {
-            for report in &reports {
-                print_report(report, printer);
-            }
-            if let Some(ledger) = &ledger {
-                print_ledger_report(ledger, printer);
-            }
+        if let Some(ledger) = &ledger {
+            print_ledger_report(ledger, printer);
         }
+    } else {
+        let runs = reports.iter().map(|report| json!(report));
+        let ledger = ledger.iter().map(|ledger| json!(ledger));
+        let rows: Vec<_> = runs.chain(ledger).collect();
+        data::print(&rows, &rows, String::new, args.format, printer);
     }
     let all_sound = reports.iter().all(|report| is_sound(&report.faults))
         && ledger.is_none_or(|ledger| is_sound(&ledger.faults));

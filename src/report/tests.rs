@@ -5,5 +5,6 @@ mod failures;
 mod hostile;
 mod live;
 mod print;
+mod run_tables;
 mod runs;
 mod tables;

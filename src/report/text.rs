@@ -109,6 +109,25 @@ pub(super) fn shorten_at_word(text: &str, columns: usize) -> String {
     short
 }
 
+/// The path `text` cut to at most `columns` columns, with a `…` before its last part, which stays
+/// whole if it fits.
+pub(super) fn shorten_middle(text: &str, columns: usize) -> String {
+    if columns_of(text) <= columns {
+        return text.to_owned();
+    }
+    let (_, name) = text.rsplit_once('/').unwrap_or(("", text));
+    let tail = format!("/{}", head(name, 4096));
+    let left = columns.saturating_sub(columns_of(&tail));
+    match left {
+        0 => shorten(head(name, 4096), columns),
+        1 => format!("…{tail}"),
+        _ => format!(
+            "{}{tail}",
+            shorten(head(text, text.len() - name.len()), left)
+        ),
+    }
+}
+
 /// How many columns `text` takes.
 pub(super) fn columns_of(text: &str) -> usize {
     text.chars().map(|c| c.width().unwrap_or(1)).sum()
@@ -254,6 +273,33 @@ mod tests {
         ] {
             assert_eq!(shorten_at_word(text, columns), want, "{text} to {columns}");
         }
+    }
+
+    #[test]
+    fn a_path_keeps_its_last_part() {
+        let path = "plans/of/the/site/build.yaml";
+        for (text, columns, want) in [
+            (path, 28, path),
+            (path, 27, "plans/of/the/si…/build.yaml"),
+            (path, 14, "pl…/build.yaml"),
+            (path, 13, "p…/build.yaml"),
+            (path, 12, "…/build.yaml"),
+            (path, 11, "build.yaml"),
+            (path, 10, "build.yaml"),
+            (path, 9, "build.ya…"),
+            (path, 1, "…"),
+            (path, 0, ""),
+            ("a-rather-long-name.yaml", 10, "a-rather-…"),
+            ("/a-rather-long-name.yaml", 10, "a-rather-…"),
+            ("/日本語/日本語.yaml", 15, "/…/日本語.yaml"),
+            ("", 5, ""),
+        ] {
+            let short = shorten_middle(text, columns);
+            assert_eq!(short, want, "{text} to {columns}");
+            assert!(columns_of(&short) <= columns);
+        }
+        let long = format!("{}/{}", "a".repeat(100_000), "b".repeat(100_000));
+        assert_eq!(columns_of(&shorten_middle(&long, 20)), 20);
     }
 
     #[test]

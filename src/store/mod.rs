@@ -46,7 +46,7 @@ pub(crate) use resume::{PreviousRun, ResumeContext, UnsafeStep, claim};
 pub(crate) use retention::{MAX_EXPIRED_TIME, Removed, RetentionLimits, RetentionPolicy, days_ago};
 pub(crate) use run_log::{RecordSink, RunLog};
 pub(crate) use run_name::RunName;
-pub(crate) use run_row::{Candidate, RunRow};
+pub(crate) use run_row::{Candidate, RunRow, StepCounts};
 pub use state_log::StateLog;
 pub(crate) use state_reader::{CircuitRow, RecordFilter, RunFilter, StateReader};
 pub use state_writer::StateWriter;

@@ -1,6 +1,7 @@
 //! A row of the table of runs.
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use crate::model::RunStatus;
 
@@ -36,6 +37,23 @@ pub(crate) struct RunRow {
     pub(super) inputs: String,
     /// False if it is older than the ledger.
     pub(super) is_in_ledger: bool,
+}
+
+/// How many steps of a run ended in which way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct StepCounts {
+    /// They succeeded.
+    pub success: u64,
+    /// They failed.
+    pub failed: u64,
+    /// They took too long.
+    pub timeout: u64,
+    /// A signal or another step's failure ended them.
+    pub canceled: u64,
+    /// They were not allowed.
+    pub rejected: u64,
+    /// They were not run.
+    pub skipped: u64,
 }
 
 /// A run that somebody may have meant.

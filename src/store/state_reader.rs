@@ -14,7 +14,7 @@ use super::circuit_table::circuit_of;
 use super::database::{Database, LAST_HASH, RECORDS, sqlite_message, unusable};
 use super::error::StoreError;
 use super::lock;
-use super::run_row::RunRow;
+use super::run_row::{RunRow, StepCounts};
 use crate::engine::CircuitState;
 use crate::model::{RunStatus, StepStatus};
 
@@ -123,6 +123,43 @@ impl StateReader {
             query.parameters.push(integer(limit));
         }
         self.each(&query, |row| run_of(row).map(&mut each))
+    }
+
+    /// How the steps of `run` ended, as far as they have.
+    pub(crate) fn step_counts(&self, run: &RunRow) -> Result<StepCounts, StoreError> {
+        let mut counts = StepCounts::default();
+        // Those that did not succeed are in an index of their own; a run may have very many others.
+        let mut query = Query::new("SELECT status, count(*) FROM records".to_owned());
+        let others = StepStatus::ALL
+            .into_iter()
+            .filter(|&status| status != StepStatus::Success);
+        query.one_of("status", others.map(StepStatus::as_str));
+        query.condition("status <> 'success'");
+        query.and("run = ?", Some(run.id));
+        query.text.push_str(" GROUP BY status");
+        self.each(&query, |row| {
+            let count = match StepStatus::from_name(row.get_ref(0)?.as_str()?) {
+                Some(StepStatus::Failed) => &mut counts.failed,
+                Some(StepStatus::Timeout) => &mut counts.timeout,
+                Some(StepStatus::Canceled) => &mut counts.canceled,
+                Some(StepStatus::Rejected) => &mut counts.rejected,
+                Some(StepStatus::Skipped) => &mut counts.skipped,
+                Some(StepStatus::Success) | None => return Ok(true),
+            };
+            *count = row.get(1)?;
+            Ok(true)
+        })?;
+        let StepCounts {
+            failed,
+            timeout,
+            canceled,
+            rejected,
+            skipped,
+            ..
+        } = counts;
+        let others = failed + timeout + canceled + rejected + skipped;
+        counts.success = run.records.saturating_sub(others);
+        Ok(counts)
     }
 
     /// Calls `each` with the number and the line of the records that match `filter`, the oldest

@@ -50,6 +50,7 @@ mod reuse;
 mod reuse_random;
 mod run;
 mod run_names;
+mod runs;
 mod screens;
 mod secrets;
 mod skill_files;

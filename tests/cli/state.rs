@@ -316,7 +316,8 @@ fn a_changed_record_is_found_in_the_state_and_in_the_file() {
         .expect_code(1);
     let reports: Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!(reports[0]["faults"][0]["kind"], "changed");
-    case.run(&["verify", "plan.yaml"]).expect_code(66);
+    case.run(&["verify", "skills/bad/manifest.yaml"])
+        .expect_code(66);
     case.run(&["verify", "./nowhere"]).expect_code(66);
     case.run(&["verify"]).expect_code(2);
 }

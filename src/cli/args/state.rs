@@ -8,7 +8,7 @@ use clap::{ArgGroup, Args, Subcommand, ValueEnum, ValueHint};
 use jiff::{SignedDuration, Timestamp};
 
 use super::run_selector::RUN_HELP;
-use super::{DataFormat, ListFormat, RunSelector};
+use super::{DataFormat, RunSelector};
 use crate::model::{RunStatus, StepStatus, parse_duration};
 use crate::report::PrintRef;
 use crate::store::RetentionLimits;
@@ -99,17 +99,24 @@ pub struct RunsArgs {
     /// At most N runs; 0 lists all
     #[arg(short = 'n', long, value_name = "N", default_value_t = 50)]
     pub limit: u64,
+    /// Show when runs started instead of how long ago that was
+    #[arg(long)]
+    pub utc: bool,
     /// Output format
     #[arg(long, default_value = "table")]
-    pub format: RecordFormat,
+    pub format: DataFormat,
 }
 
 const RUNS_EXAMPLES: &str = "\
 Examples:
   obs runs                                    newest first
   obs runs --status failed,timeout --since 2h
+  obs runs | grep site.yaml                   in a pipe nothing is cut
   obs runs --format jsonl | jq -r .run_id
-  obs runs prune --keep-days 30 --keep-last 100";
+  obs runs prune --keep-days 30 --keep-last 100
+
+STEPS counts those that succeeded (✓), those that did not (✗), and those that did not run (–) or are
+still to come (…).";
 
 /// What else can be done with runs.
 #[derive(Debug, Subcommand)]
@@ -186,7 +193,7 @@ pub struct LogsArgs {
     pub print: Option<PrintRef>,
     /// Output format
     #[arg(long, default_value = "table")]
-    pub format: RecordFormat,
+    pub format: DataFormat,
 }
 
 const LOGS_EXAMPLES: &str = "\
@@ -219,7 +226,7 @@ pub struct VerifyArgs {
     pub head: Option<String>,
     /// Output format
     #[arg(long, default_value = "table")]
-    pub format: ListFormat,
+    pub format: DataFormat,
 }
 
 const VERIFY_EXAMPLES: &str = "\
@@ -264,15 +271,6 @@ pub struct ResetArgs {
     /// Reset all
     #[arg(long)]
     pub all: bool,
-}
-
-/// How records and runs are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum RecordFormat {
-    /// A table.
-    Table,
-    /// One JSON object a line.
-    Jsonl,
 }
 
 /// A moment in the past.
