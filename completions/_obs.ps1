@@ -422,6 +422,8 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
             break
         }
         'obs;logs' {
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Only the last N records; 0 shows all')
+            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Only the last N records; 0 shows all')
             [CompletionResult]::new('--step', '--step', [CompletionResultType]::ParameterName, 'Only records of the step with this name or `step_id`')
             [CompletionResult]::new('--skill', '--skill', [CompletionResultType]::ParameterName, 'Only records of this skill')
             [CompletionResult]::new('--status', '--status', [CompletionResultType]::ParameterName, 'Only records with this status; repeatable')
@@ -430,6 +432,7 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors')
             [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory of the state, or `none` [default: ~/.local/state/obs]')
+            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'The records of all runs')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Follow a run in progress until it ends')
             [CompletionResult]::new('--follow', '--follow', [CompletionResultType]::ParameterName, 'Follow a run in progress until it ends')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; always report failures')

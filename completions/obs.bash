@@ -804,12 +804,20 @@ _obs() {
             return 0
             ;;
         obs__subcmd__logs)
-            opts="-f -q -v -h --step --skill --status --since --follow --print --format --color --quiet --verbose --state-dir --help"
+            opts="-n -f -q -v -h --all --limit --step --skill --status --since --follow --print --format --color --quiet --verbose --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --step)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

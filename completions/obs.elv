@@ -387,6 +387,8 @@ set edit:completion:arg-completer[obs] = {|@words|
         &'obs;runs;help;help'= {
         }
         &'obs;logs'= {
+            cand -n 'Only the last N records; 0 shows all'
+            cand --limit 'Only the last N records; 0 shows all'
             cand --step 'Only records of the step with this name or `step_id`'
             cand --skill 'Only records of this skill'
             cand --status 'Only records with this status; repeatable'
@@ -395,6 +397,7 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand --format 'Output format'
             cand --color 'When to use colors'
             cand --state-dir 'Directory of the state, or `none` [default: ~/.local/state/obs]'
+            cand --all 'The records of all runs'
             cand -f 'Follow a run in progress until it ends'
             cand --follow 'Follow a run in progress until it ends'
             cand -q 'Be silent on success; always report failures'

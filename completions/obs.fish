@@ -363,6 +363,7 @@ complete -c obs -n "__fish_obs_using_subcommand runs; and __fish_seen_subcommand
 complete -c obs -n "__fish_obs_using_subcommand runs; and __fish_seen_subcommand_from prune" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c obs -n "__fish_obs_using_subcommand runs; and __fish_seen_subcommand_from help" -f -a "prune" -d 'Remove old runs with their records, except those that a flag keeps'
 complete -c obs -n "__fish_obs_using_subcommand runs; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c obs -n "__fish_obs_using_subcommand logs" -s n -l limit -d 'Only the last N records; 0 shows all' -r
 complete -c obs -n "__fish_obs_using_subcommand logs" -l step -d 'Only records of the step with this name or `step_id`' -r
 complete -c obs -n "__fish_obs_using_subcommand logs" -l skill -d 'Only records of this skill' -r
 complete -c obs -n "__fish_obs_using_subcommand logs" -l status -d 'Only records with this status; repeatable' -r -f -a "success\t''
@@ -380,6 +381,7 @@ complete -c obs -n "__fish_obs_using_subcommand logs" -l color -d 'When to use c
 always\t'Everywhere'
 never\t'Nowhere'"
 complete -c obs -n "__fish_obs_using_subcommand logs" -l state-dir -d 'Directory of the state, or `none` [default: ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
+complete -c obs -n "__fish_obs_using_subcommand logs" -l all -d 'The records of all runs'
 complete -c obs -n "__fish_obs_using_subcommand logs" -s f -l follow -d 'Follow a run in progress until it ends'
 complete -c obs -n "__fish_obs_using_subcommand logs" -s q -l quiet -d 'Be silent on success; always report failures'
 complete -c obs -n "__fish_obs_using_subcommand logs" -s v -l verbose -d 'Show CPU and memory per step'

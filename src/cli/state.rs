@@ -104,6 +104,25 @@ impl StateArgs {
         Ok((history, run.map_err(|error| not_found(&error))?))
     }
 
+    /// Opens the state and finds a run in it, the newest if `selector` names none; `None` if none is
+    /// named and there is none yet.
+    pub(super) fn find_run_or_newest(
+        &self,
+        selector: Option<&RunSelector>,
+    ) -> Result<Option<(StateReader, RunRow)>, CommandError> {
+        if let Some(selector) = selector {
+            return self.find_run(selector).map(Some);
+        }
+        let Some(history) = self.open_reader()? else {
+            return Ok(None);
+        };
+        match history.find(&RunName::Last(0)) {
+            Ok(run) => Ok(Some((history, run))),
+            Err(FindError::Empty) => Ok(None),
+            Err(error) => Err(not_found(&error)),
+        }
+    }
+
     /// The state, if it can be read, and the latest run of the plan in the file `path`.
     pub(super) fn run_of_plan(&self, path: &Path) -> Option<(StateReader, RunRow)> {
         let history = self.readable()?;

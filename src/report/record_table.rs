@@ -1,7 +1,7 @@
 //! `obs logs`: the table of `run`, of any number of records.
 //!
 //! Invariant: rows are written in portions, so that what is kept does not grow with their number.
-//! The first portion decides how wide the columns are.
+//! A portion that needs wider columns widens them from there on.
 
 use super::table::{Columns, StepTable};
 use super::terminal::TerminalInfo;

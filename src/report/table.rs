@@ -106,7 +106,8 @@ impl StepTable {
         self.portion(look, verbose, &mut None)
     }
 
-    /// A portion of a table; the first one has a header and sets the columns.
+    /// A portion of a table. The first one has a header, and a later one widens the columns where
+    /// it needs that.
     pub(super) fn portion(
         mut self,
         look: TerminalInfo,
@@ -120,8 +121,11 @@ impl StepTable {
             self.rows.sort_by_key(|row| row.index);
         }
         let is_first = columns.is_none();
-        let columns = columns
-            .get_or_insert_with(|| Columns::choose(&self.rows, look, verbose, self.has_runs));
+        let mut widest = columns
+            .as_ref()
+            .map_or_else(Widest::titles, |last| last.widest);
+        widest.grow(&self.rows);
+        let columns = columns.insert(Columns::choose(widest, look, verbose, self.has_runs));
         let mut table = Table::new();
         table.load_style(presets::NOTHING);
         table.set_content_arrangement(ContentArrangement::Disabled);
@@ -146,9 +150,63 @@ impl StepTable {
     }
 }
 
+/// The widest cell of each column so far; 0 where all are empty.
+#[derive(Debug, Clone, Copy)]
+struct Widest {
+    run: usize,
+    index: usize,
+    step: usize,
+    skill: usize,
+    status: usize,
+    time: usize,
+    cpu: usize,
+    memory: usize,
+    detail: usize,
+}
+
+impl Widest {
+    /// Those of the titles.
+    fn titles() -> Self {
+        Self {
+            run: "RUN".len(),
+            index: "#".len(),
+            step: "STEP".len(),
+            skill: 0,
+            status: "STATUS".len(),
+            time: "TIME".len(),
+            cpu: "CPU".len(),
+            memory: "MEM".len(),
+            detail: 0,
+        }
+    }
+
+    fn grow(&mut self, rows: &[Row]) {
+        for row in rows {
+            let grow = |width: &mut usize, cell: usize| *width = cell.max(*width);
+            grow(&mut self.run, row.run.len());
+            grow(&mut self.index, row.index.to_string().len());
+            grow(&mut self.step, columns_of(&row.step));
+            grow(&mut self.status, columns_of(&row.status_text()));
+            grow(&mut self.time, row.time.len());
+            grow(&mut self.cpu, row.cpu.len());
+            grow(&mut self.memory, row.memory.len());
+            if !row.skill.is_empty() {
+                grow(&mut self.skill, columns_of(&row.skill).max("SKILL".len()));
+            }
+            if !row.detail.is_empty() {
+                grow(
+                    &mut self.detail,
+                    columns_of(&row.detail).max("DETAIL".len()),
+                );
+            }
+        }
+    }
+}
+
 /// Which columns are shown, and the widths of those that can be shortened.
 #[derive(Debug)]
 pub(super) struct Columns {
+    widest: Widest,
     has_runs: bool,
     step: usize,
     skill: Option<usize>,
@@ -157,34 +215,25 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    fn choose(rows: &[Row], look: TerminalInfo, verbose: bool, has_runs: bool) -> Self {
-        let widest = |cell: &dyn Fn(&Row) -> usize, title: &str| {
-            rows.iter().map(cell).max().unwrap_or(0).max(title.len())
-        };
-        let mut fixed = widest(&|row| row.index.to_string().len(), "#")
-            + widest(&|row| columns_of(&row.status_text()), "STATUS")
-            + widest(&|row| row.time.len(), "TIME")
-            + 3 * GAP;
+    fn choose(widest: Widest, look: TerminalInfo, verbose: bool, has_runs: bool) -> Self {
+        let mut fixed = widest.index + widest.status + widest.time + 3 * GAP;
         if has_runs {
-            fixed += widest(&|row| row.run.len(), "RUN") + GAP;
+            fixed += widest.run + GAP;
         }
         if verbose {
-            fixed += widest(&|row| row.cpu.len(), "CPU") + widest(&|row| row.memory.len(), "MEM");
-            fixed += 2 * GAP;
+            fixed += widest.cpu + widest.memory + 2 * GAP;
         }
-        let step = widest(&|row| columns_of(&row.step), "STEP");
-        let skill = rows
-            .iter()
-            .any(|row| !row.skill.is_empty())
-            .then(|| widest(&|row| columns_of(&row.skill), "SKILL"));
-        let detail = widest(&|row| columns_of(&row.detail), "DETAIL");
-        let says_more = rows.iter().any(|row| !row.detail.is_empty());
+        let step = widest.step;
+        let skill = Some(widest.skill).filter(|&skill| skill > 0);
+        let detail = widest.detail;
+        let says_more = detail > 0;
         if !look.terminal {
             let names = fixed + step + skill.map_or(0, |skill| skill + GAP) + GAP;
             let room = COLUMNS_OFF_TERMINAL
                 .saturating_sub(names)
                 .max(MIN_DETAIL_OFF_TERMINAL);
             return Self {
+                widest,
                 has_runs,
                 step,
                 skill,
@@ -199,6 +248,7 @@ impl Columns {
             0
         };
         let mut chosen = Self {
+            widest,
             has_runs,
             step,
             skill,
@@ -252,26 +302,32 @@ impl Columns {
         cells
     }
 
-    /// With colours, every cell is painted: the codes then widen all cells of a column by the same
-    /// amount.
+    /// The cells, as wide as their columns but for the last. With colours, every cell is painted:
+    /// the codes then widen all cells of a column by the same amount.
     fn cells(&self, row: &Row, color: bool) -> Vec<String> {
-        let tone = Style::for_status(row.status);
-        let plain = |text: &str| paint(color, Style::Plain, text);
+        let widest = &self.widest;
+        let painted = |tone: Style, text: &str, width: usize| {
+            let pad = " ".repeat(width.saturating_sub(columns_of(text)));
+            paint(color, tone, &format!("{text}{pad}"))
+        };
+        let plain = |text: &str, width| painted(Style::Plain, text, width);
         let mut cells = Vec::new();
-        cells.extend(self.has_runs.then(|| plain(&row.run)));
-        cells.extend([
-            paint(color, Style::Dim, &row.index.to_string()),
-            plain(&shorten(&row.step, self.step)),
-        ]);
-        cells.extend(self.skill.map(|width| plain(&shorten(&row.skill, width))));
-        cells.extend([paint(color, tone, &row.status_text()), plain(&row.time)]);
+        cells.extend(self.has_runs.then(|| plain(&row.run, widest.run)));
+        let index = format!("{:>width$}", row.index, width = widest.index);
+        cells.push(paint(color, Style::Dim, &index));
+        cells.push(plain(&shorten(&row.step, self.step), self.step));
+        let skill = |width| plain(&shorten(&row.skill, width), width);
+        cells.extend(self.skill.map(skill));
+        let tone = Style::for_status(row.status);
+        cells.push(painted(tone, &row.status_text(), widest.status));
+        cells.push(plain(&row.time, widest.time));
         if self.verbose {
-            cells.extend([plain(&row.cpu), plain(&row.memory)]);
+            cells.push(plain(&row.cpu, widest.cpu));
+            cells.push(plain(&row.memory, widest.memory));
         }
-        cells.extend(
-            self.detail
-                .map(|width| plain(&shorten_at_word(&row.detail, width))),
-        );
+        let plain = |text: &str| paint(color, Style::Plain, text);
+        let detail = |width| plain(&shorten_at_word(&row.detail, width));
+        cells.extend(self.detail.map(detail));
         cells
     }
 }

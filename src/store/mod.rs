@@ -48,7 +48,7 @@ pub(crate) use run_log::{RecordSink, RunLog};
 pub(crate) use run_name::RunName;
 pub(crate) use run_row::{Candidate, RunRow, StepCounts};
 pub use state_log::StateLog;
-pub(crate) use state_reader::{CircuitRow, RecordFilter, RunFilter, StateReader};
+pub(crate) use state_reader::{CircuitRow, RecordColumn, RecordFilter, RunFilter, StateReader};
 pub use state_writer::StateWriter;
 pub(crate) use verify::{
     LedgerReport, MIN_HEAD_DIGITS, RunReport, VerifyIssue, VerifyKeys, verify_file,

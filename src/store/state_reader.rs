@@ -53,6 +53,17 @@ pub(crate) struct RecordFilter {
     pub since: Option<Timestamp>,
     /// After this one in its run.
     pub after_seq: u64,
+    /// The maximum number of records: the last ones.
+    pub last: Option<u64>,
+}
+
+/// A column of records that holds names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RecordColumn {
+    /// The `step_id`.
+    Step,
+    /// The skill.
+    Skill,
 }
 
 /// A row of a skill's circuit.
@@ -169,7 +180,7 @@ impl StateReader {
         filter: &RecordFilter,
         mut each: impl FnMut(u64, &str) -> bool,
     ) -> Result<(), StoreError> {
-        let mut query = Query::new("SELECT seq, line FROM records".to_owned());
+        let mut query = Query::new("SELECT run, seq, line FROM records".to_owned());
         query.and("run = ?", filter.run.as_ref().map(|run| run.id));
         query.one_of(
             "status",
@@ -189,11 +200,43 @@ impl StateReader {
             "seq > ?",
             Some(filter.after_seq).filter(|seq| *seq > 0).map(integer),
         );
+        if let Some(last) = filter.last {
+            query.text = format!(
+                "SELECT * FROM ({} ORDER BY run DESC, seq DESC LIMIT ?)",
+                query.text
+            );
+            query.parameters.push(integer(last));
+        }
         query.text.push_str(" ORDER BY run, seq");
         self.each(&query, |row| {
-            let line = row.get_ref(1)?.as_str()?;
-            Ok(each(row.get(0)?, line))
+            let line = row.get_ref(2)?.as_str()?;
+            Ok(each(row.get(1)?, line))
         })
+    }
+
+    /// What records of `run`, or of all runs, have in `column`: in the order of the steps, the
+    /// newest run first, each once, at most `most` of them.
+    pub(crate) fn record_names(
+        &self,
+        run: Option<&RunRow>,
+        column: RecordColumn,
+        most: u64,
+    ) -> Result<Vec<String>, StoreError> {
+        let column = match column {
+            RecordColumn::Step => "step_id",
+            RecordColumn::Skill => "skill_id",
+        };
+        let mut query = Query::new(format!("SELECT {column} FROM records"));
+        query.and("run = ?", run.map(|run| run.id));
+        let order = " GROUP BY 1 ORDER BY max(run) DESC, min(step_index) LIMIT ?";
+        query.text.push_str(order);
+        query.parameters.push(integer(most));
+        let mut names = Vec::new();
+        self.each(&query, |row| {
+            names.push(row.get(0)?);
+            Ok(true)
+        })?;
+        Ok(names)
     }
 
     /// Calls `each` with the indexed columns and the line of each record of `run`.

@@ -69,7 +69,7 @@ fn the_time_of_the_run_bounds_the_wait_for_a_reader() {
             "{stderr}"
         );
         // The record is kept, whoever reads it.
-        let kept = case.run(&["logs", "--format", "jsonl"]).records();
+        let kept = case.run(&["logs", "--all", "--format", "jsonl"]).records();
         assert_eq!(kept[0]["status"], "success");
     }
 }

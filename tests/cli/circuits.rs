@@ -130,7 +130,7 @@ fn twenty_at_once_lose_no_record_and_no_failure_and_send_one_probe() {
         (20, &Value::from(20))
     );
     let records = case
-        .run(&["logs", "--format", "jsonl"])
+        .run(&["logs", "--all", "--format", "jsonl"])
         .expect_code(0)
         .records();
     assert_eq!(records.len(), 20, "no record is lost");

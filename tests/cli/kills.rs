@@ -68,7 +68,7 @@ fn check_integrity(case: &Case, what: &str) {
 /// succeeded; `None` if the run had not even begun.
 fn check_kept(case: &Case, printed: &str, what: &str) -> Option<usize> {
     let kept = case
-        .run(&["logs", "--format", "jsonl"])
+        .run(&["logs", "--all", "--format", "jsonl"])
         .expect_code(0)
         .stdout();
     for line in printed

@@ -38,6 +38,7 @@ mod limits;
 mod links;
 mod locks;
 mod log;
+mod logs;
 mod outputs;
 mod pipes;
 mod policy;

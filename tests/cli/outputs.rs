@@ -170,7 +170,7 @@ fn expect_readable(case: &Case, code: i32) {
     serde_json::from_slice::<Value>(&document.stdout).unwrap();
     let args = ["run", "plan.yaml", "--format", "jsonl"];
     case.run(&args).expect_code(code).records();
-    case.run(&["logs", "--format", "jsonl"])
+    case.run(&["logs", "--all", "--format", "jsonl"])
         .expect_code(0)
         .records();
     case.run(&["verify", "--all"]).expect_code(0);

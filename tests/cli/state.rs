@@ -73,16 +73,15 @@ fn logs_and_runs_are_filtered() {
         let args = [args, &["--format", "jsonl"]].concat();
         lines(&case.run(&args).expect_code(0).stdout()).len()
     };
-    assert_eq!(count(&["logs"]), 6);
-    assert_eq!(count(&["logs", "--status", "failed,skipped"]), 2);
-    assert_eq!(count(&["logs", "--step", "last"]), 2);
-    assert_eq!(
-        count(&["logs", "--skill", "good", "--status", "success"]),
-        3
-    );
+    assert_eq!(count(&["logs"]), 3, "those of the newest run");
+    assert_eq!(count(&["logs", "--all"]), 6);
+    assert_eq!(count(&["logs", "--all", "--status", "failed,skipped"]), 2);
+    assert_eq!(count(&["logs", "--all", "--step", "last"]), 2);
+    let succeeded = ["logs", "--all", "--skill", "good", "--status", "success"];
+    assert_eq!(count(&succeeded), 3);
     assert_eq!(count(&["logs", "last", "--status", "failed"]), 0);
-    assert_eq!(count(&["logs", "--since", "1h"]), 6);
-    assert_eq!(count(&["logs", "--since", "2999-01-01"]), 0);
+    assert_eq!(count(&["logs", "--all", "--since", "1h"]), 6);
+    assert_eq!(count(&["logs", "--all", "--since", "2999-01-01"]), 0);
     assert_eq!(count(&["runs"]), 2);
     assert_eq!(count(&["runs", "--status", "failed"]), 1);
     assert_eq!(count(&["runs", "--assistant", "other"]), 1);
@@ -90,7 +89,7 @@ fn logs_and_runs_are_filtered() {
     let newest = lines(&case.run(&["runs", "-n", "1", "--format", "jsonl"]).stdout());
     assert_eq!(newest[0]["status"], "success");
     let table = case
-        .run(&["logs", "--status", "failed"])
+        .run(&["logs", "--all", "--status", "failed"])
         .expect_code(0)
         .stdout();
     assert!(table.starts_with("RUN "), "each row says its run: {table}");
@@ -113,7 +112,7 @@ fn logs_and_runs_are_filtered() {
         said.starts_with("removed 1 run, ") && said.ends_with("B freed\n"),
         "{said}"
     );
-    assert_eq!(count(&["logs"]), 3);
+    assert_eq!(count(&["logs", "--all"]), 3);
 }
 
 #[test]
@@ -282,8 +281,10 @@ fn a_reader_that_goes_away_is_no_failure_200_times() {
     let script = "\"$0\" \"$@\" | head -1 > /dev/null; exit \"${PIPESTATUS[0]}\"";
     for format in ["table", "jsonl"] {
         for _ in 0..100 {
-            let mut command =
-                case.command_under(&["bash", "-c", script], &["logs", "--format", format]);
+            let mut command = case.command_under(
+                &["bash", "-c", script],
+                &["logs", "--all", "--format", format],
+            );
             let output = command.output().unwrap();
             let stderr = String::from_utf8(output.stderr).unwrap();
             assert_eq!(

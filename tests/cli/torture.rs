@@ -187,7 +187,7 @@ fn check_kept(case: &Case, printed: &str, what: &str) {
         return;
     }
     let kept = case
-        .run(&["logs", "--format", "jsonl"])
+        .run(&["logs", "--all", "--format", "jsonl"])
         .expect_code(0)
         .stdout();
     for line in printed.split_inclusive('\n') {

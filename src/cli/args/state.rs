@@ -168,9 +168,21 @@ pub struct PruneArgs {
 #[derive(Debug, Args)]
 #[command(after_help = LOGS_EXAMPLES)]
 pub struct LogsArgs {
-    #[arg(help = RUN_HELP)]
+    #[arg(help = format!("{RUN_HELP} [default: last]"))]
     #[arg(value_parser = RunSelector::parser(), value_hint = ValueHint::AnyPath)]
     pub run: Option<RunSelector>,
+    /// The records of all runs
+    #[arg(long, conflicts_with_all = ["run", "follow", "print"])]
+    pub all: bool,
+    /// Only the last N records; 0 shows all
+    #[arg(
+        short = 'n',
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        hide_default_value = true
+    )]
+    pub limit: u64,
     /// Only records of the step with this name or `step_id`
     #[arg(long, value_name = "STEP")]
     pub step: Option<String>,
@@ -185,11 +197,11 @@ pub struct LogsArgs {
     #[arg(long, value_name = "WHEN")]
     pub since: Option<Since>,
     /// Follow a run in progress until it ends
-    #[arg(short, long, requires = "run", conflicts_with = "print")]
+    #[arg(short, long, conflicts_with = "print")]
     pub follow: bool,
     /// Print only one value of a step's output
-    #[arg(long, value_name = "REF", requires = "run")]
-    #[arg(conflicts_with_all = ["format", "step", "skill", "status", "since"])]
+    #[arg(long, value_name = "REF")]
+    #[arg(conflicts_with_all = ["format", "step", "skill", "status", "since", "limit"])]
     pub print: Option<PrintRef>,
     /// Output format
     #[arg(long, default_value = "table")]
@@ -198,10 +210,10 @@ pub struct LogsArgs {
 
 const LOGS_EXAMPLES: &str = "\
 Examples:
-  obs logs last                               the table that the run printed
-  obs logs last --print report.markdown
+  obs logs                                    the table that the latest run printed
+  obs logs plan.yaml --print report.markdown
   obs logs 0192ab12 --follow --format jsonl
-  obs logs --status failed --since 2h         the failures of all runs";
+  obs logs --all --status failed --since 2h   the failures of all runs";
 
 /// `obs verify`.
 #[derive(Debug, Args)]

@@ -98,3 +98,43 @@ fn no_width_breaks_it() {
 fn no_rows_are_no_table() {
     assert_eq!(render(&[], terminal(80), false), "");
 }
+
+#[test]
+fn a_later_portion_has_the_columns_of_the_one_before_or_wider_ones() {
+    let look = terminal(80);
+    let mut columns = None;
+    let mut portion = |records: &[ExecutionLogRecord]| {
+        let mut table = StepTable::default();
+        for record in records {
+            table.add(record);
+        }
+        table.portion(look, false, &mut columns)
+    };
+    let wide = with_output(record(12, "a-step-with-a-long-name"), "1");
+    let text = [
+        portion(&[record(0, "a")]),
+        portion(&[failed(1, "core/build"), record(2, "b")]),
+        portion(&[wide]),
+        portion(&[record(3, "c")]),
+    ];
+    assert_snapshot!(text.concat());
+    for colour in [false, true] {
+        let look = TerminalInfo {
+            color: colour,
+            ..look
+        };
+        let mut columns = None;
+        for at in 0..3 {
+            let mut table = StepTable::default();
+            table.add(&record(at, &"x".repeat(at * 100)));
+            let text = table.portion(look, true, &mut columns);
+            for line in text.lines() {
+                let plain = line
+                    .split('\u{1b}')
+                    .map(|part| part.split_once('m').map_or(part, |p| p.1));
+                let width = plain.collect::<String>().chars().count();
+                assert!(width <= 80, "{width}: {line}");
+            }
+        }
+    }
+}
