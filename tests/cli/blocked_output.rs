@@ -82,7 +82,7 @@ fn a_second_signal_ends_the_wait_for_a_reader() {
         let pid = i32::try_from(child.id()).unwrap();
         crate::support::wait_for("the end of the run", || {
             let runs = case.run(&["runs", "--format", "jsonl"]);
-            runs.code == 0 && runs.stdout().contains("\"success\"")
+            runs.code == 0 && runs.stdout().contains("\"status\":\"success\"")
         });
         kill(pid, Signal::TERM);
         std::thread::sleep(Duration::from_millis(100));
