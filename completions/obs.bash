@@ -1283,7 +1283,7 @@ _obs() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "table jsonl json none" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table json jsonl none" -- "${cur}"))
                     return 0
                     ;;
                 --print)

@@ -87,8 +87,8 @@ complete -c obs -n "__fish_obs_using_subcommand run" -l grace-period -d 'Time be
 complete -c obs -n "__fish_obs_using_subcommand run" -l set -d 'Set an input of the plan; repeatable' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l inputs -d 'Read inputs from a JSON or YAML file; `-` is standard input' -r -F
 complete -c obs -n "__fish_obs_using_subcommand run" -l format -d 'What to print on standard output' -r -f -a "table\t'A table of the steps, at the end'
-jsonl\t'Each record as one line, as its step finishes'
 json\t'One document, at the end'
+jsonl\t'Each record as one line, as its step finishes'
 none\t'Nothing'"
 complete -c obs -n "__fish_obs_using_subcommand run" -l print -d 'Print only one value of a step\'s output' -r
 complete -c obs -n "__fish_obs_using_subcommand run" -l progress -d 'How to show progress on standard error' -r -f -a "auto\t'Bars on a terminal, lines elsewhere, nothing when quiet'

@@ -1,12 +1,13 @@
 //! The command line.
 //!
-//! Invariant: a flag is here only if the code behind it works. Every flag of `run` can also be
-//! given as `OBS_<FLAG>`, which the help says once instead of at each flag; [`parse`](super::parse)
-//! combines the two.
+//! Invariant: a flag is here only if the code behind it works. Every flag can also be given as
+//! `OBS_<FLAG>`, which the help says once instead of at each flag; nothing is said of it here, it
+//! follows from the flag's name ([`variables`](super::variables)).
 
 mod flow;
 mod format;
 mod init;
+mod number;
 mod policy;
 mod run_selector;
 mod secrets;
@@ -16,13 +17,13 @@ mod state;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 pub(super) use self::flow::{GraphArgs, InputArgs, StepArgs};
 pub(super) use self::format::{DataFormat, GraphFormat, ProblemFormat};
 pub(super) use self::init::InitArgs;
+use self::number::positive;
 pub(super) use self::policy::{
     ApprovalArgs, PolicyArgs, PolicyCheckArgs, PolicyCommand, PolicySchemaArgs, PolicyTestArgs,
     StepApproval,
@@ -83,7 +84,9 @@ Exit codes:
   0 success   1 a step failed   2 usage   65 plan invalid   66 file unreadable
   69 a skill can't be started   70 internal error   71 resource limit exceeded
   74 log not writable   75 a circuit is open   77 denied by policy or approver
-  124 timeout   129, 130, 143 ended by SIGHUP, SIGINT, SIGTERM";
+  124 timeout   129, 130, 143 ended by SIGHUP, SIGINT, SIGTERM
+
+Each option can be set by a variable, for example --state-dir by OBS_STATE_DIR.";
 
 /// Flags of every verb.
 #[derive(Debug, Clone, Args)]
@@ -92,22 +95,14 @@ pub struct GlobalArgs {
     /// When to use colors
     ///
     /// `auto` uses them on a terminal, unless `NO_COLOR` is set; with `CLICOLOR_FORCE` everywhere.
-    #[arg(
-        long,
-        global = true,
-        env = "OBS_COLOR",
-        value_name = "WHEN",
-        default_value = "auto"
-    )]
-    #[arg(hide_env = true)]
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: ColorChoice,
     /// Be silent on success; always report failures
-    #[arg(short, long, global = true, env = "OBS_QUIET", hide_env = true)]
-    #[arg(conflicts_with = "verbose", value_parser = BoolishValueParser::new())]
+    #[arg(short, long, global = true)]
+    #[arg(conflicts_with = "verbose")]
     pub quiet: bool,
     /// Show CPU and memory per step
-    #[arg(short, long, global = true, env = "OBS_VERBOSE", hide_env = true)]
-    #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(short, long, global = true)]
     pub verbose: bool,
 }
 
@@ -177,15 +172,13 @@ pub struct RunArgs {
     #[command(flatten)]
     pub roots: RootArgs,
     /// Prove the plan and show what would run, without running it
-    #[arg(long, env = "OBS_DRY_RUN", hide_env = true)]
-    #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(long)]
     pub dry_run: bool,
     /// Treat warnings as errors
-    #[arg(long, env = "OBS_STRICT", hide_env = true)]
-    #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(long)]
     pub strict: bool,
     /// Maximum size of the plan
-    #[arg(long, env = "OBS_MAX_PLAN_SIZE", hide_env = true, value_name = "BYTES")]
+    #[arg(long, value_name = "BYTES")]
     #[arg(default_value_t = DEFAULT_MAX_BYTES)]
     pub max_plan_size: u64,
     /// Which steps run, and how many.
@@ -262,14 +255,14 @@ reports go to standard error.";
 #[command(next_help_heading = "Directories")]
 pub struct DirectoryArgs {
     /// Working directory of skills [default: the current directory]
-    #[arg(long, env = "OBS_WORKSPACE", hide_env = true, value_name = "DIR")]
+    #[arg(long, value_name = "DIR")]
     #[arg(value_hint = ValueHint::DirPath)]
     pub workspace: Option<PathBuf>,
     /// Directory that steps share as `$RUN_DIR` [default: a temporary one]
     ///
     /// Skills reach it by the permissions `fs.read:$RUN_DIR` and `fs.write:$RUN_DIR`. A directory
     /// that is named here is not removed at the end.
-    #[arg(long, env = "OBS_RUN_DIR", hide_env = true, value_name = "DIR")]
+    #[arg(long, value_name = "DIR")]
     #[arg(value_hint = ValueHint::DirPath)]
     pub run_dir: Option<PathBuf>,
 }
@@ -282,32 +275,32 @@ pub struct SandboxArgs {
     ///
     /// `require` runs nothing if this machine can't enforce what the plan's skills rely on,
     /// `best-effort` reports what is not enforced and continues, `off` opens files and network.
-    #[arg(long, env = "OBS_SANDBOX", hide_env = true, value_name = "MODE")]
+    #[arg(long, value_name = "MODE")]
     #[arg(default_value = "require")]
     pub sandbox: SandboxMode,
     /// Memory limit of each step, all its processes together
     ///
     /// The lower of this limit and that of the manifest applies.
-    #[arg(long, env = "OBS_MAX_MEMORY", hide_env = true, value_name = "MIB")]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "MIB")]
+    #[arg(value_parser = positive::<u64>)]
     pub max_memory: Option<u64>,
     /// CPU time limit of each step, all its processes together
     ///
     /// The lower of this limit and that of the manifest applies.
-    #[arg(long, env = "OBS_MAX_CPU", hide_env = true, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION")]
     #[arg(value_parser = parse_duration)]
     pub max_cpu: Option<Duration>,
     /// Limit on concurrent processes of each step [default: 512]
     ///
     /// The lower of this limit and that of the manifest applies.
-    #[arg(long, env = "OBS_MAX_PROCESSES", hide_env = true, value_name = "N")]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N")]
+    #[arg(value_parser = positive::<u64>)]
     pub max_processes: Option<u64>,
     /// Limit on what each step writes to its scratch directory and `$RUN_DIR`
     ///
     /// The lower of this limit and that of the manifest applies.
-    #[arg(long, env = "OBS_MAX_DISK", hide_env = true, value_name = "MIB")]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "MIB")]
+    #[arg(value_parser = positive::<u64>)]
     pub max_disk: Option<u64>,
 }
 
@@ -319,30 +312,20 @@ pub struct TimeArgs {
     ///
     /// The lower of this timeout and that of the plan applies. The time in which obs waits for an
     /// approval counts; the timeout closes the question.
-    #[arg(long, env = "OBS_TIMEOUT", hide_env = true, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION")]
     #[arg(value_parser = parse_duration)]
     pub timeout: Option<Duration>,
     /// Timeout of each step, with all its attempts [default: 120s]
     ///
     /// It replaces the default and caps the `timeout` of a step. Without one, a step may take what
     /// its attempts may take by the skill's manifest, and the waits between them.
-    #[arg(
-        long,
-        env = "OBS_STEP_TIMEOUT",
-        hide_env = true,
-        value_name = "DURATION"
-    )]
+    #[arg(long, value_name = "DURATION")]
     #[arg(value_parser = parse_duration)]
     pub step_timeout: Option<Duration>,
     /// Time between SIGTERM and SIGKILL [default: 5s]
     ///
     /// A skill's manifest may set its own.
-    #[arg(
-        long,
-        env = "OBS_GRACE_PERIOD",
-        hide_env = true,
-        value_name = "DURATION"
-    )]
+    #[arg(long, value_name = "DURATION")]
     #[arg(value_parser = parse_duration)]
     pub grace_period: Option<Duration>,
 }
@@ -363,24 +346,23 @@ impl TimeArgs {
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
     /// What to print on standard output
-    #[arg(long, env = "OBS_FORMAT", hide_env = true, default_value = "table")]
+    #[arg(long, default_value = "table")]
     pub format: Format,
     /// Print only one value of a step's output
     ///
     /// REF is a step and a path into its output: `report.markdown`, `fetch.items.0.name`,
     /// `files["report.html"].size`. Text is printed as it is, anything else as JSON.
-    #[arg(long, env = "OBS_PRINT", hide_env = true, value_name = "REF")]
+    #[arg(long, value_name = "REF")]
     #[arg(conflicts_with_all = ["dry_run", "format"])]
     pub print: Option<PrintRef>,
     /// Show the standard error of skills while they run
-    #[arg(long, env = "OBS_STREAM", hide_env = true)]
-    #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(long)]
     pub stream: bool,
     /// How to show progress on standard error
-    #[arg(long, env = "OBS_PROGRESS", hide_env = true, default_value = "auto")]
+    #[arg(long, default_value = "auto")]
     pub progress: Progress,
     /// Append every event to FILE as JSON lines
-    #[arg(long, env = "OBS_LOG", hide_env = true, value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     #[arg(value_hint = ValueHint::FilePath)]
     pub log: Option<PathBuf>,
 }
@@ -394,19 +376,19 @@ pub struct OutputArgs {
 )]
 pub struct IdentityArgs {
     /// Your id for the run [default: the run id]
-    #[arg(long, env = "OBS_REQUEST_ID", hide_env = true, value_name = "ID")]
+    #[arg(long, value_name = "ID")]
     pub request_id: Option<String>,
     /// The assistant that wrote the plan [default: the plan's `assistant_id`]
-    #[arg(long, env = "OBS_ASSISTANT_ID", hide_env = true, value_name = "ID")]
+    #[arg(long, value_name = "ID")]
     pub assistant_id: Option<String>,
     /// The session of the run
-    #[arg(long, env = "OBS_SESSION_ID", hide_env = true, value_name = "ID")]
+    #[arg(long, value_name = "ID")]
     pub session_id: Option<String>,
     /// The tenant
-    #[arg(long, env = "OBS_TENANT_ID", hide_env = true, value_name = "ID")]
+    #[arg(long, value_name = "ID")]
     pub tenant_id: Option<String>,
     /// The user
-    #[arg(long, env = "OBS_USER_ID", hide_env = true, value_name = "ID")]
+    #[arg(long, value_name = "ID")]
     pub user_id: Option<String>,
 }
 

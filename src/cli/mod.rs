@@ -19,6 +19,7 @@ mod init;
 mod inputs;
 mod json_lines;
 mod logs;
+mod meant_verb;
 mod panic;
 mod parse;
 mod plan_path;
@@ -33,7 +34,10 @@ mod runs;
 mod secrets;
 mod skills;
 mod state;
+mod usage_error;
 mod validate;
+mod variables;
+mod verb_path;
 mod verify;
 
 use std::ffi::OsString;
@@ -44,13 +48,21 @@ use crate::model::EscapedLines;
 pub use args::Cli;
 use args::{Command, GlobalArgs, StateArgs};
 use error::CommandResult;
+use parse::Parsed;
 use printer::{ColorChoice, Printer, Verbosity};
+use usage_error::UsageError;
 
 /// Runs obs with the given arguments, the program's name first.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let code = panic::contain(|| match read_arguments(arguments) {
-        Ok(cli) => {
+        Ok(Parsed { cli, warnings }) => {
             let printer = printer_of(&cli.global);
+            // A shell reads these at each start.
+            if !matches!(cli.command, Command::Completions { .. } | Command::Man) {
+                for warning in &warnings {
+                    printer.warning(warning);
+                }
+            }
             let outcome = dispatch(cli.command, &cli.state, &printer);
             finish(outcome, &printer)
         }
@@ -60,12 +72,16 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 /// Parses the command line; help, version and mistakes are printed here.
-fn read_arguments(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, u8> {
+fn read_arguments(arguments: impl IntoIterator<Item = OsString>) -> Result<Parsed<Cli>, u8> {
     let error = match parse::parse(arguments) {
-        Ok(cli) => return Ok(cli),
+        Ok(parsed) => return Ok(parsed),
         Err(error) => error,
     };
     let printer = Printer::new(ColorChoice::Auto, Verbosity::Normal);
+    let error = match error {
+        UsageError::Own(error) => return Err(finish(Err(error), &printer)),
+        UsageError::Clap(error) => error,
+    };
     if parse::is_help(&error) {
         printer.print(error.render().to_string());
         return Err(finish(Ok(exit_code::SUCCESS), &printer));

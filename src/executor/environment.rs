@@ -28,6 +28,24 @@ const OF_THE_NETWORK: [&str; 9] = [
     "NODE_EXTRA_CA_CERTS",
 ];
 
+/// Names that obs gives to skills.
+pub(crate) const SKILL_VARIABLES: [&str; 14] = [
+    "OBS_RUN_ID",
+    "OBS_REQUEST_ID",
+    "OBS_ASSISTANT_ID",
+    "OBS_SESSION_ID",
+    "OBS_TENANT_ID",
+    "OBS_USER_ID",
+    "OBS_STEP_NAME",
+    "OBS_SKILL_ID",
+    "OBS_ATTEMPT",
+    "OBS_DEADLINE",
+    "OBS_EVENTS_FD",
+    "OBS_SKILL_DIR",
+    "OBS_WORKSPACE",
+    "OBS_RUN_DIR",
+];
+
 /// obs's own environment, read once per run.
 #[derive(Debug, Clone)]
 pub struct BaseEnvironment {

@@ -14,6 +14,7 @@ mod scratch;
 mod write_targets;
 
 pub use environment::BaseEnvironment;
+pub(crate) use environment::SKILL_VARIABLES;
 pub use event_line::read_event_line;
 pub(crate) use native::wants_run_dir;
 pub(crate) use native::{NativeExecutor, shown_command};

@@ -49,10 +49,10 @@ pub enum Format {
     /// A table of the steps, at the end.
     #[default]
     Table,
-    /// Each record as one line, as its step finishes.
-    Jsonl,
     /// One document, at the end.
     Json,
+    /// Each record as one line, as its step finishes.
+    Jsonl,
     /// Nothing.
     None,
 }

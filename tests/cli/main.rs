@@ -65,5 +65,6 @@ mod torture;
 mod tour;
 mod validate;
 mod variables;
+mod verbs;
 mod write_targets;
 mod wrong_plans;

@@ -3,10 +3,10 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::builder::BoolishValueParser;
 use clap::{Args, ValueHint};
 
 use super::GraphFormat;
+use super::number::positive;
 use crate::document::DEFAULT_MAX_BYTES;
 use crate::engine::{FailurePolicy, RunPolicy};
 
@@ -18,20 +18,10 @@ pub struct InputArgs {
     ///
     /// obs reads the value as JSON if it is JSON and the input's schema allows its type, else as
     /// text. It overrides the file of `--inputs`.
-    #[arg(
-        long = "set",
-        env = "OBS_SET",
-        hide_env = true,
-        value_name = "KEY=VALUE"
-    )]
+    #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
     /// Read inputs from a JSON or YAML file; `-` is standard input
-    #[arg(
-        long = "inputs",
-        env = "OBS_INPUTS",
-        hide_env = true,
-        value_name = "FILE"
-    )]
+    #[arg(long = "inputs", value_name = "FILE")]
     #[arg(value_hint = ValueHint::FilePath)]
     pub file: Option<PathBuf>,
 }
@@ -41,19 +31,17 @@ pub struct InputArgs {
 #[command(next_help_heading = "Steps")]
 pub struct StepArgs {
     /// Maximum number of concurrent steps [default: the number of cores]
-    #[arg(short, long, env = "OBS_JOBS", hide_env = true, value_name = "N")]
+    #[arg(short, long, value_name = "N", value_parser = positive::<NonZeroUsize>)]
     pub jobs: Option<NonZeroUsize>,
     /// After a failure, skip only steps that depend on it
-    #[arg(long, env = "OBS_KEEP_GOING", hide_env = true)]
-    #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(long)]
     pub keep_going: bool,
     /// After a failure, cancel running steps
-    #[arg(long, env = "OBS_FAIL_FAST", hide_env = true)]
-    #[arg(conflicts_with = "keep_going", value_parser = BoolishValueParser::new())]
+    #[arg(long)]
+    #[arg(conflicts_with = "keep_going")]
     pub fail_fast: bool,
     /// Apply `retry` also to skills that are not idempotent
-    #[arg(long, env = "OBS_RETRY_UNSAFE", hide_env = true)]
-    #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(long)]
     pub retry_unsafe: bool,
 }
 

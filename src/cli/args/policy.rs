@@ -22,27 +22,27 @@ pub struct PolicyArgs {
     /// A directory stands for its `*.cedar` files. obs evaluates the whole plan before anything
     /// runs: one denied step rejects it. Without this flag and `--allow`, the plan may call every
     /// skill.
-    #[arg(long, env = "OBS_POLICY", hide_env = true, value_name = "FILE|DIR")]
+    #[arg(long, value_name = "FILE|DIR")]
     #[arg(value_hint = ValueHint::AnyPath)]
     pub policy: Option<PathBuf>,
     /// Permit skills by id; repeatable
     ///
     /// `*` matches any characters. Combined with `--policy`, it permits more, but what a policy
     /// forbids stays forbidden.
-    #[arg(long, env = "OBS_ALLOW", hide_env = true, value_name = "GLOB")]
+    #[arg(long, value_name = "GLOB")]
     #[arg(value_delimiter = ',')]
     pub allow: Vec<Glob>,
     /// Forbid skills by id; repeatable
     ///
     /// `*` matches any characters.
-    #[arg(long, env = "OBS_DENY", hide_env = true, value_name = "GLOB")]
+    #[arg(long, value_name = "GLOB")]
     #[arg(value_delimiter = ',')]
     pub deny: Vec<Glob>,
     /// Forbid plans with more steps
-    #[arg(long, env = "OBS_MAX_STEPS", hide_env = true, value_name = "N")]
+    #[arg(long, value_name = "N")]
     pub max_steps: Option<u32>,
     /// Forbid steps above info, sensitive, clinical or critical
-    #[arg(long, env = "OBS_MAX_RISK", hide_env = true, value_name = "LEVEL")]
+    #[arg(long, value_name = "LEVEL")]
     #[arg(hide_possible_values = true, value_parser = risk_level())]
     pub max_risk: Option<RiskLevel>,
 }
@@ -79,7 +79,7 @@ pub struct ApprovalArgs {
     /// fallback needs an approval of its own. STEP alone approves any skill, with a warning. obs
     /// asks on the terminal for approval of other critical steps before they start; without a
     /// terminal, it rejects the plan.
-    #[arg(long, env = "OBS_APPROVE", hide_env = true, value_name = "STEP=SKILL")]
+    #[arg(long, value_name = "STEP=SKILL")]
     pub approve: Vec<StepApproval>,
 }
 

@@ -11,7 +11,7 @@ pub struct SecretArgs {
     /// Skills with the permission `secret:NAME` get it. Without this flag, its value is that of the
     /// variable NAME. A file has at most 64 KiB; obs drops line feeds at its end. obs shows `***`
     /// wherever the value occurs in what a skill writes.
-    #[arg(long, env = "OBS_SECRET", hide_env = true, value_name = "NAME=ORIGIN")]
+    #[arg(long, value_name = "NAME=ORIGIN")]
     #[arg(value_delimiter = ',')]
     pub secret: Vec<String>,
 }

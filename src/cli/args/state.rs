@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, Subcommand, ValueEnum, ValueHint};
 use jiff::{SignedDuration, Timestamp};
 
@@ -21,13 +21,7 @@ pub struct StateArgs {
     ///
     /// The state holds runs, records and circuit breakers; `none` keeps nothing. If
     /// `XDG_STATE_HOME` is set, the default is `$XDG_STATE_HOME/obs`.
-    #[arg(
-        long = "state-dir",
-        global = true,
-        env = "OBS_STATE_DIR",
-        hide_env = true,
-        value_name = "DIR"
-    )]
+    #[arg(long = "state-dir", global = true, value_name = "DIR")]
     #[arg(value_hint = ValueHint::DirPath)]
     pub dir: Option<PathBuf>,
 }
@@ -42,27 +36,21 @@ pub struct ResumeArgs {
     /// run); FILE is what `--log` wrote. Without a value it is the latest run of this plan. obs
     /// reuses a step if its skill's files and its arguments are unchanged; from the first change on
     /// it runs all steps.
-    #[arg(long, env = "OBS_RESUME", hide_env = true, value_name = "RUN|FILE")]
+    #[arg(long, value_name = "RUN|FILE")]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "")]
     #[arg(value_parser = RunSelector::parser(), value_hint = ValueHint::AnyPath)]
     pub resume: Option<RunSelector>,
     /// With `--resume`, also run unsafe steps a second time
     ///
     /// An unsafe step may have had its effect in the earlier run, and its skill is not idempotent.
-    #[arg(long, env = "OBS_RERUN_UNSAFE", hide_env = true)]
-    #[arg(value_parser = BoolishValueParser::new())]
+    #[arg(long)]
     pub rerun_unsafe: bool,
     /// Which skills have a circuit breaker
     ///
     /// An open circuit breaker rejects calls of a skill that keeps failing. `auto`: skills whose
     /// manifests configure one. `on`: all; without a configuration, it opens for 30s after 5
     /// consecutive failures. `off`: none.
-    #[arg(
-        long,
-        env = "OBS_CIRCUIT_BREAKER",
-        hide_env = true,
-        value_name = "WHEN"
-    )]
+    #[arg(long, value_name = "WHEN")]
     #[arg(num_args = 0..=1, require_equals = true)]
     #[arg(default_value = "auto", default_missing_value = "on")]
     pub circuit_breaker: BreakerChoice,
@@ -131,11 +119,11 @@ pub enum RunsCommand {
 #[command(next_help_heading = "State and resume")]
 pub struct RetentionArgs {
     /// When the run ends, remove runs older than N days; 0 removes none
-    #[arg(long, env = "OBS_KEEP_DAYS", hide_env = true, value_name = "N")]
+    #[arg(long, value_name = "N")]
     #[arg(default_value_t = 90, hide_short_help = true)]
     pub keep_days: u32,
     /// When the run ends, remove all but the newest N runs; 0 removes none
-    #[arg(long, env = "OBS_KEEP_LAST", hide_env = true, value_name = "N")]
+    #[arg(long, value_name = "N")]
     #[arg(default_value_t = 10_000, hide_short_help = true)]
     pub keep_last: u64,
 }
