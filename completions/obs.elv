@@ -40,7 +40,7 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand circuits 'List and reset circuit breakers'
             cand doctor 'Show which sandbox layers this machine can enforce'
             cand completions 'Print the completion script for a shell'
-            cand man 'Print the manual page'
+            cand man 'Print a page of the manual, or write all pages'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'obs;init'= {
@@ -474,6 +474,7 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'obs;man'= {
+            cand --out 'Write a page for each verb to DIR: `obs.1`, `obs-run.1` and so on'
             cand --color 'When to use colors'
             cand --state-dir 'Directory of the state, or `none` [default: ~/.local/state/obs]'
             cand -q 'Be silent on success; always report failures'
@@ -496,7 +497,7 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand circuits 'List and reset circuit breakers'
             cand doctor 'Show which sandbox layers this machine can enforce'
             cand completions 'Print the completion script for a shell'
-            cand man 'Print the manual page'
+            cand man 'Print a page of the manual, or write all pages'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'obs;help;init'= {

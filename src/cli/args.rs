@@ -144,9 +144,8 @@ pub enum Command {
         /// The shell
         shell: Shell,
     },
-    /// Print the manual page
-    #[command(after_help = "Example:\n  obs man | man -l -")]
-    Man,
+    /// Print a page of the manual, or write all pages
+    Man(ManArgs),
 }
 
 /// Where obs searches for skills.
@@ -451,6 +450,26 @@ const DOCTOR_EXAMPLES: &str = "\
 Examples:
   obs doctor
   obs doctor --format json | jq '.layers[] | select(.missing)'";
+
+/// `obs man`.
+#[derive(Debug, Args)]
+#[command(after_help = MAN_EXAMPLES)]
+pub struct ManArgs {
+    /// The verb [default: the page of obs itself]
+    #[arg(value_name = "VERB")]
+    pub verb: Vec<String>,
+    /// Write a page for each verb to DIR: `obs.1`, `obs-run.1` and so on
+    ///
+    /// obs creates the directory and replaces pages that are there already.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "verb")]
+    pub out: Option<PathBuf>,
+}
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  obs man run | man -l -
+  obs man skills list | man -l -
+  obs man --out ~/.local/share/man/man1       then `man obs-run`";
 
 const COMPLETIONS_EXAMPLES: &str = "\
 Example:

@@ -19,6 +19,7 @@ mod init;
 mod inputs;
 mod json_lines;
 mod logs;
+mod man;
 mod meant_verb;
 mod panic;
 mod parse;
@@ -58,7 +59,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Parsed { cli, warnings }) => {
             let printer = printer_of(&cli.global);
             // A shell reads these at each start.
-            if !matches!(cli.command, Command::Completions { .. } | Command::Man) {
+            if !matches!(cli.command, Command::Completions { .. } | Command::Man(_)) {
                 for warning in &warnings {
                     printer.warning(warning);
                 }
@@ -115,7 +116,7 @@ fn dispatch(command: Command, state: &StateArgs, printer: &Printer) -> CommandRe
         Command::Circuits(args) => circuits::circuits(&args, state, printer),
         Command::Doctor { format } => doctor::doctor(format, printer),
         Command::Completions { shell } => Ok(completions::completions(shell, printer)),
-        Command::Man => completions::man(printer),
+        Command::Man(args) => man::man(&args, printer),
     }
 }
 

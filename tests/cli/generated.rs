@@ -74,18 +74,6 @@ fn every_verb_teaches_with_an_example() {
     }
 }
 
-#[test]
-fn the_manual_page_has_every_verb() {
-    let page = Case::new().run(&["man"]).expect_code(0).stdout();
-    for verb in ["run", "validate", "graph", "skills", "completions"] {
-        assert!(page.contains(verb), "{verb}");
-    }
-    assert!(
-        page.starts_with(".ie") || page.starts_with(".TH") || page.contains(".TH"),
-        "{page}"
-    );
-}
-
 /// Two screens of 50 lines and 100 columns.
 #[test]
 fn the_short_help_of_run_fits_on_two_screens() {

@@ -39,6 +39,7 @@ mod links;
 mod locks;
 mod log;
 mod logs;
+mod manual;
 mod outputs;
 mod pipes;
 mod policy;
