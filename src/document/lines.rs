@@ -6,28 +6,34 @@ use std::ops::Range;
 
 /// The line that `offset` is in, without its end.
 pub(super) fn line_at(text: &str, offset: usize) -> Range<usize> {
-    let is_end = |c: char| c == '\n' || c == '\r';
     // Between `\r` and `\n` a line has not ended yet.
     let offset = match offset.checked_sub(1) {
         Some(before) if text.as_bytes()[before..].starts_with(b"\r\n") => before,
         _ => offset,
     };
-    let start = text[..offset].rfind(is_end).map_or(0, |at| at + 1);
-    let end = text[offset..]
-        .find(is_end)
-        .map_or(text.len(), |at| offset + at);
+    // One character at a time, which the search of the standard library is quick at.
+    let after = |from: usize, end: char| {
+        text[from..offset]
+            .rfind(end)
+            .map_or(from, |at| from + at + 1)
+    };
+    let start = after(after(0, '\n'), '\r');
+    let before = |to: usize, end: char| text[offset..to].find(end).map_or(to, |at| offset + at);
+    let end = before(before(text.len(), '\n'), '\r');
     start..end
 }
 
 /// The number of the line that `offset` is in, from 1.
 pub(super) fn line_number(text: &str, offset: usize) -> usize {
-    let before = &text.as_bytes()[..line_at(text, offset).start];
-    let ends = before.iter().enumerate().filter(|(at, byte)| match byte {
-        b'\n' => true,
-        b'\r' => before.get(at + 1) != Some(&b'\n'),
-        _ => false,
-    });
-    1 + ends.count()
+    let before = &text[..line_at(text, offset).start];
+    let count = |end: char| before.matches(end).count();
+    let returns = count('\r');
+    let pairs = if returns == 0 {
+        0
+    } else {
+        before.matches("\r\n").count()
+    };
+    1 + count('\n') + returns - pairs
 }
 
 #[cfg(test)]
