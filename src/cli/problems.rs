@@ -43,12 +43,14 @@ impl<'f> FileReport<'f> {
                 message: error.to_string(),
                 help: error.help().map(str::to_owned),
                 file: Some(error.name().to_owned()),
+                place: error.place(),
             }),
             Self::NotLoaded(error) => Err(UnlocatedDiagnostic {
                 code: error.code(),
                 message: error.to_string(),
                 help: error.help(),
                 file: None,
+                place: None,
             }),
             Self::Read { document, problems } => Ok((document, problems)),
         }
@@ -99,6 +101,8 @@ struct UnlocatedDiagnostic {
     message: String,
     help: Option<String>,
     file: Option<String>,
+    /// Line and column of what can't be taken as text.
+    place: Option<(usize, usize)>,
 }
 
 impl UnlocatedDiagnostic {
@@ -108,7 +112,12 @@ impl UnlocatedDiagnostic {
             .as_ref()
             .map(|help| format!("  = help: {}\n", Escaped(help)));
         let help = help.unwrap_or_default();
-        format!("error[{}]: {}\n{help}\n", self.code, Escaped(&self.message))
+        let place = self.file.as_ref().zip(self.place);
+        let place =
+            place.map(|(file, (line, column))| format!(" --> {}:{line}:{column}\n", Escaped(file)));
+        let place = place.unwrap_or_default();
+        let message = Escaped(&self.message);
+        format!("error[{}]: {message}\n{place}{help}\n", self.code)
     }
 
     fn github(&self) -> String {
@@ -125,8 +134,8 @@ impl UnlocatedDiagnostic {
             "pointer": "",
             "step_index": null,
             "file": self.file,
-            "line": null,
-            "column": null,
+            "line": self.place.map(|(line, _)| line),
+            "column": self.place.map(|(_, column)| column),
             "expected": null,
             "got": null,
             "fix": null,

@@ -1,8 +1,9 @@
 //! Typed reading of a document that collects every problem instead of stopping at the first.
 //!
-//! Invariant: a key is known because some code asked for it; what nobody asked for is reported with
-//! the nearest key that somebody did. Plans and manifests are both read through this module, so
-//! that their mistakes read alike.
+//! Invariant: a mapping has the keys of its [`Shape`], and debug builds check that each of them is
+//! asked for. Another key is reported once: if it means one that is not there, it is read as that
+//! one, so that nothing else is said about the same mistake. Plans and manifests are both read
+//! through this module, so that their mistakes read alike.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -13,13 +14,80 @@ use super::nearest::nearest;
 use super::{Diagnostic, Diagnostics, Location};
 use crate::model::parse_duration;
 
-/// The mapping with the most keys has about as many.
-const EXPECTED_KEYS: usize = 24;
-
 /// A mapping of so many entries is small.
 const SMALL: usize = 8;
 
 const DURATION_HELP: &str = "write a number above zero with a unit: `500ms`, `30s`, `1m30s`, `2h`";
+
+/// What a mapping is, and its keys.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shape {
+    /// What messages call it: "a step".
+    pub what: &'static str,
+    /// The keys that it may have.
+    pub keys: &'static [&'static str],
+    /// What an entry of `map` with an unknown key means; `None` if only the spelling can tell.
+    pub meaning: fn(key: &str, value: &Value, map: &Map<String, Value>) -> Option<Meaning>,
+    /// What follows a key in the question whether it is meant.
+    pub note: fn(key: &str) -> Option<&'static str>,
+}
+
+impl Shape {
+    /// A mapping whose unknown keys are misspelled ones.
+    pub(crate) const fn new(what: &'static str, keys: &'static [&'static str]) -> Self {
+        Self {
+            what,
+            keys,
+            meaning: |_, _, _| None,
+            note: |_| None,
+        }
+    }
+}
+
+/// What an unknown key means.
+#[derive(Debug, Clone)]
+pub(crate) enum Meaning {
+    /// Another key, with the same value.
+    Key(&'static str),
+    /// Something that is written in another way.
+    Advice {
+        /// What to do.
+        help: String,
+        /// The key that it takes the place of, so that this one is not missed.
+        instead_of: Option<&'static str>,
+        /// The entry to write, if that is certain.
+        write: Option<(String, Value)>,
+    },
+}
+
+impl Meaning {
+    /// What to do, where no entry takes the place of this one.
+    pub(crate) fn advice(help: impl Into<String>) -> Self {
+        Self::Advice {
+            help: help.into(),
+            instead_of: None,
+            write: None,
+        }
+    }
+
+    /// The entry to write in its place.
+    pub(crate) fn entry(help: impl Into<String>, key: &'static str, value: Value) -> Self {
+        Self::Advice {
+            help: help.into(),
+            instead_of: Some(key),
+            write: Some((key.to_owned(), value)),
+        }
+    }
+
+    /// The key that it takes the place of, in a way that needs a person.
+    pub(crate) fn rewrite(help: impl Into<String>, key: &'static str) -> Self {
+        Self::Advice {
+            help: help.into(),
+            instead_of: Some(key),
+            write: None,
+        }
+    }
+}
 
 /// A node of a document with its pointer.
 #[derive(Debug, Clone)]
@@ -59,28 +127,27 @@ impl<'d> Node<'d> {
         token.replace("~1", "/").replace("~0", "~")
     }
 
-    /// The entries of a mapping. `what` names it in problems: "a step".
-    pub(crate) fn fields(
-        &self,
-        problems: &mut Diagnostics,
-        what: &'static str,
-    ) -> Option<Fields<'d>> {
-        match self.value {
-            Value::Object(map) => Some(Fields {
-                node: self.clone(),
-                map,
-                what,
-                known: Vec::with_capacity(EXPECTED_KEYS),
-            }),
-            other => {
-                let message = format!("{what} must be a mapping, found {}", kind_of(other));
-                problems.push(
-                    self.wrong_type(message, "object")
-                        .help("write `key: value` entries"),
-                );
-                None
-            }
-        }
+    /// The entries of a mapping.
+    pub(crate) fn fields(&self, problems: &mut Diagnostics, shape: &Shape) -> Option<Fields<'d>> {
+        let Value::Object(map) = self.value else {
+            let what = shape.what;
+            let message = format!("{what} must be a mapping, found {}", kind_of(self.value));
+            problems.push(
+                self.wrong_type(message, "object")
+                    .help("write `key: value` entries"),
+            );
+            return None;
+        };
+        let mut fields = Fields {
+            node: self.clone(),
+            map,
+            shape: *shape,
+            unknown: Vec::new(),
+            #[cfg(debug_assertions)]
+            asked: Vec::new(),
+        };
+        fields.interpret(problems);
+        Some(fields)
     }
 
     /// A mapping with free keys.
@@ -243,70 +310,174 @@ impl<'d> Node<'d> {
     }
 }
 
-/// A mapping whose keys are known by being asked for.
+/// A mapping with the keys of a [`Shape`].
 #[derive(Debug)]
 pub(crate) struct Fields<'d> {
     /// The mapping itself.
     pub node: Node<'d>,
     map: &'d Map<String, Value>,
-    what: &'static str,
-    known: Vec<&'static str>,
+    shape: Shape,
+    unknown: Vec<UnknownKey<'d>>,
+    #[cfg(debug_assertions)]
+    asked: Vec<&'static str>,
+}
+
+/// A key that the shape does not have.
+#[derive(Debug)]
+struct UnknownKey<'d> {
+    key: &'d str,
+    value: &'d Value,
+    meaning: Option<Meaning>,
+}
+
+impl UnknownKey<'_> {
+    /// The key that it is read as, or that it takes the place of.
+    fn known_key(&self) -> Option<&'static str> {
+        match self.meaning.as_ref()? {
+            Meaning::Key(known) => Some(known),
+            Meaning::Advice { instead_of, .. } => *instead_of,
+        }
+    }
 }
 
 impl<'d> Fields<'d> {
-    /// The entry under `key`, if it is there and not null.
-    pub(crate) fn get(&mut self, key: &'static str) -> Option<Node<'d>> {
-        self.known.push(key);
-        self.find(key)
-            .filter(|value| !value.is_null())
-            .map(|value| self.node.entry(key, value))
-    }
-
-    /// The value under `key`. Most mappings are so small that looking at each key is quicker than
-    /// hashing one.
-    fn find(&self, key: &str) -> Option<&'d Value> {
-        if self.map.len() > SMALL {
-            return self.map.get(key);
+    /// Finds out what the unknown keys mean. Keys that begin with `x-` are free.
+    fn interpret(&mut self, problems: &mut Diagnostics) {
+        let map = self.map;
+        let is_known = |key: &str| self.shape.keys.contains(&key) || key.starts_with("x-");
+        for (key, value) in map.iter().filter(|(key, _)| !is_known(key)) {
+            let is_free = |known: &str| {
+                let is_taken = |other: &UnknownKey<'_>| other.known_key() == Some(known);
+                map.get(known).is_none_or(Value::is_null) && !self.unknown.iter().any(is_taken)
+            };
+            // The rest is only counted, and many would cost their square.
+            let meaning = if self.unknown.len() + problems.len() < Diagnostics::MAX_KEPT {
+                let meant = (self.shape.meaning)(key, value, map).filter(|meaning| match meaning {
+                    Meaning::Key(known) => is_free(known),
+                    Meaning::Advice { .. } => true,
+                });
+                meant.or_else(|| {
+                    let free = self
+                        .shape
+                        .keys
+                        .iter()
+                        .copied()
+                        .filter(|known| is_free(known));
+                    nearest(key, free).map(Meaning::Key)
+                })
+            } else {
+                None
+            };
+            let unknown = UnknownKey {
+                key,
+                value,
+                meaning,
+            };
+            if let Some(known) = unknown.known_key()
+                && is_free(known)
+            {
+                problems.read_as(&self.node.pointer, known, &escape_token(key));
+            }
+            self.unknown.push(unknown);
         }
-        let is_meant = |(name, _): &(&String, _)| *name == key;
-        self.map.iter().find(is_meant).map(|(_, value)| value)
     }
 
-    /// True if the mapping has the key, null included. Does not make it known.
-    pub(crate) fn has(&self, key: &str) -> bool {
-        self.map.contains_key(key)
+    /// The entry under `key`, or under a key that means it, if it is there and not null.
+    pub(crate) fn get(&mut self, key: &'static str) -> Option<Node<'d>> {
+        #[cfg(debug_assertions)]
+        self.asked.push(key);
+        debug_assert!(self.shape.keys.contains(&key), "{key}");
+        let (key, value) = self.find(key)?;
+        (!value.is_null()).then(|| self.node.entry(key, value))
+    }
+
+    /// The entry under `key`. Most mappings are so small that looking at each key is quicker than
+    /// hashing one.
+    fn find(&self, key: &str) -> Option<(&'d str, &'d Value)> {
+        let entry = if self.map.len() > SMALL {
+            self.map.get_key_value(key)
+        } else {
+            self.map.iter().find(|(name, _)| *name == key)
+        };
+        let entry = entry.map(|(key, value)| (key.as_str(), value));
+        let means_it = |unknown: &&UnknownKey<'_>| matches!(unknown.meaning, Some(Meaning::Key(known)) if known == key);
+        let other = || self.unknown.iter().find(means_it);
+        entry
+            .filter(|(_, value)| !value.is_null())
+            .or_else(|| other().map(|unknown| (unknown.key, unknown.value)))
+            .or(entry)
+    }
+
+    /// True if another key was written for `key`, which is then no more to be missed.
+    pub(crate) fn is_renamed(&self, key: &str) -> bool {
+        self.unknown
+            .iter()
+            .any(|unknown| unknown.known_key() == Some(key))
     }
 
     /// Place of a key that is there; of the mapping if it is not.
     pub(crate) fn place_of_key(&self, key: &str) -> Location {
-        Location::key(format!("{}/{}", self.node.pointer, escape_token(key)))
+        let written = self.find(key).map_or(key, |(written, _)| written);
+        self.key(written)
     }
 
-    /// Reports every key that nobody asked for. Keys that begin with `x-` are free.
+    fn key(&self, written: &str) -> Location {
+        Location::key([&self.node.pointer, "/", &*escape_token(written)].concat())
+    }
+
+    /// Reports every unknown key.
     pub(crate) fn finish(self, problems: &mut Diagnostics) {
-        for key in self.map.keys() {
-            if !self.known.contains(&key.as_str()) && !key.starts_with("x-") {
-                problems.push_error_with(|| self.unknown_key(key));
-            }
+        #[cfg(debug_assertions)]
+        for key in self.shape.keys {
+            assert!(self.asked.contains(key), "nobody asks for `{key}`");
+        }
+        for unknown in &self.unknown {
+            problems.push_error_with(|| self.unknown_key(unknown));
         }
     }
 
-    fn unknown_key(&self, key: &str) -> Diagnostic {
-        let message = format!("unknown key `{key}` in {}", self.what);
-        let problem = Diagnostic::error("unknown_key", self.place_of_key(key), message).got(key);
-        let unused = self.known.iter().copied().filter(|known| !self.has(known));
-        match nearest(key, unused) {
-            Some(known) => {
-                let from = format!("{}/{}", self.node.pointer, escape_token(key));
-                let path = format!("{}/{known}", self.node.pointer);
+    fn unknown_key(&self, unknown: &UnknownKey<'_>) -> Diagnostic {
+        let UnknownKey { key, meaning, .. } = unknown;
+        let message = format!("unknown key `{key}` in {}", self.shape.what);
+        let problem = Diagnostic::error("unknown_key", self.key(key), message).got(*key);
+        let pointer = |key: &str| [&self.node.pointer, "/", &*escape_token(key)].concat();
+        match meaning {
+            Some(Meaning::Key(known)) => {
+                let note = (self.shape.note)(known).unwrap_or_default();
+                let help = format!("did you mean `{known}`{note}?");
+                let (from, path) = (pointer(key), pointer(known));
                 problem
-                    .help(format!("did you mean `{known}`?"))
-                    .expected(known)
+                    .help(help)
+                    .expected(*known)
                     .fix(json!([{"op": "move", "from": from, "path": path}]))
             }
-            None => problem
-                .help(format!("known keys are {}", in_backticks(&self.known)))
-                .expected(self.known.clone()),
+            Some(Meaning::Advice {
+                help,
+                instead_of,
+                write,
+            }) => {
+                let problem = problem.help(help);
+                let problem = match instead_of {
+                    Some(known) => problem.expected(*known),
+                    None => problem,
+                };
+                match write
+                    .as_ref()
+                    .filter(|(key, _)| !self.map.contains_key(key))
+                {
+                    Some((written, value)) => problem.fix(json!([
+                        {"op": "remove", "path": pointer(key)},
+                        {"op": "add", "path": pointer(written), "value": value},
+                    ])),
+                    None => problem,
+                }
+            }
+            None => {
+                let keys = self.shape.keys;
+                problem
+                    .help(format!("known keys are {}", in_backticks(keys)))
+                    .expected(keys.to_vec())
+            }
         }
     }
 }

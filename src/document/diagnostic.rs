@@ -1,5 +1,7 @@
 //! One thing that is wrong with a file that a user or a model wrote.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::ops::Range;
 
 use serde_json::Value;
@@ -97,6 +99,9 @@ pub struct Diagnostics {
     list: Vec<Diagnostic>,
     suppressed: usize,
     suppressed_errors: usize,
+    /// Keys that were read as others: the pointer of the entry as it was read below a mapping as it
+    /// is written, and the pointer's last token as it is written.
+    read_as: HashMap<String, String>,
 }
 
 impl Diagnostics {
@@ -123,8 +128,57 @@ impl Diagnostics {
         }
     }
 
+    /// Remembers that the entry `written` of the mapping at `pointer` was read as the entry `known`.
+    pub(super) fn read_as(&mut self, pointer: &str, known: &str, written: &str) {
+        let read = [pointer, "/", known].concat();
+        self.read_as.insert(read, written.to_owned());
+    }
+
+    /// The pointer to a node as the document has it, for one with keys as they were read.
+    pub(crate) fn as_written<'p>(&self, pointer: &'p str) -> Cow<'p, str> {
+        if self.read_as.is_empty() {
+            return Cow::Borrowed(pointer);
+        }
+        let mut written = String::with_capacity(pointer.len());
+        for token in pointer.split('/').skip(1) {
+            let parent = written.len();
+            written.push('/');
+            written.push_str(token);
+            if let Some(key) = self.read_as.get(&written) {
+                written.truncate(parent + 1);
+                written.push_str(key);
+            }
+        }
+        Cow::Owned(written)
+    }
+
+    /// Makes all locations and fixes those of the document as it is written.
+    pub(super) fn locate_as_written(&mut self) {
+        if self.read_as.is_empty() {
+            return;
+        }
+        let mut list = std::mem::take(&mut self.list);
+        for problem in &mut list {
+            if let Location::Node(pointer, _) = &mut problem.location {
+                *pointer = self.as_written(pointer).into_owned();
+            }
+            // The fix of an unknown key makes the entry that it was read as.
+            let fixes = problem
+                .fix
+                .as_mut()
+                .filter(|_| problem.code != "unknown_key");
+            for operation in fixes.and_then(Value::as_array_mut).into_iter().flatten() {
+                if let Some(Value::String(path)) = operation.get_mut("path") {
+                    *path = self.as_written(path).into_owned();
+                }
+            }
+        }
+        self.list = list;
+    }
+
     /// Adds those of another file or check.
     pub fn append(&mut self, other: Self) {
+        self.read_as.extend(other.read_as);
         self.suppressed += other.suppressed;
         self.suppressed_errors += other.suppressed_errors;
         for problem in other.list {

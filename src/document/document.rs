@@ -191,8 +191,9 @@ impl Document {
     }
 
     /// Removes problems that follow from another one at the same bytes, and sorts the rest by
-    /// location.
+    /// location. Their pointers are then those of the document, also below misnamed keys.
     pub fn sort_and_dedup(&self, problems: &mut Diagnostics) {
+        problems.locate_as_written();
         let refused: Vec<Range<usize>> = problems
             .iter()
             .filter_map(|problem| match &problem.location {

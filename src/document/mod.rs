@@ -24,7 +24,7 @@ mod spans;
 pub(crate) mod yaml;
 mod yaml_syntax;
 
-pub(crate) use decode::{Fields, Node, escape_token, in_backticks, kind_of};
+pub(crate) use decode::{Fields, Meaning, Node, Shape, escape_token, in_backticks, kind_of};
 pub(crate) use diagnostic::NodePart;
 pub use diagnostic::{Diagnostic, Diagnostics, Location, Severity};
 pub use document::Document;

@@ -15,6 +15,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use thiserror::Error;
 
+use super::lines::{line_at, line_number};
+
 /// The largest plan that is read by default: 1 MiB.
 pub const DEFAULT_MAX_BYTES: u64 = 1 << 20;
 
@@ -88,6 +90,8 @@ pub enum SourceError {
         offset: usize,
         /// The line of that byte, from 1.
         line: usize,
+        /// Its column, from 1.
+        column: usize,
         /// The byte.
         byte: u8,
     },
@@ -124,6 +128,14 @@ impl SourceError {
         )
     }
 
+    /// Line and column, from 1, of what is wrong in the text.
+    pub fn place(&self) -> Option<(usize, usize)> {
+        match self {
+            Self::NotUtf8 { line, column, .. } => Some((*line, *column)),
+            _ => None,
+        }
+    }
+
     /// A help text.
     pub fn help(&self) -> Option<&'static str> {
         match self {
@@ -135,6 +147,12 @@ impl SourceError {
             Self::NotRegular { .. } => Some("give a file, or `-` to read standard input"),
             Self::NoEnd { .. } => Some("a program has to write it and close it"),
             Self::TooLarge { .. } => Some("raise the limit with `--max-plan-size`"),
+            // The byte order marks of UTF-16.
+            Self::NotUtf8 {
+                offset: 0,
+                byte: 0xff | 0xfe,
+                ..
+            } => Some("the file is UTF-16: save it as UTF-8"),
             Self::NotUtf8 { .. } => Some("save the file as UTF-8"),
         }
     }
@@ -317,11 +335,13 @@ fn kind_of(metadata: &fs::Metadata) -> Option<&'static str> {
 
 fn not_utf8(name: String, error: &std::string::FromUtf8Error) -> SourceError {
     let offset = error.utf8_error().valid_up_to();
-    let before = &error.as_bytes()[..offset];
+    // Up to there it is UTF-8.
+    let before = String::from_utf8_lossy(&error.as_bytes()[..offset]);
     SourceError::NotUtf8 {
         name,
         offset,
-        line: before.split(|&byte| byte == b'\n').count(),
+        line: line_number(&before, offset),
+        column: 1 + before[line_at(&before, offset)].chars().count(),
         byte: error.as_bytes().get(offset).copied().unwrap_or_default(),
     }
 }
@@ -377,6 +397,11 @@ mod tests {
             error.to_string(),
             "`a.yaml` is not UTF-8: byte 8 (line 2) is 0xff"
         );
+        assert_eq!(error.place(), Some((2, 4)));
+        assert_eq!(error.help(), Some("save the file as UTF-8"));
+        let utf16 = read("a.yaml", b"\xff\xfea\0", 100).unwrap_err();
+        assert_eq!(utf16.place(), Some((1, 1)));
+        assert_eq!(utf16.help(), Some("the file is UTF-16: save it as UTF-8"));
     }
 
     #[test]

@@ -51,8 +51,8 @@ pub enum StepOrder {
 pub struct ExecutionStep {
     /// The step's name; the skill's id unless `skill` is given.
     pub name: String,
-    /// Whether a skill or a tool is called.
-    pub step_type: StepType,
+    /// Whether a skill or a tool is called; by default what the called skill is.
+    pub step_type: Option<StepType>,
     /// The arguments; absent or null in the file gives an empty object.
     pub arguments: Arc<Map<String, Value>>,
     /// `{{…}}` in the arguments is plain text: `references: false`.

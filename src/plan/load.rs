@@ -1,20 +1,71 @@
 //! Converts a document into a plan and collects all problems.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::graph::DependencyGraph;
 use super::skill_ref::skill_ref;
-use super::{chat_wrapper, retry, validate};
-use crate::document::{Diagnostic, Diagnostics, Document, Fields, Location, Node, Source};
+use super::{chat_wrapper, foreign_keys, retry, structure, validate};
+use crate::document::{
+    Diagnostic, Diagnostics, Document, Fields, Location, Node, Shape, Source, nearest,
+};
 use crate::model::{ExecutionPlan, ExecutionStep, RiskLevel, StepOrder, StepType};
 
 const ORDERS: [(&str, StepOrder); 2] = [
     ("sequence", StepOrder::Sequence),
     ("graph", StepOrder::Graph),
 ];
+
+const PLAN: Shape = Shape {
+    meaning: foreign_keys::in_plan,
+    ..Shape::new(
+        "a plan",
+        &[
+            "assistant_id",
+            "reasoning",
+            "id",
+            "parent_id",
+            "timeout",
+            "order",
+            "steps",
+            "inputs",
+        ],
+    )
+};
+
+/// A step of a graph.
+const STEP: Shape = Shape {
+    meaning: foreign_keys::in_step,
+    ..Shape::new(
+        "a step",
+        &[
+            "name",
+            "type",
+            "step_id",
+            "skill",
+            "timeout",
+            "timeout_ms",
+            "continue_on_error",
+            "output_schema",
+            "expected_output",
+            "references",
+            "arguments",
+            "depends_on",
+            "parallel_group",
+            "parallelizable",
+            "retry",
+            "risk_level",
+        ],
+    )
+};
+
+const STEP_IN_SEQUENCE: Shape = Shape {
+    note: |key| (key == "depends_on").then_some(", with `order: graph` in the plan"),
+    ..STEP
+};
 
 /// A loaded plan with all problems of the plan itself. Skills are checked later.
 #[derive(Debug)]
@@ -25,20 +76,32 @@ pub struct LoadedPlan {
     pub document: Document,
     /// Which step waits for which.
     pub flow: DependencyGraph,
+    /// The steps, by index, whose arguments are there but can't be read: what they lack is not known.
+    pub unread_arguments: HashSet<usize>,
     /// Problems, sorted by location.
     pub problems: Diagnostics,
+}
+
+impl LoadedPlan {
+    /// Hides values from all messages about the plan, by their pointers, which may have keys as
+    /// they were read.
+    pub(crate) fn hide(&mut self, pointers: impl IntoIterator<Item = String>) {
+        let problems = &self.problems;
+        let pointers = pointers.into_iter();
+        let written = pointers.map(|pointer| problems.as_written(&pointer).into_owned());
+        self.document.hide(written);
+    }
 }
 
 /// Reads `source` as a plan and checks all that can be checked without its skills.
 pub fn load(source: Source) -> LoadedPlan {
     let (mut document, mut problems) = Document::parse(source);
     if let Some(problem) = chat_wrapper::mistaken(&document) {
-        return LoadedPlan {
-            plan: ExecutionPlan::default(),
-            document,
-            flow: DependencyGraph::default(),
-            problems: problem.into(),
-        };
+        return unread(document, problem);
+    }
+    if let Some((problem, hidden)) = structure::mistaken(&document) {
+        document.hide(hidden);
+        return unread(document, problem);
     }
     chat_wrapper::hint_at_yaml(&document, &mut problems);
     // If the text can't be parsed, there is nothing more to check.
@@ -48,8 +111,18 @@ pub fn load(source: Source) -> LoadedPlan {
         plan(&Node::root(&document.value), &mut problems)
     };
     let is_read = problems.is_empty();
+    let mut unread_arguments = HashSet::new();
     if let Some(plan) = &mut plan {
-        give_arguments(plan, &mut document.value, is_read);
+        let steps = problems.as_written("/steps");
+        if let Some(Value::Object(map)) = document.value.pointer(&steps) {
+            // Its arguments are not known as such.
+            document.hide(structure::hidden_of_mapping(&steps, map));
+        }
+        if is_read {
+            give_arguments(plan, &mut document.value);
+        } else {
+            unread_arguments = copy_arguments(plan, &document.value, &problems);
+        }
         validate::check(plan, &mut problems);
     }
     if is_read {
@@ -58,36 +131,65 @@ pub fn load(source: Source) -> LoadedPlan {
     }
     let plan = plan.unwrap_or_default();
     let flow = DependencyGraph::bind(&plan, &mut problems);
-    locate_steps(problems.diagnostics_mut());
     document.sort_and_dedup(&mut problems);
+    locate_steps(&mut problems);
     LoadedPlan {
         plan,
         document,
         flow,
+        unread_arguments,
         problems,
     }
 }
 
-/// Sets the steps' arguments, which are most of a plan: moved out of `data` if they are no longer
-/// needed there.
-fn give_arguments(plan: &mut ExecutionPlan, data: &mut Value, may_take: bool) {
+/// A text that holds no plan, for one reason.
+fn unread(document: Document, problem: Diagnostic) -> LoadedPlan {
+    LoadedPlan {
+        plan: ExecutionPlan::default(),
+        document,
+        flow: DependencyGraph::default(),
+        unread_arguments: HashSet::new(),
+        problems: problem.into(),
+    }
+}
+
+/// Moves the steps' arguments, which are most of a plan, out of `data`.
+fn give_arguments(plan: &mut ExecutionPlan, data: &mut Value) {
     let data = data.get_mut("steps").and_then(Value::as_array_mut);
     for (step, data) in plan.steps.iter_mut().zip(data.into_iter().flatten()) {
         if let Some(Value::Object(arguments)) = data.get_mut("arguments") {
-            step.arguments = Arc::new(if may_take {
-                std::mem::take(arguments)
-            } else {
-                arguments.clone()
-            });
+            step.arguments = Arc::new(std::mem::take(arguments));
         }
     }
 }
 
+/// Copies the steps' arguments of a plan with problems. Returns the steps, by index, whose arguments
+/// are no mapping.
+fn copy_arguments(
+    plan: &mut ExecutionPlan,
+    data: &Value,
+    problems: &Diagnostics,
+) -> HashSet<usize> {
+    let mut unread = HashSet::new();
+    for (index, step) in plan.steps.iter_mut().enumerate() {
+        let pointer = format!("/steps/{index}/arguments");
+        match data.pointer(&problems.as_written(&pointer)) {
+            Some(Value::Object(arguments)) => step.arguments = Arc::new(arguments.clone()),
+            None | Some(Value::Null) => {}
+            Some(_) => {
+                unread.insert(index);
+            }
+        }
+    }
+    unread
+}
+
 /// Fills in the step that a problem's pointer leads into.
-fn locate_steps(problems: &mut [Diagnostic]) {
-    for problem in problems {
+fn locate_steps(problems: &mut Diagnostics) {
+    let steps = problems.as_written("/steps").into_owned() + "/";
+    for problem in problems.diagnostics_mut() {
         if let Location::Node(pointer, _) = &problem.location
-            && let Some(rest) = pointer.strip_prefix("/steps/")
+            && let Some(rest) = pointer.strip_prefix(&steps)
         {
             problem.step_index = rest.split('/').next().and_then(|index| index.parse().ok());
         }
@@ -95,7 +197,7 @@ fn locate_steps(problems: &mut [Diagnostic]) {
 }
 
 fn plan(root: &Node<'_>, problems: &mut Diagnostics) -> Option<ExecutionPlan> {
-    let mut fields = root.fields(problems, "a plan")?;
+    let mut fields = root.fields(problems, &PLAN)?;
     let text = |node: Option<Node<'_>>, problems: &mut Diagnostics| {
         node.and_then(|node| node.string(problems).map(str::to_owned))
     };
@@ -110,14 +212,16 @@ fn plan(root: &Node<'_>, problems: &mut Diagnostics) -> Option<ExecutionPlan> {
         .get("order")
         .and_then(|node| node.choice(problems, &ORDERS))
         .unwrap_or_default();
-    let steps = fields.get("steps").and_then(|node| node.list(problems));
+    let steps = fields
+        .get("steps")
+        .and_then(|node| step_nodes(&node, problems));
     let inputs = inputs(fields.get("inputs"), problems);
     fields.finish(problems);
     let steps = steps.unwrap_or_default();
     let steps = steps
         .iter()
         .enumerate()
-        .map(|(index, node)| step(index, node, problems));
+        .map(|(index, node)| step(index, node, order, problems));
     let steps = steps.collect();
     Some(ExecutionPlan {
         assistant_id,
@@ -129,6 +233,26 @@ fn plan(root: &Node<'_>, problems: &mut Diagnostics) -> Option<ExecutionPlan> {
         order,
         inputs,
     })
+}
+
+/// The list of steps.
+fn step_nodes<'d>(node: &Node<'d>, problems: &mut Diagnostics) -> Option<Vec<Node<'d>>> {
+    let Value::Object(map) = node.value else {
+        return node.list(problems);
+    };
+    let help = if structure::is_step(map) {
+        "write the step in brackets, as a list of one: `[…]`"
+    } else {
+        "write a list with one `- name: …` for each step"
+    };
+    let message = format!("`{}` must be a list, found a mapping", node.name());
+    problems.push(
+        Diagnostic::error("wrong_type", node.place(), message)
+            .help(help)
+            .expected("array")
+            .got("object"),
+    );
+    None
 }
 
 fn inputs(node: Option<Node<'_>>, problems: &mut Diagnostics) -> Map<String, Value> {
@@ -160,17 +284,34 @@ fn schema(node: &Node<'_>, problems: &mut Diagnostics) -> Option<Value> {
 
 /// Reads one step. What can't be read gets OpenBotStack's zero value, which OpenBotStack's own
 /// checks report.
-fn step(index: usize, node: &Node<'_>, problems: &mut Diagnostics) -> ExecutionStep {
+fn step(
+    index: usize,
+    node: &Node<'_>,
+    order: StepOrder,
+    problems: &mut Diagnostics,
+) -> ExecutionStep {
     let mut step = ExecutionStep::default();
-    let Some(mut fields) = node.fields(problems, "a step") else {
+    let shape = match order {
+        StepOrder::Sequence => &STEP_IN_SEQUENCE,
+        StepOrder::Graph => &STEP,
+    };
+    if node.value.is_string() {
+        let message = "a step must be a mapping, found text";
+        problems.push(
+            Diagnostic::error("wrong_type", node.place(), message)
+                .help("write `{name: …, type: skill}` with the id of the skill as the name")
+                .expected("object")
+                .got("string"),
+        );
+        return step;
+    }
+    let Some(mut fields) = node.fields(problems, shape) else {
         return step;
     };
     if let Some(name) = name(index, &mut fields, problems) {
         name.clone_into(&mut step.name);
     }
-    if let Some(step_type) = step_type(index, &mut fields, problems) {
-        step.step_type = step_type;
-    }
+    step.step_type = step_type(index, &mut fields, problems);
     step.step_id = fields
         .get("step_id")
         .and_then(|node| step_id(&node, problems));
@@ -178,6 +319,36 @@ fn step(index: usize, node: &Node<'_>, problems: &mut Diagnostics) -> ExecutionS
         .get("skill")
         .and_then(|node| skill_ref(&node, problems));
     step.timeout = step_timeout(&mut fields, problems);
+    outcome(&mut step, &mut fields, problems);
+    step.has_plain_arguments = fields
+        .get("references")
+        .and_then(|node| node.boolean(problems))
+        == Some(false);
+    // They are given to it later.
+    if let Some(node) = fields.get("arguments") {
+        arguments(&node, problems);
+    }
+    step.depends_on = names(fields.get("depends_on"), problems);
+    if order == StepOrder::Sequence && fields.is_renamed("depends_on") {
+        // The problem of the key says what a sequence lacks.
+        step.depends_on.clear();
+    }
+    step.parallel_group = fields
+        .get("parallel_group")
+        .and_then(|node| node.string(problems).map(str::to_owned));
+    step.runs_alone = fields
+        .get("parallelizable")
+        .and_then(|node| node.boolean(problems))
+        == Some(false);
+    step.risk_level = fields
+        .get("risk_level")
+        .and_then(|node| node.choice(problems, &RiskLevel::WORDS));
+    fields.finish(problems);
+    step
+}
+
+/// What comes out of a step, and what is done when it fails.
+fn outcome(step: &mut ExecutionStep, fields: &mut Fields<'_>, problems: &mut Diagnostics) {
     step.continue_on_error = fields
         .get("continue_on_error")
         .and_then(|node| node.boolean(problems))
@@ -188,31 +359,10 @@ fn step(index: usize, node: &Node<'_>, problems: &mut Diagnostics) -> ExecutionS
     step.expected_output = fields
         .get("expected_output")
         .and_then(|node| node.string(problems).map(str::to_owned));
-    step.has_plain_arguments = fields
-        .get("references")
-        .and_then(|node| node.boolean(problems))
-        == Some(false);
-    // They are given to it later.
-    if let Some(arguments) = fields.get("arguments") {
-        arguments.object(problems);
-    }
-    step.depends_on = names(fields.get("depends_on"), problems);
-    step.parallel_group = fields
-        .get("parallel_group")
-        .and_then(|node| node.string(problems).map(str::to_owned));
-    step.runs_alone = fields
-        .get("parallelizable")
-        .and_then(|node| node.boolean(problems))
-        == Some(false);
     step.retry = fields
         .get("retry")
         .and_then(|node| retry::retry(&node, problems))
         .map(Box::new);
-    step.risk_level = fields
-        .get("risk_level")
-        .and_then(|node| node.choice(problems, &RiskLevel::WORDS));
-    fields.finish(problems);
-    step
 }
 
 fn name<'d>(index: usize, fields: &mut Fields<'d>, problems: &mut Diagnostics) -> Option<&'d str> {
@@ -223,6 +373,9 @@ fn name<'d>(index: usize, fields: &mut Fields<'d>, problems: &mut Diagnostics) -
             other => return other,
         }
     }
+    if fields.is_renamed("name") {
+        return None;
+    }
     let place = node.map_or_else(|| fields.node.place(), |node| node.place());
     problems.push(
         Diagnostic::error("empty_name", place, format!("step {index} has empty name"))
@@ -231,30 +384,56 @@ fn name<'d>(index: usize, fields: &mut Fields<'d>, problems: &mut Diagnostics) -
     None
 }
 
+/// The type; `None` without one, which is then the kind of the skill.
 fn step_type(
     index: usize,
     fields: &mut Fields<'_>,
     problems: &mut Diagnostics,
 ) -> Option<StepType> {
-    let node = fields.get("type");
-    let text = match &node {
-        Some(node) => node.string(problems)?,
-        None => "",
-    };
-    let step_type = match text {
-        "skill" => return Some(StepType::Skill),
-        "tool" => return Some(StepType::Tool),
-        other => other,
-    };
-    let message = format!("step {index} has invalid type: {step_type}");
-    let place = node.map_or_else(|| fields.node.place(), |node| node.place());
-    problems.push(
-        Diagnostic::error("invalid_type", place, message)
-            .help("write `type: skill` or `type: tool`")
-            .expected(["skill", "tool"].as_slice())
-            .got(step_type),
-    );
+    let node = fields.get("type")?;
+    let text = node.string(problems)?;
+    let types = [StepType::Skill, StepType::Tool];
+    if let Some(exact) = types.into_iter().find(|kind| kind.as_str() == text) {
+        return Some(exact);
+    }
+    let message = format!("step {index} has invalid type: {text}");
+    let problem = Diagnostic::error("invalid_type", node.place(), message)
+        .expected(["skill", "tool"].as_slice())
+        .got(text);
+    let near = nearest(text, types.map(StepType::as_str));
+    problems.push(match near {
+        Some(near) => problem
+            .help(format!("write `type: {near}`"))
+            .fix(node.replace_with(&json!(near))),
+        None => problem.help("write `type: skill` or `type: tool`, as the manifest's `kind`"),
+    });
     None
+}
+
+/// Checks that arguments are a mapping. Models write them as lists, and as texts that hold JSON.
+fn arguments(node: &Node<'_>, problems: &mut Diagnostics) {
+    let inner = match node.value {
+        Value::Array(list) => match list.as_slice() {
+            [one @ Value::Object(_)] => Some((one.clone(), "remove the brackets around it")),
+            _ => None,
+        },
+        Value::String(text) => serde_json::from_str(text)
+            .ok()
+            .filter(Value::is_object)
+            .map(|inner| (inner, "write the mapping itself, not a text that holds it")),
+        _ => None,
+    };
+    let before = problems.len();
+    if node.object(problems).is_some() {
+        return;
+    }
+    let Some(problem) = problems.diagnostics_mut().get_mut(before) else {
+        return;
+    };
+    let in_general = "write `{NAME: VALUE}`, with the names of the skill's arguments";
+    let help = inner.as_ref().map_or(in_general, |(_, help)| *help);
+    problem.help = Some(help.to_owned());
+    problem.fix = inner.map(|(inner, _)| node.replace_with(&inner));
 }
 
 fn step_id(node: &Node<'_>, problems: &mut Diagnostics) -> Option<String> {
@@ -276,6 +455,19 @@ fn step_id(node: &Node<'_>, problems: &mut Diagnostics) -> Option<String> {
 
 /// A list of texts.
 fn names(node: Option<Node<'_>>, problems: &mut Diagnostics) -> Vec<String> {
+    if let Some(node) = &node
+        && let Value::String(name) = node.value
+    {
+        let message = format!("`{}` must be a list, found text", node.name());
+        problems.push(
+            Diagnostic::error("wrong_type", node.place(), message)
+                .help(format!("write it in brackets: `[{name}]`"))
+                .expected("array")
+                .got("string")
+                .fix(node.replace_with(&json!([name]))),
+        );
+        return Vec::new();
+    }
     let nodes = node
         .and_then(|node| node.list(problems))
         .unwrap_or_default();
@@ -323,10 +515,17 @@ mod tests {
     #[test]
     fn a_problem_in_the_arguments_has_its_place_whatever_else_is_wrong() {
         let step = r#"{"name": "a", "type": "tool", "arguments": {"x": "{{nope}}"}}"#;
+        let named = r#"{"nane": "a", "type": "tool", "args": {"x": "{{nope}}"}}"#;
         let told_by_the_check = format!(r#"{{"assistant_id": "", "steps": [{step}]}}"#);
         let told_when_read = format!(r#"{{"assistant_id": 1, "steps": [{step}]}}"#);
         let told_alone = format!(r#"{{"assistant_id": "a", "steps": [{step}]}}"#);
-        for (text, others) in [(told_by_the_check, 1), (told_when_read, 1), (told_alone, 0)] {
+        let told_of_keys = format!(r#"{{"assistant_id": "a", "stepss": [{named}]}}"#);
+        for (text, others) in [
+            (told_by_the_check, 1),
+            (told_when_read, 1),
+            (told_alone, 0),
+            (told_of_keys, 3),
+        ] {
             let source = Source::from_bytes("plan.json".to_owned(), text.clone().into_bytes());
             let loaded = load(source.unwrap());
             let places = loaded.problems.iter();

@@ -4,11 +4,13 @@
 //! into a plan and all its problems; [`DependencyGraph`] says which step waits for which.
 
 mod chat_wrapper;
+mod foreign_keys;
 mod graph;
 mod load;
 mod reference;
 mod retry;
 mod skill_ref;
+mod structure;
 mod validate;
 
 #[cfg(test)]

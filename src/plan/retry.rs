@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
+use super::foreign_keys;
 use super::skill_ref::skill_ref;
-use crate::document::{Diagnostic, Diagnostics, Node};
+use crate::document::{Diagnostic, Diagnostics, Node, Shape};
 use crate::model::{Retry, format_duration};
 
 /// The most retries that a step may ask for.
@@ -15,9 +18,28 @@ const INITIAL_BACKOFF: Duration = Duration::from_secs(1);
 /// The default maximum backoff.
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
 
+const RETRY: Shape = Shape {
+    meaning: foreign_keys::in_retry,
+    ..Shape::new(
+        "`retry`",
+        &["max_retries", "initial_backoff", "max_backoff", "fallback"],
+    )
+};
+
 /// Reads `retry` of a step.
 pub(super) fn retry(node: &Node<'_>, problems: &mut Diagnostics) -> Option<Retry> {
-    let mut fields = node.fields(problems, "`retry`")?;
+    if let Some(count) = node.value.as_u64() {
+        let message = format!("`retry` must be a mapping, found the number {count}");
+        problems.push(
+            Diagnostic::error("wrong_type", node.place(), message)
+                .help(format!("write `retry: {{max_retries: {count}}}`"))
+                .expected("object")
+                .got(count)
+                .fix(node.replace_with(&json!({"max_retries": count}))),
+        );
+        return None;
+    }
+    let mut fields = node.fields(problems, &RETRY)?;
     let retries = fields.get("max_retries");
     let has_retries = retries.is_some();
     let retries = retries.and_then(|node| max_retries(&node, problems));
@@ -28,7 +50,8 @@ pub(super) fn retry(node: &Node<'_>, problems: &mut Diagnostics) -> Option<Retry
     let fallback = fields.get("fallback");
     let has_fallback = fallback.is_some();
     let fallback = fallback.and_then(|node| skill_ref(&node, problems));
-    if !has_retries && !has_fallback {
+    let is_renamed = fields.is_renamed("max_retries") || fields.is_renamed("fallback");
+    if !has_retries && !has_fallback && !is_renamed {
         problems.push(
             Diagnostic::error(
                 "retry",

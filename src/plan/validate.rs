@@ -28,9 +28,8 @@ pub fn validate(plan: &ExecutionPlan) -> Result<(), String> {
 
 /// Adds the problems of a plan as a whole.
 pub(super) fn check(plan: &ExecutionPlan, problems: &mut Diagnostics) {
-    let steps_are_wrong = problems
-        .iter()
-        .any(|problem| problem.location == Location::value("/steps"));
+    let steps = Location::value(problems.as_written("/steps"));
+    let steps_are_wrong = problems.iter().any(|problem| problem.location == steps);
     if plan.steps.is_empty() && !steps_are_wrong {
         problems.push(
             Diagnostic::error(
@@ -41,7 +40,8 @@ pub(super) fn check(plan: &ExecutionPlan, problems: &mut Diagnostics) {
             .help("add one: `steps: [{name: core/fetch, type: skill}]`"),
         );
     }
-    if plan.assistant_id.is_empty() {
+    let is_renamed = problems.as_written("/assistant_id") != "/assistant_id";
+    if plan.assistant_id.is_empty() && !is_renamed {
         problems.push(
             Diagnostic::warning(
                 "no_assistant_id",

@@ -5,33 +5,33 @@
 
 use serde_json::{Map, Value};
 
-use super::prover::Prover;
-use crate::document::{Diagnostic, Location, NodePart};
-use crate::model::ExecutionStep;
+use super::prover::{Prover, SkillCall};
+use crate::document::{Diagnostics, Location, NodePart};
 use crate::plan::LoadedPlan;
 use crate::skill::Skill;
 
 impl Prover<'_> {
     /// The values that `problems` may show by mistake.
-    pub(super) fn misplaced(&self, problems: &[Diagnostic]) -> Vec<String> {
+    pub(super) fn misplaced(&self, problems: &Diagnostics) -> Vec<String> {
         misplaced(&self.masking_steps, problems)
     }
 
     /// Hides all arguments of the step at `pointer`: what its skill hides is unknown.
-    pub(super) fn hide_all(&mut self, step: &ExecutionStep, pointer: &str) {
-        if !step.arguments.is_empty() {
-            self.masked_pointers.push(whole(pointer));
-        }
+    pub(super) fn hide_all(&mut self, pointer: &str) {
+        self.masked_pointers.push(whole(pointer));
         self.masking_steps.push(format!("{pointer}/"));
     }
 
     /// Remembers the arguments that `skill` hides in the step at `pointer`.
-    pub(super) fn hide(&mut self, skill: &Skill, step: &ExecutionStep, pointer: &str) {
+    pub(super) fn hide(&mut self, skill: &Skill, call: &SkillCall<'_>) {
+        let SkillCall { step, pointer, .. } = call;
         let hidden = match skill.input() {
             None => return,
             Some(Ok(schema)) if !schema.may_hide() => return,
+            // Which of them are hidden is not known.
+            _ if self.unread_arguments.contains(&call.index) => return self.hide_all(pointer),
             Some(Ok(schema)) => schema.hidden_in(&Value::Object(Map::clone(&step.arguments))),
-            Some(Err(_)) => return self.hide_all(step, pointer),
+            Some(Err(_)) => return self.hide_all(pointer),
         };
         let hidden = hidden.into_iter();
         self.masked_pointers
@@ -46,7 +46,7 @@ pub(crate) fn hide_all_arguments(loaded: &mut LoadedPlan) {
     let steps: Vec<String> = steps.map(|index| format!("/steps/{index}/")).collect();
     let misplaced = misplaced(&steps, &loaded.problems);
     let arguments = steps.iter().map(|step| format!("{step}arguments"));
-    loaded.document.hide(arguments.chain(misplaced));
+    loaded.hide(arguments.chain(misplaced));
 }
 
 /// All arguments of the step at `pointer`.
@@ -56,13 +56,17 @@ fn whole(pointer: &str) -> String {
 
 /// The values of the keys that `problems` are about in the `hiding` steps: one that is misspelled
 /// may be meant for a hidden one.
-fn misplaced(hiding: &[String], problems: &[Diagnostic]) -> Vec<String> {
+fn misplaced(hiding: &[String], problems: &Diagnostics) -> Vec<String> {
+    let hiding: Vec<_> = hiding
+        .iter()
+        .map(|step| problems.as_written(step))
+        .collect();
     let keys = problems
         .iter()
         .filter_map(|problem| match &problem.location {
             Location::Node(pointer, NodePart::Key) => Some(pointer),
             _ => None,
         });
-    let is_in_one = |pointer: &&String| hiding.iter().any(|step| pointer.starts_with(step));
+    let is_in_one = |pointer: &&String| hiding.iter().any(|step| pointer.starts_with(&**step));
     keys.filter(is_in_one).cloned().collect()
 }

@@ -14,6 +14,7 @@ mod references;
 mod retry;
 mod skill_info;
 mod state_files;
+mod step_type;
 
 pub use context::{ProveContext, TimeFlags};
 pub(crate) use masked_values::hide_all_arguments;

@@ -2,6 +2,7 @@
 //!
 //! Invariant: all problems are found in one pass.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +44,8 @@ pub fn prove(loaded: &mut LoadedPlan, context: &ProveContext) -> ProveOutcome {
         skill_info: SkillInfoCache::default(),
         own_files: None,
         not_loaded: Vec::new(),
+        unread_arguments: std::mem::take(&mut loaded.unread_arguments),
+        misread_steps: misread_steps(&loaded.problems),
         masked_pointers: Vec::new(),
         masking_steps: Vec::new(),
     };
@@ -90,6 +93,12 @@ pub fn prove(loaded: &mut LoadedPlan, context: &ProveContext) -> ProveOutcome {
             .collect(),
         not_loaded: prover.not_loaded,
     }
+}
+
+/// The steps with errors of their own.
+fn misread_steps(problems: &Diagnostics) -> HashSet<usize> {
+    let errors = problems.iter().filter(|problem| problem.is_error());
+    errors.filter_map(|problem| problem.step_index).collect()
 }
 
 /// Makes steps exclusive whose skills may write other skills' files.
@@ -173,6 +182,10 @@ pub(super) struct Prover<'q> {
     /// Computed for the first native skill.
     pub(super) own_files: Option<ProtectedFiles>,
     pub(super) not_loaded: Vec<Arc<LoadProblem>>,
+    /// The steps, by index, whose arguments can't be read.
+    pub(super) unread_arguments: HashSet<usize>,
+    /// The steps, by index, in which something could not be read.
+    pub(super) misread_steps: HashSet<usize>,
     /// The values of the plan that no message may show, by their pointers.
     pub(super) masked_pointers: Vec<String>,
     /// The steps whose skills hide something, by their pointers.
@@ -194,9 +207,7 @@ impl Prover<'_> {
         let hidden = std::mem::take(&mut self.masked_pointers).into_iter();
         let misplaced = self.misplaced(&loaded.problems);
         let defaults: Vec<String> = inputs::hidden_defaults(&loaded.plan).collect();
-        loaded
-            .document
-            .hide(hidden.chain(misplaced).chain(defaults));
+        loaded.hide(hidden.chain(misplaced).chain(defaults));
     }
 
     /// Proves a step and adds its problems. Returns the step if it has no error.
@@ -210,7 +221,7 @@ impl Prover<'_> {
     ) -> Option<ProvenStep> {
         let pointer = format!("/steps/{index}");
         if step.name.is_empty() {
-            self.hide_all(step, &pointer);
+            self.hide_all(&pointer);
             return None; // Said by the plan's own checks.
         }
         let mut of_fallback = Diagnostics::default();
@@ -247,17 +258,19 @@ impl Prover<'_> {
     ) -> Option<ProvenStep> {
         let SkillCall { step, pointer, .. } = call;
         let Some(skill) = self.skill(call, problems) else {
-            self.hide_all(step, pointer);
+            self.hide_all(pointer);
             return None;
         };
-        check_type(&skill, call, problems);
+        self.check_type(&skill, call, problems);
         check_version(&skill, call, problems);
         let risk_level = risk_level(&skill, call, problems);
         let attempt_timeout = self.attempt_limit(&skill, step);
         let template = template.map(|template| inputs.fill(template, &skill, pointer, problems));
-        self.hide(&skill, step, pointer);
+        self.hide(&skill, call);
         let arguments = ArgumentReferences::new(step, template, &skill);
-        arguments.check(&skill, pointer, problems);
+        if !self.unread_arguments.contains(&call.index) {
+            arguments.check(&skill, pointer, problems);
+        }
         self.outputs.check(&arguments, &skill, pointer, problems);
         let output_schema = compile_output_schema(step, pointer, problems);
         self.check_environment(&skill, &call.names_at, problems);
@@ -273,7 +286,7 @@ impl Prover<'_> {
         Some(ProvenStep {
             name: step.name.clone(),
             label: step.id_or_name().to_owned(),
-            step_type: step.step_type,
+            step_type: step.step_type.unwrap_or(skill.manifest.kind),
             skill_id: Arc::clone(&info.id),
             skill_version: skill.manifest.version.clone(),
             risk_level,
@@ -498,28 +511,6 @@ fn unknown_skill(id: &str, place: &Location, registry: &Registry) -> Diagnostic 
         }
         _ => problem.help("`obs skills list` lists the skills; `--skills DIR` adds more"),
     }
-}
-
-fn check_type(skill: &Skill, call: &SkillCall<'_>, problems: &mut Diagnostics) {
-    let (kind, expected) = (skill.manifest.kind, call.step.step_type);
-    if kind == expected {
-        return;
-    }
-    let message = format!(
-        "`{}` is a {kind}, but the step says `type: {expected}`",
-        skill.id
-    );
-    let place = format!("{}/type", call.pointer);
-    let fix = json!([{"op": "replace", "path": place, "value": kind.as_str()}]);
-    let problem = if call.is_fallback {
-        Diagnostic::error("kind", call.names_at.clone(), message)
-            .help(format!("name another {expected}"))
-    } else {
-        Diagnostic::error("kind", Location::value(&place), message)
-            .help(format!("write `type: {kind}`"))
-            .fix(fix)
-    };
-    problems.push(problem.expected(kind.as_str()).got(expected.as_str()));
 }
 
 fn check_version(skill: &Skill, call: &SkillCall<'_>, problems: &mut Diagnostics) {

@@ -34,6 +34,7 @@ impl Prover<'_> {
         }
         let with_fallback = ExecutionStep {
             skill: Some(fallback.clone()),
+            step_type: self.type_of(own),
             ..(*step).clone()
         };
         let call = SkillCall {

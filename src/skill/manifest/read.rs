@@ -8,7 +8,7 @@ use super::{
     BreakerSettings, Execution, FrontMatter, MAX_OUTPUT_BYTES, Manifest, OutputFormat, RateLimit,
     Resources, TextEncoding,
 };
-use crate::document::{Diagnostic, Diagnostics, Document, Fields, Location, Node, Source};
+use crate::document::{Diagnostic, Diagnostics, Document, Fields, Location, Node, Shape, Source};
 use crate::model::{RiskLevel, StepType, format_duration};
 use crate::skill::command::{Reading, Stdin, read_command, read_stdin};
 use crate::skill::id::SkillId;
@@ -19,6 +19,58 @@ const MAX_CALLS: u32 = 10_000;
 
 /// The longest time that a rate is counted over.
 const MAX_PER: Duration = Duration::from_hours(24);
+
+const MANIFEST: Shape = Shape::new(
+    "a manifest",
+    &[
+        "id",
+        "version",
+        "name",
+        "description",
+        "kind",
+        "execution",
+        "allow_leading_dash",
+        "input_schema",
+        "output_schema",
+        "permissions",
+        "timeout",
+        "grace",
+        "leak_timeout",
+        "resources",
+        "idempotent",
+        "risk_level",
+        "circuit_breaker",
+        "concurrency",
+        "rate_limit",
+    ],
+);
+
+const CIRCUIT_BREAKER: Shape = Shape::new("`circuit_breaker`", &["failure_threshold", "cooldown"]);
+
+const RATE_LIMIT: Shape = Shape::new("`rate_limit`", &["calls", "per"]);
+
+const RESOURCES: Shape = Shape::new(
+    "`resources`",
+    &[
+        "max_memory_mb",
+        "max_cpu_ms",
+        "max_processes",
+        "max_disk_mb",
+        "max_output_bytes",
+    ],
+);
+
+const EXECUTION: Shape = Shape::new(
+    "`execution`",
+    &[
+        "mode",
+        "command",
+        "stdin",
+        "output",
+        "encoding",
+        "success_exit_codes",
+    ],
+);
 
 /// A manifest as it was read, with everything that is wrong with it by itself.
 #[derive(Debug)]
@@ -58,7 +110,7 @@ fn manifest(
     front_matter: impl FnOnce() -> FrontMatter,
     problems: &mut Diagnostics,
 ) -> Option<(Manifest, Option<Execution>)> {
-    let mut fields = root.fields(problems, "a manifest")?;
+    let mut fields = root.fields(problems, &MANIFEST)?;
     let (name, description) = names(&mut fields, front_matter, problems);
     let mut manifest = Manifest {
         name,
@@ -137,7 +189,7 @@ fn bounds(manifest: &mut Manifest, fields: &mut Fields<'_>, problems: &mut Diagn
 
 /// A breaker that says nothing has the default's numbers.
 fn circuit_breaker(node: &Node<'_>, problems: &mut Diagnostics) -> Option<BreakerSettings> {
-    let mut fields = node.fields(problems, "`circuit_breaker`")?;
+    let mut fields = node.fields(problems, &CIRCUIT_BREAKER)?;
     let mut settings = BreakerSettings::default();
     if let Some(node) = fields.get("failure_threshold")
         && let Some(number) = node.integer(problems, 1)
@@ -155,7 +207,7 @@ fn circuit_breaker(node: &Node<'_>, problems: &mut Diagnostics) -> Option<Breake
 
 /// A rate needs both of its numbers.
 fn rate_limit(node: &Node<'_>, problems: &mut Diagnostics) -> Option<RateLimit> {
-    let mut fields = node.fields(problems, "`rate_limit`")?;
+    let mut fields = node.fields(problems, &RATE_LIMIT)?;
     let calls = fields.get("calls");
     let per = fields.get("per");
     for (node, key, example) in [(&calls, "calls", "calls: 10"), (&per, "per", "per: 1s")] {
@@ -301,7 +353,7 @@ fn permissions(node: &Node<'_>, problems: &mut Diagnostics) -> Option<Vec<Permis
 }
 
 fn resources(node: &Node<'_>, problems: &mut Diagnostics) -> Option<Resources> {
-    let mut fields = node.fields(problems, "`resources`")?;
+    let mut fields = node.fields(problems, &RESOURCES)?;
     let mut limit = |key| {
         let node = fields.get(key);
         node.and_then(|node| node.integer(problems, 1))
@@ -340,7 +392,7 @@ fn execution(
     reading: Reading<'_>,
     problems: &mut Diagnostics,
 ) -> Option<Execution> {
-    let mut fields = node.fields(problems, "`execution`")?;
+    let mut fields = node.fields(problems, &EXECUTION)?;
     // A skill of another mode is told its mode, not what else this one would have.
     let mode = fields.get("mode");
     if mode.is_some_and(|node| !is_native(&node, problems)) {

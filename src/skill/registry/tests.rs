@@ -125,7 +125,7 @@ fn the_usual_way_lists_no_directory() {
 #[test]
 fn a_broken_skill_is_not_replaced_by_the_next_root() {
     let tree = Tree::new(&[
-        ("one/a/manifest.yaml", "description: d\nexecutoin: {}\n"),
+        ("one/a/manifest.yaml", "description: d\ntimeuot: 1s\n"),
         ("two/a/manifest.yaml", PLAIN),
     ]);
     let problem = tree.registry(&["one", "two"]).find("a").unwrap_err();

@@ -381,6 +381,11 @@ fn in_words(kind: JsonType) -> &'static str {
 fn converted(value: &Value, expected: JsonType) -> Option<Value> {
     match (expected, value) {
         (JsonType::String, Value::Number(_) | Value::Bool(_)) => Some(json!(value.to_string())),
+        // A list of one text, where the text itself is meant.
+        (JsonType::String, Value::Array(list)) => match list.as_slice() {
+            [text @ Value::String(_)] => Some(text.clone()),
+            _ => None,
+        },
         (JsonType::Boolean, Value::String(text)) => match text.as_str() {
             "true" => Some(json!(true)),
             "false" => Some(json!(false)),
