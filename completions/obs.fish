@@ -44,7 +44,7 @@ complete -c obs -n "__fish_obs_needs_command" -f -a "verify" -d 'Verify the inte
 complete -c obs -n "__fish_obs_needs_command" -f -a "circuits" -d 'List and reset circuit breakers'
 complete -c obs -n "__fish_obs_needs_command" -f -a "doctor" -d 'Show which sandbox layers this machine can enforce'
 complete -c obs -n "__fish_obs_needs_command" -f -a "completions" -d 'Print the completion script for a shell'
-complete -c obs -n "__fish_obs_needs_command" -f -a "man" -d 'Print the manual page'
+complete -c obs -n "__fish_obs_needs_command" -f -a "man" -d 'Print a page of the manual, or write all pages'
 complete -c obs -n "__fish_obs_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c obs -n "__fish_obs_using_subcommand init" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
@@ -436,6 +436,7 @@ complete -c obs -n "__fish_obs_using_subcommand completions" -l state-dir -d 'Di
 complete -c obs -n "__fish_obs_using_subcommand completions" -s q -l quiet -d 'Be silent on success; always report failures'
 complete -c obs -n "__fish_obs_using_subcommand completions" -s v -l verbose -d 'Show CPU and memory per step'
 complete -c obs -n "__fish_obs_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c obs -n "__fish_obs_using_subcommand man" -l out -d 'Write a page for each verb to DIR: `obs.1`, `obs-run.1` and so on' -r -f -a "(__fish_complete_directories)"
 complete -c obs -n "__fish_obs_using_subcommand man" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set; everywhere with `CLICOLOR_FORCE`'
 always\t'Everywhere'
 never\t'Nowhere'"
@@ -455,7 +456,7 @@ complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcom
 complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from init run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "circuits" -d 'List and reset circuit breakers'
 complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from init run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "doctor" -d 'Show which sandbox layers this machine can enforce'
 complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from init run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "completions" -d 'Print the completion script for a shell'
-complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from init run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "man" -d 'Print the manual page'
+complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from init run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "man" -d 'Print a page of the manual, or write all pages'
 complete -c obs -n "__fish_obs_using_subcommand help; and not __fish_seen_subcommand_from init run validate graph skills policy runs logs verify circuits doctor completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from skills" -f -a "list" -d 'List all skills'
 complete -c obs -n "__fish_obs_using_subcommand help; and __fish_seen_subcommand_from skills" -f -a "show" -d 'Show a skill: its command, arguments, permissions, limits and schemas'

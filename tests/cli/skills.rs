@@ -300,7 +300,7 @@ fn a_new_skill_is_complete_with_flags() {
     assert_eq!(case.run(&run).expect_code(0).stdout(), "[\"text\"]\n");
     for (flag, value, why) in [
         ("--description", "", "`description` is empty"),
-        ("--output", "yaml", "[possible values: json, text, lines]"),
+        ("--output", "yaml", "expected `json`, `text` or `lines`"),
         ("--permission", "fs.raed:x", "fs.read:x"),
         ("--permission", "fs.read:{{dir}}", "is not constant"),
         ("--timeout", "5", "has no unit"),
