@@ -435,6 +435,7 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
             [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'The records of all runs')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Follow a run in progress until it ends')
             [CompletionResult]::new('--follow', '--follow', [CompletionResultType]::ParameterName, 'Follow a run in progress until it ends')
+            [CompletionResult]::new('--no-pager', '--no-pager', [CompletionResultType]::ParameterName, 'Print to the terminal at once, without a pager')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; always report failures')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; always report failures')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show CPU and memory per step')

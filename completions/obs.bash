@@ -804,7 +804,7 @@ _obs() {
             return 0
             ;;
         obs__subcmd__logs)
-            opts="-n -f -q -v -h --all --limit --step --skill --status --since --follow --print --format --color --quiet --verbose --state-dir --help"
+            opts="-n -f -q -v -h --all --limit --step --skill --status --since --follow --print --format --no-pager --color --quiet --verbose --state-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -400,6 +400,7 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand --all 'The records of all runs'
             cand -f 'Follow a run in progress until it ends'
             cand --follow 'Follow a run in progress until it ends'
+            cand --no-pager 'Print to the terminal at once, without a pager'
             cand -q 'Be silent on success; always report failures'
             cand --quiet 'Be silent on success; always report failures'
             cand -v 'Show CPU and memory per step'

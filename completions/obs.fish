@@ -383,6 +383,7 @@ never\t'Nowhere'"
 complete -c obs -n "__fish_obs_using_subcommand logs" -l state-dir -d 'Directory of the state, or `none` [default: ~/.local/state/obs]' -r -f -a "(__fish_complete_directories)"
 complete -c obs -n "__fish_obs_using_subcommand logs" -l all -d 'The records of all runs'
 complete -c obs -n "__fish_obs_using_subcommand logs" -s f -l follow -d 'Follow a run in progress until it ends'
+complete -c obs -n "__fish_obs_using_subcommand logs" -l no-pager -d 'Print to the terminal at once, without a pager'
 complete -c obs -n "__fish_obs_using_subcommand logs" -s q -l quiet -d 'Be silent on success; always report failures'
 complete -c obs -n "__fish_obs_using_subcommand logs" -s v -l verbose -d 'Show CPU and memory per step'
 complete -c obs -n "__fish_obs_using_subcommand logs" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -34,8 +34,8 @@ pub(super) use self::skills::{
     CheckArgs, ListArgs, NewArgs, ShowArgs, SkillRunArgs, SkillsCommand,
 };
 pub(super) use self::state::{
-    BreakerChoice, CircuitsArgs, CircuitsCommand, LogsArgs, PruneArgs, ResumeArgs, RetentionArgs,
-    RunsArgs, RunsCommand, StateArgs, VerifyArgs,
+    BreakerChoice, CircuitsArgs, CircuitsCommand, LogsArgs, PagerArgs, PruneArgs, ResumeArgs,
+    RetentionArgs, RunsArgs, RunsCommand, StateArgs, VerifyArgs,
 };
 use super::printer::ColorChoice;
 use crate::document::DEFAULT_MAX_BYTES;

@@ -6,6 +6,7 @@ use super::args::{LogsArgs, StateArgs};
 use super::error::{CommandError, CommandResult, ErrorKind};
 use super::exit_code;
 use super::json_lines::JsonPrinter;
+use super::pager::Pager;
 use super::printer::{Printer, Verbosity};
 use super::state::{not_found, unreadable};
 use crate::document::nearest;
@@ -43,9 +44,16 @@ pub(super) fn logs(args: &LogsArgs, state: &StateArgs, printer: &Printer) -> Com
     let followed = run.as_ref().filter(|_| args.follow);
     let followed = followed.map(|run| run.run_id.clone());
     let mut listing = RecordPrinter::new(args, run, printer);
-    match followed {
-        Some(run_id) => listing.follow(&history, &run_id)?,
-        None => listing.show(&history)?,
+    if let Some(run_id) = followed {
+        listing.follow(&history, &run_id)?;
+    } else {
+        listing.check_names(&history)?;
+        let pager = Pager::start(&args.pager, printer);
+        let outcome = listing.show(&history);
+        listing.end_data();
+        // Before anything is said about it.
+        drop(pager);
+        outcome?;
     }
     listing.finish();
     Ok(exit_code::SUCCESS)
@@ -89,7 +97,6 @@ impl<'p> RecordPrinter<'p> {
     }
 
     fn show(&mut self, history: &StateReader) -> Result<(), CommandError> {
-        self.check_names(history)?;
         self.print_new(history)?;
         self.printer.print(self.table.flush());
         Ok(())
@@ -182,10 +189,14 @@ impl<'p> RecordPrinter<'p> {
         Ok(())
     }
 
-    fn finish(self) {
-        if let Some(json) = self.json {
+    fn end_data(&mut self) {
+        if let Some(json) = self.json.take() {
             json.end();
         }
+    }
+
+    fn finish(mut self) {
+        self.end_data();
         if self.shown == 0 && !self.is_following {
             self.printer.info("no records match");
         }

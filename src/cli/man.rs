@@ -283,7 +283,7 @@ const VARIABLES: [(&str, Uses, &str); 9] = [
         "Where the private directories of steps are made.",
     ),
     (
-        "PAGER",
+        "OBS_PAGER, PAGER",
         Uses::Flag("no-pager"),
         "The program that shows long output on a terminal.",
     ),

@@ -21,6 +21,7 @@ mod json_lines;
 mod logs;
 mod man;
 mod meant_verb;
+mod pager;
 mod panic;
 mod parse;
 mod plan_path;

@@ -224,6 +224,20 @@ impl Printer {
         DataWriter(self.clone())
     }
 
+    /// From now on, stdout goes to a pager, which shows it on the terminal.
+    pub fn page_to(&self, pager: File) {
+        self.gate(OutputStream::Stdout).pager = Some(pager);
+    }
+
+    /// Ends that.
+    pub fn end_paging(&self) {
+        let mut gate = self.gate(OutputStream::Stdout);
+        if gate.pager.take().is_some() && gate.state == WriterState::Closed {
+            // The pager is gone, not the terminal.
+            gate.state = WriterState::Open;
+        }
+    }
+
     /// True once the reader of stdout has gone away. What follows is dropped, and that is no error.
     pub fn is_closed(&self) -> bool {
         self.gate(OutputStream::Stdout).state == WriterState::Closed
@@ -322,6 +336,8 @@ impl WaitLimit {
 /// One stream, and what became of it.
 struct StreamWriter {
     sink: Box<dyn OutputSink>,
+    /// Takes what is for the sink, and shows it there.
+    pager: Option<File>,
     wait_limit: Arc<WaitLimit>,
     was_terminal: bool,
     state: WriterState,
@@ -350,6 +366,7 @@ impl StreamWriter {
             wait_limit,
             was_terminal: isatty(sink.as_fd()),
             sink,
+            pager: None,
             state: WriterState::Open,
         }
     }
@@ -377,11 +394,15 @@ impl StreamWriter {
         let mut rest = bytes;
         loop {
             self.wait()?;
+            let target: &mut dyn Write = match &mut self.pager {
+                Some(pager) => pager,
+                None => &mut self.sink,
+            };
             let step = if rest.is_empty() {
-                self.sink.flush().map(|()| None)
+                target.flush().map(|()| None)
             } else {
                 let chunk = rest.get(..CHUNK_BYTES).unwrap_or(rest);
-                self.sink.write(chunk).map(Some)
+                target.write(chunk).map(Some)
             };
             match step {
                 Ok(None) => return Ok(()),
@@ -401,7 +422,9 @@ impl StreamWriter {
     fn wait(&self) -> io::Result<()> {
         let since = Instant::now();
         loop {
-            let mut fds = [PollFd::from_borrowed_fd(self.sink.as_fd(), PollFlags::OUT)];
+            let sink = self.sink.as_fd();
+            let target = self.pager.as_ref().map_or(sink, AsFd::as_fd);
+            let mut fds = [PollFd::from_borrowed_fd(target, PollFlags::OUT)];
             match poll(&mut fds, Some(&WAIT_SLICE)) {
                 Ok(0) if self.wait_limit.is_over(since) => return Err(Errno::TIMEDOUT.into()),
                 Ok(0) | Err(Errno::INTR) => {}

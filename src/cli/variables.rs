@@ -18,7 +18,7 @@ use crate::executor::SKILL_VARIABLES;
 const PREFIX: &str = "OBS_";
 
 /// Variables that are no flag.
-const OTHERS: [&str; 2] = ["OBS_CHAIN_KEY", "OBS_SKILLS_PATH"];
+const OTHERS: [&str; 3] = ["OBS_CHAIN_KEY", "OBS_PAGER", "OBS_SKILLS_PATH"];
 
 /// A variable that an obs has which a skill started.
 const OF_A_SKILL: &str = "OBS_SKILL_ID";

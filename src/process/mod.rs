@@ -70,7 +70,7 @@ pub(crate) use directories::{directory_variable, temp_dir};
 pub(crate) use empty_file::EmptyFile;
 pub(crate) use error::ProcessError;
 pub(crate) use fd_limit::max_concurrent_steps;
-pub(crate) use host::ignore_file_size_signal;
+pub(crate) use host::{ignore_file_size_signal, ignore_interrupts};
 pub use launcher::Launcher;
 pub use limits::Limits;
 pub(crate) use limits::{LimitBreach, ResourceKind};

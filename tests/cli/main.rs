@@ -41,6 +41,7 @@ mod log;
 mod logs;
 mod manual;
 mod outputs;
+mod pager;
 mod pipes;
 mod policy;
 mod programs;

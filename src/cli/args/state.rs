@@ -194,6 +194,20 @@ pub struct LogsArgs {
     /// Output format
     #[arg(long, default_value = "table")]
     pub format: DataFormat,
+    /// Who shows it.
+    #[command(flatten)]
+    pub pager: PagerArgs,
+}
+
+/// Whether a pager shows what is printed.
+#[derive(Debug, Clone, Default, Args)]
+pub struct PagerArgs {
+    /// Print to the terminal at once, without a pager
+    ///
+    /// On a terminal the pager is `OBS_PAGER`, else `PAGER`, else `less -FRX`; an empty `PAGER` and
+    /// `cat` mean none.
+    #[arg(long)]
+    pub no_pager: bool,
 }
 
 const LOGS_EXAMPLES: &str = "\
