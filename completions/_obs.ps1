@@ -32,6 +32,7 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('init', 'init', [CompletionResultType]::ParameterValue, 'Make a first skill and a plan that calls it')
+            [CompletionResult]::new('new', 'new', [CompletionResultType]::ParameterValue, 'Write a new plan')
             [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Prove a plan and run it')
             [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Report all problems of plans, without running them')
             [CompletionResult]::new('graph', 'graph', [CompletionResultType]::ParameterValue, 'Show the plan''s dependency graph')
@@ -56,6 +57,44 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Show CPU and memory per step')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'obs;new' {
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory of the state, or `none` [default: ~/.local/state/obs]')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; always report failures')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; always report failures')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show CPU and memory per step')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Show CPU and memory per step')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('plan', 'plan', [CompletionResultType]::ParameterValue, 'Write a plan that calls skills, with placeholders for what they require')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'obs;new;plan' {
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write to FILE, which must not exist [default: standard output]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write to FILE, which must not exist [default: standard output]')
+            [CompletionResult]::new('--skills', '--skills', [CompletionResultType]::ParameterName, 'Search DIR for skills first; repeatable')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory of the state, or `none` [default: ~/.local/state/obs]')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; always report failures')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; always report failures')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show CPU and memory per step')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Show CPU and memory per step')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'obs;new;help' {
+            [CompletionResult]::new('plan', 'plan', [CompletionResultType]::ParameterValue, 'Write a plan that calls skills, with placeholders for what they require')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'obs;new;help;plan' {
+            break
+        }
+        'obs;new;help;help' {
             break
         }
         'obs;run' {
@@ -532,6 +571,7 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
         }
         'obs;help' {
             [CompletionResult]::new('init', 'init', [CompletionResultType]::ParameterValue, 'Make a first skill and a plan that calls it')
+            [CompletionResult]::new('new', 'new', [CompletionResultType]::ParameterValue, 'Write a new plan')
             [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Prove a plan and run it')
             [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Report all problems of plans, without running them')
             [CompletionResult]::new('graph', 'graph', [CompletionResultType]::ParameterValue, 'Show the plan''s dependency graph')
@@ -548,6 +588,13 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
             break
         }
         'obs;help;init' {
+            break
+        }
+        'obs;help;new' {
+            [CompletionResult]::new('plan', 'plan', [CompletionResultType]::ParameterValue, 'Write a plan that calls skills, with placeholders for what they require')
+            break
+        }
+        'obs;help;new;plan' {
             break
         }
         'obs;help;run' {

@@ -40,6 +40,9 @@ _obs() {
             obs,man)
                 cmd="obs__subcmd__man"
                 ;;
+            obs,new)
+                cmd="obs__subcmd__new"
+                ;;
             obs,policy)
                 cmd="obs__subcmd__policy"
                 ;;
@@ -94,6 +97,9 @@ _obs() {
             obs__subcmd__help,man)
                 cmd="obs__subcmd__help__subcmd__man"
                 ;;
+            obs__subcmd__help,new)
+                cmd="obs__subcmd__help__subcmd__new"
+                ;;
             obs__subcmd__help,policy)
                 cmd="obs__subcmd__help__subcmd__policy"
                 ;;
@@ -114,6 +120,9 @@ _obs() {
                 ;;
             obs__subcmd__help__subcmd__circuits,reset)
                 cmd="obs__subcmd__help__subcmd__circuits__subcmd__reset"
+                ;;
+            obs__subcmd__help__subcmd__new,plan)
+                cmd="obs__subcmd__help__subcmd__new__subcmd__plan"
                 ;;
             obs__subcmd__help__subcmd__policy,check)
                 cmd="obs__subcmd__help__subcmd__policy__subcmd__check"
@@ -141,6 +150,18 @@ _obs() {
                 ;;
             obs__subcmd__help__subcmd__skills,show)
                 cmd="obs__subcmd__help__subcmd__skills__subcmd__show"
+                ;;
+            obs__subcmd__new,help)
+                cmd="obs__subcmd__new__subcmd__help"
+                ;;
+            obs__subcmd__new,plan)
+                cmd="obs__subcmd__new__subcmd__plan"
+                ;;
+            obs__subcmd__new__subcmd__help,help)
+                cmd="obs__subcmd__new__subcmd__help__subcmd__help"
+                ;;
+            obs__subcmd__new__subcmd__help,plan)
+                cmd="obs__subcmd__new__subcmd__help__subcmd__plan"
                 ;;
             obs__subcmd__policy,check)
                 cmd="obs__subcmd__policy__subcmd__check"
@@ -221,7 +242,7 @@ _obs() {
 
     case "${cmd}" in
         obs)
-            opts="-q -v -h -V --color --quiet --verbose --state-dir --help --version init run validate graph skills policy runs logs verify circuits doctor completions man help"
+            opts="-q -v -h -V --color --quiet --verbose --state-dir --help --version init new run validate graph skills policy runs logs verify circuits doctor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -429,7 +450,7 @@ _obs() {
             return 0
             ;;
         obs__subcmd__help)
-            opts="init run validate graph skills policy runs logs verify circuits doctor completions man help"
+            opts="init new run validate graph skills policy runs logs verify circuits doctor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -557,6 +578,34 @@ _obs() {
         obs__subcmd__help__subcmd__man)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        obs__subcmd__help__subcmd__new)
+            opts="plan"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        obs__subcmd__help__subcmd__new__subcmd__plan)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -868,6 +917,135 @@ _obs() {
             fi
             case "${prev}" in
                 --out)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        obs__subcmd__new)
+            opts="-q -v -h --color --quiet --verbose --state-dir --help plan help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        obs__subcmd__new__subcmd__help)
+            opts="plan help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        obs__subcmd__new__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        obs__subcmd__new__subcmd__help__subcmd__plan)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        obs__subcmd__new__subcmd__plan)
+            opts="-o -q -v -h --output --skills --color --quiet --verbose --state-dir --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                -o)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --skills)
                     COMPREPLY=()
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o plusdirs

@@ -29,6 +29,7 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
             cand init 'Make a first skill and a plan that calls it'
+            cand new 'Write a new plan'
             cand run 'Prove a plan and run it'
             cand validate 'Report all problems of plans, without running them'
             cand graph 'Show the plan''s dependency graph'
@@ -52,6 +53,39 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand --verbose 'Show CPU and memory per step'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
+        }
+        &'obs;new'= {
+            cand --color 'When to use colors'
+            cand --state-dir 'Directory of the state, or `none` [default: ~/.local/state/obs]'
+            cand -q 'Be silent on success; always report failures'
+            cand --quiet 'Be silent on success; always report failures'
+            cand -v 'Show CPU and memory per step'
+            cand --verbose 'Show CPU and memory per step'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand plan 'Write a plan that calls skills, with placeholders for what they require'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'obs;new;plan'= {
+            cand -o 'Write to FILE, which must not exist [default: standard output]'
+            cand --output 'Write to FILE, which must not exist [default: standard output]'
+            cand --skills 'Search DIR for skills first; repeatable'
+            cand --color 'When to use colors'
+            cand --state-dir 'Directory of the state, or `none` [default: ~/.local/state/obs]'
+            cand -q 'Be silent on success; always report failures'
+            cand --quiet 'Be silent on success; always report failures'
+            cand -v 'Show CPU and memory per step'
+            cand --verbose 'Show CPU and memory per step'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'obs;new;help'= {
+            cand plan 'Write a plan that calls skills, with placeholders for what they require'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'obs;new;help;plan'= {
+        }
+        &'obs;new;help;help'= {
         }
         &'obs;run'= {
             cand --skills 'Search DIR for skills first; repeatable'
@@ -487,6 +521,7 @@ set edit:completion:arg-completer[obs] = {|@words|
         }
         &'obs;help'= {
             cand init 'Make a first skill and a plan that calls it'
+            cand new 'Write a new plan'
             cand run 'Prove a plan and run it'
             cand validate 'Report all problems of plans, without running them'
             cand graph 'Show the plan''s dependency graph'
@@ -502,6 +537,11 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'obs;help;init'= {
+        }
+        &'obs;help;new'= {
+            cand plan 'Write a plan that calls skills, with placeholders for what they require'
+        }
+        &'obs;help;new;plan'= {
         }
         &'obs;help;run'= {
         }

@@ -22,7 +22,7 @@ use clap_complete::Shell;
 
 pub(super) use self::flow::{GraphArgs, InputArgs, StepArgs};
 pub(super) use self::format::{DataFormat, GraphFormat, ProblemFormat};
-pub(super) use self::init::InitArgs;
+pub(super) use self::init::{InitArgs, NewCommand, NewPlanArgs};
 use self::number::positive;
 pub(super) use self::policy::{
     ApprovalArgs, PolicyArgs, PolicyCheckArgs, PolicyCommand, PolicySchemaArgs, PolicyTestArgs,
@@ -111,6 +111,9 @@ pub struct GlobalArgs {
 pub enum Command {
     /// Make a first skill and a plan that calls it
     Init(InitArgs),
+    /// Write a new plan
+    #[command(subcommand)]
+    New(NewCommand),
     /// Prove a plan and run it
     Run(Box<RunArgs>),
     /// Report all problems of plans, without running them

@@ -58,12 +58,7 @@ const MEANINGS: &[(&str, &[&str], &[&str])] = &[
         &["create", "add", "generate", "scaffold"],
         &["new plan", "skills new SKILL -- COMMAND"],
     ),
-    (
-        "",
-        &["init", "setup"],
-        &["init", "skills new SKILL -- COMMAND"],
-    ),
-    ("", &["new"], &["skills new SKILL -- COMMAND"]),
+    ("", &["setup"], &["init", "skills new SKILL -- COMMAND"]),
     (
         "",
         &["clean", "gc", "purge", "rm", "remove", "delete"],

@@ -22,6 +22,7 @@ mod logs;
 mod man;
 mod meant_verb;
 mod pager;
+mod new;
 mod panic;
 mod parse;
 mod plan_path;
@@ -106,6 +107,7 @@ fn printer_of(global: &GlobalArgs) -> Printer {
 fn dispatch(command: Command, state: &StateArgs, printer: &Printer) -> CommandResult {
     match command {
         Command::Init(args) => init::init(&args, printer),
+        Command::New(command) => new::new(command, printer),
         Command::Run(args) => run::run(&args, state, printer),
         Command::Validate(args) => validate::validate(&args, state, printer),
         Command::Graph(args) => Ok(graph::graph(&args, printer)),

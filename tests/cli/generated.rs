@@ -55,6 +55,7 @@ fn every_verb_teaches_with_an_example() {
     for verb in [
         &["run"][..],
         &["init"],
+        &["new", "plan"],
         &["validate"],
         &["graph"],
         &["skills", "list"],

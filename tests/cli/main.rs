@@ -40,6 +40,7 @@ mod locks;
 mod log;
 mod logs;
 mod manual;
+mod new;
 mod outputs;
 mod pager;
 mod pipes;

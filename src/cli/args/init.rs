@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueHint};
+use clap::{Args, Subcommand, ValueHint};
+
+use super::RootArgs;
 
 /// `obs init`.
 #[derive(Debug, Args)]
@@ -21,3 +23,32 @@ Examples:
 
 It writes skills/hello/manifest.yaml, plan.yaml and a line of .gitignore. Files that exist are never
 changed: if another plan.yaml is there, nothing is created (exit 74).";
+
+/// `obs new`.
+#[derive(Debug, Subcommand)]
+pub enum NewCommand {
+    /// Write a plan that calls skills, with placeholders for what they require
+    #[command(after_help = NEW_PLAN_EXAMPLES)]
+    Plan(NewPlanArgs),
+}
+
+/// `obs new plan`.
+#[derive(Debug, Args)]
+pub struct NewPlanArgs {
+    /// The ids of the skills, in the order of the steps
+    #[arg(value_name = "SKILL")]
+    pub skill_ids: Vec<String>,
+    /// Write to FILE, which must not exist [default: standard output]
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// Where obs searches for skills.
+    #[command(flatten)]
+    pub roots: RootArgs,
+}
+
+const NEW_PLAN_EXAMPLES: &str = "\
+Examples:
+  obs new plan core/fetch core/summary
+  obs new plan core/fetch -o plan.yaml
+
+What has to be filled in is marked TODO. `obs skills new` writes a skill.";

@@ -33,9 +33,15 @@ pub(super) fn skills(
 /// The skill that `id` names.
 fn find(id: &str, args: &RootArgs) -> Result<(Registry, Arc<Skill>), CommandError> {
     let registry = roots::registry(args, None)?;
+    let skill = find_in(&registry, id)?;
+    Ok((registry, skill))
+}
+
+/// The skill of `registry` that `id` names.
+pub(super) fn find_in(registry: &Registry, id: &str) -> Result<Arc<Skill>, CommandError> {
     match registry.find(id) {
-        Ok(Some(skill)) => Ok((registry, skill)),
-        Ok(None) => Err(unknown(id, &registry)),
+        Ok(Some(skill)) => Ok(skill),
+        Ok(None) => Err(unknown(id, registry)),
         Err(problem) => {
             let error = CommandError::from_error(ErrorKind::Invalid, &problem);
             Err(match problem.help() {
