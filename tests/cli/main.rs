@@ -41,6 +41,7 @@ mod log;
 mod logs;
 mod manual;
 mod new;
+mod mistakes;
 mod outputs;
 mod pager;
 mod pipes;

@@ -259,7 +259,7 @@ fn mistakes_of_a_called_skill_are_located_in_its_manifest() {
 }
 
 /// Applies the operations of RFC 6902 that obs uses.
-fn apply(document: &mut Value, patch: &Value) {
+pub(crate) fn apply(document: &mut Value, patch: &Value) {
     for operation in patch.as_array().unwrap() {
         let word = |key: &str| operation[key].as_str().unwrap();
         let pointer = word("path");
@@ -271,7 +271,11 @@ fn apply(document: &mut Value, patch: &Value) {
             "remove" => drop(take(document, pointer)),
             "move" => {
                 let value = take(document, word("from"));
-                put(document, pointer, value);
+                if pointer.is_empty() {
+                    *document = value;
+                } else {
+                    put(document, pointer, value);
+                }
             }
             other => panic!("{other}"),
         }
