@@ -181,15 +181,13 @@ impl Scan<'_> {
             let [(name, first), others @ ..] = same else {
                 continue;
             };
-            let problem = |(_, key): &(_, Range<usize>)| {
-                let problem = duplicate_key(self.text, name, key.clone(), first);
-                (key.start, problem)
-            };
-            twins.extend(others.iter().map(problem));
+            twins.extend(others.iter().map(|(_, second)| (second, name, first)));
         }
-        twins.sort_by_key(|(at, _)| *at);
-        for (_, problem) in twins {
-            self.problems.push(problem);
+        twins.sort_by_key(|(second, ..)| second.start);
+        for (second, name, first) in twins {
+            let text = self.text;
+            self.problems
+                .push_error_with(|| duplicate_key(text, name, second.clone(), first));
         }
     }
 

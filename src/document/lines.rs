@@ -6,26 +6,34 @@ use std::ops::Range;
 
 /// The line that `offset` is in, without its end.
 pub(super) fn line_at(text: &str, offset: usize) -> Range<usize> {
-    // Between `\r` and `\n` a line has not ended yet.
-    let offset = match offset.checked_sub(1) {
+    let offset = in_line(text, offset);
+    let before = |to: usize, end: char| text[offset..to].find(end).map_or(to, |at| offset + at);
+    let end = before(before(text.len(), '\n'), '\r');
+    line_start(text, offset)..end
+}
+
+/// The offset, or the end of the line for one between `\r` and `\n`.
+fn in_line(text: &str, offset: usize) -> usize {
+    match offset.checked_sub(1) {
         Some(before) if text.as_bytes()[before..].starts_with(b"\r\n") => before,
         _ => offset,
-    };
+    }
+}
+
+/// Where the line begins that `offset` is in.
+fn line_start(text: &str, offset: usize) -> usize {
     // One character at a time, which the search of the standard library is quick at.
     let after = |from: usize, end: char| {
         text[from..offset]
             .rfind(end)
             .map_or(from, |at| from + at + 1)
     };
-    let start = after(after(0, '\n'), '\r');
-    let before = |to: usize, end: char| text[offset..to].find(end).map_or(to, |at| offset + at);
-    let end = before(before(text.len(), '\n'), '\r');
-    start..end
+    after(after(0, '\n'), '\r')
 }
 
 /// The number of the line that `offset` is in, from 1.
 pub(super) fn line_number(text: &str, offset: usize) -> usize {
-    let before = &text[..line_at(text, offset).start];
+    let before = &text[..line_start(text, in_line(text, offset))];
     let count = |end: char| before.matches(end).count();
     let returns = count('\r');
     let pairs = if returns == 0 {
