@@ -360,6 +360,11 @@ fn language_of(name: &str, text: &str) -> Language {
 /// `{"` and `{}` begin JSON, and so do `[{` and a lone `[`-list of strings; YAML in flow style
 /// rarely quotes its keys, and if it does it is JSON too.
 fn language_by_content(text: &str) -> Language {
+    let start = text.trim_start();
+    // A comment of other languages: neither has it, but what follows it is JSON.
+    if start.starts_with("//") || start.starts_with("/*") {
+        return Language::Json;
+    }
     let mut significant = text.chars().filter(|c| !c.is_whitespace());
     match (significant.next(), significant.next()) {
         (Some('{'), Some('"' | '}') | None) | (Some('['), Some('{' | '"' | '[' | ']') | None) => {
@@ -410,6 +415,7 @@ mod tests {
             ("{\"a\": 1}", Language::Json),
             (" \n{}", Language::Json),
             ("{a: 1}", Language::Yaml),
+            ("// note\n{\"a\": 1}", Language::Json),
             ("a: 1", Language::Yaml),
             ("", Language::Yaml),
         ] {

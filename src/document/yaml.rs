@@ -254,6 +254,9 @@ impl<'t> Builder<'t> {
         if anchor != 0 {
             return Err(key_is_no_text(bytes));
         }
+        if style == ScalarStyle::Plain && (text.starts_with("// ") || text.starts_with("/*")) {
+            return Err(Box::new(yaml_syntax::foreign_comment(bytes)));
+        }
         if style == ScalarStyle::Plain
             && let Some(problem) = plain_key_problem(&text, &bytes)
         {
@@ -281,8 +284,9 @@ impl<'t> Builder<'t> {
         } else if is_reserved_key(&name) {
             self.problems.push(reserved_key(&name, bytes.clone()));
         } else if let Some(first) = &first {
+            let (text, second) = (self.text, bytes.clone());
             self.problems
-                .push(duplicate_key(self.text, &name, bytes.clone(), first));
+                .push_error_with(|| duplicate_key(text, &name, second, first));
         } else {
             keys.insert(name.clone(), bytes.clone());
         }

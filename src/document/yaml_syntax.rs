@@ -21,6 +21,9 @@ pub(super) fn describe(text: &str, at: usize, kind: &ErrorKind) -> Diagnostic {
         at,
         line: line_at(text, at),
     };
+    if let Some(problem) = site.foreign_comment() {
+        return problem;
+    }
     match kind {
         ErrorKind::RecursionLimitExceeded => too_deep(Location::Bytes(site.character())),
         ErrorKind::TabInBlockIndentation
@@ -67,6 +70,12 @@ struct Entry<'t> {
 fn mistake(bytes: Range<usize>, what: &str, help: impl Into<String>) -> Diagnostic {
     let message = format!("invalid YAML: {what}");
     Diagnostic::error("syntax", Location::Bytes(bytes), message).help(help)
+}
+
+/// The problem of a comment that YAML takes for text.
+pub(super) fn foreign_comment(bytes: Range<usize>) -> Diagnostic {
+    let help = "write `#` before a comment, or remove it";
+    mistake(bytes, "a comment of another language", help)
 }
 
 impl<'t> Site<'t> {
@@ -135,6 +144,19 @@ impl<'t> Site<'t> {
             .map(|line| self.entry_of(line))
     }
 
+    /// A comment of another language in this line or in the one before.
+    fn foreign_comment(&self) -> Option<Diagnostic> {
+        let above = self.before().next().map(|entry| entry.line);
+        let comment = |line: Range<usize>| {
+            let written = &self.text[line.clone()];
+            let content = written.trim_start();
+            let is_one = content.starts_with("// ") || content.starts_with("/*");
+            let at = line.end - content.len();
+            is_one.then(|| foreign_comment(at..at + content.trim_end().len()))
+        };
+        comment(self.line.clone()).or_else(|| comment(above?))
+    }
+
     fn tab(&self) -> Diagnostic {
         let help = "indent with spaces: YAML allows no tabs in the indentation";
         let mut start = self.line.start;
@@ -172,10 +194,18 @@ impl<'t> Site<'t> {
         let Some(above) = self.before().next() else {
             return self.indentation();
         };
-        if above.key.is_none()
-            && let Some(problem) = self.colon_without_space(above.line)
-        {
-            return problem;
+        if above.key.is_none() {
+            let line = above.line.clone();
+            if let Some(problem) = self.colon_without_space(line) {
+                return problem;
+            }
+            let text = above.line.start + above.column..above.line.end;
+            let content = self.text[text.clone()].trim_end();
+            if content.starts_with(char::is_alphabetic) {
+                let bytes = text.start..text.start + content.len();
+                let help = "write `key: value`, or indent what follows it as it is indented";
+                return mistake(bytes, "a line without a key", help);
+            }
         }
         self.indentation()
     }

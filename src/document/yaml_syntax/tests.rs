@@ -105,6 +105,20 @@ fn each_mistake_has_its_name_and_place() {
             "a:\n  b:\n  \t c: 1\n",
             "3 \"\\t \": a tab in the indentation; indent with spaces",
         ),
+        (
+            "steps:\n- name text\n  type: skill\n",
+            "2 \"name text\": a line without a key; write `key: value`, or indent what follows",
+        ),
+        // Comments of other languages.
+        (
+            "a: b\n// note\nc: d\n",
+            "2 \"// note\": a comment of another language; write `#`",
+        ),
+        (
+            "/* note */\na: b\n",
+            "1 \"/* note */\": a comment of another language; write `#`",
+        ),
+        ("{\n  // note\n  \"a\": 1}\n", "2 \"// note"),
         // Indentation.
         (
             "- name: a\n   type: b\n",
