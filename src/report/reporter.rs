@@ -398,11 +398,13 @@ impl ReporterState {
     fn write_data(&mut self) {
         let summary = self.outcome.summary.as_ref();
         match std::mem::replace(&mut self.data, Data::None) {
-            Data::Table(table) => {
-                let text = table.render(
-                    self.streams.terminal_info(OutputStream::Stdout),
-                    self.verbose,
-                );
+            Data::Table(mut table) => {
+                let look = self.streams.terminal_info(OutputStream::Stdout);
+                let left_out = (!self.verbose).then(|| table.leave_out_good()).flatten();
+                let mut text = table.render(look, self.verbose);
+                if let Some(line) = left_out {
+                    text = format!("{text}{}\n", paint(look.color, Style::Dim, &line));
+                }
                 if !text.is_empty() {
                     self.streams.write(OutputStream::Stdout, text.as_bytes());
                 }

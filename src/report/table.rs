@@ -33,6 +33,9 @@ const GAP: usize = 2;
 /// No cell is longer than this before it is cut to its column.
 const CELL_COLUMNS: usize = 400;
 
+/// A table of more rows leaves out what needs no attention.
+const FEW_ROWS: usize = 20;
+
 /// The rows of a table, filled as steps finish.
 #[derive(Debug, Default)]
 pub(super) struct StepTable {
@@ -99,6 +102,26 @@ impl StepTable {
             memory: or_dash(format!("{}MiB", usage.memory_mb)),
             detail: shorten_at_word(&detail, CELL_COLUMNS),
         });
+    }
+
+    /// Leaves out of a long table the steps that succeeded or were skipped. Returns the line that
+    /// counts them.
+    pub(super) fn leave_out_good(&mut self) -> Option<String> {
+        let all = self.rows.len();
+        if all <= FEW_ROWS {
+            return None;
+        }
+        let is_good = |row: &Row| matches!(row.status, StepStatus::Success | StepStatus::Skipped);
+        let count = |status| self.rows.iter().filter(|row| row.status == status).count();
+        let counts: Vec<String> = [StepStatus::Success, StepStatus::Skipped]
+            .into_iter()
+            .map(|status| (count(status), status))
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, status)| format!("{count} {status}"))
+            .collect();
+        self.rows.retain(|row| !is_good(row));
+        let counts = Some(counts.join(", ")).filter(|counts| !counts.is_empty())?;
+        Some(format!("not shown: {counts} (-v shows all {all} steps)"))
     }
 
     /// The table as lines, in plan order; empty if no step ended.

@@ -90,6 +90,10 @@ fn many_steps_at_once_fit_on_the_terminal() {
     go(&case);
     let after = ends_well(&mut terminal, 60);
     assert!(!after.contains("more running"), "{after}");
+    assert!(
+        after.contains("not shown: 40 success (-v shows all 41 steps)"),
+        "{after}"
+    );
     assert!(after.contains("failed: 40 ok 1 failed"), "{after}");
 }
 

@@ -2,10 +2,14 @@
 
 use insta::assert_snapshot;
 
-use crate::model::ExecutionLogRecord;
+use crate::model::{ExecutionLogRecord, RunStatus, StepStatus};
+use crate::report::ReportOptions;
 use crate::report::table::StepTable;
 use crate::report::terminal::TerminalInfo;
-use crate::report::testing::{OFF_TERMINAL, failed, record, shown, skipped, terminal, with_output};
+use crate::report::testing::{
+    CapturedStreams, OFF_TERMINAL, Script, failed, record, shown, skipped, summary, terminal,
+    with_output,
+};
 
 fn render(records: &[ExecutionLogRecord], look: TerminalInfo, verbose: bool) -> String {
     let mut table = StepTable::default();
@@ -137,4 +141,57 @@ fn a_later_portion_has_the_columns_of_the_one_before_or_wider_ones() {
             }
         }
     }
+}
+
+/// What is printed of a run of so many steps that succeed and the given ones.
+fn printed(good: usize, others: Vec<ExecutionLogRecord>, verbose: bool) -> String {
+    let memory = CapturedStreams::new(OFF_TERMINAL, OFF_TERMINAL);
+    let options = ReportOptions {
+        verbose,
+        ..ReportOptions::default()
+    };
+    let labels = vec!["x"; good + others.len()];
+    let mut script = Script::new(options, &memory, &labels);
+    for index in 0..good {
+        script.done(record(index, &format!("step-{index}")));
+    }
+    for other in others {
+        script.done(other);
+    }
+    script.finish(summary(RunStatus::Failed, 1, None));
+    memory.stdout()
+}
+
+#[test]
+fn a_table_of_more_than_20_steps_shows_what_did_not_succeed() {
+    let others = || {
+        let status = |status, index: usize, name| ExecutionLogRecord {
+            status,
+            attempts: 1,
+            ..failed(index, name)
+        };
+        vec![
+            failed(18, "broken"),
+            status(StepStatus::Timeout, 19, "slow"),
+            status(StepStatus::Rejected, 20, "denied"),
+            status(StepStatus::Canceled, 21, "ended"),
+            skipped(22, "later"),
+        ]
+    };
+    assert_snapshot!(printed(18, others(), false), @r"
+     #  STEP    SKILL       STATUS     TIME  DETAIL
+    18  broken  core/build  failed ×3  4s    --> src/main.rs:3:5
+    19  slow    core/build  timeout    4s    exit code 2
+    20  denied  core/build  rejected   4s    exit code 2
+    21  ended   core/build  canceled   4s    exit code 2
+    not shown: 18 success, 1 skipped (-v shows all 23 steps)
+    ");
+    assert_eq!(printed(18, others(), true).lines().count(), 1 + 23);
+    assert_eq!(printed(15, others(), false).lines().count(), 1 + 20);
+    assert_eq!(
+        printed(21, Vec::new(), false),
+        "not shown: 21 success (-v shows all 21 steps)\n"
+    );
+    let failures: Vec<_> = (0..21).map(|at| failed(at, "broken")).collect();
+    assert_eq!(printed(0, failures, false).lines().count(), 1 + 21);
 }
