@@ -142,7 +142,7 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
             [CompletionResult]::new('--fail-fast', '--fail-fast', [CompletionResultType]::ParameterName, 'After a failure, cancel running steps')
             [CompletionResult]::new('--retry-unsafe', '--retry-unsafe', [CompletionResultType]::ParameterName, 'Apply `retry` also to skills that are not idempotent')
             [CompletionResult]::new('--rerun-unsafe', '--rerun-unsafe', [CompletionResultType]::ParameterName, 'With `--resume`, also run unsafe steps a second time')
-            [CompletionResult]::new('--stream', '--stream', [CompletionResultType]::ParameterName, 'Show the standard error of skills while they run')
+            [CompletionResult]::new('--stream', '--stream', [CompletionResultType]::ParameterName, 'Show what skills write while they run')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; always report failures')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; always report failures')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show CPU and memory per step')

@@ -132,7 +132,7 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand --fail-fast 'After a failure, cancel running steps'
             cand --retry-unsafe 'Apply `retry` also to skills that are not idempotent'
             cand --rerun-unsafe 'With `--resume`, also run unsafe steps a second time'
-            cand --stream 'Show the standard error of skills while they run'
+            cand --stream 'Show what skills write while they run'
             cand -q 'Be silent on success; always report failures'
             cand --quiet 'Be silent on success; always report failures'
             cand -v 'Show CPU and memory per step'

@@ -111,7 +111,7 @@ complete -c obs -n "__fish_obs_using_subcommand run" -l keep-going -d 'After a f
 complete -c obs -n "__fish_obs_using_subcommand run" -l fail-fast -d 'After a failure, cancel running steps'
 complete -c obs -n "__fish_obs_using_subcommand run" -l retry-unsafe -d 'Apply `retry` also to skills that are not idempotent'
 complete -c obs -n "__fish_obs_using_subcommand run" -l rerun-unsafe -d 'With `--resume`, also run unsafe steps a second time'
-complete -c obs -n "__fish_obs_using_subcommand run" -l stream -d 'Show the standard error of skills while they run'
+complete -c obs -n "__fish_obs_using_subcommand run" -l stream -d 'Show what skills write while they run'
 complete -c obs -n "__fish_obs_using_subcommand run" -s q -l quiet -d 'Be silent on success; always report failures'
 complete -c obs -n "__fish_obs_using_subcommand run" -s v -l verbose -d 'Show CPU and memory per step'
 complete -c obs -n "__fish_obs_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -58,10 +58,12 @@ pub enum RunEvent {
         /// The retry that comes next; `None` for the fallback.
         retry: Option<Retry>,
     },
-    /// A skill wrote output. Sent only with `--stream`.
+    /// A skill wrote output. See [`Streaming`].
     StepOutput {
         /// The step's index in the plan.
         index: usize,
+        /// Where to.
+        stream: SkillStream,
         /// A piece of its output; not cut at line ends.
         bytes: Vec<u8>,
     },
@@ -97,6 +99,27 @@ pub enum RunEvent {
     },
     /// The run ended and is recorded.
     RunFinished(RunSummary),
+}
+
+/// Which output of skills is sent as [`RunEvent::StepOutput`] while they run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Streaming {
+    /// None.
+    #[default]
+    Off,
+    /// Standard error.
+    Stderr,
+    /// Standard error, and standard output that is text.
+    Text,
+}
+
+/// A stream of a skill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SkillStream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
 }
 
 /// The header of a run.
@@ -253,6 +276,7 @@ mod tests {
         for _ in 0..LIVE_EVENTS_CAP + 7 {
             sender.emit(RunEvent::StepOutput {
                 index: 0,
+                stream: SkillStream::Stderr,
                 bytes: vec![b'x'],
             });
         }

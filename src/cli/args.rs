@@ -357,7 +357,9 @@ pub struct OutputArgs {
     #[arg(long, value_name = "REF")]
     #[arg(conflicts_with_all = ["dry_run", "format"])]
     pub print: Option<PrintRef>,
-    /// Show the standard error of skills while they run
+    /// Show what skills write while they run
+    ///
+    /// Standard error of all skills, and standard output of those whose output is text.
     #[arg(long)]
     pub stream: bool,
     /// How to show progress on standard error

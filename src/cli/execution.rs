@@ -180,7 +180,7 @@ impl PreparedRun {
             self.workspace.clone(),
             &ready.dirs,
             self.sandbox.clone(),
-            self.report.stream,
+            self.report.streaming,
             &self.plan.exposure,
         );
         for skill in &self.skills {

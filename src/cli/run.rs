@@ -14,6 +14,7 @@ use super::run_storage::{self, RunStorage};
 use super::{dry_run, enforceable, exit_code, inputs, policy, roots, secrets};
 use crate::document::{Source, SourceError};
 use crate::engine::{Approver, ProvenPlan};
+use crate::event::Streaming;
 use crate::executor::BaseEnvironment;
 use crate::plan::{self, LoadedPlan};
 use crate::policy::CedarGate;
@@ -215,7 +216,11 @@ fn report_options(
         format: output.format,
         print: output.print,
         progress: output.progress,
-        stream: output.stream,
+        streaming: if output.stream {
+            Streaming::Text
+        } else {
+            Streaming::Off
+        },
         quiet: printer.verbosity() == Verbosity::Quiet,
         verbose: printer.verbosity() == Verbosity::Verbose,
         problems,

@@ -2,26 +2,36 @@
 
 use super::event_line::{EventLine, read_event_line};
 use crate::engine::{StepControl, mask_string};
-use crate::event::{EventSender, RunEvent};
-use crate::process::{ProcessEvent, ProcessExit, Secrets};
+use crate::event::{EventSender, RunEvent, SkillStream, Streaming};
+use crate::process::{ProcessEvent, ProcessExit, Redactor, Secrets};
+use crate::skill::OutputFormat;
 
 /// Forwards the events of a running skill.
 pub(super) struct EventForwarder {
     index: usize,
     events: EventSender,
-    stream: bool,
+    streaming: Streaming,
+    /// Masks standard output, if it is forwarded.
+    stdout: Option<Redactor>,
     secrets: Secrets,
     pub(super) tokens_used: u64,
     dropped_event_lines: u64,
 }
 
 impl EventForwarder {
-    pub(super) fn new(control: &StepControl, stream: bool, secrets: Secrets) -> Self {
+    pub(super) fn new(
+        control: &StepControl,
+        streaming: Streaming,
+        output: OutputFormat,
+        secrets: Secrets,
+    ) -> Self {
+        let is_shown = streaming == Streaming::Text && output != OutputFormat::Json;
         Self {
+            stdout: is_shown.then(|| Redactor::new(secrets.clone())),
             secrets,
             index: control.index,
             events: control.events.clone(),
-            stream,
+            streaming,
             tokens_used: 0,
             dropped_event_lines: 0,
         }
@@ -29,12 +39,14 @@ impl EventForwarder {
 
     pub(super) fn handle(&mut self, event: &ProcessEvent<'_>) {
         match event {
-            ProcessEvent::Stderr(bytes) if self.stream => {
-                let bytes = bytes.to_vec();
-                self.events.emit(RunEvent::StepOutput {
-                    index: self.index,
-                    bytes,
-                });
+            ProcessEvent::Stdout(bytes) => {
+                if let Some(redactor) = &mut self.stdout {
+                    let seen = redactor.feed(bytes).into_owned();
+                    self.emit(SkillStream::Stdout, seen);
+                }
+            }
+            ProcessEvent::Stderr(bytes) if self.streaming != Streaming::Off => {
+                self.emit(SkillStream::Stderr, bytes.to_vec());
             }
             ProcessEvent::EventLine(line) => match read_event_line(line) {
                 Some(EventLine {
@@ -64,8 +76,25 @@ impl EventForwarder {
         }
     }
 
-    /// The exit with the count of lines that were not JSON.
-    pub(super) fn counted(&self, exit: ProcessExit) -> ProcessExit {
+    fn emit(&self, stream: SkillStream, bytes: Vec<u8>) {
+        if !bytes.is_empty() {
+            let index = self.index;
+            self.events.emit(RunEvent::StepOutput {
+                index,
+                stream,
+                bytes,
+            });
+        }
+    }
+
+    /// Forwards what was held back. Returns the exit with the count of lines that were not JSON.
+    pub(super) fn finish(&mut self, exit: ProcessExit) -> ProcessExit {
+        if let Some(mut redactor) = self.stdout.take() {
+            self.emit(
+                SkillStream::Stdout,
+                redactor.flush(exit.output_limit_exceeded),
+            );
+        }
         let dropped_event_lines = exit.dropped_event_lines + self.dropped_event_lines;
         ProcessExit {
             dropped_event_lines,

@@ -23,6 +23,7 @@ use super::write_targets::{EmptyFiles, HeldFiles, hint};
 use crate::engine::{
     RuntimeError, SkillExecutor, StepControl, mask_value, mask_words, shown_arguments,
 };
+use crate::event::Streaming;
 use crate::model::{
     ErrorCode, ExecutionRequest, ExecutionResult, ExecutionStatus, InputFiles, SandboxMode,
     SandboxReport, StepDirs, strict_json,
@@ -44,7 +45,7 @@ pub(crate) struct NativeExecutor<'r> {
     workspace: PathBuf,
     dirs: &'r RunDirs,
     policy: SandboxPolicy,
-    stream: bool,
+    streaming: Streaming,
     skills: RefCell<HashMap<String, Loaded>>,
     exposure: Exposure,
     /// The skills whose files steps may write, by their ids.
@@ -134,7 +135,7 @@ impl StartError {
 }
 
 impl<'r> NativeExecutor<'r> {
-    /// An executor whose skills work in `workspace`. `stream` forwards their output. The files of
+    /// An executor whose skills work in `workspace`. `streaming` forwards their output. The files of
     /// the skills in `exposure` count as proven from now on.
     pub(crate) fn new(
         launcher: &'r Launcher,
@@ -142,7 +143,7 @@ impl<'r> NativeExecutor<'r> {
         workspace: PathBuf,
         dirs: &'r RunDirs,
         policy: SandboxPolicy,
-        stream: bool,
+        streaming: Streaming,
         exposure: &Exposure,
     ) -> Self {
         let guards = exposure.exposed().map(|(id, skill)| {
@@ -161,7 +162,7 @@ impl<'r> NativeExecutor<'r> {
             workspace,
             dirs,
             policy,
-            stream,
+            streaming,
             skills: RefCell::default(),
             confinements: ConfinementCache::default(),
             empty_files: EmptyFiles::default(),
@@ -310,7 +311,8 @@ impl<'r> NativeExecutor<'r> {
         };
         let command = shown_command(skill, &request.arguments, &self.workspace);
         let secrets = self.secrets.borrow().clone();
-        let mut listener = EventForwarder::new(&control, self.stream, secrets.clone());
+        let (output, masked) = (native.execution.output, secrets.clone());
+        let mut listener = EventForwarder::new(&control, self.streaming, output, masked);
         let outcome = self
             .launcher
             .run(spec, control.stop.clone(), |event| listener.handle(&event))
@@ -328,7 +330,7 @@ impl<'r> NativeExecutor<'r> {
         let mut result = match outcome {
             Ok(exit) => {
                 (meta.sandbox.enforced, meta.sandbox.missing) = layer_names(exit.applied);
-                let exit = listener.counted(exit);
+                let exit = listener.finish(exit);
                 interpret(skill, &native.execution, exit, meta, &secrets)
             }
             Err(error) => not_started(&error, meta),

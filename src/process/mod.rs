@@ -79,7 +79,7 @@ pub(crate) use lock_file::{
 };
 pub(crate) use readiness::WatchedFile;
 pub use redact::Secrets;
-pub(crate) use redact::{MASK, MIN_SECRET_CHARS, is_maskable};
+pub(crate) use redact::{MASK, MIN_SECRET_CHARS, Redactor, is_maskable};
 pub(crate) use sandbox::{
     Access, Applied, Confinement, Grant, Layer, Network, SandboxSupport, default_grants, is_system,
 };

@@ -32,6 +32,8 @@ mod wrap;
 
 use clap::ValueEnum;
 
+use crate::event::Streaming;
+
 pub(crate) use age::age;
 pub(crate) use json_document::{JsonDocument, write_json_document, write_value};
 pub(crate) use print_ref::PrintRef;
@@ -81,7 +83,7 @@ pub(crate) struct ReportOptions {
     /// What goes to stderr while steps run.
     pub progress: Progress,
     /// Shows what skills write as they write it.
-    pub stream: bool,
+    pub streaming: Streaming,
     /// Nothing on success but requested data; no table. Failures are always shown.
     pub quiet: bool,
     /// More columns in the table.

@@ -26,7 +26,9 @@ use super::table::StepTable;
 use super::terminal::{OutputStream, OutputStreams};
 use super::text::{Style, counted, escaped_line, label_of, paint};
 use super::{Format, ReportOptions, jsonl};
-use crate::event::{EventReceiver, RunEvent, RunStarted, RunSummary, StepDetail};
+use crate::event::{
+    EventReceiver, RunEvent, RunStarted, RunSummary, SkillStream, StepDetail, Streaming,
+};
 use crate::model::{Escaped, EscapedLines, ExecutionLogRecord, RunStatus, signal_name};
 
 /// The exit code in the document if the run ended without one: an internal error.
@@ -160,7 +162,7 @@ impl ReporterState {
             ),
             streams,
             data,
-            live: options.stream.then(LiveOutput::default),
+            live: (options.streaming != Streaming::Off).then(LiveOutput::default),
             next_dropped: now,
             labels: Vec::new(),
             tally: RunStats::default(),
@@ -175,7 +177,9 @@ impl ReporterState {
 
     /// How long to wait for the next event.
     pub(super) fn timeout(&self, now: Instant) -> Duration {
-        self.screen.timeout(now)
+        let idle = self.live.as_ref().and_then(LiveOutput::next_idle);
+        let idle = idle.map_or(Duration::MAX, |idle| idle.saturating_duration_since(now));
+        self.screen.timeout(now).min(idle)
     }
 
     /// Does what is due at `now` without an event.
@@ -187,8 +191,12 @@ impl ReporterState {
         self.advance(now);
     }
 
-    /// Draws, or writes progress lines.
+    /// Draws, or writes progress lines and the beginnings of lines of skills.
     pub(super) fn advance(&mut self, now: Instant) {
+        let idle = self.live.as_mut().map(|live| live.take_idle(now));
+        for (index, text) in idle.unwrap_or_default() {
+            self.say_live(index, &[text]);
+        }
         self.screen.tick(now);
     }
 
@@ -219,6 +227,7 @@ impl ReporterState {
                 message,
                 retry,
             } => {
+                self.end_live(index);
                 let label = self.label(index);
                 self.screen.repeat(index, &label, &message, retry, now);
             }
@@ -226,7 +235,11 @@ impl ReporterState {
                 let label = self.label(index);
                 self.screen.wait(index, &label, limit.as_deref());
             }
-            RunEvent::StepOutput { index, bytes } => self.step_output(index, &bytes),
+            RunEvent::StepOutput {
+                index,
+                stream,
+                bytes,
+            } => self.step_output(index, stream, &bytes, now),
             RunEvent::StepEnding { index, reason } => self.screen.end(index, reason, now),
             RunEvent::StepFinished { record, detail } => self.step_finished(&record, &detail, now),
             RunEvent::SignalReceived { signal, forced } => self.signal(signal, forced),
@@ -251,13 +264,10 @@ impl ReporterState {
         label_of(self.labels.get(index).map_or("", String::as_str), index)
     }
 
-    fn step_output(&mut self, index: usize, bytes: &[u8]) {
-        let lines = self
-            .live
-            .as_mut()
-            .map(|live| live.push(index, bytes))
-            .unwrap_or_default();
-        self.say_live(index, &lines);
+    fn step_output(&mut self, index: usize, stream: SkillStream, bytes: &[u8], now: Instant) {
+        let live = self.live.as_mut();
+        let lines = live.map(|live| live.push(index, stream, bytes, now));
+        self.say_live(index, &lines.unwrap_or_default());
     }
 
     fn say_live(&mut self, index: usize, lines: &[String]) {
@@ -274,8 +284,8 @@ impl ReporterState {
     }
 
     fn end_live(&mut self, index: usize) {
-        let rest = self.live.as_mut().and_then(|live| live.finish(index));
-        self.say_live(index, rest.as_slice());
+        let rest = self.live.as_mut().map(|live| live.finish(index));
+        self.say_live(index, &rest.unwrap_or_default());
     }
 
     /// Reports that `count` pieces of live output were dropped.

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::reporter::ReportOutcome;
 use super::reporter::ReporterState;
 use super::{OutputStream, OutputStreams, ReportOptions, TerminalInfo};
-use crate::event::{RunEvent, RunStarted, RunSummary, StepDetail};
+use crate::event::{RunEvent, RunStarted, RunSummary, SkillStream, StepDetail};
 use crate::model::{
     ErrorCode, Excerpt, ExecutionLogRecord, InputFiles, ResourceUsage, RunStatus, SCHEMA_VERSION,
     SandboxReport, StepStatus,
@@ -276,9 +276,15 @@ impl Script {
         });
     }
 
+    /// A skill writes to standard error.
     pub(super) fn output(&mut self, index: usize, bytes: &[u8]) {
+        self.write(index, SkillStream::Stderr, bytes);
+    }
+
+    pub(super) fn write(&mut self, index: usize, stream: SkillStream, bytes: &[u8]) {
         self.event(RunEvent::StepOutput {
             index,
+            stream,
             bytes: bytes.to_vec(),
         });
     }

@@ -18,6 +18,7 @@ use crate::cli::run_storage::RunStorage;
 use crate::cli::{enforceable, inputs, policy, roots, secrets};
 use crate::document::{Diagnostic, Location, Source};
 use crate::engine::{Approver, FailurePolicy, ProvenPlan, RunPolicy};
+use crate::event::Streaming;
 use crate::plan::{self, LoadedPlan};
 use crate::prove::{self, ProveContext};
 use crate::report::{Format, PrintRef, Progress, ReportOptions};
@@ -105,7 +106,8 @@ fn report_of(skill: &Skill) -> Result<ReportOptions, CommandError> {
         format: Format::None,
         print: Some(print),
         progress: Progress::None,
-        stream: true,
+        // Its output comes at the end.
+        streaming: Streaming::Stderr,
         quiet: true,
         verbose: false,
         problems: Vec::new(),

@@ -148,7 +148,7 @@ enum StreamEnd {
 
 /// Masks the secrets in one stream.
 #[derive(Debug)]
-pub(super) struct Redactor {
+pub(crate) struct Redactor {
     secrets: Secrets,
     held: Vec<u8>,
     /// How many of the held bytes belong to an occurrence that was already masked.
@@ -159,7 +159,7 @@ pub(super) struct Redactor {
 }
 
 impl Redactor {
-    pub(super) fn new(secrets: Secrets) -> Self {
+    pub(crate) fn new(secrets: Secrets) -> Self {
         Self {
             secrets,
             held: Vec::new(),
@@ -170,7 +170,7 @@ impl Redactor {
     }
 
     /// Takes more bytes, and returns what can be shown now, including held bytes.
-    pub(super) fn feed<'b>(&mut self, bytes: &'b [u8]) -> Cow<'b, [u8]> {
+    pub(crate) fn feed<'b>(&mut self, bytes: &'b [u8]) -> Cow<'b, [u8]> {
         if self.secrets.is_empty() {
             return Cow::Borrowed(bytes);
         }
@@ -181,7 +181,7 @@ impl Redactor {
 
     /// Returns the rest at the end of the stream. If the stream `is_cut` there, a beginning of a
     /// secret is masked too.
-    pub(super) fn flush(&mut self, is_cut: bool) -> Vec<u8> {
+    pub(crate) fn flush(&mut self, is_cut: bool) -> Vec<u8> {
         let waiting = std::mem::take(&mut self.held);
         self.scan(
             &waiting,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use tokio::sync::oneshot;
 
-use crate::event::{Retry, RunEvent, TerminationCause};
+use crate::event::{Retry, RunEvent, Streaming, TerminationCause};
 use crate::model::RunStatus;
 use crate::report::terminal::TerminalInfo;
 use crate::report::testing::{
@@ -149,7 +149,7 @@ fn a_retry_is_one_line_off_a_terminal() {
 #[test]
 fn live_output_and_records_pass_above_the_bars() {
     let options = ReportOptions {
-        stream: true,
+        streaming: Streaming::Text,
         format: Format::Jsonl,
         ..ReportOptions::default()
     };

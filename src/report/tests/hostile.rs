@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use crate::event::{RunEvent, RunSummary, StepDetail};
+use crate::event::{RunEvent, RunSummary, StepDetail, Streaming};
 use crate::model::{Excerpt, ExecutionLogRecord, RunStatus};
 use crate::report::terminal::TerminalInfo;
 use crate::report::testing::{
@@ -99,7 +99,7 @@ fn nothing_hostile_gets_out_in_any_format() {
             let options = ReportOptions {
                 format,
                 progress: Progress::Lines,
-                stream: true,
+                streaming: Streaming::Text,
                 verbose: true,
                 ..ReportOptions::default()
             };
@@ -138,7 +138,7 @@ fn bars_let_nothing_through_but_their_own_movements() {
     let memory = CapturedStreams::new(OFF_TERMINAL, terminal(60));
     let options = ReportOptions {
         progress: Progress::Bars,
-        stream: true,
+        streaming: Streaming::Text,
         ..ReportOptions::default()
     };
     hostile_run(options, &memory);
@@ -168,7 +168,7 @@ proptest! {
         let memory = CapturedStreams::new(look, look);
         let progress = if bars { Progress::Bars } else { Progress::Lines };
         let options =
-            ReportOptions { progress, stream: true, verbose: true, ..ReportOptions::default() };
+            ReportOptions { progress, streaming: Streaming::Text, verbose: true, ..ReportOptions::default() };
         let mut script = Script::new(options, &memory, &[text.as_str(), "b"]);
         script.start(0);
         script.start(1);

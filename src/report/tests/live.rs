@@ -6,7 +6,7 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use tokio::sync::oneshot;
 
-use crate::event::{RunEvent, TerminationCause};
+use crate::event::{RunEvent, SkillStream, Streaming, TerminationCause};
 use crate::model::RunStatus;
 use crate::report::testing::{CapturedStreams, OFF_TERMINAL, Script, record, summary};
 use crate::report::{Format, ReportOptions};
@@ -48,7 +48,7 @@ fn signals_are_answered() {
 fn live_output_is_shown_line_by_line() {
     let memory = off_terminal();
     let options = ReportOptions {
-        stream: true,
+        streaming: Streaming::Text,
         format: Format::None,
         ..ReportOptions::default()
     };
@@ -104,4 +104,45 @@ fn what_is_said_while_suspended_is_said_later() {
         stopped_for: Duration::MAX,
     });
     assert_eq!(memory.stderr(), "→ build\n✓ build 1.2s\n");
+}
+
+#[test]
+fn standard_output_is_shown_with_its_carriage_returns_obeyed() {
+    let memory = off_terminal();
+    let options = ReportOptions {
+        streaming: Streaming::Text,
+        format: Format::None,
+        ..ReportOptions::default()
+    };
+    let mut script = Script::new(options, &memory, &["get"]);
+    script.start(0);
+    script.write(
+        0,
+        SkillStream::Stdout,
+        b"  1%\r 50%\r\x1b[32m100%\x1b[0m\nnext\nname? ",
+    );
+    script.write(0, SkillStream::Stderr, b"10%\r20%\r\n");
+    script.pass(Duration::from_secs(2));
+    script.write(0, SkillStream::Stdout, b"\n::error::x\n");
+    script.write(0, SkillStream::Stdout, b"first attempt");
+    script.event(RunEvent::StepRepeated {
+        index: 0,
+        message: "exit code 1".to_owned(),
+        retry: None,
+    });
+    script.write(0, SkillStream::Stdout, b"second\n");
+    script.done(record(0, "get"));
+    assert_snapshot!(memory.stderr(), @r"
+    → get
+    get │ 100%
+    get │ next
+    get │ 10%
+    get │ 20%
+    get │ name? 
+    get │ \u{3a}:error::x
+    get │ first attempt
+    ↻ get exit code 1
+    get │ second
+    ✓ get 1.2s
+    ");
 }

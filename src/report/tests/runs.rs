@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use crate::event::{self, RunEvent, RunSummary, StepDetail};
+use crate::event::{self, RunEvent, RunSummary, StepDetail, Streaming};
 use crate::model::{ErrorCode, ExecutionLogRecord, RunStatus, StepStatus};
 use crate::report::testing::{
     CapturedStreams, OFF_TERMINAL, RUN_ID, Script, failed, record, skipped, started, summary,
@@ -282,7 +282,7 @@ fn events_out_of_order_and_out_of_range_do_no_harm() {
         let memory = CapturedStreams::new(OFF_TERMINAL, crate::report::testing::terminal(20));
         let options = ReportOptions {
             progress,
-            stream: true,
+            streaming: Streaming::Text,
             ..ReportOptions::default()
         };
         let mut script = Script::new(options, &memory, &[]);
