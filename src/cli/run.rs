@@ -221,6 +221,7 @@ fn report_options(
         } else {
             Streaming::Off
         },
+        shows_stderr_once: false,
         quiet: printer.verbosity() == Verbosity::Quiet,
         verbose: printer.verbosity() == Verbosity::Verbose,
         problems,

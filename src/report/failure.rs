@@ -42,6 +42,8 @@ pub(super) struct ReportLook {
     pub(super) verbose: bool,
     /// With all of the streams that is recorded.
     pub(super) is_full: bool,
+    /// Without standard error, which was shown before.
+    pub(super) omits_stderr: bool,
 }
 
 impl ReportLook {
@@ -51,6 +53,7 @@ impl ReportLook {
             columns: info.terminal.then(|| info.usable_columns()),
             verbose,
             is_full: false,
+            omits_stderr: false,
         }
     }
 }
@@ -209,7 +212,7 @@ impl StepReport {
         };
         let stderr = said(&record.stderr);
         let stdout = said(&record.stdout).filter(|_| self.look.is_full || !is_error(record));
-        if let Some(stderr) = &stderr {
+        if let Some(stderr) = stderr.as_ref().filter(|_| !self.look.omits_stderr) {
             let needs_title = self.look.verbose || stdout.is_some();
             self.stream("stderr", stderr, needs_title);
         }

@@ -84,6 +84,8 @@ pub(crate) struct ReportOptions {
     pub progress: Progress,
     /// Shows what skills write as they write it.
     pub streaming: Streaming,
+    /// Failure reports do not repeat the standard error that was shown as it was written.
+    pub shows_stderr_once: bool,
     /// Nothing on success but requested data; no table. Failures are always shown.
     pub quiet: bool,
     /// More columns in the table.

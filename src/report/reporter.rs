@@ -96,6 +96,9 @@ fn consume(mut report: ReporterState, receiver: &EventReceiver) -> ReportOutcome
         match receiver.recv_timeout(timeout) {
             Ok(event) => {
                 let is_last = matches!(event, RunEvent::RunFinished(_));
+                if matches!(event, RunEvent::StepFinished { .. }) {
+                    report.dropped(receiver.take_dropped());
+                }
                 report.handle(event, Instant::now());
                 if is_last {
                     break;
@@ -136,6 +139,8 @@ pub(super) struct ReporterState {
     quiet: bool,
     problems: Vec<Value>,
     verbose: bool,
+    /// All of standard error was shown, and reports do not repeat it.
+    omits_stderr: bool,
     outcome: ReportOutcome,
 }
 
@@ -170,6 +175,7 @@ impl ReporterState {
             run_id: None,
             quiet: options.quiet,
             verbose: options.verbose,
+            omits_stderr: options.shows_stderr_once,
             problems: options.problems,
             outcome: ReportOutcome::default(),
         }
@@ -293,6 +299,7 @@ impl ReporterState {
         if count == 0 || self.live.is_none() {
             return;
         }
+        self.omits_stderr = false;
         let pieces = counted(usize::try_from(count).unwrap_or(usize::MAX), "piece");
         self.screen
             .print_above(&format!("… {pieces} of live output not shown"));
@@ -308,7 +315,10 @@ impl ReporterState {
         self.tally.count(record);
         if failure::is_failure(record) {
             let info = self.streams.terminal_info(OutputStream::Stderr);
-            let look = ReportLook::new(info, self.verbose);
+            let look = ReportLook {
+                omits_stderr: self.omits_stderr,
+                ..ReportLook::new(info, self.verbose)
+            };
             let report = failure::render(record, detail, look);
             self.failures.insert(record.step_index, report);
         }

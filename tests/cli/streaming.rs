@@ -93,3 +93,24 @@ fn skills_run_prints_the_output_once() {
     assert_eq!(output.stdout(), "result\n");
     assert_eq!(output.stderr(), "say │ note\n");
 }
+
+#[test]
+fn skills_run_prints_standard_error_once() {
+    for (output, script) in [
+        ("text", "echo note >&2; exit 3"),
+        ("json", "echo note >&2; echo no json"),
+        ("json", "echo note >&2; kill -9 $$"),
+    ] {
+        let output = says(output, script)
+            .run(&["skills", "run", "say"])
+            .expect_code(1);
+        let said = output.stderr();
+        assert_eq!(said.matches("note").count(), 1, "{said}");
+        assert!(!said.contains("output: none"), "{said}");
+        assert!(said.contains("✗ say"), "{said}");
+    }
+    let case = says("text", "echo note >&2; exit 3");
+    let output = case.run(&["run", "plan.yaml", "--stream"]).expect_code(1);
+    let said = output.stderr();
+    assert_eq!(said.matches("note").count(), 2, "{said}");
+}

@@ -108,6 +108,7 @@ fn report_of(skill: &Skill) -> Result<ReportOptions, CommandError> {
         progress: Progress::None,
         // Its output comes at the end.
         streaming: Streaming::Stderr,
+        shows_stderr_once: true,
         quiet: true,
         verbose: false,
         problems: Vec::new(),

@@ -19,6 +19,7 @@ const PLAIN: ReportLook = ReportLook {
     columns: None,
     verbose: false,
     is_full: false,
+    omits_stderr: false,
 };
 const VERBOSE: ReportLook = ReportLook {
     verbose: true,

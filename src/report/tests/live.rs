@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use crate::event::{RunEvent, SkillStream, Streaming, TerminationCause};
 use crate::model::RunStatus;
-use crate::report::testing::{CapturedStreams, OFF_TERMINAL, Script, record, summary};
+use crate::report::testing::{CapturedStreams, OFF_TERMINAL, Script, failed, record, summary};
 use crate::report::{Format, ReportOptions};
 
 fn off_terminal() -> Arc<CapturedStreams> {
@@ -145,4 +145,25 @@ fn standard_output_is_shown_with_its_carriage_returns_obeyed() {
     get │ second
     ✓ get 1.2s
     ");
+}
+
+#[test]
+fn standard_error_is_repeated_in_the_report_unless_all_of_it_was_shown() {
+    for (is_once, dropped, count) in [(true, 0, 1), (true, 3, 2), (false, 0, 2)] {
+        let memory = off_terminal();
+        let options = ReportOptions {
+            streaming: Streaming::Stderr,
+            shows_stderr_once: is_once,
+            quiet: true,
+            ..ReportOptions::default()
+        };
+        let mut script = Script::new(options, &memory, &["build"]);
+        script.start(0);
+        script.output(0, b"error[E0308]: mismatched types\n");
+        script.dropped(dropped);
+        script.done(failed(0, "build"));
+        script.finish(summary(RunStatus::Failed, 1, Some(0)));
+        let said = memory.stderr();
+        assert_eq!(said.matches("E0308").count(), count, "{said}");
+    }
 }
