@@ -49,14 +49,17 @@ impl Shape {
 pub(crate) enum Meaning {
     /// Another key, with the same value.
     Key(&'static str),
+    /// Nothing to obs: a key of the author's own, which begins with `x-`.
+    Own,
     /// Something that is written in another way.
     Advice {
         /// What to do.
         help: String,
         /// The key that it takes the place of, so that this one is not missed.
         instead_of: Option<&'static str>,
-        /// The entry to write, if that is certain.
-        write: Option<(String, Value)>,
+        /// The entry to write, if that is certain. No part of it is a text of the plan, which may be
+        /// a secret.
+        write: Option<(&'static str, Value)>,
     },
 }
 
@@ -75,7 +78,7 @@ impl Meaning {
         Self::Advice {
             help: help.into(),
             instead_of: Some(key),
-            write: Some((key.to_owned(), value)),
+            write: Some((key, value)),
         }
     }
 
@@ -335,6 +338,7 @@ impl UnknownKey<'_> {
     fn known_key(&self) -> Option<&'static str> {
         match self.meaning.as_ref()? {
             Meaning::Key(known) => Some(known),
+            Meaning::Own => None,
             Meaning::Advice { instead_of, .. } => *instead_of,
         }
     }
@@ -354,7 +358,7 @@ impl<'d> Fields<'d> {
             let meaning = if self.unknown.len() + problems.len() < Diagnostics::MAX_KEPT {
                 let meant = (self.shape.meaning)(key, value, map).filter(|meaning| match meaning {
                     Meaning::Key(known) => is_free(known),
-                    Meaning::Advice { .. } => true,
+                    Meaning::Own | Meaning::Advice { .. } => true,
                 });
                 meant.or_else(|| {
                     let free = self
@@ -451,6 +455,17 @@ impl<'d> Fields<'d> {
                     .expected(*known)
                     .fix(json!([{"op": "move", "from": from, "path": path}]))
             }
+            Some(Meaning::Own) => {
+                let own = format!("x-{key}");
+                let help =
+                    format!("obs has no use for it: name it `{own}`, as all keys of your own");
+                let problem = problem.help(help);
+                if self.map.contains_key(&own) {
+                    return problem;
+                }
+                let (from, path) = (pointer(key), pointer(&own));
+                problem.fix(json!([{"op": "move", "from": from, "path": path}]))
+            }
             Some(Meaning::Advice {
                 help,
                 instead_of,
@@ -463,7 +478,7 @@ impl<'d> Fields<'d> {
                 };
                 match write
                     .as_ref()
-                    .filter(|(key, _)| !self.map.contains_key(key))
+                    .filter(|(key, _)| !self.map.contains_key(*key))
                 {
                     Some((written, value)) => problem.fix(json!([
                         {"op": "remove", "path": pointer(key)},

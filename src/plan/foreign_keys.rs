@@ -37,21 +37,11 @@ fn key_if(is_right: bool, key: &'static str, help: &str) -> Meaning {
     }
 }
 
-/// A key that is of no use to obs.
-fn own_key(key: &str, value: &Value) -> Meaning {
-    let help = format!("obs has no use for it: name it `x-{key}`, as all keys of your own");
-    Meaning::Advice {
-        help,
-        instead_of: None,
-        write: Some((format!("x-{key}"), value.clone())),
-    }
-}
-
 /// What a key of a step means.
 pub(super) fn in_step(key: &str, value: &Value, step: &Entries) -> Option<Meaning> {
     let plain = normalized(key);
     of_call(&plain, value, step)
-        .or_else(|| of_step(&plain, key, value, step))
+        .or_else(|| of_step(&plain, value, step))
         .or_else(|| of_flow(&plain, value))
         .or_else(|| of_failure(&plain, value))
         .or_else(|| timeout(&plain, value))
@@ -100,7 +90,7 @@ fn of_call(plain: &str, value: &Value, step: &Entries) -> Option<Meaning> {
 }
 
 /// What the step is called and what it is for.
-fn of_step(plain: &str, key: &str, value: &Value, step: &Entries) -> Option<Meaning> {
+fn of_step(plain: &str, value: &Value, step: &Entries) -> Option<Meaning> {
     Some(match plain {
         "id" | "ref" | "alias" | "uid" | "node_id" | "call_id" => key_if(
             value.is_string(),
@@ -136,7 +126,7 @@ fn of_step(plain: &str, key: &str, value: &Value, step: &Entries) -> Option<Mean
         "step_name" | "step" | "title" | "label" | "description" | "desc" | "reason"
         | "reasoning" | "rationale" | "thought" | "thoughts" | "comment" | "comments" | "note"
         | "notes" | "purpose" | "explanation" | "goal" | "objective" | "summary" | "metadata"
-        | "meta" | "tags" | "labels" => own_key(key, value),
+        | "meta" | "tags" | "labels" => Meaning::Own,
         _ => return None,
     })
 }
@@ -361,7 +351,7 @@ pub(super) fn in_plan(key: &str, value: &Value, _: &Entries) -> Option<Meaning> 
         }
         "name" | "title" | "version" | "metadata" | "meta" | "tags" | "labels" | "created_at"
         | "notes" | "note" | "comment" | "schema_version" | "$schema" | "api_version" | "kind"
-        | "goal" | "description" => own_key(key, value),
+        | "goal" | "description" => Meaning::Own,
         _ => return timeout(&plain, value).or_else(|| of_flow_of_plan(&plain)),
     })
 }
