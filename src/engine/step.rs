@@ -234,6 +234,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
             confinement: target.confinement.clone(),
             working_directory: result.working_directory.take(),
             hint: result.hint.take(),
+            lacks: std::mem::take(&mut result.lacks),
         };
         let completed = record::CompletedStep {
             started_at,

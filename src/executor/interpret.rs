@@ -87,6 +87,7 @@ pub(super) fn interpret(
         is_final: said.is_final,
         retry_after: said.retry_after,
         hint: failure_hint.or_else(|| hint(exit.dropped_event_lines)),
+        lacks: Vec::new(),
         sandbox: meta.sandbox,
     }
 }

@@ -4,6 +4,7 @@
 //! the arguments and nothing else.
 
 mod confinement_cache;
+mod denial;
 mod environment;
 mod event_forwarder;
 mod event_line;

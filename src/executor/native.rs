@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::confinement_cache::ConfinementCache;
+use super::denial::{Scene, suspect};
 use super::environment::BaseEnvironment;
 use super::event_forwarder::EventForwarder;
 use super::interpret::{ExecutionMeta, interpret, max_output_bytes};
@@ -313,6 +314,7 @@ impl<'r> NativeExecutor<'r> {
         let secrets = self.secrets.borrow().clone();
         let (output, masked) = (native.execution.output, secrets.clone());
         let mut listener = EventForwarder::new(&control, self.streaming, output, masked);
+        let scratch_path = scratch.path().to_owned();
         let outcome = self
             .launcher
             .run(spec, control.stop.clone(), |event| listener.handle(&event))
@@ -335,13 +337,48 @@ impl<'r> NativeExecutor<'r> {
             }
             Err(error) => not_started(&error, meta),
         };
-        result.hint = result
-            .hint
-            .take()
-            .or_else(|| hint(&loaded.paths, run_dir, &result));
+        let dirs = StepDirs {
+            scratch: Some(&scratch_path),
+            run: run_dir,
+            ..self.policy.dirs(native, &self.workspace)
+        };
+        self.add_hint(loaded, native, &dirs, &mut result);
         drop(held);
         result.working_directory = Some(self.workspace.clone());
         Ok(result)
+    }
+
+    /// Adds what to do about a failure, if the result does not say so already.
+    fn add_hint(
+        &self,
+        loaded: &Loaded,
+        native: &NativeSkill,
+        dirs: &StepDirs<'_>,
+        result: &mut ExecutionResult,
+    ) {
+        if result.hint.is_some() {
+            return;
+        }
+        let skill = &*loaded.skill;
+        let confinement = self.policy.confinement(skill, &loaded.paths, dirs);
+        let suspicion = confinement.as_ref().and_then(|confinement| {
+            let scene = Scene {
+                policy: &self.policy,
+                dirs: *dirs,
+                confinement,
+                permissions: &skill.manifest.permissions,
+                manifest: &native.document.source.name,
+                path: self.environment.path(),
+            };
+            suspect(&scene, result)
+        });
+        // A file that is granted alone explains more than the words of the program.
+        let is_write = suspicion.as_ref().is_none_or(|found| found.is_write_only);
+        result.hint = hint(&loaded.paths, dirs.run, result).filter(|_| is_write);
+        if let Some(suspicion) = suspicion {
+            result.lacks = suspicion.shows;
+            result.hint.get_or_insert(suspicion.hint);
+        }
     }
 
     /// The process specification of a step.

@@ -68,6 +68,8 @@ pub struct ExecutionResult {
     pub retry_after: Option<Duration>,
     /// Something to try after a failure.
     pub hint: Option<String>,
+    /// Which lines about the confinement show what it probably lacked, by their names.
+    pub lacks: Vec<&'static str>,
     /// What confined it.
     pub sandbox: SandboxReport,
 }
@@ -104,6 +106,7 @@ impl ExecutionResult {
             is_final: false,
             retry_after: None,
             hint: None,
+            lacks: Vec::new(),
             sandbox: SandboxReport {
                 mode: AppliedSandbox::InProcess,
                 ..SandboxReport::default()

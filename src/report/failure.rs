@@ -34,6 +34,10 @@ const BAR: &str = "  │ ";
 
 /// How a report looks.
 #[derive(Debug, Clone, Copy)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent choices of who asks for the report"
+)]
 pub(super) struct ReportLook {
     pub(super) color: bool,
     /// Where lines are broken; `None` off a terminal.
@@ -79,9 +83,7 @@ pub(super) fn render(record: &ExecutionLogRecord, detail: &StepDetail, look: Rep
     report.output(record);
     report.command(&detail.command);
     report.place(record, detail);
-    if let Some(hint) = &detail.hint {
-        report.field("hint", hint);
-    }
+    report.hint(detail.hint.as_deref().unwrap_or_default());
     report.text
 }
 
@@ -175,16 +177,18 @@ impl StepReport {
         if let Some(directory) = directory.filter(|_| is_elsewhere || self.look.verbose) {
             self.field("directory", &directory.to_string_lossy());
         }
+        for line in detail.confinement.iter() {
+            let (name, value) = line.split_once(": ").unwrap_or(("confined to", line));
+            if self.look.verbose || detail.lacks.contains(&name) {
+                self.field(name, value);
+            }
+        }
         if !self.look.verbose {
             return;
         }
         if let Some(code) = record.error_code.and_then(|code| json_line(&code).ok()) {
             // The code's own spelling is its JSON.
             self.field("code", code.trim_matches('"'));
-        }
-        for line in detail.confinement.iter() {
-            let (name, value) = line.split_once(": ").unwrap_or(("confined to", line));
-            self.field(name, value);
         }
         let sandbox = &record.sandbox;
         let is_confined = !matches!(
@@ -199,6 +203,26 @@ impl StepReport {
             self.field("confined by", &layers);
             if !sandbox.missing.is_empty() {
                 self.field("not enforced", &sandbox.missing.join(", "));
+            }
+        }
+    }
+
+    /// The next step: a sentence, and below it what to paste.
+    fn hint(&mut self, hint: &str) {
+        let mut lines = hint.lines();
+        if let Some(sentence) = lines.next() {
+            self.field("hint", sentence);
+        }
+        for line in lines.take(LINES) {
+            let line = Escaped(head(line, FIELD_COLUMNS * 4)).to_string();
+            let line = shorten_at_word(&line, FIELD_COLUMNS);
+            let room = self.room(HANGING.len());
+            let rows: Vec<String> = wrap(&line, room, room)
+                .into_iter()
+                .map(str::to_owned)
+                .collect();
+            for row in rows {
+                self.line(&format!("{HANGING}{}", Escaped(&row)));
             }
         }
     }

@@ -206,6 +206,7 @@ pub(super) fn detail() -> StepDetail {
             .into(),
         working_directory: Some(PathBuf::from("/srv/work")),
         hint: Some("raise `resources.max_memory_mb`".to_owned()),
+        lacks: Vec::new(),
     }
 }
 

@@ -101,6 +101,11 @@ impl SandboxPolicy {
         })
     }
 
+    /// The permission to execute a file.
+    pub(crate) fn exec_permission(&self, file: &Path) -> String {
+        self.permission_for(file, FileUse::Execute)
+    }
+
     /// The line to add: the top directory below the home directory, else the file's own directory.
     /// Not `~/.local`, which holds obs's state: what lies directly below it.
     fn permission_for(&self, file: &Path, needs: FileUse) -> String {

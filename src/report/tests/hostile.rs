@@ -63,6 +63,7 @@ fn hostile_run(options: ReportOptions, memory: &Arc<CapturedStreams>) {
             confinement: [HOSTILE.to_owned()].into(),
             working_directory: Some(PathBuf::from(HOSTILE)),
             hint: Some(HOSTILE.to_owned()),
+            lacks: vec!["read"],
         },
     });
     let json = serde_json::to_string(&serde_json::json!({HOSTILE: [HOSTILE]})).unwrap();
