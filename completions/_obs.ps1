@@ -39,6 +39,7 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
             [CompletionResult]::new('skills', 'skills', [CompletionResultType]::ParameterValue, 'Manage skills')
             [CompletionResult]::new('policy', 'policy', [CompletionResultType]::ParameterValue, 'Check and test policies')
             [CompletionResult]::new('runs', 'runs', [CompletionResultType]::ParameterValue, 'List recorded runs, newest first')
+            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show a run as it was reported, or a step with all that it wrote')
             [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Show the records of runs')
             [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Verify the integrity of recorded runs')
             [CompletionResult]::new('circuits', 'circuits', [CompletionResultType]::ParameterValue, 'List and reset circuit breakers')
@@ -460,6 +461,19 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
         'obs;runs;help;help' {
             break
         }
+        'obs;show' {
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Output format')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colors')
+            [CompletionResult]::new('--state-dir', '--state-dir', [CompletionResultType]::ParameterName, 'Directory of the state, or `none` [default: ~/.local/state/obs]')
+            [CompletionResult]::new('--no-pager', '--no-pager', [CompletionResultType]::ParameterName, 'Print to the terminal at once, without a pager')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Be silent on success; always report failures')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Be silent on success; always report failures')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show CPU and memory per step')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Show CPU and memory per step')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
         'obs;logs' {
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Only the last N records; 0 shows all')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Only the last N records; 0 shows all')
@@ -578,6 +592,7 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
             [CompletionResult]::new('skills', 'skills', [CompletionResultType]::ParameterValue, 'Manage skills')
             [CompletionResult]::new('policy', 'policy', [CompletionResultType]::ParameterValue, 'Check and test policies')
             [CompletionResult]::new('runs', 'runs', [CompletionResultType]::ParameterValue, 'List recorded runs, newest first')
+            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show a run as it was reported, or a step with all that it wrote')
             [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Show the records of runs')
             [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Verify the integrity of recorded runs')
             [CompletionResult]::new('circuits', 'circuits', [CompletionResultType]::ParameterValue, 'List and reset circuit breakers')
@@ -649,6 +664,9 @@ Register-ArgumentCompleter -Native -CommandName 'obs' -ScriptBlock {
             break
         }
         'obs;help;runs;prune' {
+            break
+        }
+        'obs;help;show' {
             break
         }
         'obs;help;logs' {

@@ -36,6 +36,7 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand skills 'Manage skills'
             cand policy 'Check and test policies'
             cand runs 'List recorded runs, newest first'
+            cand show 'Show a run as it was reported, or a step with all that it wrote'
             cand logs 'Show the records of runs'
             cand verify 'Verify the integrity of recorded runs'
             cand circuits 'List and reset circuit breakers'
@@ -420,6 +421,18 @@ set edit:completion:arg-completer[obs] = {|@words|
         }
         &'obs;runs;help;help'= {
         }
+        &'obs;show'= {
+            cand --format 'Output format'
+            cand --color 'When to use colors'
+            cand --state-dir 'Directory of the state, or `none` [default: ~/.local/state/obs]'
+            cand --no-pager 'Print to the terminal at once, without a pager'
+            cand -q 'Be silent on success; always report failures'
+            cand --quiet 'Be silent on success; always report failures'
+            cand -v 'Show CPU and memory per step'
+            cand --verbose 'Show CPU and memory per step'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
         &'obs;logs'= {
             cand -n 'Only the last N records; 0 shows all'
             cand --limit 'Only the last N records; 0 shows all'
@@ -528,6 +541,7 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand skills 'Manage skills'
             cand policy 'Check and test policies'
             cand runs 'List recorded runs, newest first'
+            cand show 'Show a run as it was reported, or a step with all that it wrote'
             cand logs 'Show the records of runs'
             cand verify 'Verify the integrity of recorded runs'
             cand circuits 'List and reset circuit breakers'
@@ -581,6 +595,8 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand prune 'Remove old runs with their records, except those that a flag keeps'
         }
         &'obs;help;runs;prune'= {
+        }
+        &'obs;help;show'= {
         }
         &'obs;help;logs'= {
         }

@@ -35,7 +35,7 @@ pub(super) use self::skills::{
 };
 pub(super) use self::state::{
     BreakerChoice, CircuitsArgs, CircuitsCommand, LogsArgs, PagerArgs, PruneArgs, ResumeArgs,
-    RetentionArgs, RunsArgs, RunsCommand, StateArgs, VerifyArgs,
+    RetentionArgs, RunsArgs, RunsCommand, ShowRunArgs, StateArgs, VerifyArgs,
 };
 use super::printer::ColorChoice;
 use crate::document::DEFAULT_MAX_BYTES;
@@ -78,7 +78,7 @@ Examples:
   obs run - --format jsonl        run a plan from standard input, print JSON lines
   obs graph plan.yaml             show the dependency graph
   obs skills list                 list the skills that plans can call
-  obs logs last                   show the records of the latest run
+  obs show                        show the latest run, its failures first
 
 Exit codes:
   0 success   1 a step failed   2 usage   65 plan invalid   66 file unreadable
@@ -128,6 +128,8 @@ pub enum Command {
     Policy(PolicyCommand),
     /// List recorded runs, newest first
     Runs(RunsArgs),
+    /// Show a run as it was reported, or a step with all that it wrote
+    Show(ShowRunArgs),
     /// Show the records of runs
     Logs(LogsArgs),
     /// Verify the integrity of recorded runs

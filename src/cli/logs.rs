@@ -4,25 +4,17 @@ use std::time::Duration;
 
 use super::args::{LogsArgs, StateArgs};
 use super::error::{CommandError, CommandResult, ErrorKind};
-use super::exit_code;
 use super::json_lines::JsonPrinter;
 use super::pager::Pager;
 use super::printer::{Printer, Verbosity};
 use super::state::{not_found, unreadable};
-use crate::document::nearest;
+use super::{exit_code, record_names};
 use crate::model::{ExecutionLogRecord, RunStatus};
 use crate::report::{OutputStream, OutputStreams as _, PrintRef, RecordTable, write_value};
-use crate::store::{RecordColumn, RecordFilter, RunName, RunRow, StateReader};
+use crate::store::{RecordFilter, RunName, RunRow, StateReader};
 
 /// How often a run in progress is looked at.
 const FOLLOW_EVERY: Duration = Duration::from_millis(200);
-/// How many names an error lists.
-const NAMES_SHOWN: usize = 20;
-/// How many names are looked at for one that may be meant.
-const NAMES_READ: u64 = 1000;
-/// How much of a name an error shows.
-const NAME_BYTES: usize = 128;
-
 /// Shows records.
 pub(super) fn logs(args: &LogsArgs, state: &StateArgs, printer: &Printer) -> CommandResult {
     let found = if args.all {
@@ -154,7 +146,6 @@ impl<'p> RecordPrinter<'p> {
         outcome.map_err(|error| unreadable(&error))
     }
 
-    /// Refuses a step or a skill that no record has, with those that there are.
     fn check_names(&self, history: &StateReader) -> Result<(), CommandError> {
         let RecordFilter {
             run,
@@ -162,31 +153,7 @@ impl<'p> RecordPrinter<'p> {
             skill_id,
             ..
         } = &self.filter;
-        let names = [
-            ("step", step, RecordColumn::Step),
-            ("skill", skill_id, RecordColumn::Skill),
-        ];
-        for (what, name, column) in names {
-            let Some(name) = name else { continue };
-            let is_step = column == RecordColumn::Step;
-            let filter = RecordFilter {
-                run: run.clone(),
-                step: is_step.then(|| name.clone()),
-                skill_id: (!is_step).then(|| name.clone()),
-                ..RecordFilter::default()
-            };
-            let mut is_known = false;
-            let outcome = history.records(&filter, |_, _| {
-                is_known = true;
-                false
-            });
-            outcome.map_err(|error| unreadable(&error))?;
-            if !is_known {
-                let run = run.as_ref();
-                return Err(unknown_name(what, name, column, run, history)?);
-            }
-        }
-        Ok(())
+        record_names::check(history, run.as_ref(), step.as_deref(), skill_id.as_deref())
     }
 
     fn end_data(&mut self) {
@@ -208,35 +175,6 @@ impl<'p> RecordPrinter<'p> {
             self.printer.warning(&message);
         }
     }
-}
-
-/// Says that no record has this step or skill, and lists those that there are.
-fn unknown_name(
-    what: &str,
-    name: &str,
-    column: RecordColumn,
-    run: Option<&RunRow>,
-    history: &StateReader,
-) -> Result<CommandError, CommandError> {
-    let names = history.record_names(run, column, NAMES_READ);
-    let names = names.map_err(|error| unreadable(&error))?;
-    let yet = match run {
-        Some(run) if run.is_running() => " yet",
-        _ => "",
-    };
-    let quoted = |name: &String| format!("`{}`", &name[..name.floor_char_boundary(NAME_BYTES)]);
-    let shown: Vec<String> = names.iter().take(NAMES_SHOWN).map(quoted).collect();
-    let known = match (shown.as_slice(), names.len() > NAMES_SHOWN) {
-        ([], _) => "there are no records at all".to_owned(),
-        (shown, false) => format!("the {what}s are {}", shown.join(", ")),
-        (shown, true) => format!("some of the {what}s are {}", shown.join(", ")),
-    };
-    let message = format!("no record of a {what} `{name}`{yet}; {known}");
-    let error = CommandError::new(ErrorKind::Usage, message);
-    Ok(match nearest(name, names.iter().map(String::as_str)) {
-        Some(near) => error.hint(format_args!("did you mean `{near}`?")),
-        None => error,
-    })
 }
 
 fn print_one(

@@ -29,12 +29,14 @@ mod plan_path;
 mod policy;
 pub mod printer;
 mod problems;
+mod record_names;
 mod resume;
 mod roots;
 mod run;
 mod run_storage;
 mod runs;
 mod secrets;
+mod show;
 mod skills;
 mod state;
 mod usage_error;
@@ -114,6 +116,7 @@ fn dispatch(command: Command, state: &StateArgs, printer: &Printer) -> CommandRe
         Command::Skills(command) => skills::skills(command, state, printer),
         Command::Policy(command) => policy::policy(command, printer),
         Command::Runs(args) => runs::runs(&args, state, printer),
+        Command::Show(args) => show::show(&args, state, printer),
         Command::Logs(args) => logs::logs(&args, state, printer),
         Command::Verify(args) => verify::verify(&args, state, printer),
         Command::Circuits(args) => circuits::circuits(&args, state, printer),

@@ -95,7 +95,8 @@ fn line(run: RunRow, counts: StepCounts, history: &StateReader) -> Result<RunLin
     })
 }
 
-fn machine(run: &RunRow, counts: StepCounts) -> String {
+/// The run as one line of JSON.
+pub(super) fn machine(run: &RunRow, counts: StepCounts) -> String {
     let document = serde_json::json!({
         "run_id": run.run_id,
         "status": run.status,

@@ -72,6 +72,15 @@ pub(super) fn is_failure(record: &ExecutionLogRecord) -> bool {
 
 /// The report on one step, as lines, each with its line feed.
 pub(super) fn render(record: &ExecutionLogRecord, detail: &StepDetail, look: ReportLook) -> String {
+    report_of(record, detail, look).text
+}
+
+/// The same, to add more to.
+pub(super) fn report_of(
+    record: &ExecutionLogRecord,
+    detail: &StepDetail,
+    look: ReportLook,
+) -> StepReport {
     let mut report = StepReport {
         text: String::new(),
         look,
@@ -84,11 +93,12 @@ pub(super) fn render(record: &ExecutionLogRecord, detail: &StepDetail, look: Rep
     report.command(&detail.command);
     report.place(record, detail);
     report.hint(detail.hint.as_deref().unwrap_or_default());
-    report.text
+    report
 }
 
-struct StepReport {
-    text: String,
+/// A report that grows.
+pub(super) struct StepReport {
+    pub(super) text: String,
     look: ReportLook,
 }
 
@@ -130,7 +140,7 @@ impl StepReport {
     }
 
     /// One field `  name: value`; the value is anybody's text.
-    fn field(&mut self, name: &str, value: &str) {
+    pub(super) fn field(&mut self, name: &str, value: &str) {
         // Escaping at most multiplies the length; what is looked at is bounded first.
         let value = Escaped(head(value, FIELD_COLUMNS * 4)).to_string();
         let value = shorten_at_word(&value, FIELD_COLUMNS);
@@ -246,6 +256,14 @@ impl StepReport {
         let is_silent = stderr.is_none() && record.stdout.is_none() && record.output.is_none();
         if is_silent && record.attempts > 0 && record.exit_code.or(record.signal).is_some() {
             self.field("output", "none");
+        }
+    }
+
+    /// A text on lines of its own, with a title.
+    pub(super) fn stream_of(&mut self, name: &str, text: &Excerpt) {
+        let lines = self.excerpt(text);
+        if !lines.rows.is_empty() {
+            self.stream(name, &lines, true);
         }
     }
 

@@ -79,6 +79,8 @@ impl RunStats {
         let (word, tone) = match summary.status {
             RunStatus::Success => ("ok", Style::Good),
             RunStatus::Canceled => ("canceled", Style::Warn),
+            RunStatus::Interrupted => ("interrupted", Style::Warn),
+            RunStatus::Running => ("running", Style::Active),
             status => (status.as_str(), Style::Bad),
         };
         let mut parts = Vec::new();

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::engine::PlanEnd;
 use crate::model::RunStatus;
 
 /// A row of `runs`.
@@ -66,6 +67,12 @@ pub(crate) struct Candidate {
 }
 
 impl RunRow {
+    /// What went wrong, as the run's end says.
+    pub(crate) fn error(&self) -> Option<String> {
+        let end = serde_json::from_str::<PlanEnd>(self.end.as_deref()?);
+        end.ok()?.error
+    }
+
     /// True as long as its obs is alive.
     pub(crate) fn is_running(&self) -> bool {
         self.status == RunStatus::Running

@@ -60,6 +60,7 @@ mod run_names;
 mod runs;
 mod screens;
 mod secrets;
+mod show;
 mod skill_files;
 mod skills;
 mod skills_check;

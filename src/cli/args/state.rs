@@ -152,6 +152,31 @@ pub struct PruneArgs {
     pub dry_run: bool,
 }
 
+/// `obs show`.
+#[derive(Debug, Args)]
+#[command(after_help = SHOW_EXAMPLES)]
+pub struct ShowRunArgs {
+    #[arg(help = format!("{RUN_HELP} [default: last]"))]
+    #[arg(value_parser = RunSelector::parser(), value_hint = ValueHint::AnyPath)]
+    pub run: Option<RunSelector>,
+    /// Show all that is kept of the step with this name or `step_id`
+    #[arg(value_hint = ValueHint::Other)]
+    pub step: Option<String>,
+    /// Output format
+    #[arg(long, default_value = "table")]
+    pub format: DataFormat,
+    /// Who shows it.
+    #[command(flatten)]
+    pub pager: PagerArgs,
+}
+
+const SHOW_EXAMPLES: &str = "\
+Examples:
+  obs show                                    the latest run, its failures first
+  obs show plan.yaml                          the latest run of a plan
+  obs show last build                         all that the step `build` wrote
+  obs show 0192ab12 --format json | jq .status";
+
 /// `obs logs`.
 #[derive(Debug, Args)]
 #[command(after_help = LOGS_EXAMPLES)]
