@@ -52,6 +52,9 @@ _obs() {
             obs,runs)
                 cmd="obs__subcmd__runs"
                 ;;
+            obs,show)
+                cmd="obs__subcmd__show"
+                ;;
             obs,skills)
                 cmd="obs__subcmd__skills"
                 ;;
@@ -108,6 +111,9 @@ _obs() {
                 ;;
             obs__subcmd__help,runs)
                 cmd="obs__subcmd__help__subcmd__runs"
+                ;;
+            obs__subcmd__help,show)
+                cmd="obs__subcmd__help__subcmd__show"
                 ;;
             obs__subcmd__help,skills)
                 cmd="obs__subcmd__help__subcmd__skills"
@@ -242,7 +248,7 @@ _obs() {
 
     case "${cmd}" in
         obs)
-            opts="-q -v -h -V --color --quiet --verbose --state-dir --help --version init new run validate graph skills policy runs logs verify circuits doctor completions man help"
+            opts="-q -v -h -V --color --quiet --verbose --state-dir --help --version init new run validate graph skills policy runs show logs verify circuits doctor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -450,7 +456,7 @@ _obs() {
             return 0
             ;;
         obs__subcmd__help)
-            opts="init new run validate graph skills policy runs logs verify circuits doctor completions man help"
+            opts="init new run validate graph skills policy runs show logs verify circuits doctor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -704,6 +710,20 @@ _obs() {
         obs__subcmd__help__subcmd__runs__subcmd__prune)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        obs__subcmd__help__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1636,6 +1656,35 @@ _obs() {
                     ;;
                 --keep-last)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        obs__subcmd__show)
+            opts="-q -v -h --format --no-pager --color --quiet --verbose --state-dir --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "table json jsonl" -- "${cur}"))
                     return 0
                     ;;
                 --color)
