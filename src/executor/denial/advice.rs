@@ -216,7 +216,7 @@ impl<'a> Advice<'a> {
             let shown = self.reach.shown(&real);
             self.say(
                 "environment",
-                format!("`{shown}` (a step has a HOME of its own)"),
+                format!("reading `{shown}` (a step has a HOME of its own)"),
             );
             self.home(&real);
         }
@@ -233,7 +233,7 @@ impl<'a> Advice<'a> {
         if !self.scene.permissions.iter().any(is_home) {
             self.say(
                 "environment",
-                "`~/.gitconfig` (a step has a HOME of its own)".to_owned(),
+                "reading `~/.gitconfig` (a step has a HOME of its own)".to_owned(),
             );
             self.home(&config);
         }
