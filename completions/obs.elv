@@ -40,7 +40,7 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand logs 'Show the records of runs'
             cand verify 'Verify the integrity of recorded runs'
             cand circuits 'List and reset circuit breakers'
-            cand doctor 'Show which sandbox layers this machine can enforce'
+            cand doctor 'Check what obs needs: the sandbox, the state, directories, skills, policies'
             cand completions 'Print the completion script for a shell'
             cand man 'Print a page of the manual, or write all pages'
             cand help 'Print this message or the help of the given subcommand(s)'
@@ -501,6 +501,7 @@ set edit:completion:arg-completer[obs] = {|@words|
         &'obs;circuits;help;help'= {
         }
         &'obs;doctor'= {
+            cand --skills 'Search DIR for skills first; repeatable'
             cand --format 'Output format'
             cand --color 'When to use colors'
             cand --state-dir 'Directory of the state, or `none` [default: ~/.local/state/obs]'
@@ -545,7 +546,7 @@ set edit:completion:arg-completer[obs] = {|@words|
             cand logs 'Show the records of runs'
             cand verify 'Verify the integrity of recorded runs'
             cand circuits 'List and reset circuit breakers'
-            cand doctor 'Show which sandbox layers this machine can enforce'
+            cand doctor 'Check what obs needs: the sandbox, the state, directories, skills, policies'
             cand completions 'Print the completion script for a shell'
             cand man 'Print a page of the manual, or write all pages'
             cand help 'Print this message or the help of the given subcommand(s)'

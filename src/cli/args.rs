@@ -17,7 +17,7 @@ mod state;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 pub(super) use self::flow::{GraphArgs, InputArgs, StepArgs};
@@ -136,13 +136,8 @@ pub enum Command {
     Verify(VerifyArgs),
     /// List and reset circuit breakers
     Circuits(CircuitsArgs),
-    /// Show which sandbox layers this machine can enforce
-    #[command(after_help = DOCTOR_EXAMPLES)]
-    Doctor {
-        /// Output format
-        #[arg(long, default_value = "table")]
-        format: ListFormat,
-    },
+    /// Check what obs needs: the sandbox, the state, directories, skills, policies
+    Doctor(DoctorArgs),
     /// Print the completion script for a shell
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions {
@@ -444,19 +439,25 @@ Examples:
 Exits 0 if all plans are valid, 65 if one is invalid, 66 if one can't be read, 77 if a policy denies
 one.";
 
-/// How a listing is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ListFormat {
-    /// A table.
-    Table,
-    /// JSON.
-    Json,
+/// `obs doctor`.
+#[derive(Debug, Args)]
+#[command(after_help = DOCTOR_EXAMPLES)]
+pub struct DoctorArgs {
+    /// Where obs searches for skills.
+    #[command(flatten)]
+    pub roots: RootArgs,
+    /// Output format
+    #[arg(long, default_value = "table")]
+    pub format: DataFormat,
 }
 
 const DOCTOR_EXAMPLES: &str = "\
 Examples:
   obs doctor
-  obs doctor --format json | jq '.layers[] | select(.missing)'";
+  obs doctor --format json | jq '.layers[] | select(.missing)'
+  obs doctor --format jsonl | jq 'select(.status != \"ok\")'
+
+Nothing is created or changed. Exits 0 if plans can run, also with warnings, else 1.";
 
 /// `obs man`.
 #[derive(Debug, Args)]

@@ -127,6 +127,13 @@ impl CommandError {
         self
     }
 
+    /// What happened, with its causes, on one line.
+    pub(super) fn message(&self) -> String {
+        let parts = std::iter::once(&self.message).chain(&self.causes);
+        let parts: Vec<&str> = parts.map(String::as_str).collect();
+        parts.join(": ")
+    }
+
     /// Prints the message, what it lists, the causes and the hints, a line for each.
     pub(super) fn print(&self, printer: &Printer) {
         printer.error(&self.message);

@@ -120,7 +120,7 @@ fn dispatch(command: Command, state: &StateArgs, printer: &Printer) -> CommandRe
         Command::Logs(args) => logs::logs(&args, state, printer),
         Command::Verify(args) => verify::verify(&args, state, printer),
         Command::Circuits(args) => circuits::circuits(&args, state, printer),
-        Command::Doctor { format } => doctor::doctor(format, printer),
+        Command::Doctor(args) => Ok(doctor::doctor(&args, state, printer)),
         Command::Completions { shell } => Ok(completions::completions(shell, printer)),
         Command::Man(args) => man::man(&args, printer),
     }

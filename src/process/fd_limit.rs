@@ -14,6 +14,13 @@ const PER_STEP: u64 = 16;
 /// Descriptors that obs needs otherwise: streams, logs, the runtime.
 const BESIDE: u64 = 64;
 
+/// How many concurrent steps the limit allows, if it is raised as far as possible. Nothing is
+/// raised.
+pub(crate) fn allowed_steps() -> u64 {
+    let most = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
+    most.saturating_sub(BESIDE) / PER_STEP
+}
+
 /// Raises the limit of open files for `wanted` concurrent steps as far as possible, and returns how
 /// many of them it allows.
 pub(crate) fn max_concurrent_steps(wanted: NonZeroUsize) -> NonZeroUsize {

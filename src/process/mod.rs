@@ -69,7 +69,7 @@ pub use clock::RunClock;
 pub(crate) use directories::{directory_variable, temp_dir};
 pub(crate) use empty_file::EmptyFile;
 pub(crate) use error::ProcessError;
-pub(crate) use fd_limit::max_concurrent_steps;
+pub(crate) use fd_limit::{allowed_steps, max_concurrent_steps};
 pub(crate) use host::{ignore_file_size_signal, ignore_interrupts};
 pub use launcher::Launcher;
 pub use limits::Limits;

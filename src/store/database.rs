@@ -23,7 +23,7 @@ const FILE: &str = "obs.db";
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The migrations; the schema version is the number of applied ones.
-const MIGRATIONS: [&str; 3] = [
+pub(super) const MIGRATIONS: [&str; 3] = [
     include_str!("schema/1.sql"),
     include_str!("schema/2.sql"),
     CALLS_SCHEMA,

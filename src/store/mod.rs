@@ -27,6 +27,7 @@ mod run_name;
 mod run_row;
 mod state_log;
 mod state_reader;
+mod state_version;
 mod state_writer;
 #[cfg(test)]
 mod testing;
@@ -49,6 +50,7 @@ pub(crate) use run_name::RunName;
 pub(crate) use run_row::{Candidate, RunRow, StepCounts};
 pub use state_log::StateLog;
 pub(crate) use state_reader::{CircuitRow, RecordColumn, RecordFilter, RunFilter, StateReader};
+pub(crate) use state_version::state_version;
 pub use state_writer::StateWriter;
 pub(crate) use verify::{
     LedgerReport, MIN_HEAD_DIGITS, RunReport, VerifyIssue, VerifyKeys, verify_file,
