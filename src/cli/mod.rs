@@ -6,6 +6,7 @@
 mod approver;
 mod args;
 mod circuits;
+mod complete;
 mod completions;
 mod data;
 mod doctor;
@@ -59,7 +60,18 @@ use usage_error::UsageError;
 
 /// Runs obs with the given arguments, the program's name first.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let code = panic::contain(|| match read_arguments(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let code = panic::contain(|| {
+        if complete::answer(&arguments) {
+            return exit_code::SUCCESS;
+        }
+        run_verb(arguments)
+    });
+    ExitCode::from(code)
+}
+
+fn run_verb(arguments: Vec<OsString>) -> u8 {
+    match read_arguments(arguments) {
         Ok(Parsed { cli, warnings }) => {
             let printer = printer_of(&cli.global);
             // A shell reads these at each start.
@@ -72,8 +84,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             finish(outcome, &printer)
         }
         Err(code) => code,
-    });
-    ExitCode::from(code)
+    }
 }
 
 /// Parses the command line; help, version and mistakes are printed here.
@@ -122,6 +133,8 @@ fn dispatch(command: Command, state: &StateArgs, printer: &Printer) -> CommandRe
         Command::Circuits(args) => circuits::circuits(&args, state, printer),
         Command::Doctor(args) => Ok(doctor::doctor(&args, state, printer)),
         Command::Completions { shell } => Ok(completions::completions(shell, printer)),
+        Command::Doctor { format } => doctor::doctor(format, printer),
+        Command::Completions { shell } => completions::completions(shell, printer),
         Command::Man(args) => man::man(&args, printer),
     }
 }

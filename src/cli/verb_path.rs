@@ -68,7 +68,7 @@ impl<'c> VerbPath<'c> {
 }
 
 /// True if the value of the last flag in `word` is the next word.
-fn is_value_next(commands: &[&Command], word: &str) -> bool {
+pub(super) fn is_value_next(commands: &[&Command], word: &str) -> bool {
     let args = || commands.iter().flat_map(|command| command.get_arguments());
     let takes_next = |arg: &Arg| {
         matches!(arg.get_action(), ArgAction::Set | ArgAction::Append)

@@ -40,6 +40,9 @@ pub(super) const RECORDS: &str = "(SELECT coalesce(max(seq), 0) FROM records WHE
 pub(super) const LAST_HASH: &str = "coalesce((SELECT substr(line, -66, 64) FROM records
      WHERE run = runs.id ORDER BY seq DESC LIMIT 1), head)";
 
+/// How long a look at the state waits for one that writes it.
+const PEEK_TIMEOUT: Duration = Duration::from_millis(200);
+
 /// An open state.
 #[derive(Debug)]
 pub(super) struct Database {
@@ -77,6 +80,22 @@ impl Database {
         };
         database.migrate()?;
         Ok(Some(database))
+    }
+
+    /// Opens the state in `dir` to read it, if it is there and of this version.
+    pub(super) fn peek(dir: &Path) -> Option<Self> {
+        let path = dir.join(FILE);
+        if !path.is_file() {
+            return None;
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).ok()?;
+        connection.busy_timeout(PEEK_TIMEOUT).ok()?;
+        let is_known = schema_version(&connection).ok()? == MIGRATIONS.len();
+        is_known.then(|| Self {
+            connection,
+            dir: dir.to_owned(),
+        })
     }
 
     fn migrate(&mut self) -> Result<(), StoreError> {

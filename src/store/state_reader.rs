@@ -104,6 +104,16 @@ impl StateReader {
         Ok(Some(history))
     }
 
+    /// Opens the state in `dir` to look at it for a moment, and changes nothing in it; `None` if
+    /// that can't be done at once.
+    pub(crate) fn peek(dir: &Path) -> Option<Self> {
+        let database = Database::peek(dir)?;
+        Some(Self {
+            database,
+            key: None,
+        })
+    }
+
     /// Marks interrupted runs again.
     pub(crate) fn refresh(&self) {
         // If the state can't be written, looking must do.

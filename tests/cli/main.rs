@@ -14,6 +14,7 @@ mod arguments;
 mod blocked_output;
 mod call_limits;
 mod circuits;
+mod completion;
 mod confinement;
 mod contributing;
 mod cookbook;

@@ -31,7 +31,8 @@ impl RunSelector {
         OsStringValueParser::new().try_map(Self::read)
     }
 
-    fn read(text: OsString) -> Result<Self, String> {
+    /// Reads a name.
+    pub(in crate::cli) fn read(text: OsString) -> Result<Self, String> {
         let is_file = Path::new(&text).is_file();
         match text.to_str() {
             Some("") => Ok(Self::LatestOfPlan),
