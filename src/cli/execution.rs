@@ -10,7 +10,7 @@ use super::args::{IdentityArgs, SandboxArgs};
 use super::error::{CommandError, CommandResult, ErrorKind};
 use super::printer::Printer;
 use super::run_storage::RunStorage;
-use super::{enforceable, exit_code, panic, policy};
+use super::{enforceable, exit_code, next_step, panic, policy};
 use crate::engine::{
     Approver, DecidingCause, ExecutionContext, PolicyGate, ProvenPlan, RunOptions, RunOutcome,
     RunPolicy, ShutdownSender, Signals, SkillExecutor as _, execute_plan,
@@ -78,6 +78,8 @@ pub(super) struct PreparedRun {
     pub(super) policy: RunPolicy,
     /// The runs beyond these limits are removed at the end.
     pub(super) retention: RetentionLimits,
+    /// `--state-dir`, if it was typed.
+    pub(super) typed_state_dir: Option<PathBuf>,
 }
 
 /// What lies ready before the first step.
@@ -99,6 +101,14 @@ impl RunResources {
     }
 }
 
+fn tokio_runtime() -> Result<tokio::runtime::Runtime, CommandError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime
+        .map_err(|error| CommandError::with_source(ErrorKind::Fault, "can't start tokio", &error))
+}
+
 impl PreparedRun {
     /// Runs the plan to its end and returns the exit code. `open_storage` opens the state while the
     /// first supervisor prepares the first step.
@@ -111,12 +121,7 @@ impl PreparedRun {
         let dirs = RunDirs::default();
         dirs.prepare(&self.plan).map_err(no_directory)?;
         zygote.wait().map_err(|error| no_helper(&error))?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| {
-                CommandError::with_source(ErrorKind::Fault, "can't start tokio", &error)
-            })?;
+        let runtime = tokio_runtime()?;
         let ready = {
             let _inside = runtime.enter();
             RunResources::new(zygote, dirs)?
@@ -164,12 +169,26 @@ impl PreparedRun {
             Some(other) if code == exit_code::SUCCESS => other,
             _ => code,
         };
+        self.print_next_step(&storage, &ready.run_id, &outcome, printer);
         storage.remove_expired(self.retention);
         drop(ready);
         // What is at work on threads of its own (a built-in tool, a reporter that is stuck in a
         // write) is left behind.
         runtime.shutdown_background();
         Ok(code)
+    }
+
+    fn print_next_step(
+        &self,
+        storage: &RunStorage,
+        run_id: &str,
+        outcome: &RunOutcome,
+        printer: &Printer,
+    ) {
+        if let Some(store) = &storage.store {
+            let typed_dir = self.typed_state_dir.as_deref();
+            next_step::print(store.dir(), typed_dir, run_id, outcome, printer);
+        }
     }
 
     /// The executor, with all skills of the plan.

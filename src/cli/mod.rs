@@ -23,6 +23,7 @@ mod logs;
 mod man;
 mod meant_verb;
 mod new;
+mod next_step;
 mod pager;
 mod panic;
 mod parse;
@@ -132,8 +133,6 @@ fn dispatch(command: Command, state: &StateArgs, printer: &Printer) -> CommandRe
         Command::Verify(args) => verify::verify(&args, state, printer),
         Command::Circuits(args) => circuits::circuits(&args, state, printer),
         Command::Doctor(args) => Ok(doctor::doctor(&args, state, printer)),
-        Command::Completions { shell } => Ok(completions::completions(shell, printer)),
-        Command::Doctor { format } => doctor::doctor(format, printer),
         Command::Completions { shell } => completions::completions(shell, printer),
         Command::Man(args) => man::man(&args, printer),
     }

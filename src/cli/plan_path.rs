@@ -37,6 +37,11 @@ pub(super) fn name_of_path(file: &Path) -> String {
     absolute.as_deref().unwrap_or(file).display().to_string()
 }
 
+/// True if the recorded plan was a file.
+pub(super) fn is_path(recorded: &str) -> bool {
+    recorded.starts_with('/')
+}
+
 /// The recorded name as a path from the working directory, where that is not longer.
 pub(super) fn from_here(recorded: &str) -> String {
     let here = std::env::current_dir().unwrap_or_default();
@@ -99,6 +104,7 @@ mod tests {
         std::os::unix::fs::symlink(&plan, dir.join("link.yaml")).unwrap();
         let name = recorded_name(&plan, "");
         assert_eq!(name, plan.display().to_string());
+        assert!(is_path(&name));
         let around = dir
             .join("../")
             .join(dir.file_name().unwrap())
@@ -112,5 +118,6 @@ mod tests {
         }
         let odd = recorded_name(Path::new("-"), "steps: []");
         assert_eq!(name_of_path(Path::new(&odd)), odd);
+        assert!(!is_path(&odd));
     }
 }

@@ -11,7 +11,7 @@ use super::printer::{Printer, Verbosity};
 use super::problems::{self, FileReport};
 use super::resume::ResumedRun;
 use super::run_storage::{self, RunStorage};
-use super::{dry_run, enforceable, exit_code, inputs, policy, roots, secrets};
+use super::{dry_run, enforceable, exit_code, inputs, next_step, policy, roots, secrets};
 use crate::document::{Source, SourceError};
 use crate::engine::{Approver, ProvenPlan};
 use crate::event::Streaming;
@@ -81,6 +81,7 @@ pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> Comma
         sandbox,
         policy: args.steps.run_policy(args.strict),
         retention: args.retention.limits(),
+        typed_state_dir: next_step::typed_state_dir(state),
     };
     let open = |run: &PreparedRun| open_storage(run, loaded, args, state, resumed, printer);
     execution.run(zygote, open, printer)

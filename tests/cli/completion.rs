@@ -223,9 +223,8 @@ fn a_name_that_hides_something_is_not_offered() {
     let case = case().plan(&steps.concat());
     let found = values(&case, &["run", "plan.yaml", "--approve", ""]);
     assert_eq!(found, ["good=good", "fine=good"]);
-    let steps: String = (0..2000)
-        .map(|n| format!("- {{name: s{n}, type: skill}}\n"))
-        .collect();
+    let step = |n| format!("- {{name: s{n}, type: skill}}\n");
+    let steps = crate::support::concat((0..2000).map(step));
     let case = case.plan(&steps);
     assert_eq!(
         values(&case, &["run", "plan.yaml", "--approve", ""]).len(),
@@ -354,7 +353,7 @@ const HOSTILE: &str =
 #[test]
 fn shells_quote_names_that_others_gave() {
     let plan = format!("- {{name: good, step_id: \"{HOSTILE}\", type: skill}}\n");
-    let plain = HOSTILE.replace("\\\"", "\"").replace("\\\\", "\\");
+    let name = HOSTILE.replace("\\\"", "\"").replace("\\\\", "\\");
     for (shell, init) in SHELLS {
         if !has(
             shell,
@@ -365,7 +364,7 @@ fn shells_quote_names_that_others_gave() {
         let case = case().plan(&plan);
         let mut terminal = Shell::start(&case, shell, init);
         terminal.complete("obs run plan.yaml --approve ", "=good");
-        let word = format!("{plain}=good");
+        let word = format!("{name}=good");
         terminal.expect_words(&["obs", "run", "plan.yaml", "--approve", &word]);
         assert!(!case.path().join("pwned").exists(), "{shell}");
     }

@@ -45,6 +45,7 @@ mod logs;
 mod manual;
 mod mistakes;
 mod new;
+mod next_step;
 mod outputs;
 mod pager;
 mod pipes;

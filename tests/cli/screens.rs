@@ -82,7 +82,7 @@ fn expect_screens(name: &str, show: impl Fn(u16) -> String) {
     for (from, to) in [
         ("[⠁-⣿]", "[SPINNER]"),
         (r"/tmp/\.tmp\w{0,6}", "[DIR]"),
-        (r"\b01[0-9a-f]{6}(-[0-9a-f]{4}){0,2}\b", "[ID]"),
+        (r"\b01[0-9a-f]{6}(-[0-9a-f]{1,4}){0,2}\b", "[ID]"),
         (r"\b\d+m\d+s\b", "[T]"),
         // A line feed where the terminal breaks it.
         (r"head(\s+)[0-9a-f]{16}\b", "head$1[HASH]"),

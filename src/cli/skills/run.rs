@@ -80,6 +80,7 @@ pub(super) fn run(args: SkillRunArgs, state: &StateArgs, printer: &Printer) -> C
             fail_on_leak: false,
         },
         retention: RetentionLimits::default(),
+        typed_state_dir: None,
     };
     execution.run(zygote, |_| Ok(RunStorage::none()), printer)
 }

@@ -324,6 +324,7 @@ pub(crate) fn stable_settings() -> insta::Settings {
         ),
         (r"run [0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}", "run [RUN]"),
         (r"head [0-9a-f]{16}\b", "head [HASH]"),
+        (r"obs show 01[0-9a-f-]+", "obs show [RUN]"),
         (
             r#""((?:prev_)?hash|head)": "[0-9a-f]{64}""#,
             r#""$1": "[HASH]""#,
