@@ -30,7 +30,7 @@ pub(super) fn graph(args: &GraphArgs, printer: &Printer) -> u8 {
         Ok(source) => source,
         Err(error) => {
             let finding = FileReport::Unread(&error);
-            printer.eprint(finding.text(printer.stderr_has_color()).trim_end());
+            printer.eprint(finding.text(printer.stderr_look()).trim_end());
             return ErrorKind::of_file(error.is_unreadable()).exit_code();
         }
     };
@@ -40,7 +40,7 @@ pub(super) fn graph(args: &GraphArgs, printer: &Printer) -> u8 {
     if problems.has_errors() {
         let finding = FileReport::Read { document, problems };
         let name = &document.source.name;
-        printer.eprint(finding.text(printer.stderr_has_color()).trim_end());
+        printer.eprint(finding.text(printer.stderr_look()).trim_end());
         let counts = problems::counts(&[finding]);
         printer.error(&format!("can't show the graph of `{name}`: {counts}"));
         return exit_code::INVALID;

@@ -208,14 +208,14 @@ impl Printer {
         ));
     }
 
-    /// True if data may be coloured.
-    pub fn stdout_has_color(&self) -> bool {
-        self.terminal_info(OutputStream::Stdout).color
+    /// How data look.
+    pub fn stdout_look(&self) -> TerminalInfo {
+        self.terminal_info(OutputStream::Stdout)
     }
 
-    /// True if talk may be coloured.
-    pub fn stderr_has_color(&self) -> bool {
-        self.terminal_info(OutputStream::Stderr).color
+    /// How messages look.
+    pub fn stderr_look(&self) -> TerminalInfo {
+        self.terminal_info(OutputStream::Stderr)
     }
 
     /// stdout for code that wants a [`Write`]. It never fails; see

@@ -8,6 +8,7 @@ use super::args::ProblemFormat;
 use super::printer::Printer;
 use crate::document::{Diagnostics, Document, Severity, SourceError, render};
 use crate::model::{Escaped, json_line, json_pretty};
+use crate::report::TerminalInfo;
 use crate::skill::LoadProblem;
 
 /// What was found in one file.
@@ -68,14 +69,15 @@ impl<'f> FileReport<'f> {
     }
 
     /// The problems as text, each ending in an empty line.
-    pub(super) fn text(&self, color: bool) -> String {
+    pub(super) fn text(&self, look: TerminalInfo) -> String {
         let (document, problems) = match self.split() {
             Err(bare) => return bare.text(),
             Ok(read) => read,
         };
-        let snippets = problems
-            .iter()
-            .map(|p| render::render_snippet(p, document, color) + "\n");
+        let columns = look.terminal.then(|| look.usable_columns());
+        let snippet =
+            |problem| render::render_snippet(problem, document, look.color, columns) + "\n";
+        let snippets = problems.iter().map(snippet);
         let mut text: String = snippets.collect();
         if problems.suppressed() > 0 {
             // Writing to a String can't fail.
@@ -147,9 +149,9 @@ impl UnlocatedDiagnostic {
 pub(super) fn print(findings: &[FileReport<'_>], format: ProblemFormat, printer: &Printer) {
     match format {
         ProblemFormat::Text => {
-            let color = printer.stdout_has_color();
+            let look = printer.stdout_look();
             for finding in findings {
-                printer.print(finding.text(color));
+                printer.print(finding.text(look));
             }
         }
         ProblemFormat::Jsonl => {

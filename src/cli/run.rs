@@ -307,9 +307,9 @@ fn refuse(
 }
 
 fn refuse_with(findings: &[FileReport<'_>], code: u8, format: Format, printer: &Printer) {
-    let color = printer.stderr_has_color();
+    let look = printer.stderr_look();
     for finding in findings {
-        let text = finding.text(color);
+        let text = finding.text(look);
         if !text.is_empty() {
             printer.eprint(text.trim_end_matches('\n'));
             printer.eprint("");

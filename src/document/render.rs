@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::document::Document;
 use super::{Diagnostic, Location, Severity};
-use crate::model::{Escaped, EscapedLines};
+use crate::model::{Escaped, EscapedLines, wrap};
 
 /// How much of a line is shown on each side of a problem.
 const MAX_CHARS_SHOWN: usize = 80;
@@ -23,20 +23,35 @@ const MASK: &str = "***";
 /// How a problem's value is shortened in a message.
 const MAX_MESSAGE_CHARS: usize = 400;
 
-/// A problem as a snippet in rustc's manner, ending in a line feed.
-pub fn render_snippet(problem: &Diagnostic, document: &Document, color: bool) -> String {
+/// A problem as a snippet in rustc's manner, ending in a line feed. It is broken between words to
+/// fit into `columns`.
+pub fn render_snippet(
+    problem: &Diagnostic,
+    document: &Document,
+    color: bool,
+    columns: Option<usize>,
+) -> String {
     let renderer = if color {
         Renderer::styled()
     } else {
         Renderer::plain()
     };
-    let renderer = renderer.decor_style(DecorStyle::Ascii);
+    let mut renderer = renderer.decor_style(DecorStyle::Ascii);
+    if let Some(columns) = columns {
+        renderer = renderer.term_width(columns);
+    }
+    let broken =
+        |text: &str, indent: usize| match columns.map(|columns| columns.saturating_sub(indent)) {
+            Some(columns) => wrap(text, columns, columns).join("\n"),
+            None => text.to_owned(),
+        };
     let level = match problem.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
     let RenderedText { message, help, .. } = RenderedText::new(problem, document);
-    let message = shown_message(&message);
+    let indent = format!("{}[{}]: ", problem.severity.as_str(), problem.code).len();
+    let message = broken(&shown_message(&message), indent);
     let bytes = document.bytes_of(&problem.location);
     let (line, column) = document.line_and_column(bytes.start);
     let name = Escaped(&document.source.name).to_string();
@@ -56,7 +71,8 @@ pub fn render_snippet(problem: &Diagnostic, document: &Document, color: bool) ->
         title.element(snippet.path(name))
     };
     if let Some(help) = &help {
-        group = group.element(Level::HELP.message(shown_message(help)));
+        let indent = line.to_string().len() + " = help: ".len();
+        group = group.element(Level::HELP.message(broken(&shown_message(help), indent)));
     }
     let mut text = renderer.render(&[group]) + "\n";
     if view.is_cut {
@@ -280,7 +296,7 @@ mod tests {
         let snippets = loaded
             .problems
             .iter()
-            .map(|p| render_snippet(p, &loaded.document, false));
+            .map(|p| render_snippet(p, &loaded.document, false, None));
         snippets.collect::<Vec<_>>().join("\n")
     }
 
@@ -343,6 +359,6 @@ mod tests {
         let source = Source::from_bytes("p.json".to_owned(), text.into_bytes()).unwrap();
         let loaded = load(source);
         let last = loaded.problems.last().unwrap();
-        assert!(render_snippet(last, &loaded.document, false).len() < 1_000);
+        assert!(render_snippet(last, &loaded.document, false, None).len() < 1_000);
     }
 }

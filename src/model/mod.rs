@@ -26,6 +26,7 @@ mod step_dirs;
 mod strict_json;
 mod usage;
 mod value_path;
+mod wrap;
 
 pub(crate) use digest::{digest_of, hex, sha256_hex};
 pub(crate) use duration::{MAX_DURATION, format_duration, parse_duration};
@@ -52,3 +53,4 @@ pub(crate) use strict_json::{
 };
 pub use usage::ResourceUsage;
 pub(crate) use value_path::{begins_path, format_path, parse_path};
+pub(crate) use wrap::{without_tabs, wrap};

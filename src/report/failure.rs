@@ -9,12 +9,11 @@ use super::terminal::TerminalInfo;
 use super::text::{
     Style, attempts_of, code_words, columns_of, head, label_of, paint, shorten_at_word, time_of,
 };
-use super::wrap::{without_tabs, wrap};
 use crate::engine::RuntimeError;
 use crate::event::StepDetail;
 use crate::model::{
     AppliedSandbox, ErrorCode, Escaped, EscapedLines, Excerpt, ExecutionLogRecord, StepStatus,
-    json_line, signal_name, strict_json,
+    json_line, signal_name, strict_json, without_tabs, wrap,
 };
 
 /// How many lines of each stream are shown.

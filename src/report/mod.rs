@@ -29,7 +29,6 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod text;
-mod wrap;
 
 use clap::ValueEnum;
 

@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use super::failure::is_failure;
 use super::terminal::TerminalInfo;
 use super::text::{Style, cause_of, counted, escaped_line, label_of, paint};
-use super::wrap::wrap;
 use crate::event::RunSummary;
 use crate::model::{
-    Escaped, ExecutionLogRecord, RunStatus, StepStatus, format_duration, signal_name,
+    Escaped, ExecutionLogRecord, RunStatus, StepStatus, format_duration, signal_name, wrap,
 };
 
 /// How much of a run's id is shown: the milliseconds, which two runs may share, and twelve bits

@@ -393,7 +393,8 @@ mod tests {
         };
         let shown = match check(&dir.path().join("skills"), Path::new(below), &surroundings) {
             Ok(checked) => {
-                let snippet = |problem| render::render_snippet(problem, &checked.document, false);
+                let snippet =
+                    |problem| render::render_snippet(problem, &checked.document, false, None);
                 let shown: Vec<String> = checked.problems.iter().map(snippet).collect();
                 shown.join("\n")
             }

@@ -3,7 +3,7 @@
 //! Invariant: this module reads directories and proves what it can about them; it never starts a
 //! process. A skill passes through these types: [`SkillId`] (a name that can't leave a root),
 //! [`Registry`] (from the name to a directory, opened beneath its root),
-//! [`Manifest`](manifest::Manifest) (the skill's own description; every mistake has a location),
+//! [`Manifest`] (the skill's own description; every mistake has a location),
 //! [`Skill`] (arguments and outputs checked against its schemas),
 //! [`CommandTemplate`](command::CommandTemplate) (arguments to argv) and [`Program`] (the file that
 //! would run). [Built-in](Builtin) tools pass through the same types.

@@ -108,7 +108,7 @@ fn sound(
     }
     let findings: Vec<FileReport<'_>> = files.iter().map(finding).collect();
     for finding in &findings {
-        let text = finding.text(printer.stderr_has_color());
+        let text = finding.text(printer.stderr_look());
         if !text.is_empty() {
             printer.eprint(text.trim_end_matches('\n'));
             printer.eprint("");

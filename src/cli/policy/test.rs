@@ -57,7 +57,7 @@ fn proven(args: &PolicyTestArgs, printer: &Printer) -> Result<ProvenPlan, Comman
     let outcome = prove::prove(&mut loaded, &context);
     outcome.plan.ok_or_else(|| {
         let (document, problems) = (&loaded.document, &loaded.problems);
-        let text = FileReport::Read { document, problems }.text(printer.stderr_has_color());
+        let text = FileReport::Read { document, problems }.text(printer.stderr_look());
         printer.eprint(text.trim_end_matches('\n'));
         printer.eprint("");
         CommandError::new(ErrorKind::Invalid, "the plan is invalid")

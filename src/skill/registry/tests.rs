@@ -457,7 +457,7 @@ fn a_broken_schema_has_a_place_and_stops_arguments() {
     let skill = tree.registry(&["one"]).find("a").unwrap().unwrap();
     let problems = skill.check_schemas();
     let document = &skill.native().unwrap().document;
-    let snippet = crate::document::render::render_snippet(&problems[0], document, false);
+    let snippet = crate::document::render::render_snippet(&problems[0], document, false, None);
     insta::assert_snapshot!(tree.shown(&snippet));
     assert!(
         skill

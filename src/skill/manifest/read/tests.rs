@@ -14,7 +14,7 @@ fn shown(name: &str, text: &str) -> String {
     let snippets = loaded
         .problems
         .iter()
-        .map(|problem| render::render_snippet(problem, &loaded.document, false));
+        .map(|problem| render::render_snippet(problem, &loaded.document, false, None));
     snippets.collect::<Vec<_>>().join("\n")
 }
 

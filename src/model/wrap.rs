@@ -14,7 +14,7 @@ const JOINTS: [char; 13] = [
 ];
 
 /// `text` in lines: the first one of at most `first` columns, the others of `rest`.
-pub(super) fn wrap(text: &str, first: usize, rest: usize) -> Vec<&str> {
+pub(crate) fn wrap(text: &str, first: usize, rest: usize) -> Vec<&str> {
     let mut lines = Vec::new();
     let (mut left, mut columns) = (text, first);
     loop {
@@ -34,7 +34,7 @@ pub(super) fn wrap(text: &str, first: usize, rest: usize) -> Vec<&str> {
 }
 
 /// `text` with spaces in place of tabs.
-pub(super) fn without_tabs(text: &str) -> String {
+pub(crate) fn without_tabs(text: &str) -> String {
     const STOP: usize = 8;
     let mut plain = String::with_capacity(text.len());
     let mut column = 0_usize;
@@ -84,7 +84,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::report::text::columns_of;
+    use unicode_width::UnicodeWidthStr as _;
 
     #[test]
     fn lines_are_broken_between_words() {
@@ -115,13 +115,13 @@ mod tests {
             let letters = |text: &str| text.replace(' ', "");
             prop_assert_eq!(letters(&lines.concat()), letters(&text));
             for line in &lines {
-                prop_assert!(columns_of(line) <= columns, "{:?}", line);
+                prop_assert!(line.width() <= columns, "{:?}", line);
             }
             for pair in lines.windows(2) {
                 let at = pair[1].as_ptr() as usize - text.as_ptr() as usize;
                 let word = pair[1].split(' ').next().unwrap_or_default();
                 let before = text[..at].rsplit(' ').next().unwrap_or_default();
-                prop_assert!(before.is_empty() || columns_of(before) + columns_of(word) > columns / 2);
+                prop_assert!(before.is_empty() || before.width() + word.width() > columns / 2);
             }
         }
     }
