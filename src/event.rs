@@ -142,8 +142,6 @@ pub struct StepDetail {
     pub confinement: Arc<[String]>,
     /// Where the skill ran.
     pub working_directory: Option<PathBuf>,
-    /// A hint, in lines.
-    pub hint: Option<String>,
     /// Which lines of `confinement` show what the skill probably lacked, by their names.
     pub lacks: Vec<&'static str>,
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::args::{LogsArgs, StateArgs};
+use super::args::{DataFormat, LogsArgs, StateArgs};
 use super::error::{CommandError, CommandResult, ErrorKind};
 use super::json_lines::JsonPrinter;
 use super::pager::Pager;
@@ -40,7 +40,8 @@ pub(super) fn logs(args: &LogsArgs, state: &StateArgs, printer: &Printer) -> Com
         listing.follow(&history, &run_id)?;
     } else {
         listing.check_names(&history)?;
-        let pager = Pager::start(&args.pager, printer);
+        let for_people = args.format == DataFormat::Table;
+        let pager = for_people.then(|| Pager::start(&args.pager, printer));
         let outcome = listing.show(&history);
         listing.end_data();
         // Before anything is said about it.

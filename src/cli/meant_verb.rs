@@ -145,7 +145,10 @@ pub(super) fn error(
     let meant: Vec<String> = meant.iter().map(|meant| format!("`obs {meant}`")).collect();
     Some(match meant.split_last() {
         None => {
-            let hint = format!("`{} --help` lists the verbs", path.name());
+            let hint = match only_verb(path.verb()) {
+                Some(verb) => format!("did you mean `{} {verb} {shown}`?", path.name()),
+                None => format!("`{} --help` lists the verbs", path.name()),
+            };
             CommandError::new(ErrorKind::Usage, message).hint(hint)
         }
         Some((last, [])) => {
@@ -248,4 +251,11 @@ fn collect(command: &Command, prefix: &str, all: &mut Vec<String>) {
         collect(verb, &format!("{path} "), all);
         all.push(path);
     }
+}
+
+/// The verb below `verb`, if there is just one.
+fn only_verb(verb: &Command) -> Option<&str> {
+    let mut names = verb.get_subcommands().map(Command::get_name);
+    let mut names = names.by_ref().filter(|name| *name != "help");
+    names.next().filter(|_| names.next().is_none())
 }

@@ -18,13 +18,15 @@ use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
 use rustix::termios::{isatty, tcgetwinsize};
 
-use crate::model::Escaped;
+use crate::model::{Escaped, wrap};
 use crate::report::{OutputStream, OutputStreams, Style, TerminalInfo, paint};
 
 /// Columns of a terminal that does not tell.
 const COLUMNS: usize = 80;
 /// Lines of a terminal that does not tell.
 const ROWS: usize = 24;
+/// What precedes the further lines of a message that does not fit on one.
+const HANGING: &str = "  ";
 
 /// The most bytes of one write. A pipe that is ready takes a page without blocking, of which the
 /// standard library's buffer may need a part.
@@ -200,11 +202,20 @@ impl Printer {
     }
 
     fn labelled(&self, label: &str, tone: Style, message: &str) {
-        let color = self.terminal_info(OutputStream::Stderr).color;
+        let look = self.stderr_look();
+        let message = Escaped(message).to_string();
+        let lines = if look.terminal {
+            let columns = look.usable_columns();
+            let taken = label.len() + ": ".len();
+            let room = |taken: usize| columns.saturating_sub(taken);
+            wrap(&message, room(taken), room(HANGING.len()))
+        } else {
+            vec![&*message]
+        };
+        let label = paint(look.color, tone, label);
         self.eprint(format_args!(
-            "{}: {}",
-            paint(color, tone, label),
-            Escaped(message)
+            "{label}: {}",
+            lines.join(&format!("\n{HANGING}"))
         ));
     }
 

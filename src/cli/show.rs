@@ -28,7 +28,8 @@ pub(super) fn show(args: &ShowRunArgs, state: &StateArgs, printer: &Printer) -> 
         return Ok(exit_code::SUCCESS);
     };
     record_names::check(&history, Some(&run), args.step.as_deref(), None)?;
-    let pager = Pager::start(&args.pager, printer);
+    let for_people = args.format == DataFormat::Table;
+    let pager = for_people.then(|| Pager::start(&args.pager, printer));
     let unreadable_records = match (&args.step, args.format) {
         (Some(step), format) => show_step(step, &run, &history, format, printer),
         (None, DataFormat::Table) => show_run(&run, &history, printer),

@@ -191,15 +191,19 @@ pub(super) fn not_found(error: &FindError) -> CommandError {
         }
         FindError::Unknown { candidates, .. } | FindError::Ambiguous { candidates, .. } => {
             CommandError::from_error(ErrorKind::Unreadable, error)
-                .list(candidates.iter().map(candidate_line))
+                .list(candidate_lines(candidates))
                 .hint("`obs runs` lists all runs")
         }
     }
 }
 
-fn candidate_line(candidate: &Candidate) -> String {
-    let Candidate { short_id, run } = candidate;
-    let (status, plan) = (run.status, from_here(&run.plan));
-    let age = age(run.started_at, Timestamp::now());
-    format!("{short_id}  {status:<11}  {age:<10}  {plan}")
+fn candidate_lines(candidates: &[Candidate]) -> Vec<String> {
+    let ids = candidates.iter().map(|candidate| candidate.short_id.len());
+    let width = ids.max().unwrap_or_default();
+    let line = |Candidate { short_id, run }: &Candidate| {
+        let (status, plan) = (run.status, from_here(&run.plan));
+        let age = age(run.started_at, Timestamp::now());
+        format!("{short_id:<width$}  {status:<11}  {age:<10}  {plan}")
+    };
+    candidates.iter().map(line).collect()
 }

@@ -81,6 +81,9 @@ pub(super) fn of_verb(
     typed: &ArgMatches,
     set: &[OsString],
 ) -> Result<Vec<SetVariable>, NotBoolean> {
+    if set.is_empty() {
+        return Ok(Vec::new());
+    }
     let verb = path.verb();
     let mut counting: Vec<(&Arg, String)> = path
         .args()

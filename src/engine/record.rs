@@ -257,6 +257,7 @@ fn base_record(context: &ExecutionContext, index: usize, step: &ProvenStep) -> E
         input_files: InputFiles::new(),
         arguments: step.shown_arguments.clone(),
         error_code: None,
+        hint: None,
         exit_code: None,
         signal: None,
         stdout: None,

@@ -166,11 +166,9 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         record: ExecutionLogRecord,
         hint: Option<String>,
     ) -> StepCompletion {
-        let detail = StepDetail {
-            hint,
-            ..StepDetail::default()
-        };
-        self.commit_record(record, detail, None).await
+        let record = ExecutionLogRecord { hint, ..record };
+        self.commit_record(record, StepDetail::default(), None)
+            .await
     }
 
     async fn ask_breaker(&self, step: &ProvenStep) -> Result<BreakerDecision, LogError> {
@@ -229,11 +227,11 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         let (mut outcome, termination) = self.run_until_done(index, step, call, refusal).await;
         let start_error = outcome.start_error.take();
         let (result, target) = (&mut outcome.result, outcome.target);
+        let hint = result.hint.take();
         let detail = StepDetail {
             command: std::mem::take(&mut result.command),
             confinement: target.confinement.clone(),
             working_directory: result.working_directory.take(),
-            hint: result.hint.take(),
             lacks: std::mem::take(&mut result.lacks),
         };
         let completed = record::CompletedStep {
@@ -246,6 +244,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         };
         let record = ExecutionLogRecord {
             input_files,
+            hint,
             ..record::finished_record(self.context, index, completed)
         };
         let notified = match (start_error, permit) {

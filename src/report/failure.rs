@@ -91,7 +91,7 @@ pub(super) fn report_of(
     report.output(record);
     report.command(&detail.command);
     report.place(record, detail);
-    report.hint(detail.hint.as_deref().unwrap_or_default());
+    report.hint(record.hint.as_deref().unwrap_or_default());
     report
 }
 

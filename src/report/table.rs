@@ -81,6 +81,7 @@ impl StepTable {
         let detail = detail_of(record);
         let skill = Some(&*record.skill_id).filter(|skill| *skill != record.step_id);
         let detail = match &record.reused_from {
+            Some(run_id) if detail.is_empty() => format!("reused from {}", short_id(run_id)),
             Some(run_id) => format!("reused from {} · {detail}", short_id(run_id)),
             None => detail,
         };

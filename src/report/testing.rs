@@ -142,6 +142,7 @@ pub(crate) fn record(index: usize, name: &str) -> ExecutionLogRecord {
         input_files: InputFiles::new(),
         arguments: Arc::default(),
         error_code: None,
+        hint: None,
         exit_code: None,
         signal: None,
         stdout: None,
@@ -171,6 +172,7 @@ pub(super) fn failed(index: usize, name: &str) -> ExecutionLogRecord {
         status: StepStatus::Failed,
         error: Some("exit code 2".to_owned()),
         error_code: Some(ErrorCode::SkillFailed),
+        hint: Some("raise `resources.max_memory_mb`".to_owned()),
         exit_code: Some(2),
         attempts: 3,
         duration_ms: 4_000,
@@ -205,7 +207,6 @@ pub(super) fn detail() -> StepDetail {
             .map(str::to_owned)
             .into(),
         working_directory: Some(PathBuf::from("/srv/work")),
-        hint: Some("raise `resources.max_memory_mb`".to_owned()),
         lacks: Vec::new(),
     }
 }

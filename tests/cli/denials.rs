@@ -28,7 +28,10 @@ fn mended(case: &Case) -> String {
     let args = ["run", "plan.yaml", "--format", "none"];
     let first = case.run(&args).expect_code(1).stderr();
     assert!(first.contains("the sandbox probably denied"), "{first}");
-    assert!(first.contains(" In skills/naive/manifest.yaml:"), "{first}");
+    assert!(
+        first.contains(" At the top level of skills/naive/manifest.yaml:"),
+        "{first}"
+    );
     let line = first
         .lines()
         .map(str::trim)

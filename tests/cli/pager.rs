@@ -35,11 +35,7 @@ fn a_pager_shows_all_of_it_with_colors() {
     let case = case()
         .env("PAGER", "./pager other")
         .env("OBS_PAGER", "./pager own");
-    for (args, want) in [
-        (&[][..], 100),
-        (&["-n", "3"], 3),
-        (&["--format", "jsonl"], 100),
-    ] {
+    for (args, want) in [(&[][..], 100), (&["-n", "3"], 3)] {
         let text = shown(&case, args, 0);
         assert!(text.starts_with("paged by own, LESS=FRX\r\n"), "{text}");
         assert_eq!(rows(&text), want, "{text}");
@@ -52,7 +48,13 @@ fn a_pager_shows_all_of_it_with_colors() {
 #[test]
 fn sometimes_there_is_no_pager() {
     let case = case().env("PAGER", "./pager x");
-    for args in [&["--no-pager"][..], &["--follow"], &["--print", "step-1"]] {
+    for args in [
+        &["--no-pager"][..],
+        &["--follow"],
+        &["--print", "step-1"],
+        &["--format", "jsonl"],
+        &["--format", "json"],
+    ] {
         let text = shown(&case, args, 0);
         assert!(!text.contains("paged by"), "{args:?}: {text}");
     }

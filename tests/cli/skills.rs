@@ -284,7 +284,10 @@ fn a_new_skill_is_complete_with_flags() {
                 --permission env:EDITOR? --timeout 1m30s --tool -- ls {{dir}}";
     let output = case.run(&args.split_whitespace().collect::<Vec<_>>());
     let output = output.expect_code(0);
-    assert_eq!(output.stderr(), "try it with `obs skills run text/files`\n");
+    assert_eq!(
+        output.stderr(),
+        "try it with `obs skills run text/files --set dir=VALUE`\n"
+    );
     case.run(&["skills", "check", "--strict"]).expect_code(0);
     let show = ["skills", "show", "text/files", "--format", "json"];
     let show: Value = serde_json::from_slice(&case.run(&show).stdout).unwrap();

@@ -7,6 +7,7 @@ use crate::cli::error::{CommandError, CommandResult, ErrorKind};
 use crate::cli::printer::Printer;
 use crate::cli::{enforceable, exit_code, roots};
 use crate::executor::BaseEnvironment;
+use crate::model::Escaped;
 use crate::skill::{CheckContext, NewSkill, SkillId, check, manifest_text, write_new};
 
 /// Writes a manifest from a command and says what is left to do.
@@ -42,8 +43,22 @@ pub(super) fn new(args: &NewArgs, printer: &Printer) -> CommandResult {
         Some(_) => "try it",
         None => "write its `description`, then try it",
     };
-    printer.info(format_args!("{first} with `obs skills run {id}`"));
+    let flags = set_flags(&args.command);
+    printer.info(format_args!("{first} with `obs skills run {id}{flags}`"));
     Ok(exit_code::SUCCESS)
+}
+
+/// A `--set` for each argument that the command takes.
+fn set_flags(command: &[String]) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for part in command.iter().flat_map(|word| word.split("{{").skip(1)) {
+        let name = part.split_once("}}").map_or("", |(name, _)| name.trim());
+        if !name.is_empty() && !name.ends_with('?') && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let flag = |name: &str| format!(" --set {}=VALUE", Escaped(name));
+    names.into_iter().map(flag).collect::<Vec<_>>().concat()
 }
 
 /// A program may still be written or installed, so a missing one only gets a warning.

@@ -445,7 +445,7 @@ impl<'a> Advice<'a> {
             };
             let list = texts.join(", ");
             let line = format!(
-                ". In {}:
+                ". At the top level of {}:
 {key}: [{list}]{comma}",
                 self.scene.manifest
             );

@@ -152,11 +152,11 @@ fn run_of(record: ExecutionLogRecord, detail: StepDetail, look: TerminalInfo) ->
 fn ordinary() -> (ExecutionLogRecord, StepDetail) {
     let record = ExecutionLogRecord {
         stderr: Some(Excerpt::whole("cc: error: main.c: no such file\n")),
+        hint: None,
         ..failed(0, "build")
     };
     let detail = StepDetail {
         working_directory: std::env::current_dir().ok(),
-        hint: None,
         ..detail()
     };
     (record, detail)
@@ -188,6 +188,7 @@ fn no_word_is_broken_on_a_terminal() {
     let words = "the quick brown fox jumps over the lazy dog: ".repeat(12);
     let record = ExecutionLogRecord {
         error: Some(format!("exit code 2; {words}")),
+        hint: Some(words.clone()),
         stderr: Some(Excerpt::whole(format!("\tcaret\n{words}\n"))),
         stdout: Some(Excerpt::whole(words.clone())),
         skill_id: "a-rather-long-namespace/and-a-long-name-of-a-skill".into(),
@@ -203,7 +204,6 @@ fn no_word_is_broken_on_a_terminal() {
     ];
     let detail = StepDetail {
         command: command.map(str::to_owned).to_vec(),
-        hint: Some(words.clone()),
         ..detail()
     };
     let [_, whole] = run_of(record.clone(), detail.clone(), OFF_TERMINAL);

@@ -26,6 +26,7 @@ fn hostile_failure(index: usize) -> ExecutionLogRecord {
     };
     let mut record = ExecutionLogRecord {
         error: Some(HOSTILE.to_owned()),
+        hint: Some(HOSTILE.to_owned()),
         skill_id: HOSTILE.into(),
         skill_version: Some(HOSTILE.to_owned()),
         step_name: HOSTILE.to_owned(),
@@ -62,7 +63,6 @@ fn hostile_run(options: ReportOptions, memory: &Arc<CapturedStreams>) {
             ],
             confinement: [HOSTILE.to_owned()].into(),
             working_directory: Some(PathBuf::from(HOSTILE)),
-            hint: Some(HOSTILE.to_owned()),
             lacks: vec!["read"],
         },
     });
