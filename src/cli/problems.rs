@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::args::ProblemFormat;
 use super::printer::Printer;
 use crate::document::{Diagnostics, Document, Severity, SourceError, render};
-use crate::model::{Escaped, json_line, json_pretty};
+use crate::model::{Escaped, json_line, json_pretty, wrap};
 use crate::report::TerminalInfo;
 use crate::skill::LoadProblem;
 
@@ -71,7 +71,7 @@ impl<'f> FileReport<'f> {
     /// The problems as text, each ending in an empty line.
     pub(super) fn text(&self, look: TerminalInfo) -> String {
         let (document, problems) = match self.split() {
-            Err(bare) => return bare.text(),
+            Err(bare) => return bare.text(look),
             Ok(read) => read,
         };
         let columns = look.terminal.then(|| look.usable_columns());
@@ -108,18 +108,28 @@ struct UnlocatedDiagnostic {
 }
 
 impl UnlocatedDiagnostic {
-    fn text(&self) -> String {
+    fn text(&self, look: TerminalInfo) -> String {
+        let broken = |text: &str, indent: usize| {
+            let text = Escaped(text).to_string();
+            if !look.terminal {
+                return text;
+            }
+            let columns = look.usable_columns().saturating_sub(indent);
+            let lines = wrap(&text, columns, columns);
+            lines.join(&format!("\n{}", " ".repeat(indent)))
+        };
         let help = self
             .help
             .as_ref()
-            .map(|help| format!("  = help: {}\n", Escaped(help)));
+            .map(|help| format!("  = help: {}\n", broken(help, "  = help: ".len())));
         let help = help.unwrap_or_default();
         let place = self.file.as_ref().zip(self.place);
         let place =
             place.map(|(file, (line, column))| format!(" --> {}:{line}:{column}\n", Escaped(file)));
         let place = place.unwrap_or_default();
-        let message = Escaped(&self.message);
-        format!("error[{}]: {message}\n{place}{help}\n", self.code)
+        let label = format!("error[{}]: ", self.code);
+        let message = broken(&self.message, label.len());
+        format!("{label}{message}\n{place}{help}\n")
     }
 
     fn github(&self) -> String {

@@ -372,12 +372,17 @@ impl<'r> NativeExecutor<'r> {
             };
             suspect(&scene, result)
         });
-        // A file that is granted alone explains more than the words of the program.
+        // What is denied beside a file that is granted alone may be how the program replaces it.
         let is_write = suspicion.as_ref().is_none_or(|found| found.is_write_only);
-        result.hint = hint(&loaded.paths, dirs.run, result).filter(|_| is_write);
+        let of_file = hint(&loaded.paths, dirs.run, result).filter(|_| is_write);
         if let Some(suspicion) = suspicion {
             result.lacks = suspicion.shows;
-            result.hint.get_or_insert(suspicion.hint);
+            result.hint = Some(match of_file {
+                Some(of_file) => format!("{}\n{of_file}", suspicion.hint),
+                None => suspicion.hint,
+            });
+        } else {
+            result.hint = of_file;
         }
     }
 

@@ -57,6 +57,27 @@ fn a_skill_that_writes_a_file_needs_one_edit() {
 }
 
 #[test]
+fn a_second_file_is_named_beside_the_one_that_is_granted() {
+    if !confines("a_second_file_is_named_beside_the_one_that_is_granted") {
+        return;
+    }
+    let case = naive("echo hello > out.txt");
+    mended(&case);
+    let case = case.script(
+        "skills/naive/run.sh",
+        "#!/bin/sh\nset -e\necho hello > other.txt\n",
+    );
+    let said = case.run(&["run", "plan.yaml"]).expect_code(1).stderr();
+    for want in [
+        "the sandbox probably denied writing `other.txt`",
+        r#"permissions: ["fs.write:out.txt", "fs.write:other.txt"]"#,
+        "`fs.write:out.txt` grants this file alone",
+    ] {
+        assert!(said.contains(want), "{want}: {said}");
+    }
+}
+
+#[test]
 fn a_skill_that_asks_a_local_server_needs_one_edit() {
     let name = "a_skill_that_asks_a_local_server_needs_one_edit";
     if !(confines(name) && has_in(PATH, "curl", name)) {
