@@ -100,6 +100,9 @@ fn until_the_end(terminal: &mut Terminal) {
 
 #[test]
 fn live_bars() {
+    if !confines("live_bars") {
+        return;
+    }
     expect_screens("screen_bars", |columns| {
         let wait = "while [ ! -e go ]; do sleep 0.02; done; echo 1";
         let case = Case::new_in(Path::new("/tmp"))

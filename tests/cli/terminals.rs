@@ -3,7 +3,7 @@
 
 use crate::support::terminal::Terminal;
 use crate::support::tmux::Tmux;
-use crate::support::{Case, has, wait_for};
+use crate::support::{Case, confines, has, wait_for};
 
 /// A step that says how far it is and waits for a file, and one that fails.
 fn case() -> Case {
@@ -198,6 +198,9 @@ const SIZES: [(u16, u16); 10] = [
 
 #[test]
 fn a_resize_leaves_nothing_behind() {
+    if !confines("terminals::a_resize_leaves_nothing_behind") {
+        return;
+    }
     let case = two_bars();
     let mut terminal = Terminal::start(&case.command(&["run", "plan.yaml"]), 80);
     wait_until_drawn_once("80 columns", 2, || terminal.rows());
@@ -215,6 +218,9 @@ fn a_resize_leaves_nothing_behind() {
 
 #[test]
 fn a_resize_leaves_nothing_behind_where_lines_are_wrapped_again() {
+    if !confines("terminals::a_resize_leaves_nothing_behind_where_lines_are_wrapped_again") {
+        return;
+    }
     if !has(
         "tmux",
         "a_resize_leaves_nothing_behind_where_lines_are_wrapped_again",
@@ -251,6 +257,9 @@ fn a_resize_leaves_nothing_behind_where_lines_are_wrapped_again() {
 
 #[test]
 fn what_is_typed_over_bars_does_not_stay() {
+    if !confines("terminals::what_is_typed_over_bars_does_not_stay") {
+        return;
+    }
     for columns in [80, 20, 14] {
         let case = two_bars();
         let mut terminal = Terminal::start(&case.command(&["run", "plan.yaml"]), columns);
