@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use clap::{Arg, Command, CommandFactory as _};
 
-use crate::support::{Case, Output};
+use crate::support::{Case, Output, confines};
 
 fn case() -> Case {
     Case::new()
@@ -50,6 +50,10 @@ fn what_was_typed_wins_over_the_environment() {
 
 #[test]
 fn an_empty_variable_is_not_set() {
+    // Without Landlock a run needs a value of `OBS_SANDBOX`.
+    if !confines("variables::an_empty_variable_is_not_set") {
+        return;
+    }
     let all = with_all("");
     let output = all
         .run(&["run", "plan.yaml", "--format", "jsonl"])
