@@ -1,9 +1,9 @@
 //! From arguments and environment to the command line's values.
 //!
-//! Invariant: the arguments are read alone first, so that a mistake in them is told as such and in
-//! the same words whatever is in the environment. Then they are read with the variables that
-//! count, typed right behind the verb; what goes wrong there and only there comes from a variable,
-//! which is named.
+//! Invariant: the arguments are parsed alone first, so that the error about a wrong argument has the
+//! same words whatever the environment holds. Then they are parsed with the variables that apply,
+//! which are inserted behind the verb. An error that only this second parse reports names its
+//! variable.
 
 use std::ffi::OsString;
 

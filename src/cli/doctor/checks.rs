@@ -275,7 +275,7 @@ fn space(check: &'static str, dir: &Path) -> Vec<Finding> {
     vec![Finding::warning(
         check,
         message,
-        "make room, or choose another directory",
+        "free some space, or choose another directory",
     )]
 }
 
