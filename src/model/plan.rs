@@ -33,6 +33,13 @@ pub struct ExecutionPlan {
     pub inputs: Map<String, Value>,
 }
 
+impl ExecutionPlan {
+    /// The JSON pointer to the step at `index`, in the plan's text.
+    pub fn pointer(&self, index: usize) -> String {
+        format!("/steps/{index}")
+    }
+}
+
 /// How the steps of a plan follow each other.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -171,10 +171,12 @@ fn copy_arguments(
     problems: &Diagnostics,
 ) -> HashSet<usize> {
     let mut unread = HashSet::new();
-    for (index, step) in plan.steps.iter_mut().enumerate() {
-        let pointer = format!("/steps/{index}/arguments");
+    for index in 0..plan.steps.len() {
+        let pointer = plan.pointer(index) + "/arguments";
         match data.pointer(&problems.as_written(&pointer)) {
-            Some(Value::Object(arguments)) => step.arguments = Arc::new(arguments.clone()),
+            Some(Value::Object(arguments)) => {
+                plan.steps[index].arguments = Arc::new(arguments.clone());
+            }
             None | Some(Value::Null) => {}
             Some(_) => {
                 unread.insert(index);

@@ -62,7 +62,7 @@ fn check_step_ids(plan: &ExecutionPlan, problems: &mut Diagnostics) {
     }
     for (index, step) in plan.steps.iter().enumerate() {
         let Some(id) = &step.step_id else { continue };
-        let place = Location::value(format!("/steps/{index}/step_id"));
+        let place = Location::value(plan.pointer(index) + "/step_id");
         if let Some(first) = by_id.get(id.as_str()) {
             let message = format!("the step_id `{id}` is taken by step {first}");
             problems.push(

@@ -43,7 +43,9 @@ impl Prover<'_> {
 /// Hides all arguments of `loaded`, if the skills are not known.
 pub(crate) fn hide_all_arguments(loaded: &mut LoadedPlan) {
     let steps = 0..loaded.plan.steps.len();
-    let steps: Vec<String> = steps.map(|index| format!("/steps/{index}/")).collect();
+    let steps: Vec<String> = steps
+        .map(|index| loaded.plan.pointer(index) + "/")
+        .collect();
     let misplaced = misplaced(&steps, &loaded.problems);
     let arguments = steps.iter().map(|step| format!("{step}arguments"));
     loaded.hide(arguments.chain(misplaced));

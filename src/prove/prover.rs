@@ -61,7 +61,8 @@ pub fn prove(loaded: &mut LoadedPlan, context: &ProveContext) -> ProveOutcome {
         let template = template
             .and_then(|flow| flow.arguments.take())
             .map(|template| *template);
-        let sound = prover.step(index, step, template, &inputs, &mut problems);
+        let call = SkillCall::new(step, index, loaded.plan.pointer(index));
+        let sound = prover.step(&call, template, &inputs, &mut problems);
         for problem in problems.diagnostics_mut().iter_mut().skip(before) {
             problem.step_index = Some(index);
         }
@@ -213,21 +214,19 @@ impl Prover<'_> {
     /// Proves a step and adds its problems. Returns the step if it has no error.
     fn step(
         &mut self,
-        index: usize,
-        step: &ExecutionStep,
+        call: &SkillCall<'_>,
         template: Option<Template>,
         inputs: &Inputs,
         problems: &mut Diagnostics,
     ) -> Option<ProvenStep> {
-        let pointer = format!("/steps/{index}");
+        let step = call.step;
         if step.name.is_empty() {
-            self.hide_all(&pointer);
+            self.hide_all(&call.pointer);
             return None; // Said by the plan's own checks.
         }
         let mut of_fallback = Diagnostics::default();
-        let call = SkillCall::new(step, index, pointer);
-        let fallback = self.fallback(&call, template.clone(), inputs, &mut of_fallback);
-        let proven = self.call(&call, template, inputs, problems);
+        let fallback = self.fallback(call, template.clone(), inputs, &mut of_fallback);
+        let proven = self.call(call, template, inputs, problems);
         // Problems of the step itself were reported for both calls.
         of_fallback
             .diagnostics_mut()

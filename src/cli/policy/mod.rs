@@ -133,9 +133,9 @@ pub(super) fn add_denials(gate: &CedarGate, plan: &ProvenPlan, loaded: &mut Load
         let Some(denial) = decision.denial(&plan.steps[index]) else {
             continue;
         };
-        let mut problem =
-            Diagnostic::error(CODE, Location::value(format!("/steps/{index}")), denial)
-                .help("obs would reject the plan (exit code 77) before anything runs");
+        let place = Location::value(loaded.plan.pointer(index));
+        let mut problem = Diagnostic::error(CODE, place, denial)
+            .help("obs would reject the plan (exit code 77) before anything runs");
         problem.step_index = Some(index);
         problems.push(problem);
     }

@@ -117,7 +117,7 @@ impl<'p> Binder<'p> {
         if self.plan.steps[step].has_plain_arguments || !arguments.values().any(holds_braces) {
             return None;
         }
-        let pointer = format!("/steps/{step}/arguments");
+        let pointer = self.plan.pointer(step) + "/arguments";
         Some(self.map(step, arguments, &pointer, problems))
     }
 

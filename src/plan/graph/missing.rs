@@ -24,7 +24,7 @@ pub(super) fn warn_missing(
             continue;
         };
         let mut reported = HashSet::new();
-        let pointer = format!("/steps/{index}/arguments");
+        let pointer = plan.pointer(index) + "/arguments";
         arguments.references(&pointer, &mut |reference, pointer, _| {
             let step = reference.origin.step();
             let Some(cause) = step.and_then(|step| because_of[step]) else {

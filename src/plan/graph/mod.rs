@@ -97,7 +97,8 @@ impl DependencyGraph {
             step.depends_on = bind_dependencies(index, &binder, &mut waits, problems);
             step.arguments = binder.arguments(index, problems).map(Box::new);
             if let Some(arguments) = &step.arguments {
-                step.inputs_from = bind_arguments(index, arguments, &mut waits);
+                let pointer = plan.pointer(index) + "/arguments";
+                step.inputs_from = bind_arguments(index, arguments, &pointer, &mut waits);
             }
         }
         check_groups(plan, problems);
@@ -146,12 +147,12 @@ fn bind_dependencies(
     let Binder { plan, names, .. } = binder;
     let depends_on = &plan.steps[index].depends_on;
     if plan.order == StepOrder::Sequence && !depends_on.is_empty() {
-        problems.push(depends_in_sequence(index));
+        problems.push(depends_in_sequence(&plan.pointer(index)));
         return Vec::new();
     }
     let mut after = Vec::new();
     for (at, name) in depends_on.iter().enumerate() {
-        let pointer = format!("/steps/{index}/depends_on/{at}");
+        let pointer = format!("{}/depends_on/{at}", plan.pointer(index));
         match names.find(name) {
             Some(NameTarget::One(target)) => {
                 after.push(target);
@@ -172,10 +173,14 @@ fn bind_dependencies(
     distinct(after)
 }
 
-fn bind_arguments(index: usize, arguments: &Template, waits: &mut Vec<Dependency>) -> Vec<usize> {
+fn bind_arguments(
+    index: usize,
+    arguments: &Template,
+    pointer: &str,
+    waits: &mut Vec<Dependency>,
+) -> Vec<usize> {
     let mut takes = Vec::new();
-    let pointer = format!("/steps/{index}/arguments");
-    arguments.references(&pointer, &mut |reference, pointer, _| {
+    arguments.references(pointer, &mut |reference, pointer, _| {
         let Some(target) = reference.origin.step() else {
             return;
         };
@@ -207,8 +212,8 @@ fn unknown_step(binder: &Binder<'_>, step: usize, name: &str, pointer: &str) -> 
     }
 }
 
-fn depends_in_sequence(index: usize) -> Diagnostic {
-    let place = Location::key(format!("/steps/{index}/depends_on"));
+fn depends_in_sequence(step: &str) -> Diagnostic {
+    let place = Location::key(format!("{step}/depends_on"));
     Diagnostic::error("order", place, "`depends_on` has no effect in a sequence")
         .help("write `order: graph` in the plan, or leave `depends_on` out")
 }
@@ -218,7 +223,7 @@ fn check_groups(plan: &ExecutionPlan, problems: &mut Diagnostics) {
     let mut last_of: std::collections::HashMap<&str, usize> = std::collections::HashMap::new();
     for (index, step) in plan.steps.iter().enumerate() {
         if plan.order == StepOrder::Graph && step.runs_alone {
-            let place = Location::key(format!("/steps/{index}/parallelizable"));
+            let place = Location::key(plan.pointer(index) + "/parallelizable");
             problems.push(
                 Diagnostic::warning("order", place, "`parallelizable` has no effect in a graph")
                     .help("use `depends_on`, in this step and in those after it"),
@@ -227,7 +232,7 @@ fn check_groups(plan: &ExecutionPlan, problems: &mut Diagnostics) {
         let Some(group) = step.parallel_group.as_deref() else {
             continue;
         };
-        let place = Location::value(format!("/steps/{index}/parallel_group"));
+        let place = Location::value(plan.pointer(index) + "/parallel_group");
         if plan.order == StepOrder::Graph {
             problems.push(
                 Diagnostic::warning("order", place, "`parallel_group` has no effect in a graph")
