@@ -203,8 +203,8 @@ pub use executor::BaseEnvironment;
 pub use model::{
     AppliedSandbox, ErrorCode, Excerpt, ExecutionLogRecord, ExecutionPlan, ExecutionRequest,
     ExecutionResult, ExecutionStatus, ExecutionStep, InputFiles, LeakedProcesses, NotReused,
-    NotReusedReason, ResourceUsage, RiskLevel, RunStatus, SandboxMode, SandboxReport, StepStatus,
-    StepType,
+    NotReusedReason, ResourceUsage, RiskLevel, RunStatus, SandboxMode, SandboxReport, SkipKind,
+    SkippedBecause, StepStatus, StepType,
 };
 pub use plan::{LoadedPlan, load, validate};
 pub use process::{RunClock, StopRequest};

@@ -21,6 +21,7 @@ use super::policy_gate::Denial;
 use super::run_options::{FailurePolicy, RunOptions};
 use super::run_state::RunState;
 use super::schedule::{ReadyStep, Schedule};
+use super::skip_reason::SkipReason;
 use super::step::StepAction;
 use super::verdict::{RunResult, reason_of, stops_the_plan};
 use super::{
@@ -79,7 +80,7 @@ struct Dispatcher<'r, E, L, B> {
     head: String,
     last_seq: u64,
     /// Why no more steps start, if a step or a denial decided that.
-    stop_reason: Option<String>,
+    stop_reason: Option<SkipReason>,
     /// The steps that were denied before the first step started.
     denied: BTreeMap<usize, Denial>,
     /// An exclusive step is running.
@@ -147,8 +148,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         if self.denied.is_empty() {
             self.approve().await;
         }
-        if let Some((first, _)) = self.denied.first_key_value() {
-            self.stop_reason = Some(format!("`{}` is not permitted", plan.steps[*first].label));
+        if let Some((first, denial)) = self.denied.first_key_value() {
+            self.stop_reason = Some(SkipReason::denied(&plan.steps[*first], denial));
             self.schedule().cancel_all();
         }
     }
@@ -219,7 +220,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         Some(match next {
             ReadyStep::Start(index) => (index, StepAction::Run),
             ReadyStep::Skip { step, because_of } => {
-                (step, StepAction::Skip(self.no_success(because_of)))
+                let cause = &self.state.plan.steps[because_of];
+                (step, StepAction::Skip(SkipReason::no_success(cause)))
             }
         })
     }
@@ -255,14 +257,14 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         let step = &self.state.plan.steps[index];
         let on_failure = self.state.options.policy.on_failure;
         if stops_the_plan(status, step) && on_failure != FailurePolicy::KeepGoing {
-            let reason = self.no_success(index);
+            let reason = SkipReason::no_success(step);
             let group = self.state.plan.flow.group_of(index);
             self.schedule().start_only(&group);
             if on_failure == FailurePolicy::FailFast {
-                self.halt(Halt::EndAll(reason.clone()));
+                self.halt(Halt::EndAll(reason.text.clone()));
                 self.schedule().cancel_all();
             } else if group.len() == 1 {
-                self.halt(Halt::NoStart(reason.clone()));
+                self.halt(Halt::NoStart(reason.text.clone()));
             }
             self.stop_reason.get_or_insert(reason);
         }
@@ -300,10 +302,6 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         self.state.schedule.borrow_mut()
     }
 
-    fn no_success(&self, index: usize) -> String {
-        format!("`{}` did not succeed", self.state.plan.steps[index].label)
-    }
-
     /// Records the remaining steps as skipped or denied.
     async fn skip_remaining(&mut self) {
         let rest = self.schedule().remaining();
@@ -311,10 +309,9 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
             if matches!(self.end, Some(RunStopReason::LogFailed(_))) {
                 return;
             }
-            let reason = match &self.end {
-                Some(end) => reason_of(end),
-                None => self.stop_reason.clone().unwrap_or_default(),
-            };
+            let of_end = self.end.as_ref().map(SkipReason::run_end);
+            let reason = of_end.or_else(|| self.stop_reason.clone());
+            let reason = reason.unwrap_or_else(|| SkipReason::run_end(&RunStopReason::Steps));
             let action = match self.denied.remove(&index) {
                 Some(denial) => StepAction::Deny(denial),
                 None => StepAction::Skip(reason),

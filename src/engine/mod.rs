@@ -35,6 +35,7 @@ mod run_state;
 mod schedule;
 mod shutdown;
 mod signals;
+mod skip_reason;
 mod step;
 mod stop_reason;
 mod stopping;

@@ -130,6 +130,8 @@ impl Decision {
 pub(super) struct Denial {
     pub(super) reason: String,
     pub(super) hint: Option<String>,
+    /// An approver refused it, not a policy.
+    pub(super) is_by_approver: bool,
 }
 
 impl Denial {
@@ -140,12 +142,17 @@ impl Denial {
         Self {
             reason,
             hint: Some(hint.to_owned()),
+            is_by_approver: false,
         }
     }
 
     /// Not approved; the reason says how to approve it.
     pub(super) fn unapproved(reason: String) -> Self {
-        Self { reason, hint: None }
+        Self {
+            reason,
+            hint: None,
+            is_by_approver: true,
+        }
     }
 }
 

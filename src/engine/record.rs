@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::attempts_outcome::AttemptsOutcome;
+use super::skip_reason::SkipReason;
 use super::termination::TerminationReason;
 use super::{CircuitState, ExecutionContext, ProvenStep, Rejection, Reused, RuntimeError};
 use crate::model::{
@@ -108,10 +109,11 @@ pub(super) fn skipped_record(
     context: &ExecutionContext,
     index: usize,
     step: &ProvenStep,
-    reason: &str,
+    reason: SkipReason,
 ) -> ExecutionLogRecord {
     ExecutionLogRecord {
-        error: Some(format!("skipped: {reason}")),
+        error: Some(format!("skipped: {}", reason.text)),
+        skipped_because: Some(reason.because),
         error_code: Some(ErrorCode::Skipped),
         ..base_record(context, index, step)
     }
@@ -268,6 +270,7 @@ fn base_record(context: &ExecutionContext, index: usize, step: &ProvenStep) -> E
             mode: AppliedSandbox::None,
             ..SandboxReport::default()
         },
+        skipped_because: None,
         schema_version: SCHEMA_VERSION,
         seq: 0,
         prev_hash: String::new(),

@@ -19,6 +19,7 @@ use super::halt::Halt;
 use super::policy_gate::{Denial, evaluate_step};
 use super::resolve::ResolveError;
 use super::run_state::RunState;
+use super::skip_reason::SkipReason;
 use super::termination::TerminationReason;
 use super::{
     BreakerDecision, CircuitBreaker, ExecutionLogger, LogError, Permit, ProvenStep, Rejection,
@@ -33,7 +34,7 @@ use crate::skill::Skill;
 pub(super) enum StepAction {
     Run,
     /// It does not run, for this reason.
-    Skip(String),
+    Skip(SkipReason),
     /// It is denied.
     Deny(Denial),
 }
@@ -60,7 +61,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         match action {
             StepAction::Run => self.start_step(index, step).await,
             StepAction::Skip(reason) => {
-                let record = record::skipped_record(self.context, index, step, &reason);
+                let record = record::skipped_record(self.context, index, step, reason);
                 self.commit_not_run(record, None).await
             }
             StepAction::Deny(denial) => {

@@ -22,6 +22,7 @@ mod risk;
 mod run_status;
 mod sandbox_report;
 mod signal;
+mod skipped_because;
 mod step_dirs;
 mod strict_json;
 mod usage;
@@ -47,6 +48,7 @@ pub use risk::RiskLevel;
 pub use run_status::RunStatus;
 pub use sandbox_report::{AppliedSandbox, SandboxMode, SandboxReport};
 pub(crate) use signal::signal_name;
+pub use skipped_because::{SkipKind, SkippedBecause};
 pub(crate) use step_dirs::StepDirs;
 pub(crate) use strict_json::{
     MAX_JSON_DEPTH, is_finite_number, is_too_deep, json_error_offset, strict_json,

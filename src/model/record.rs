@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::{
     ErrorCode, Excerpt, ExecutionStatus, LeakedProcesses, NotReused, ResourceUsage, SandboxReport,
+    SkippedBecause,
 };
 
 /// Version of the record's form, written into every record.
@@ -108,6 +109,9 @@ pub struct ExecutionLogRecord {
     pub resource_usage: ResourceUsage,
     /// What confined the step.
     pub sandbox: SandboxReport,
+    /// Why the step was skipped; set if and only if the status is `skipped`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skipped_because: Option<SkippedBecause>,
     /// [`SCHEMA_VERSION`]. A new field goes before it: the record is sealed from its bytes, and
     /// `hash` is the last of them.
     pub schema_version: u32,

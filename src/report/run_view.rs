@@ -131,6 +131,8 @@ fn decisions(record: &ExecutionLogRecord, report: &mut StepReport) {
     field("fallback", &record.fallback_reason);
     let not_reused = record.not_reused.as_ref().map(ToString::to_string);
     field("not reused", &not_reused);
+    let skipped = record.skipped_because.as_ref().map(ToString::to_string);
+    field("skipped because", &skipped);
     let leaked = record.leaked.as_ref().map(|leaked| {
         let names = leaked.names.join(", ");
         let processes = usize::try_from(leaked.count).unwrap_or(usize::MAX);

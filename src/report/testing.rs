@@ -154,6 +154,7 @@ pub(crate) fn record(index: usize, name: &str) -> ExecutionLogRecord {
             tokens_used: 0,
         },
         sandbox: SandboxReport::default(),
+        skipped_because: None,
         schema_version: SCHEMA_VERSION,
         seq: 0,
         prev_hash: String::new(),

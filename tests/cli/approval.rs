@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use rustix::process::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::terminal::Terminal;
 use crate::support::{Case, wait_for};
@@ -62,6 +62,8 @@ fn without_a_terminal_a_critical_step_wants_a_flag() {
             .map(|record| record["status"].clone())
             .collect();
         assert_eq!(statuses, ["skipped", "rejected"]);
+        let because = &kept(&case)[0]["skipped_because"];
+        assert_eq!(*because, json!({"kind": "approval", "step": "push"}));
 
         let (code, said) = without_terminal(&case, &["--approve", "push=push", "--user-id", "ann"]);
         assert_eq!(code, Some(0), "{said}");

@@ -94,6 +94,10 @@ fn a_step_is_shown_with_all_that_it_wrote() {
     assert!(places.is_sorted(), "{good}");
     let one = case.run(&["show", "last", "last"]).expect_code(0).stdout();
     assert!(one.starts_with("- last (good) skipped"), "{one}");
+    assert!(
+        one.contains("skipped because: failure of `build`\n"),
+        "{one}"
+    );
 }
 
 #[test]

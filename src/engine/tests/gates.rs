@@ -62,6 +62,7 @@ async fn one_denied_step_of_ten_keeps_all_from_starting() {
             outcome.records[0].error.as_deref(),
             Some("skipped: `no` is not permitted")
         );
+        assert_eq!(because(&outcome, 0), "failure of `no`");
     }
 }
 

@@ -337,6 +337,12 @@ fn step(skill: &str) -> ProvenStep {
     }
 }
 
+/// Why the step at `index` was skipped, as `obs show` says it.
+fn because(outcome: &RunOutcome, index: usize) -> String {
+    let because = outcome.records[index].skipped_because.as_ref();
+    because.map(ToString::to_string).unwrap_or_default()
+}
+
 fn statuses(outcome: &RunOutcome) -> Vec<&'static str> {
     outcome
         .records
@@ -362,6 +368,8 @@ async fn stops_at_the_first_failure_and_records_the_rest_as_skipped() {
         Some("skipped: `fail` did not succeed")
     );
     assert_eq!(outcome.records[2].attempts, 0);
+    assert_eq!(because(&outcome, 2), "failure of `fail`");
+    assert_eq!(outcome.records[1].skipped_because, None);
     assert!(matches!(outcome.end, RunStopReason::Steps));
     assert_eq!(
         bench.log.end.borrow().as_ref().unwrap().error.as_deref(),
@@ -416,6 +424,7 @@ async fn the_first_signal_ends_what_runs_with_grace() {
     let bench = Bench::new(&["ok-1", "ok-20", "ok-1"]);
     let ((outcome, _), ()) = tokio::join!(bench.run(), bench.signal_after(3, 2));
     assert_eq!(statuses(&outcome), ["success", "canceled", "skipped"]);
+    assert_eq!(because(&outcome, 2), "failure");
     assert_eq!(
         outcome.records[1].error.as_deref(),
         Some("canceled by SIGINT")

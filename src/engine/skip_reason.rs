@@ -1,0 +1,47 @@
+//! Why a step is skipped, in words and for scripts.
+//!
+//! Invariant: every `skipped` record is made from one of these.
+
+use super::policy_gate::Denial;
+use super::verdict::reason_of;
+use super::{ProvenStep, RunStopReason};
+use crate::model::{SkipKind, SkippedBecause};
+
+/// Why a step is skipped.
+#[derive(Debug, Clone)]
+pub(super) struct SkipReason {
+    /// Human-readable message.
+    pub(super) text: String,
+    pub(super) because: SkippedBecause,
+}
+
+impl SkipReason {
+    /// `step` did not succeed.
+    pub(super) fn no_success(step: &ProvenStep) -> Self {
+        Self {
+            text: format!("`{}` did not succeed", step.label),
+            because: SkippedBecause::of_step(SkipKind::Failure, &*step.label),
+        }
+    }
+
+    /// `step` was denied before the run.
+    pub(super) fn denied(step: &ProvenStep, denial: &Denial) -> Self {
+        let kind = if denial.is_by_approver {
+            SkipKind::Approval
+        } else {
+            SkipKind::Failure
+        };
+        Self {
+            text: format!("`{}` is not permitted", step.label),
+            because: SkippedBecause::of_step(kind, &*step.label),
+        }
+    }
+
+    /// The run ended.
+    pub(super) fn run_end(end: &RunStopReason) -> Self {
+        Self {
+            text: reason_of(end),
+            because: SkippedBecause::new(SkipKind::Failure),
+        }
+    }
+}
