@@ -229,7 +229,7 @@ fn peak_kib(case: &Case, code: i32) -> u64 {
 #[test]
 fn memory_is_bounded_by_the_output() {
     let base = peak_kib(&printing("1", ""), 0);
-    let kib = 16 << 10;
+    let kib = 8 << 10;
     let bytes = kib << 10;
     for (script, output, code) in [
         (format!("head -c {bytes} /dev/zero | tr '\\0' a"), "text", 0),
@@ -244,7 +244,7 @@ fn memory_is_bounded_by_the_output() {
         ),
         // Many keys in one object.
         (
-            "printf '{'; seq -f '\"%.0f\":0,' 1 1200000 | tr -d '\\n'; echo '\"a\":1}'".to_owned(),
+            "printf '{'; seq -f '\"%.0f\":0,' 1 600000 | tr -d '\\n'; echo '\"a\":1}'".to_owned(),
             "json",
             0,
         ),

@@ -1,7 +1,7 @@
 //! Finds arguments in places of a command where a program expects code.
 //!
 //! Invariant: a value never stands where a program expects code, the name of a program, or an
-//! option that names code. Which places these are, the list in [`programs`] says; every word of a
+//! option that names code. Which places these are, the list in [`program_table`] says; every word of a
 //! command is checked, also behind programs that start other programs (`timeout 5 env -S 'sh -c'
 //! …`). A nested list that may be dropped and a list that is spread are checked in each form that
 //! they can take.
@@ -9,7 +9,9 @@
 mod collect;
 mod faults;
 mod input;
+mod operands;
 mod options;
+mod program_table;
 mod programs;
 mod reader;
 mod shell;
@@ -73,7 +75,7 @@ fn is_interpreter(program: &str) -> bool {
     let name = Path::new(program)
         .file_name()
         .and_then(|name| name.to_str());
-    let found = name.and_then(|name| programs::find(programs::PROGRAMS, name));
+    let found = name.and_then(|name| programs::find(program_table::PROGRAMS, name));
     found.is_some_and(|found| {
         let operands = &found.operands;
         matches!(
