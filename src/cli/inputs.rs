@@ -63,7 +63,7 @@ fn read_file(path: &Path) -> Result<Map<String, Value>, CommandError> {
     let source = Source::read(path, DEFAULT_MAX_BYTES)?;
     let (document, problems) = Document::parse(source);
     if let Some(problem) = problems.first() {
-        let (line, column) = document.line_and_column(document.bytes_of(&problem.location).start);
+        let (line, column) = document.line_and_column(document.bytes_of_problem(problem).start);
         let name = &document.source.name;
         let message = format!("{name}:{line}:{column}: {}", problem.message);
         return Err(CommandError::new(ErrorKind::Invalid, message));

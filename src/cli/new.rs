@@ -1,7 +1,8 @@
 //! `obs new plan`: a plan that calls skills with placeholders for what they require.
 //!
-//! Invariant: the plan is valid if the schemas of the skills permit a value that obs can think of,
-//! and what a person has to fill in is marked `TODO`. No file is overwritten.
+//! Invariant: what a person has to fill in is `{{TODO}}`, which no plan runs with. With the values
+//! that stand beside it, the plan is valid if the schemas of the skills permit a value that obs can
+//! think of. No file is overwritten.
 
 use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
@@ -16,7 +17,8 @@ use super::error::{CommandError, CommandResult, ErrorKind};
 use super::printer::Printer;
 use super::{exit_code, roots, skills};
 use crate::model::{Escaped, json_line};
-use crate::skill::{Registry, Skill, sample};
+use crate::plan::PLACEHOLDER;
+use crate::skill::{Registry, SAMPLE_TEXT, Skill, sample};
 
 /// How many alternatives of a schema are tried.
 const MAX_CHOICES: usize = 8;
@@ -183,19 +185,14 @@ impl<'s> NewStep<'s> {
         if self.arguments.is_empty() {
             return;
         }
-        let values = self.arguments.iter().map(|argument| &argument.value);
-        if values
-            .into_iter()
-            .any(|value| value.to_string().contains("{{"))
-        {
-            text.push_str("    references: false\n");
-        }
         text.push_str("    arguments:\n");
         for argument in &self.arguments {
-            let (name, value) = (scalar(&argument.name), yaml(&argument.value));
+            let name = scalar(&argument.name);
             match &argument.todo {
-                Some(todo) => writeln!(text, "      {name}: {value}  # TODO: {todo}").ok(),
-                None => writeln!(text, "      {name}: {value}").ok(),
+                Some(todo) => {
+                    writeln!(text, "      {name}: \"{{{{{PLACEHOLDER}}}}}\"  # {todo}").ok()
+                }
+                None => writeln!(text, "      {name}: {}", yaml(&escaped(&argument.value))).ok(),
             };
         }
     }
@@ -204,9 +201,7 @@ impl<'s> NewStep<'s> {
 fn plan_text(steps: &[NewStep<'_>]) -> String {
     let mut text = String::new();
     if steps.iter().any(|step| step.todos() > 0) {
-        text.push_str(
-            "# Replace what is marked TODO. {{STEP}} is the result of an earlier step.\n",
-        );
+        text.push_str("# Replace each TODO. {{STEP}} is the result of an earlier step.\n");
     }
     text.push_str("assistant_id: me  # who wrote the plan\nsteps:\n");
     for step in steps {
@@ -230,7 +225,7 @@ fn arguments(skill: &Skill, choice: usize) -> Vec<NewArgument> {
         let of_property = property(&name).unwrap_or(&none);
         let is_given = sample(of_property, schema, choice).is_given;
         arguments.push(NewArgument {
-            todo: (!is_given).then(|| todo_text(&name, of_property)),
+            todo: (!is_given).then(|| todo_text(&name, of_property, &value)),
             name,
             value,
         });
@@ -243,20 +238,21 @@ fn arguments(skill: &Skill, choice: usize) -> Vec<NewArgument> {
         let sampled = property(used.name).map(|property| sample(property, schema, choice));
         let (value, is_given) = match sampled {
             Some(sampled) => (sampled.value, sampled.is_given),
-            None if used.is_spread => (json!(["TODO"]), false),
-            None => (json!("TODO"), false),
+            None if used.is_spread => (json!([SAMPLE_TEXT]), false),
+            None => (json!(SAMPLE_TEXT), false),
         };
+        let of_property = property(used.name).unwrap_or(&none);
         arguments.push(NewArgument {
             name: used.name.to_owned(),
+            todo: (!is_given).then(|| todo_text(used.name, of_property, &value)),
             value,
-            todo: (!is_given).then(|| todo_text(used.name, property(used.name).unwrap_or(&none))),
         });
     }
     arguments
 }
 
-/// What the schema says of an argument, in one line.
-fn todo_text(name: &str, schema: &Value) -> String {
+/// What the schema says of an argument, and a value that it permits, in one line.
+fn todo_text(name: &str, schema: &Value, value: &Value) -> String {
     if let Some(Value::Array(values)) = schema.get("enum") {
         let values: Vec<String> = values.iter().map(yaml).collect();
         return comment(&format!("one of {}", values.join(", ")));
@@ -266,10 +262,27 @@ fn todo_text(name: &str, schema: &Value) -> String {
         .find_map(|key| schema.get(key)?.as_str());
     let kind = schema.get("type").and_then(Value::as_str);
     let first = described.map(|text| text.lines().next().unwrap_or_default().trim());
-    match (first.filter(|text| !text.is_empty()), kind) {
-        (Some(text), _) => comment(text),
+    let text = match (first.filter(|text| !text.is_empty()), kind) {
+        (Some(text), _) => comment(text.trim_end_matches('.')),
         (None, Some(kind)) => comment(&format!("{name}, {kind}")),
         (None, None) => comment(name),
+    };
+    if value.as_str() == Some(SAMPLE_TEXT) {
+        return text;
+    }
+    format!("{text}, such as {}", comment(&yaml(&escaped(value))))
+}
+
+/// The value with `{{{{` for each `{{`, which would begin a reference.
+fn escaped(value: &Value) -> Value {
+    match value {
+        Value::String(text) => Value::from(text.replace("{{", "{{{{")),
+        Value::Array(list) => list.iter().map(escaped).collect(),
+        Value::Object(map) => {
+            let entries = map.iter().map(|(key, value)| (key.clone(), escaped(value)));
+            Value::Object(entries.collect())
+        }
+        other => other.clone(),
     }
 }
 

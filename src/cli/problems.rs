@@ -1,13 +1,15 @@
 //! Problems of one or more files, shown in one of four forms.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::args::ProblemFormat;
 use super::printer::Printer;
-use crate::document::{Diagnostics, Document, Severity, SourceError, render};
+use crate::document::{Diagnostic, Diagnostics, Document, Severity, SourceError, render};
 use crate::model::{Escaped, json_line, json_pretty, wrap};
+use crate::plan::LoadedPlan;
 use crate::report::TerminalInfo;
 use crate::skill::LoadProblem;
 
@@ -25,6 +27,33 @@ pub(super) enum FileReport<'f> {
         /// What is wrong with it.
         problems: &'f Diagnostics,
     },
+    /// A plan; the problems of manifests follow in reports of their own.
+    Plan {
+        /// The plan.
+        document: &'f Document,
+        /// What is wrong with it.
+        problems: &'f Diagnostics,
+        /// The skills that can't be loaded.
+        not_loaded: &'f [Arc<LoadProblem>],
+    },
+}
+
+/// The plan's own problems, then those of the manifests that it needs.
+pub(super) fn of_plan<'f>(
+    loaded: &'f LoadedPlan,
+    not_loaded: &'f [Arc<LoadProblem>],
+) -> Vec<FileReport<'f>> {
+    let plan = FileReport::Plan {
+        document: &loaded.document,
+        problems: &loaded.problems,
+        not_loaded,
+    };
+    let manifests = not_loaded.iter().filter_map(|error| error.loaded());
+    let manifests = manifests.map(|loaded| FileReport::Read {
+        document: &loaded.document,
+        problems: &loaded.problems,
+    });
+    std::iter::once(plan).chain(manifests).collect()
 }
 
 impl<'f> FileReport<'f> {
@@ -33,7 +62,24 @@ impl<'f> FileReport<'f> {
         match self {
             Self::Unread(_) | Self::NotLoaded(_) => usize::from(severity == Severity::Error),
             Self::Read { problems, .. } => problems.count(severity),
+            Self::Plan { problems, .. } => {
+                let told = problems.iter().filter(|problem| !self.is_shown(problem));
+                let told = told.filter(|problem| problem.severity == severity);
+                problems.count(severity) - told.count()
+            }
         }
+    }
+
+    /// False for a problem that the report on a manifest shows in its place.
+    fn is_shown(&self, problem: &Diagnostic) -> bool {
+        let Self::Plan { not_loaded, .. } = self else {
+            return true;
+        };
+        let tells_it = |error: &Arc<LoadProblem>| {
+            let is_same = error.loaded().is_some() && error.code() == problem.code;
+            is_same && error.to_string() == problem.message
+        };
+        !not_loaded.iter().any(tells_it)
     }
 
     /// The problem of something that could not be read, else the text and its problems.
@@ -53,7 +99,10 @@ impl<'f> FileReport<'f> {
                 file: None,
                 place: None,
             }),
-            Self::Read { document, problems } => Ok((document, problems)),
+            Self::Read { document, problems }
+            | Self::Plan {
+                document, problems, ..
+            } => Ok((document, problems)),
         }
     }
 
@@ -77,7 +126,8 @@ impl<'f> FileReport<'f> {
         let columns = look.terminal.then(|| look.usable_columns());
         let snippet =
             |problem| render::render_snippet(problem, document, look.color, columns) + "\n";
-        let snippets = problems.iter().map(snippet);
+        let shown = problems.iter().filter(|problem| self.is_shown(problem));
+        let snippets = shown.map(snippet);
         let mut text: String = snippets.collect();
         if problems.suppressed() > 0 {
             // Writing to a String can't fail.
@@ -91,6 +141,7 @@ impl<'f> FileReport<'f> {
             Err(bare) => bare.github(),
             Ok((document, problems)) => problems
                 .iter()
+                .filter(|problem| self.is_shown(problem))
                 .map(|problem| render::render_github(problem, document))
                 .collect(),
         }

@@ -280,15 +280,7 @@ fn refuse(
     format: Format,
     printer: &Printer,
 ) -> u8 {
-    let mut findings = vec![FileReport::Read {
-        document: &loaded.document,
-        problems: &loaded.problems,
-    }];
-    let manifests = not_loaded.iter().filter_map(|error| error.loaded());
-    findings.extend(manifests.map(|m| FileReport::Read {
-        document: &m.document,
-        problems: &m.problems,
-    }));
+    let findings = problems::of_plan(loaded, not_loaded);
     let code = if policy::is_all(&loaded.problems) {
         exit_code::REJECTED
     } else {

@@ -111,14 +111,7 @@ impl ValidatedPlan {
     fn findings(&self) -> Vec<FileReport<'_>> {
         match self {
             Self::Unread(error) => vec![FileReport::Unread(error)],
-            Self::Read { loaded, outcome } => {
-                let read = |document, problems| FileReport::Read { document, problems };
-                let manifests = outcome.not_loaded.iter().filter_map(|error| error.loaded());
-                let manifests = manifests.map(|loaded| read(&loaded.document, &loaded.problems));
-                std::iter::once(read(&loaded.document, &loaded.problems))
-                    .chain(manifests)
-                    .collect()
-            }
+            Self::Read { loaded, outcome } => problems::of_plan(loaded, &outcome.not_loaded),
         }
     }
 

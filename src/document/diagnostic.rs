@@ -23,6 +23,8 @@ pub struct Diagnostic {
     pub help: Option<String>,
     /// Where it is.
     pub location: Location,
+    /// The part of the text at that place that it is about, as it is written.
+    pub part: Option<String>,
     /// The step it belongs to, from 0.
     pub step_index: Option<usize>,
     /// What would have been right, in machine form.
@@ -42,6 +44,7 @@ impl Diagnostic {
             message: message.into(),
             help: None,
             location: place,
+            part: None,
             step_index: None,
             expected: None,
             got: None,
@@ -61,6 +64,13 @@ impl Diagnostic {
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    /// Says which part of the text at its place it is about.
+    #[must_use]
+    pub fn part(mut self, written: &str) -> Self {
+        self.part = Some(written.to_owned());
         self
     }
 

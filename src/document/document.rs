@@ -102,6 +102,23 @@ impl Document {
         self.of_whole_characters(&bytes)
     }
 
+    /// The bytes of the text that a problem is about. A part that is all of a quoted text has the
+    /// place of that.
+    pub fn bytes_of_problem(&self, problem: &Diagnostic) -> Range<usize> {
+        let whole = self.bytes_of(&problem.location);
+        let part = problem.part.as_deref().filter(|part| !part.is_empty());
+        let found = part.and_then(|part| {
+            let at = whole.start + self.source.text[whole.clone()].find(part)?;
+            Some(at..at + part.len())
+        });
+        match found {
+            Some(part) if part.len() + 2 < whole.len() && !self.is_hidden(&problem.location) => {
+                part
+            }
+            _ => whole,
+        }
+    }
+
     fn of_whole_characters(&self, bytes: &Range<usize>) -> Range<usize> {
         let text = &self.source.text;
         let start = text.floor_char_boundary(bytes.start.min(text.len()));
@@ -208,7 +225,7 @@ impl Document {
             }
             _ => true,
         });
-        kept.sort_by_cached_key(|problem| self.bytes_of(&problem.location).start);
+        kept.sort_by_cached_key(|problem| self.bytes_of_problem(problem).start);
     }
 }
 

@@ -290,7 +290,7 @@ pub(crate) fn duplicate_key(
         format!("duplicate key `{name}`"),
     )
     .help(format!(
-        "first defined on line {line}; remove one of the two"
+        "first defined on line {line}; keep one of the two, or merge them"
     ))
 }
 

@@ -52,7 +52,7 @@ pub fn render_snippet(
     let RenderedText { message, help, .. } = RenderedText::new(problem, document);
     let indent = format!("{}[{}]: ", problem.severity.as_str(), problem.code).len();
     let message = broken(&shown_message(&message), indent);
-    let bytes = document.bytes_of(&problem.location);
+    let bytes = document.bytes_of_problem(problem);
     let (line, column) = document.line_and_column(bytes.start);
     let name = Escaped(&document.source.name).to_string();
     let view = SourceView::new(document, &problem.location, bytes);
@@ -95,7 +95,7 @@ fn remove_empty_origin(text: &mut String) {
 
 /// A problem as one JSON object.
 pub fn render_json(problem: &Diagnostic, document: &Document) -> Value {
-    let (line, column) = document.line_and_column(document.bytes_of(&problem.location).start);
+    let (line, column) = document.line_and_column(document.bytes_of_problem(problem).start);
     let words = RenderedText::new(problem, document);
     json!({
         "code": problem.code,
@@ -115,7 +115,7 @@ pub fn render_json(problem: &Diagnostic, document: &Document) -> Value {
 
 /// A problem as a GitHub workflow command, which marks the line in a pull request.
 pub fn render_github(problem: &Diagnostic, document: &Document) -> String {
-    let (line, column) = document.line_and_column(document.bytes_of(&problem.location).start);
+    let (line, column) = document.line_and_column(document.bytes_of_problem(problem).start);
     let property = |text: &str| {
         Escaped(text)
             .to_string()

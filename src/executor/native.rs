@@ -26,8 +26,8 @@ use crate::engine::{
 };
 use crate::event::Streaming;
 use crate::model::{
-    ErrorCode, ExecutionRequest, ExecutionResult, ExecutionStatus, InputFiles, SandboxMode,
-    SandboxReport, StepDirs, strict_json,
+    ErrorCode, Excerpt, ExecutionRequest, ExecutionResult, ExecutionStatus, InputFiles,
+    SandboxMode, SandboxReport, StepDirs, strict_json,
 };
 use crate::process::{
     Confinement, Launcher, Limits, PathError, ProcessError, ProcessSpec, Secrets, StopRequest,
@@ -348,7 +348,7 @@ impl<'r> NativeExecutor<'r> {
         Ok(result)
     }
 
-    /// Adds what to do about a failure, if the result does not say so already.
+    /// Adds what to do about a failure or a denial, if the result does not say so already.
     fn add_hint(
         &self,
         loaded: &Loaded,
@@ -356,7 +356,9 @@ impl<'r> NativeExecutor<'r> {
         dirs: &StepDirs<'_>,
         result: &mut ExecutionResult,
     ) {
-        if result.hint.is_some() {
+        let streams = [&result.stderr, &result.stdout];
+        let is_silent = streams.into_iter().flatten().all(Excerpt::is_empty);
+        if result.hint.is_some() || is_silent {
             return;
         }
         let skill = &*loaded.skill;

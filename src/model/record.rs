@@ -87,7 +87,8 @@ pub struct ExecutionLogRecord {
     /// The kind of failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_code: Option<ErrorCode>,
-    /// What to do about the failure, in lines.
+    /// What to do about the failure, or about what the sandbox denied to a step that succeeded, in
+    /// lines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
     /// The skill's own exit code.

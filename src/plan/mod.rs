@@ -18,6 +18,6 @@ pub(crate) use graph::StepDependencies;
 pub(crate) use graph::{DependencyCondition, DependencyGraph, Edge};
 pub use load::{LoadedPlan, load};
 pub(crate) use reference::{
-    Reference, ReferenceSource, Segment, Template, WRAPPERS, format_reference,
+    PLACEHOLDER, Reference, ReferenceSource, Segment, Template, WRAPPERS, format_reference,
 };
 pub use validate::validate;

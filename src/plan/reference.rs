@@ -9,6 +9,9 @@ use serde_json::Value;
 
 use crate::model::format_path;
 
+/// What `{{TODO}}` holds: it stands for a value that a person fills in.
+pub(crate) const PLACEHOLDER: &str = "TODO";
+
 /// An argument with references to outputs.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Template {

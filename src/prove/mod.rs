@@ -4,6 +4,7 @@
 //! [`ProvenPlan`](crate::engine::ProvenPlan) only if there is no error.
 
 mod context;
+mod description;
 mod environment;
 mod exposed;
 mod inputs;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::context::{DEFAULT_GRACE, ProveContext};
+use super::description;
 use super::inputs::{self, Inputs};
 use super::references::{ArgumentReferences, OutputSchemas};
 use super::skill_info::{SkillInfo, SkillInfoCache};
@@ -349,6 +350,7 @@ impl Prover<'_> {
                     .help(format!("`obs skills check {}` shows where", skill.id)),
             );
         }
+        description::warn_placeholder(skill, place, problems);
         self.check_paths(skill, place, problems);
         self.check_shadowed(skill, place, problems);
         self.check_own_files(skill, place, problems);

@@ -297,6 +297,7 @@ impl OutputReference<'_> {
             format!("`{as_written}` asks for `{missing}`, which does not exist")
         };
         let problem = Diagnostic::error("unknown_field", Location::value(&self.pointer), message)
+            .part(as_written)
             .got(missing);
         let is_possible = |path: &[String]| matches!(part(schemas, path), SchemaPart::Possible(_));
         let unwrapped = WRAPPERS.contains(&missing).then(|| {
@@ -347,6 +348,7 @@ impl OutputReference<'_> {
         let likely = self.likely(&likely);
         Some(
             Diagnostic::warning("doubtful_field", Location::value(&self.pointer), message)
+                .part(&self.reference.written)
                 .help(format!("did you mean `{likely}`?"))
                 .expected(likely),
         )
@@ -371,6 +373,7 @@ impl OutputReference<'_> {
             );
             problems.push(
                 Diagnostic::error("reference_type", Location::value(&self.pointer), message)
+                    .part(&self.reference.written)
                     .help(format!(
                         "`obs skills show {}` shows its arguments",
                         skill.id

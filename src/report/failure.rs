@@ -61,7 +61,17 @@ impl ReportLook {
     }
 }
 
-/// True for a step that is worth a report.
+/// True for a step that is worth a report: a failure, or a success with something to look at.
+pub(super) fn is_reported(record: &ExecutionLogRecord) -> bool {
+    is_failure(record) || has_warning(record)
+}
+
+/// True for a step that succeeded and was denied something, for example.
+fn has_warning(record: &ExecutionLogRecord) -> bool {
+    record.status == StepStatus::Success && record.hint.is_some()
+}
+
+/// True for a step that did not do what it was to do.
 pub(super) fn is_failure(record: &ExecutionLogRecord) -> bool {
     matches!(
         record.status,
@@ -118,8 +128,13 @@ impl StepReport {
     }
 
     fn headline(&mut self, record: &ExecutionLogRecord) {
-        let tone = Style::for_status(record.status);
+        let tone = if has_warning(record) {
+            Style::Warn
+        } else {
+            Style::for_status(record.status)
+        };
         let mark = match record.status {
+            StepStatus::Success if has_warning(record) => '!',
             StepStatus::Success => '✓',
             StepStatus::Skipped => '-',
             _ => '✗',
@@ -183,8 +198,18 @@ impl StepReport {
         let here = std::env::current_dir().ok();
         let directory = detail.working_directory.as_deref();
         let is_elsewhere = directory != here.as_deref();
-        if let Some(directory) = directory.filter(|_| is_elsewhere || self.look.verbose) {
-            self.field("directory", &directory.to_string_lossy());
+        let is_missing = is_failure(record) && says_missing(record);
+        let is_shown = is_elsewhere || is_missing || self.look.verbose;
+        if let Some(directory) = directory.filter(|_| is_shown) {
+            let why = if is_missing {
+                " (relative paths start here)"
+            } else {
+                ""
+            };
+            self.field(
+                "directory",
+                &format!("{}{why}", directory.to_string_lossy()),
+            );
         }
         for line in detail.confinement.iter() {
             let (name, value) = line.split_once(": ").unwrap_or(("confined to", line));
@@ -367,6 +392,7 @@ fn ended_words(record: &ExecutionLogRecord) -> String {
     let (status, code) = (record.status, record.error_code);
     match (status, code) {
         (StepStatus::Success, _) if record.reused_from.is_some() => "reused".to_owned(),
+        (StepStatus::Success, _) if has_warning(record) => "succeeded with a warning".to_owned(),
         (StepStatus::Success, _) => "succeeded".to_owned(),
         (StepStatus::Timeout, _) => "timed out".to_owned(),
         (StepStatus::Canceled | StepStatus::Skipped, _)
@@ -415,6 +441,21 @@ fn is_error(record: &ExecutionLogRecord) -> bool {
     let object = output.and_then(|output| serde_json::from_str(output.get()).ok());
     let object: serde_json::Map<String, serde_json::Value> = object.unwrap_or_default();
     object.len() == 1 && object.contains_key("error")
+}
+
+/// True if the step says that a file is missing.
+fn says_missing(record: &ExecutionLogRecord) -> bool {
+    const MISSING: [&str; 5] = [
+        "No such file",
+        "ENOENT",
+        "FileNotFound",
+        "NoSuchFile",
+        "does not exist",
+    ];
+    let says = |text: &str| MISSING.iter().any(|words| text.contains(words));
+    let streams = [&record.stderr, &record.stdout].into_iter().flatten();
+    let mut texts = streams.flat_map(|excerpt| [&*excerpt.head, &*excerpt.tail]);
+    texts.any(says) || record.error.as_deref().is_some_and(says)
 }
 
 /// A command quoted for a shell, of at most `most` columns, in lines of at most `first` and `rest`.

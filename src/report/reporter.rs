@@ -134,7 +134,7 @@ pub(super) struct ReporterState {
     labels: Vec<String>,
     tally: RunStats,
     /// By step index: reported in plan order.
-    failures: BTreeMap<usize, String>,
+    reports: BTreeMap<usize, String>,
     run_id: Option<String>,
     quiet: bool,
     problems: Vec<Value>,
@@ -171,7 +171,7 @@ impl ReporterState {
             next_dropped: now,
             labels: Vec::new(),
             tally: RunStats::default(),
-            failures: BTreeMap::new(),
+            reports: BTreeMap::new(),
             run_id: None,
             quiet: options.quiet,
             verbose: options.verbose,
@@ -313,14 +313,14 @@ impl ReporterState {
     ) {
         self.end_live(record.step_index);
         self.tally.count(record);
-        if failure::is_failure(record) {
+        if failure::is_failure(record) || (failure::is_reported(record) && !self.quiet) {
             let info = self.streams.terminal_info(OutputStream::Stderr);
             let look = ReportLook {
                 omits_stderr: self.omits_stderr,
                 ..ReportLook::new(info, self.verbose)
             };
             let report = failure::render(record, detail, look);
-            self.failures.insert(record.step_index, report);
+            self.reports.insert(record.step_index, report);
         }
         self.warn_of_leak(record);
         match &mut self.data {
@@ -377,7 +377,7 @@ impl ReporterState {
         ));
     }
 
-    /// Writes the end of the report: data, failures, the last line.
+    /// Writes the end of the report: data, failures and warnings, the last line.
     pub(super) fn finish(mut self) -> ReportOutcome {
         for index in self
             .live
@@ -389,7 +389,7 @@ impl ReporterState {
         }
         self.screen.close();
         self.write_data();
-        self.write_failures();
+        self.write_reports();
         let failed = self
             .outcome
             .summary
@@ -457,12 +457,12 @@ impl ReporterState {
         }
     }
 
-    fn write_failures(&self) {
-        for report in self.failures.values() {
+    fn write_reports(&self) {
+        for report in self.reports.values() {
             self.streams
                 .write(OutputStream::Stderr, format!("\n{report}").as_bytes());
         }
-        if !self.failures.is_empty() {
+        if !self.reports.is_empty() {
             self.streams.write(OutputStream::Stderr, b"\n");
         }
     }

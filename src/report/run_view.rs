@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 
 use super::age::age;
-use super::failure::{ReportLook, StepReport, is_failure, render, report_of};
+use super::failure::{ReportLook, StepReport, is_reported, render, report_of};
 use super::summary::RunStats;
 use super::table::StepTable;
 use super::terminal::TerminalInfo;
@@ -14,7 +14,7 @@ use super::text::{counted, escaped_line, time_of};
 use crate::event::{RunSummary, StepDetail};
 use crate::model::{Excerpt, ExecutionLogRecord, format_duration, json_pretty};
 
-/// How many failures are reported.
+/// How many failures and warnings are reported.
 const REPORTS: usize = 50;
 
 /// A run that is shown from its records.
@@ -25,7 +25,7 @@ pub(crate) struct RunView {
     stats: RunStats,
     table: StepTable,
     /// The step's place in the plan, and the report.
-    failures: Vec<(usize, String)>,
+    reports: Vec<(usize, String)>,
     unreported: usize,
 }
 
@@ -37,7 +37,7 @@ impl RunView {
             verbose,
             stats: RunStats::default(),
             table: StepTable::default(),
-            failures: Vec::new(),
+            reports: Vec::new(),
             unreported: 0,
         }
     }
@@ -46,19 +46,19 @@ impl RunView {
     pub(crate) fn add(&mut self, record: &ExecutionLogRecord) {
         self.stats.count(record);
         self.table.add(record);
-        if !is_failure(record) {
+        if !is_reported(record) {
             return;
         }
-        if self.failures.len() == REPORTS {
+        if self.reports.len() == REPORTS {
             self.unreported += 1;
             return;
         }
         let look = ReportLook::new(self.look, self.verbose);
         let report = render(record, &StepDetail::default(), look);
-        self.failures.push((record.step_index, report));
+        self.reports.push((record.step_index, report));
     }
 
-    /// The run as text: how it ended, what names it, its failures, its steps.
+    /// The run as text: how it ended, what names it, its failures and warnings, its steps.
     pub(crate) fn render(
         mut self,
         summary: &RunSummary,
@@ -71,13 +71,13 @@ impl RunView {
         let plan = escaped_line(plan);
         lines.push(format!("plan {plan} · started {started} ({age})"));
         let mut text = lines.join("\n") + "\n";
-        self.failures.sort_by_key(|(index, _)| *index);
-        for (_, report) in &self.failures {
+        self.reports.sort_by_key(|(index, _)| *index);
+        for (_, report) in &self.reports {
             text.push('\n');
             text.push_str(report);
         }
         if self.unreported > 0 {
-            let more = counted(self.unreported, "more failure");
+            let more = counted(self.unreported, "more report");
             text = format!("{text}\n… {more}: `obs show RUN STEP` shows one\n");
         }
         let table = self.table.render(self.look, self.verbose);

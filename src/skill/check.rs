@@ -126,9 +126,7 @@ fn check_id(manifest: &Manifest, below: &Path, problems: &mut Diagnostics) {
 
 /// What a planner chooses by can't be a placeholder.
 fn check_description(manifest: &Manifest, document: &Document, problems: &mut Diagnostics) {
-    let rest = manifest.description.trim_start().strip_prefix("TODO");
-    let is_todo = rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric()));
-    if !is_todo {
+    if !manifest.lacks_description() {
         return;
     }
     // Else it is in the front matter of `SKILL.md`.

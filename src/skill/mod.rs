@@ -56,7 +56,7 @@ pub(crate) use permission::{EnvName, EnvNames, GrantPath, PathBase, Permission};
 pub(crate) use program::{Program, ProgramError};
 pub use registry::Registry;
 pub(crate) use registry::{ListedSkill, LoadProblem, RootSources, SkillList, default_roots};
-pub(crate) use sample::sample;
+pub(crate) use sample::{TEXT as SAMPLE_TEXT, sample};
 pub use sandbox_policy::SandboxPolicy;
 pub(crate) use sandbox_policy::{SkillPaths, SuspectPath, WriteTarget, breach_text, layer_names};
 pub(crate) use scaffold::{NewSkill, manifest_text, write_new};

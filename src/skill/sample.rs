@@ -19,7 +19,7 @@ const MAX_ITEMS: u64 = 50;
 const MAX_REFS: usize = 16;
 
 /// What stands for a text.
-const TEXT: &str = "TODO";
+pub(crate) const TEXT: &str = "text";
 
 /// Values of the formats that are checked.
 const FORMATS: [(&str, &str); 18] = [
@@ -45,7 +45,7 @@ const FORMATS: [(&str, &str); 18] = [
 
 /// Texts that are tried for a `pattern`.
 const PATTERN_TEXTS: [&str; 16] = [
-    TEXT,
+    "TODO",
     "todo",
     "a",
     "A",

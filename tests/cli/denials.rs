@@ -57,6 +57,39 @@ fn a_skill_that_writes_a_file_needs_one_edit() {
 }
 
 #[test]
+fn a_denial_that_the_skill_survives_is_a_warning() {
+    if !confines("a_denial_that_the_skill_survives_is_a_warning") {
+        return;
+    }
+    let case = naive("touch out.txt || true\necho done");
+    let said = case.run(&["run", "plan.yaml"]).expect_code(0).stderr();
+    for want in [
+        "\n! naive succeeded with a warning after ",
+        "touch: cannot touch 'out.txt': Permission denied",
+        "the sandbox probably denied writing `out.txt`",
+        "\n    permissions: [\"fs.write:out.txt\"]\n",
+        "\nok: 1 step",
+    ] {
+        assert!(said.contains(want), "{want}: {said}");
+    }
+    let shown = case.run(&["show"]).expect_code(0).stdout();
+    assert!(
+        shown.contains("! naive succeeded with a warning"),
+        "{shown}"
+    );
+    let quiet = case.run(&["run", "plan.yaml", "-q"]).expect_code(0);
+    assert_eq!(quiet.stderr(), "");
+    let records = case
+        .run(&["run", "plan.yaml", "--format", "jsonl"])
+        .expect_code(0)
+        .records();
+    let hint = records[0]["hint"].as_str().unwrap();
+    assert!(hint.contains("denied writing `out.txt`"), "{hint}");
+    let off = case.run(&["run", "plan.yaml", "--sandbox", "off"]);
+    assert!(!off.expect_code(0).stderr().contains("warning after"));
+}
+
+#[test]
 fn a_second_file_is_named_beside_the_one_that_is_granted() {
     if !confines("a_second_file_is_named_beside_the_one_that_is_granted") {
         return;

@@ -271,7 +271,7 @@ const MISTAKES: &[Mistake] = &[
         "a file holds one document; remove it or put it into its own file"),
     ("a duplicate key", "plan.json", "{\"assistant_id\": \"a\", \"steps\": [{\"name\": \"text\", \"type\": \"skill\", \"name\": \"lines\"}]}\n",
         "duplicate_key 1:67 duplicate key `name`",
-        "first defined on line 1; remove one of the two"),
+        "first defined on line 1; keep one of the two, or merge them"),
     ("a text with a colon", "plan.yaml", "assistant_id: a\nreasoning: First: look\nsteps:\n- {name: text, type: skill}\n",
         "syntax 2:12 invalid YAML: a text with `: ` in it is not in quotes",
         "put the value of `reasoning` in quotes: `reasoning: \"…\"`"),

@@ -215,7 +215,7 @@ fn very_many_failures_are_counted() {
         .expect_code(1);
     let shown = case.run(&["show"]).expect_code(0).stdout();
     assert!(
-        shown.contains("\n… 10 more failures: `obs show RUN STEP`"),
+        shown.contains("\n… 10 more reports: `obs show RUN STEP`"),
         "{shown}"
     );
 }

@@ -221,7 +221,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         wrong: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: x, count: \"n {{fetch.size}}\"}}\n",
-        problem: "reference_type 4:56 `count` must be an integer, but `{{fetch.size}}` is text",
+        problem: "reference_type 4:59 `count` must be an integer, but `{{fetch.size}}` is text",
         help: "obs skills show use",
         right: "steps:\n- {name: fetch, type: skill}\n- {name: use, type: skill, arguments: {text: x, count: \"{{fetch.size}}\"}}\n",
     },

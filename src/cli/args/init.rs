@@ -51,4 +51,4 @@ Examples:
   obs new plan core/fetch core/summary
   obs new plan core/fetch -o plan.yaml
 
-What has to be filled in is marked TODO. `obs skills new` writes a skill.";
+What has to be filled in is {{TODO}}: no plan runs with it. `obs skills new` writes a skill.";

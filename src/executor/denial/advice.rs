@@ -12,7 +12,7 @@ use crate::model::{Excerpt, ExecutionResult, ExecutionStatus, StepDirs};
 use crate::process::{Confinement, Layer, Network};
 use crate::skill::{Permission, SandboxPolicy};
 
-/// The step that failed.
+/// The step that ended.
 #[derive(Clone, Copy)]
 pub(in crate::executor) struct Scene<'a> {
     pub(in crate::executor) policy: &'a SandboxPolicy,
@@ -36,12 +36,13 @@ pub(in crate::executor) struct Suspicion {
     pub(in crate::executor) is_write_only: bool,
 }
 
-/// What the sandbox probably denied to a step that failed; `None` if nothing speaks for that.
+/// What the sandbox probably denied to a step; `None` if nothing speaks for that. A step that
+/// succeeded was denied only what it names.
 pub(in crate::executor) fn suspect(
     scene: &Scene<'_>,
     result: &ExecutionResult,
 ) -> Option<Suspicion> {
-    if result.status == ExecutionStatus::Success || result.attempts == 0 {
+    if result.attempts == 0 {
         return None;
     }
     let mut advice = Advice::new(scene, result);
@@ -49,6 +50,7 @@ pub(in crate::executor) fn suspect(
     for denied in streams.flat_map(of_excerpt) {
         advice.take(&denied);
     }
+    advice.is_unknown &= result.status != ExecutionStatus::Success;
     advice.finish()
 }
 
@@ -444,11 +446,13 @@ impl<'a> Advice<'a> {
                 ("permissions", "")
             };
             let list = texts.join(", ");
-            let line = format!(
-                ". At the top level of {}:
-{key}: [{list}]{comma}",
-                self.scene.manifest
-            );
+            let manifest = self.scene.manifest;
+            let place = if self.scene.permissions.is_empty() {
+                format!("At the top level of {manifest}")
+            } else {
+                format!("In {manifest}, in place of its `permissions`")
+            };
+            let line = format!(". {place}:\n{key}: [{list}]{comma}");
             hint.push_str(&line);
         }
         Some(Suspicion {

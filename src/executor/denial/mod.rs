@@ -1,4 +1,5 @@
-//! Whether the sandbox was the cause of a failure, and the permission that was missing.
+//! Whether the sandbox was the cause of a failure, or of what a step that succeeded did not do, and
+//! the permission that was missing.
 //!
 //! Invariant: nothing is claimed unless the step was confined by the layer in question, its grants
 //! lack what was denied, and obs itself may do it. A claim is a guess from the words of a program,

@@ -11,7 +11,7 @@ use super::names::{self, NameIndex, NameTarget};
 use crate::document::{Diagnostic, Diagnostics, Location, escape_token, in_backticks, nearest};
 use crate::model::{ExecutionPlan, StepOrder, begins_path, parse_path};
 use crate::plan::reference::{
-    Reference, ReferenceSource, ScanError, ScannedPart, Segment, Template, WRAPPERS,
+    PLACEHOLDER, Reference, ReferenceSource, ScanError, ScannedPart, Segment, Template, WRAPPERS,
     format_reference, normalize, scan,
 };
 
@@ -184,7 +184,9 @@ impl<'p> Binder<'p> {
                             pieces.push(Segment::Reference(reference));
                         }
                         Err(wrong) => {
-                            problems.push_error_with(|| self.describe(site, written, inner, wrong));
+                            problems.push_error_with(|| {
+                                self.describe(site, written, inner, wrong).part(written)
+                            });
                         }
                     }
                 }
@@ -316,6 +318,7 @@ impl<'p> Binder<'p> {
                 ))
             }
             ReferenceError::NoInput => self.no_input(site, written, inner),
+            ReferenceError::Unknown if inner == PLACEHOLDER => site.unfilled(written),
             ReferenceError::Odd | ReferenceError::Unknown => {
                 let message = if wrong == ReferenceError::Odd {
                     format!("`{written}` is not a name followed by fields")
@@ -423,6 +426,15 @@ enum ReferenceError {
 }
 
 impl ReferenceSite<'_> {
+    fn unfilled(&self, written: &str) -> Diagnostic {
+        let message = format!("the placeholder `{written}` is still to be replaced");
+        let below = self.pointer.splitn(5, '/').nth(4).unwrap_or_default();
+        let name = below.split('/').next().unwrap_or_default();
+        let argument = name.replace("~1", "/").replace("~0", "~");
+        Diagnostic::error("placeholder", Location::value(self.pointer), message)
+            .help(format!("write the value of `{argument}` in its place"))
+    }
+
     fn broken(&self, error: ScanError<'_>) -> Diagnostic {
         let place = Location::value(self.pointer);
         let help = "write `{{name.field}}`, or `{{{{` for two braces; `references: false` on the \

@@ -323,6 +323,7 @@ fn a_full_report_has_all_that_is_recorded() {
             omitted_bytes: 12,
             tail: lines(1_000) + &"wide ".repeat(1_000),
         }),
+        hint: None,
         ..failed(0, "x")
     };
     let full = ReportLook {

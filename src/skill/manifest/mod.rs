@@ -90,6 +90,14 @@ impl Default for Manifest {
     }
 }
 
+impl Manifest {
+    /// True if what a planner chooses by is still a placeholder.
+    pub(crate) fn lacks_description(&self) -> bool {
+        let rest = self.description.trim_start().strip_prefix("TODO");
+        rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric()))
+    }
+}
+
 /// Limits on the calls of a skill by all obs processes of one state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CallLimits {
