@@ -161,6 +161,7 @@ fn start() -> PlanStart {
         session_id: String::new(),
         tenant_id: String::new(),
         user_id: String::new(),
+        finally_steps: 0,
         steps: 1,
         timestamp: jiff::Timestamp::UNIX_EPOCH,
         provenance: Provenance::default(),

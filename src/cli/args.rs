@@ -321,6 +321,12 @@ pub struct TimeArgs {
     #[arg(long, value_name = "DURATION")]
     #[arg(value_parser = parse_duration)]
     pub step_timeout: Option<Duration>,
+    /// Timeout of the `finally` steps, all together [default: 60s]
+    ///
+    /// It begins when the other steps are over. `--timeout` does not cover the `finally` steps.
+    #[arg(long, value_name = "DURATION")]
+    #[arg(value_parser = parse_duration)]
+    pub finally_timeout: Option<Duration>,
     /// Time between SIGTERM and SIGKILL [default: 5s]
     ///
     /// A skill's manifest may set its own.
@@ -335,6 +341,7 @@ impl TimeArgs {
         TimeFlags {
             run: self.timeout,
             step: self.step_timeout,
+            finally: self.finally_timeout,
             grace: self.grace_period,
         }
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::exit_code;
 use super::printer::Printer;
-use crate::engine::{ProvenPlan, ProvenStep, Retries, Reused};
+use crate::engine::{ProvenPlan, ProvenStep, Retries, Reused, TimeLimit};
 use crate::model::{Escaped, NotReused, format_duration, json_line, json_pretty};
 use crate::report::{Format, short_id};
 
@@ -51,6 +51,14 @@ fn text(plan: &ProvenPlan, reused: &[Result<Reused, NotReused>], workspace: &Pat
     .ok();
     writeln!(text, "run timeout: {}", plan.timeout).ok();
     for (index, step) in plan.steps.iter().enumerate() {
+        if index == plan.finally_from() {
+            let limit = plan.finally_timeout;
+            writeln!(
+                text,
+                "\nfinally, whatever came of the steps (timeout: {limit})"
+            )
+            .ok();
+        }
         let reused = reused.get(index);
         if let Some(Ok(reused)) = reused {
             let run = short_id(&reused.run_id);
@@ -175,6 +183,7 @@ fn steps(plan: &ProvenPlan, reused: &[Result<Reused, NotReused>]) -> impl Iterat
         let limits = step.skill.manifest.call_limits;
         json!({
             "step_index": index,
+            "finally": index >= plan.finally_from(),
             "step_name": step.name,
             "step_id": step.label,
             "step_type": step.step_type,
@@ -184,7 +193,7 @@ fn steps(plan: &ProvenPlan, reused: &[Result<Reused, NotReused>]) -> impl Iterat
             "not_reused": reused.and_then(Result::err),
             "program": step.program.as_ref().map(|program| program.path.display().to_string()),
             "command": step.command,
-            "timeout_ms": u64::try_from(step.timeout.duration.as_millis()).unwrap_or(u64::MAX),
+            "timeout_ms": milliseconds(step.timeout),
             "calls": Some(limits.to_string()).filter(|text| !text.is_empty()),
             "permissions": step.permissions,
             "confinement": step.confinement,
@@ -197,10 +206,15 @@ fn steps(plan: &ProvenPlan, reused: &[Result<Reused, NotReused>]) -> impl Iterat
     })
 }
 
+fn milliseconds(limit: TimeLimit) -> u64 {
+    u64::try_from(limit.duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 fn document(plan: &ProvenPlan, reused: &[Result<Reused, NotReused>], workspace: &Path) -> String {
     let document = json!({
         "workspace": workspace.display().to_string(),
-        "timeout_ms": u64::try_from(plan.timeout.duration.as_millis()).unwrap_or(u64::MAX),
+        "timeout_ms": milliseconds(plan.timeout),
+        "finally_timeout_ms": milliseconds(plan.finally_timeout),
         "steps": steps(plan, reused).collect::<Vec<_>>(),
     });
     // Values made of text and numbers always have a JSON form.

@@ -279,7 +279,7 @@ fn summary(run_id: String, code: u8, outcome: &RunOutcome, is_kept: bool) -> Run
     let result = &outcome.result;
     let (decided_by, reason) = match result.cause {
         DecidingCause::Nothing => (None, None),
-        DecidingCause::Step(index, _) => (Some(index), None),
+        DecidingCause::Step(index, _) | DecidingCause::Finally(index) => (Some(index), None),
         DecidingCause::Signal(signal) => (None, Some(signal_name(signal).into_owned())),
         DecidingCause::Leak(_) | DecidingCause::PlanTimeout | DecidingCause::Log => {
             (None, result.error.clone())

@@ -39,7 +39,7 @@ pub fn from_cause(cause: DecidingCause) -> u8 {
     match cause {
         DecidingCause::Nothing => SUCCESS,
         DecidingCause::Step(_, error) => code_of(error),
-        DecidingCause::Leak(_) => FAILED,
+        DecidingCause::Leak(_) | DecidingCause::Finally(_) => FAILED,
         DecidingCause::PlanTimeout => TIMEOUT,
         DecidingCause::Signal(signal) => {
             SIGNAL_BASE.saturating_add(u8::try_from(signal).unwrap_or_default())

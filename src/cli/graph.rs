@@ -74,6 +74,8 @@ struct GraphView {
     steps: Vec<String>,
     /// Steps that belong together, one after the other; in a graph they are levels.
     bands: Vec<Level>,
+    /// The `finally` steps, which run one after the other at the end.
+    finally: Range<usize>,
     order: StepOrder,
     /// From a step to one that waits for it, and whether it takes what that one gives.
     edges: Vec<(usize, usize, bool)>,
@@ -114,9 +116,16 @@ impl GraphView {
                 .collect(),
             steps: plan.steps.iter().map(label).collect(),
             bands,
+            finally: flow.finally_from..flow.steps.len(),
             order: flow.order,
             edges,
         }
+    }
+
+    /// `finally` steps that follow each other.
+    fn finally_successions(&self) -> impl Iterator<Item = (usize, usize)> {
+        let steps = self.finally.clone();
+        steps.clone().zip(steps.skip(1))
     }
 
     /// Bands that follow each other by the plan's order alone.
@@ -141,8 +150,8 @@ fn levels(flow: &DependencyGraph) -> Vec<Level> {
         let waits = &flow.steps[step];
         waits.depends_on.iter().chain(&waits.inputs_from).copied()
     };
-    let mut followers: Vec<Vec<usize>> = vec![Vec::new(); flow.steps.len()];
-    let mut open = vec![0_usize; flow.steps.len()];
+    let mut followers: Vec<Vec<usize>> = vec![Vec::new(); flow.finally_from];
+    let mut open = vec![0_usize; flow.finally_from];
     for (step, open) in open.iter_mut().enumerate() {
         for target in waits(step) {
             followers[target].push(step);

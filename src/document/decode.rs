@@ -412,6 +412,11 @@ impl<'d> Fields<'d> {
             .or(entry)
     }
 
+    /// True if there is an entry under `key`, or under a key that means it.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.find(key).is_some_and(|(_, value)| !value.is_null())
+    }
+
     /// True if another key was written for `key`, which is then no more to be missed.
     pub(crate) fn is_renamed(&self, key: &str) -> bool {
         self.unknown

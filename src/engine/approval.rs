@@ -97,11 +97,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
             index,
             steps: self.plan.steps.len(),
             arguments,
-            time_left: self
-                .plan
-                .timeout
-                .duration
-                .saturating_sub(self.context.elapsed()),
+            time_left: self.phase_time_left(),
         };
         match self.options.approver.ask(&request).await {
             Approval::Approved(approver) => {

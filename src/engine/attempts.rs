@@ -227,8 +227,9 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         if self.start_error.is_some() || !self.check_start_allowed() {
             return not_started(ErrorCode::Canceled, String::new());
         }
+        self.state.has_called.set(true);
         let context = self.state.context;
-        let run_left = context.timeout.saturating_sub(context.elapsed());
+        let run_left = self.state.phase_time_left();
         let time = target.attempt_timeout.duration.min(self.time_left());
         let request = ExecutionRequest {
             skill_id: target.skill_id.to_string(),

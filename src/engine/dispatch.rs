@@ -5,7 +5,7 @@
 //! step runs and when the plan is done; `step` runs one step, and `schedule` tracks the
 //! dependencies.
 
-use std::cell::{RefCell, RefMut};
+use std::cell::{Cell, RefCell, RefMut};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -49,6 +49,8 @@ pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreake
         approvals: RefCell::default(),
         asking: Mutex::new(()),
         halt: watch::Sender::default(),
+        phase: Cell::default(),
+        has_called: Cell::default(),
         schedule: RefCell::new(Schedule::new(&plan.flow)),
         records: RefCell::new(vec![None; plan.steps.len()]),
     };
@@ -59,6 +61,7 @@ pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreake
         last_seq: 0,
         stop_reason: None,
         denied: BTreeMap::new(),
+        is_rejected: false,
         has_exclusive: false,
         end: None,
     };
@@ -68,25 +71,28 @@ pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreake
         dispatcher.authorize().await;
         dispatcher.dispatch().await;
         dispatcher.skip_remaining().await;
+        dispatcher.run_finally().await;
     }
     dispatcher.finish().await
 }
 
-struct Dispatcher<'r, E, L, B> {
-    state: &'r RunState<'r, E, L, B>,
+pub(super) struct Dispatcher<'r, E, L, B> {
+    pub(super) state: &'r RunState<'r, E, L, B>,
     /// The steps that ran but whose records could not be committed.
     unlogged: Vec<UnloggedStep>,
     /// The hash of the last committed record.
     head: String,
     last_seq: u64,
     /// Why no more steps start, if a step or a denial decided that.
-    stop_reason: Option<SkipReason>,
+    pub(super) stop_reason: Option<SkipReason>,
     /// The steps that were denied before the first step started.
-    denied: BTreeMap<usize, Denial>,
+    pub(super) denied: BTreeMap<usize, Denial>,
+    /// A step was denied before the first step started, so none starts.
+    pub(super) is_rejected: bool,
     /// An exclusive step is running.
     has_exclusive: bool,
     /// Set once something other than a step's failure stops the run.
-    end: Option<RunStopReason>,
+    pub(super) end: Option<RunStopReason>,
 }
 
 impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, L, B> {
@@ -108,6 +114,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
             tenant_id: identity.tenant_id.clone(),
             user_id: identity.user_id.clone(),
             steps: plan.steps.len(),
+            finally_steps: plan.steps.len() - plan.finally_from(),
             timestamp: context.started_at,
             provenance: run.provenance.clone(),
             chain: String::new(),
@@ -150,12 +157,13 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         }
         if let Some((first, denial)) = self.denied.first_key_value() {
             self.stop_reason = Some(SkipReason::denied(&plan.steps[*first], denial));
+            self.is_rejected = true;
             self.schedule().cancel_all();
         }
     }
 
     /// Requests approval of the steps that require it and hold no references; steps with references
-    /// are approved once these are resolved. All steps are decided about without a prompt first, so
+    /// are approved once these are resolved, except `finally` steps. All steps are decided about without a prompt first, so
     /// that a refusal comes before any prompt.
     async fn approve(&mut self) {
         let plan = self.state.plan;
@@ -169,7 +177,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
             if !self.denied.is_empty() || self.end.is_some() {
                 break;
             }
-            if step.template.is_some() || self.state.is_over(index) {
+            let is_asked_later = step.template.is_some() && index < plan.finally_from();
+            if is_asked_later || self.state.is_over(index) {
                 continue;
             }
             match self
@@ -273,7 +282,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
     }
 
     /// Records a committed step, or stops the run if the commit failed.
-    fn record_outcome(&mut self, completion: StepCompletion) {
+    pub(super) fn record_outcome(&mut self, completion: StepCompletion) {
         let StepCompletion { record, run_stop } = completion;
         self.end = max_severity(self.end.take(), run_stop);
         match record {
@@ -337,9 +346,10 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
             .flatten()
             .cloned()
             .collect::<Vec<_>>();
+        let is_rejected = self.is_rejected;
         let result_of = |end: &Option<RunStopReason>| {
             let end = end.as_ref().unwrap_or(&RunStopReason::Steps);
-            RunResult::new(end, &records, &plan.steps, &run.policy)
+            RunResult::new(end, is_rejected, &records, plan, &run.policy)
         };
         let result = result_of(&self.end);
         let end = PlanEnd {
@@ -377,7 +387,10 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
 }
 
 /// The more severe of two reasons: a log that can't be written, then a signal, then a timeout.
-fn max_severity(one: Option<RunStopReason>, other: Option<RunStopReason>) -> Option<RunStopReason> {
+pub(super) fn max_severity(
+    one: Option<RunStopReason>,
+    other: Option<RunStopReason>,
+) -> Option<RunStopReason> {
     let weight = |end: &Option<RunStopReason>| match end {
         None | Some(RunStopReason::Steps) => 0,
         Some(RunStopReason::PlanTimeout(_)) => 1,

@@ -71,8 +71,11 @@ pub struct PlanStart {
     /// The user.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub user_id: String,
-    /// How many steps it has.
+    /// How many steps it has, with the `finally` steps.
     pub steps: usize,
+    /// How many of them are `finally` steps; they come last.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub finally_steps: usize,
     /// When it began.
     pub timestamp: Timestamp,
     /// What exactly is about to run.
@@ -83,6 +86,14 @@ pub struct PlanStart {
     /// The hash of all the above; empty without a chain.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub hash: String,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// What exactly a run was made from, as digests.

@@ -22,7 +22,9 @@ pub struct ProvenPlan {
     pub parent_id: Option<String>,
     /// Bound on the whole run.
     pub timeout: TimeLimit,
-    /// The steps, in plan order.
+    /// Bound on all `finally` steps together.
+    pub finally_timeout: TimeLimit,
+    /// The steps, in plan order. The `finally` steps come last.
     pub steps: Vec<ProvenStep>,
     /// Which step waits for which.
     pub flow: DependencyGraph,
@@ -30,6 +32,13 @@ pub struct ProvenPlan {
     pub inputs: Map<String, Value>,
     /// Which of its skills may write the files of which.
     pub exposure: Exposure,
+}
+
+impl ProvenPlan {
+    /// The index of the first `finally` step; the number of steps if there is none.
+    pub fn finally_from(&self) -> usize {
+        self.flow.finally_from
+    }
 }
 
 impl ProvenStep {

@@ -217,6 +217,11 @@ fn step_outcome(
             ErrorCode::PlanTimeout,
             format!("the run exceeded its timeout of {limit}"),
         ),
+        Some(TerminationReason::FinallyTimeout(limit)) => (
+            StepStatus::Timeout,
+            ErrorCode::PlanTimeout,
+            format!("the `finally` steps exceeded their timeout of {limit}"),
+        ),
         Some(TerminationReason::Signal(signal)) => (
             StepStatus::Canceled,
             ErrorCode::Canceled,

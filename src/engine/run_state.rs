@@ -1,6 +1,6 @@
 //! The state that the steps of a run share.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -11,6 +11,17 @@ use super::run_options::RunOptions;
 use super::schedule::Schedule;
 use super::{ExecutionContext, ProvenPlan, ShutdownReceiver};
 use crate::model::ExecutionLogRecord;
+use crate::process::Moment;
+
+/// What of the plan runs now.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) enum Phase {
+    /// The steps.
+    #[default]
+    Steps,
+    /// The `finally` steps, since this moment.
+    Finally(Moment),
+}
 
 /// The state that the steps of a run share.
 pub(super) struct RunState<'r, E, L, B> {
@@ -25,6 +36,10 @@ pub(super) struct RunState<'r, E, L, B> {
     pub(super) asking: Mutex<()>,
     /// The effect of one step's end on the other steps.
     pub(super) halt: watch::Sender<Halt>,
+    /// Which of the plan's lists runs.
+    pub(super) phase: Cell<Phase>,
+    /// A step has called a skill.
+    pub(super) has_called: Cell<bool>,
     /// Which step may start.
     pub(super) schedule: RefCell<Schedule>,
     /// The records of completed steps, by step index.
@@ -35,5 +50,11 @@ impl<E, L, B> RunState<'_, E, L, B> {
     /// True if the step has its record.
     pub(super) fn is_over(&self, index: usize) -> bool {
         self.records.borrow()[index].is_some()
+    }
+
+    /// True if a step has started, in this run or in the one that it resumes.
+    pub(super) fn has_started(&self) -> bool {
+        let is_reused = |record: &Arc<ExecutionLogRecord>| record.reused_from.is_some();
+        self.has_called.get() || self.records.borrow().iter().flatten().any(is_reused)
     }
 }

@@ -11,7 +11,7 @@ use std::ops::Range;
 use crate::model::StepStatus;
 use crate::plan::{DependencyCondition, DependencyGraph, Edge};
 
-/// The steps of a plan with their open dependencies.
+/// The steps of a plan with their open dependencies; `finally` steps are not among them.
 #[derive(Debug)]
 pub(super) struct Schedule {
     /// Steps first, then the barriers between groups.
@@ -51,7 +51,7 @@ pub(super) enum ReadyStep {
 impl Schedule {
     /// Nothing has run yet.
     pub(super) fn new(graph: &DependencyGraph) -> Self {
-        let steps = graph.steps.len();
+        let steps = graph.finally_from;
         let mut nodes = Vec::with_capacity(steps);
         nodes.resize_with(steps, ScheduleNode::default);
         for Edge {

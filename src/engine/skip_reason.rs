@@ -37,6 +37,14 @@ impl SkipReason {
         }
     }
 
+    /// There is nothing that a `finally` step could clean up.
+    pub(super) fn nothing_started() -> Self {
+        Self {
+            text: "no step has started".to_owned(),
+            because: SkippedBecause::new(SkipKind::Failure),
+        }
+    }
+
     /// The run ended.
     pub(super) fn run_end(end: &RunStopReason) -> Self {
         Self {

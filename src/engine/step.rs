@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 use tokio::sync::watch;
 
 use super::approval::ApprovalOutcome;
@@ -37,6 +38,8 @@ pub(super) enum StepAction {
     Skip(SkipReason),
     /// It is denied.
     Deny(Denial),
+    /// It does not run, because it would be ended at once.
+    End(TerminationReason),
 }
 
 #[derive(Default)]
@@ -69,6 +72,10 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
                 let record =
                     record::denied_record(self.context, index, step, &denial.reason, arguments);
                 self.commit_not_run(record, denial.hint).await
+            }
+            StepAction::End(reason) => {
+                let arguments = step.shown_arguments.clone();
+                self.end_before_start(index, arguments, reason).await
             }
         }
     }
@@ -121,7 +128,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
                 ApprovalOutcome::Free => return None,
                 ApprovalOutcome::Refused(reason) => Denial::unapproved(reason),
                 ApprovalOutcome::Stopped(reason) => {
-                    return Some(self.cancel_before_start(index, call, reason).await);
+                    let arguments = call.shown.clone();
+                    return Some(self.end_before_start(index, arguments, reason).await);
                 }
             },
         };
@@ -137,20 +145,16 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         evaluate_step(gate, self.plan, index, &call.arguments).denial(step)
     }
 
-    /// Completes a step that was canceled while its approval was pending.
-    async fn cancel_before_start(
+    /// Completes a step that may no longer start.
+    async fn end_before_start(
         &self,
         index: usize,
-        arguments: &ResolvedArguments,
+        arguments: Arc<Map<String, Value>>,
         reason: TerminationReason,
     ) -> StepCompletion {
         let step = &self.plan.steps[index];
         let code = ErrorCode::Canceled;
-        let outcome = AttemptsOutcome::new(
-            not_started(code, String::new()),
-            step,
-            arguments.shown.clone(),
-        );
+        let outcome = AttemptsOutcome::new(not_started(code, String::new()), step, arguments);
         let run_stop = reason.run_stop_reason();
         let completed = record::CompletedStep {
             termination: Some(reason),
@@ -267,7 +271,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         ResolvedArguments::resolve(step, |index| self.records.borrow()[index].clone())
     }
 
-    /// Owns a running step: its timeout, the run's timeout, signals and halts. A step whose breaker
+    /// Owns a running step: its timeout, that of the phase, signals and halts. A step whose breaker
     /// refused it calls its fallback only.
     async fn run_until_done<'s>(
         &'s self,
@@ -280,8 +284,9 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         let execution = Attempts::new(self, index, stop_sender.clone()).run(call, refusal);
         let clock = self.context.clock();
         let step_time = clock.sleep_until_elapsed(clock.now(), step.timeout.duration);
-        let run_time = clock.sleep_until_elapsed(self.context.start(), self.plan.timeout.duration);
-        tokio::pin!(execution, step_time, run_time);
+        let (start, limit) = self.phase_time();
+        let phase_time = clock.sleep_until_elapsed(start, limit.duration);
+        tokio::pin!(execution, step_time, phase_time);
         let mut signals = self.shutdown.clone();
         let mut halt = self.halt.subscribe();
         let mut seen = ShutdownState::None;
@@ -302,18 +307,15 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
                     let signal = state.signal().unwrap_or_default();
                     // A signal outweighs the run's timeout, even if it comes later.
                     termination.run_stop = Some(RunStopReason::Signal(signal));
-                    let kill = matches!(state, ShutdownState::Second(_));
-                    let request = if kill {
-                        StopRequest::Kill
-                    } else {
-                        StopRequest::Terminate
-                    };
-                    (TerminationReason::Signal(signal), request)
+                    match self.requested_by_signal(state) {
+                        StopRequest::None => continue,
+                        request => (TerminationReason::Signal(signal), request),
+                    }
                 }
-                () = &mut run_time, if runs => {
-                    let plan_timeout = RunStopReason::PlanTimeout(self.plan.timeout);
-                    termination.run_stop.get_or_insert(plan_timeout);
-                    (TerminationReason::PlanTimeout(self.plan.timeout), StopRequest::Terminate)
+                () = &mut phase_time, if runs => {
+                    let reason = self.phase_timeout();
+                    termination.run_stop = termination.run_stop.or(reason.run_stop_reason());
+                    (reason, StopRequest::Terminate)
                 }
                 () = &mut step_time, if runs => {
                     (TerminationReason::StepTimeout(step.timeout), StopRequest::Terminate)
@@ -369,7 +371,9 @@ fn unresolved_outcome<'p>(step: &'p ProvenStep, unresolved: &ResolveError) -> At
 fn termination_cause(reason: &TerminationReason) -> TerminationCause {
     match reason {
         TerminationReason::StepTimeout(_) => TerminationCause::StepTimeout,
-        TerminationReason::PlanTimeout(_) => TerminationCause::PlanTimeout,
+        TerminationReason::PlanTimeout(_) | TerminationReason::FinallyTimeout(_) => {
+            TerminationCause::PlanTimeout
+        }
         TerminationReason::Signal(_) | TerminationReason::Halt(_) => TerminationCause::Canceled,
     }
 }

@@ -7,17 +7,21 @@
 use super::halt::Halt;
 use super::run_state::RunState;
 use super::termination::TerminationReason;
-use super::{CircuitBreaker, ExecutionLogger, ShutdownState, SkillExecutor};
+use super::{CircuitBreaker, ExecutionLogger, SkillExecutor};
+use crate::process::StopRequest;
 
 impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L, B> {
     /// Why a step may no longer call a skill; `None` if it may. `has_begun`: it has called one
     /// before.
     pub(super) fn start_blocked_by(&self, has_begun: bool) -> Option<TerminationReason> {
-        if let Some(signal) = self.shutdown.state().signal() {
+        let signals = self.shutdown.state();
+        if let Some(signal) = signals.signal()
+            && self.requested_by_signal(signals) != StopRequest::None
+        {
             return Some(TerminationReason::Signal(signal));
         }
-        if self.context.elapsed() >= self.plan.timeout.duration {
-            return Some(TerminationReason::PlanTimeout(self.plan.timeout));
+        if self.phase_time_left().is_zero() {
+            return Some(self.phase_timeout());
         }
         match &*self.halt.borrow() {
             Halt::None => None,
@@ -33,14 +37,15 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         let clock = self.context.clock();
         let (mut signals, mut halt) = (self.shutdown.clone(), self.halt.subscribe());
         loop {
+            let seen = self.shutdown.state();
             if let Some(reason) = self.start_blocked_by(false) {
                 return reason;
             }
-            let limit = self.plan.timeout.duration;
+            let (start, limit) = self.phase_time();
             tokio::select! {
-                _ = signals.changed_from(ShutdownState::None) => {}
+                _ = signals.changed_from(seen) => {}
                 _ = halt.wait_for(|halt| *halt != Halt::None) => {}
-                () = clock.sleep_until_elapsed(self.context.start(), limit) => {}
+                () = clock.sleep_until_elapsed(start, limit.duration) => {}
             }
         }
     }

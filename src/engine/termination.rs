@@ -7,6 +7,8 @@ use super::{RunStopReason, TimeLimit};
 pub(super) enum TerminationReason {
     StepTimeout(TimeLimit),
     PlanTimeout(TimeLimit),
+    /// The time of all `finally` steps is over.
+    FinallyTimeout(TimeLimit),
     Signal(i32),
     /// Another step, or a log that can't be written, ended the plan.
     Halt(String),
@@ -18,7 +20,7 @@ impl TerminationReason {
         match self {
             Self::Signal(signal) => Some(RunStopReason::Signal(*signal)),
             Self::PlanTimeout(limit) => Some(RunStopReason::PlanTimeout(*limit)),
-            Self::StepTimeout(_) | Self::Halt(_) => None,
+            Self::StepTimeout(_) | Self::FinallyTimeout(_) | Self::Halt(_) => None,
         }
     }
 }

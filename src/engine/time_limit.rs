@@ -35,6 +35,11 @@ impl TimeLimit {
         duration: Duration::from_mins(10),
         source: TimeLimitSource::Default,
     };
+    /// What the `finally` steps may take where nobody says: 1 minute.
+    pub const DEFAULT_FINALLY: Self = Self {
+        duration: Duration::from_mins(1),
+        source: TimeLimitSource::Default,
+    };
     /// What a step may take where nobody says: 2 minutes.
     pub const DEFAULT_STEP: Self = Self {
         duration: Duration::from_mins(2),

@@ -2,11 +2,12 @@
 //!
 //! Invariant: a failed log write comes first, then a signal, then the run's timeout, then the first
 //! step in plan order that failed and was not allowed to, then, if the policy says so, the first
-//! step that left processes behind. `canceled` and `skipped` never decide.
+//! step that left processes behind, then the first `finally` step that failed. `canceled` and
+//! `skipped` never decide.
 
 use std::sync::Arc;
 
-use super::{ProvenStep, RunPolicy, RunStopReason};
+use super::{ProvenPlan, ProvenStep, RunPolicy, RunStopReason};
 use crate::model::{ErrorCode, ExecutionLogRecord, RunStatus, StepStatus, signal_name};
 
 /// How a run ended, and what decided it.
@@ -29,6 +30,8 @@ pub enum DecidingCause {
     Step(usize, Option<ErrorCode>),
     /// A step that left processes behind, by its index.
     Leak(usize),
+    /// A `finally` step that failed, by its index.
+    Finally(usize),
     /// The run's own time.
     PlanTimeout,
     /// A signal, by number.
@@ -38,11 +41,13 @@ pub enum DecidingCause {
 }
 
 impl RunResult {
-    /// The result of a run by its stop reason and the records of its steps.
+    /// The result of a run by its stop reason and the records of its steps. `is_rejected`: steps
+    /// were denied before the first one started, so that `finally` steps are as any others.
     pub(super) fn new(
         end: &RunStopReason,
+        is_rejected: bool,
         records: &[Arc<ExecutionLogRecord>],
-        steps: &[ProvenStep],
+        plan: &ProvenPlan,
         policy: &RunPolicy,
     ) -> Self {
         let of_run = |status, cause| Self {
@@ -56,20 +61,25 @@ impl RunResult {
                 of_run(RunStatus::Canceled, DecidingCause::Signal(*signal))
             }
             RunStopReason::PlanTimeout(_) => of_run(RunStatus::Timeout, DecidingCause::PlanTimeout),
-            RunStopReason::Steps => Self::of_steps(records, steps, policy),
+            RunStopReason::Steps => Self::of_steps(records, is_rejected, plan, policy),
         }
     }
 
     fn of_steps(
         records: &[Arc<ExecutionLogRecord>],
-        steps: &[ProvenStep],
+        is_rejected: bool,
+        plan: &ProvenPlan,
         policy: &RunPolicy,
     ) -> Self {
-        let decides = |record: &&Arc<ExecutionLogRecord>| {
-            let step = steps.get(record.step_index);
+        let has_failed = |record: &&Arc<ExecutionLogRecord>| {
+            let step = plan.steps.get(record.step_index);
             step.is_some_and(|step| stops_the_plan(record.status, step))
         };
-        if let Some(record) = records.iter().find(decides) {
+        let is_finally = |record: &&Arc<ExecutionLogRecord>| {
+            record.step_index >= plan.finally_from() && !is_rejected
+        };
+        let mut failed = records.iter().filter(has_failed).peekable();
+        if let Some(record) = failed.next_if(|record| !is_finally(record)) {
             return Self {
                 status: status_of(record.status),
                 cause: DecidingCause::Step(record.step_index, record.error_code),
@@ -77,17 +87,23 @@ impl RunResult {
             };
         }
         let leaky = records.iter().find(|record| record.leaked.is_some());
-        match leaky.filter(|_| policy.fail_on_leak) {
-            Some(record) => Self {
-                status: RunStatus::Failed,
-                cause: DecidingCause::Leak(record.step_index),
-                error: Some(format!("`{}` left processes behind", record.step_id)),
-            },
-            None => Self {
-                status: RunStatus::Success,
-                cause: DecidingCause::Nothing,
-                error: None,
-            },
+        let (status, cause, error) = match (leaky.filter(|_| policy.fail_on_leak), failed.next()) {
+            (Some(record), _) => (
+                RunStatus::Failed,
+                DecidingCause::Leak(record.step_index),
+                Some(format!("`{}` left processes behind", record.step_id)),
+            ),
+            (None, Some(record)) => (
+                RunStatus::Failed,
+                DecidingCause::Finally(record.step_index),
+                record.error.clone(),
+            ),
+            (None, None) => (RunStatus::Success, DecidingCause::Nothing, None),
+        };
+        Self {
+            status,
+            cause,
+            error,
         }
     }
 }

@@ -44,6 +44,8 @@ pub enum NotReusedReason {
     ArgumentsHidden,
     /// A step before it runs again.
     EarlierStepRunsAgain,
+    /// It is a `finally` step, which runs at the end of every run.
+    Finally,
 }
 
 impl NotReusedReason {
@@ -70,6 +72,7 @@ impl NotReusedReason {
             Self::ArgumentsChanged => "arguments changed",
             Self::ArgumentsHidden => "arguments are hidden and can't be compared",
             Self::EarlierStepRunsAgain => "a step before it runs again",
+            Self::Finally => "`finally` steps run in every run",
         }
     }
 }

@@ -17,8 +17,10 @@ use super::RiskLevel;
 pub struct ExecutionPlan {
     /// The assistant that wrote the plan; may be empty.
     pub assistant_id: String,
-    /// The steps, in plan order.
+    /// The steps, in plan order. The `finally` steps come last.
     pub steps: Vec<ExecutionStep>,
+    /// How many of the steps are `finally` steps.
+    pub finally_count: usize,
     /// Why the planner chose these steps.
     pub reasoning: Option<String>,
     /// The plan's own id.
@@ -34,9 +36,25 @@ pub struct ExecutionPlan {
 }
 
 impl ExecutionPlan {
+    /// The index of the first `finally` step: how many other steps there are.
+    pub fn finally_from(&self) -> usize {
+        self.steps.len().saturating_sub(self.finally_count)
+    }
+
     /// The JSON pointer to the step at `index`, in the plan's text.
     pub fn pointer(&self, index: usize) -> String {
-        format!("/steps/{index}")
+        match index.checked_sub(self.finally_from()) {
+            Some(at) if self.finally_count > 0 => format!("/finally/{at}"),
+            _ => format!("/steps/{index}"),
+        }
+    }
+
+    /// The step at `index` in words, by its place in its list: "step 3".
+    pub fn place_in_words(&self, index: usize) -> String {
+        match index.checked_sub(self.finally_from()) {
+            Some(at) if self.finally_count > 0 => format!("`finally` step {at}"),
+            _ => format!("step {index}"),
+        }
     }
 }
 

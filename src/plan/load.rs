@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::graph::DependencyGraph;
 use super::skill_ref::skill_ref;
-use super::{chat_wrapper, foreign_keys, retry, structure, validate};
+use super::{chat_wrapper, finally, foreign_keys, retry, structure, validate};
 use crate::document::{
     Diagnostic, Diagnostics, Document, Fields, Location, Node, Shape, Source, nearest,
 };
@@ -31,6 +31,7 @@ const PLAN: Shape = Shape {
             "timeout",
             "order",
             "steps",
+            "finally",
             "inputs",
         ],
     )
@@ -66,6 +67,38 @@ const STEP_IN_SEQUENCE: Shape = Shape {
     note: |key| (key == "depends_on").then_some(", with `order: graph` in the plan"),
     ..STEP
 };
+
+const STEP_IN_FINALLY: Shape = Shape {
+    what: "a `finally` step",
+    meaning: finally::meaning,
+    ..STEP
+};
+
+/// The list that a step is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum StepList {
+    Sequence,
+    Graph,
+    Finally,
+}
+
+impl StepList {
+    fn shape(self) -> &'static Shape {
+        match self {
+            Self::Sequence => &STEP_IN_SEQUENCE,
+            Self::Graph => &STEP,
+            Self::Finally => &STEP_IN_FINALLY,
+        }
+    }
+
+    /// The step at `index` of this list, in words.
+    fn words(self, index: usize) -> String {
+        match self {
+            Self::Sequence | Self::Graph => format!("step {index}"),
+            Self::Finally => format!("`finally` step {index}"),
+        }
+    }
+}
 
 /// A loaded plan with all problems of the plan itself. Skills are checked later.
 #[derive(Debug)]
@@ -113,10 +146,12 @@ pub fn load(source: Source) -> LoadedPlan {
     let is_read = problems.is_empty();
     let mut unread_arguments = HashSet::new();
     if let Some(plan) = &mut plan {
-        let steps = problems.as_written("/steps");
-        if let Some(Value::Object(map)) = document.value.pointer(&steps) {
-            // Its arguments are not known as such.
-            document.hide(structure::hidden_of_mapping(&steps, map));
+        for list in ["/steps", "/finally"] {
+            let list = problems.as_written(list);
+            if let Some(Value::Object(map)) = document.value.pointer(&list) {
+                // Its arguments are not known as such.
+                document.hide(structure::hidden_of_mapping(&list, map));
+            }
         }
         if is_read {
             give_arguments(plan, &mut document.value);
@@ -132,7 +167,7 @@ pub fn load(source: Source) -> LoadedPlan {
     let plan = plan.unwrap_or_default();
     let flow = DependencyGraph::bind(&plan, &mut problems);
     document.sort_and_dedup(&mut problems);
-    locate_steps(&mut problems);
+    locate_steps(plan.finally_from(), &mut problems);
     LoadedPlan {
         plan,
         document,
@@ -155,10 +190,14 @@ fn unread(document: Document, problem: Diagnostic) -> LoadedPlan {
 
 /// Moves the steps' arguments, which are most of a plan, out of `data`.
 fn give_arguments(plan: &mut ExecutionPlan, data: &mut Value) {
-    let data = data.get_mut("steps").and_then(Value::as_array_mut);
-    for (step, data) in plan.steps.iter_mut().zip(data.into_iter().flatten()) {
-        if let Some(Value::Object(arguments)) = data.get_mut("arguments") {
-            step.arguments = Arc::new(std::mem::take(arguments));
+    let finally_from = plan.finally_from();
+    let (steps, finally) = plan.steps.split_at_mut(finally_from);
+    for (key, steps) in [("steps", steps), ("finally", finally)] {
+        let data = data.get_mut(key).and_then(Value::as_array_mut);
+        for (step, data) in steps.iter_mut().zip(data.into_iter().flatten()) {
+            if let Some(Value::Object(arguments)) = data.get_mut("arguments") {
+                step.arguments = Arc::new(std::mem::take(arguments));
+            }
         }
     }
 }
@@ -187,14 +226,18 @@ fn copy_arguments(
 }
 
 /// Fills in the step that a problem's pointer leads into.
-fn locate_steps(problems: &mut Diagnostics) {
-    let steps = problems.as_written("/steps").into_owned() + "/";
+fn locate_steps(finally_from: usize, problems: &mut Diagnostics) {
+    let lists = [("/steps", 0), ("/finally", finally_from)];
+    let lists = lists.map(|(list, first)| (problems.as_written(list).into_owned() + "/", first));
     for problem in problems.diagnostics_mut() {
-        if let Location::Node(pointer, _) = &problem.location
-            && let Some(rest) = pointer.strip_prefix(&steps)
-        {
-            problem.step_index = rest.split('/').next().and_then(|index| index.parse().ok());
-        }
+        let Location::Node(pointer, _) = &problem.location else {
+            continue;
+        };
+        let index = lists.iter().find_map(|(list, first)| {
+            let index = pointer.strip_prefix(list)?.split('/').next()?;
+            Some(first + index.parse::<usize>().ok()?)
+        });
+        problem.step_index = index.or(problem.step_index);
     }
 }
 
@@ -217,17 +260,25 @@ fn plan(root: &Node<'_>, problems: &mut Diagnostics) -> Option<ExecutionPlan> {
     let steps = fields
         .get("steps")
         .and_then(|node| step_nodes(&node, problems));
+    let finally = fields
+        .get("finally")
+        .and_then(|node| step_nodes(&node, problems));
     let inputs = inputs(fields.get("inputs"), problems);
     fields.finish(problems);
-    let steps = steps.unwrap_or_default();
-    let steps = steps
-        .iter()
-        .enumerate()
-        .map(|(index, node)| step(index, node, order, problems));
+    let list = match order {
+        StepOrder::Sequence => StepList::Sequence,
+        StepOrder::Graph => StepList::Graph,
+    };
+    let (steps, finally) = (steps.unwrap_or_default(), finally.unwrap_or_default());
+    let (nodes, finally_nodes) = (steps.iter().enumerate(), finally.iter().enumerate());
+    let nodes = nodes.map(|(index, node)| (index, node, list));
+    let nodes = nodes.chain(finally_nodes.map(|(index, node)| (index, node, StepList::Finally)));
+    let steps = nodes.map(|(index, node, list)| step(index, node, list, problems));
     let steps = steps.collect();
     Some(ExecutionPlan {
         assistant_id,
         steps,
+        finally_count: finally.len(),
         reasoning,
         id,
         parent_id,
@@ -289,14 +340,10 @@ fn schema(node: &Node<'_>, problems: &mut Diagnostics) -> Option<Value> {
 fn step(
     index: usize,
     node: &Node<'_>,
-    order: StepOrder,
+    list: StepList,
     problems: &mut Diagnostics,
 ) -> ExecutionStep {
     let mut step = ExecutionStep::default();
-    let shape = match order {
-        StepOrder::Sequence => &STEP_IN_SEQUENCE,
-        StepOrder::Graph => &STEP,
-    };
     if node.value.is_string() {
         let message = "a step must be a mapping, found text";
         problems.push(
@@ -307,13 +354,14 @@ fn step(
         );
         return step;
     }
-    let Some(mut fields) = node.fields(problems, shape) else {
+    let Some(mut fields) = node.fields(problems, list.shape()) else {
         return step;
     };
-    if let Some(name) = name(index, &mut fields, problems) {
+    let words = list.words(index);
+    if let Some(name) = name(&words, &mut fields, problems) {
         name.clone_into(&mut step.name);
     }
-    step.step_type = step_type(index, &mut fields, problems);
+    step.step_type = step_type(&words, &mut fields, problems);
     step.step_id = fields
         .get("step_id")
         .and_then(|node| step_id(&node, problems));
@@ -330,8 +378,23 @@ fn step(
     if let Some(node) = fields.get("arguments") {
         arguments(&node, problems);
     }
+    order(&mut step, &mut fields, list, problems);
+    step.risk_level = fields
+        .get("risk_level")
+        .and_then(|node| node.choice(problems, &RiskLevel::WORDS));
+    fields.finish(problems);
+    step
+}
+
+/// Which steps run before this one, and which with it.
+fn order(
+    step: &mut ExecutionStep,
+    fields: &mut Fields<'_>,
+    list: StepList,
+    problems: &mut Diagnostics,
+) {
     step.depends_on = names(fields.get("depends_on"), problems);
-    if order == StepOrder::Sequence && fields.is_renamed("depends_on") {
+    if list == StepList::Sequence && fields.is_renamed("depends_on") {
         // The problem of the key says what a sequence lacks.
         step.depends_on.clear();
     }
@@ -342,11 +405,9 @@ fn step(
         .get("parallelizable")
         .and_then(|node| node.boolean(problems))
         == Some(false);
-    step.risk_level = fields
-        .get("risk_level")
-        .and_then(|node| node.choice(problems, &RiskLevel::WORDS));
-    fields.finish(problems);
-    step
+    if list == StepList::Finally {
+        finally::refuse_order(step, fields, problems);
+    }
 }
 
 /// What comes out of a step, and what is done when it fails.
@@ -367,7 +428,7 @@ fn outcome(step: &mut ExecutionStep, fields: &mut Fields<'_>, problems: &mut Dia
         .map(Box::new);
 }
 
-fn name<'d>(index: usize, fields: &mut Fields<'d>, problems: &mut Diagnostics) -> Option<&'d str> {
+fn name<'d>(words: &str, fields: &mut Fields<'d>, problems: &mut Diagnostics) -> Option<&'d str> {
     let node = fields.get("name");
     if let Some(node) = &node {
         match node.string(problems) {
@@ -380,25 +441,21 @@ fn name<'d>(index: usize, fields: &mut Fields<'d>, problems: &mut Diagnostics) -
     }
     let place = node.map_or_else(|| fields.node.place(), |node| node.place());
     problems.push(
-        Diagnostic::error("empty_name", place, format!("step {index} has empty name"))
+        Diagnostic::error("empty_name", place, format!("{words} has empty name"))
             .help("add `name:` with the id of the skill to call"),
     );
     None
 }
 
 /// The type; `None` without one, which is then the kind of the skill.
-fn step_type(
-    index: usize,
-    fields: &mut Fields<'_>,
-    problems: &mut Diagnostics,
-) -> Option<StepType> {
+fn step_type(words: &str, fields: &mut Fields<'_>, problems: &mut Diagnostics) -> Option<StepType> {
     let node = fields.get("type")?;
     let text = node.string(problems)?;
     let types = [StepType::Skill, StepType::Tool];
     if let Some(exact) = types.into_iter().find(|kind| kind.as_str() == text) {
         return Some(exact);
     }
-    let message = format!("step {index} has invalid type: {text}");
+    let message = format!("{words} has invalid type: {text}");
     let problem = Diagnostic::error("invalid_type", node.place(), message)
         .expected(["skill", "tool"].as_slice())
         .got(text);

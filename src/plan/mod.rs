@@ -4,6 +4,7 @@
 //! into a plan and all its problems; [`DependencyGraph`] says which step waits for which.
 
 mod chat_wrapper;
+mod finally;
 mod foreign_keys;
 mod graph;
 mod load;

@@ -13,7 +13,7 @@ pub fn validate(plan: &ExecutionPlan) -> Result<(), String> {
     let mut problems = Diagnostics::default();
     for (index, step) in plan.steps.iter().enumerate() {
         if step.name.is_empty() {
-            return Err(format!("step {index} has empty name"));
+            return Err(format!("{} has empty name", plan.place_in_words(index)));
         }
     }
     check(plan, &mut problems);
@@ -30,7 +30,7 @@ pub fn validate(plan: &ExecutionPlan) -> Result<(), String> {
 pub(super) fn check(plan: &ExecutionPlan, problems: &mut Diagnostics) {
     let steps = Location::value(problems.as_written("/steps"));
     let steps_are_wrong = problems.iter().any(|problem| problem.location == steps);
-    if plan.steps.is_empty() && !steps_are_wrong {
+    if plan.finally_from() == 0 && !steps_are_wrong {
         problems.push(
             Diagnostic::error(
                 "no_steps",
@@ -64,7 +64,10 @@ fn check_step_ids(plan: &ExecutionPlan, problems: &mut Diagnostics) {
         let Some(id) = &step.step_id else { continue };
         let place = Location::value(plan.pointer(index) + "/step_id");
         if let Some(first) = by_id.get(id.as_str()) {
-            let message = format!("the step_id `{id}` is taken by step {first}");
+            let message = format!(
+                "the step_id `{id}` is taken by {}",
+                plan.place_in_words(*first)
+            );
             problems.push(
                 Diagnostic::error("duplicate_step_id", place, message)
                     .help("step_ids are unique; choose another"),
@@ -74,7 +77,10 @@ fn check_step_ids(plan: &ExecutionPlan, problems: &mut Diagnostics) {
         by_id.insert(id, index);
         let namesake = by_name.get(id.as_str()).filter(|other| **other != index);
         if let Some(other) = namesake {
-            let message = format!("the step_id `{id}` is also the name of step {other}");
+            let message = format!(
+                "the step_id `{id}` is also the name of {}",
+                plan.place_in_words(*other)
+            );
             problems.push(
                 Diagnostic::error("duplicate_step_id", place, message)
                     .help("choose another, so that `{{…}}` is unambiguous"),

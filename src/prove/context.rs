@@ -64,6 +64,8 @@ pub struct TimeFlags {
     pub run: Option<Duration>,
     /// `--step-timeout`.
     pub step: Option<Duration>,
+    /// `--finally-timeout`.
+    pub finally: Option<Duration>,
     /// `--grace-period`: for manifests without their own.
     pub grace: Option<Duration>,
 }

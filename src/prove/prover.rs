@@ -81,6 +81,8 @@ pub fn prove(loaded: &mut LoadedPlan, context: &ProveContext) -> ProveOutcome {
         id: loaded.plan.id.clone(),
         parent_id: loaded.plan.parent_id.clone(),
         timeout: run_limit(loaded.plan.timeout, context.time_flags.run),
+        finally_timeout: TimeLimit::DEFAULT_FINALLY
+            .with_flag(context.time_flags.finally, "--finally-timeout"),
         steps,
         flow: std::mem::take(&mut loaded.flow),
         inputs: inputs.into_values(),

@@ -16,6 +16,7 @@ pub(super) fn start(run_id: &str) -> PlanStart {
         session_id: String::new(),
         tenant_id: String::new(),
         user_id: String::new(),
+        finally_steps: 0,
         steps: 3,
         timestamp: Timestamp::UNIX_EPOCH,
         provenance: Provenance::default(),

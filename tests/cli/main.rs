@@ -25,6 +25,7 @@ mod endings;
 mod examples;
 mod exit_codes;
 mod file_tools;
+mod finally;
 mod flows;
 mod generated;
 mod graph;

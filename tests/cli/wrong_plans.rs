@@ -7,11 +7,11 @@ use crate::support::Case;
 
 /// A rule: a plan that breaks it, its one problem (`code line:column message`), a part of the
 /// help, and the corrected plan.
-struct Rule {
-    wrong: &'static str,
-    problem: &'static str,
-    help: &'static str,
-    right: &'static str,
+pub(crate) struct Rule {
+    pub(crate) wrong: &'static str,
+    pub(crate) problem: &'static str,
+    pub(crate) help: &'static str,
+    pub(crate) right: &'static str,
 }
 
 /// The skills that the plans call.
@@ -435,8 +435,14 @@ fn problems(case: Case, plan: &str) -> (Vec<Value>, i32) {
 #[test]
 fn each_broken_rule_is_reported_and_no_kept_one() {
     assert!(RULES.len() >= 30, "{}", RULES.len());
+    check_rules(RULES);
+}
+
+/// Checks that each rule finds its problem in the wrong plan, and none in the right one.
+#[track_caller]
+pub(crate) fn check_rules(rules: &[Rule]) {
     let mut failures = Vec::new();
-    for rule in RULES {
+    for rule in rules {
         let (found, code) = problems(case(), rule.wrong);
         let word =
             |problem: &Value, key: &str| problem[key].as_str().unwrap_or_default().to_owned();

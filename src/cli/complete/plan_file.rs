@@ -29,8 +29,9 @@ impl PlanFile {
         let (document, _) = Document::parse(source);
         let plan = &document.value;
         let text = |step: &Value, key: &str| Some(step.get(key)?.as_str()?.to_owned());
-        let steps = plan.get("steps").and_then(Value::as_array);
-        let steps = steps.into_iter().flatten().filter_map(|step| {
+        let lists = ["steps", "finally"].into_iter();
+        let lists = lists.filter_map(|list| plan.get(list)?.as_array());
+        let steps = lists.flatten().filter_map(|step| {
             let name = text(step, "name");
             let name = name.filter(|name| !name.is_empty());
             let id = text(step, "step_id")

@@ -31,6 +31,17 @@ pub(super) fn text(picture: &GraphView) -> String {
             }
         }
     }
+    if !picture.finally.is_empty() {
+        text.push_str("    subgraph cluster_finally {\n        label=\"finally\";\n");
+        for step in picture.finally.clone() {
+            let label = quoted(&picture.steps[step]);
+            writeln!(text, "        s{step} [label={label}];").ok();
+        }
+        text.push_str("    }\n");
+    }
+    for (before, after) in picture.finally_successions() {
+        writeln!(text, "    s{before} -> s{after} [style=dashed];").ok();
+    }
     for (before, after) in picture.successions() {
         // Graphviz draws lines between clusters as lines between their nodes, cut at the border.
         let ends = [(before, "ltail"), (after, "lhead")].map(|(band, end)| {

@@ -32,6 +32,17 @@ pub(super) fn text(picture: &GraphView) -> String {
             }
         }
     }
+    if !picture.finally.is_empty() {
+        text.push_str("    subgraph finally\n");
+        for step in picture.finally.clone() {
+            let label = quoted(&picture.steps[step]);
+            writeln!(text, "        s{step}[\"{label}\"]").ok();
+        }
+        text.push_str("    end\n");
+    }
+    for (before, after) in picture.finally_successions() {
+        writeln!(text, "    s{before} -.-> s{after}").ok();
+    }
     for (before, after) in picture.successions() {
         writeln!(
             text,

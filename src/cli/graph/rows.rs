@@ -21,14 +21,18 @@ pub(super) fn rows(
     let levels = levels(picture);
     let row = |index: usize| {
         let (step, waits) = (&plan.steps[index], &flow.steps[index]);
-        json!({
+        let mut row = json!({
             "step_index": index,
             "step_id": step.id_or_name(),
             "skill_id": step.skill_id(),
             "level": levels[index],
             "inputs_from": ids(&waits.inputs_from),
             "depends_on": ids(&waits.depends_on),
-        })
+        });
+        if picture.finally.contains(&index) {
+            row["finally"] = json!(true);
+        }
+        row
     };
     (0..plan.steps.len()).map(row).collect()
 }
@@ -42,7 +46,11 @@ pub(super) fn table(plan: &ExecutionPlan, picture: &GraphView) -> String {
     }
     let skill = |step: usize| Escaped(plan.steps[step].skill_id()).to_string();
     let rows = (0..picture.names.len()).map(|step| {
-        let waits = waits_for[step].join(", ");
+        let mut waits = waits_for[step].join(", ");
+        if picture.finally.contains(&step) {
+            let also = if waits.is_empty() { "" } else { ": " };
+            waits = format!("finally{also}{waits}");
+        }
         [
             levels[step].to_string(),
             picture.names[step].clone(),
@@ -74,6 +82,9 @@ fn levels(picture: &GraphView) -> Vec<usize> {
         for step in &band.steps {
             levels[*step] = level;
         }
+    }
+    for (at, step) in picture.finally.clone().enumerate() {
+        levels[step] = picture.bands.len() + at;
     }
     levels
 }

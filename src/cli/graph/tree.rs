@@ -27,19 +27,26 @@ pub(super) fn text(picture: &GraphView, plan: &str) -> String {
         }
     };
     let mut text = format!("{}\n", Escaped(plan));
-    let last_band = picture.bands.len().saturating_sub(1);
-    for (at, band) in picture.bands.iter().enumerate() {
+    let bands = picture.bands.iter();
+    let bands = bands.map(|band| (band.name.as_deref(), band.steps.as_slice()));
+    let finally: Vec<usize> = picture.finally.clone().collect();
+    let finally = Some((Some("finally"), finally.as_slice()));
+    let bands: Vec<_> = bands
+        .chain(finally.filter(|(_, steps)| !steps.is_empty()))
+        .collect();
+    let last_band = bands.len().saturating_sub(1);
+    for (at, (name, steps)) in bands.into_iter().enumerate() {
         let (branch, below) = branches(at == last_band);
         // Writing to a String can't fail.
-        let Some(name) = &band.name else {
-            for step in &band.steps {
+        let Some(name) = name else {
+            for step in steps {
                 writeln!(text, "{branch}{}", line(*step)).ok();
             }
             continue;
         };
         writeln!(text, "{branch}{name}").ok();
-        for (at, step) in band.steps.iter().enumerate() {
-            let (branch, _) = branches(at + 1 == band.steps.len());
+        for (at, step) in steps.iter().enumerate() {
+            let (branch, _) = branches(at + 1 == steps.len());
             writeln!(text, "{below}{branch}{}", line(*step)).ok();
         }
     }

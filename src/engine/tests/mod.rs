@@ -238,11 +238,13 @@ impl Bench {
             id: None,
             parent_id: None,
             timeout: TimeLimit::DEFAULT_RUN,
+            finally_timeout: TimeLimit::DEFAULT_FINALLY,
             steps: skills.iter().map(|skill| step(skill)).collect(),
             flow: DependencyGraph {
                 order: StepOrder::Sequence,
                 stages: (0..skills.len()).map(|at| at..at + 1).collect(),
                 steps: vec![StepDependencies::default(); skills.len()],
+                finally_from: skills.len(),
             },
             inputs: serde_json::Map::new(),
             exposure: Exposure::default(),
@@ -352,6 +354,7 @@ fn statuses(outcome: &RunOutcome) -> Vec<&'static str> {
 }
 
 mod commits;
+mod finally;
 mod flows;
 mod gates;
 mod properties;

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::names::{self, NameIndex, NameTarget};
 use crate::document::{Diagnostic, Diagnostics, Location, escape_token, in_backticks, nearest};
 use crate::model::{ExecutionPlan, StepOrder, begins_path, parse_path};
+use crate::plan::finally::waits_for_finally;
 use crate::plan::reference::{
     PLACEHOLDER, Reference, ReferenceSource, ScanError, ScannedPart, Segment, Template, WRAPPERS,
     format_reference, normalize, scan,
@@ -271,6 +272,13 @@ impl<'p> Binder<'p> {
         if target == step {
             return Err(ReferenceError::Own);
         }
+        let finally_from = self.plan.finally_from();
+        if target >= finally_from && target > step {
+            return Err(ReferenceError::Finally);
+        }
+        if step >= finally_from {
+            return Ok(()); // All others are over, and so are earlier `finally` steps.
+        }
         if self.plan.order == StepOrder::Graph {
             return Ok(()); // It waits for the other; circles are told by themselves.
         }
@@ -298,7 +306,7 @@ impl<'p> Binder<'p> {
             .help("give the step a step_id and write that"),
             ReferenceError::Ambiguous(first, second) => {
                 let name = self.names.longest_in(inner).map_or(inner, |(name, _)| name);
-                names::ambiguous(name, first, second, place)
+                names::ambiguous(self.plan, name, (first, second), place)
             }
             ReferenceError::Own => {
                 let message = format!("`{written}` refers to the output of this step itself");
@@ -316,6 +324,10 @@ impl<'p> Binder<'p> {
                 Diagnostic::error("later_step", place, message).help(format!(
                     "move step {target} before this one, or write `order: graph` in the plan"
                 ))
+            }
+            ReferenceError::Finally => {
+                let name = self.names.longest_in(inner).map_or(inner, |(name, _)| name);
+                waits_for_finally(name, place)
             }
             ReferenceError::NoInput => self.no_input(site, written, inner),
             ReferenceError::Unknown if inner == PLACEHOLDER => site.unfilled(written),
@@ -423,6 +435,8 @@ enum ReferenceError {
     Own,
     Sibling,
     Later(usize),
+    /// A `finally` step that comes after the step.
+    Finally,
 }
 
 impl ReferenceSite<'_> {

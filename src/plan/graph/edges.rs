@@ -30,7 +30,7 @@ pub struct Edge {
 }
 
 impl DependencyGraph {
-    /// All edges. Nodes are the steps by their index; the numbers above are barriers.
+    /// All edges between steps that are no `finally` steps. Nodes are the steps by their index; the numbers above are barriers.
     pub fn edges(&self) -> Vec<Edge> {
         let mut edges = Vec::new();
         let mut add = |target, waiter, condition| {
@@ -40,7 +40,7 @@ impl DependencyGraph {
                 condition,
             });
         };
-        let mut barrier = self.steps.len();
+        let mut barrier = self.finally_from;
         for (before, after) in self.stages.iter().zip(self.stages.iter().skip(1)) {
             if before.len() == 1 && after.len() == 1 {
                 add(before.start, after.start, DependencyCondition::Over);
@@ -54,7 +54,8 @@ impl DependencyGraph {
             }
             barrier += 1;
         }
-        for (step, dependencies) in self.steps.iter().enumerate() {
+        let steps = &self.steps[..self.finally_from];
+        for (step, dependencies) in steps.iter().enumerate() {
             for &target in &dependencies.depends_on {
                 add(target, step, DependencyCondition::Passed);
             }

@@ -19,6 +19,8 @@ pub(super) fn warn_missing(
         return;
     }
     let because_of = causes(plan, steps);
+    // A `finally` step is meant to be skipped if there is nothing to clean up.
+    let steps = &steps[..plan.finally_from()];
     for (index, step) in steps.iter().enumerate() {
         let Some(arguments) = &step.arguments else {
             continue;

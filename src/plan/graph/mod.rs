@@ -19,6 +19,7 @@ use serde_json::json;
 use self::arguments::Binder;
 pub(crate) use self::edges::{DependencyCondition, Edge};
 use self::names::{NameIndex, NameTarget};
+use super::finally;
 use super::reference::Template;
 use crate::document::{Diagnostic, Diagnostics, Location};
 use crate::model::{ExecutionPlan, StepOrder};
@@ -28,10 +29,13 @@ use crate::model::{ExecutionPlan, StepOrder};
 pub struct DependencyGraph {
     /// How steps follow each other.
     pub order: StepOrder,
-    /// The stages of a sequence: a step, or the consecutive steps of a group. A graph has none.
+    /// The stages of a sequence: a step, or the consecutive steps of a group. A graph has none, and
+    /// `finally` steps are in none.
     pub stages: Vec<Range<usize>>,
     /// Each step's own dependencies, in plan order.
     pub steps: Vec<StepDependencies>,
+    /// The index of the first `finally` step; the number of steps if there is none.
+    pub finally_from: usize,
 }
 
 /// The dependencies of one step.
@@ -59,14 +63,16 @@ impl StepDependencies {
 }
 
 impl DependencyGraph {
-    /// The steps in topological order: stages in a sequence, single steps in a graph.
+    /// The steps in topological order: stages in a sequence, single steps in a graph. `finally`
+    /// steps are left out.
     pub fn in_order(&self) -> Vec<Range<usize>> {
         if self.order == StepOrder::Sequence {
             return self.stages.clone();
         }
-        let mut followers = vec![Vec::new(); self.steps.len()];
-        let mut open = vec![0_usize; self.steps.len()];
-        for (index, step) in self.steps.iter().enumerate() {
+        let steps = &self.steps[..self.finally_from];
+        let mut followers = vec![Vec::new(); steps.len()];
+        let mut open = vec![0_usize; steps.len()];
+        for (index, step) in steps.iter().enumerate() {
             for target in step.targets() {
                 followers[target].push(index);
                 open[index] += 1;
@@ -110,6 +116,7 @@ impl DependencyGraph {
             order: plan.order,
             stages,
             steps,
+            finally_from: plan.finally_from(),
         }
     }
 }
@@ -119,7 +126,8 @@ fn stages(plan: &ExecutionPlan) -> Vec<Range<usize>> {
         return Vec::new();
     }
     let mut stages: Vec<Range<usize>> = Vec::new();
-    for (index, step) in plan.steps.iter().enumerate() {
+    let steps = &plan.steps[..plan.finally_from()];
+    for (index, step) in steps.iter().enumerate() {
         let previous = index
             .checked_sub(1)
             .and_then(|index| plan.steps[index].group());
@@ -154,6 +162,9 @@ fn bind_dependencies(
     for (at, name) in depends_on.iter().enumerate() {
         let pointer = format!("{}/depends_on/{at}", plan.pointer(index));
         match names.find(name) {
+            Some(NameTarget::One(target)) if target >= plan.finally_from() => {
+                problems.push(finally::waits_for_finally(name, Location::value(pointer)));
+            }
             Some(NameTarget::One(target)) => {
                 after.push(target);
                 waits.push(Dependency {
@@ -163,7 +174,7 @@ fn bind_dependencies(
                 });
             }
             Some(NameTarget::Many(first, second)) => problems.push_error_with(|| {
-                names::ambiguous(name, first, second, Location::value(pointer))
+                names::ambiguous(plan, name, (first, second), Location::value(pointer))
             }),
             // Reported when it was read.
             None if name.is_empty() => {}

@@ -78,8 +78,14 @@ impl<'p> NameIndex<'p> {
 }
 
 /// A name that several steps have.
-pub(super) fn ambiguous(name: &str, first: usize, second: usize, place: Location) -> Diagnostic {
-    let message = format!("`{name}` can mean step {first} or step {second}");
+pub(super) fn ambiguous(
+    plan: &ExecutionPlan,
+    name: &str,
+    (first, second): (usize, usize),
+    place: Location,
+) -> Diagnostic {
+    let [first, second] = [first, second].map(|step| plan.place_in_words(step));
+    let message = format!("`{name}` can mean {first} or {second}");
     Diagnostic::error("ambiguous_step", place, message)
         .help("give each of them a `step_id` and write that")
         .got(name)

@@ -51,14 +51,14 @@ pub(super) fn decide_reuse(
     plan: &ProvenPlan,
     context: &ResumeContext<'_>,
 ) -> Resumption {
+    let steps = plan.finally_from();
     let matcher = StepMatcher {
         previous,
         plan,
         context,
-        matched: match_steps(&previous.steps, &plan.steps),
+        matched: match_steps(previous.without_finally(), &plan.steps[..steps]),
         not_compared: RefCell::default(),
     };
-    let steps = plan.steps.len();
     let mut decided: Vec<Option<Result<Reused, NotReused>>> = vec![None; steps];
     // In a sequence, the first step that runs again: each later stage comes after it.
     let mut first = None;
@@ -89,10 +89,13 @@ pub(super) fn decide_reuse(
             label,
         }
     });
+    let unsafe_steps = unsafe_steps.collect();
+    let finally = plan.steps[steps..].iter();
+    let finally = finally.map(|_| Err(NotReusedReason::Finally.into()));
     Resumption {
-        unsafe_steps: unsafe_steps.collect(),
+        unsafe_steps,
         not_compared: matcher.not_compared.take(),
-        reused: decided.into_iter().flatten().collect(),
+        reused: decided.into_iter().flatten().chain(finally).collect(),
     }
 }
 

@@ -28,6 +28,18 @@ impl PreviousRun {
         first.as_deref().unwrap_or(&self.run_id)
     }
 
+    /// Its steps that are no `finally` steps.
+    pub(super) fn without_finally(&self) -> &[PreviousStep] {
+        let PlanStart {
+            steps,
+            finally_steps,
+            ..
+        } = self.header;
+        let finally_from = steps.saturating_sub(finally_steps);
+        let end = self.steps.partition_point(|step| step.index < finally_from);
+        &self.steps[..end]
+    }
+
     /// The digest of a skill's files as they were.
     pub(super) fn digest(&self, skill_id: &str) -> Option<&String> {
         let skills: &BTreeMap<String, String> = &self.header.provenance.skills;

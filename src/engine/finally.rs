@@ -1,0 +1,77 @@
+//! The `finally` steps: they run one after another once the other steps are over.
+//!
+//! Invariant: they run if a step has started, whatever came of the steps: success, failure,
+//! timeout, or a first signal. They don't run if the plan was rejected or no record can be
+//! committed. A failure of one does not stop the next, and decides the result of the run only if
+//! nothing else does.
+
+use super::dispatch::{Dispatcher, max_severity};
+use super::halt::Halt;
+use super::run_state::Phase;
+use super::skip_reason::SkipReason;
+use super::step::StepAction;
+use super::{CircuitBreaker, ExecutionLogger, RunStopReason, ShutdownState, SkillExecutor};
+use crate::model::StepStatus;
+
+impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, L, B> {
+    /// Runs the `finally` steps, or records why they don't run.
+    pub(super) async fn run_finally(&mut self) {
+        let steps = self.state.plan.finally_from()..self.state.plan.steps.len();
+        if steps.is_empty() {
+            return;
+        }
+        let runs = !self.is_rejected && self.state.has_started();
+        let clock = self.state.context.clock();
+        self.state.phase.set(Phase::Finally(clock.now()));
+        if !matches!(self.end, Some(RunStopReason::LogFailed(_))) {
+            self.state.halt.send_replace(Halt::None);
+        }
+        for index in steps {
+            let action = self.finally_action(index, runs);
+            if matches!(self.end, Some(RunStopReason::LogFailed(_))) {
+                return;
+            }
+            let completion = self.state.run_step(index, action).await;
+            self.record_outcome(completion);
+        }
+    }
+
+    fn finally_action(&mut self, index: usize, runs: bool) -> StepAction {
+        if let Some(denial) = self.denied.remove(&index) {
+            return StepAction::Deny(denial);
+        }
+        let signals = self.state.shutdown.state();
+        if let Some(signal) = signals.signal() {
+            let signal = Some(RunStopReason::Signal(signal));
+            self.end = max_severity(self.end.take(), signal);
+        }
+        if !runs {
+            let rejected = self.stop_reason.clone().filter(|_| self.is_rejected);
+            return StepAction::Skip(rejected.unwrap_or_else(SkipReason::nothing_started));
+        }
+        if let (ShutdownState::Second(_), Some(end)) = (signals, &self.end) {
+            return StepAction::Skip(SkipReason::run_end(end));
+        }
+        if self.state.phase_time_left().is_zero() {
+            return StepAction::End(self.state.phase_timeout());
+        }
+        match self.without_success(index) {
+            Some(source) => {
+                let source = &self.state.plan.steps[source];
+                StepAction::Skip(SkipReason::no_success(source))
+            }
+            None => StepAction::Run,
+        }
+    }
+
+    /// A step whose output the step at `index` needs and that did not succeed.
+    fn without_success(&self, index: usize) -> Option<usize> {
+        let records = self.state.records.borrow();
+        let has_output = |step: usize| {
+            let record = records[step].as_ref();
+            record.is_some_and(|record| record.status == StepStatus::Success)
+        };
+        let needs = &self.state.plan.flow.steps[index].inputs_from;
+        needs.iter().copied().find(|step| !has_output(*step))
+    }
+}
