@@ -1,4 +1,5 @@
 //! A person's approval: on the terminal, or in advance by `--approve`.
+//! `--on-approval` chooses what becomes of a step that is not approved in advance.
 //!
 //! Invariant: the question goes to the terminal itself, whatever standard output and standard error
 //! are. It comes after all that it is about has been shown, and only what is typed after it counts.
@@ -15,7 +16,7 @@ use futures_util::future::LocalBoxFuture;
 use rustix::process::getuid;
 
 use self::prompt::Prompt;
-use super::args::{ApprovalArgs, IdentityArgs, StepApproval};
+use super::args::{ApprovalArgs, IdentityArgs, OnApproval, StepApproval};
 use super::error::{CommandError, ErrorKind};
 use super::printer::Printer;
 use crate::engine::{Approval, ApprovalRequest, Approver, ProvenPlan, ProvenStep};
@@ -34,6 +35,8 @@ const EXPLANATION: &str = "
 pub(super) struct TerminalApprover {
     /// What is approved in advance.
     approved: Vec<StepApproval>,
+    /// What becomes of the others.
+    on_approval: OnApproval,
     /// Who obs runs for.
     user: String,
     plan: PlanOrigin,
@@ -58,21 +61,20 @@ impl TerminalApprover {
         let user = who.user_id.clone();
         Self {
             approved: args.approve.clone(),
+            on_approval: args.on_approval,
             user: user.unwrap_or_else(|| format!("uid {}", getuid().as_raw())),
             plan,
         }
     }
 
-    /// The critical calls of `step` that nobody has approved in advance.
+    /// The calls of `step` that require approval and that nobody has approved in advance.
     fn unapproved<'s>(&self, step: &'s ProvenStep) -> impl Iterator<Item = &'s ProvenStep> {
         let is_approved = |call: &ProvenStep| {
             let mut approved = self.approved.iter();
             approved.any(|approval| names_step(approval, step) && allows_skill(approval, call))
         };
-        let critical = step
-            .calls()
-            .filter(|call| call.risk_level == RiskLevel::Critical);
-        critical
+        let calls = step.calls().filter(|call| call.call_wants_approval());
+        calls
             .filter(move |call| !is_approved(call))
             .collect::<Vec<_>>()
             .into_iter()
@@ -115,16 +117,19 @@ impl Approver for TerminalApprover {
         if unapproved.is_empty() {
             return Approval::Approved(format!("{} (--approve)", self.user));
         }
-        if prompt::is_there() {
-            return Approval::Ask;
-        }
+        let why_not = match self.on_approval {
+            OnApproval::Ask if prompt::is_there() => return Approval::Ask,
+            OnApproval::Ask => "but there is no terminal to ask on",
+            OnApproval::Deny => "but `--on-approval deny` asks nobody",
+        };
         let verb = match unapproved.len() {
             1 => "approves",
             _ => "approve",
         };
         Approval::Refused(format!(
-            "`{}` is critical and requires approval, but there is no terminal to ask on; {} {verb} it",
+            "`{}` {} approval, {why_not}; {} {verb} it",
             step.label,
+            requires(step),
             unapproved.join(" and ")
         ))
     }
@@ -197,6 +202,15 @@ pub(super) fn check(
         }
     }
     Ok(())
+}
+
+fn requires(step: &ProvenStep) -> &'static str {
+    let mut calls = step.calls();
+    if calls.any(|call| call.risk_level == RiskLevel::Critical) {
+        "is critical and requires"
+    } else {
+        "requires"
+    }
 }
 
 fn names_step(approval: &StepApproval, step: &ProvenStep) -> bool {

@@ -25,8 +25,8 @@ pub(super) use self::format::{DataFormat, GraphFormat, ProblemFormat};
 pub(super) use self::init::{InitArgs, NewCommand, NewPlanArgs};
 use self::number::positive;
 pub(super) use self::policy::{
-    ApprovalArgs, PolicyArgs, PolicyCheckArgs, PolicyCommand, PolicySchemaArgs, PolicyTestArgs,
-    StepApproval,
+    ApprovalArgs, OnApproval, PolicyArgs, PolicyCheckArgs, PolicyCommand, PolicySchemaArgs,
+    PolicyTestArgs, StepApproval,
 };
 pub(super) use self::run_selector::RunSelector;
 pub(super) use self::secrets::SecretArgs;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::exit_code;
 use super::printer::Printer;
 use crate::engine::{ProvenPlan, ProvenStep, Retries, Reused, TimeLimit};
-use crate::model::{Escaped, NotReused, format_duration, json_line, json_pretty};
+use crate::model::{Escaped, NotReused, RiskLevel, format_duration, json_line, json_pretty};
 use crate::report::{Format, short_id};
 
 /// How many of the steps that one waits for are named.
@@ -124,7 +124,7 @@ fn step_text(text: &mut String, index: usize, step: &ProvenStep) {
         line("retry", &format!("{times}, after {between}"));
     }
     if step.wants_approval() {
-        line("approval", "required before it starts: it is critical");
+        line("approval", &approval(step));
     }
     if let Some(fallback) = &step.fallback {
         line("fallback", &fallback.skill_id);
@@ -132,6 +132,18 @@ fn step_text(text: &mut String, index: usize, step: &ProvenStep) {
     if step.continue_on_error {
         line("on error", "the plan continues");
     }
+}
+
+fn approval(step: &ProvenStep) -> String {
+    let is_critical = step
+        .calls()
+        .any(|call| call.risk_level == RiskLevel::Critical);
+    let why = if is_critical { ": it is critical" } else { "" };
+    let message = step.approval.as_deref().map(|text| format!(" ({text})"));
+    format!(
+        "required before it starts{why}{}",
+        message.unwrap_or_default()
+    )
 }
 
 fn waits_text(text: &mut String, index: usize, plan: &ProvenPlan) {
@@ -201,6 +213,8 @@ fn steps(plan: &ProvenPlan, reused: &[Result<Reused, NotReused>]) -> impl Iterat
             "max_retries": step.retry.max,
             "fallback": step.fallback.as_ref().map(|fallback| &fallback.skill_id),
             "continue_on_error": step.continue_on_error,
+            "wants_approval": step.wants_approval(),
+            "approval_message": step.approval,
             "waits_for": waits(plan, index).collect::<Vec<_>>(),
         })
     })

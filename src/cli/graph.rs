@@ -70,7 +70,7 @@ fn draw(picture: &str, printer: &Printer) -> u8 {
 struct GraphView {
     /// The steps by index: what they are called, escaped.
     names: Vec<String>,
-    /// The same, with the skill where that is another word.
+    /// The same, with the skill where that is another word, and whether the plan asks a person.
     steps: Vec<String>,
     /// Steps that belong together, one after the other; in a graph they are levels.
     bands: Vec<Level>,
@@ -92,9 +92,13 @@ impl GraphView {
     fn new(plan: &ExecutionPlan, flow: &DependencyGraph) -> Self {
         let label = |step: &crate::model::ExecutionStep| {
             let label = Escaped(step.id_or_name()).to_string();
-            match step.skill_id() {
+            let label = match step.skill_id() {
                 skill if skill == step.id_or_name() => label,
                 skill => format!("{label} · {}", Escaped(skill)),
+            };
+            match step.approval {
+                Some(_) => label + " (approval)",
+                None => label,
             }
         };
         let mut edges = Vec::new();

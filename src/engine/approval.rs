@@ -1,4 +1,4 @@
-//! Approval by a person of steps that can do real harm.
+//! Approval by a person: of steps that can do real harm, and of those whose plan asks for it.
 //!
 //! Invariant: a step that requires approval starts only after it is approved: by somebody who sees
 //! the arguments that its skill will get, or in advance by name. The step's record names the
@@ -20,16 +20,15 @@ use crate::model::RiskLevel;
 const TERMINAL_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl ProvenStep {
-    /// The higher risk of the step and its fallback.
-    pub fn highest_risk(&self) -> RiskLevel {
-        let fallback = self.fallback.as_deref();
-        let of_fallback = fallback.map_or(RiskLevel::Info, Self::highest_risk);
-        self.risk_level.max(of_fallback)
+    /// True if this call, whatever its fallback, requires approval: its risk is critical, or the
+    /// plan asks for it.
+    pub fn call_wants_approval(&self) -> bool {
+        self.risk_level == RiskLevel::Critical || self.approval.is_some()
     }
 
-    /// True if the step requires approval.
+    /// True if the step or its fallback requires approval.
     pub fn wants_approval(&self) -> bool {
-        self.highest_risk() == RiskLevel::Critical
+        self.calls().any(Self::call_wants_approval)
     }
 
     /// The step's own call, then its fallback's.

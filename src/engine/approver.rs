@@ -1,4 +1,4 @@
-//! The interface to the approver of steps that can do real harm.
+//! The interface to the approver of steps.
 
 use std::fmt;
 use std::time::Duration;

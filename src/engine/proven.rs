@@ -92,6 +92,8 @@ pub struct ProvenStep {
     pub skill: Arc<Skill>,
     /// How much harm it can do: what its skill says of itself, or more where the step says so.
     pub risk_level: RiskLevel,
+    /// What the plan tells the person who is asked before the step starts.
+    pub approval: Option<String>,
     /// The arguments, where they are known; as the plan has them where they hold references.
     pub arguments: Arc<Map<String, Value>>,
     /// The arguments as records and screens may show them: `writeOnly` values and secrets as

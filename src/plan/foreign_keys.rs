@@ -293,13 +293,20 @@ fn elsewhere(plain: &str) -> Option<Meaning> {
         "cwd" | "workdir" | "work_dir" | "working_directory" | "working_dir" | "directory" => {
             "skills run in the workspace: `--workspace DIR`"
         }
-        "approve" | "approval" | "requires_approval" | "require_approval" | "confirm"
-        | "confirmation" | "human_in_the_loop" => {
-            "obs asks before each step whose `risk_level` is `critical`"
-        }
+        "approve" | "approval" | "approvals" | "requires_approval" | "require_approval"
+        | "needs_approval" | "confirm" | "confirmation" | "human_in_the_loop" | "manual"
+        | "suspend" => return Some(approval()),
         _ => return None,
     };
     Some(Meaning::advice(help))
+}
+
+/// A person is asked before the step.
+fn approval() -> Meaning {
+    Meaning::rewrite(
+        "write `approval: {message: TEXT}`, which asks a person before the step starts",
+        "approval",
+    )
 }
 
 /// What a key of a plan means.
@@ -343,7 +350,7 @@ pub(super) fn in_plan(key: &str, value: &Value, _: &Entries) -> Option<Meaning> 
             "write `order: graph`, in which each step names in `depends_on` what it waits for",
             "order",
         ),
-        "retry" | "retries" | "max_retries" | "continue_on_error" => {
+        "retry" | "retries" | "max_retries" | "continue_on_error" | "approval" => {
             Meaning::advice("write it into each step that it is meant for")
         }
         "skills" | "tools" => {
@@ -371,6 +378,25 @@ fn order(value: &Value) -> Option<Meaning> {
         "parallel" | "concurrent" | "dag" => entry("graph"),
         _ => None,
     }
+}
+
+/// What a key of a step's `approval` means.
+pub(super) fn in_approval(key: &str, value: &Value, _: &Entries) -> Option<Meaning> {
+    Some(match normalized(key).as_str() {
+        "text" | "prompt" | "question" | "reason" | "description" | "title" | "msg" => {
+            key_if(value.is_string(), "message", "write `message:` with a text")
+        }
+        "timeout" | "expires" | "expires_in" | "ttl" => {
+            Meaning::advice("`obs run --approval-timeout DURATION` bounds the wait for an answer")
+        }
+        "approvers" | "approver" | "users" | "groups" | "assignees" | "reviewers" | "roles" => {
+            Meaning::advice(
+                "remove it: whoever can write the state can approve; restrict its directory",
+            )
+        }
+        "required" | "enabled" => Meaning::advice("remove it: `approval` always asks"),
+        _ => return None,
+    })
 }
 
 /// What a key of a step's `retry` means.

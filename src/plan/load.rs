@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::graph::DependencyGraph;
 use super::skill_ref::skill_ref;
-use super::{chat_wrapper, finally, foreign_keys, retry, structure, validate};
+use super::{approval, chat_wrapper, finally, foreign_keys, retry, structure, validate};
 use crate::document::{
     Diagnostic, Diagnostics, Document, Fields, Location, Node, Shape, Source, nearest,
 };
@@ -59,6 +59,7 @@ const STEP: Shape = Shape {
             "parallelizable",
             "retry",
             "risk_level",
+            "approval",
         ],
     )
 };
@@ -382,6 +383,9 @@ fn step(
     step.risk_level = fields
         .get("risk_level")
         .and_then(|node| node.choice(problems, &RiskLevel::WORDS));
+    step.approval = fields
+        .get("approval")
+        .and_then(|node| approval::approval(&node, problems));
     fields.finish(problems);
     step
 }

@@ -3,6 +3,7 @@
 //! Invariant: nothing in this module starts a process or looks at a skill. [`load()`] turns data
 //! into a plan and all its problems; [`DependencyGraph`] says which step waits for which.
 
+mod approval;
 mod chat_wrapper;
 mod finally;
 mod foreign_keys;

@@ -292,6 +292,7 @@ impl Prover<'_> {
             skill_id: Arc::clone(&info.id),
             skill_version: skill.manifest.version.clone(),
             risk_level,
+            approval: step.approval.clone(),
             arguments: known,
             shown_arguments,
             secrets: Secrets::default(),

@@ -553,3 +553,80 @@ fn a_stop_by_the_terminal_asks_again() {
     assert_eq!(terminal.wait().code(), Some(77), "{}", terminal.written());
     assert_eq!(calls(&case), "");
 }
+
+/// A step that can do no harm, which the plan asks about all the same.
+fn release(more: &str) -> Case {
+    Case::new()
+        .sh_skill(
+            "tag",
+            "echo tag >> out/calls; echo 1",
+            "permissions: [\"fs.write:out/\"]\n",
+        )
+        .plan(&format!(
+            "- {{name: tag, type: skill, approval: {{message: \"Ship\\n it\\e[2J?\"}}{more}}}\n"
+        ))
+}
+
+#[test]
+fn a_plan_asks_about_a_step_whatever_its_risk() {
+    for (keys, code) in [(&b"y\r"[..], 0), (b"n\r", 77)] {
+        let case = release("");
+        let mut terminal = Terminal::start_sized(&case.command(&["run", "plan.yaml"]), 100, 50);
+        terminal.wait_for_text("approve? [y/N] (?");
+        let written = terminal.written();
+        assert!(
+            written.contains("message: \"Ship\\n it\\u001b[2J?\""),
+            "{written}"
+        );
+        assert!(!written.contains("\x1b[2J"), "{written}");
+        terminal.press(keys);
+        assert_eq!(terminal.wait().code(), Some(code), "{}", terminal.written());
+        assert_eq!(calls(&case), if code == 0 { "tag\n" } else { "" });
+    }
+    let case = release("");
+    let dry = case.run(&["run", "plan.yaml", "--dry-run"]).expect_code(0);
+    assert!(
+        dry.stdout()
+            .contains("approval     required before it starts (Ship\\n it\\u{1b}[2J?)"),
+        "{}",
+        dry.whole()
+    );
+    let tree = case
+        .run(&["graph", "plan.yaml", "--format", "tree"])
+        .expect_code(0);
+    assert!(tree.stdout().contains("tag (approval)"), "{}", tree.whole());
+}
+
+#[test]
+fn nobody_is_asked_if_the_flag_says_so() {
+    for flags in [&[][..], &["--on-approval", "deny"]] {
+        let (code, said) = without_terminal(&release(""), flags);
+        assert_eq!(code, Some(77), "{said}");
+        assert!(said.contains("`tag` requires approval, but"), "{said}");
+        assert!(said.contains("`--approve tag=tag` approves it"), "{said}");
+    }
+    let args = ["run", "plan.yaml", "--on-approval", "deny"];
+    for case in [release(""), deployment("{to: prod}")] {
+        let mut terminal = Terminal::start_sized(&case.command(&args), 200, 50);
+        assert_eq!(terminal.wait().code(), Some(77), "{}", terminal.written());
+        let written = terminal.written();
+        assert!(
+            written.contains("`--on-approval deny` asks nobody"),
+            "{written}"
+        );
+        assert!(!written.contains("approve? [y/N]"), "{written}");
+        assert_eq!(calls(&case), "");
+    }
+    let case = release("").env("OBS_ON_APPROVAL", "deny");
+    let (code, said) = without_terminal(&case, &["--approve", "tag=tag"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(calls(&case), "tag\n");
+}
+
+#[test]
+fn the_fallback_of_such_a_step_wants_an_approval_of_its_own() {
+    let case = release(", retry: {fallback: other}").sh_skill("other", "echo 2", "");
+    let (code, said) = without_terminal(&case, &["--approve", "tag=tag", "--retry-unsafe"]);
+    assert_eq!(code, Some(77), "{said}");
+    assert!(said.contains("`--approve tag=other` approves it"), "{said}");
+}

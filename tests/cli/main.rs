@@ -77,4 +77,5 @@ mod validate;
 mod variables;
 mod verbs;
 mod write_targets;
+mod wrong_approvals;
 mod wrong_plans;

@@ -29,6 +29,9 @@ pub(super) fn lines(plan: &PlanOrigin, request: &ApprovalRequest<'_>) -> Vec<Str
         format!("{} requires approval", Escaped(&step.label)),
     ];
     let mut field = |name: &str, value: &str| lines.push(format!("  {name}: {}", Escaped(value)));
+    if let Some(message) = &step.approval {
+        field("message", &quoted(message));
+    }
     field("plan", &plan.name);
     field("assistant", &quoted(&plan.assistant_id));
     if let Some(reasoning) = &plan.reasoning {

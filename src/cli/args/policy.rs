@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-use clap::{Args, Subcommand, ValueHint};
+use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
 use super::{DataFormat, IdentityArgs, InputArgs, ProblemFormat, RootArgs};
 use crate::document::DEFAULT_MAX_BYTES;
@@ -73,14 +73,29 @@ fn risk_level() -> impl clap::builder::TypedValueParser<Value = RiskLevel> {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Policy")]
 pub struct ApprovalArgs {
-    /// Approve a critical step in advance; repeatable
+    /// Approve a step in advance; repeatable
     ///
-    /// STEP is its `step_id` or name, SKILL the id of the skill that it may call. A critical
-    /// fallback needs an approval of its own. STEP alone approves any skill, with a warning. obs
-    /// asks on the terminal for approval of other critical steps before they start; without a
-    /// terminal, it rejects the plan.
+    /// A step requires approval if its risk is critical or the plan gives it an `approval`. STEP is
+    /// its `step_id` or name, SKILL the id of the skill that it may call. A fallback needs an
+    /// approval of its own. STEP alone approves any skill, with a warning.
     #[arg(long, value_name = "STEP=SKILL")]
     pub approve: Vec<StepApproval>,
+    /// What to do about other steps that require approval
+    ///
+    /// `ask` asks on the terminal before they start; without a terminal, obs rejects the plan.
+    /// `deny` rejects it without a question.
+    #[arg(long, value_name = "HOW", default_value = "ask")]
+    pub on_approval: OnApproval,
+}
+
+/// What becomes of a step that requires approval and is not approved in advance.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum OnApproval {
+    /// A person is asked on the terminal.
+    #[default]
+    Ask,
+    /// It is denied.
+    Deny,
 }
 
 /// A step that is approved in advance.

@@ -25,6 +25,7 @@ pub(super) fn rows(
             "step_index": index,
             "step_id": step.id_or_name(),
             "skill_id": step.skill_id(),
+            "approval_message": step.approval,
             "level": levels[index],
             "inputs_from": ids(&waits.inputs_from),
             "depends_on": ids(&waits.depends_on),

@@ -313,6 +313,7 @@ fn step(skill: &str) -> ProvenStep {
         skill_id: skill.into(),
         skill_version: None,
         risk_level: RiskLevel::Info,
+        approval: None,
         skill: Arc::new(Skill::builtin(crate::skill::Builtin::Now).unwrap()),
         arguments: Arc::default(),
         shown_arguments: Arc::default(),
