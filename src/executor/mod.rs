@@ -17,7 +17,6 @@ mod write_targets;
 pub use environment::BaseEnvironment;
 pub(crate) use environment::SKILL_VARIABLES;
 pub use event_line::read_event_line;
-pub(crate) use native::wants_run_dir;
 pub(crate) use native::{NativeExecutor, shown_command};
 pub(crate) use remove_tree::remove_tree;
 pub(crate) use scratch::{RunDirs, SharedDirKind};

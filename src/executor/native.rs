@@ -180,7 +180,7 @@ impl<'r> NativeExecutor<'r> {
         };
         let skill = &*loaded.skill;
         // Where the directory between steps is, is not known yet.
-        let Some(native) = skill.native().filter(|_| !wants_run_dir(skill)) else {
+        let Some(native) = skill.native().filter(|_| !skill.manifest.uses_run_dir()) else {
             return;
         };
         let Ok(scratch) = self.dirs.scratch() else {
@@ -310,7 +310,8 @@ impl<'r> NativeExecutor<'r> {
                 return Err(start_error);
             }
         };
-        let command = shown_command(skill, &request.arguments, &self.workspace);
+        let run_dir = self.run_dir(skill).ok().flatten();
+        let command = shown_command(skill, &request.arguments, &self.workspace, run_dir);
         let secrets = self.secrets.borrow().clone();
         let (output, masked) = (native.execution.output, secrets.clone());
         let mut listener = EventForwarder::new(&control, self.streaming, output, masked);
@@ -328,7 +329,6 @@ impl<'r> NativeExecutor<'r> {
                 ..SandboxReport::default()
             },
         };
-        let run_dir = self.run_dir(skill).ok().flatten();
         let mut result = match outcome {
             Ok(exit) => {
                 (meta.sandbox.enforced, meta.sandbox.missing) = layer_names(exit.applied);
@@ -399,13 +399,13 @@ impl<'r> NativeExecutor<'r> {
     ) -> Result<(ProcessSpec, HeldFiles), StartError> {
         let (skill, execution) = (&*loaded.skill, &native.execution);
         let mut dirs = self.policy.dirs(native, &self.workspace);
+        let run_dir = self.run_dir(skill).map_err(no_directory)?;
+        (dirs.scratch, dirs.run) = (Some(scratch.path()), run_dir);
         let argv = execution
             .command
             .expand(&request.arguments, &dirs)
             .map_err(|error| StartError::new(ErrorCode::InvalidArguments, error))?;
         let program = loaded.program()?;
-        let run_dir = self.run_dir(skill).map_err(no_directory)?;
-        (dirs.scratch, dirs.run) = (Some(scratch.path()), run_dir);
         let confined = self.policy.mode != SandboxMode::Off;
         let held = self.empty_files.create(&loaded.paths, run_dir, confined);
         let held = held.map_err(|(path, error)| no_write_target(&path, error))?;
@@ -435,7 +435,7 @@ impl<'r> NativeExecutor<'r> {
 
     /// The directory for files between steps, if the skill wants it.
     fn run_dir(&self, skill: &Skill) -> std::io::Result<Option<&Path>> {
-        let wants = wants_run_dir(skill);
+        let wants = skill.manifest.uses_run_dir();
         wants.then(|| self.dirs.files()).transpose()
     }
 }
@@ -532,11 +532,15 @@ pub(crate) fn shown_command(
     skill: &Skill,
     arguments: &Map<String, Value>,
     workspace: &Path,
+    run_dir: Option<&Path>,
 ) -> Vec<String> {
     let Some(native) = skill.native() else {
         return Vec::new();
     };
-    let dirs = StepDirs::new(&native.dir, workspace, None);
+    let dirs = StepDirs {
+        run: run_dir,
+        ..StepDirs::new(&native.dir, workspace, None)
+    };
     let shown = shown_arguments(skill, arguments);
     let words = native.execution.command.expand(&shown, &dirs);
     let words = words.unwrap_or_default();
@@ -544,16 +548,6 @@ pub(crate) fn shown_command(
         .iter()
         .map(|word| word.to_string_lossy().into_owned())
         .collect()
-}
-
-/// True if the manifest uses the run directory.
-pub(crate) fn wants_run_dir(skill: &Skill) -> bool {
-    let paths = skill
-        .manifest
-        .permissions
-        .iter()
-        .filter_map(Permission::path);
-    paths.into_iter().any(|path| path.base == PathBase::RunDir)
 }
 
 /// The output of a tool under the rules for all outputs.

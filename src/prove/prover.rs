@@ -280,6 +280,7 @@ impl Prover<'_> {
             &skill,
             &arguments.in_command(&skill),
             &self.context.workspace,
+            self.context.run_dir.as_deref(),
         );
         let known = arguments.known;
         let shown_arguments = mask_shared(&skill, &known);

@@ -8,7 +8,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::context::ProveContext;
-use crate::executor::wants_run_dir;
 use crate::skill::{HiddenFile, Program, ProgramError, Skill};
 
 /// The info about one skill.
@@ -79,7 +78,7 @@ impl SkillInfo {
             permissions: permissions.map(ToString::to_string).collect(),
             confinement: sandbox.describe(skill, workspace).into(),
             creates: creates.unwrap_or_default().into(),
-            wants_run_dir: wants_run_dir(skill),
+            wants_run_dir: skill.manifest.uses_run_dir(),
         }
     }
 }

@@ -98,6 +98,7 @@ pub(crate) fn check(
         };
         check_program(&places, files, surroundings.sandbox, &mut problems);
         check_arguments(&manifest, execution, &mut problems);
+        check_relative_words(&document, &dirs, &mut problems);
     }
     check_permissions(&document, &dirs, surroundings, &mut problems);
     document.sort_and_dedup(&mut problems);
@@ -270,6 +271,40 @@ fn check_arguments(manifest: &Manifest, execution: &Execution, problems: &mut Di
             )
             .help("use them in the command, or leave out `stdin: none`"),
         );
+    }
+}
+
+/// Warns of `./x` behind the program: it means the working directory, but the skill has an `x`.
+fn check_relative_words(document: &Document, dirs: &StepDirs<'_>, problems: &mut Diagnostics) {
+    let command = document.value.pointer("/execution/command");
+    let elements = command.and_then(Value::as_array).into_iter().flatten();
+    for (index, element) in elements.enumerate().skip(1) {
+        let words = match element {
+            Value::Array(group) => group.iter().enumerate().collect(),
+            word => vec![(usize::MAX, word)],
+        };
+        for (at, word) in words {
+            let Some(word) = word.as_str() else { continue };
+            let value = word.split_once('=').map_or(word, |(_, value)| value);
+            let Some(path) = value.strip_prefix("./").filter(|path| !path.is_empty()) else {
+                continue;
+            };
+            if path.contains('\0') || dirs.skill.join(path).symlink_metadata().is_err() {
+                continue;
+            }
+            let pointer = match element {
+                Value::Array(_) => format!("/execution/command/{index}/{at}"),
+                _ => format!("/execution/command/{index}"),
+            };
+            let message = format!("`./{path}` is in the workspace, but the skill has one too");
+            problems.push(
+                Diagnostic::warning("relative_path", Location::value(pointer), message).help(
+                    format!(
+                        "write `$SKILL_DIR/{path}` for the skill's own, or `$WORKSPACE/{path}`"
+                    ),
+                ),
+            );
+        }
     }
 }
 
@@ -453,6 +488,18 @@ timeout: 5
         let manifest = "description: d\nexecution: {command: [ls], stdin: none}\n\
                         input_schema: {properties: {a: {}}}\n";
         insta::assert_snapshot!(checked("x", &[("skills/x/manifest.yaml", manifest)]));
+    }
+
+    #[test]
+    fn a_path_that_means_the_workspace_is_doubted_if_the_skill_has_it_too() {
+        let manifest = "description: d\nexecution:\n  command: [./x, ./x, --c=./lib/y, \
+            [./x, ./z, \"{{a}}\"], $SKILL_DIR/x, $WORKSPACE/x, ./, ./none]\n";
+        let files = [
+            ("skills/x/manifest.yaml", manifest),
+            ("skills/x/x", "#!/bin/sh\n"),
+            ("skills/x/lib/y", "y"),
+        ];
+        insta::assert_snapshot!(checked("x", &files));
     }
 
     #[test]

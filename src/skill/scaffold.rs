@@ -55,6 +55,7 @@ pub(crate) fn manifest_text(
     let reading = Reading {
         input_schema: None,
         allow_leading_dash: false,
+        has_run_dir: true,
         stdin: &Stdin::None,
     };
     let mut problems = Diagnostics::default();
@@ -68,6 +69,10 @@ pub(crate) fn manifest_text(
             arguments.push((used.name, used.is_spread));
         }
     }
+    let mut permissions = new.permissions.clone();
+    if command.uses_run_dir() && !permissions.iter().any(|text| text.contains("$RUN_DIR")) {
+        permissions.push("fs.write:$RUN_DIR".to_owned());
+    }
     let todo = || format!("TODO: describe {id} in one line");
     let manifest = NewManifest {
         description: new.description.clone().unwrap_or_else(todo),
@@ -78,7 +83,7 @@ pub(crate) fn manifest_text(
             output: new.output.as_deref().unwrap_or("text"),
         },
         input_schema: input_schema(&arguments),
-        permissions: &new.permissions,
+        permissions: &permissions,
         timeout: new.timeout.as_deref(),
     };
     let text = serde_yaml::to_string(&manifest).map_err(|error| ScaffoldError {

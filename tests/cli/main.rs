@@ -43,6 +43,7 @@ mod links;
 mod locks;
 mod log;
 mod logs;
+mod manifest_execution;
 mod manual;
 mod mistakes;
 mod new;

@@ -92,7 +92,7 @@ fn command(skill: &Skill, request: &ApprovalRequest<'_>, workspace: &Path) -> St
     if skill.native().is_none() {
         return "none: a built-in tool".to_owned();
     }
-    let words = shown_command(skill, request.arguments, workspace);
+    let words = shown_command(skill, request.arguments, workspace, None);
     if words.is_empty() {
         return "not shown, because an argument in it is hidden".to_owned();
     }

@@ -8,6 +8,8 @@
 //! element.
 
 mod code_injection;
+mod dir_text;
+mod dirs_in_code;
 mod parse;
 
 use std::ffi::OsString;
@@ -17,6 +19,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 pub(super) use code_injection::Role;
+pub(super) use dir_text::{DirName, DirText};
 pub(super) use parse::{Reading, read_command, read_stdin};
 
 use crate::document::kind_of;
@@ -71,34 +74,23 @@ enum Element {
 /// One element: text with at most one place for an argument.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct ElementTemplate {
-    start: TemplateStart,
-    before: String,
+    before: DirText,
     slot: Option<ArgumentSlot>,
-    after: String,
+    after: DirText,
 }
 
 impl ElementTemplate {
-    /// The text of an element without an argument.
-    fn text(&self, dirs: &StepDirs<'_>) -> OsString {
-        let mut text = self.start.text(dirs);
-        text.push(&self.before);
-        text
+    fn uses_run_dir(&self) -> bool {
+        let mut dirs = self.before.dirs().chain(self.after.dirs());
+        dirs.any(|dir| dir == DirName::RunDir)
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum TemplateStart {
-    Text,
-    SkillDir,
-    Workspace,
-}
-
-impl TemplateStart {
-    fn text(self, dirs: &StepDirs<'_>) -> OsString {
+impl Element {
+    fn templates(&self) -> &[ElementTemplate] {
         match self {
-            Self::Text => OsString::new(),
-            Self::SkillDir => dirs.skill.as_os_str().to_owned(),
-            Self::Workspace => dirs.workspace.as_os_str().to_owned(),
+            Self::One(template) => std::slice::from_ref(template),
+            Self::Group(templates) => templates,
         }
     }
 }
@@ -206,11 +198,9 @@ impl CommandTemplate {
     /// The arguments that the command mentions, in its order; one may come twice.
     pub fn arguments(&self) -> impl Iterator<Item = ArgumentUse<'_>> {
         self.elements.iter().flat_map(|element| {
-            let (templates, is_optional) = match element {
-                Element::One(template) => (std::slice::from_ref(template), false),
-                Element::Group(templates) => (templates.as_slice(), true),
-            };
-            let slots = templates
+            let is_optional = matches!(element, Element::Group(_));
+            let slots = element
+                .templates()
                 .iter()
                 .filter_map(|template| template.slot.as_ref());
             slots.map(move |slot| ArgumentUse {
@@ -224,22 +214,17 @@ impl CommandTemplate {
     /// The words that hold no argument, in order.
     pub(super) fn constant_words(&self, dirs: &StepDirs<'_>) -> Vec<OsString> {
         let constant = self.templates().filter(|template| template.slot.is_none());
-        constant.map(|template| template.text(dirs)).collect()
+        constant
+            .map(|template| template.before.expand(dirs))
+            .collect()
     }
 
     /// The words without an argument, or their parts, that are in a place of code behind the
     /// program, with what is done with them, for each form that the command can take.
     pub(super) fn code_words(&self, dirs: &StepDirs<'_>) -> Vec<Vec<(Role, OsString)>> {
-        let templates: Vec<&ElementTemplate> = self.templates().collect();
         let text = |code: code_injection::CodeWord| {
-            let template = templates[code.index];
-            let is_whole = template.before == code.text;
-            let text = if is_whole {
-                template.text(dirs)
-            } else {
-                code.text.into()
-            };
-            (code.role, text)
+            let text = DirText::from_stand_in(&code.text);
+            (code.role, text.expand(dirs))
         };
         let variants = code_injection::code_words(&self.elements).into_iter();
         let variants = variants.map(|words| words.into_iter().skip(1).map(text).collect());
@@ -247,10 +232,12 @@ impl CommandTemplate {
     }
 
     fn templates(&self) -> impl Iterator<Item = &ElementTemplate> {
-        self.elements.iter().flat_map(|element| match element {
-            Element::One(template) => std::slice::from_ref(template),
-            Element::Group(templates) => templates.as_slice(),
-        })
+        self.elements.iter().flat_map(Element::templates)
+    }
+
+    /// True if an element names `$RUN_DIR`.
+    pub(super) fn uses_run_dir(&self) -> bool {
+        self.templates().any(ElementTemplate::uses_run_dir)
     }
 
     /// Says whether `arguments` can be put into the command.
@@ -343,11 +330,10 @@ impl Expansion<'_> {
         slot: Option<&ArgumentSlot>,
         value: &str,
     ) -> Result<(), ExpandError> {
-        let mut element = template.start.text(self.dirs);
-        let is_at_start = element.is_empty() && template.before.is_empty();
-        element.push(&template.before);
+        let is_at_start = template.before.is_empty();
+        let mut element = template.before.expand(self.dirs);
         element.push(value);
-        element.push(&template.after);
+        element.push(template.after.expand(self.dirs));
         let bytes = element.len();
         // A pointer and a NUL go with each element.
         self.bytes = self.bytes.saturating_add(bytes + 9);

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::{
-    ArgumentSlot, CommandTemplate, Element, ElementTemplate, MAX_COMMAND_BYTES, ProgramName, Stdin,
-    TemplateStart, code_injection,
+    ArgumentSlot, CommandTemplate, DirName, DirText, Element, ElementTemplate, MAX_COMMAND_BYTES,
+    ProgramName, Stdin, code_injection, dirs_in_code,
 };
 use crate::document::{Diagnostic, Diagnostics, Location, Node, Severity, kind_of, nearest};
 
@@ -15,6 +15,8 @@ use crate::document::{Diagnostic, Diagnostics, Location, Node, Severity, kind_of
 pub(in crate::skill) struct Reading<'m> {
     pub(in crate::skill) input_schema: Option<&'m Value>,
     pub(in crate::skill) allow_leading_dash: bool,
+    /// A permission asks for `$RUN_DIR`.
+    pub(in crate::skill) has_run_dir: bool,
     pub(in crate::skill) stdin: &'m Stdin,
 }
 
@@ -55,6 +57,7 @@ pub(in crate::skill) fn read_command(
         stdin: reading.stdin,
     };
     code_injection::refuse_arguments_in_code(&elements, &places, surroundings, problems);
+    dirs_in_code::refuse_directories_in_code(&elements, &places, problems);
     let literal_bytes: usize = elements.iter().map(Element::literal_bytes).sum();
     if literal_bytes > MAX_COMMAND_BYTES / 2 {
         problems.push(
@@ -172,24 +175,34 @@ fn program(node: &Node<'_>, problems: &mut Diagnostics) -> Option<ProgramName> {
             "name it outright: which program runs is known before the run",
         );
     }
-    let (start, rest) = start_of(text, true);
-    let below = || PathBuf::from(rest.trim_start_matches('/'));
-    let program = match start {
-        TemplateStart::SkillDir => ProgramName::InSkillDir(below()),
-        TemplateStart::Workspace => ProgramName::InWorkspace(below()),
-        TemplateStart::Text if text.starts_with('/') => ProgramName::Absolute(PathBuf::from(text)),
-        TemplateStart::Text if text.contains('/') => {
+    let name = program_text(text);
+    let below = |rest: &str| PathBuf::from(rest.trim_start_matches('/'));
+    let program = match name.path() {
+        Some((DirName::SkillDir, rest)) => ProgramName::InSkillDir(below(rest)),
+        Some((DirName::Workspace, rest)) => ProgramName::InWorkspace(below(rest)),
+        Some((DirName::RunDir, _)) => {
+            let message = format!("the program `{text}` lies in `$RUN_DIR`, where steps write");
+            let help = "name one that is there before the run: `$SKILL_DIR/…`, `$WORKSPACE/…`";
+            return refuse(message, help);
+        }
+        None if name.dirs().next().is_some() => {
+            let message = format!("the program `{text}` has a directory inside its name");
+            let help = "begin it with the directory and a slash: `$WORKSPACE/…`";
+            return refuse(message, help);
+        }
+        None if text.starts_with('/') => ProgramName::Absolute(PathBuf::from(text)),
+        None if text.contains('/') => {
             let message = format!("the program `{text}` is neither a name nor a full path");
             let help = format!("write `./{text}` for a file beside the manifest");
             return refuse(message, &help);
         }
-        TemplateStart::Text if text.trim().is_empty() => {
+        None if text.trim().is_empty() => {
             return refuse(
                 "the program has no name".to_owned(),
                 "name a program: `[./run.sh]`",
             );
         }
-        TemplateStart::Text => ProgramName::Bare(text.clone()),
+        None => ProgramName::Bare(text.clone()),
     };
     match &program {
         ProgramName::InSkillDir(below) | ProgramName::InWorkspace(below)
@@ -249,20 +262,28 @@ fn template(
         problems.push(not_text(node));
         return None;
     };
-    let (start, rest) = start_of(text, is_program);
-    match split(rest) {
+    match split(text) {
         Ok((before, slot, after)) => {
             if let Some(slot) = &slot
                 && !is_program
             {
                 check_slot(slot, node, reading, problems);
             }
-            Some(ElementTemplate {
-                start,
+            let before = if is_program {
+                program_text(&before)
+            } else {
+                DirText::parse(&before)
+            };
+            let after = DirText::parse(&after);
+            let template = ElementTemplate {
                 before,
                 slot,
                 after,
-            })
+            };
+            if !is_program && template.uses_run_dir() {
+                check_run_dir(node, reading.has_run_dir, problems);
+            }
+            Some(template)
         }
         Err((message, help)) if !is_program || !text.contains("{{") => {
             problems.push(Diagnostic::error("command", node.place(), message).help(help));
@@ -288,30 +309,33 @@ fn not_text(node: &Node<'_>) -> Diagnostic {
 
 impl Element {
     fn literal_bytes(&self) -> usize {
-        let templates = match self {
-            Self::One(template) => std::slice::from_ref(template),
-            Self::Group(templates) => templates,
-        };
+        let templates = self.templates().iter();
         let bytes = templates
-            .iter()
-            .map(|template| template.before.len() + template.after.len() + 9);
+            .map(|template| template.before.literal_bytes() + template.after.literal_bytes() + 9);
         bytes.sum()
     }
 }
 
-fn start_of(text: &str, is_program: bool) -> (TemplateStart, &str) {
-    let after = |variable: &str| {
-        text.strip_prefix(variable)
-            .filter(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    if let Some(rest) = after("$SKILL_DIR") {
-        (TemplateStart::SkillDir, rest)
-    } else if let Some(rest) = after("$WORKSPACE") {
-        (TemplateStart::Workspace, rest)
-    } else if is_program && text.starts_with("./") {
-        (TemplateStart::SkillDir, &text[1..])
-    } else {
-        (TemplateStart::Text, text)
+/// Reports that `node` uses `$RUN_DIR` if no permission asks for it.
+pub(in crate::skill) fn check_run_dir(
+    node: &Node<'_>,
+    has_run_dir: bool,
+    problems: &mut Diagnostics,
+) {
+    if has_run_dir {
+        return;
+    }
+    let message = "no permission asks for `$RUN_DIR`, so there is none for this skill";
+    problems.push(Diagnostic::error("permission", node.place(), message).help(
+        "add `fs.write:$RUN_DIR` to `permissions`, or `fs.read:$RUN_DIR` if it only reads there",
+    ));
+}
+
+/// The program's name; `./` is the skill's directory.
+fn program_text(text: &str) -> DirText {
+    match text.strip_prefix("./") {
+        Some(below) => DirText::parse(&format!("{}/{below}", DirName::SkillDir.as_str())),
+        None => DirText::parse(text),
     }
 }
 

@@ -9,6 +9,7 @@ fn read(command: &Value, schema: Option<&Value>) -> (Option<CommandTemplate>, Ve
     let reading = Reading {
         input_schema: schema,
         allow_leading_dash: false,
+        has_run_dir: true,
         stdin: &Stdin::None,
     };
     let template = read_command(&Node::root(command), reading, &mut problems);
@@ -74,25 +75,88 @@ fn numbers_keep_their_digits() {
 }
 
 #[test]
-fn directories_begin_elements() {
+fn directories_are_put_in() {
     let command = json!([
         "$SKILL_DIR/bin/x",
         "$WORKSPACE",
         "$WORKSPACE/{{p}}",
         "./a",
         "$WORKSPACEX",
-        "a$WORKSPACE"
+        "--out=$RUN_DIR/{{p}}",
+        "-v$WORKSPACE:/w:$SKILL_DIR",
+        ["{{p}}@${WORKSPACE}x"]
     ]);
-    let argv = expanded(&command, &json!({"p": "q"})).unwrap();
+    let argv = expanded(&command, &json!({"p": "$RUN_DIR"})).unwrap();
     let want = [
         "/skills/x/bin/x",
         "/space",
-        "/space/q",
+        "/space/$RUN_DIR",
         "./a",
         "$WORKSPACEX",
-        "a$WORKSPACE",
+        "--out=$RUN_DIR/$RUN_DIR",
+        "-v/space:/w:/skills/x",
+        "$RUN_DIR@/spacex",
     ];
     assert_eq!(argv, want);
+    let dirs = StepDirs {
+        run: Some(Path::new("/run")),
+        ..StepDirs::new(Path::new("/skills/x"), Path::new("/space"), None)
+    };
+    let arguments = json!({"p": "$RUN_DIR"});
+    let argv = template(&command).expand(arguments.as_object().unwrap(), &dirs);
+    assert_eq!(argv.unwrap()[5], "--out=/run/$RUN_DIR");
+}
+
+/// The problems of a command whose words are separated as a shell does it.
+fn code_problems(line: &str) -> Vec<String> {
+    let (template, problems) = read(&json!(shlex::split(line).unwrap()), None);
+    assert_eq!(template.is_none(), !problems.is_empty(), "{line}");
+    problems
+}
+
+#[test]
+fn no_directory_becomes_code() {
+    for line in [
+        "sh -c 'ls $RUN_DIR' sh",
+        "bash -ec 'cd \"${WORKSPACE}\"'",
+        "timeout 5 sh -c '$SKILL_DIR/x.sh \"$1\"' sh a",
+        "python3 -c 'open(\"$RUN_DIR/x\")'",
+        "awk '{print > \"$RUN_DIR/x\"}'",
+        "env -S 'sh -c' 'ls $RUN_DIR'",
+        "sh $RUN_DIR/x.sh",
+        "python3 -u $RUN_DIR/main.py --out=x",
+        "env A=1 $RUN_DIR/x",
+        "make -f $RUN_DIR/Makefile",
+        "$RUN_DIR/x",
+        "${RUN_DIR}/x",
+        "/opt$WORKSPACE/x",
+        "$WORKSPACE-tools/x",
+    ] {
+        assert_eq!(code_problems(line).len(), 1, "{line}");
+    }
+    for line in [
+        "sh -c 'ls \"$1\"' sh $RUN_DIR",
+        "sh -c 'ls \"$OBS_RUN_DIR\"' sh",
+        "sh $SKILL_DIR/x.sh $RUN_DIR/a",
+        "python3 -u $SKILL_DIR/main.py --out=$RUN_DIR/x",
+        "node --import=file://$SKILL_DIR/x.mjs $SKILL_DIR/main.mjs",
+        "docker run -v $RUN_DIR:/out -e OUT=$RUN_DIR/x image",
+        "git -C $WORKSPACE/sub log",
+        "unlisted 'a b $RUN_DIR'",
+        "cp x $RUN_DIR/x",
+    ] {
+        assert_eq!(code_problems(line), [] as [&str; 0], "{line}");
+    }
+    insta::assert_snapshot!(
+        [
+            "sh -c 'ls $RUN_DIR' sh",
+            "sh $RUN_DIR/x.sh",
+            "$RUN_DIR/x",
+            "$WORKSPACE-tools/x"
+        ]
+        .map(|line| code_problems(line).concat())
+        .join("\n")
+    );
 }
 
 #[test]
@@ -207,6 +271,7 @@ fn stdin_is_one_word_or_one_argument() {
         let reading = Reading {
             input_schema: Some(&schema),
             allow_leading_dash: false,
+            has_run_dir: true,
             stdin: &Stdin::None,
         };
         let stdin = read_stdin(&Node::root(&value), reading, &mut problems);

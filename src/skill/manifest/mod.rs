@@ -18,7 +18,7 @@ pub(super) use skill_md::MAX_FRONT_MATTER_BYTES;
 
 use super::command::{CommandTemplate, Stdin};
 use super::id::SkillId;
-use super::permission::Permission;
+use super::permission::{PathBase, Permission};
 use crate::model::{RiskLevel, StepType, format_duration};
 
 /// The names that a manifest can have, in the order in which they are looked for.
@@ -65,6 +65,14 @@ pub struct Manifest {
     pub circuit_breaker: Option<BreakerSettings>,
     /// How often it is called.
     pub call_limits: CallLimits,
+}
+
+impl Manifest {
+    /// True if a permission asks for a path in `$RUN_DIR`.
+    pub(crate) fn uses_run_dir(&self) -> bool {
+        let mut paths = self.permissions.iter().filter_map(Permission::path);
+        paths.any(|path| path.base == PathBase::RunDir)
+    }
 }
 
 impl Default for Manifest {

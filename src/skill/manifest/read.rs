@@ -141,6 +141,7 @@ fn manifest(
     let reading = Reading {
         input_schema: manifest.input_schema.as_ref(),
         allow_leading_dash: flag(&mut fields, "allow_leading_dash", problems),
+        has_run_dir: manifest.uses_run_dir(),
         stdin: &Stdin::None,
     };
     let execution = if let Some(node) = fields.get("execution") {

@@ -26,6 +26,7 @@ pub(super) fn problems(line: &str, allow_leading_dash: bool, stdin: &Stdin) -> D
     let reading = Reading {
         input_schema: None,
         allow_leading_dash,
+        has_run_dir: true,
         stdin,
     };
     let template = read_command(&Node::root(&command), reading, &mut problems);

@@ -1,6 +1,6 @@
 //! The words that a command can consist of, for some arguments or others.
 
-use crate::skill::command::{Element, ElementTemplate, TemplateStart};
+use crate::skill::command::{Element, ElementTemplate};
 
 /// The most forms of one command that are checked one by one.
 const MAX_VARIANTS: usize = 243;
@@ -79,19 +79,14 @@ impl Word {
     }
 
     fn from_template(index: usize, template: &ElementTemplate) -> Self {
-        let mut before = template.before.clone();
-        if template.start != TemplateStart::Text && before.is_empty() {
-            // An absolute path.
-            "/".clone_into(&mut before);
-        }
         Self {
             index,
-            before,
+            before: template.before.stand_in(),
             argument: template
                 .slot
                 .as_ref()
                 .map(|slot| format!("{{{{{}}}}}", slot.name)),
-            after: template.after.clone(),
+            after: template.after.stand_in(),
         }
     }
 }
@@ -137,10 +132,8 @@ fn parts(elements: &[Element]) -> Vec<WordPart> {
         words.collect::<Vec<_>>()
     };
     let parts = elements.iter().map(|element| {
-        let (words, can_be_absent) = match element {
-            Element::One(template) => (words_of(std::slice::from_ref(template)), false),
-            Element::Group(templates) => (words_of(templates), true),
-        };
+        let words = words_of(element.templates());
+        let can_be_absent = matches!(element, Element::Group(_));
         let is_spread = words.iter().any(|(_, is_spread)| *is_spread);
         let counts: &[usize] = match (is_spread, can_be_absent) {
             (true, _) => &[0, 1, 2],
