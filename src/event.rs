@@ -188,6 +188,8 @@ pub struct RunSummary {
     pub head: String,
     /// True if the run can be resumed.
     pub resumable: bool,
+    /// True if the state or a log holds the run, so that its id and its head name something.
+    pub is_kept: bool,
 }
 
 /// Makes the channel of one run.

@@ -75,7 +75,7 @@ Examples:
   obs validate plan.yaml          report all problems of a plan
   obs run plan.yaml               run it and print a table of its steps
   obs run plan.yaml --set n=3     set an input of the plan
-  obs run - --format jsonl        run a plan from standard input, print JSON lines
+  obs run - --format jsonl        run a plan from stdin, print JSON lines
   obs graph plan.yaml             show the dependency graph
   obs skills list                 list the skills that plans can call
   obs show                        show the latest run, its failures first
@@ -236,10 +236,10 @@ Examples:
   obs run plan.yaml --timeout 5m --step-timeout 30s --keep-going
   obs run plan.yaml --set count=3             give the plan's input `count`
   obs run plan.yaml --secret API_TOKEN=file:$HOME/.config/token
-  obs run plan.yaml --policy ci.cedar         run it if the policies permit every step
+  obs run plan.yaml --policy ci.cedar         run it if policies permit it
   obs run plan.yaml --allow 'core/*' --max-risk info
   obs run plan.yaml --approve deploy=push     let the step `deploy` call `push`
-  obs run plan.yaml --jobs 8 --fail-fast      eight steps at once, until one fails
+  obs run plan.yaml --jobs 8 --fail-fast      eight at once, until one fails
   obs run plan.yaml --resume                  resume its last run
   obs run plan.yaml --log run.jsonl --progress lines -q
   planner | obs run -                         a plan from standard input

@@ -153,13 +153,15 @@ impl PreparedRun {
             Reporter::spawn(self.report.clone(), receiver, printer.streams()).map_err(|error| {
                 CommandError::with_source(ErrorKind::Fault, "can't start the reporter", &error)
             })?;
+        let keeps = storage.keeps();
         let run = self.drive(&ready, &executor, &mut storage, &mut signals, &events);
         let (outcome, was_forced) = runtime.block_on(run);
         // They go while the last word is said.
         ready.launcher.dismiss();
         let code = exit_code::from_cause(outcome.result.cause);
-        let is_kept = storage.store.is_some();
-        let summary = summary(ready.run_id.clone(), code, &outcome, is_kept);
+        let mut summary = summary(ready.run_id.clone(), code, &outcome);
+        summary.is_kept = keeps;
+        summary.resumable &= storage.store.is_some();
         events.emit(RunEvent::RunFinished(summary));
         drop(events);
         let time_left = self.plan.timeout.duration.saturating_sub(outcome.elapsed);
@@ -275,7 +277,7 @@ fn no_directory((message, hint): (String, &'static str)) -> CommandError {
 }
 
 /// The last word on a run.
-fn summary(run_id: String, code: u8, outcome: &RunOutcome, is_kept: bool) -> RunSummary {
+fn summary(run_id: String, code: u8, outcome: &RunOutcome) -> RunSummary {
     let result = &outcome.result;
     let (decided_by, reason) = match result.cause {
         DecidingCause::Nothing => (None, None),
@@ -298,7 +300,8 @@ fn summary(run_id: String, code: u8, outcome: &RunOutcome, is_kept: bool) -> Run
         reason: reason.map(|reason| reason + &unlogged.concat()),
         elapsed: outcome.elapsed,
         head: outcome.head.clone(),
-        resumable: is_kept && result.status != RunStatus::Success,
+        resumable: result.status != RunStatus::Success,
+        is_kept: true,
     }
 }
 

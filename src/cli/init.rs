@@ -283,7 +283,7 @@ fn report(dir: &Path, files: Vec<(&str, bool)>, printer: &Printer) {
     let is_new = files.iter().any(|(_, is_made)| *is_made);
     for (below, is_made) in files {
         let exists_since = match (below, is_made) {
-            (GITIGNORE, true) => "has a line for the log of runs",
+            (GITIGNORE, true) => "ignores run.jsonl, a log of runs",
             (_, true) => "created",
             (_, false) => "is there already",
         };

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use clap::Command;
-use clap::error::ErrorKind as ClapErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind as ClapErrorKind};
 
 use super::error::{CommandError, ErrorKind};
 use super::verb_path::VerbPath;
@@ -119,7 +119,12 @@ pub(super) fn error(
         || (error.kind() == ClapErrorKind::UnknownArgument
             && path.verb().has_subcommands()
             && path.verb().get_positionals().next().is_none());
-    let word = arguments.get(path.rest).filter(|_| is_verb_wrong)?;
+    let is_flag = matches!(
+        error.get(ContextKind::InvalidArg),
+        Some(ContextValue::String(typed)) if typed.starts_with('-')
+    );
+    let word = arguments.get(path.rest);
+    let word = word.filter(|_| is_verb_wrong && !is_flag)?;
     if word.as_encoded_bytes().starts_with(b"-") && word != "-" {
         return None;
     }

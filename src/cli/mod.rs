@@ -41,6 +41,7 @@ mod secrets;
 mod show;
 mod skills;
 mod state;
+mod unknown_flag;
 mod usage_error;
 mod validate;
 mod variables;

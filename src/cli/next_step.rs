@@ -5,12 +5,12 @@
 use std::path::{Path, PathBuf};
 
 use super::args::StateArgs;
-use super::plan_path::is_path;
+use super::plan_path::{from_here, is_path};
 use super::printer::Printer;
 use super::state::chain_key;
 use crate::engine::RunOutcome;
 use crate::model::{Escaped, RunStatus, StepStatus};
-use crate::store::{RunName, StateReader};
+use crate::store::{RunName, RunRow, StateReader};
 
 /// The value of `--state-dir` that later commands need too: not that of the variable.
 pub(super) fn typed_state_dir(state: &StateArgs) -> Option<PathBuf> {
@@ -49,6 +49,14 @@ pub(super) fn print(
     printer.eprint(format_args!(
         "`obs show {short_id}{state_dir}` shows it{resume}"
     ));
+}
+
+/// What resumes a run that is in the state; `None` if its plan is no file.
+pub(super) fn resume_command(history: &StateReader, run: &RunRow) -> Option<String> {
+    let short_id = history.short_id(&run.run_id).ok()?;
+    let plan = from_here(&run.plan);
+    let is_file = is_path(&run.plan);
+    is_file.then(|| format!("obs run {} --resume={}", quoted(&plan), quoted(&short_id)))
 }
 
 /// The short id and the plan of a run that is in the state.

@@ -12,10 +12,10 @@ use clap::{Command, CommandFactory as _, Parser};
 
 use super::Cli;
 use super::args::{self, GlobalArgs, RunArgs, StateArgs};
-use super::meant_verb;
 use super::usage_error::UsageError;
 use super::variables::{self, SetVariable};
 use super::verb_path::VerbPath;
+use super::{meant_verb, unknown_flag};
 
 /// A command line, and what to say of the environment.
 #[derive(Debug)]
@@ -125,11 +125,13 @@ fn typed_error(error: clap::Error, command: &mut Command, arguments: &[OsString]
         return UsageError::Own(error);
     }
     let verb = path.name();
-    let error = match negative_number(&error, command, arguments) {
-        Some(better) => better,
-        None => error,
-    };
-    UsageError::typed(error, &verb)
+    if let Some(better) = negative_number(&error, command, arguments) {
+        return UsageError::typed(better, &verb);
+    }
+    match unknown_flag::error(&path, &error) {
+        Some(error) => UsageError::Own(error),
+        None => UsageError::typed(error, &verb),
+    }
 }
 
 /// For `--jobs -1`, which clap takes for a flag `-1`, what is wrong with the number.
@@ -178,8 +180,14 @@ mod tests {
     fn said(arguments: &[&str]) -> String {
         match parse(arguments.iter().map(OsString::from)) {
             Ok(parsed) => format!("{:?}", parsed.cli),
-            Err(UsageError::Clap(error)) => error.render().to_string(),
-            Err(UsageError::Own(error)) => format!("{error:?}"),
+            Err(error) => told(error),
+        }
+    }
+
+    fn told(error: UsageError) -> String {
+        match error {
+            UsageError::Clap(error) => error.render().to_string(),
+            UsageError::Own(error) => format!("{error:?}"),
         }
     }
 
@@ -204,7 +212,10 @@ mod tests {
             let parsed = matches(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
             match parsed {
                 Ok(cli) => format!("{cli:?}"),
-                Err(error) => error.render().to_string(),
+                Err(error) => {
+                    let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+                    told(typed_error(error, &mut Cli::command(), &arguments))
+                }
             }
         };
         for arguments in [

@@ -172,10 +172,22 @@ impl Printer {
         self.0.verbosity < Verbosity::Normal
     }
 
-    /// Says a line, unless quiet.
-    pub fn info(&self, line: impl fmt::Display) {
-        if self.0.verbosity >= Verbosity::Normal {
-            self.eprint(line);
+    /// Says a line or more, unless quiet, broken between words on a terminal.
+    pub fn info(&self, text: impl fmt::Display) {
+        if self.0.verbosity < Verbosity::Normal {
+            return;
+        }
+        let look = self.stderr_look();
+        let text = text.to_string();
+        if !look.terminal {
+            return self.eprint(text);
+        }
+        let columns = look.usable_columns();
+        for line in text.lines() {
+            let indent = line.len() - line.trim_start_matches(' ').len();
+            let hanging = " ".repeat(indent) + HANGING;
+            let rows = wrap(line, columns, columns.saturating_sub(hanging.len()));
+            self.eprint(rows.join(&format!("\n{hanging}")));
         }
     }
 

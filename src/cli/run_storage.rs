@@ -120,6 +120,11 @@ impl RunStorage {
         })
     }
 
+    /// True if the state or a log holds the run at its end.
+    pub(super) fn keeps(&self) -> bool {
+        self.store.is_some() || self.file.is_some()
+    }
+
     /// Where the records of the run go.
     pub(super) fn log(&mut self) -> RunLog {
         let keeper = match &self.store {

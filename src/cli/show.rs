@@ -12,9 +12,9 @@ use super::plan_path::from_here;
 use super::printer::{Printer, Verbosity};
 use super::runs::machine;
 use super::state::unreadable;
-use super::{exit_code, record_names};
+use super::{exit_code, next_step, record_names};
 use crate::event::RunSummary;
-use crate::model::{ExecutionLogRecord, StepStatus};
+use crate::model::{ExecutionLogRecord, RunStatus, StepStatus};
 use crate::report::{OutputStream, OutputStreams as _, RunView, step_view};
 use crate::store::{RecordColumn, RecordFilter, RunName, RunRow, StateReader};
 
@@ -91,7 +91,7 @@ fn show_run(run: &RunRow, history: &StateReader, printer: &Printer) -> Result<u6
     let look = printer.terminal_info(OutputStream::Stdout);
     let mut view = RunView::new(look, printer.verbosity() == Verbosity::Verbose);
     let (mut unreadable_records, mut last_end) = (0, run.started_at);
-    let mut has_failure = false;
+    let (mut has_failure, mut has_success) = (false, false);
     records(history, &of_run(run), |line| {
         match serde_json::from_str::<ExecutionLogRecord>(line) {
             Ok(record) => {
@@ -100,6 +100,7 @@ fn show_run(run: &RunRow, history: &StateReader, printer: &Printer) -> Result<u6
                     record.status,
                     StepStatus::Success | StepStatus::Skipped | StepStatus::Canceled
                 );
+                has_success |= record.status == StepStatus::Success;
                 view.add(&record);
             }
             Err(_) => unreadable_records += 1,
@@ -124,8 +125,13 @@ fn show_run(run: &RunRow, history: &StateReader, printer: &Printer) -> Result<u6
         elapsed,
         head: run.head.clone(),
         resumable: false,
+        is_kept: true,
     };
-    printer.print(view.render(&summary, &from_here(&run.plan), run.started_at));
+    let is_over = !matches!(run.status, RunStatus::Success | RunStatus::Running);
+    let can_resume = is_over && has_success;
+    let resume = can_resume.then(|| next_step::resume_command(history, run));
+    let plan = from_here(&run.plan);
+    printer.print(view.render(&summary, &plan, run.started_at, resume.flatten()));
     Ok(unreadable_records)
 }
 

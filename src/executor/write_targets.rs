@@ -73,9 +73,52 @@ fn make_missing_directory(path: &Path) -> Result<(), PathError> {
     make_directory(path)
 }
 
-/// What to do if a skill failed that may write one file only and wanted to create another one
-/// beside it.
+/// What to do if a skill failed that may write one file only and wanted to make a directory there,
+/// or to create another file beside it.
 pub(super) fn hint(
+    paths: &SkillPaths,
+    run_dir: Option<&Path>,
+    result: &ExecutionResult,
+) -> Option<String> {
+    let of_directory = directory_hint(paths, run_dir, result);
+    of_directory.or_else(|| neighbour_hint(paths, run_dir, result))
+}
+
+/// For `mkdir report` of a skill with `fs.write:report`.
+fn directory_hint(
+    paths: &SkillPaths,
+    run_dir: Option<&Path>,
+    result: &ExecutionResult,
+) -> Option<String> {
+    const NO_DIRECTORY: [&str; 4] = ["ile exists", "EEXIST", "ot a directory", "ENOTDIR"];
+    let has_failed = result.error_code == Some(ErrorCode::SkillFailed);
+    let excerpts = [&result.stderr, &result.stdout].into_iter().flatten();
+    let texts: Vec<&str> = excerpts
+        .flat_map(|excerpt| [&*excerpt.head, &*excerpt.tail])
+        .filter(|_| has_failed)
+        .collect();
+    let is_named = |target: &WriteTarget<'_>| {
+        let name = target.path.file_name().and_then(|name| name.to_str());
+        let is_denial = |line: &str| NO_DIRECTORY.iter().any(|words| line.contains(words));
+        let names_it = |line: &str| name.is_some_and(|name| line.contains(name)) && is_denial(line);
+        texts.iter().any(|text| text.lines().any(names_it))
+    };
+    // An empty file is one that obs made.
+    let is_made = |target: &WriteTarget<'_>| {
+        let found = target.path.symlink_metadata();
+        !target.is_directory() && found.is_ok_and(|found| found.is_file() && found.len() == 0)
+    };
+    let mut targets = paths.write_targets(run_dir);
+    let granted = targets
+        .find(|target| is_made(target) && is_named(target))?
+        .granted;
+    Some(format!(
+        "`fs.write:{granted}` grants one file, which obs creates before the step: for a directory \
+         write `fs.write:{granted}/`, which obs creates too, so use `mkdir -p`"
+    ))
+}
+
+fn neighbour_hint(
     paths: &SkillPaths,
     run_dir: Option<&Path>,
     result: &ExecutionResult,

@@ -58,18 +58,21 @@ impl RunView {
         self.reports.push((record.step_index, report));
     }
 
-    /// The run as text: how it ended, what names it, its failures and warnings, its steps.
+    /// The run as text: how it ended, what names it, the command that resumes it, its failures and
+    /// warnings, its steps.
     pub(crate) fn render(
         mut self,
         summary: &RunSummary,
         plan: &str,
         started_at: Timestamp,
+        resume: Option<String>,
     ) -> String {
         let mut lines = self.stats.lines(summary, self.look);
         let age = age(started_at, Timestamp::now());
         let started = started_at.strftime("%Y-%m-%dT%H:%M:%SZ");
         let plan = escaped_line(plan);
         lines.push(format!("plan {plan} · started {started} ({age})"));
+        lines.extend(resume.map(|command| format!("`{command}` resumes it")));
         let mut text = lines.join("\n") + "\n";
         self.reports.sort_by_key(|(index, _)| *index);
         for (_, report) in &self.reports {

@@ -72,8 +72,8 @@ impl RunStats {
         self.endings.insert(record.step_index, ending);
     }
 
-    /// The last lines: `failed: 3 ok 1 failed 2 skipped · 41s`, and `run 0192ab12-345 · head
-    /// 5f0c66b2`.
+    /// The last lines: `failed: 3 ok 1 failed 2 skipped · 41s`, and if the run is kept `run
+    /// 0192ab12-345 · head 5f0c66b2`.
     pub(super) fn lines(&self, summary: &RunSummary, look: TerminalInfo) -> Vec<String> {
         let (word, tone) = match summary.status {
             RunStatus::Success => ("ok", Style::Good),
@@ -110,7 +110,7 @@ impl RunStats {
             0 => line.replacen(word, &paint(look.color, tone, word), 1),
             _ => format!("  {}", Escaped(line)),
         });
-        lines.chain([names]).collect()
+        lines.chain(summary.is_kept.then_some(names)).collect()
     }
 
     /// What decided the run, if no report says so: a step and its cause, or the engine's reason. If

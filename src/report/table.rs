@@ -12,7 +12,7 @@ use super::summary::short_id;
 use super::terminal::TerminalInfo;
 use super::text::{
     Style, columns_of, label_of, last_said_line, output_line, paint, said_line, shorten,
-    shorten_at_word, time_of,
+    shorten_at_word, shorten_to_ends, time_of,
 };
 use crate::model::{ExecutionLogRecord, StepStatus, format_duration};
 
@@ -101,7 +101,7 @@ impl StepTable {
             time: or_dash(time_of(record)),
             cpu: or_dash(format_duration(Duration::from_millis(usage.cpu_time_ms))),
             memory: or_dash(format!("{}MiB", usage.memory_mb)),
-            detail: shorten_at_word(&detail, CELL_COLUMNS),
+            detail: shorten_to_ends(&detail, CELL_COLUMNS),
         });
     }
 
@@ -350,7 +350,13 @@ impl Columns {
             cells.push(plain(&row.memory, widest.memory));
         }
         let plain = |text: &str| paint(color, Style::Plain, text);
-        let detail = |width| plain(&shorten_at_word(&row.detail, width));
+        let detail = |width| {
+            plain(&if row.is_error() {
+                shorten_to_ends(&row.detail, width)
+            } else {
+                shorten_at_word(&row.detail, width)
+            })
+        };
         cells.extend(self.detail.map(detail));
         cells
     }
@@ -373,6 +379,14 @@ fn detail_of(record: &ExecutionLogRecord) -> String {
 }
 
 impl Row {
+    /// True if the detail is an error, whose end says most.
+    fn is_error(&self) -> bool {
+        matches!(
+            self.status,
+            StepStatus::Failed | StepStatus::Timeout | StepStatus::Rejected
+        )
+    }
+
     fn status_text(&self) -> String {
         format!("{}{}", self.status, retried(self.attempts))
     }

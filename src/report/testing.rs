@@ -222,6 +222,7 @@ pub(crate) fn summary(status: RunStatus, exit_code: u8, decided_by: Option<usize
         elapsed: Duration::from_secs(41),
         head: String::new(),
         resumable: false,
+        is_kept: true,
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 use unicode_width::UnicodeWidthChar;
 
-use super::screen_text::{screen_text, tail};
+use super::screen_text::{screen_text, shorten_to_tail, tail};
 use crate::model::{
     ErrorCode, Escaped, Excerpt, ExecutionLogRecord, StepStatus, format_duration, signal_name,
 };
@@ -107,6 +107,18 @@ pub(super) fn shorten_at_word(text: &str, columns: usize) -> String {
         short.push('…');
     }
     short
+}
+
+/// `text` cut to at most `columns` columns, with a `…` in place of what stands between its
+/// beginning and its end, which gets twice the room.
+pub(super) fn shorten_to_ends(text: &str, columns: usize) -> String {
+    if columns_of(text) <= columns {
+        return text.to_owned();
+    }
+    let end = shorten_to_tail(text, columns - columns / 3);
+    let left = columns.saturating_sub(columns_of(&end));
+    let beginning = shorten(text, left + 1);
+    format!("{}{end}", beginning.trim_end_matches('…'))
 }
 
 /// The path `text` cut to at most `columns` columns, with a `…` before its last part, which stays
@@ -300,6 +312,26 @@ mod tests {
         }
         let long = format!("{}/{}", "a".repeat(100_000), "b".repeat(100_000));
         assert_eq!(columns_of(&shorten_middle(&long, 20)), 20);
+    }
+
+    #[test]
+    fn an_error_keeps_its_beginning_and_its_end() {
+        for (text, columns, want) in [
+            ("exit code 1", 11, "exit code 1"),
+            (
+                "grep: a-long-name.txt: No such file or directory",
+                30,
+                "grep: a-lon… file or directory",
+            ),
+            ("日本語日本語日本語", 9, "日本…本語"),
+            ("abcdef", 3, "a…f"),
+            ("abcdef", 1, "…"),
+            ("abcdef", 0, ""),
+        ] {
+            let short = shorten_to_ends(text, columns);
+            assert_eq!(short, want, "{text} to {columns}");
+            assert!(columns_of(&short) <= columns);
+        }
     }
 
     #[test]

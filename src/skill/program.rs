@@ -161,6 +161,17 @@ fn in_skill_dir(
 }
 
 fn missing_in_skill_dir(below: &Path, places: &ProgramDirs<'_>) -> ProgramError {
+    if places.workspace.join(below).is_file() {
+        let shown = below.display();
+        let dir: PathBuf = places.skill_dir.components().collect();
+        return error(
+            format!("`./{shown}` is not in the skill's directory"),
+            format!(
+                "copy it to `{}`, or write `$WORKSPACE/{shown}` for the one in the workspace",
+                dir.join(below).display()
+            ),
+        );
+    }
     let message = format!("`./{}` does not exist", below.display());
     let parent = below.parent().unwrap_or(Path::new(""));
     let names = places.root.names(&places.below.join(parent), MAX_NAMES);

@@ -262,6 +262,15 @@ fn broken_skills_are_warnings_that_name_what_to_do() {
 }
 
 #[test]
+fn what_skills_check_refuses_is_a_warning() {
+    let case = Case::new().file(
+        "skills/x/manifest.yaml",
+        "description: 'TODO: describe x in one line'\nexecution: {command: [cat]}\n",
+    );
+    expect(&case, &[], "skills", "warning", "`x` has 1 error");
+}
+
+#[test]
 fn a_directory_that_is_read_only_is_found() {
     use std::os::unix::fs::PermissionsExt as _;
     if rustix::process::geteuid().is_root() {

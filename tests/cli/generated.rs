@@ -76,6 +76,9 @@ fn every_verb_teaches_with_an_example() {
         let args: Vec<&str> = verb.iter().copied().chain(["--help"]).collect();
         let help = Case::new().run(&args).expect_code(0).stdout();
         assert!(help.contains("Example"), "{verb:?}:\n{help}");
+        let examples = help.lines().filter(|line| line.starts_with("  obs "));
+        let widest = examples.map(|line| line.chars().count()).max();
+        assert!(widest <= Some(80), "{verb:?}: {widest:?} columns:\n{help}");
     }
 }
 

@@ -75,6 +75,25 @@ fn the_last_line_names_what_works() {
 }
 
 #[test]
+fn a_run_that_is_shown_names_what_resumes_it() {
+    let case = case();
+    case.run(&["run", "plan.yaml"]).expect_code(1);
+    let shown = case.run(&["show"]).expect_code(0).stdout();
+    let line = shown.lines().find(|line| line.ends_with(" resumes it"));
+    let commands = commands(line.unwrap_or_else(|| panic!("{shown}")));
+    assert!(
+        commands[0].starts_with("obs run plan.yaml --resume="),
+        "{shown}"
+    );
+    let resumed = follow(&case, &commands[0]);
+    assert!(
+        resumed.stderr().contains("resuming run "),
+        "{}",
+        resumed.whole()
+    );
+}
+
+#[test]
 fn a_typed_state_directory_is_part_of_the_command() {
     let case = case();
     let elsewhere = tempfile::TempDir::new().unwrap();

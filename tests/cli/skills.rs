@@ -213,6 +213,8 @@ fn a_skill_is_tried_with_the_checks_of_a_step() {
     let case = Case::new().sh_skill("bad", "echo talk >&2; exit 3", "");
     let output = case.run(&["skills", "run", "bad"]).expect_code(1);
     assert!(output.stderr().contains("bad │ talk"), "{}", output.whole());
+    // Nothing is kept that an id or a head could name.
+    assert!(!output.stderr().contains("head "), "{}", output.whole());
 }
 
 #[test]

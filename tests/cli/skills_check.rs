@@ -153,6 +153,10 @@ fn a_placeholder_is_no_description() {
             .stdout()
             .contains("error[todo]: the description is still");
         assert_eq!(is_said, code != 0, "{}", output.whole());
+        let case = case.plan("- {name: x, type: skill}\n");
+        let validate = case.run(&["validate", "plan.yaml"]).expect_code(0).stdout();
+        let warning = "warning[todo]: the description of `x` is still to be written";
+        assert_eq!(validate.contains(warning), code != 0, "{validate}");
     }
     let case = Case::new()
         .file("skills/x/manifest.yaml", text(""))

@@ -58,11 +58,11 @@ fn words(line: &str) -> Vec<String> {
         digits != word && digits.parse::<f64>().is_ok()
     };
     let is_id =
-        |word: &str| word.len() >= 16 && word.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+        |word: &str| word.len() >= 12 && word.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
     line.split_whitespace()
         .map(|word| match word {
             _ if is_time(word) => "[TIME]".to_owned(),
-            _ if is_id(word.trim_end_matches(':')) => "[ID]".to_owned(),
+            _ if is_id(word.trim_matches(['`', ':'])) => "[ID]".to_owned(),
             _ => word.to_owned(),
         })
         .collect()

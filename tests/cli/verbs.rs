@@ -69,6 +69,40 @@ fn a_verb_of_another_tool_is_answered_with_what_was_meant() {
 }
 
 #[test]
+fn a_flag_that_a_verb_does_not_have_is_answered_with_what_was_meant() {
+    let case = Case::new();
+    for (line, want) in [
+        ("run p.yaml --dry-rnu", "did you mean `--dry-run`?"),
+        (
+            "run p.yaml --file=x",
+            "an input of the plan is set with `--set file=VALUE`",
+        ),
+        (
+            "skills run x --file x",
+            "an argument of the skill is set with `--set file=VALUE`",
+        ),
+        ("skills new x --inputs y -- ls", "`obs run` has `--inputs`"),
+        ("runs --step a", "`obs logs` has `--step`"),
+        ("init -Z", "unknown flag `-Z` of `obs init`"),
+        ("skills new x ls", "the command stands behind `--`"),
+        ("show a b c", "unexpected argument `c` for `obs show`"),
+    ] {
+        let args: Vec<&str> = line.split(' ').collect();
+        let output = case.run(&args).expect_code(2);
+        assert_eq!(output.stdout(), "");
+        let said = output.stderr();
+        assert!(
+            said.starts_with("error: un") && said.contains(want),
+            "{line}: {said}"
+        );
+        assert!(said.lines().count() <= 3, "{said}");
+    }
+    let hostile = format!("--{}\u{1b}[31m", "x".repeat(1_000));
+    let said = case.run(&["run", &hostile]).expect_code(2).stderr();
+    assert!(said.len() < 1_500 && !said.contains('\u{1b}'), "{said}");
+}
+
+#[test]
 fn a_file_in_the_place_of_the_verb_is_answered_with_the_verb() {
     let case = Case::new().file("plan", "").file("a b.yaml", "");
     for (word, want) in [

@@ -179,6 +179,25 @@ fn who_replaces_the_file_is_told_to_grant_its_directory() {
 }
 
 #[test]
+fn who_makes_a_directory_is_told_of_the_slash() {
+    if !confines("write_targets::who_makes_a_directory_is_told_of_the_slash") {
+        return;
+    }
+    for script in ["mkdir report", "mkdir -p report", "touch report/a"] {
+        let case = skill(script, &["fs.write:report"]);
+        let said = case.run(&["run", "plan.yaml"]).expect_code(1).stderr();
+        let want = "hint: `fs.write:report` grants one file, which obs creates before the step: for \
+                    a directory write `fs.write:report/`";
+        assert!(said.contains(want), "{script}: {said}");
+        let case = skill(
+            &script.replace("mkdir report", "mkdir -p report"),
+            &["fs.write:report/"],
+        );
+        case.run(&["run", "plan.yaml"]).expect_code(0);
+    }
+}
+
+#[test]
 fn a_dry_run_says_what_would_be_created() {
     let permissions = [
         "fs.write:out/",

@@ -123,8 +123,9 @@ pub(super) fn rows(lines: &[String], columns: usize) -> Vec<String> {
         for c in line.chars() {
             let more = c.width_cjk().unwrap_or_default();
             if width + more > columns {
-                rows.push(std::mem::replace(&mut row, INDENT.to_owned()));
-                width = INDENT.len();
+                let rest = row.split_off(break_of(&row));
+                rows.push(std::mem::replace(&mut row, format!("{INDENT}{rest}")));
+                width = row.chars().filter_map(char::width_cjk).sum();
             }
             row.push(c);
             width += more;
@@ -132,6 +133,13 @@ pub(super) fn rows(lines: &[String], columns: usize) -> Vec<String> {
         rows.push(row);
     }
     rows
+}
+
+/// Where a full row is broken: behind its last space, if that is not far from its end.
+fn break_of(row: &str) -> usize {
+    let space = row.rfind(' ').map(|space| space + 1);
+    let is_near = |at: &usize| *at > row.len() / 2 && row[..*at].trim() != "";
+    space.filter(is_near).unwrap_or(row.len())
 }
 
 /// The rows in pages, each with a row left for what is typed below it. One page if the terminal

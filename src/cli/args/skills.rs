@@ -169,7 +169,7 @@ Exits 0 if all are sound, 65 if one is not, 66 if there is no skill.";
 const SKILLS_NEW_EXAMPLES: &str = "\
 Examples:
   obs skills new git-log -- git log -n '{{count}}'
-  obs skills new list-files --description 'Lists files.' --output lines -- ls '{{dir}}'
+  obs skills new list-files --output lines -- ls '{{dir}}'
   obs skills new find-text -- grep -rn -e '{{pattern}}' '{{paths...}}'";
 
 const SKILLS_RUN_EXAMPLES: &str = "\

@@ -237,7 +237,7 @@ pub struct PagerArgs {
 
 const LOGS_EXAMPLES: &str = "\
 Examples:
-  obs logs                                    the table that the latest run printed
+  obs logs                                    the table of the latest run
   obs logs plan.yaml --print report.markdown
   obs logs 0192ab12 --follow --format jsonl
   obs logs --all --status failed --since 2h   the failures of all runs";

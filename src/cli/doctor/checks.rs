@@ -10,9 +10,11 @@ use rustix::fs::{Access, AtFlags, CWD, StatVfsMountFlags, accessat, statfs, stat
 
 use super::finding::Finding;
 use crate::cli::args::{RootArgs, StateArgs};
-use crate::cli::roots;
+use crate::cli::{enforceable, roots};
+use crate::executor::BaseEnvironment;
 use crate::policy;
 use crate::process::{allowed_steps, directory_variable, temp_dir};
+use crate::skill::{CheckContext, ListedSkill, check};
 use crate::store::state_version;
 
 /// Below this, a file system counts as full.
@@ -200,11 +202,47 @@ fn skills(args: &RootArgs) -> Vec<Finding> {
             "`obs skills list` lists them",
         ));
     }
+    let unsound = unsound(&sound);
+    for (id, errors) in unsound.iter().take(MAX_BROKEN) {
+        let plural = if *errors == 1 { "" } else { "s" };
+        let message = format!("`{id}` has {errors} error{plural}");
+        let help = format!("`obs skills check {id}` shows where");
+        findings.push(Finding::warning("skills", message, &help));
+    }
+    if unsound.len() > MAX_BROKEN {
+        let message = format!("{} more have errors", unsound.len() - MAX_BROKEN);
+        findings.push(Finding::warning(
+            "skills",
+            message,
+            "`obs skills check` shows them",
+        ));
+    }
     for problem in listing.problems.iter().take(MAX_BROKEN) {
         let help = problem.help().unwrap_or_default();
         findings.push(Finding::warning("skills", problem.to_string(), &help));
     }
     findings
+}
+
+/// The skills that can be called and in which `obs skills check` finds errors, with their number.
+fn unsound(listed: &[&ListedSkill]) -> Vec<(String, usize)> {
+    let environment = BaseEnvironment::of_this_process();
+    let Ok(workspace) = roots::workspace(None) else {
+        return Vec::new();
+    };
+    let context = CheckContext {
+        workspace: &workspace,
+        sandbox: &enforceable::default_policy(&environment),
+        path: environment.path(),
+        is_set: &|name| environment.get(name).is_some(),
+    };
+    let errors = listed.iter().filter_map(|listed| {
+        let (root, dir) = (listed.root.as_ref()?, listed.dir.as_ref()?);
+        let report = check(root, dir.strip_prefix(root).ok()?, &context).ok()?;
+        let errors = report.problems.iter().filter(|found| found.is_error());
+        Some((listed.id.clone(), errors.count()))
+    });
+    errors.filter(|(_, errors)| *errors > 0).collect()
 }
 
 fn policies() -> Finding {

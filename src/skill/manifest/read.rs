@@ -8,7 +8,9 @@ use super::{
     BreakerSettings, Execution, FrontMatter, MAX_OUTPUT_BYTES, Manifest, OutputFormat, RateLimit,
     Resources, TextEncoding,
 };
-use crate::document::{Diagnostic, Diagnostics, Document, Fields, Location, Node, Shape, Source};
+use crate::document::{
+    Diagnostic, Diagnostics, Document, Fields, Location, Meaning, Node, Shape, Source,
+};
 use crate::model::{RiskLevel, StepType, format_duration};
 use crate::skill::command::{Reading, Stdin, read_command, read_stdin};
 use crate::skill::id::SkillId;
@@ -20,7 +22,7 @@ const MAX_CALLS: u32 = 10_000;
 /// The longest time that a rate is counted over.
 const MAX_PER: Duration = Duration::from_hours(24);
 
-const MANIFEST: Shape = Shape::new(
+const MANIFEST: Shape = shape(
     "a manifest",
     &[
         "id",
@@ -45,11 +47,11 @@ const MANIFEST: Shape = Shape::new(
     ],
 );
 
-const CIRCUIT_BREAKER: Shape = Shape::new("`circuit_breaker`", &["failure_threshold", "cooldown"]);
+const CIRCUIT_BREAKER: Shape = shape("`circuit_breaker`", &["failure_threshold", "cooldown"]);
 
-const RATE_LIMIT: Shape = Shape::new("`rate_limit`", &["calls", "per"]);
+const RATE_LIMIT: Shape = shape("`rate_limit`", &["calls", "per"]);
 
-const RESOURCES: Shape = Shape::new(
+const RESOURCES: Shape = shape(
     "`resources`",
     &[
         "max_memory_mb",
@@ -60,7 +62,7 @@ const RESOURCES: Shape = Shape::new(
     ],
 );
 
-const EXECUTION: Shape = Shape::new(
+const EXECUTION: Shape = shape(
     "`execution`",
     &[
         "mode",
@@ -71,6 +73,27 @@ const EXECUTION: Shape = Shape::new(
         "success_exit_codes",
     ],
 );
+
+/// A mapping of a manifest. A key that another mapping has is at the wrong level.
+const fn shape(what: &'static str, keys: &'static [&'static str]) -> Shape {
+    Shape {
+        meaning: |key, _, _| level_of(key),
+        ..Shape::new(what, keys)
+    }
+}
+
+/// Where a key belongs that is known somewhere in a manifest.
+fn level_of(key: &str) -> Option<Meaning> {
+    if MANIFEST.keys.contains(&key) {
+        return Some(Meaning::advice(format!(
+            "`{key}` belongs to the top level of the manifest, beside `execution`"
+        )));
+    }
+    let parts = [EXECUTION, RESOURCES, CIRCUIT_BREAKER, RATE_LIMIT];
+    let part = parts.iter().find(|part| part.keys.contains(&key))?;
+    let advice = format!("`{key}` belongs to {}", part.what);
+    Some(Meaning::advice(advice))
+}
 
 /// A manifest as it was read, with everything that is wrong with it by itself.
 #[derive(Debug)]

@@ -178,6 +178,40 @@ fn mistakes_in_limits_on_calls_are_shown_in_place() {
 }
 
 #[test]
+fn a_key_at_the_wrong_level_is_told_where_it_belongs() {
+    let text = |more: &str, of_execution: &str| {
+        format!("description: d\nexecution: {{command: [ls]{of_execution}}}\n{more}")
+    };
+    for (text, want) in [
+        (
+            text("", ", permissions: [net]"),
+            "`permissions` belongs to the top level of the manifest, beside `execution`",
+        ),
+        (text("", ", timeout: 5s"), "belongs to the top level"),
+        (
+            text("output: text\n", ""),
+            "`output` belongs to `execution`",
+        ),
+        (
+            text("max_memory_mb: 5\n", ""),
+            "`max_memory_mb` belongs to `resources`",
+        ),
+        (
+            text("cooldown: 5s\n", ""),
+            "`cooldown` belongs to `circuit_breaker`",
+        ),
+        (
+            text("outptu_schema: {}\n", ""),
+            "did you mean `output_schema`?",
+        ),
+    ] {
+        let found = shown("manifest.yaml", &text);
+        assert!(found.contains(want), "{found}");
+        assert_eq!(found.matches("error[").count(), 1, "{found}");
+    }
+}
+
+#[test]
 fn mistakes_in_json_are_shown_in_place() {
     insta::assert_snapshot!(shown(
         "manifest.json",
