@@ -12,8 +12,8 @@ use std::sync::Arc;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use obs::internal::{
-    CedarGate, FlagPolicies, RecordTable, ResolvedArguments, StateLog, StateWriter, TerminalInfo,
-    evaluate_plan, load_policies,
+    CedarGate, FlagPolicies, RecordTable, ResolvedArguments, RunValue, StateLog, StateWriter,
+    TerminalInfo, evaluate_plan, load_policies,
 };
 use obs::{
     BaseEnvironment, ExecutionLogRecord, ExecutionLogger as _, Identity, PlanStart, ProveContext,
@@ -88,10 +88,13 @@ fn prove_yaml(bencher: Bencher<'_, '_>, steps: usize) {
 #[divan::bench]
 fn resolve_a_reference(bencher: Bencher<'_, '_>) {
     let plan = proven("plan.json", &plan_text(2, "json"));
+    let run = RunValue::of_id("run");
     let before = Arc::new(record(0, r#"{"unix_ms": 1700000000000}"#));
     bencher.bench(|| {
-        ResolvedArguments::resolve(&plan.steps[1], |_| Some(Arc::clone(black_box(&before))))
-            .unwrap()
+        ResolvedArguments::resolve(&plan.steps[1], &run, |_| {
+            Some(Arc::clone(black_box(&before)))
+        })
+        .unwrap()
     });
 }
 

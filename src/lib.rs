@@ -241,7 +241,7 @@ pub async fn run(
 #[doc(hidden)]
 pub mod internal {
     pub use crate::document::{Document, render};
-    pub use crate::engine::{ResolvedArguments, evaluate_plan};
+    pub use crate::engine::{ResolvedArguments, RunValue, evaluate_plan};
     pub use crate::executor::read_event_line;
     pub use crate::policy::{CedarGate, FlagPolicies, load as load_policies};
     pub use crate::process::{EventLines, Launcher, Limits, ProcessSpec, Secrets, Zygote};

@@ -158,6 +158,11 @@ fn waits_text(text: &mut String, index: usize, plan: &ProvenPlan) {
     if !labels.is_empty() {
         writeln!(text, "   {:<13}{}{more}", "waits for", labels.join(", ")).ok();
     }
+    let undoes = undoes(plan, index).map(|label| Escaped(label).to_string());
+    let undoes: Vec<String> = undoes.collect();
+    if !undoes.is_empty() {
+        writeln!(text, "   {:<13}{}", "undoes", undoes.join(", ")).ok();
+    }
 }
 
 /// The steps that a step names, in `depends_on` or by a reference.
@@ -168,6 +173,13 @@ fn waits(plan: &ProvenPlan, index: usize) -> impl Iterator<Item = usize> + use<>
         .flat_map(|waits| waits.depends_on.iter().chain(&waits.inputs_from));
     let all: BTreeSet<usize> = all.copied().collect();
     all.into_iter()
+}
+
+/// The names of the steps whose effect a `finally` step takes back.
+fn undoes(plan: &ProvenPlan, index: usize) -> impl Iterator<Item = &str> {
+    let undoes = plan.flow.steps.get(index).map(|step| &step.undoes);
+    let undoes = undoes.into_iter().flatten();
+    undoes.map(|step| plan.steps[*step].label.as_str())
 }
 
 fn command(step: &ProvenStep) -> String {
@@ -216,6 +228,7 @@ fn steps(plan: &ProvenPlan, reused: &[Result<Reused, NotReused>]) -> impl Iterat
             "wants_approval": step.wants_approval(),
             "approval_message": step.approval,
             "waits_for": waits(plan, index).collect::<Vec<_>>(),
+            "undoes": undoes(plan, index).collect::<Vec<_>>(),
         })
     })
 }

@@ -14,7 +14,7 @@ mod dry_run;
 mod enforceable;
 mod error;
 mod execution;
-pub mod exit_code;
+mod exit_code;
 mod graph;
 mod init;
 mod inputs;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::ProvenStep;
 use super::mask::{mask_arguments, mask_string};
 use super::resolve::{self, ResolveError};
 use super::write_only::mask_shared;
+use super::{ProvenStep, RunValue};
 use crate::model::ExecutionLogRecord;
 
 /// A step's final arguments.
@@ -26,6 +26,7 @@ impl ResolvedArguments {
     /// `record_of` returns the record of a completed step.
     pub fn resolve(
         step: &ProvenStep,
+        run: &RunValue,
         record_of: impl Fn(usize) -> Option<Arc<ExecutionLogRecord>>,
     ) -> Result<Self, ResolveError> {
         match &step.template {
@@ -33,7 +34,9 @@ impl ResolvedArguments {
                 Arc::clone(&step.arguments),
                 Arc::clone(&step.shown_arguments),
             )),
-            Some(template) => Self::check(step, Arc::new(resolve::resolve(template, record_of)?)),
+            Some(template) => {
+                Self::check(step, Arc::new(resolve::resolve(template, run, record_of)?))
+            }
         }
     }
 

@@ -52,6 +52,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
     ) -> StepCompletion {
         let reused = self.options.reused.get(record.step_index);
         record.not_reused = reused.and_then(|reused| reused.as_ref().err().cloned());
+        record.is_finally = record.step_index >= self.plan.finally_from();
         let unlogged = UnloggedStep::from_record(&record);
         let record = match self
             .with_log_timeout(self.options.logger.log_step(record))

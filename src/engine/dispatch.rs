@@ -7,6 +7,7 @@
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -26,7 +27,7 @@ use super::step::StepAction;
 use super::verdict::{RunResult, reason_of, stops_the_plan};
 use super::{
     CircuitBreaker, Concurrency, ExecutionContext, ExecutionLogger, LogError, PlanEnd, PlanStart,
-    ProvenPlan, RunOutcome, RunStopReason, ShutdownReceiver, SkillExecutor, UnloggedStep,
+    ProvenPlan, RunOutcome, RunStopReason, RunValue, ShutdownReceiver, SkillExecutor, UnloggedStep,
     evaluate_plan,
 };
 use crate::event::{RunEvent, RunStarted, StepDetail};
@@ -40,6 +41,8 @@ pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreake
     run: RunOptions<'_, L, B>,
     shutdown: ShutdownReceiver,
 ) -> RunOutcome {
+    let first_run = run.provenance.first_run.as_deref();
+    let run_value = RunValue::of_id(first_run.unwrap_or(&context.run_id));
     let state = RunState {
         executor,
         plan,
@@ -50,6 +53,7 @@ pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreake
         asking: Mutex::new(()),
         halt: watch::Sender::default(),
         phase: Cell::default(),
+        run_value: RefCell::new(run_value),
         has_called: Cell::default(),
         schedule: RefCell::new(Schedule::new(&plan.flow)),
         records: RefCell::new(vec![None; plan.steps.len()]),
@@ -330,28 +334,44 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         }
     }
 
-    async fn finish(mut self) -> RunOutcome {
-        let RunState {
-            context,
-            plan,
-            options: run,
-            ..
-        } = self.state;
-        let elapsed: Duration = context.elapsed();
-        let records = self
-            .state
+    /// The records so far, in plan order.
+    fn records(&self) -> Vec<Arc<ExecutionLogRecord>> {
+        self.state
             .records
             .borrow()
             .iter()
             .flatten()
             .cloned()
-            .collect::<Vec<_>>();
-        let is_rejected = self.is_rejected;
-        let result_of = |end: &Option<RunStopReason>| {
-            let end = end.as_ref().unwrap_or(&RunStopReason::Steps);
-            RunResult::new(end, is_rejected, &records, plan, &run.policy)
-        };
-        let result = result_of(&self.end);
+            .collect()
+    }
+
+    /// The result of the run as it would be with `records`.
+    fn result(&self, records: &[Arc<ExecutionLogRecord>]) -> RunResult {
+        let end = self.end.as_ref().unwrap_or(&RunStopReason::Steps);
+        let RunState { plan, options, .. } = self.state;
+        RunResult::new(end, self.is_rejected, records, plan, &options.policy)
+    }
+
+    /// What `{{run}}` stands for, now that the steps are over.
+    pub(super) fn run_value(&self) -> RunValue {
+        let RunState {
+            context, options, ..
+        } = self.state;
+        let records = self.records();
+        let id = options.provenance.first_run.as_deref();
+        let id = id.unwrap_or(&context.run_id);
+        RunValue::of_result(id, &self.result(&records), &records)
+    }
+
+    async fn finish(mut self) -> RunOutcome {
+        let RunState {
+            context,
+            options: run,
+            ..
+        } = self.state;
+        let elapsed: Duration = context.elapsed();
+        let records = self.records();
+        let result = self.result(&records);
         let end = PlanEnd {
             request_id: context.identity.request_id.clone(),
             assistant_id: context.identity.assistant_id.clone(),
@@ -374,7 +394,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
                 Err(error) => self.end = Some(RunStopReason::LogFailed(error)),
             }
         }
-        let result = result_of(&self.end);
+        let result = self.result(&records);
         RunOutcome {
             result,
             records,

@@ -21,6 +21,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
             return;
         }
         let runs = !self.is_rejected && self.state.has_started();
+        *self.state.run_value.borrow_mut() = self.run_value();
         let clock = self.state.context.clock();
         self.state.phase.set(Phase::Finally(clock.now()));
         if !matches!(self.end, Some(RunStopReason::LogFailed(_))) {

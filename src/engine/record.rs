@@ -276,6 +276,7 @@ fn base_record(context: &ExecutionContext, index: usize, step: &ProvenStep) -> E
             ..SandboxReport::default()
         },
         skipped_because: None,
+        is_finally: false,
         schema_version: SCHEMA_VERSION,
         seq: 0,
         prev_hash: String::new(),

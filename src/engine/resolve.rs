@@ -12,9 +12,10 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::RunValue;
 use crate::document::Document;
 use crate::model::{ErrorCode, ExecutionLogRecord, NoEntry, json_entry};
-use crate::plan::{Reference, Segment, Template, format_reference};
+use crate::plan::{Reference, ReferenceSource, Segment, Template, format_reference};
 use crate::skill::Skill;
 
 /// The most bytes that references may bring into the arguments of one step: 64 MiB.
@@ -55,9 +56,11 @@ impl ResolveError {
 /// Puts what the steps gave into `template`. `record_of` gives the record of a step that is over.
 pub(super) fn resolve(
     template: &Template,
+    run: &RunValue,
     record_of: impl Fn(usize) -> Option<Arc<ExecutionLogRecord>>,
 ) -> Result<Map<String, Value>, ResolveError> {
     let mut resolver = Resolver {
+        run,
         record_of,
         bytes: 0,
         walked_bytes: 0,
@@ -97,11 +100,12 @@ pub(super) fn check(skill: &Skill, arguments: &Map<String, Value>) -> Result<(),
 }
 
 struct Resolver<'t, R> {
+    run: &'t RunValue,
     record_of: R,
     bytes: usize,
     walked_bytes: usize,
-    /// The byte ranges of referenced parts in the outputs of their steps.
-    found: HashMap<(usize, &'t [String]), Range<usize>>,
+    /// The byte ranges of referenced parts in their sources.
+    found: HashMap<(ReferenceSource, &'t [String]), Range<usize>>,
 }
 
 impl<'t, R: Fn(usize) -> Option<Arc<ExecutionLogRecord>>> Resolver<'t, R> {
@@ -140,20 +144,27 @@ impl<'t, R: Fn(usize) -> Option<Arc<ExecutionLogRecord>>> Resolver<'t, R> {
         })
     }
 
-    /// Reads the referenced part of a step's output, as JSON text.
+    /// Reads the referenced part of its source, as JSON text.
     fn part<T>(
         &mut self,
         reference: &'t Reference,
         take: impl FnOnce(&str) -> Result<T, ResolveError>,
     ) -> Result<T, ResolveError> {
-        // The inputs were put in before the run.
-        let step = reference.origin.step();
-        let record = step.and_then(|step| Some((step, (self.record_of)(step)?)));
-        let (step, record) = record.ok_or_else(|| {
-            ResolveError::missing(format!("`{}`: its step has no output", reference.written))
-        })?;
-        let output = record.output.as_deref().map_or("null", RawValue::get);
-        let part = self.find(step, reference, output)?;
+        let run = self.run;
+        let record;
+        let value = match reference.origin {
+            ReferenceSource::Run => run.as_json(),
+            // The inputs were put in before the run.
+            ReferenceSource::Step(_) | ReferenceSource::Inputs => {
+                let step = reference.origin.step();
+                record = step.and_then(&self.record_of).ok_or_else(|| {
+                    let written = &reference.written;
+                    ResolveError::missing(format!("`{written}`: its step has no output"))
+                })?;
+                record.output.as_deref().map_or("null", RawValue::get)
+            }
+        };
+        let part = self.find(reference, value)?;
         self.bytes = self.bytes.saturating_add(part.len());
         if self.bytes > MAX_BYTES {
             let what = format!("add more than {MAX_BYTES} bytes to the arguments");
@@ -164,12 +175,11 @@ impl<'t, R: Fn(usize) -> Option<Arc<ExecutionLogRecord>>> Resolver<'t, R> {
 
     fn find<'o>(
         &mut self,
-        step: usize,
         reference: &'t Reference,
         output: &'o str,
     ) -> Result<&'o str, ResolveError> {
         let path = reference.path.as_slice();
-        if let Some(range) = self.found.get(&(step, path)) {
+        if let Some(range) = self.found.get(&(reference.origin, path)) {
             return Ok(&output[range.clone()]);
         }
         let mut part = output;
@@ -185,7 +195,8 @@ impl<'t, R: Fn(usize) -> Option<Arc<ExecutionLogRecord>>> Resolver<'t, R> {
             };
         }
         let start = part.as_ptr().addr() - output.as_ptr().addr();
-        self.found.insert((step, path), start..start + part.len());
+        self.found
+            .insert((reference.origin, path), start..start + part.len());
         Ok(part)
     }
 }

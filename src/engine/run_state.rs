@@ -9,7 +9,7 @@ use tokio::sync::{Mutex, watch};
 use super::halt::Halt;
 use super::run_options::RunOptions;
 use super::schedule::Schedule;
-use super::{ExecutionContext, ProvenPlan, ShutdownReceiver};
+use super::{ExecutionContext, ProvenPlan, RunValue, ShutdownReceiver};
 use crate::model::ExecutionLogRecord;
 use crate::process::Moment;
 
@@ -38,6 +38,8 @@ pub(super) struct RunState<'r, E, L, B> {
     pub(super) halt: watch::Sender<Halt>,
     /// Which of the plan's lists runs.
     pub(super) phase: Cell<Phase>,
+    /// What `{{run}}` stands for.
+    pub(super) run_value: RefCell<RunValue>,
     /// A step has called a skill.
     pub(super) has_called: Cell<bool>,
     /// Which step may start.

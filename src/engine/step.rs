@@ -268,7 +268,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
     }
 
     fn resolve_arguments(&self, step: &ProvenStep) -> Result<ResolvedArguments, ResolveError> {
-        ResolvedArguments::resolve(step, |index| self.records.borrow()[index].clone())
+        let run = self.run_value.borrow().clone();
+        ResolvedArguments::resolve(step, &run, |index| self.records.borrow()[index].clone())
     }
 
     /// Owns a running step: its timeout, that of the phase, signals and halts. A step whose breaker
@@ -348,7 +349,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         }
         for index in self.plan.flow.in_order().into_iter().flatten() {
             let (step, reused) = (&self.plan.steps[index], self.options.reused.get(index));
-            let call = ResolvedArguments::resolve(step, |index| records[index].clone());
+            let run = self.run_value.borrow();
+            let call = ResolvedArguments::resolve(step, &run, |index| records[index].clone());
             if let (Some(Ok(reused)), Ok(call)) = (reused, call) {
                 let record = record::reused_record(self.context, index, step, reused, call.shown);
                 records[index] = Some(Arc::new(record.clone()));

@@ -104,6 +104,8 @@ pub struct ExecutionStep {
     pub depends_on: Vec<String>,
     /// Consecutive steps of one group run together; only in a sequence.
     pub parallel_group: Option<String>,
+    /// Names and `step_id`s of the steps whose effect this one takes back; only in `finally`.
+    pub undoes: Vec<String>,
     /// Runs by itself, whatever its group: OpenBotStack's `parallelizable: false`.
     pub runs_alone: bool,
 }

@@ -113,6 +113,9 @@ pub struct ExecutionLogRecord {
     /// Why the step was skipped; set if and only if the status is `skipped`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skipped_because: Option<SkippedBecause>,
+    /// It is a `finally` step.
+    #[serde(default, rename = "finally", skip_serializing_if = "is_false")]
+    pub is_finally: bool,
     /// [`SCHEMA_VERSION`]. A new field goes before it: the record is sealed from its bytes, and
     /// `hash` is the last of them.
     pub schema_version: u32,
@@ -133,6 +136,14 @@ pub struct ExecutionLogRecord {
 )]
 fn is_zero(number: &u64) -> bool {
     *number == 0
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for this form"
+)]
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// A step's status in the log: OpenBotStack's five, and `skipped`.

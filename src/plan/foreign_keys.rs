@@ -40,6 +40,9 @@ fn key_if(is_right: bool, key: &'static str, help: &str) -> Meaning {
 /// What a key of a step means.
 pub(super) fn in_step(key: &str, value: &Value, step: &Entries) -> Option<Meaning> {
     let plain = normalized(key);
+    if let Some(meaning) = of_cleanup(&plain, value) {
+        return Some(meaning);
+    }
     of_call(&plain, value, step)
         .or_else(|| of_step(&plain, value, step))
         .or_else(|| of_flow(&plain, value))
@@ -151,6 +154,60 @@ fn names_skill(step: &Entries) -> bool {
         )
     };
     step.keys().take(40).any(is_one)
+}
+
+/// True for the words that other formats have for `finally`.
+fn is_finally(plain: &str) -> bool {
+    matches!(
+        plain,
+        "finally"
+            | "ensure"
+            | "always"
+            | "after_all"
+            | "cleanup"
+            | "clean_up"
+            | "cleanups"
+            | "cleanup_steps"
+            | "teardown"
+            | "tear_down"
+            | "on_exit"
+            | "exit_handler"
+            | "handler_on"
+            | "handlers"
+            | "hooks"
+            | "defer"
+            | "deferred"
+            | "rescue"
+            | "post"
+            | "post_steps"
+            | "after_script"
+    )
+}
+
+/// What runs whatever came of the steps, as a key of a step.
+fn of_cleanup(plain: &str, value: &Value) -> Option<Meaning> {
+    let runs_always = |text: &str| {
+        ["always()", "failure()", "cancelled()"]
+            .iter()
+            .any(|call| text.contains(call))
+    };
+    Some(match plain {
+        "if" if value.as_str().is_some_and(runs_always) => Meaning::advice(
+            "move the step to the plan's `finally`, whose steps run whatever came of the others",
+        ),
+        "undo" | "reverts" | "revert" | "rolls_back" | "compensates" => key_if(
+            value.is_array(),
+            "undoes",
+            "write `undoes: [NAME]` in a step of the plan's `finally`",
+        ),
+        "rollback" | "compensation" | "compensate" => Meaning::advice(
+            "write the step that takes this one back into the plan's `finally`, with `undoes: [NAME]`",
+        ),
+        _ if is_finally(plain) => {
+            Meaning::advice("write the steps into the list `finally` of the plan, beside `steps`")
+        }
+        _ => return None,
+    })
 }
 
 /// When a step runs.
@@ -349,6 +406,11 @@ pub(super) fn in_plan(key: &str, value: &Value, _: &Entries) -> Option<Meaning> 
         "parallel" | "concurrent" => Meaning::rewrite(
             "write `order: graph`, in which each step names in `depends_on` what it waits for",
             "order",
+        ),
+        _ if is_finally(&plain) => key_if(
+            value.is_array(),
+            "finally",
+            "write `finally:` with a list of steps; `{{run.status}}` tells them how the run ended",
         ),
         "retry" | "retries" | "max_retries" | "continue_on_error" | "approval" => {
             Meaning::advice("write it into each step that it is meant for")

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::graph::DependencyGraph;
+use super::reference::RESERVED_WORDS;
 use super::skill_ref::skill_ref;
 use super::{approval, chat_wrapper, finally, foreign_keys, retry, structure, validate};
 use crate::document::{
@@ -57,6 +58,7 @@ const STEP: Shape = Shape {
             "depends_on",
             "parallel_group",
             "parallelizable",
+            "undoes",
             "retry",
             "risk_level",
             "approval",
@@ -409,6 +411,7 @@ fn order(
         .get("parallelizable")
         .and_then(|node| node.boolean(problems))
         == Some(false);
+    step.undoes = names(fields.get("undoes"), problems);
     if list == StepList::Finally {
         finally::refuse_order(step, fields, problems);
     }
@@ -437,6 +440,14 @@ fn name<'d>(words: &str, fields: &mut Fields<'d>, problems: &mut Diagnostics) ->
     if let Some(node) = &node {
         match node.string(problems) {
             Some("") => {}
+            Some(word) if RESERVED_WORDS.contains(&word) => {
+                let message = format!("the name `{word}` is a reserved word");
+                let help = format!(
+                    "write another name, and `skill: {word}` if that is the id of the skill"
+                );
+                problems.push(Diagnostic::error("name", node.place(), message).help(help));
+                return Some(word);
+            }
             other => return other,
         }
     }
@@ -501,7 +512,7 @@ fn arguments(node: &Node<'_>, problems: &mut Diagnostics) {
 
 fn step_id(node: &Node<'_>, problems: &mut Diagnostics) -> Option<String> {
     let text = node.string(problems)?;
-    if text.is_empty() || matches!(text, "inputs" | "item") {
+    if text.is_empty() || RESERVED_WORDS.contains(&text) {
         let message = if text.is_empty() {
             "`step_id` is empty".to_owned()
         } else {

@@ -52,20 +52,25 @@ pub struct Reference {
 }
 
 /// The source of a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ReferenceSource {
     /// A step, by its index.
     Step(usize),
     /// The plan's inputs, as one mapping.
     Inputs,
+    /// The run itself.
+    Run,
 }
+
+/// The words that begin references to something else than steps, so no step is called like that.
+pub(crate) const RESERVED_WORDS: [&str; 4] = ["inputs", "item", "item_index", "run"];
 
 impl ReferenceSource {
     /// The step, if it is one.
     pub fn step(self) -> Option<usize> {
         match self {
             Self::Step(step) => Some(step),
-            Self::Inputs => None,
+            Self::Inputs | Self::Run => None,
         }
     }
 }

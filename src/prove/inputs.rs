@@ -148,7 +148,7 @@ impl Inputs {
         let shown = Value::Object(shown.unwrap_or_default());
         template.references("", &mut |reference, below, _| {
             let is_hidden = match (reference.origin, reference.path.first()) {
-                (ReferenceSource::Step(_), _) => false,
+                (ReferenceSource::Step(_) | ReferenceSource::Run, _) => false,
                 (ReferenceSource::Inputs, Some(name)) => self.hidden.contains(name),
                 (ReferenceSource::Inputs, None) => true,
             };

@@ -4,6 +4,7 @@
 //! rule out, a kind of value that the consumer's schema does not take, an argument that is wrong
 //! beside its references.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -124,6 +125,8 @@ pub(super) struct OutputSchemas {
     steps: Vec<Option<Vec<Vec<Arc<Linked>>>>>,
     /// The schemas of the inputs whose values are not known.
     inputs: HashMap<String, Vec<Vec<Arc<Linked>>>>,
+    /// The schema of the run, computed for the first reference to it.
+    run: OnceCell<Vec<Vec<Arc<Linked>>>>,
 }
 
 impl OutputSchemas {
@@ -166,7 +169,11 @@ impl OutputSchemas {
             (name.clone(), vec![known])
         });
         let inputs = inputs.collect();
-        Self { steps, inputs }
+        Self {
+            steps,
+            inputs,
+            run: OnceCell::new(),
+        }
     }
 
     /// What is known of the value that `reference` leads into, and the path into that value.
@@ -181,6 +188,7 @@ impl OutputSchemas {
                 (schemas.unwrap_or_default(), path)
             }
             (ReferenceSource::Inputs, None) => (&[], &[]),
+            (ReferenceSource::Run, _) => (self.run.get_or_init(run_schemas), &reference.path),
         }
     }
 
@@ -260,6 +268,30 @@ fn schemas_of(skill: &Skill) -> Vec<Arc<Linked>> {
     let own = skill.output().and_then(Result::ok);
     let own = own.map(|schema| Arc::clone(schema.linked()));
     by_format.into_iter().chain(own).collect()
+}
+
+/// The schema of what `{{run}}` stands for.
+fn run_schemas() -> Vec<Vec<Arc<Linked>>> {
+    let text = json!({"type": "string"});
+    let text_or_null = json!({"type": ["string", "null"]});
+    let failed = json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "step": text, "status": text, "error_code": text_or_null, "error": text_or_null,
+        },
+    });
+    let run = json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "id": text,
+            "status": text,
+            "exit_code": {"type": "integer"},
+            "failed": {"type": "array", "items": failed},
+        },
+    });
+    vec![linked(&run).into_iter().collect()]
 }
 
 /// A schema of the plan itself. Its problems are reported elsewhere.

@@ -155,6 +155,7 @@ pub(crate) fn record(index: usize, name: &str) -> ExecutionLogRecord {
         },
         sandbox: SandboxReport::default(),
         skipped_because: None,
+        is_finally: false,
         schema_version: SCHEMA_VERSION,
         seq: 0,
         prev_hash: String::new(),

@@ -356,6 +356,7 @@ fn every_key_of_the_reference_is_accepted() {
         )
         .script("skills/core/fetch-cached/run.sh", "#!/bin/sh\necho '{}'\n")
         .script("skills/core/fetch/run.sh", "#!/bin/sh\necho '{}'\n")
+        .sh_skill("core/cleanup", "echo '{}'", "permissions: []\n")
         .env("LANG", "C");
     let called = plan.replace(
         "{url: \"https://a.b\"}",
@@ -374,7 +375,9 @@ fn every_key_of_the_reference_is_accepted() {
         "{}",
         output.whole()
     );
-    case.run(&["run", "plan.yaml"]).expect_code(0);
+    let (own, fallback) = ("first=core/fetch", "first=core/fetch-cached");
+    let approve = ["run", "plan.yaml", "--approve", own, "--approve", fallback];
+    case.run(&approve).expect_code(0);
     case.run(&["skills", "check"]).expect_code(0);
 }
 

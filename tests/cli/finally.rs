@@ -3,6 +3,7 @@
 use std::process::Stdio;
 
 use rustix::process::Signal;
+use serde_json::json;
 
 use crate::support::processes::{kill, marked};
 use crate::support::{Case, wait_for};
@@ -162,6 +163,154 @@ fn a_resumed_run_runs_them_again() {
     assert_eq!(records[2]["not_reused"]["reason"], "finally");
 }
 
+/// The arguments that `tell` got in a run with these steps, and the run's id.
+fn told(steps: &str, code: i32) -> (serde_json::Value, serde_json::Value) {
+    let case = environment("")
+        .sh_skill("tell", "cat", "")
+        .file(
+            "plan.yaml",
+            format!(
+                "assistant_id: test\nsteps:\n{steps}finally:\n- {name}\n",
+                name = "{name: tell, type: skill, arguments: {run: \"{{run}}\", text: \"{{run.id}} {{run.status}}\"}}",
+            ),
+        );
+    let output = case
+        .run(&["run", "plan.yaml", "--format", "jsonl", "--keep-going"])
+        .expect_code(code);
+    let records = output.records();
+    let last = records.last().unwrap();
+    assert_eq!(last["finally"], true);
+    assert_eq!(records[0].get("finally"), None);
+    (last["output"].clone(), last["run_id"].clone())
+}
+
+#[test]
+fn they_are_told_how_the_steps_ended() {
+    let (told_of, id) = told("- {name: good, type: skill}\n", 0);
+    let want = json!({"id": id, "status": "success", "exit_code": 0, "failed": []});
+    assert_eq!(told_of["run"], want);
+    assert_eq!(told_of["text"], format!("{} success", id.as_str().unwrap()));
+
+    let steps = "- {name: good, type: skill}\n- {name: slow, type: skill}\n\
+                 - {name: fails, step_id: f, type: skill, continue_on_error: true}\n";
+    let (told_of, id) = told(steps, 124);
+    assert_eq!(
+        told_of["run"],
+        json!({"id": id, "status": "timeout", "exit_code": 124, "failed": [
+            {"step": "slow", "status": "timeout", "error_code": "execution_timeout",
+             "error": told_of["run"]["failed"][0]["error"]},
+            {"step": "f", "status": "failed", "error_code": "skill_failed",
+             "error": told_of["run"]["failed"][1]["error"]},
+        ]})
+    );
+    let error = told_of["run"]["failed"][0]["error"].as_str().unwrap();
+    assert!(error.contains("timeout of 100ms"), "{error}");
+}
+
+#[test]
+fn the_id_of_the_run_stays_when_it_is_resumed() {
+    let case = environment("").sh_skill("create", "cat", "").file(
+        "plan.yaml",
+        "assistant_id: test\nsteps:\n- {name: create, type: skill, arguments: {name: \"env-{{run.id}}\"}}\n\
+         - {name: fails, type: skill}\nfinally:\n- {name: note, type: skill, arguments: {id: \"{{run.id}}\"}}\n",
+    );
+    let first = case
+        .run(&["run", "plan.yaml", "--format", "jsonl"])
+        .expect_code(1);
+    let first = first.records();
+    let id = first[0]["run_id"].as_str().unwrap().to_owned();
+    assert_eq!(first[0]["output"]["name"], format!("env-{id}"));
+    for _ in 0..2 {
+        let output = case
+            .run(&["run", "plan.yaml", "--resume", "--format", "jsonl"])
+            .expect_code(1);
+        let records = output.records();
+        assert_ne!(records[0]["run_id"], id);
+        assert_eq!(records[0]["reused_from"], id, "{}", output.whole());
+        assert_eq!(records[2]["arguments"]["id"], id);
+    }
+}
+
+/// A plan whose cleanup undoes the first step, which counts in `created`.
+fn undoing() -> Case {
+    environment("")
+        .sh_skill("create", "touch env; echo x >> created; echo 1", "")
+        .file(
+            "plan.yaml",
+            "assistant_id: test\nsteps:\n- {name: create, type: skill}\n- {name: fails, type: skill}\n\
+             finally:\n- {name: remove, type: skill, undoes: [create]}\n",
+        )
+}
+
+fn created(case: &Case) -> usize {
+    std::fs::read_to_string(case.path().join("created"))
+        .unwrap()
+        .lines()
+        .count()
+}
+
+#[test]
+fn what_was_undone_runs_again() {
+    let case = undoing();
+    case.run(&["run", "plan.yaml"]).expect_code(1);
+    let case = case.sh_skill("fails", "test -e env && echo 1", "");
+    let output = case
+        .run(&["run", "plan.yaml", "--resume", "--format", "jsonl"])
+        .expect_code(0);
+    let records = output.records();
+    assert_eq!(
+        records[0]["not_reused"],
+        json!({"reason": "undone", "detail": "remove"})
+    );
+    assert_eq!(created(&case), 2);
+    assert!(!exists(&case, "env"));
+}
+
+#[test]
+fn what_may_be_undone_in_part_is_refused_and_what_is_not_undone_is_reused() {
+    let case = undoing().sh_skill("remove", "exit 1", "");
+    case.run(&["run", "plan.yaml"]).expect_code(1);
+    let output = case.run(&["run", "plan.yaml", "--resume"]).expect_code(65);
+    assert!(
+        output.stderr().contains("`create` may already"),
+        "{}",
+        output.whole()
+    );
+    let again = ["run", "plan.yaml", "--resume", "--rerun-unsafe"];
+    case.run(&again).expect_code(1);
+    assert_eq!(created(&case), 2);
+
+    // A second run, whose obs is killed before its `finally` steps.
+    let case = undoing().sh_skill("fails", "touch building; sleep 60", "grace: 50ms\n");
+    let mut child = case
+        .command(&["run", "plan.yaml", "-q"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_for("the build", || exists(&case, "building"));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(exists(&case, "env"), "a killed obs runs no `finally` step");
+    let case = case.sh_skill("fails", "test -e env && echo 1", "");
+    let args = [
+        "run",
+        "plan.yaml",
+        "--resume",
+        "--rerun-unsafe",
+        "--format",
+        "jsonl",
+    ];
+    let output = case.run(&args).expect_code(0);
+    assert!(
+        output.records()[0].get("reused_from").is_some(),
+        "{}",
+        output.whole()
+    );
+    assert_eq!(created(&case), 1);
+    assert!(!exists(&case, "env"));
+}
+
 #[test]
 fn they_are_drawn_and_shown_before_they_run() {
     let case = environment("- {name: good, type: skill}\n");
@@ -268,6 +417,108 @@ const RULES: &[Rule] = &[
         right: "steps: [{name: fetch, type: skill, step_id: a}]\nfinally: [{name: fetch, type: skill}, {name: use, type: skill, arguments: {text: \"{{a.body}}\"}}]\n",
     },
     Rule {
+        wrong: "steps: [{name: use, type: skill, arguments: {text: \"{{run.status}}\"}}]\n",
+        problem: "run_not_over 2:52 `{{run.status}}` is known only when the steps are over",
+        help: "`{{run.id}}` is known in every step",
+        right: "steps: [{name: use, type: skill, arguments: {text: \"{{run.id}}\"}}]\nfinally: [{name: use, step_id: b, type: skill, arguments: {text: \"{{run.status}}\"}}]\n",
+    },
+    Rule {
+        wrong: "steps: [{name: use, type: skill, arguments: {text: x, any: \"{{run}}\"}}]\n",
+        problem: "run_not_over 2:60 `{{run}}` is known only when the steps are over",
+        help: "in a step of `finally`",
+        right: "steps: [{name: fetch, type: skill}]\nfinally: [{name: use, type: skill, arguments: {text: x, any: \"{{run}}\"}}]\n",
+    },
+    Rule {
+        wrong: "steps: [{name: fetch, type: skill}]\nfinally: [{name: use, type: skill, arguments: {text: \"{{run.state}}\"}}]\n",
+        problem: "unknown_field 3:54 `{{run.state}}` asks for `state`, which does not exist",
+        help: "did you mean `{{run.status}}`?",
+        right: "steps: [{name: fetch, type: skill}]\nfinally: [{name: use, type: skill, arguments: {text: \"{{run.status}}\"}}]\n",
+    },
+    Rule {
+        wrong: "steps: [{name: fetch, type: skill}]\nfinally: [{name: use, type: skill, arguments: {text: x, count: \"{{run.status}}\"}}]\n",
+        problem: "reference_type 3:64 `count` must be an integer, but `{{run.status}}` is text",
+        help: "obs skills show use",
+        right: "steps: [{name: fetch, type: skill}]\nfinally: [{name: use, type: skill, arguments: {text: x, count: \"{{run.exit_code}}\"}}]\n",
+    },
+    Rule {
+        wrong: "steps: [{name: fetch, type: skill}]\nfinally: [{name: use, type: skill, arguments: {text: \"{{run.failed.0.message}}\"}}]\n",
+        problem: "unknown_field 3:54 `{{run.failed.0.message}}` asks for `message`, which does not exist",
+        help: "`error`",
+        right: "steps: [{name: fetch, type: skill}]\nfinally: [{name: use, type: skill, arguments: {any: \"{{run.failed.0.error?}}\", text: x}}]\n",
+    },
+    Rule {
+        wrong: "steps: [{name: run, skill: fetch, type: skill}]\n",
+        problem: "name 2:16 the name `run` is a reserved word",
+        help: "`skill: run`",
+        right: "steps: [{name: runs, skill: fetch, type: skill}]\n",
+    },
+    Rule {
+        wrong: "steps: [{name: fetch, step_id: item_index, type: skill}]\n",
+        problem: "step_id 2:32 the step_id `item_index` is a reserved word",
+        help: "another step_id",
+        right: "steps: [{name: fetch, step_id: items, type: skill}]\n",
+    },
+    Rule {
+        wrong: "steps: [{name: fetch, step_id: run, type: skill}]\n",
+        problem: "step_id 2:32 the step_id `run` is a reserved word",
+        help: "another step_id",
+        right: "steps: [{name: fetch, step_id: runs, type: skill}]\n",
+    },
+    Rule {
+        wrong: "steps: [{name: fetch, type: skill}, {name: lines, type: skill, undoes: [fetch]}]\n",
+        problem: "undoes 2:64 only a `finally` step can have `undoes`",
+        help: "move the step to `finally`",
+        right: "steps: [{name: fetch, type: skill}]\nfinally: [{name: lines, type: skill, undoes: [fetch]}]\n",
+    },
+    Rule {
+        wrong: "steps: [{name: fetch, type: skill}]\nfinally: [{name: lines, type: skill, undoes: [fech]}]\n",
+        problem: "unknown_step 3:47 unknown step `fech`",
+        help: "did you mean `fetch`?",
+        right: "steps: [{name: fetch, type: skill}]\nfinally: [{name: lines, type: skill, undoes: [fetch]}]\n",
+    },
+    Rule {
+        wrong: "steps: [{name: fetch, type: skill}]\nfinally: [{name: text, type: skill}, {name: lines, type: skill, undoes: [text]}]\n",
+        problem: "undoes 3:74 `text` is a `finally` step, which runs in every run",
+        help: "in `steps`",
+        right: "steps: [{name: fetch, type: skill}]\nfinally: [{name: text, type: skill}, {name: lines, type: skill, undoes: [fetch]}]\n",
+    },
+    Rule {
+        wrong: "steps: [{name: fetch, type: skill}]\nfinally: [{name: lines, type: skill, undoes: fetch}]\n",
+        problem: "wrong_type 3:46 `undoes` must be a list, found text",
+        help: "`[fetch]`",
+        right: "steps: [{name: fetch, type: skill}]\nfinally: [{name: lines, type: skill, undoes: [fetch]}]\n",
+    },
+    Rule {
+        wrong: "steps: [{name: fetch, type: skill}]\nfinally: [{name: lines, type: skill, undo: [fetch]}]\n",
+        problem: "unknown_key 3:38 unknown key `undo` in a `finally` step",
+        help: "did you mean `undoes`?",
+        right: "steps: [{name: fetch, type: skill}]\nfinally: [{name: lines, type: skill, undoes: [fetch]}]\n",
+    },
+    Rule {
+        wrong: "steps: [{name: fetch, type: skill}]\nensure: [{name: lines, type: skill}]\n",
+        problem: "unknown_key 3:1 unknown key `ensure` in a plan",
+        help: "did you mean `finally`?",
+        right: "steps: [{name: fetch, type: skill}]\nfinally: [{name: lines, type: skill}]\n",
+    },
+    Rule {
+        wrong: "steps: [{name: fetch, type: skill}]\nhandlerOn: {exit: {command: rm x}}\n",
+        problem: "unknown_key 3:1 unknown key `handlerOn` in a plan",
+        help: "write `finally:` with a list of steps",
+        right: "steps: [{name: fetch, type: skill}]\nfinally: [{name: lines, type: skill}]\n",
+    },
+    Rule {
+        wrong: "steps: [{name: fetch, type: skill, finally: [{name: lines}]}]\n",
+        problem: "unknown_key 2:36 unknown key `finally` in a step",
+        help: "list `finally` of the plan",
+        right: "steps: [{name: fetch, type: skill}]\nfinally: [{name: lines, type: skill}]\n",
+    },
+    Rule {
+        wrong: "steps: [{name: fetch, type: skill}, {name: lines, type: skill, if: \"always()\"}]\n",
+        problem: "unknown_key 2:64 unknown key `if` in a step",
+        help: "move the step to the plan's `finally`",
+        right: "steps: [{name: fetch, type: skill}]\nfinally: [{name: lines, type: skill}]\n",
+    },
+    Rule {
         wrong: "steps: [{name: fetch, type: skill}]\nfinaly: [{name: lines, type: skill}]\n",
         problem: "unknown_key 3:1 unknown key `finaly` in a plan",
         help: "did you mean `finally`?",
@@ -283,6 +534,6 @@ const RULES: &[Rule] = &[
 
 #[test]
 fn each_broken_rule_is_reported_and_no_kept_one() {
-    assert!(RULES.len() >= 15, "{}", RULES.len());
+    assert!(RULES.len() >= 30, "{}", RULES.len());
     check_rules(RULES);
 }

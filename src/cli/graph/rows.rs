@@ -32,6 +32,7 @@ pub(super) fn rows(
         });
         if picture.finally.contains(&index) {
             row["finally"] = json!(true);
+            row["undoes"] = json!(ids(&waits.undoes));
         }
         row
     };

@@ -214,7 +214,10 @@ impl<'p> Binder<'p> {
         if begins_with("inputs") {
             return self.input(written, inner, is_optional);
         }
-        if begins_with("item") {
+        if begins_with("run") {
+            return self.run(step, written, inner, is_optional);
+        }
+        if begins_with("item") || begins_with("item_index") {
             return Err(ReferenceError::Reserved);
         }
         let (name, meaning) = self
@@ -262,6 +265,28 @@ impl<'p> Binder<'p> {
         Ok(Reference {
             origin: ReferenceSource::Inputs,
             name: "inputs".to_owned(),
+            path,
+            is_optional,
+            written: written.to_owned(),
+        })
+    }
+
+    /// Binds a reference to the run itself, of which other steps than `finally` steps know the id.
+    fn run(
+        &self,
+        step: usize,
+        written: &str,
+        inner: &str,
+        is_optional: bool,
+    ) -> Result<Reference, ReferenceError> {
+        let path = path_after(inner, "run").ok_or(ReferenceError::Odd)?;
+        let is_id = path.first().is_some_and(|field| field == "id");
+        if step < self.plan.finally_from() && !is_id {
+            return Err(ReferenceError::RunNotOver);
+        }
+        Ok(Reference {
+            origin: ReferenceSource::Run,
+            name: "run".to_owned(),
             path,
             is_optional,
             written: written.to_owned(),
@@ -324,6 +349,11 @@ impl<'p> Binder<'p> {
                 Diagnostic::error("later_step", place, message).help(format!(
                     "move step {target} before this one, or write `order: graph` in the plan"
                 ))
+            }
+            ReferenceError::RunNotOver => {
+                let message = format!("`{written}` is known only when the steps are over");
+                Diagnostic::error("run_not_over", place, message)
+                    .help("use it in a step of `finally`; `{{run.id}}` is known in every step")
             }
             ReferenceError::Finally => {
                 let name = self.names.longest_in(inner).map_or(inner, |(name, _)| name);
@@ -437,6 +467,8 @@ enum ReferenceError {
     Later(usize),
     /// A `finally` step that comes after the step.
     Finally,
+    /// What is known of the run when the steps are over.
+    RunNotOver,
 }
 
 impl ReferenceSite<'_> {

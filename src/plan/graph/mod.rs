@@ -11,6 +11,7 @@ mod missing;
 mod names;
 #[cfg(test)]
 mod tests;
+mod undoes;
 
 use std::ops::Range;
 
@@ -45,6 +46,8 @@ pub struct StepDependencies {
     pub depends_on: Vec<usize>,
     /// Steps that must have succeeded: those whose output it takes.
     pub inputs_from: Vec<usize>,
+    /// The steps whose effect it takes back: its `undoes`.
+    pub undoes: Vec<usize>,
     /// Its arguments, if they hold references or what reads like one.
     pub arguments: Option<Box<Template>>,
 }
@@ -101,6 +104,7 @@ impl DependencyGraph {
         let mut waits = Vec::new();
         for (index, step) in steps.iter_mut().enumerate() {
             step.depends_on = bind_dependencies(index, &binder, &mut waits, problems);
+            step.undoes = undoes::bind(index, &binder, problems);
             step.arguments = binder.arguments(index, problems).map(Box::new);
             if let Some(arguments) = &step.arguments {
                 let pointer = plan.pointer(index) + "/arguments";

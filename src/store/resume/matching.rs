@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::previous_run::{PreviousRun, PreviousStep};
-use crate::engine::{ProvenPlan, ProvenStep, ResolvedArguments, Reused};
+use crate::engine::{ProvenPlan, ProvenStep, ResolvedArguments, Reused, RunValue};
 use crate::model::{ExecutionLogRecord, InputFiles, NotReused, NotReusedReason, StepOrder};
 use crate::skill::changed_file;
 
@@ -179,13 +179,17 @@ impl StepMatcher<'_> {
         record_of: impl Fn(usize) -> Option<Arc<ExecutionLogRecord>>,
     ) -> Result<Reused, NotReused> {
         let record = self.success(index)?;
+        if let Some(undoing) = self.undone_by(index) {
+            return Err(NotReusedReason::Undone.because(&undoing.label));
+        }
         self.compare(index, record)?;
         let by_earlier = earlier.map(|earlier| {
             let label = &self.plan.steps[earlier].label;
             NotReusedReason::EarlierStepRunsAgain.because(label)
         });
         let step = &self.plan.steps[index];
-        let Ok(call) = ResolvedArguments::resolve(step, record_of) else {
+        let run = RunValue::of_id(self.previous.first_run());
+        let Ok(call) = ResolvedArguments::resolve(step, &run, record_of) else {
             // An argument is the output of that step.
             return Err(by_earlier.unwrap_or(NotReusedReason::ArgumentsChanged.into()));
         };
@@ -196,6 +200,15 @@ impl StepMatcher<'_> {
             return Err(NotReusedReason::ArgumentsHidden.into());
         }
         by_earlier.map_or_else(|| Ok(self.reuse(record)), Err)
+    }
+
+    /// The `finally` step of the earlier run that has taken back what the step at `index` did, or
+    /// a part of it.
+    fn undone_by(&self, index: usize) -> Option<&PreviousStep> {
+        let finally = self.plan.finally_from()..self.plan.steps.len();
+        let undoing = finally.filter(|step| self.plan.flow.steps[*step].undoes.contains(&index));
+        let mut undoing = undoing.map(|step| &self.plan.steps[step].label);
+        undoing.find_map(|label| self.previous.started_finally(label))
     }
 
     fn reuse(&self, record: &ExecutionLogRecord) -> Reused {
@@ -227,7 +240,11 @@ impl StepMatcher<'_> {
     }
 
     fn may_have_had_effect(&self, index: usize) -> bool {
+        let is_undone = self
+            .undone_by(index)
+            .is_some_and(|by| by.success().is_some());
         match self.matched[index] {
+            _ if is_undone => false,
             Some(before) => before.may_have_had_effect(),
             None => self.previous.is_unended_file && self.can_have_begun(index),
         }

@@ -40,6 +40,17 @@ impl PreviousRun {
         &self.steps[..end]
     }
 
+    /// Its `finally` step of this name, if one was started.
+    pub(super) fn started_finally(&self, label: &str) -> Option<&PreviousStep> {
+        let first = self.without_finally().len();
+        let has_started = |step: &&PreviousStep| {
+            let record = step.record.as_ref();
+            record.is_none_or(|record| record.attempts > 0)
+        };
+        let mut finally = self.steps[first..].iter();
+        finally.find(|step| step.label == label && has_started(step))
+    }
+
     /// The digest of a skill's files as they were.
     pub(super) fn digest(&self, skill_id: &str) -> Option<&String> {
         let skills: &BTreeMap<String, String> = &self.header.provenance.skills;
