@@ -44,10 +44,6 @@ use crate::prove::TimeFlags;
 use crate::report::{Format, PrintRef, Progress};
 
 /// Prove, confine and run execution plans: lists of skill calls that a language model wrote.
-///
-/// A plan is a JSON or YAML list of steps. Each step calls a skill: a program that takes its
-/// arguments as JSON on standard input and writes its result as JSON to standard output. Nothing
-/// runs until the whole plan is proven.
 #[derive(Debug, Parser)]
 #[command(
     name = "obs",
@@ -70,6 +66,10 @@ pub struct Cli {
 }
 
 const AFTER_HELP: &str = "\
+A plan is a JSON or YAML list of steps. Each step calls a skill: a program with
+a manifest, which gets its arguments as JSON or in its command. Nothing runs
+until the whole plan is proven.
+
 Examples:
   obs init                        make a first skill and a plan that calls it
   obs validate plan.yaml          report all problems of a plan
@@ -92,10 +92,9 @@ Each option can be set by a variable, for example --state-dir by OBS_STATE_DIR."
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct GlobalArgs {
-    /// When to use colors
-    ///
-    /// `auto` uses them on a terminal, unless `NO_COLOR` is set; with `CLICOLOR_FORCE` everywhere.
+    /// Use colors: `auto`, `always` or `never`
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    #[arg(hide_possible_values = true)]
     pub color: ColorChoice,
     /// Be silent on success; always report failures
     #[arg(short, long, global = true)]
@@ -151,11 +150,7 @@ pub enum Command {
 /// Where obs searches for skills.
 #[derive(Debug, Clone, Args)]
 pub struct RootArgs {
-    /// Search DIR for skills first; repeatable
-    ///
-    /// obs then searches `OBS_SKILLS_PATH` (directories joined by `:`), `skills/` beside the plan,
-    /// `skills/` in the working directory and `$XDG_DATA_HOME/obs/skills`. The first skill with an
-    /// id wins.
+    /// Search DIR for skills first, then `skills/` beside the plan and here; repeatable
     #[arg(long = "skills", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub skills: Vec<PathBuf>,
 }

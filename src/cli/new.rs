@@ -66,14 +66,32 @@ fn plan(args: &NewPlanArgs, printer: &Printer) -> CommandResult {
     printer.print_line(path.display());
     let shown = path.display().to_string();
     let file = Escaped(&shown);
+    let lines = todo_lines(&text);
     match todos {
         0 => printer.info(format_args!("run it with `obs run {file}`")),
-        1 => printer.info(format_args!("replace the `TODO`, then `obs run {file}`")),
+        1 => printer.info(format_args!(
+            "replace the TODO in {lines}, then `obs run {file}`"
+        )),
         many => printer.info(format_args!(
-            "replace the {many} `TODO`s, then `obs run {file}`"
+            "replace the {many} TODOs in {lines}, then `obs run {file}`"
         )),
     }
     Ok(exit_code::SUCCESS)
+}
+
+/// The lines that something has to be filled in: `line 7`, `lines 7 to 19`.
+fn todo_lines(text: &str) -> String {
+    // The first line says what a TODO is.
+    let lines = (1..).zip(text.lines()).skip(1);
+    let numbers: Vec<usize> = lines
+        .filter(|(_, line)| line.contains(PLACEHOLDER))
+        .map(|(number, _)| number)
+        .collect();
+    match numbers.as_slice() {
+        [first, .., last] => format!("lines {first} to {last}"),
+        [line] => format!("line {line}"),
+        [] => String::new(),
+    }
 }
 
 fn write_new(path: &Path, text: &str) -> Result<(), CommandError> {

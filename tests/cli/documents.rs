@@ -30,7 +30,10 @@ fn operations_names_every_key_of_a_record() {
         .split("## ")
         .find(|part| part.starts_with("Records"))
         .unwrap();
-    let rows = records.lines().filter_map(|line| line.strip_prefix("| "));
+    let is_row = |line: &&str| line.starts_with('|');
+    let first_table = records.lines().skip_while(|line| !is_row(line));
+    let rows = first_table.take_while(is_row);
+    let rows = rows.filter_map(|line| line.strip_prefix("| "));
     let cells = rows.filter_map(|row| row.split(" | ").next());
     let documented: BTreeSet<&str> = cells
         .flat_map(|cell| cell.split('`').skip(1).step_by(2))
@@ -41,10 +44,16 @@ fn operations_names_every_key_of_a_record() {
         .nth(1)
         .unwrap();
     let fields = fields.split("\n}").next().unwrap();
-    let fields = fields
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("pub "));
-    let fields: BTreeSet<&str> = fields.filter_map(|line| line.split(':').next()).collect();
+    let mut renamed = None;
+    let name = |line| {
+        let line: &str = str::trim(line);
+        if let Some((_, after)) = line.split_once("rename = \"") {
+            renamed = after.split('"').next();
+        }
+        let name = line.strip_prefix("pub ")?.split(':').next()?;
+        Some(renamed.take().unwrap_or(name))
+    };
+    let fields: BTreeSet<&str> = fields.lines().filter_map(name).collect();
     assert_eq!(documented, fields);
 }
 

@@ -288,7 +288,8 @@ fn a_new_skill_is_complete_with_flags() {
     let output = output.expect_code(0);
     assert_eq!(
         output.stderr(),
-        "try it with `obs skills run text/files --set dir=VALUE`\n"
+        "try it with `obs skills run text/files --set dir=VALUE`\n\
+         `obs new plan text/files -o FILE` writes a plan that calls it\n"
     );
     case.run(&["skills", "check", "--strict"]).expect_code(0);
     let show = ["skills", "show", "text/files", "--format", "json"];

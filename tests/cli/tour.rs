@@ -57,8 +57,11 @@ fn words(line: &str) -> Vec<String> {
         let digits = word.trim_end_matches(['m', 's']);
         digits != word && digits.parse::<f64>().is_ok()
     };
-    let is_id =
-        |word: &str| word.len() >= 12 && word.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+    let is_id = |word: &str| {
+        let is_hex = word.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+        let is_short_id = word.len() >= 8 && word.starts_with(|c: char| c.is_ascii_digit());
+        is_hex && (word.len() >= 16 || is_short_id)
+    };
     line.split_whitespace()
         .map(|word| match word {
             _ if is_time(word) => "[TIME]".to_owned(),

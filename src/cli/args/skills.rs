@@ -97,9 +97,7 @@ pub struct NewArgs {
     #[arg(long, value_name = "KIND")]
     #[arg(value_parser = PossibleValuesParser::new(OutputFormat::WORDS.map(|(word, _)| word)))]
     pub output: Option<String>,
-    /// What it needs beyond the default grants; repeatable
-    ///
-    /// For example `net`, `fs.write:out/` or `env:EDITOR`; plans/README.md lists all.
+    /// What it needs beyond the default, such as `net` or `fs.write:out/`; repeatable
     #[arg(long = "permission", value_name = "PERMISSION")]
     pub permissions: Vec<String>,
     /// Timeout of one attempt

@@ -17,10 +17,7 @@ use crate::store::RetentionLimits;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct StateArgs {
-    /// Directory of the state, or `none` [default: ~/.local/state/obs]
-    ///
-    /// The state holds runs, records and circuit breakers; `none` keeps nothing. If
-    /// `XDG_STATE_HOME` is set, the default is `$XDG_STATE_HOME/obs`.
+    /// Directory of the state, or `none` to keep nothing [default: ~/.local/state/obs]
     #[arg(long = "state-dir", global = true, value_name = "DIR")]
     #[arg(value_hint = ValueHint::DirPath)]
     pub dir: Option<PathBuf>,

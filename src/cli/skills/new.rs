@@ -41,10 +41,13 @@ pub(super) fn new(args: &NewArgs, printer: &Printer) -> CommandResult {
     warn(&args.root, &id, printer);
     let first = match args.description {
         Some(_) => "try it",
-        None => "write its `description`, then try it",
+        None => "write its `description` there, then try it",
     };
     let flags = set_flags(&args.command);
     printer.info(format_args!("{first} with `obs skills run {id}{flags}`"));
+    printer.info(format_args!(
+        "`obs new plan {id} -o FILE` writes a plan that calls it"
+    ));
     Ok(exit_code::SUCCESS)
 }
 
