@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
+use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
 use crate::model::{ExecutionLogRecord, RunStatus};
@@ -82,6 +83,20 @@ pub enum RunEvent {
         /// What the failure report needs beyond the record.
         detail: StepDetail,
     },
+    /// The items of a step with `for_each` are about to start.
+    ItemsStarted {
+        /// The step's index in the plan.
+        index: usize,
+        /// How many items there are.
+        count: usize,
+    },
+    /// One of the events above, of an item and not of the whole step.
+    OfItem {
+        /// The item's place in the list.
+        item: usize,
+        /// What happened.
+        event: Box<RunEvent>,
+    },
     /// A signal arrived.
     SignalReceived {
         /// Its number.
@@ -144,6 +159,8 @@ pub struct StepDetail {
     pub working_directory: Option<PathBuf>,
     /// Which lines of `confinement` show what the skill probably lacked, by their names.
     pub lacks: Vec<&'static str>,
+    /// The output of a step with `for_each`, which its record leaves out.
+    pub gathered: Option<Arc<RawValue>>,
 }
 
 /// A retry that is waited for.
@@ -200,6 +217,7 @@ pub fn channel() -> (EventSender, EventReceiver) {
     (
         EventSender {
             sender,
+            item: None,
             waiting: Arc::clone(&waiting),
             dropped: Arc::clone(&dropped),
         },
@@ -215,13 +233,31 @@ pub fn channel() -> (EventSender, EventReceiver) {
 #[derive(Debug, Clone)]
 pub struct EventSender {
     sender: mpsc::Sender<RunEvent>,
+    /// The item that the events are of.
+    item: Option<usize>,
     waiting: Arc<AtomicU64>,
     dropped: Arc<AtomicU64>,
 }
 
 impl EventSender {
+    /// The sender for what happens in one item of a step.
+    #[must_use]
+    pub fn of_item(&self, item: usize) -> Self {
+        Self {
+            item: Some(item),
+            ..self.clone()
+        }
+    }
+
     /// Sends an event. Never blocks; a reporter that is gone is not an error.
     pub fn emit(&self, event: RunEvent) {
+        let event = match self.item {
+            Some(item) => RunEvent::OfItem {
+                item,
+                event: Box::new(event),
+            },
+            None => event,
+        };
         if is_live(&event) {
             if self.waiting.load(Ordering::Relaxed) >= LIVE_EVENTS_CAP {
                 self.dropped.fetch_add(1, Ordering::Relaxed);
@@ -262,10 +298,11 @@ impl EventReceiver {
 }
 
 fn is_live(event: &RunEvent) -> bool {
-    matches!(
-        event,
-        RunEvent::StepOutput { .. } | RunEvent::StepProgress { .. }
-    )
+    match event {
+        RunEvent::StepOutput { .. } | RunEvent::StepProgress { .. } => true,
+        RunEvent::OfItem { event, .. } => is_live(event),
+        _ => false,
+    }
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::exit_code;
 use super::printer::Printer;
+use super::{exit_code, item_words};
 use crate::engine::{ProvenPlan, ProvenStep, Retries, Reused, TimeLimit};
 use crate::model::{Escaped, NotReused, RiskLevel, format_duration, json_line, json_pretty};
 use crate::report::{Format, short_id};
@@ -92,6 +92,9 @@ fn step_text(text: &mut String, index: usize, step: &ProvenStep) {
     };
     line("skill", &skill);
     line("command", &command(step));
+    if let Some(for_each) = &step.for_each {
+        line("for each", &item_words::describe(for_each));
+    }
     if let Some(program) = &step.program {
         line("program", &program.path.display().to_string());
     }
@@ -222,6 +225,11 @@ fn steps(plan: &ProvenPlan, reused: &[Result<Reused, NotReused>]) -> impl Iterat
             "permissions": step.permissions,
             "confinement": step.confinement,
             "creates": step.creates,
+            "for_each": step.for_each.as_deref().map(|for_each| json!({
+                "items": for_each.known.as_ref().map(|list| list.len()),
+                "max_parallel": Some(for_each.max_parallel).filter(|max| *max != usize::MAX),
+                "max_failed": for_each.max_failed,
+            })),
             "max_retries": step.retry.max,
             "fallback": step.fallback.as_ref().map(|fallback| &fallback.skill_id),
             "continue_on_error": step.continue_on_error,

@@ -96,10 +96,17 @@ impl GraphView {
                 skill if skill == step.id_or_name() => label,
                 skill => format!("{label} · {}", Escaped(skill)),
             };
-            match step.approval {
-                Some(_) => label + " (approval)",
-                None => label,
-            }
+            let each = if step.for_each.is_some() {
+                " (for each item)"
+            } else {
+                ""
+            };
+            let approval = if step.approval.is_some() {
+                " (approval)"
+            } else {
+                ""
+            };
+            label + each + approval
         };
         let mut edges = Vec::new();
         for (step, waits) in flow.steps.iter().enumerate() {

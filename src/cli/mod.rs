@@ -18,6 +18,7 @@ mod exit_code;
 mod graph;
 mod init;
 mod inputs;
+mod item_words;
 mod json_lines;
 mod logs;
 mod man;

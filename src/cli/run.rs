@@ -11,7 +11,9 @@ use super::printer::{Printer, Verbosity};
 use super::problems::{self, FileReport};
 use super::resume::ResumedRun;
 use super::run_storage::{self, RunStorage};
-use super::{dry_run, enforceable, exit_code, inputs, next_step, policy, roots, secrets};
+use super::{
+    dry_run, enforceable, exit_code, inputs, item_words, next_step, policy, roots, secrets,
+};
 use crate::document::{Source, SourceError};
 use crate::engine::{Approver, ProvenPlan};
 use crate::event::Streaming;
@@ -55,7 +57,7 @@ pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> Comma
         return Ok(refuse(&loaded, &[], format, printer));
     }
     say_warnings(&loaded, printer);
-    check_names(args, &plan, printer)?;
+    check_names(args, &plan, resumed.is_some(), printer)?;
     let skills = outcome.skills;
     let ProveContext {
         environment,
@@ -106,6 +108,7 @@ fn context(
         time_flags: args.time.flags(),
         own_files: state.own_files(args.output.log.as_deref(), given_run_dir),
         retry_unsafe: args.steps.retry_unsafe,
+        max_items: args.steps.max_items,
         inputs: Some(inputs),
         run_dir: run_dir.map(Path::to_owned),
         read: roots::read_files(&args.plan, &args.inputs, &args.policy),
@@ -230,7 +233,17 @@ fn report_options(
 }
 
 /// `--print` and `--approve` must name steps before anything runs.
-fn check_names(args: &RunArgs, plan: &ProvenPlan, printer: &Printer) -> Result<(), CommandError> {
+fn check_names(
+    args: &RunArgs,
+    plan: &ProvenPlan,
+    is_resumed: bool,
+    printer: &Printer,
+) -> Result<(), CommandError> {
+    if is_resumed && plan.steps.iter().any(|step| step.for_each.is_some()) {
+        let message = "obs can't resume a run of a plan with `for_each` yet";
+        return Err(CommandError::new(ErrorKind::Usage, message)
+            .hint("nothing was run; without `--resume` the plan runs from its beginning"));
+    }
     let bare = if args.strict {
         BareStep::Refuse
     } else {
@@ -244,10 +257,11 @@ fn check_names(args: &RunArgs, plan: &ProvenPlan, printer: &Printer) -> Result<(
         let label = (index, step.label.as_str());
         std::iter::once(label).chain((step.name != step.label).then_some((index, &*step.name)))
     });
-    print
+    let target = print
         .resolve(names)
-        .map(drop)
-        .map_err(|error| CommandError::from_error(ErrorKind::Usage, &error))
+        .map_err(|error| CommandError::from_error(ErrorKind::Usage, &error))?;
+    item_words::check_print(&plan.steps, &target)
+        .map_err(|message| CommandError::new(ErrorKind::Usage, message))
 }
 
 /// Drops the warning that the plan names no assistant, if a flag does.

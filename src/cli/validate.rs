@@ -8,6 +8,7 @@ use super::printer::{Printer, Verbosity};
 use super::problems::{self, FileReport};
 use super::{enforceable, exit_code, inputs, policy, roots, secrets};
 use crate::document::{Severity, Source, SourceError};
+use crate::engine::MOST_ITEMS;
 use crate::executor::BaseEnvironment;
 use crate::model::Escaped;
 use crate::plan::{self, LoadedPlan};
@@ -85,6 +86,7 @@ fn check(
                 own_files: own_files.clone(),
                 inputs: inputs::of_plan(&args.inputs, path, &loaded)?,
                 read: roots::read_files(path, &args.inputs, &args.policy),
+                max_items: MOST_ITEMS,
                 ..ProveContext::new(
                     roots::registry(&args.roots, Some(path))?,
                     workspace.to_owned(),

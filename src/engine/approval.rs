@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
-use super::approver::{Approval, ApprovalRequest};
+use super::approver::{Approval, ApprovalItems, ApprovalRequest};
 use super::run_state::RunState;
 use super::termination::TerminationReason;
 use super::{CircuitBreaker, ExecutionLogger, ProvenStep, SkillExecutor};
@@ -76,6 +76,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         &self,
         index: usize,
         arguments: &Map<String, Value>,
+        items: Option<&ApprovalItems>,
     ) -> ApprovalOutcome {
         if !self.awaits_approval(index) {
             return ApprovalOutcome::Free;
@@ -83,11 +84,16 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         tokio::select! {
             biased;
             reason = self.wait_until_start_blocked() => ApprovalOutcome::Stopped(reason),
-            outcome = self.ask(index, arguments) => outcome,
+            outcome = self.ask(index, arguments, items) => outcome,
         }
     }
 
-    async fn ask(&self, index: usize, arguments: &Map<String, Value>) -> ApprovalOutcome {
+    async fn ask(
+        &self,
+        index: usize,
+        arguments: &Map<String, Value>,
+        items: Option<&ApprovalItems>,
+    ) -> ApprovalOutcome {
         // One prompt at a time.
         let _guard = self.asking.lock().await;
         let _paused = PausedTerminal::pause(self.options.events).await;
@@ -96,6 +102,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
             index,
             steps: self.plan.steps.len(),
             arguments,
+            items,
             time_left: self.phase_time_left(),
         };
         match self.options.approver.ask(&request).await {

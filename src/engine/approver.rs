@@ -1,6 +1,7 @@
 //! The interface to the approver of steps.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
@@ -41,6 +42,17 @@ pub enum Approval {
     Ask,
 }
 
+/// The items that an approver is asked about at once.
+#[derive(Debug, Clone)]
+pub struct ApprovalItems {
+    /// How many there are.
+    pub count: usize,
+    /// The arguments of the first few, as they may be shown.
+    pub samples: Vec<Arc<Map<String, Value>>>,
+    /// SHA-256 of the arguments of all, as they may be shown: a line of JSON for each.
+    pub digest: String,
+}
+
 /// What an approver is asked about.
 #[derive(Debug)]
 pub struct ApprovalRequest<'r> {
@@ -50,8 +62,10 @@ pub struct ApprovalRequest<'r> {
     pub index: usize,
     /// How many steps the plan has.
     pub steps: usize,
-    /// The step's final arguments as they may be shown.
+    /// The step's final arguments as they may be shown; with `for_each`, as the plan has them.
     pub arguments: &'r Map<String, Value>,
+    /// The items that the step is called with, all of which the answer is for.
+    pub items: Option<&'r ApprovalItems>,
     /// How much of the run's time is left to answer.
     pub time_left: Duration,
 }

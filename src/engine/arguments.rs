@@ -5,10 +5,11 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::mask::{mask_arguments, mask_string};
-use super::resolve::{self, ResolveError};
+use super::resolve::{self, CallValues, ItemText, ResolveError};
 use super::write_only::mask_shared;
 use super::{ProvenStep, RunValue};
 use crate::model::ExecutionLogRecord;
+use crate::plan::ItemList;
 
 /// A step's final arguments.
 #[derive(Debug)]
@@ -35,9 +36,32 @@ impl ResolvedArguments {
                 Arc::clone(&step.shown_arguments),
             )),
             Some(template) => {
-                Self::check(step, Arc::new(resolve::resolve(template, run, record_of)?))
+                let values = CallValues { run, item: None };
+                let arguments = resolve::resolve(template, values, record_of)?;
+                Self::check(step, Arc::new(arguments))
             }
         }
+    }
+
+    /// The same for an item of a step with `for_each`.
+    pub(super) fn of_item(
+        step: &ProvenStep,
+        list: &ItemList,
+        index: usize,
+        run: &RunValue,
+        record_of: impl Fn(usize) -> Option<Arc<ExecutionLogRecord>>,
+    ) -> Result<Self, ResolveError> {
+        let Some(template) = &step.template else {
+            return Self::resolve(step, run, record_of);
+        };
+        let (item, index) = (list.get(index), index.to_string());
+        let item = Some(ItemText {
+            item: &item,
+            index: &index,
+        });
+        let values = CallValues { run, item };
+        let arguments = resolve::resolve(template, values, record_of)?;
+        Self::check(step, Arc::new(arguments))
     }
 
     /// Validates arguments that were not known before the run.

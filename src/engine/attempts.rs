@@ -16,16 +16,17 @@ use super::call_wait::CallWait;
 use super::context::deadline_in;
 use super::record::refusal_text;
 use super::run_state::RunState;
+use super::step_call::StepCall;
 use super::termination::TerminationReason;
 use super::write_only::mask_shared;
 use super::{
     CircuitBreaker, ExecutionLogger, LogError, ProvenStep, Rejection, Retries, RuntimeError,
     SkillExecutor, StepControl, TimeLimit,
 };
-use crate::event::{Retry, RunEvent, TerminationCause};
+use crate::event::{EventSender, Retry, RunEvent, TerminationCause};
 use crate::model::{
-    ErrorCode, Excerpt, ExecutionRequest, ExecutionResult, ExecutionStatus, LeakedProcesses,
-    ResourceUsage, format_duration,
+    ErrorCode, Excerpt, ExecutionRequest, ExecutionResult, ExecutionStatus, ItemPosition,
+    LeakedProcesses, ResourceUsage, format_duration,
 };
 use crate::process::{Moment, StopRequest};
 
@@ -34,6 +35,8 @@ pub(super) struct Attempts<'a, E, L, B> {
     state: &'a RunState<'a, E, L, B>,
     index: usize,
     step: &'a ProvenStep,
+    item: Option<ItemPosition>,
+    events: &'a EventSender,
     started: Moment,
     /// Requests the end of the step, with SIGTERM or SIGKILL.
     stop: watch::Sender<StopRequest>,
@@ -53,13 +56,15 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
     /// `stop` requests the end of the step.
     pub(super) fn new(
         state: &'a RunState<'a, E, L, B>,
-        index: usize,
+        call: &'a StepCall<'_>,
         stop: watch::Sender<StopRequest>,
     ) -> Self {
         Self {
             state,
-            index,
-            step: &state.plan.steps[index],
+            index: call.index,
+            step: call.step,
+            item: call.item,
+            events: &call.events,
             started: state.context.clock().now(),
             stop,
             starts: 0,
@@ -188,7 +193,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         let step_timeout = is_over.then_some(TerminationReason::StepTimeout(self.step.timeout));
         let blocked_by = self
             .state
-            .start_blocked_by(self.starts > 0)
+            .start_blocked_by(self.starts > 0 || self.item.is_some())
             .or(step_timeout);
         self.blocked_by = self.blocked_by.take().or(blocked_by);
         self.blocked_by.is_none()
@@ -197,7 +202,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
     /// Waits until the limits of the skill allow a call, and calls it.
     async fn attempt(&mut self, target: &ProvenStep, call: &ResolvedArguments) -> ExecutionResult {
         let (state, stop) = (self.state, self.stop.subscribe());
-        let waited = state.wait_for_limits(self.index, target, self.time_left(), stop);
+        let waited = state.wait_for_limits(self.index, self.events, target, self.time_left(), stop);
         let limited = match waited.await {
             Ok(CallWait::MayStart(limited)) => limited,
             Ok(CallWait::Terminated(limit)) => {
@@ -220,7 +225,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
 
     async fn call(&mut self, target: &ProvenStep, call: &ResolvedArguments) -> ExecutionResult {
         if !target.is_idempotent
-            && let Err(error) = self.state.commit_start(self.index, target).await
+            && let Err(error) = self.state.commit_start(self.index, self.item, target).await
         {
             self.start_error = Some(error);
         }
@@ -242,6 +247,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         let stop = watch::Sender::new(*self.stop.borrow());
         let control = StepControl {
             index: self.index,
+            item: self.item,
             step_name: target.name.clone(),
             attempt: self.starts + 1,
             run_id: context.run_id.clone(),
@@ -250,7 +256,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
             grace: target.grace,
             deadline: deadline_in(time.min(run_left)),
             stop: stop.subscribe(),
-            events: self.state.options.events.clone(),
+            events: self.events.clone(),
         };
         let execution = self.state.executor.execute(request, control);
         let mut result = self
@@ -260,10 +266,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
         self.starts += result.attempts;
         // The last attempt that left processes behind.
         self.leaked = result.leaked.take().or(self.leaked.take());
-        let (all, one) = (&mut self.consumed, result.resource_usage);
-        all.cpu_time_ms = all.cpu_time_ms.saturating_add(one.cpu_time_ms);
-        all.memory_mb = all.memory_mb.max(one.memory_mb);
-        all.tokens_used = all.tokens_used.saturating_add(one.tokens_used);
+        self.consumed.add(result.resource_usage);
         result
     }
 
@@ -305,7 +308,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
                 () = &mut attempt_time, if !timed_out => {
                     timed_out = true;
                     let (index, reason) = (self.index, TerminationCause::StepTimeout);
-                    self.state.options.events.emit(RunEvent::StepEnding { index, reason });
+                    self.events.emit(RunEvent::StepEnding { index, reason });
                     raise(StopRequest::Terminate);
                 }
             }
@@ -342,7 +345,7 @@ impl<'a, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Attempts<'a, E
     }
 
     fn emit_repeated(&self, message: String, retry: Option<Retry>) {
-        self.state.options.events.emit(RunEvent::StepRepeated {
+        self.events.emit(RunEvent::StepRepeated {
             index: self.index,
             message,
             retry,

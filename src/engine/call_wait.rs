@@ -10,7 +10,7 @@ use super::run_state::RunState;
 use super::{
     CallDecision, CallId, CircuitBreaker, ExecutionLogger, LogError, ProvenStep, SkillExecutor,
 };
-use crate::event::RunEvent;
+use crate::event::{EventSender, RunEvent};
 use crate::process::StopRequest;
 
 /// How long a call may take after its step's time and grace period, until it counts as ended.
@@ -29,6 +29,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
     pub(super) async fn wait_for_limits(
         &self,
         index: usize,
+        events: &EventSender,
         target: &ProvenStep,
         time_left: Duration,
         mut stop: watch::Receiver<StopRequest>,
@@ -38,7 +39,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         };
         let emit = |limit| {
             let event = RunEvent::StepWaiting { index, limit };
-            self.options.events.emit(event);
+            events.emit(event);
         };
         let lease = time_left
             .saturating_add(target.grace)

@@ -12,12 +12,13 @@ use jiff::Timestamp;
 
 use super::completion::{CommitFailure, StepCompletion};
 use super::run_state::RunState;
+use super::step_call::StepCall;
 use super::{
     CircuitBreaker, ExecutionLogger, LogError, ProvenStep, RunStopReason, SkillExecutor, StepStart,
     UnloggedStep,
 };
 use crate::event::{RunEvent, StepDetail};
-use crate::model::ExecutionLogRecord;
+use crate::model::{ExecutionLogRecord, ItemPosition};
 
 /// Timeout for one log write.
 const LOG_TIMEOUT: Duration = Duration::from_secs(30);
@@ -30,16 +31,34 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
     pub(super) async fn commit_start(
         &self,
         index: usize,
+        item: Option<ItemPosition>,
         target: &ProvenStep,
     ) -> Result<(), LogError> {
         let start = StepStart {
             step_index: index,
+            item_index: item.map(|item| item.index),
             step_id: self.plan.steps[index].label.clone(),
             skill_id: target.skill_id.to_string(),
             timestamp: Timestamp::now(),
         };
         self.with_log_timeout(self.options.logger.log_step_start(start))
             .await
+    }
+
+    /// Commits the record of one call: that of a step, or of one of its items.
+    pub(super) async fn commit_call(
+        &self,
+        call: &StepCall<'_>,
+        record: ExecutionLogRecord,
+        detail: StepDetail,
+        run_stop: Option<RunStopReason>,
+    ) -> StepCompletion {
+        let record = ExecutionLogRecord {
+            item_index: call.item.map(|item| item.index),
+            item_count: call.item.map(|item| item.count),
+            ..record
+        };
+        self.commit_record(record, detail, run_stop).await
     }
 
     /// Commits the record of a step, then publishes it. `run_stop` is the reason to stop the run,
@@ -71,13 +90,24 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         StepCompletion { record, run_stop }
     }
 
-    /// Publishes a committed record to the other steps, and returns the event for the report.
+    /// Publishes a committed record to the other steps, and returns the event for the report. The
+    /// other steps see the gathered output of one with `for_each`.
     pub(super) fn record_committed(
         &self,
         record: Arc<ExecutionLogRecord>,
         detail: StepDetail,
     ) -> RunEvent {
-        self.records.borrow_mut()[record.step_index] = Some(Arc::clone(&record));
+        self.log_end.borrow_mut().advance(&record);
+        if record.item_index.is_none() {
+            let known = match &detail.gathered {
+                None => Arc::clone(&record),
+                Some(gathered) => Arc::new(ExecutionLogRecord {
+                    output: Some(Arc::clone(gathered)),
+                    ..(*record).clone()
+                }),
+            };
+            self.records.borrow_mut()[record.step_index] = Some(known);
+        }
         RunEvent::StepFinished { record, detail }
     }
 

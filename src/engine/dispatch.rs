@@ -24,6 +24,7 @@ use super::run_state::RunState;
 use super::schedule::{ReadyStep, Schedule};
 use super::skip_reason::SkipReason;
 use super::step::StepAction;
+use super::stop_reason::max_severity;
 use super::verdict::{RunResult, reason_of, stops_the_plan};
 use super::{
     CircuitBreaker, Concurrency, ExecutionContext, ExecutionLogger, LogError, PlanEnd, PlanStart,
@@ -57,12 +58,12 @@ pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreake
         has_called: Cell::default(),
         schedule: RefCell::new(Schedule::new(&plan.flow)),
         records: RefCell::new(vec![None; plan.steps.len()]),
+        log_end: RefCell::default(),
+        slots: watch::Sender::default(),
     };
     let mut dispatcher = Dispatcher {
         state: &state,
         unlogged: Vec::new(),
-        head: String::new(),
-        last_seq: 0,
         stop_reason: None,
         denied: BTreeMap::new(),
         is_rejected: false,
@@ -84,9 +85,6 @@ pub(super) struct Dispatcher<'r, E, L, B> {
     pub(super) state: &'r RunState<'r, E, L, B>,
     /// The steps that ran but whose records could not be committed.
     unlogged: Vec<UnloggedStep>,
-    /// The hash of the last committed record.
-    head: String,
-    last_seq: u64,
     /// Why no more steps start, if a step or a denial decided that.
     pub(super) stop_reason: Option<SkipReason>,
     /// The steps that were denied before the first step started.
@@ -126,14 +124,13 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         };
         let write = run.logger.log_plan_start(start, self.state.reused());
         let logged = self.state.with_log_timeout(write).await?;
-        self.head = logged.start.hash;
+        self.state.log_end.borrow_mut().head = logged.start.hash;
         run.events.emit(RunEvent::RunStarted(RunStarted {
             run_id: context.run_id.clone(),
             labels: plan.steps.iter().map(|step| step.label.clone()).collect(),
             timeout: plan.timeout.duration,
         }));
         for record in logged.reused {
-            self.record_head(&record);
             let event = self.state.record_committed(record, StepDetail::default());
             run.events.emit(event);
         }
@@ -181,13 +178,14 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
             if !self.denied.is_empty() || self.end.is_some() {
                 break;
             }
-            let is_asked_later = step.template.is_some() && index < plan.finally_from();
+            let has_open_arguments = step.template.is_some() || step.for_each.is_some();
+            let is_asked_later = has_open_arguments && index < plan.finally_from();
             if is_asked_later || self.state.is_over(index) {
                 continue;
             }
             match self
                 .state
-                .request_approval(index, &step.shown_arguments)
+                .request_approval(index, &step.shown_arguments, None)
                 .await
             {
                 ApprovalOutcome::Free => {}
@@ -201,17 +199,26 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
 
     /// Starts the steps that may start and waits for one to complete, until none is running.
     async fn dispatch(&mut self) {
-        let jobs = self.state.options.policy.jobs.get();
         let mut running = FuturesUnordered::new();
+        let mut slots = self.state.slots.subscribe();
         loop {
-            while running.len() < jobs
-                && let Some((index, action)) = self.next_step(running.is_empty())
-            {
+            slots.mark_unchanged();
+            while self.state.take_slot() {
+                let Some((index, action)) = self.next_step(running.is_empty()) else {
+                    self.state.release_slot();
+                    break;
+                };
                 running.push(self.state.run_step(index, action));
             }
-            let Some(completion) = running.next().await else {
-                return;
+            slots.mark_unchanged();
+            let completion = tokio::select! {
+                biased;
+                Some(completion) = running.next() => completion,
+                // An item of a step with `for_each` is over.
+                Ok(()) = slots.changed(), if !running.is_empty() => continue,
+                else => return,
             };
+            self.state.release_slot();
             self.complete(completion);
         }
     }
@@ -290,20 +297,13 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         let StepCompletion { record, run_stop } = completion;
         self.end = max_severity(self.end.take(), run_stop);
         match record {
-            Ok(record) => self.record_head(&record),
+            Ok(_) => {}
             Err(CommitFailure { step, error }) => {
                 self.unlogged.extend(step);
                 let end = RunStopReason::LogFailed(error);
                 self.halt(Halt::EndAll(reason_of(&end)));
                 self.end = max_severity(self.end.take(), Some(end));
             }
-        }
-    }
-
-    fn record_head(&mut self, record: &ExecutionLogRecord) {
-        if record.seq > self.last_seq {
-            self.last_seq = record.seq;
-            self.head.clone_from(&record.hash);
         }
     }
 
@@ -380,7 +380,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
             error: result.error,
             duration_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
             timestamp: Timestamp::now(),
-            records: records.len() as u64,
+            records: self.state.log_end.borrow().count,
             prev_hash: String::new(),
             hash: String::new(),
         };
@@ -390,7 +390,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
                 .with_log_timeout(run.logger.log_plan_end(end))
                 .await
             {
-                Ok(end) => self.head = end.prev_hash,
+                Ok(end) => self.state.log_end.borrow_mut().head = end.prev_hash,
                 Err(error) => self.end = Some(RunStopReason::LogFailed(error)),
             }
         }
@@ -398,28 +398,10 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         RunOutcome {
             result,
             records,
-            head: self.head,
+            head: self.state.log_end.borrow().head.clone(),
             end: self.end.unwrap_or(RunStopReason::Steps),
             unlogged: self.unlogged,
             elapsed,
         }
-    }
-}
-
-/// The more severe of two reasons: a log that can't be written, then a signal, then a timeout.
-pub(super) fn max_severity(
-    one: Option<RunStopReason>,
-    other: Option<RunStopReason>,
-) -> Option<RunStopReason> {
-    let weight = |end: &Option<RunStopReason>| match end {
-        None | Some(RunStopReason::Steps) => 0,
-        Some(RunStopReason::PlanTimeout(_)) => 1,
-        Some(RunStopReason::Signal(_)) => 2,
-        Some(RunStopReason::LogFailed(_)) => 3,
-    };
-    if weight(&other) > weight(&one) {
-        other
-    } else {
-        one
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::event::EventSender;
-use crate::model::{ExecutionRequest, ExecutionResult, InputFiles};
+use crate::model::{ExecutionRequest, ExecutionResult, InputFiles, ItemPosition};
 use crate::process::StopRequest;
 use crate::skill::Skill;
 
@@ -38,6 +38,8 @@ pub trait SkillExecutor {
 pub struct StepControl {
     /// The step's index in the plan.
     pub index: usize,
+    /// The item's place, of a step with `for_each`.
+    pub item: Option<ItemPosition>,
     /// The step's name.
     pub step_name: String,
     /// Which attempt this is, from 1.

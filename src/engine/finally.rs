@@ -5,11 +5,12 @@
 //! committed. A failure of one does not stop the next, and decides the result of the run only if
 //! nothing else does.
 
-use super::dispatch::{Dispatcher, max_severity};
+use super::dispatch::Dispatcher;
 use super::halt::Halt;
 use super::run_state::Phase;
 use super::skip_reason::SkipReason;
 use super::step::StepAction;
+use super::stop_reason::max_severity;
 use super::{CircuitBreaker, ExecutionLogger, RunStopReason, ShutdownState, SkillExecutor};
 use crate::model::StepStatus;
 

@@ -34,8 +34,17 @@ impl Halt {
         });
     }
 
+    /// Waits until one of two halts says that running steps must terminate, and returns the reason.
+    pub(super) async fn one_ends_all([one, other]: &mut [watch::Receiver<Self>; 2]) -> String {
+        tokio::select! {
+            biased;
+            reason = Self::ends_all(one) => reason,
+            reason = Self::ends_all(other) => reason,
+        }
+    }
+
     /// Waits until running steps must terminate, and returns the reason.
-    pub(super) async fn ends_all(halt: &mut watch::Receiver<Self>) -> String {
+    async fn ends_all(halt: &mut watch::Receiver<Self>) -> String {
         let halted = halt.wait_for(|halt| matches!(halt, Self::EndAll(_))).await;
         match halted.as_deref() {
             Ok(Self::EndAll(reason)) => reason.clone(),

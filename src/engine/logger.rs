@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
@@ -34,8 +35,29 @@ pub trait ExecutionLogger {
         &self,
         record: ExecutionLogRecord,
     ) -> impl Future<Output = Result<Arc<ExecutionLogRecord>, LogError>>;
+    /// The output and the error of an item of a step with `for_each`, by the step's index and the
+    /// item's, once its record is committed: the engine keeps neither. It asks once.
+    fn logged_item(
+        &self,
+        step_index: usize,
+        item_index: usize,
+    ) -> impl Future<Output = Result<LoggedItem, LogError>> {
+        let _ = (step_index, item_index);
+        let reason = "it can't read records back, which `for_each` needs".to_owned();
+        let name = self.name();
+        std::future::ready(Err(LogError { name, reason }))
+    }
     /// A run ended.
     fn log_plan_end(&self, end: PlanEnd) -> impl Future<Output = Result<PlanEnd, LogError>>;
+}
+
+/// What a log has of an item.
+#[derive(Debug, Clone, Default)]
+pub struct LoggedItem {
+    /// Its output; `None` for null, or if it did not succeed.
+    pub output: Option<Arc<RawValue>>,
+    /// What went wrong.
+    pub error: Option<String>,
 }
 
 /// The committed start of a run.
@@ -132,6 +154,8 @@ pub struct Provenance {
 pub struct StepStart {
     /// The step's place in the plan, from 0.
     pub step_index: usize,
+    /// The item's place in its list, of a step with `for_each`.
+    pub item_index: Option<usize>,
     /// The step's `step_id`, or its name where the plan gives none.
     pub step_id: String,
     /// The skill that is about to be called.

@@ -23,11 +23,15 @@ mod error;
 mod executor;
 pub(crate) mod exit_code;
 mod finally;
+mod for_each;
+mod gather;
 mod halt;
+mod item_run;
 mod logger;
 mod mask;
 mod outcome;
 mod phase;
+mod policy_check;
 mod policy_gate;
 mod proven;
 mod record;
@@ -41,6 +45,7 @@ mod shutdown;
 mod signals;
 mod skip_reason;
 mod step;
+mod step_call;
 mod stop_reason;
 mod stopping;
 mod termination;
@@ -50,7 +55,7 @@ mod time_limit;
 mod verdict;
 mod write_only;
 
-pub use approver::{Approval, ApprovalRequest, Approver};
+pub use approver::{Approval, ApprovalItems, ApprovalRequest, Approver};
 pub use arguments::ResolvedArguments;
 pub use call_limiter::{CallDecision, CallId, CallLimiter, LimiterFuture};
 pub use circuit_breaker::{BreakerDecision, CircuitBreaker, CircuitState, Permit, Rejection};
@@ -59,12 +64,15 @@ pub use dispatch::execute_plan;
 pub(crate) use error::RuntimeError;
 pub use executor::{SkillExecutor, StepControl};
 pub use logger::{
-    ExecutionLogger, LogError, LoggedRunStart, PlanEnd, PlanStart, Provenance, StepStart,
+    ExecutionLogger, LogError, LoggedItem, LoggedRunStart, PlanEnd, PlanStart, Provenance,
+    StepStart,
 };
 pub(crate) use mask::{mask_arguments, mask_json, mask_string, mask_value, mask_words};
 pub use outcome::{RunOutcome, UnloggedStep};
-pub use policy_gate::{Decision, Effect, PolicyGate, PolicyRequest, evaluate_plan};
+pub use policy_check::evaluate_plan;
+pub use policy_gate::{Decision, Effect, PolicyGate, PolicyRequest};
 pub(crate) use proven::{Concurrency, Retries};
+pub(crate) use proven::{DEFAULT_MAX_ITEMS, MOST_ITEMS, ProvenForEach};
 pub use proven::{ProvenPlan, ProvenStep};
 pub use reused::Reused;
 pub use run_options::{FailurePolicy, RunOptions, RunPolicy};

@@ -2,15 +2,13 @@
 //!
 //! Invariant: a denied step is never started, and if one is denied before the run, no step starts.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::{ProvenPlan, ProvenStep};
-use crate::plan::Template;
+use super::ProvenStep;
 
 /// Permits or denies steps.
 ///
@@ -154,75 +152,4 @@ impl Denial {
             is_by_approver: true,
         }
     }
-}
-
-/// Decides about every step of `plan` before anything runs.
-pub fn evaluate_plan(gate: &dyn PolicyGate, plan: &ProvenPlan) -> Vec<Decision> {
-    let steps = plan.steps.iter().enumerate();
-    steps
-        .map(|(index, step)| {
-            let question = |step: &ProvenStep| {
-                let (arguments, unknown) = known_of(step);
-                gate.decide(&PolicyRequest {
-                    step,
-                    index,
-                    steps: plan.steps.len(),
-                    arguments: &arguments,
-                    unknown,
-                })
-            };
-            most_restrictive(step, question)
-        })
-        .collect()
-}
-
-/// Decides about one step whose arguments are resolved.
-pub(super) fn evaluate_step(
-    gate: &dyn PolicyGate,
-    plan: &ProvenPlan,
-    index: usize,
-    arguments: &Map<String, Value>,
-) -> Decision {
-    most_restrictive(&plan.steps[index], |step| {
-        gate.decide(&PolicyRequest {
-            step,
-            index,
-            steps: plan.steps.len(),
-            arguments,
-            unknown: BTreeSet::new(),
-        })
-    })
-}
-
-/// The more severe decision of a step's and its fallback's.
-fn most_restrictive(step: &ProvenStep, decide: impl Fn(&ProvenStep) -> Decision) -> Decision {
-    let own = decide(step);
-    let Some(fallback) = step.fallback.as_deref() else {
-        return own;
-    };
-    let mut other = decide(fallback);
-    if other.effect <= own.effect {
-        return own;
-    }
-    other.fallback = Some(fallback.skill_id.clone());
-    other
-}
-
-/// The arguments that are known, and the names of those that hold references.
-fn known_of(step: &ProvenStep) -> (Cow<'_, Map<String, Value>>, BTreeSet<String>) {
-    let Some(Template::Map(entries)) = &step.template else {
-        return (Cow::Borrowed(&step.arguments), BTreeSet::new());
-    };
-    let (mut known, mut unknown) = (Map::new(), BTreeSet::new());
-    for (name, template) in entries {
-        match template {
-            Template::Fixed(value) => {
-                known.insert(name.clone(), value.clone());
-            }
-            _ => {
-                unknown.insert(name.clone());
-            }
-        }
-    }
-    (Cow::Owned(known), unknown)
 }

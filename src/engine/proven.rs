@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::TimeLimit;
-use crate::model::{RiskLevel, StepType};
-use crate::plan::{DependencyGraph, Template};
+use crate::model::{Gather, RiskLevel, StepType};
+use crate::plan::{DependencyGraph, ItemList, ItemTemplate, Template};
 use crate::process::Secrets;
 use crate::skill::{Exposure, Program, Schema, Skill};
 
@@ -47,11 +47,45 @@ impl ProvenStep {
         self.is_idempotent && self.fallback.as_deref().is_none_or(Self::is_safe_to_repeat)
     }
 
+    /// The items of the step, if all their arguments are known before the run and differ.
+    pub(super) fn known_items(&self) -> Option<&ItemList> {
+        let list = self.for_each.as_ref()?.known.as_deref()?;
+        let template = self.template.as_ref()?;
+        let mut is_known = true;
+        template.references("", &mut |reference, _, _| {
+            is_known &= reference.origin.is_item();
+        });
+        is_known.then_some(list)
+    }
+
     /// True if a built-in tool of the step or its fallback reads files of the workspace.
     pub(crate) fn reads_workspace(&self) -> bool {
         let fallback = self.fallback.as_deref();
         self.skill.reads_workspace() || fallback.is_some_and(Self::reads_workspace)
     }
+}
+
+/// The most items of a step, unless `--max-items` says otherwise.
+pub(crate) const DEFAULT_MAX_ITEMS: usize = 10_000;
+
+/// The most items of a step that `--max-items` may allow.
+pub(crate) const MOST_ITEMS: usize = 1_000_000;
+
+/// The list of a step, and how its items run.
+#[derive(Debug)]
+pub struct ProvenForEach {
+    /// The list, with its references.
+    pub(crate) items: ItemTemplate,
+    /// The list, if it is known before the run.
+    pub(crate) known: Option<Arc<ItemList>>,
+    /// How many items may run at the same time.
+    pub max_parallel: usize,
+    /// How many items may fail without the step failing.
+    pub max_failed: u64,
+    /// What the step's output is.
+    pub gather: Gather,
+    /// The most items that it may have.
+    pub max_items: usize,
 }
 
 /// Whether other steps may run at the same time.
@@ -103,6 +137,8 @@ pub struct ProvenStep {
     pub(crate) secrets: Secrets,
     /// The arguments with their references, where they hold some.
     pub template: Option<Template>,
+    /// The list whose items it is called with; `None` if it is called once.
+    pub for_each: Option<Box<ProvenForEach>>,
     /// Bound on the step: on all its attempts and waits.
     pub timeout: TimeLimit,
     /// Bound on one attempt.

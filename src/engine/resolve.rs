@@ -13,9 +13,11 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::RunValue;
-use crate::document::Document;
+use crate::document::{Document, kind_of};
 use crate::model::{ErrorCode, ExecutionLogRecord, NoEntry, json_entry};
-use crate::plan::{Reference, ReferenceSource, Segment, Template, format_reference};
+use crate::plan::{
+    ItemList, ItemTemplate, Reference, ReferenceSource, Segment, Template, format_reference,
+};
 use crate::skill::Skill;
 
 /// The most bytes that references may bring into the arguments of one step: 64 MiB.
@@ -37,6 +39,14 @@ pub struct ResolveError {
 }
 
 impl ResolveError {
+    /// The error of one item.
+    pub(super) fn in_item(self, item: usize) -> Self {
+        Self {
+            message: format!("item {item}: {}", self.message),
+            ..self
+        }
+    }
+
     fn missing(message: String) -> Self {
         Self {
             // The output of another step is not what the plan promises.
@@ -53,23 +63,64 @@ impl ResolveError {
     }
 }
 
-/// Puts what the steps gave into `template`. `record_of` gives the record of a step that is over.
+/// An item and its place in the list, as JSON text.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ItemText<'i> {
+    pub(super) item: &'i str,
+    pub(super) index: &'i str,
+}
+
+/// What a call may refer to beside the outputs of steps.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CallValues<'v> {
+    pub(super) run: &'v RunValue,
+    pub(super) item: Option<ItemText<'v>>,
+}
+
+/// Puts what the steps gave, and `values`, into `template`. `record_of` gives the record of a step
+/// that is over.
 pub(super) fn resolve(
     template: &Template,
-    run: &RunValue,
+    values: CallValues<'_>,
     record_of: impl Fn(usize) -> Option<Arc<ExecutionLogRecord>>,
 ) -> Result<Map<String, Value>, ResolveError> {
-    let mut resolver = Resolver {
-        run,
-        record_of,
-        bytes: 0,
-        walked_bytes: 0,
-        found: HashMap::new(),
-    };
-    match resolver.value(template)? {
+    match Resolver::new(values, record_of).value(template)? {
         Value::Object(map) => Ok(map),
         _ => Ok(Map::new()),
     }
+}
+
+/// The items of a step, from what the steps gave.
+pub(super) fn resolve_items(
+    items: &ItemTemplate,
+    run: &RunValue,
+    record_of: impl Fn(usize) -> Option<Arc<ExecutionLogRecord>>,
+) -> Result<ItemList, ResolveError> {
+    let mut resolver = Resolver::new(CallValues { run, item: None }, record_of);
+    items.read(|list| match &list.template {
+        Template::Whole(reference) => resolver.part(reference, |text| list_of(reference, text)),
+        template => match resolver.value(template)? {
+            // A value always has a JSON form.
+            Value::Array(values) => Ok(values
+                .iter()
+                .map(|value| serde_json::value::to_raw_value(value).unwrap_or_default())
+                .collect()),
+            _ => Err(ResolveError::missing("`for_each` is no list".to_owned())),
+        },
+    })
+}
+
+/// The elements of a list in JSON text.
+fn list_of(reference: &Reference, text: &str) -> Result<Vec<Box<RawValue>>, ResolveError> {
+    if text.starts_with('[') {
+        return read(reference, text);
+    }
+    let kind = read::<Value>(reference, text).map(|value| kind_of(&value))?;
+    let message = format!(
+        "`for_each` must be a list, but `{}` is {kind}",
+        reference.written
+    );
+    Err(ResolveError::missing(message))
 }
 
 /// Validates resolved arguments against the input schema of `skill`.
@@ -100,7 +151,7 @@ pub(super) fn check(skill: &Skill, arguments: &Map<String, Value>) -> Result<(),
 }
 
 struct Resolver<'t, R> {
-    run: &'t RunValue,
+    values: CallValues<'t>,
     record_of: R,
     bytes: usize,
     walked_bytes: usize,
@@ -109,6 +160,16 @@ struct Resolver<'t, R> {
 }
 
 impl<'t, R: Fn(usize) -> Option<Arc<ExecutionLogRecord>>> Resolver<'t, R> {
+    fn new(values: CallValues<'t>, record_of: R) -> Self {
+        Self {
+            values,
+            record_of,
+            bytes: 0,
+            walked_bytes: 0,
+            found: HashMap::new(),
+        }
+    }
+
     fn value(&mut self, template: &'t Template) -> Result<Value, ResolveError> {
         Ok(match template {
             Template::Fixed(value) => value.clone(),
@@ -150,20 +211,22 @@ impl<'t, R: Fn(usize) -> Option<Arc<ExecutionLogRecord>>> Resolver<'t, R> {
         reference: &'t Reference,
         take: impl FnOnce(&str) -> Result<T, ResolveError>,
     ) -> Result<T, ResolveError> {
-        let run = self.run;
+        let CallValues { run, item } = self.values;
         let record;
         let value = match reference.origin {
-            ReferenceSource::Run => run.as_json(),
+            ReferenceSource::Run => Some(run.as_json()),
+            ReferenceSource::Item => item.map(|item| item.item),
+            ReferenceSource::ItemIndex => item.map(|item| item.index),
             // The inputs were put in before the run.
             ReferenceSource::Step(_) | ReferenceSource::Inputs => {
-                let step = reference.origin.step();
-                record = step.and_then(&self.record_of).ok_or_else(|| {
-                    let written = &reference.written;
-                    ResolveError::missing(format!("`{written}`: its step has no output"))
-                })?;
-                record.output.as_deref().map_or("null", RawValue::get)
+                record = reference.origin.step().and_then(&self.record_of);
+                let record = record.as_deref();
+                record.map(|record| record.output.as_deref().map_or("null", RawValue::get))
             }
         };
+        let value = value.ok_or_else(|| {
+            ResolveError::missing(format!("`{}`: its step has no output", reference.written))
+        })?;
         let part = self.find(reference, value)?;
         self.bytes = self.bytes.saturating_add(part.len());
         if self.bytes > MAX_BYTES {
@@ -179,7 +242,8 @@ impl<'t, R: Fn(usize) -> Option<Arc<ExecutionLogRecord>>> Resolver<'t, R> {
         output: &'o str,
     ) -> Result<&'o str, ResolveError> {
         let path = reference.path.as_slice();
-        if let Some(range) = self.found.get(&(reference.origin, path)) {
+        let key = (reference.origin, path);
+        if let Some(range) = self.found.get(&key) {
             return Ok(&output[range.clone()]);
         }
         let mut part = output;
@@ -195,8 +259,7 @@ impl<'t, R: Fn(usize) -> Option<Arc<ExecutionLogRecord>>> Resolver<'t, R> {
             };
         }
         let start = part.as_ptr().addr() - output.as_ptr().addr();
-        self.found
-            .insert((reference.origin, path), start..start + part.len());
+        self.found.insert(key, start..start + part.len());
         Ok(part)
     }
 }

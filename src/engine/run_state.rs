@@ -45,10 +45,55 @@ pub(super) struct RunState<'r, E, L, B> {
     /// Which step may start.
     pub(super) schedule: RefCell<Schedule>,
     /// The records of completed steps, by step index.
+    /// With `for_each`, with the gathered output.
     pub(super) records: RefCell<Vec<Option<Arc<ExecutionLogRecord>>>>,
+    /// Where the log ends.
+    pub(super) log_end: RefCell<LogEnd>,
+    /// How many calls run, of at most `--jobs`.
+    pub(super) slots: watch::Sender<usize>,
+}
+
+/// The last committed record, and how many there are.
+#[derive(Debug, Default)]
+pub(super) struct LogEnd {
+    /// The hash of the last record.
+    pub(super) head: String,
+    last_seq: u64,
+    /// How many records are in the log, those of items among them.
+    pub(super) count: u64,
+}
+
+impl LogEnd {
+    pub(super) fn advance(&mut self, record: &ExecutionLogRecord) {
+        self.count += 1;
+        if record.seq > self.last_seq {
+            self.last_seq = record.seq;
+            self.head.clone_from(&record.hash);
+        }
+    }
 }
 
 impl<E, L, B> RunState<'_, E, L, B> {
+    /// The record of a step that is over.
+    pub(super) fn record_of(&self, index: usize) -> Option<Arc<ExecutionLogRecord>> {
+        self.records.borrow()[index].clone()
+    }
+
+    /// Takes a slot for one more call, if one is free.
+    pub(super) fn take_slot(&self) -> bool {
+        let jobs = self.options.policy.jobs.get();
+        let is_free = *self.slots.borrow() < jobs;
+        if is_free {
+            self.slots.send_modify(|running| *running += 1);
+        }
+        is_free
+    }
+
+    /// Gives a slot back.
+    pub(super) fn release_slot(&self) {
+        self.slots.send_modify(|running| *running -= 1);
+    }
+
     /// True if the step has its record.
     pub(super) fn is_over(&self, index: usize) -> bool {
         self.records.borrow()[index].is_some()

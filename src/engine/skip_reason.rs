@@ -24,6 +24,22 @@ impl SkipReason {
         }
     }
 
+    /// An item of `step` did not succeed.
+    pub(super) fn item_failed(step: &ProvenStep, item: usize) -> Self {
+        Self {
+            text: format!("item {item} of `{}` did not succeed", step.label),
+            because: SkippedBecause::of_step(SkipKind::Failure, &*step.label),
+        }
+    }
+
+    /// Something else ended the run, or the step of an item.
+    pub(super) fn failure(text: String) -> Self {
+        Self {
+            text,
+            because: SkippedBecause::new(SkipKind::Failure),
+        }
+    }
+
     /// `step` was denied before the run.
     pub(super) fn denied(step: &ProvenStep, denial: &Denial) -> Self {
         let kind = if denial.is_by_approver {

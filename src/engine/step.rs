@@ -17,10 +17,12 @@ use super::attempts::Attempts;
 use super::attempts_outcome::{AttemptsOutcome, not_started};
 use super::completion::{CommitFailure, StepCompletion};
 use super::halt::Halt;
-use super::policy_gate::{Denial, evaluate_step};
+use super::policy_check::evaluate_step;
+use super::policy_gate::Denial;
 use super::resolve::ResolveError;
 use super::run_state::RunState;
 use super::skip_reason::SkipReason;
+use super::step_call::StepCall;
 use super::termination::TerminationReason;
 use super::{
     BreakerDecision, CircuitBreaker, ExecutionLogger, LogError, Permit, ProvenStep, Rejection,
@@ -28,6 +30,7 @@ use super::{
 };
 use crate::event::{RunEvent, StepDetail, TerminationCause};
 use crate::model::{ErrorCode, ExecutionLogRecord, StepStatus};
+use crate::plan::ItemList;
 use crate::process::StopRequest;
 use crate::skill::Skill;
 
@@ -62,7 +65,10 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
             };
         }
         match action {
-            StepAction::Run => self.start_step(index, step).await,
+            StepAction::Run => match &step.for_each {
+                Some(for_each) => self.run_items(index, for_each).await,
+                None => self.start_step(index, step).await,
+            },
             StepAction::Skip(reason) => {
                 let record = record::skipped_record(self.context, index, step, reason);
                 self.commit_not_run(record, None).await
@@ -95,21 +101,47 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         if let Some(completion) = self.check_permitted(index, &call).await {
             return completion;
         }
+        self.make_call(&self.step_call(index), call).await
+    }
+
+    /// Runs one item of a step, which is permitted and approved.
+    pub(super) async fn run_item(&self, call: StepCall<'_>, list: &ItemList) -> StepCompletion {
+        let item = call.item.map_or(0, |item| item.index);
+        match self.item_arguments(call.step, list, item) {
+            Ok(arguments) => self.make_call(&call, arguments).await,
+            Err(unresolved) => {
+                let outcome = unresolved_outcome(call.step, &unresolved);
+                let completed = record::CompletedStep::without_start(outcome);
+                let record = record::finished_record(self.context, call.index, completed);
+                self.commit_call(&call, record, StepDetail::default(), None)
+                    .await
+            }
+        }
+    }
+
+    /// Asks the breaker and calls the skill.
+    async fn make_call(&self, call: &StepCall<'_>, arguments: ResolvedArguments) -> StepCompletion {
+        let StepCall { index, step, .. } = *call;
         match self.ask_breaker(step).await {
             Ok(BreakerDecision::Allowed(permit)) => {
-                self.call_skill(index, step, call, Ok(permit)).await
+                self.call_skill(call, arguments, Ok(permit)).await
             }
             Ok(BreakerDecision::Refused(refusal)) if step.fallback.is_some() => {
-                self.call_skill(index, step, call, Err(refusal)).await
+                self.call_skill(call, arguments, Err(refusal)).await
             }
             Ok(BreakerDecision::Refused(refusal)) => {
                 let record =
-                    record::rejected_record(self.context, index, step, &refusal, call.shown);
+                    record::rejected_record(self.context, index, step, &refusal, arguments.shown);
                 let skill = &step.skill_id;
                 let hint = format!(
                     "`obs circuits reset {skill}` closes it, `--circuit-breaker=off` bypasses it"
                 );
-                self.commit_not_run(record, Some(hint)).await
+                let record = ExecutionLogRecord {
+                    hint: Some(hint),
+                    ..record
+                };
+                self.commit_call(call, record, StepDetail::default(), None)
+                    .await
             }
             Err(error) => StepCompletion::unlogged(error),
         }
@@ -124,7 +156,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
     ) -> Option<StepCompletion> {
         let denial = match self.denial(index, call) {
             Some(reason) => Denial::by_policy(reason),
-            None => match self.request_approval(index, &call.shown).await {
+            None => match self.request_approval(index, &call.shown, None).await {
                 ApprovalOutcome::Free => return None,
                 ApprovalOutcome::Refused(reason) => Denial::unapproved(reason),
                 ApprovalOutcome::Stopped(reason) => {
@@ -146,7 +178,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
     }
 
     /// Completes a step that may no longer start.
-    async fn end_before_start(
+    pub(super) async fn end_before_start(
         &self,
         index: usize,
         arguments: Arc<Map<String, Value>>,
@@ -166,7 +198,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
     }
 
     /// Commits the record of a step that did not run.
-    async fn commit_not_run(
+    pub(super) async fn commit_not_run(
         &self,
         record: ExecutionLogRecord,
         hint: Option<String>,
@@ -213,23 +245,23 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
 
     async fn call_skill(
         &self,
-        index: usize,
-        step: &ProvenStep,
-        call: ResolvedArguments,
+        call: &StepCall<'_>,
+        arguments: ResolvedArguments,
         permit: Result<Permit, Rejection>,
     ) -> StepCompletion {
+        let StepCall { index, step, .. } = *call;
         let skills = std::iter::once(step).chain(step.fallback.as_deref());
         let skills: Vec<&Skill> = skills.map(|step| &*step.skill).collect();
         let input_files = self.executor.input_files(&skills).await;
         let started_at = Timestamp::now();
         let start = self.context.clock().now();
-        self.options.events.emit(RunEvent::StepStarted {
+        call.events.emit(RunEvent::StepStarted {
             index,
             timeout: step.timeout.duration,
             is_builtin: step.skill.native().is_none(),
         });
         let refusal = permit.err();
-        let (mut outcome, termination) = self.run_until_done(index, step, call, refusal).await;
+        let (mut outcome, termination) = self.run_until_done(call, arguments, refusal).await;
         let start_error = outcome.start_error.take();
         let (result, target) = (&mut outcome.result, outcome.target);
         let hint = result.hint.take();
@@ -238,6 +270,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
             confinement: target.confinement.clone(),
             working_directory: result.working_directory.take(),
             lacks: std::mem::take(&mut result.lacks),
+            gathered: None,
         };
         let completed = record::CompletedStep {
             started_at,
@@ -263,33 +296,32 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
             let run_stop = termination.run_stop;
             return StepCompletion { record, run_stop };
         }
-        self.commit_record(record, detail, termination.run_stop)
+        self.commit_call(call, record, detail, termination.run_stop)
             .await
     }
 
     fn resolve_arguments(&self, step: &ProvenStep) -> Result<ResolvedArguments, ResolveError> {
         let run = self.run_value.borrow().clone();
-        ResolvedArguments::resolve(step, &run, |index| self.records.borrow()[index].clone())
+        ResolvedArguments::resolve(step, &run, |index| self.record_of(index))
     }
 
     /// Owns a running step: its timeout, that of the phase, signals and halts. A step whose breaker
     /// refused it calls its fallback only.
     async fn run_until_done<'s>(
         &'s self,
-        index: usize,
-        step: &ProvenStep,
-        call: ResolvedArguments,
+        call: &'s StepCall<'_>,
+        arguments: ResolvedArguments,
         refusal: Option<Rejection>,
     ) -> (AttemptsOutcome<'s>, Termination) {
+        let StepCall { index, step, .. } = *call;
         let stop_sender = watch::Sender::new(StopRequest::None);
-        let execution = Attempts::new(self, index, stop_sender.clone()).run(call, refusal);
+        let execution = Attempts::new(self, call, stop_sender.clone()).run(arguments, refusal);
         let clock = self.context.clock();
         let step_time = clock.sleep_until_elapsed(clock.now(), step.timeout.duration);
         let (start, limit) = self.phase_time();
         let phase_time = clock.sleep_until_elapsed(start, limit.duration);
         tokio::pin!(execution, step_time, phase_time);
-        let mut signals = self.shutdown.clone();
-        let mut halt = self.halt.subscribe();
+        let (mut signals, mut halts) = (self.shutdown.clone(), self.halts(call));
         let mut seen = ShutdownState::None;
         let mut termination = Termination::default();
         loop {
@@ -321,12 +353,12 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
                 () = &mut step_time, if runs => {
                     (TerminationReason::StepTimeout(step.timeout), StopRequest::Terminate)
                 }
-                reason = Halt::ends_all(&mut halt), if runs => {
+                reason = Halt::one_ends_all(&mut halts), if runs => {
                     (TerminationReason::Halt(reason), StopRequest::Terminate)
                 }
             };
             if runs {
-                self.options.events.emit(RunEvent::StepEnding {
+                call.events.emit(RunEvent::StepEnding {
                     index,
                     reason: termination_cause(&reason),
                 });
@@ -361,7 +393,11 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
     }
 }
 
-fn unresolved_outcome<'p>(step: &'p ProvenStep, unresolved: &ResolveError) -> AttemptsOutcome<'p> {
+/// The outcome of a call whose arguments can't be resolved.
+pub(super) fn unresolved_outcome<'p>(
+    step: &'p ProvenStep,
+    unresolved: &ResolveError,
+) -> AttemptsOutcome<'p> {
     let error = RuntimeError::text(unresolved.code, &unresolved.message);
     AttemptsOutcome::new(
         not_started(unresolved.code, error),

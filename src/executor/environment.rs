@@ -161,6 +161,10 @@ impl BaseEnvironment {
             // An execve argument can't hold NUL; a plan can.
             variables.set(name, value.replace('\0', "\u{fffd}"));
         }
+        if let Some(item) = control.item {
+            variables.set("OBS_ITEM_INDEX", item.index.to_string());
+            variables.set("OBS_ITEM_COUNT", item.count.to_string());
+        }
         variables.set("OBS_EVENTS_FD", "3");
         variables.set("OBS_SKILL_DIR", dirs.skill);
         variables.set("OBS_WORKSPACE", dirs.workspace);

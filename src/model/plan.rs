@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::RiskLevel;
+use super::{ForEach, RiskLevel};
 
 /// A sequence of steps to achieve a goal.
 ///
@@ -82,6 +82,8 @@ pub struct ExecutionStep {
     pub arguments: Arc<Map<String, Value>>,
     /// `{{…}}` in the arguments is plain text: `references: false`.
     pub has_plain_arguments: bool,
+    /// The list whose items the step is called with, once for each.
+    pub for_each: Option<Box<ForEach>>,
     /// A unique name for the step.
     pub step_id: Option<String>,
     /// The skill, where `name` is only a label.

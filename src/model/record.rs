@@ -10,8 +10,8 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::{
-    ErrorCode, Excerpt, ExecutionStatus, LeakedProcesses, NotReused, ResourceUsage, SandboxReport,
-    SkippedBecause,
+    ErrorCode, Excerpt, ExecutionStatus, ItemCounts, LeakedProcesses, NotReused, ResourceUsage,
+    SandboxReport, SkippedBecause,
 };
 
 /// Version of the record's form, written into every record.
@@ -53,6 +53,16 @@ pub struct ExecutionLogRecord {
     pub step_id: String,
     /// The step's place in the plan, from 0.
     pub step_index: usize,
+    /// Of an item of a step with `for_each`: its place in the list, from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item_index: Option<usize>,
+    /// Of an item: how many items the list has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item_count: Option<usize>,
+    /// Of a step with `for_each` whose items ran: how they ended. Their outputs are in their own
+    /// records only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub items: Option<ItemCounts>,
     /// The skill that answered.
     pub skill_id: Arc<str>,
     /// That skill's version.

@@ -14,3 +14,12 @@ pub struct ResourceUsage {
     /// Tokens that the skill said it used, through the events descriptor.
     pub tokens_used: u64,
 }
+
+impl ResourceUsage {
+    /// Adds what another call consumed. Memory is the larger of both.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.cpu_time_ms = self.cpu_time_ms.saturating_add(other.cpu_time_ms);
+        self.memory_mb = self.memory_mb.max(other.memory_mb);
+        self.tokens_used = self.tokens_used.saturating_add(other.tokens_used);
+    }
+}

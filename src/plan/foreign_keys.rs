@@ -228,13 +228,16 @@ fn of_flow(plain: &str, value: &Value) -> Option<Meaning> {
         | "skip_if" | "else" | "elif" | "switch" | "case" | "guard" => Meaning::advice(
             "plans have no conditions: each step runs; let a skill decide, or another plan",
         ),
-        "foreach" | "for_each" | "for" | "loop" | "each" | "map" | "items" | "with_items"
-        | "iterate" | "iterate_over" | "repeat" | "while" | "until" | "matrix" | "over" => {
-            Meaning::advice(
-                "plans have no loops: write one step for each item, or pass the whole list to a \
-                 skill",
-            )
-        }
+        "foreach" | "for" | "for_all" | "loop" | "each" | "map" | "items" | "with_items"
+        | "with_list" | "with_param" | "iterate" | "iterate_over" | "over" | "matrix"
+        | "strategy" => items(plain, value),
+        "repeat" | "while" | "until" => Meaning::advice(
+            "plans have no loops; `for_each:` with a list calls a step once for each item",
+        ),
+        "max_parallel" | "max_concurrency" | "max_failed" | "gather" => Meaning::rewrite(
+            "write it into `for_each`: `for_each: {list: […], max_parallel: 4}`",
+            "for_each",
+        ),
         "parallel" | "concurrent" | "async" | "group" => key_if(
             value.is_string(),
             "parallel_group",
@@ -243,6 +246,87 @@ fn of_flow(plain: &str, value: &Value) -> Option<Meaning> {
         "steps" | "substeps" | "sub_steps" | "children" | "tasks" => {
             Meaning::advice("a step holds no steps: write all of them in the list of the plan")
         }
+        _ => return None,
+    })
+}
+
+/// The items of a step.
+fn items(plain: &str, value: &Value) -> Meaning {
+    let matrix = match value {
+        Value::Object(map) if plain == "matrix" => Some(map),
+        Value::Object(map) => map.get("matrix").and_then(Value::as_object),
+        _ => None,
+    };
+    if matrix.is_some() {
+        return Meaning::rewrite(
+            "write `for_each: {matrix: [{name: NAME, values: […]}, …]}` and `{{item.NAME}}` in \
+             `arguments`",
+            "for_each",
+        );
+    }
+    key_if(
+        value.is_array() || is_reference(value),
+        "for_each",
+        "write `for_each:` with a list or a reference to one, and `{{item}}` in `arguments`",
+    )
+}
+
+/// True for a text that may be a reference.
+fn is_reference(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.contains("{{"))
+}
+
+/// What a key of a step's `for_each` means.
+pub(super) fn in_for_each(key: &str, value: &Value, _: &Entries) -> Option<Meaning> {
+    let is_list = value.is_array() || is_reference(value);
+    Some(match normalized(key).as_str() {
+        "in" | "items" | "values" | "over" | "each" | "from" | "of" | "with_items" => key_if(
+            is_list,
+            "list",
+            "write `list:` with a list, or with a reference to one",
+        ),
+        "as" | "var" | "item" | "as_item" | "item_name" | "loop_var" => Meaning::advice(
+            "remove it: the item is `{{item}}`, its place in the list `{{item_index}}`",
+        ),
+        "parallel" | "concurrency" | "max_concurrency" | "max_concurrent" | "parallelism"
+        | "batch_size" | "jobs" => key_if(
+            value.is_number(),
+            "max_parallel",
+            "write `max_parallel:` with a number",
+        ),
+        "fail_fast" | "continue_on_error" | "max_failures" | "allowed_failures" | "tolerance"
+        | "max_errors" => key_if(
+            value.is_number(),
+            "max_failed",
+            "write `max_failed:` with the number of items that may fail",
+        ),
+        "collect" | "output" | "outputs" | "results" | "join" | "reduce" => key_if(
+            value.is_string(),
+            "gather",
+            "write `gather: outputs` or `gather: results`",
+        ),
+        "include" | "exclude" => {
+            Meaning::advice("a matrix has all combinations; write a `list` of mappings instead")
+        }
+        _ if value.is_array() => Meaning::rewrite(
+            "a matrix is `matrix: [{name: NAME, values: […]}, …]`",
+            "matrix",
+        ),
+        _ => return None,
+    })
+}
+
+/// What a key of an entry of a matrix means.
+pub(super) fn in_matrix(key: &str, value: &Value, _: &Entries) -> Option<Meaning> {
+    let is_list = value.is_array() || is_reference(value);
+    Some(match normalized(key).as_str() {
+        "key" | "id" | "var" | "variable" | "axis" => {
+            key_if(value.is_string(), "name", "write `name:` with a text")
+        }
+        "value" | "list" | "items" | "in" | "options" => {
+            key_if(is_list, "values", "write `values:` with a list")
+        }
+        _ if is_list => Meaning::rewrite("write `{name: NAME, values: […]}`", "values"),
         _ => return None,
     })
 }

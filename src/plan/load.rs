@@ -9,11 +9,11 @@ use serde_json::{Map, Value, json};
 use super::graph::DependencyGraph;
 use super::reference::RESERVED_WORDS;
 use super::skill_ref::skill_ref;
-use super::{approval, chat_wrapper, finally, foreign_keys, retry, structure, validate};
+use super::{approval, chat_wrapper, finally, for_each, foreign_keys, retry, structure, validate};
 use crate::document::{
     Diagnostic, Diagnostics, Document, Fields, Location, Node, Shape, Source, nearest,
 };
-use crate::model::{ExecutionPlan, ExecutionStep, RiskLevel, StepOrder, StepType};
+use crate::model::{ExecutionPlan, ExecutionStep, ForEach, RiskLevel, StepOrder, StepType};
 
 const ORDERS: [(&str, StepOrder); 2] = [
     ("sequence", StepOrder::Sequence),
@@ -55,6 +55,7 @@ const STEP: Shape = Shape {
             "expected_output",
             "references",
             "arguments",
+            "for_each",
             "depends_on",
             "parallel_group",
             "parallelizable",
@@ -380,6 +381,13 @@ fn step(
     // They are given to it later.
     if let Some(node) = fields.get("arguments") {
         arguments(&node, problems);
+    }
+    step.for_each = fields
+        .get("for_each")
+        .map(|node| Box::new(for_each::for_each(&node, problems)));
+    if step.for_each.is_none() && fields.is_renamed("for_each") {
+        // The problem of the key says what to write.
+        step.for_each = Some(Box::new(ForEach::new(None)));
     }
     order(&mut step, &mut fields, list, problems);
     step.risk_level = fields

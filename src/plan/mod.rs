@@ -6,8 +6,10 @@
 mod approval;
 mod chat_wrapper;
 mod finally;
+mod for_each;
 mod foreign_keys;
 mod graph;
+mod items;
 mod load;
 mod reference;
 mod retry;
@@ -18,8 +20,12 @@ mod validate;
 #[cfg(test)]
 pub(crate) use graph::StepDependencies;
 pub(crate) use graph::{DependencyCondition, DependencyGraph, Edge};
+#[cfg(test)]
+pub(crate) use items::ListTemplate;
+pub(crate) use items::{ItemList, ItemTemplate};
 pub use load::{LoadedPlan, load};
 pub(crate) use reference::{
-    PLACEHOLDER, Reference, ReferenceSource, Segment, Template, WRAPPERS, format_reference,
+    KnownValues, PLACEHOLDER, Reference, ReferenceSource, Segment, Template, WRAPPERS,
+    format_reference,
 };
 pub use validate::validate;

@@ -60,17 +60,35 @@ pub enum ReferenceSource {
     Inputs,
     /// The run itself.
     Run,
+    /// The item of a step with `for_each`.
+    Item,
+    /// Its place in the list, from 0.
+    ItemIndex,
+}
+
+/// Values that are known before a step starts.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct KnownValues<'v> {
+    /// The plan's inputs, those that are known.
+    pub inputs: Option<&'v Value>,
+    /// An item and its place in the list.
+    pub item: Option<(&'v Value, &'v Value)>,
 }
 
 /// The words that begin references to something else than steps, so no step is called like that.
 pub(crate) const RESERVED_WORDS: [&str; 4] = ["inputs", "item", "item_index", "run"];
 
 impl ReferenceSource {
+    /// True if it is an item, or its place in the list.
+    pub fn is_item(self) -> bool {
+        matches!(self, Self::Item | Self::ItemIndex)
+    }
+
     /// The step, if it is one.
     pub fn step(self) -> Option<usize> {
         match self {
             Self::Step(step) => Some(step),
-            Self::Inputs | Self::Run => None,
+            Self::Inputs | Self::Run | Self::Item | Self::ItemIndex => None,
         }
     }
 }
@@ -112,24 +130,24 @@ impl Template {
         }
     }
 
-    /// Inserts known values of inputs. Calls `missing` with each reference to a part that a known
-    /// value does not have, and the pointer to its text.
+    /// Inserts known values. Calls `missing` with each reference to a part that a known value does
+    /// not have, and the pointer to its text.
     #[must_use]
     pub fn fill(
         self,
-        inputs: &Value,
+        known: KnownValues<'_>,
         pointer: &str,
         missing: &mut impl FnMut(&Reference, &str),
     ) -> Self {
         match self {
-            Self::Whole(reference) => match reference.input(inputs, pointer, missing) {
+            Self::Whole(reference) => match reference.known_value(known, pointer, missing) {
                 Some(value) => Self::Fixed(value.clone()),
                 None => Self::Whole(reference),
             },
             Self::Text(pieces) => {
                 let pieces = pieces.into_iter().map(|piece| match piece {
                     Segment::Reference(reference) => {
-                        match reference.input(inputs, pointer, missing) {
+                        match reference.known_value(known, pointer, missing) {
                             Some(Value::String(text)) => Segment::Text(text.clone()),
                             Some(other) => Segment::Text(other.to_string()),
                             None => Segment::Reference(reference),
@@ -141,14 +159,14 @@ impl Template {
             }
             Self::List(list) => {
                 let fill = |(index, template): (usize, Self)| {
-                    template.fill(inputs, &format!("{pointer}/{index}"), missing)
+                    template.fill(known, &format!("{pointer}/{index}"), missing)
                 };
                 Self::list(list.into_iter().enumerate().map(fill).collect())
             }
             Self::Map(map) => {
                 let fill = |(key, template): (String, Self)| {
                     let token = crate::document::escape_token(&key);
-                    let filled = template.fill(inputs, &format!("{pointer}/{token}"), missing);
+                    let filled = template.fill(known, &format!("{pointer}/{token}"), missing);
                     (key, filled)
                 };
                 Self::map(map.into_iter().map(fill).collect())
@@ -229,18 +247,21 @@ impl Template {
 }
 
 impl Reference {
-    /// The referenced part of the inputs, if known.
-    fn input<'v>(
+    /// The referenced part of a known value.
+    fn known_value<'v>(
         &self,
-        inputs: &'v Value,
+        known: KnownValues<'v>,
         pointer: &str,
         missing: &mut impl FnMut(&Self, &str),
     ) -> Option<&'v Value> {
-        let (ReferenceSource::Inputs, Some((name, path))) = (self.origin, self.path.split_first())
-        else {
-            return None;
+        let (mut value, path) = match (self.origin, self.path.split_first()) {
+            (ReferenceSource::Inputs, Some((name, path))) => (known.inputs?.get(name)?, path),
+            (ReferenceSource::Item, _) => (known.item?.0, &*self.path),
+            (ReferenceSource::ItemIndex, _) => (known.item?.1, &*self.path),
+            (ReferenceSource::Inputs | ReferenceSource::Step(_) | ReferenceSource::Run, _) => {
+                return None;
+            }
         };
-        let mut value = inputs.get(name)?;
         for token in path {
             let next = match value {
                 Value::Array(list) => token.parse().ok().and_then(|at: usize| list.get(at)),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::state_files::OwnFiles;
+use crate::engine::DEFAULT_MAX_ITEMS;
 use crate::executor::BaseEnvironment;
 use crate::skill::{Registry, SandboxPolicy};
 
@@ -30,6 +31,8 @@ pub struct ProveContext {
     pub inputs: Option<Map<String, Value>>,
     /// What `$RUN_DIR` will be, if it may hold files before the run.
     pub run_dir: Option<PathBuf>,
+    /// The most items that a step may have: `--max-items`.
+    pub max_items: usize,
     /// The files that obs reads before the run: what each is, in words, and its path.
     pub read: Vec<(&'static str, PathBuf)>,
 }
@@ -52,6 +55,7 @@ impl ProveContext {
             retry_unsafe: false,
             inputs: None,
             run_dir: None,
+            max_items: DEFAULT_MAX_ITEMS,
             read: Vec::new(),
         }
     }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::document::{Diagnostic, Diagnostics, Location, escape_token, in_backticks, nearest};
 use crate::engine::shown_arguments;
 use crate::model::ExecutionPlan;
-use crate::plan::{ReferenceSource, Template};
+use crate::plan::{ItemTemplate, KnownValues, Reference, ReferenceSource, Template};
 use crate::skill::{Schema, Skill};
 
 /// How many inputs a message names.
@@ -122,13 +122,50 @@ impl Inputs {
     ) -> Template {
         let base = format!("{pointer}/arguments");
         self.check_hidden(&template, skill, &base, problems);
-        template.fill(&self.values, &base, &mut |reference, pointer| {
-            let message = format!("`{}` is not in the value of the input", reference.written);
-            problems.push(
-                Diagnostic::error("unknown_field", Location::value(pointer), message)
-                    .help("give a value that has it, or write another reference"),
-            );
+        template.fill(self.known(), &base, &mut |reference, pointer| {
+            problems.push(not_in_input(reference, pointer));
         })
+    }
+
+    /// Inserts the values into the lists of a step with `for_each`.
+    pub(super) fn fill_items(
+        &self,
+        mut items: ItemTemplate,
+        pointer: &str,
+        problems: &mut Diagnostics,
+    ) -> ItemTemplate {
+        items.references(pointer, &mut |reference, pointer, _| {
+            if self.is_hidden(reference) {
+                let message = format!("`{}` is hidden, but items are shown", reference.written);
+                problems.push(
+                    Diagnostic::error("hidden_input", Location::value(pointer), message)
+                        .help("pass the whole list to a skill that marks it as `writeOnly: true`"),
+                );
+            }
+        });
+        for list in &mut items.lists {
+            let template = std::mem::replace(&mut list.template, Template::Fixed(Value::Null));
+            let pointer = format!("{pointer}{}", list.below);
+            list.template = template.fill(self.known(), &pointer, &mut |reference, pointer| {
+                problems.push(not_in_input(reference, pointer));
+            });
+        }
+        items
+    }
+
+    fn known(&self) -> KnownValues<'_> {
+        KnownValues {
+            inputs: Some(&self.values),
+            item: None,
+        }
+    }
+
+    fn is_hidden(&self, reference: &Reference) -> bool {
+        match (reference.origin, reference.path.first()) {
+            (ReferenceSource::Inputs, Some(name)) => self.hidden.contains(name),
+            (ReferenceSource::Inputs, None) => !self.hidden.is_empty(),
+            _ => false,
+        }
     }
 
     fn check_hidden(
@@ -147,11 +184,7 @@ impl Inputs {
             .map(|map| shown_arguments(skill, map).into_owned());
         let shown = Value::Object(shown.unwrap_or_default());
         template.references("", &mut |reference, below, _| {
-            let is_hidden = match (reference.origin, reference.path.first()) {
-                (ReferenceSource::Step(_) | ReferenceSource::Run, _) => false,
-                (ReferenceSource::Inputs, Some(name)) => self.hidden.contains(name),
-                (ReferenceSource::Inputs, None) => true,
-            };
+            let is_hidden = self.is_hidden(reference);
             // A masked value differs from the original; one below a masked one is gone.
             if is_hidden && shown.pointer(below) == arguments.pointer(below) {
                 let message = format!(
@@ -172,6 +205,12 @@ impl Inputs {
             _ => Map::new(),
         }
     }
+}
+
+fn not_in_input(reference: &Reference, pointer: &str) -> Diagnostic {
+    let message = format!("`{}` is not in the value of the input", reference.written);
+    Diagnostic::error("unknown_field", Location::value(pointer), message)
+        .help("give a value that has it, or write another reference")
 }
 
 fn check(name: &str, value: &Value, schema: &Schema, pointer: &str, problems: &mut Diagnostics) {

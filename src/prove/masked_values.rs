@@ -5,7 +5,8 @@
 
 use serde_json::{Map, Value};
 
-use super::prover::{Prover, SkillCall};
+use super::prover::Prover;
+use super::skill_call::SkillCall;
 use crate::document::{Diagnostics, Location, NodePart};
 use crate::plan::LoadedPlan;
 use crate::skill::Skill;

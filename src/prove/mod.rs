@@ -4,15 +4,18 @@
 //! [`ProvenPlan`](crate::engine::ProvenPlan) only if there is no error.
 
 mod context;
+mod default_timeout;
 mod description;
 mod environment;
 mod exposed;
+mod for_each;
 mod inputs;
 mod masked_values;
 mod own_files;
 mod prover;
 mod references;
 mod retry;
+mod skill_call;
 mod skill_info;
 mod state_files;
 mod step_type;

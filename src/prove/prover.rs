@@ -9,9 +9,11 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::context::{DEFAULT_GRACE, ProveContext};
+use super::default_timeout::warn_default_timeout;
 use super::description;
 use super::inputs::{self, Inputs};
 use super::references::{ArgumentReferences, OutputSchemas};
+use super::skill_call::SkillCall;
 use super::skill_info::{SkillInfo, SkillInfoCache};
 use super::state_files::ProtectedFiles;
 use crate::document::{Diagnostic, Diagnostics, Location};
@@ -20,7 +22,7 @@ use crate::engine::{
     mask_shared, mask_string,
 };
 use crate::executor::shown_command;
-use crate::model::{ExecutionStep, RiskLevel};
+use crate::model::ExecutionStep;
 use crate::plan::{LoadedPlan, Template};
 use crate::process::Secrets;
 use crate::skill::{Exposure, LoadProblem, Program, Registry, Schema, Skill, SuspectPath};
@@ -56,18 +58,12 @@ pub fn prove(loaded: &mut LoadedPlan, context: &ProveContext) -> ProveOutcome {
     if !loaded.problems.has_errors() {
         steps.reserve_exact(loaded.plan.steps.len());
     }
-    for (index, step) in loaded.plan.steps.iter().enumerate() {
-        let before = problems.len();
-        let template = loaded.flow.steps.get_mut(index);
-        let template = template
-            .and_then(|flow| flow.arguments.take())
-            .map(|template| *template);
-        let call = SkillCall::new(step, index, loaded.plan.pointer(index));
-        let sound = prover.step(&call, template, &inputs, &mut problems);
-        for problem in problems.diagnostics_mut().iter_mut().skip(before) {
-            problem.step_index = Some(index);
-        }
-        steps.extend(sound);
+    for index in 0..loaded.plan.steps.len() {
+        steps.extend(prover.prove_step(loaded, index, &inputs, &mut problems));
+    }
+    let timeout = run_limit(loaded.plan.timeout, context.time_flags.run);
+    if !(loaded.problems.has_errors() || problems.has_errors()) {
+        warn_default_timeout(&loaded.plan, timeout, &mut problems);
     }
     let exposure = prover.exposure(&mut problems);
     make_exclusive(&mut steps, &exposure);
@@ -80,7 +76,7 @@ pub fn prove(loaded: &mut LoadedPlan, context: &ProveContext) -> ProveOutcome {
         assistant_id: loaded.plan.assistant_id.clone(),
         id: loaded.plan.id.clone(),
         parent_id: loaded.plan.parent_id.clone(),
-        timeout: run_limit(loaded.plan.timeout, context.time_flags.run),
+        timeout,
         finally_timeout: TimeLimit::DEFAULT_FINALLY
             .with_flag(context.time_flags.finally, "--finally-timeout"),
         steps,
@@ -139,38 +135,6 @@ fn run_limit(plan: Option<Duration>, flag: Option<Duration>) -> TimeLimit {
     .with_flag(flag, "--timeout")
 }
 
-/// A call of a skill that a step makes.
-pub(super) struct SkillCall<'s> {
-    /// The step, with the skill that is called.
-    pub(super) step: &'s ExecutionStep,
-    /// The step's index.
-    pub(super) index: usize,
-    /// Where the step stands.
-    pub(super) pointer: String,
-    /// Where it names the skill.
-    pub(super) names_at: Location,
-    /// True for the fallback.
-    pub(super) is_fallback: bool,
-}
-
-impl<'s> SkillCall<'s> {
-    /// The step's own.
-    fn new(step: &'s ExecutionStep, index: usize, pointer: String) -> Self {
-        let key = if step.skill.is_some() {
-            "skill"
-        } else {
-            "name"
-        };
-        Self {
-            names_at: Location::value(format!("{pointer}/{key}")),
-            step,
-            index,
-            pointer,
-            is_fallback: false,
-        }
-    }
-}
-
 /// A skill, and where the plan first calls it.
 pub(super) struct CalledSkill {
     pub(super) skill: Arc<Skill>,
@@ -214,7 +178,42 @@ impl Prover<'_> {
         loaded.hide(hidden.chain(misplaced).chain(defaults));
     }
 
-    /// Proves a step and adds its problems. Returns the step if it has no error.
+    /// Proves the step at `index` and adds its problems. Returns the step if it has no error.
+    fn prove_step(
+        &mut self,
+        loaded: &mut LoadedPlan,
+        index: usize,
+        inputs: &Inputs,
+        problems: &mut Diagnostics,
+    ) -> Option<ProvenStep> {
+        let before = problems.len();
+        let step = &loaded.plan.steps[index];
+        let template = loaded.flow.steps.get_mut(index);
+        let template = template
+            .and_then(|flow| flow.arguments.take())
+            .map(|template| *template);
+        let pointer = loaded.plan.pointer(index);
+        let items = loaded.flow.steps.get_mut(index);
+        let items = items.and_then(|flow| flow.items.take()).map(|items| {
+            let order = loaded.plan.order;
+            self.for_each(step, *items, order, inputs, &pointer, problems)
+        });
+        let for_each = items.flatten();
+        let call = SkillCall {
+            for_each: for_each.as_ref(),
+            ..SkillCall::new(step, index, pointer)
+        };
+        let mut sound = self.step(&call, template, inputs, problems);
+        if let Some(step) = &mut sound {
+            step.for_each = for_each.map(Box::new);
+        }
+        for problem in problems.diagnostics_mut().iter_mut().skip(before) {
+            problem.step_index = Some(index);
+        }
+        sound
+    }
+
+    /// The step with its fallback and its limits.
     fn step(
         &mut self,
         call: &SkillCall<'_>,
@@ -264,8 +263,8 @@ impl Prover<'_> {
             return None;
         };
         self.check_type(&skill, call, problems);
-        check_version(&skill, call, problems);
-        let risk_level = risk_level(&skill, call, problems);
+        call.check_version(&skill, problems);
+        let risk_level = call.risk_level(&skill, problems);
         let attempt_timeout = self.attempt_limit(&skill, step);
         let template = template.map(|template| inputs.fill(template, &skill, pointer, problems));
         self.hide(&skill, call);
@@ -273,7 +272,7 @@ impl Prover<'_> {
         if !self.unread_arguments.contains(&call.index) {
             arguments.check(&skill, pointer, problems);
         }
-        self.outputs.check(&arguments, &skill, pointer, problems);
+        self.check_references(call, &arguments, &skill, problems);
         let output_schema = compile_output_schema(step, pointer, problems);
         self.check_environment(&skill, &call.names_at, problems);
         let command = shown_command(
@@ -298,6 +297,7 @@ impl Prover<'_> {
             shown_arguments,
             secrets: Secrets::default(),
             template: arguments.template,
+            for_each: None,
             timeout: attempt_timeout,
             attempt_timeout,
             grace: self.grace(&skill),
@@ -315,6 +315,21 @@ impl Prover<'_> {
             creates: Arc::clone(&info.creates),
             skill,
         })
+    }
+
+    /// Checks what the arguments refer to.
+    fn check_references(
+        &self,
+        call: &SkillCall<'_>,
+        arguments: &ArgumentReferences,
+        skill: &Skill,
+        problems: &mut Diagnostics,
+    ) {
+        if let Some(template) = &arguments.template {
+            call.check_known_items(template, skill, problems);
+        }
+        self.outputs
+            .check(arguments, call.for_each, skill, &call.pointer, problems);
     }
 
     /// Finds and caches the skill, with the problems of its manifest.
@@ -516,60 +531,6 @@ fn unknown_skill(id: &str, place: &Location, registry: &Registry) -> Diagnostic 
         }
         _ => problem.help("`obs skills list` lists the skills; `--skills DIR` adds more"),
     }
-}
-
-fn check_version(skill: &Skill, call: &SkillCall<'_>, problems: &mut Diagnostics) {
-    let expected = call.step.skill.as_ref();
-    let Some(expected) = expected.and_then(|skill| skill.version.as_deref()) else {
-        return;
-    };
-    let has = skill.manifest.version.as_deref();
-    if has == Some(expected) {
-        return;
-    }
-    let message = match has {
-        Some(has) => format!(
-            "`{}` has version {has}, but the step requires {expected}",
-            skill.id
-        ),
-        None => format!(
-            "`{}` has no version, but the step requires {expected}",
-            skill.id
-        ),
-    };
-    problems.push(
-        Diagnostic::error("version", call.names_at.clone(), message)
-            .help("write the version of the skill, or leave out `@…`")
-            .expected(expected)
-            .got(has),
-    );
-}
-
-/// The step's risk level: its skill's or higher.
-fn risk_level(skill: &Skill, call: &SkillCall<'_>, problems: &mut Diagnostics) -> RiskLevel {
-    let of_skill = skill.manifest.risk_level;
-    let Some(own) = call.step.risk_level else {
-        return of_skill;
-    };
-    if own < of_skill && !call.is_fallback {
-        let message = format!(
-            "the step says `risk_level: {}`, but `{}` is `{}`",
-            own.as_str(),
-            skill.id,
-            of_skill.as_str()
-        );
-        problems.push(
-            Diagnostic::error(
-                "risk_level",
-                Location::value(format!("{}/risk_level", call.pointer)),
-                message,
-            )
-            .help("a step can only raise the risk level of its skill; leave out `risk_level`")
-            .expected(of_skill.as_str())
-            .got(own.as_str()),
-        );
-    }
-    own.max(of_skill)
 }
 
 fn compile_output_schema(

@@ -11,8 +11,11 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use crate::document::{Diagnostic, Diagnostics, Location, in_backticks, nearest};
-use crate::model::ExecutionStep;
-use crate::plan::{LoadedPlan, Reference, ReferenceSource, Template, WRAPPERS, format_reference};
+use crate::engine::ProvenForEach;
+use crate::model::{ExecutionStep, Gather};
+use crate::plan::{
+    ItemTemplate, LoadedPlan, Reference, ReferenceSource, Template, WRAPPERS, format_reference,
+};
 use crate::skill::schema_types::{Impossible, SchemaPart, TypeSet, part_of, unnamed_field};
 use crate::skill::{Linked, OutputFormat, Registry, Skill, UnknownPaths};
 
@@ -120,13 +123,81 @@ fn as_map(value: Value) -> Map<String, Value> {
 
 /// The schemas of the steps' outputs.
 pub(super) struct OutputSchemas {
-    /// By the steps' indices, all that an output meets, once for each skill that may give it;
-    /// `None` if nobody asks.
-    steps: Vec<Option<Vec<Vec<Arc<Linked>>>>>,
+    /// By the steps' indices; `None` if nobody asks.
+    steps: Vec<Option<StepOutput>>,
     /// The schemas of the inputs whose values are not known.
     inputs: HashMap<String, Vec<Vec<Arc<Linked>>>>,
+    /// Of `{{item_index}}`.
+    index: Vec<Vec<Arc<Linked>>>,
     /// The schema of the run, computed for the first reference to it.
     run: OnceCell<Vec<Vec<Arc<Linked>>>>,
+}
+
+/// What is known of a step's output.
+#[derive(Clone)]
+struct StepOutput {
+    /// All that the output of a call meets, once for each skill that may give it.
+    call: Vec<Vec<Arc<Linked>>>,
+    /// All that the gathered outputs of the items meet.
+    gathered: Option<(Gather, Vec<Vec<Arc<Linked>>>)>,
+}
+
+impl StepOutput {
+    fn new(step: &ExecutionStep, registry: &Registry) -> Self {
+        let fallback = step.retry.as_ref();
+        let fallback = fallback.and_then(|retry| retry.fallback.as_ref());
+        let ids = std::iter::once(step.skill_id());
+        let ids = ids.chain(fallback.map(|skill| skill.id.as_str()));
+        let call = ids.map(|id| {
+            // A missing skill is reported when its own step is proven.
+            let skill = registry.find(id).ok().flatten();
+            let of_skill = skill.as_deref().map(schemas_of).unwrap_or_default();
+            of_skill
+                .into_iter()
+                .chain(step.output_schema.as_ref().and_then(linked))
+                .collect()
+        });
+        let mut call: Vec<Vec<Arc<Linked>>> = call.collect();
+        let gathered = step.for_each.as_ref().map(|for_each| {
+            if for_each.max_failed > 0 {
+                // An item that failed.
+                call.push(linked(&json!({"type": "null"})).into_iter().collect());
+            }
+            let list = linked(&gathered_schema(for_each.gather));
+            (for_each.gather, vec![list.into_iter().collect()])
+        });
+        Self { call, gathered }
+    }
+
+    /// What is known of the value that a part of `path` leads to, and how long that part is.
+    fn at(&self, path: &[String]) -> (&[Vec<Arc<Linked>>], usize) {
+        let is_index = |token: &str| token.bytes().all(|byte| byte.is_ascii_digit());
+        match (&self.gathered, path) {
+            (None, _) => (&self.call, 0),
+            (Some((Gather::Outputs, _)), [index, ..]) if is_index(index) => (&self.call, 1),
+            (Some((Gather::Results, _)), [index, field, ..])
+                if is_index(index) && field == "output" =>
+            {
+                (&self.call, 2)
+            }
+            (Some((_, list)), _) => (list, 0),
+        }
+    }
+}
+
+/// The schema of what a step with `for_each` gives, apart from the outputs of its items.
+fn gathered_schema(gather: Gather) -> Value {
+    match gather {
+        Gather::Outputs => json!({"type": "array"}),
+        Gather::Results => json!({"type": "array", "items": {
+            "type": "object",
+            "properties": {
+                "item": {}, "index": {"type": "integer"}, "status": {"type": "string"},
+                "output": {}, "error": {"type": ["string", "null"]},
+            },
+            "additionalProperties": false,
+        }}),
+    }
 }
 
 impl OutputSchemas {
@@ -136,27 +207,10 @@ impl OutputSchemas {
         registry: &Registry,
         values: Option<&Map<String, Value>>,
     ) -> Self {
-        let mut steps: Vec<Option<Vec<Vec<Arc<Linked>>>>> = vec![None; loaded.plan.steps.len()];
+        let mut steps: Vec<Option<StepOutput>> = vec![None; loaded.plan.steps.len()];
         for taken in loaded.flow.steps.iter().flat_map(|flow| &flow.inputs_from) {
-            steps[*taken].get_or_insert_with(|| {
-                let step = &loaded.plan.steps[*taken];
-                let fallback = step
-                    .retry
-                    .as_ref()
-                    .and_then(|retry| retry.fallback.as_ref());
-                let ids = std::iter::once(step.skill_id());
-                let ids = ids.chain(fallback.map(|skill| skill.id.as_str()));
-                ids.map(|id| {
-                    // A missing skill is reported when its own step is proven.
-                    let skill = registry.find(id).ok().flatten();
-                    let of_skill = skill.as_deref().map(schemas_of).unwrap_or_default();
-                    of_skill
-                        .into_iter()
-                        .chain(step.output_schema.as_ref().and_then(linked))
-                        .collect()
-                })
-                .collect()
-            });
+            let step = &loaded.plan.steps[*taken];
+            steps[*taken].get_or_insert_with(|| StepOutput::new(step, registry));
         }
         let is_known = |name: &String, schema: &Value| {
             schema.get("default").is_some()
@@ -168,27 +222,55 @@ impl OutputSchemas {
             let known = linked(schema).into_iter().collect();
             (name.clone(), vec![known])
         });
-        let inputs = inputs.collect();
         Self {
             steps,
-            inputs,
+            inputs: inputs.collect(),
+            index: vec![linked(&json!({"type": "integer"})).into_iter().collect()],
             run: OnceCell::new(),
         }
     }
 
-    /// What is known of the value that `reference` leads into, and the path into that value.
-    fn source<'s>(&'s self, reference: &'s Reference) -> (&'s [Vec<Arc<Linked>>], &'s [String]) {
-        match (reference.origin, reference.path.split_first()) {
-            (ReferenceSource::Step(step), _) => {
-                let schemas = self.steps[step].as_deref().unwrap_or_default();
-                (schemas, &reference.path)
-            }
-            (ReferenceSource::Inputs, Some((name, path))) => {
+    /// What is known of the value that a part of `path` into `origin` leads to, and how long that
+    /// part is.
+    fn source(&self, origin: ReferenceSource, path: &[String]) -> (&[Vec<Arc<Linked>>], usize) {
+        match (origin, path.first()) {
+            (ReferenceSource::Step(step), _) => match &self.steps[step] {
+                Some(output) => output.at(path),
+                None => (&[], 0),
+            },
+            (ReferenceSource::Inputs, Some(name)) => {
                 let schemas = self.inputs.get(name).map(Vec::as_slice);
-                (schemas.unwrap_or_default(), path)
+                (schemas.unwrap_or_default(), 1)
             }
-            (ReferenceSource::Inputs, None) => (&[], &[]),
-            (ReferenceSource::Run, _) => (self.run.get_or_init(run_schemas), &reference.path),
+            (ReferenceSource::ItemIndex, _) => (&self.index, 0),
+            (ReferenceSource::Run, _) => (self.run.get_or_init(run_schemas), 0),
+            (ReferenceSource::Inputs | ReferenceSource::Item, _) => (&[], 0),
+        }
+    }
+
+    /// The site of a reference, with what is known of its value.
+    fn site<'s>(
+        &'s self,
+        reference: &'s Reference,
+        list: Option<&Reference>,
+    ) -> OutputReference<'s> {
+        let list = list.filter(|_| reference.origin == ReferenceSource::Item);
+        let (origin, mut path) = match list {
+            // The first item is as good as any.
+            Some(list) => (list.origin, [&*list.path, &["0".to_owned()]].concat()),
+            None => (reference.origin, Vec::new()),
+        };
+        let lead = path.len();
+        path.extend_from_slice(&reference.path);
+        let (schemas, skip) = self.source(origin, &path);
+        OutputReference {
+            reference,
+            schemas,
+            full_path: path,
+            skip,
+            lead,
+            pointer: String::new(),
+            text: "",
         }
     }
 
@@ -197,6 +279,7 @@ impl OutputSchemas {
     pub(super) fn check(
         &self,
         arguments: &ArgumentReferences,
+        for_each: Option<&ProvenForEach>,
         skill: &Skill,
         pointer: &str,
         problems: &mut Diagnostics,
@@ -206,35 +289,65 @@ impl OutputSchemas {
         };
         let base = format!("{pointer}/arguments");
         let as_written = Value::Object((*arguments.known).clone());
+        let list = for_each.and_then(|for_each| for_each.items.whole_list());
         template.references("", &mut |reference, below, is_whole| {
-            let (schemas, path) = self.source(reference);
+            let text = as_written.pointer(below).and_then(Value::as_str);
             let site = OutputReference {
-                reference,
-                path,
                 pointer: format!("{base}{below}"),
-                arguments: &as_written,
-                below,
+                text: text.unwrap_or_default(),
+                ..self.site(reference, list)
             };
-            match part(schemas, path) {
-                SchemaPart::Excluded(exclusion) => {
-                    problems.push_error_with(|| site.no_such_field(&exclusion, schemas));
-                    return;
-                }
-                SchemaPart::Possible(kinds) => {
-                    let kinds = match (is_whole, reference.is_optional) {
-                        (true, true) => kinds | TypeSet::NULL,
-                        (true, false) => kinds,
-                        (false, _) => TypeSet::TEXT,
-                    };
-                    site.check_kind(kinds, skill, problems);
-                }
-            }
-            if let [schemas] = schemas
-                && let Some(problem) = schemas.iter().find_map(|schema| site.warn_field(schema))
-            {
+            let Some(kinds) = site.kinds(problems) else {
+                return;
+            };
+            let kinds = match (is_whole, reference.is_optional) {
+                (true, true) => kinds | TypeSet::NULL,
+                (true, false) => kinds,
+                (false, _) => TypeSet::TEXT,
+            };
+            site.check_kind(kinds, skill, below, problems);
+            if let Some(problem) = site.warn_field() {
                 problems.push(problem);
             }
         });
+    }
+
+    /// Checks that the references of `for_each` lead to lists.
+    pub(super) fn check_items(
+        &self,
+        items: &ItemTemplate,
+        step: &ExecutionStep,
+        pointer: &str,
+        problems: &mut Diagnostics,
+    ) {
+        for list in &items.lists {
+            let Template::Whole(reference) = &list.template else {
+                continue;
+            };
+            let source = step.for_each.as_ref().map(|for_each| &for_each.source);
+            let text = source.and_then(|source| source.text(&list.name));
+            let site = OutputReference {
+                pointer: format!("{pointer}{}", list.below),
+                text: text.unwrap_or_default(),
+                ..self.site(reference, None)
+            };
+            let Some(kinds) = site.kinds(problems) else {
+                continue;
+            };
+            if kinds.exclude(TypeSet::LIST) {
+                let (written, kinds) = (&reference.written, kinds.words());
+                let message = format!("`for_each` must be a list, but `{written}` is {kinds}");
+                problems.push(
+                    Diagnostic::error("reference_type", Location::value(&site.pointer), message)
+                        .help("refer to a field that has a list")
+                        .expected(TypeSet::LIST.words())
+                        .got(kinds),
+                );
+            }
+            if let Some(problem) = site.warn_field() {
+                problems.push(problem);
+            }
+        }
     }
 }
 
@@ -301,23 +414,45 @@ fn linked(schema: &Value) -> Option<Arc<Linked>> {
 
 struct OutputReference<'s> {
     reference: &'s Reference,
-    /// The path into the value that has schemas.
-    path: &'s [String],
+    /// What is known of the value that the first `skip` tokens of the path lead to.
+    schemas: &'s [Vec<Arc<Linked>>],
+    /// The path into the source; for an item, the source is that of its list.
+    full_path: Vec<String>,
+    skip: usize,
+    /// How many tokens lead to the item.
+    lead: usize,
     pointer: String,
-    /// The arguments as the plan has them.
-    arguments: &'s Value,
-    /// The pointer into them.
-    below: &'s str,
+    /// The text that holds the reference.
+    text: &'s str,
 }
 
 impl OutputReference<'_> {
-    fn no_such_field(&self, exclusion: &Impossible, schemas: &[Vec<Arc<Linked>>]) -> Diagnostic {
+    /// The path into the value that has schemas.
+    fn path(&self) -> &[String] {
+        &self.full_path[self.skip..]
+    }
+
+    /// The kinds that the value may be of; `None` after a problem.
+    fn kinds(&self, problems: &mut Diagnostics) -> Option<TypeSet> {
+        match part(self.schemas, self.path()) {
+            SchemaPart::Possible(kinds) => Some(kinds),
+            // The list of the item is wrong, which is said about `for_each`.
+            SchemaPart::Excluded(exclusion) if self.skip + exclusion.depth < self.lead => None,
+            SchemaPart::Excluded(exclusion) => {
+                problems.push_error_with(|| self.no_such_field(&exclusion));
+                None
+            }
+        }
+    }
+
+    fn no_such_field(&self, exclusion: &Impossible) -> Diagnostic {
+        let schemas = self.schemas;
         let Impossible {
             depth,
             kinds,
             fields,
         } = exclusion;
-        let (as_written, path) = (&self.reference.written, self.path);
+        let (as_written, path) = (&self.reference.written, self.path());
         let missing = path.get(*depth).map_or("", String::as_str);
         let holder = self.likely(&path[..*depth]);
         let message = if fields.is_empty() {
@@ -367,9 +502,18 @@ impl OutputReference<'_> {
     }
 
     /// A field that the schema leaves open but that is most likely misspelled.
-    fn warn_field(&self, schema: &Linked) -> Option<Diagnostic> {
-        let path = self.path;
-        let (depth, fields) = unnamed_field(schema, path)?;
+    fn warn_field(&self) -> Option<Diagnostic> {
+        let [schemas] = self.schemas else {
+            return None;
+        };
+        let path = self.path();
+        let unnamed = schemas
+            .iter()
+            .find_map(|schema| unnamed_field(schema, path));
+        let (depth, fields) = unnamed?;
+        if self.skip + depth < self.lead {
+            return None;
+        }
         let near = nearest(&path[depth], fields)?;
         let mut likely = path.to_vec();
         near.clone_into(&mut likely[depth]);
@@ -387,12 +531,12 @@ impl OutputReference<'_> {
     }
 
     /// Checks that the skill accepts the value's type here.
-    fn check_kind(&self, kinds: TypeSet, skill: &Skill, problems: &mut Diagnostics) {
+    fn check_kind(&self, kinds: TypeSet, skill: &Skill, below: &str, problems: &mut Diagnostics) {
         let Some(Ok(schema)) = skill.input() else {
             return;
         };
         let unescape = |token: &str| token.replace("~1", "/").replace("~0", "~");
-        let path: Vec<String> = self.below.split('/').skip(1).map(unescape).collect();
+        let path: Vec<String> = below.split('/').skip(1).map(unescape).collect();
         if let SchemaPart::Possible(accepted) = part_of(schema.linked(), &path)
             && kinds.exclude(accepted)
         {
@@ -418,18 +562,13 @@ impl OutputReference<'_> {
 
     /// The reference with another path into the value.
     fn likely(&self, path: &[String]) -> String {
-        let before = self.reference.path.len() - self.path.len();
-        let before = &self.reference.path[..before];
-        format_reference(&self.reference.name, &[before, path].concat())
+        let path = [&self.full_path[..self.skip], path].concat();
+        let path = path.get(self.lead..).unwrap_or_default();
+        format_reference(&self.reference.name, path)
     }
 
     fn replace(&self, to: &str) -> Value {
-        let text = self
-            .arguments
-            .pointer(self.below)
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        let text = text.replace(&self.reference.written, to);
+        let text = self.text.replace(&self.reference.written, to);
         json!([{"op": "replace", "path": self.pointer, "value": text}])
     }
 }

@@ -1,7 +1,8 @@
 //! Proves `retry` of a step: its fallback and its retries.
 
 use super::inputs::Inputs;
-use super::prover::{Prover, SkillCall};
+use super::prover::Prover;
+use super::skill_call::SkillCall;
 use crate::document::{Diagnostic, Diagnostics, Location};
 use crate::engine::ProvenStep;
 use crate::model::ExecutionStep;
@@ -43,6 +44,7 @@ impl Prover<'_> {
             pointer: pointer.clone(),
             names_at,
             is_fallback: true,
+            for_each: own.for_each,
         };
         self.call(&call, template, inputs, problems)
     }

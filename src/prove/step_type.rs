@@ -5,7 +5,8 @@
 
 use serde_json::json;
 
-use super::prover::{Prover, SkillCall};
+use super::prover::Prover;
+use super::skill_call::SkillCall;
 use crate::document::{Diagnostic, Diagnostics, Location};
 use crate::model::StepType;
 use crate::skill::Skill;

@@ -7,7 +7,8 @@
 use super::screen_text::{screen_text, shorten_to_tail, tail};
 use super::terminal::TerminalInfo;
 use super::text::{
-    Style, attempts_of, code_words, columns_of, head, label_of, paint, shorten_at_word, time_of,
+    Style, attempts_of, code_words, columns_of, head, label_of, label_of_record, paint,
+    shorten_at_word, time_of,
 };
 use crate::engine::RuntimeError;
 use crate::event::StepDetail;
@@ -367,7 +368,7 @@ struct StreamLines {
 
 /// Step, skill, what ended it, time, attempts.
 fn headline_words(record: &ExecutionLogRecord, verbose: bool) -> String {
-    let label = label_of(&record.step_id, record.step_index);
+    let label = label_of_record(record);
     let skill = label_of(&record.skill_id, record.step_index);
     let version = record.skill_version.as_deref().filter(|_| verbose);
     let version = version.map(|version| format!(" {}", label_of(version, 0)));

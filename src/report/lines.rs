@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::running::Running;
-use super::text::{Style, cause_of, label_of, paint, time_of};
+use super::running::{ItemProgress, Running};
+use super::text::{Style, cause_of, label_of_record, paint, time_of};
 use crate::model::{ExecutionLogRecord, StepStatus};
 
 /// How often a progress line is written.
@@ -21,7 +21,7 @@ pub(super) fn started(label: &str, color: bool) -> String {
 /// rest.
 pub(super) fn finished(record: &ExecutionLogRecord, color: bool) -> String {
     let tone = Style::for_status(record.status);
-    let label = label_of(&record.step_id, record.step_index);
+    let label = label_of_record(record);
     let time = time_of(record);
     let retried = retried(record.attempts);
     match record.status {
@@ -51,7 +51,9 @@ pub(super) fn still_running(running: &[Running], now: Instant) -> Vec<String> {
         .map(|(step, elapsed)| {
             // The step began a moment after the run did: 59.99 is to read 60.
             let seconds = (elapsed + Duration::from_millis(500)).as_secs();
-            format!("still running {seconds}s: {}", step.label)
+            let items = step.items.map(ItemProgress::words);
+            let items = items.map_or_else(String::new, |items| format!(" {items}"));
+            format!("still running {seconds}s: {}{items}", step.label)
         })
         .collect()
 }

@@ -1,5 +1,7 @@
 //! `--stream`: what skills write, cut into lines.
 //!
+//! A step is known by `K`: its index, and its item.
+//!
 //! Invariant: at most [`LINE_BYTES`] bytes are kept of each stream of a running step. On standard
 //! error a carriage return ends a line, so that nothing is lost. On standard output, where programs
 //! that draw a progress bar write much more, it begins the line again, as on a terminal.
@@ -16,9 +18,17 @@ const LINE_BYTES: usize = 4096;
 const IDLE: Duration = Duration::from_secs(1);
 
 /// The unfinished lines of the running steps.
-#[derive(Debug, Default)]
-pub(super) struct LiveOutput {
-    partial: BTreeMap<(usize, SkillStream), PartialLine>,
+#[derive(Debug)]
+pub(super) struct LiveOutput<K> {
+    partial: BTreeMap<(K, SkillStream), PartialLine>,
+}
+
+impl<K> Default for LiveOutput<K> {
+    fn default() -> Self {
+        Self {
+            partial: BTreeMap::new(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -89,11 +99,11 @@ impl PartialLine {
     }
 }
 
-impl LiveOutput {
+impl<K: Ord + Copy> LiveOutput<K> {
     /// Takes a piece of a step's output and returns the lines that it completes.
     pub(super) fn push(
         &mut self,
-        index: usize,
+        index: K,
         stream: SkillStream,
         bytes: &[u8],
         now: Instant,
@@ -116,7 +126,7 @@ impl LiveOutput {
     }
 
     /// The beginnings of lines that nothing has followed for a while, with their steps.
-    pub(super) fn take_idle(&mut self, now: Instant) -> Vec<(usize, String)> {
+    pub(super) fn take_idle(&mut self, now: Instant) -> Vec<(K, String)> {
         let mut idle = Vec::new();
         for ((index, _), partial) in &mut self.partial {
             let time = now.saturating_duration_since(partial.since);
@@ -138,7 +148,7 @@ impl LiveOutput {
     }
 
     /// The rest of a step's output, once its skill has ended.
-    pub(super) fn finish(&mut self, index: usize) -> Vec<String> {
+    pub(super) fn finish(&mut self, index: K) -> Vec<String> {
         [SkillStream::Stdout, SkillStream::Stderr]
             .into_iter()
             .filter_map(|stream| self.partial.remove(&(index, stream)))
@@ -148,8 +158,8 @@ impl LiveOutput {
     }
 
     /// The steps that have written something and are not finished.
-    pub(super) fn unfinished(&self) -> Vec<usize> {
-        let mut steps: Vec<usize> = self.partial.keys().map(|(index, _)| *index).collect();
+    pub(super) fn unfinished(&self) -> Vec<K> {
+        let mut steps: Vec<K> = self.partial.keys().map(|(index, _)| *index).collect();
         steps.dedup();
         steps
     }

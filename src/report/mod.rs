@@ -9,6 +9,8 @@
 mod age;
 mod bars;
 mod failure;
+mod item_failures;
+mod items;
 mod json_document;
 mod jsonl;
 mod lines;
@@ -36,7 +38,7 @@ use crate::event::Streaming;
 
 pub(crate) use age::age;
 pub(crate) use json_document::{JsonDocument, write_json_document, write_value};
-pub(crate) use print_ref::PrintRef;
+pub(crate) use print_ref::{PrintRef, PrintTarget};
 pub use record_table::RecordTable;
 pub(crate) use reporter::{Reporter, ReporterHandle};
 pub(crate) use run_table::{RunLine, RunTable};

@@ -25,6 +25,8 @@ pub struct PrintRef(String);
 pub struct PrintTarget {
     /// The step's index in the plan.
     pub step_index: usize,
+    /// The item, of a step with `for_each`.
+    pub item: Option<usize>,
     /// The fields and indices after the step's name.
     pub path: Vec<String>,
 }
@@ -155,16 +157,22 @@ impl PrintRef {
                 second,
             });
         }
-        let rest = self.rest_after(label).unwrap_or_default();
+        let (item, rest) = self.rest_after(label).unwrap_or_default();
         let path = parse_path(rest, |_| true).ok_or_else(|| PrintRefError::Odd {
             reference: self.0.clone(),
         })?;
-        Ok(PrintTarget { step_index, path })
+        Ok(PrintTarget {
+            step_index,
+            item,
+            path,
+        })
     }
 
     /// True if `record` may be the referenced one and must be kept.
     pub fn may_mean(&self, record: &ExecutionLogRecord) -> bool {
-        self.rest_after(&record.step_id).is_some() || self.rest_after(&record.step_name).is_some()
+        let names = [&record.step_id, &record.step_name];
+        let mut rests = names.into_iter().filter_map(|name| self.rest_after(name));
+        rests.any(|(item, _)| item == record.item_index)
     }
 
     /// Reads the value from the records that [`may_mean`](Self::may_mean) accepted.
@@ -187,7 +195,9 @@ impl PrintRef {
         };
         let record = records
             .into_iter()
-            .find(|record| record.step_index == target.step_index)
+            .find(|record| {
+                record.step_index == target.step_index && record.item_index == target.item
+            })
             .ok_or_else(not_run)?;
         if record.status != StepStatus::Success {
             return Err(PrintRefError::NoOutput {
@@ -200,11 +210,20 @@ impl PrintRef {
         descend(output, &record.step_id, &target.path)
     }
 
-    /// What follows `label` in the reference, if it begins with it.
-    fn rest_after(&self, label: &str) -> Option<&str> {
+    /// What follows `label` in the reference, if it begins with it: an item, and a path.
+    fn rest_after(&self, label: &str) -> Option<(Option<usize>, &str)> {
         let rest = self.0.strip_prefix(label)?;
-        (!label.is_empty() && begins_path(rest)).then_some(rest)
+        let (item, rest) = item_in(rest).map_or((None, rest), |(item, rest)| (Some(item), rest));
+        (!label.is_empty() && begins_path(rest)).then_some((item, rest))
     }
+}
+
+/// The item that `[7]` at the beginning of `text` names, and what follows.
+fn item_in(text: &str) -> Option<(usize, &str)> {
+    let (digits, rest) = text.strip_prefix('[')?.split_once(']')?;
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let item = digits.parse().ok().filter(|_| is_number)?;
+    Some((item, rest))
 }
 
 fn descend(output: &str, label: &str, path: &[String]) -> Result<Value, PrintRefError> {

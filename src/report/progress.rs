@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::Progress;
 use super::bars::Bars;
 use super::lines::{self, HEARTBEAT};
-use super::running::{Running, retry_words, whole_seconds};
+use super::running::{ItemProgress, Running, retry_words, whole_seconds};
 use super::terminal::{OutputStream, OutputStreams, TerminalInfo};
 use super::text::{Style, counted, escaped_line, paint, said_line, shorten};
 use crate::event::{Retry, TerminationCause};
@@ -119,8 +119,40 @@ impl ProgressDisplay {
             message: None,
             retry: None,
             ending: None,
+            items: None,
         });
         self.draw_soon(now);
+    }
+
+    /// The items of a step begin. They share its row.
+    pub(super) fn start_items(&mut self, index: usize, label: String, count: usize, now: Instant) {
+        self.start(index, label, Duration::ZERO, now);
+        if let Some(step) = self.running.iter_mut().find(|step| step.index == index) {
+            step.items = Some(ItemProgress {
+                count,
+                done: 0,
+                failed: 0,
+            });
+        }
+    }
+
+    /// An item has finished. `is_said`: with a line if it failed.
+    pub(super) fn finish_item(&mut self, record: &ExecutionLogRecord, is_said: bool, now: Instant) {
+        let mut running = self.running.iter_mut();
+        let step = running.find(|step| step.index == record.step_index);
+        let is_failure = is_unsuccessful(record.status);
+        if let Some(items) = step.and_then(|step| step.items.as_mut()) {
+            items.done += 1;
+            items.failed += usize::from(is_failure);
+        }
+        if is_failure && is_said && self.mode != Mode::None {
+            let look = self.streams.terminal_info(OutputStream::Stderr);
+            self.print_above(&lines::finished(record, look.color));
+        }
+        // Very many may end between two frames.
+        if self.bars.is_none() {
+            self.draw(now);
+        }
     }
 
     /// A skill reported progress. Shown with the next frame.
@@ -145,6 +177,16 @@ impl ProgressDisplay {
         retry: Option<Retry>,
         now: Instant,
     ) {
+        self.print_repeat(label, message, retry);
+        if let Some(step) = self.running.iter_mut().find(|step| step.index == index) {
+            // The failed attempt's progress is obsolete.
+            (step.fraction, step.message) = (None, None);
+            step.retry = retry.map(|retry| (retry, later(now, retry.wait)));
+        }
+    }
+
+    /// Says that a call failed and is retried, or that its fallback is called.
+    pub(super) fn print_repeat(&mut self, label: &str, message: &str, retry: Option<Retry>) {
         if self.mode != Mode::None {
             let color = self.streams.terminal_info(OutputStream::Stderr).color;
             let message = shorten(&said_line(message), MESSAGE_COLUMNS);
@@ -154,11 +196,6 @@ impl ProgressDisplay {
             });
             let text = format!("↻ {label} {message}{next}");
             self.print_above(&paint(color, Style::Warn, &text));
-        }
-        if let Some(step) = self.running.iter_mut().find(|step| step.index == index) {
-            // The failed attempt's progress is obsolete.
-            (step.fraction, step.message) = (None, None);
-            step.retry = retry.map(|retry| (retry, later(now, retry.wait)));
         }
     }
 
@@ -192,7 +229,7 @@ impl ProgressDisplay {
     pub(super) fn finish(&mut self, record: &ExecutionLogRecord, now: Instant) {
         self.running.retain(|step| step.index != record.step_index);
         self.done += 1;
-        let is_failure = !matches!(record.status, StepStatus::Success | StepStatus::Skipped);
+        let is_failure = is_unsuccessful(record.status);
         self.failed += usize::from(is_failure);
         if self.mode != Mode::None && (is_failure || !self.is_crowded()) {
             let look = self.streams.terminal_info(OutputStream::Stderr);
@@ -363,6 +400,10 @@ impl ProgressDisplay {
         picture.push(paint(look.color, Style::Dim, &shorten(&footer, columns)));
         picture
     }
+}
+
+fn is_unsuccessful(status: StepStatus) -> bool {
+    !matches!(status, StepStatus::Success | StepStatus::Skipped)
 }
 
 fn rows_of(look: TerminalInfo) -> usize {

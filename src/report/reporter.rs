@@ -16,6 +16,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::failure::{self, ReportLook};
+use super::item_failures::ItemFailures;
 use super::json_document::{JsonDocument, write_json_document, write_value};
 use super::live_output::LiveOutput;
 use super::print_ref::{PrintRef, PrintRefError};
@@ -123,18 +124,22 @@ enum Data {
     None,
 }
 
+/// A step by its index, or one of its items.
+pub(super) type CallPlace = (usize, Option<usize>);
+
 /// The state of one report. Each call passes the current time.
 #[derive(Debug)]
 pub(super) struct ReporterState {
     streams: Arc<dyn OutputStreams>,
-    screen: ProgressDisplay,
+    pub(super) screen: ProgressDisplay,
     data: Data,
-    live: Option<LiveOutput>,
+    live: Option<LiveOutput<CallPlace>>,
+    pub(super) item_failures: ItemFailures,
     next_dropped: Instant,
     labels: Vec<String>,
     tally: RunStats,
-    /// By step index: reported in plan order.
-    reports: BTreeMap<usize, String>,
+    /// Reported in plan order, the step before its items.
+    reports: BTreeMap<CallPlace, String>,
     run_id: Option<String>,
     quiet: bool,
     problems: Vec<Value>,
@@ -168,6 +173,7 @@ impl ReporterState {
             streams,
             data,
             live: (options.streaming != Streaming::Off).then(LiveOutput::default),
+            item_failures: ItemFailures::default(),
             next_dropped: now,
             labels: Vec::new(),
             tally: RunStats::default(),
@@ -200,8 +206,8 @@ impl ReporterState {
     /// Draws, or writes progress lines and the beginnings of lines of skills.
     pub(super) fn advance(&mut self, now: Instant) {
         let idle = self.live.as_mut().map(|live| live.take_idle(now));
-        for (index, text) in idle.unwrap_or_default() {
-            self.say_live(index, &[text]);
+        for (place, text) in idle.unwrap_or_default() {
+            self.say_live(place, &[text]);
         }
         self.screen.tick(now);
     }
@@ -215,7 +221,7 @@ impl ReporterState {
                 timeout,
                 is_builtin,
             } => {
-                let label = self.label(index);
+                let label = self.label((index, None));
                 if !is_builtin {
                     self.screen.announce(&label);
                 }
@@ -233,21 +239,30 @@ impl ReporterState {
                 message,
                 retry,
             } => {
-                self.end_live(index);
-                let label = self.label(index);
+                self.end_live((index, None));
+                let label = self.label((index, None));
                 self.screen.repeat(index, &label, &message, retry, now);
             }
             RunEvent::StepWaiting { index, limit } => {
-                let label = self.label(index);
+                let label = self.label((index, None));
                 self.screen.wait(index, &label, limit.as_deref());
             }
             RunEvent::StepOutput {
                 index,
                 stream,
                 bytes,
-            } => self.step_output(index, stream, &bytes, now),
+            } => self.step_output((index, None), stream, &bytes, now),
             RunEvent::StepEnding { index, reason } => self.screen.end(index, reason, now),
+            RunEvent::StepFinished { record, detail } if record.item_index.is_some() => {
+                self.item_finished(&record, &detail, now);
+            }
             RunEvent::StepFinished { record, detail } => self.step_finished(&record, &detail, now),
+            RunEvent::ItemsStarted { index, count } => {
+                let label = self.label((index, None));
+                self.screen.announce(&label);
+                self.screen.start_items(index, label, count, now);
+            }
+            RunEvent::OfItem { item, event } => self.item_event(item, *event, now),
             RunEvent::SignalReceived { signal, forced } => self.signal(signal, forced),
             RunEvent::PauseTerminal(ready) => {
                 self.screen.suspend();
@@ -266,22 +281,32 @@ impl ReporterState {
     }
 
     /// A step's label, escaped.
-    fn label(&self, index: usize) -> String {
-        label_of(self.labels.get(index).map_or("", String::as_str), index)
+    pub(super) fn label(&self, (index, item): CallPlace) -> String {
+        let label = label_of(self.labels.get(index).map_or("", String::as_str), index);
+        match item {
+            Some(item) => format!("{label}[{item}]"),
+            None => label,
+        }
     }
 
-    fn step_output(&mut self, index: usize, stream: SkillStream, bytes: &[u8], now: Instant) {
+    pub(super) fn step_output(
+        &mut self,
+        place: CallPlace,
+        stream: SkillStream,
+        bytes: &[u8],
+        now: Instant,
+    ) {
         let live = self.live.as_mut();
-        let lines = live.map(|live| live.push(index, stream, bytes, now));
-        self.say_live(index, &lines.unwrap_or_default());
+        let lines = live.map(|live| live.push(place, stream, bytes, now));
+        self.say_live(place, &lines.unwrap_or_default());
     }
 
-    fn say_live(&mut self, index: usize, lines: &[String]) {
+    fn say_live(&mut self, place: CallPlace, lines: &[String]) {
         if lines.is_empty() {
             return;
         }
         let color = self.streams.terminal_info(OutputStream::Stderr).color;
-        let prefix = paint(color, Style::Dim, &format!("{} │", self.label(index)));
+        let prefix = paint(color, Style::Dim, &format!("{} │", self.label(place)));
         let text: Vec<String> = lines
             .iter()
             .map(|line| format!("{prefix} {}", EscapedLines(&screen_text(line))))
@@ -289,9 +314,9 @@ impl ReporterState {
         self.screen.print_above(&text.join("\n"));
     }
 
-    fn end_live(&mut self, index: usize) {
-        let rest = self.live.as_mut().map(|live| live.finish(index));
-        self.say_live(index, &rest.unwrap_or_default());
+    pub(super) fn end_live(&mut self, place: CallPlace) {
+        let rest = self.live.as_mut().map(|live| live.finish(place));
+        self.say_live(place, &rest.unwrap_or_default());
     }
 
     /// Reports that `count` pieces of live output were dropped.
@@ -311,34 +336,51 @@ impl ReporterState {
         detail: &StepDetail,
         now: Instant,
     ) {
-        self.end_live(record.step_index);
+        self.end_live((record.step_index, None));
         self.tally.count(record);
         if failure::is_failure(record) || (failure::is_reported(record) && !self.quiet) {
-            let info = self.streams.terminal_info(OutputStream::Stderr);
-            let look = ReportLook {
-                omits_stderr: self.omits_stderr,
-                ..ReportLook::new(info, self.verbose)
-            };
-            let report = failure::render(record, detail, look);
-            self.reports.insert(record.step_index, report);
+            self.report(record, detail);
         }
         self.warn_of_leak(record);
+        self.add_data(record, detail);
+        self.screen.finish(record, now);
+    }
+
+    pub(super) fn report(&mut self, record: &ExecutionLogRecord, detail: &StepDetail) {
+        let info = self.streams.terminal_info(OutputStream::Stderr);
+        let look = ReportLook {
+            omits_stderr: self.omits_stderr,
+            ..ReportLook::new(info, self.verbose)
+        };
+        let report = failure::render(record, detail, look);
+        let place = (record.step_index, record.item_index);
+        self.reports.insert(place, report);
+    }
+
+    /// Adds a record to what goes to stdout.
+    pub(super) fn add_data(&mut self, record: &Arc<ExecutionLogRecord>, detail: &StepDetail) {
         match &mut self.data {
+            Data::Table(_) if record.item_index.is_some() => {}
             Data::Table(table) => table.add(record),
             Data::Jsonl => self
                 .screen
                 .suspend_for(|streams| jsonl::write(streams, record)),
             Data::Json(records) => records.push(Arc::clone(record)),
             Data::Print(reference, records) if reference.may_mean(record) => {
-                records.push(Arc::clone(record));
+                records.push(match &detail.gathered {
+                    None => Arc::clone(record),
+                    Some(gathered) => Arc::new(ExecutionLogRecord {
+                        output: Some(Arc::clone(gathered)),
+                        ..(**record).clone()
+                    }),
+                });
             }
             Data::Print(..) | Data::None => {}
         }
-        self.screen.finish(record, now);
     }
 
     /// Reports the processes that a skill left running and that obs ended.
-    fn warn_of_leak(&mut self, record: &ExecutionLogRecord) {
+    pub(super) fn warn_of_leak(&mut self, record: &ExecutionLogRecord) {
         let Some(leaked) = record.leaked.as_ref().filter(|_| !self.quiet) else {
             return;
         };
@@ -350,7 +392,7 @@ impl ReporterState {
             [] => String::new(),
             names => format!(": {}", escaped_line(&names.join(", "))),
         };
-        let label = self.label(record.step_index);
+        let label = self.label((record.step_index, record.item_index));
         let color = self.streams.terminal_info(OutputStream::Stderr).color;
         let warning = paint(color, Style::Warn, "warning");
         self.screen.print_above(&format!(
@@ -379,13 +421,13 @@ impl ReporterState {
 
     /// Writes the end of the report: data, failures and warnings, the last line.
     pub(super) fn finish(mut self) -> ReportOutcome {
-        for index in self
+        for place in self
             .live
             .as_ref()
             .map(LiveOutput::unfinished)
             .unwrap_or_default()
         {
-            self.end_live(index);
+            self.end_live(place);
         }
         self.screen.close();
         self.write_data();
@@ -431,7 +473,10 @@ impl ReporterState {
             }
             Data::Json(mut records) => {
                 // They were written as their steps finished.
-                records.sort_by_key(|record| record.step_index);
+                records.sort_by_key(|record| {
+                    let item = record.item_index.unwrap_or(usize::MAX);
+                    (record.step_index, item)
+                });
                 let document = JsonDocument {
                     run_id: summary
                         .map(|s| s.run_id.as_str())
@@ -458,9 +503,13 @@ impl ReporterState {
     }
 
     fn write_reports(&self) {
-        for report in self.reports.values() {
-            self.streams
-                .write(OutputStream::Stderr, format!("\n{report}").as_bytes());
+        let mut reports = self.reports.iter().peekable();
+        while let Some(((index, _), report)) = reports.next() {
+            let is_last = reports.peek().is_none_or(|((next, _), _)| next != index);
+            let label = self.labels.get(*index).filter(|_| is_last);
+            let more = label.and_then(|label| self.more_failures(*index, label));
+            let text = format!("\n{report}{}", more.unwrap_or_default());
+            self.streams.write(OutputStream::Stderr, text.as_bytes());
         }
         if !self.reports.is_empty() {
             self.streams.write(OutputStream::Stderr, b"\n");

@@ -25,7 +25,7 @@ pub(crate) struct RunView {
     stats: RunStats,
     table: StepTable,
     /// The step's place in the plan, and the report.
-    reports: Vec<(usize, String)>,
+    reports: Vec<((usize, Option<usize>), String)>,
     unreported: usize,
 }
 
@@ -45,7 +45,9 @@ impl RunView {
     /// Adds a record.
     pub(crate) fn add(&mut self, record: &ExecutionLogRecord) {
         self.stats.count(record);
-        self.table.add(record);
+        if record.item_index.is_none() {
+            self.table.add(record);
+        }
         if !is_reported(record) {
             return;
         }
@@ -55,7 +57,8 @@ impl RunView {
         }
         let look = ReportLook::new(self.look, self.verbose);
         let report = render(record, &StepDetail::default(), look);
-        self.reports.push((record.step_index, report));
+        let place = (record.step_index, record.item_index);
+        self.reports.push((place, report));
     }
 
     /// The run as text: how it ended, what names it, the command that resumes it, its failures and

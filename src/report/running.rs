@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::text::{columns_of, shorten};
+use super::text::{columns_of, counted, shorten};
 use crate::event::Retry;
 use crate::model::format_duration;
 
@@ -20,6 +20,32 @@ pub(super) struct Running {
     /// The retry that runs or is waited for, and when it begins.
     pub(super) retry: Option<(Retry, Instant)>,
     pub(super) ending: Option<&'static str>,
+    /// With `for_each`.
+    pub(super) items: Option<ItemProgress>,
+}
+
+/// How far the items of a step are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ItemProgress {
+    pub(super) count: usize,
+    pub(super) done: usize,
+    pub(super) failed: usize,
+}
+
+impl ItemProgress {
+    /// `120/7312 items 3 failed`.
+    pub(super) fn words(self) -> String {
+        let Self {
+            count,
+            done,
+            failed,
+        } = self;
+        let failed = match failed {
+            0 => String::new(),
+            failed => format!(" {failed} failed"),
+        };
+        format!("{done}/{}{failed}", counted(count, "item"))
+    }
 }
 
 impl Running {
@@ -32,11 +58,11 @@ impl Running {
     }
 
     fn words(&self, now: Instant) -> Vec<String> {
-        let mut words = vec![
-            whole_seconds(now.saturating_duration_since(self.started)),
-            "of".to_owned(),
-            format_duration(self.timeout),
-        ];
+        let mut words = vec![whole_seconds(now.saturating_duration_since(self.started))];
+        match self.items {
+            Some(items) => words.push(items.words()),
+            None => words.push(format!("of {}", format_duration(self.timeout))),
+        }
         if let Some(ending) = self.ending {
             words.push(ending.to_owned());
             return words;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::failure::is_failure;
 use super::terminal::TerminalInfo;
-use super::text::{Style, cause_of, counted, escaped_line, label_of, paint};
+use super::text::{Style, cause_of, counted, escaped_line, label_of_record, paint};
 use crate::event::RunSummary;
 use crate::model::{
     Escaped, ExecutionLogRecord, RunStatus, StepStatus, format_duration, signal_name, wrap,
@@ -56,8 +56,11 @@ impl RunStats {
         self.signal.get_or_insert(signal);
     }
 
-    /// A step finished.
+    /// A step finished. Items are not counted.
     pub(super) fn count(&mut self, record: &ExecutionLogRecord) {
+        if record.item_index.is_some() {
+            return;
+        }
         for (count, (status, _)) in self.counts.iter_mut().zip(STATUSES) {
             *count += usize::from(status == record.status);
         }
@@ -65,7 +68,7 @@ impl RunStats {
             return;
         }
         let ending = Ending {
-            label: label_of(&record.step_id, record.step_index),
+            label: label_of_record(record),
             cause: cause_of(record),
             is_reported: is_failure(record),
         };

@@ -11,10 +11,10 @@ use super::lines::retried;
 use super::summary::short_id;
 use super::terminal::TerminalInfo;
 use super::text::{
-    Style, columns_of, label_of, last_said_line, output_line, paint, said_line, shorten,
-    shorten_at_word, shorten_to_ends, time_of,
+    Style, columns_of, counted, label_of, label_of_record, last_said_line, output_line, paint,
+    said_line, shorten, shorten_at_word, shorten_to_ends, time_of,
 };
-use crate::model::{ExecutionLogRecord, StepStatus, format_duration};
+use crate::model::{ExecutionLogRecord, ItemCounts, StepStatus, format_duration};
 
 /// The width of a table that is not on a terminal.
 const COLUMNS_OFF_TERMINAL: usize = 120;
@@ -92,7 +92,7 @@ impl StepTable {
                 String::new()
             },
             index: record.step_index,
-            step: label_of(&record.step_id, record.step_index),
+            step: label_of_record(record),
             skill: skill
                 .map(|skill| label_of(skill, record.step_index))
                 .unwrap_or_default(),
@@ -374,8 +374,29 @@ fn detail_of(record: &ExecutionLogRecord) -> String {
         }
         (Some(error), _) => said_line(error),
         (None, Some(output)) => output_line(output),
-        (None, None) => String::new(),
+        (None, None) => record.items.map_or_else(String::new, items_line),
     }
+}
+
+/// `10 items`, `10 items: 8 ok, 2 failed`.
+fn items_line(items: ItemCounts) -> String {
+    let ItemCounts {
+        total,
+        success,
+        failed,
+        skipped,
+    } = items;
+    let counts = [(success, "ok"), (failed, "failed"), (skipped, "skipped")];
+    let counts: Vec<String> = counts
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| format!("{count} {word}"))
+        .collect();
+    let all = counted(total, "item");
+    if success == total {
+        return all;
+    }
+    format!("{all}: {}", counts.join(", "))
 }
 
 impl Row {

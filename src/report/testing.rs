@@ -130,6 +130,9 @@ pub(crate) fn record(index: usize, name: &str) -> ExecutionLogRecord {
         run_id: RUN_ID.to_owned(),
         step_id: name.to_owned(),
         step_index: index,
+        item_index: None,
+        item_count: None,
+        items: None,
         skill_id: name.into(),
         skill_version: None,
         started_at: Timestamp::from_second(1_700_000_000).unwrap(),
@@ -202,6 +205,7 @@ pub(super) fn skipped(index: usize, name: &str) -> ExecutionLogRecord {
 
 pub(super) fn detail() -> StepDetail {
     StepDetail {
+        gathered: None,
         command: ["cargo", "build", "--message", "it's fine"]
             .map(str::to_owned)
             .to_vec(),

@@ -195,6 +195,15 @@ pub(super) fn label_of(label: &str, index: usize) -> String {
     }
 }
 
+/// The label of the step of a record, with the place of an item: `count[3]`.
+pub(super) fn label_of_record(record: &ExecutionLogRecord) -> String {
+    let label = label_of(&record.step_id, record.step_index);
+    match record.item_index {
+        Some(item) => format!("{label}[{item}]"),
+        None => label,
+    }
+}
+
 /// What ended a step that did not succeed, in two words or so: `exit 2`, `SIGKILL`, `timeout`.
 pub(super) fn cause_of(record: &ExecutionLogRecord) -> String {
     match (record.status, record.error_code) {

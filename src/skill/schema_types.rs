@@ -32,7 +32,8 @@ impl TypeSet {
     const INTEGER: Self = Self(0b000_0100);
     /// Numbers that are not whole.
     const FRACTION: Self = Self(0b000_1000);
-    const LIST: Self = Self(0b010_0000);
+    /// A list.
+    pub(crate) const LIST: Self = Self(0b010_0000);
     const MAPPING: Self = Self(0b100_0000);
 
     const WORDS: [(Self, &'static str); 7] = [

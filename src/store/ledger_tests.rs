@@ -424,7 +424,8 @@ async fn a_run_from_before_the_ledger_is_listed_as_older() {
     // As the form of a state was before.
     state.sql(
         "DROP TABLE calls; DROP TABLE ledger; DROP TABLE ledger_head; DROP INDEX runs_interrupted;
-        ALTER TABLE runs DROP COLUMN is_in_ledger; PRAGMA user_version = 1;",
+        ALTER TABLE runs DROP COLUMN is_in_ledger; DROP INDEX records_by_item;
+        ALTER TABLE records DROP COLUMN item_index; PRAGMA user_version = 1;",
     );
     state.expect_sound();
     let (runs, ledger) = state.history().verify_all(&state.anchors(None)).unwrap();

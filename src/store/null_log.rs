@@ -1,12 +1,16 @@
 //! The log in memory: OpenBotStack's `ExecutionLogger` for `--state-dir none`, and for tests.
 //!
 //! Invariant: the chain is the same as in the state, so that printed records can be verified. The
-//! records themselves are not stored: the caller has them.
+//! records themselves are not stored: the caller has them. The outputs of items are, until the
+//! engine has gathered them.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::chain::{Chain, ChainKey};
-use crate::engine::{ExecutionLogger, LogError, LoggedRunStart, PlanEnd, PlanStart, StepStart};
+use crate::engine::{
+    ExecutionLogger, LogError, LoggedItem, LoggedRunStart, PlanEnd, PlanStart, StepStart,
+};
 use crate::model::ExecutionLogRecord;
 
 /// The log of one run in memory.
@@ -14,6 +18,8 @@ use crate::model::ExecutionLogRecord;
 pub(crate) struct NullLog {
     key: Option<ChainKey>,
     chain: Mutex<Option<Chain>>,
+    /// What the items of steps gave, by step and item, until it is asked for.
+    items: Mutex<HashMap<(usize, usize), LoggedItem>>,
 }
 
 impl NullLog {
@@ -22,6 +28,7 @@ impl NullLog {
         Self {
             key,
             chain: Mutex::default(),
+            items: Mutex::default(),
         }
     }
 
@@ -34,6 +41,23 @@ impl NullLog {
             name: self.name(),
             reason: error.to_string(),
         })
+    }
+}
+
+impl NullLog {
+    /// Keeps what an item gave.
+    fn keep_item(&self, record: &ExecutionLogRecord) {
+        let Some(item_index) = record.item_index else {
+            return;
+        };
+        if record.output.is_some() || record.error.is_some() {
+            let item = LoggedItem {
+                output: record.output.clone(),
+                error: record.error.clone(),
+            };
+            let mut items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
+            items.insert((record.step_index, item_index), item);
+        }
     }
 }
 
@@ -71,8 +95,18 @@ impl ExecutionLogger for NullLog {
             if let Some(chain) = chain {
                 chain.add(&mut record)?;
             }
+            self.keep_item(&record);
             Ok(Arc::new(record))
         })
+    }
+
+    async fn logged_item(
+        &self,
+        step_index: usize,
+        item_index: usize,
+    ) -> Result<LoggedItem, LogError> {
+        let mut items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(items.remove(&(step_index, item_index)).unwrap_or_default())
     }
 
     async fn log_plan_end(&self, mut end: PlanEnd) -> Result<PlanEnd, LogError> {

@@ -10,7 +10,9 @@ use tokio::sync::Mutex;
 use super::log_file::LogFile;
 use super::null_log::NullLog;
 use super::state_log::StateLog;
-use crate::engine::{ExecutionLogger, LogError, LoggedRunStart, PlanEnd, PlanStart, StepStart};
+use crate::engine::{
+    ExecutionLogger, LogError, LoggedItem, LoggedRunStart, PlanEnd, PlanStart, StepStart,
+};
 use crate::model::ExecutionLogRecord;
 
 /// Where the records of one run go.
@@ -93,6 +95,17 @@ impl ExecutionLogger for RunLog {
             file.keep(&record).await?;
         }
         Ok(record)
+    }
+
+    async fn logged_item(
+        &self,
+        step_index: usize,
+        item_index: usize,
+    ) -> Result<LoggedItem, LogError> {
+        match &self.sink {
+            RecordSink::State(log) => log.logged_item(step_index, item_index).await,
+            RecordSink::Memory(log) => log.logged_item(step_index, item_index).await,
+        }
     }
 
     async fn log_plan_end(&self, end: PlanEnd) -> Result<PlanEnd, LogError> {

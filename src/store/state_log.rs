@@ -8,12 +8,17 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rusqlite::{Connection, params};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::chain::Chain;
+use super::database::sqlite_message;
 use super::ledger::{LedgerEntry, LedgerEvent};
 use super::lock::RunLock;
 use super::state_writer::StateWriter;
-use crate::engine::{ExecutionLogger, LogError, LoggedRunStart, PlanEnd, PlanStart, StepStart};
+use crate::engine::{
+    ExecutionLogger, LogError, LoggedItem, LoggedRunStart, PlanEnd, PlanStart, StepStart,
+};
 use crate::model::{ExecutionLogRecord, RunStatus};
 
 /// The log of one run in the state.
@@ -29,7 +34,7 @@ struct ActiveRun {
     id: i64,
     chain: Chain,
     /// The steps with a committed start but no record yet.
-    started: BTreeSet<usize>,
+    started: BTreeSet<(usize, Option<usize>)>,
 }
 
 impl ActiveRun {
@@ -41,8 +46,8 @@ impl ActiveRun {
     ) -> rusqlite::Result<Arc<ExecutionLogRecord>> {
         let line = self.chain.add(&mut record).map_err(not_json)?;
         insert_record(connection, self.id, &record, &line)?;
-        if self.started.remove(&record.step_index) {
-            remove_start(connection, self.id, record.step_index)?;
+        if self.started.remove(&(record.step_index, record.item_index)) {
+            remove_start(connection, self.id, record.step_index, record.item_index)?;
         }
         Ok(Arc::new(record))
     }
@@ -105,7 +110,7 @@ impl ExecutionLogger for StateLog {
 
     async fn log_step_start(&self, start: StepStart) -> Result<(), LogError> {
         let insert = |connection: &Connection, run: &mut ActiveRun| {
-            run.started.insert(start.step_index);
+            run.started.insert((start.step_index, start.item_index));
             insert_start(connection, run.id, &start)
         };
         self.with_run(insert).await
@@ -117,6 +122,21 @@ impl ExecutionLogger for StateLog {
     ) -> Result<Arc<ExecutionLogRecord>, LogError> {
         let keep = |connection: &Connection, run: &mut ActiveRun| run.add(connection, record);
         self.with_run(keep).await
+    }
+
+    async fn logged_item(
+        &self,
+        step_index: usize,
+        item_index: usize,
+    ) -> Result<LoggedItem, LogError> {
+        let run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
+        let id = run.as_ref().map_or(-1, |run| run.id);
+        // The connection that wrote them sees all that it has committed.
+        let item = read_item(&self.writer.connection(), id, step_index, item_index);
+        item.map_err(|error| LogError {
+            name: self.writer.name(),
+            reason: sqlite_message(&error),
+        })
     }
 
     async fn log_plan_end(&self, mut end: PlanEnd) -> Result<PlanEnd, LogError> {
@@ -169,11 +189,13 @@ fn insert_run(connection: &Connection, start: &PlanStart, line: &str) -> rusqlit
 
 fn insert_start(connection: &Connection, run: i64, start: &StepStart) -> rusqlite::Result<()> {
     // A later attempt of the same step replaces an earlier one.
-    let text = "INSERT OR REPLACE INTO started (run, step_index, step_id, skill_id, started_ms)
-                VALUES (?1, ?2, ?3, ?4, ?5)";
+    let text = "INSERT OR REPLACE INTO started
+                    (run, step_index, item_index, step_id, skill_id, started_ms)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     connection.prepare_cached(text)?.execute(params![
         run,
         start.step_index,
+        item_key(start.item_index),
         start.step_id,
         start.skill_id,
         start.timestamp.as_millisecond(),
@@ -188,8 +210,8 @@ fn insert_record(
     line: &str,
 ) -> rusqlite::Result<()> {
     let text = "INSERT INTO records (run, seq, step_index, step_name, step_id, skill_id, status,
-                    ended_ms, line)
-                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+                    ended_ms, line, item_index)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
     connection.prepare_cached(text)?.execute(params![
         run,
         record.seq,
@@ -200,14 +222,55 @@ fn insert_record(
         record.status.as_str(),
         record.timestamp.as_millisecond(),
         line,
+        record.item_index,
     ])?;
     Ok(())
 }
 
-fn remove_start(connection: &Connection, run: i64, step_index: usize) -> rusqlite::Result<()> {
+/// How the table of starts has an item; the step itself is -1.
+fn item_key(item_index: Option<usize>) -> i64 {
+    item_index.map_or(-1, |item| i64::try_from(item).unwrap_or(i64::MAX))
+}
+
+/// What the committed record of an item has.
+fn read_item(
+    connection: &Connection,
+    run: i64,
+    step_index: usize,
+    item_index: usize,
+) -> rusqlite::Result<LoggedItem> {
+    let text = "SELECT line FROM records WHERE run = ?1 AND step_index = ?2 AND item_index = ?3";
+    let mut statement = connection.prepare_cached(text)?;
+    statement.query_row(params![run, step_index, item_index], |row| {
+        let line = row.get_ref(0)?.as_str()?;
+        let record: ItemLine = serde_json::from_str(line).map_err(not_json)?;
+        Ok(LoggedItem {
+            output: record.output,
+            error: record.error,
+        })
+    })
+}
+
+/// The part of a record's line that is read back.
+#[derive(Deserialize)]
+struct ItemLine {
+    #[serde(default)]
+    output: Option<Arc<RawValue>>,
+    #[serde(default)]
+    error: Option<String>,
+}
+
+fn remove_start(
+    connection: &Connection,
+    run: i64,
+    step_index: usize,
+    item_index: Option<usize>,
+) -> rusqlite::Result<()> {
     connection
-        .prepare_cached("DELETE FROM started WHERE run = ?1 AND step_index = ?2")?
-        .execute(params![run, step_index])
+        .prepare_cached(
+            "DELETE FROM started WHERE run = ?1 AND step_index = ?2 AND item_index = ?3",
+        )?
+        .execute(params![run, step_index, item_key(item_index)])
         .map(drop)
 }
 

@@ -156,6 +156,7 @@ impl StateReader {
             .filter(|&status| status != StepStatus::Success);
         query.one_of("status", others.map(StepStatus::as_str));
         query.condition("status <> 'success'");
+        query.condition("item_index IS NULL");
         query.and("run = ?", Some(run.id));
         query.text.push_str(" GROUP BY status");
         self.each(&query, |row| {
@@ -179,8 +180,15 @@ impl StateReader {
             ..
         } = counts;
         let others = failed + timeout + canceled + rejected + skipped;
-        counts.success = run.records.saturating_sub(others);
+        let items = self.item_records(run)?;
+        counts.success = run.records.saturating_sub(others + items);
         Ok(counts)
+    }
+
+    /// How many records of `run` are of items.
+    fn item_records(&self, run: &RunRow) -> Result<u64, StoreError> {
+        let text = "SELECT count(*) FROM records WHERE run = ?1 AND item_index IS NOT NULL";
+        self.with_connection(|connection| connection.query_row(text, [run.id], |row| row.get(0)))
     }
 
     /// Calls `each` with the number and the line of the records that match `filter`, the oldest
@@ -201,8 +209,7 @@ impl StateReader {
             query.condition("status <> 'success'");
         }
         if let Some(step) = &filter.step {
-            query.and("(step_id = ? OR step_name = ?)", Some(step.clone()));
-            query.parameters.push(step.clone().into());
+            query.step(step);
         }
         query.and("skill_id = ?", filter.skill_id.clone());
         query.and("ended_ms >= ?", filter.since.map(Timestamp::as_millisecond));
@@ -256,7 +263,8 @@ impl StateReader {
         mut each: impl FnMut(&IndexedRecord, &str),
     ) -> Result<(), StoreError> {
         let mut query = Query::new(
-            "SELECT seq, step_index, step_name, step_id, skill_id, status, ended_ms, line \
+            "SELECT seq, step_index, step_name, step_id, skill_id, status, ended_ms, line, \
+             item_index \
              FROM records"
                 .to_owned(),
         );
@@ -271,6 +279,7 @@ impl StateReader {
                 skill_id: row.get(4)?,
                 status: row.get(5)?,
                 ended_ms: row.get(6)?,
+                item_index: row.get(8)?,
             };
             each(&indexed, row.get_ref(7)?.as_str()?);
             Ok(true)
@@ -396,6 +405,7 @@ pub(super) struct IndexedRecord {
     pub(super) skill_id: String,
     pub(super) status: String,
     pub(super) ended_ms: i64,
+    pub(super) item_index: Option<usize>,
 }
 
 /// A query that grows by its conditions.
@@ -430,6 +440,26 @@ impl Query {
             self.condition(text);
             self.parameters.push(value.into());
         }
+    }
+
+    /// The records of a step, or of the item that `count[7]` names.
+    fn step(&mut self, step: &str) {
+        let of_step = "(step_id = ? OR step_name = ?)";
+        let item = step
+            .strip_suffix(']')
+            .and_then(|step| step.rsplit_once('['));
+        let item = item.and_then(|(step, item)| Some((step, item.parse::<u32>().ok()?)));
+        let Some((of, item)) = item else {
+            self.and(of_step, Some(step.to_owned()));
+            self.parameters.push(step.to_owned().into());
+            return;
+        };
+        // A step may be called like that.
+        let text = format!("({of_step} OR {of_step} AND item_index = ?)");
+        self.and(&text, Some(step.to_owned()));
+        let more = [step, of, of].map(|name| Value::from(name.to_owned()));
+        self.parameters.extend(more);
+        self.parameters.push(item.into());
     }
 
     fn one_of<'v>(&mut self, column: &str, values: impl Iterator<Item = &'v str>) {

@@ -56,6 +56,8 @@ struct ChainFields {
     step_id: String,
     step_name: String,
     step_index: usize,
+    #[serde(default)]
+    item_index: Option<usize>,
     skill_id: String,
     status: String,
     timestamp: Timestamp,
@@ -332,6 +334,7 @@ impl<'a> Examiner<'a> {
     fn index(&mut self, indexed: &IndexedRecord, placed: &ChainFields) {
         let is_same = indexed.seq == placed.seq
             && indexed.step_index == placed.step_index
+            && indexed.item_index == placed.item_index
             && indexed.step_name == placed.step_name
             && indexed.step_id == placed.step_id
             && indexed.skill_id == placed.skill_id

@@ -37,9 +37,11 @@ fn every_example_is_covered() {
         "ci",
         "deploy",
         "hello",
+        "matrix",
         "read-plans",
         "repo-facts",
         "repo-report",
+        "word-count",
         "wrap",
     ];
     let plans: BTreeSet<String> = std::fs::read_dir(project_root().join("plans"))
@@ -62,6 +64,44 @@ fn hello() {
     let records = succeeds("plans/hello.yaml");
     assert_eq!(record(&records, "hello/greet")["output"], "Hello, world!");
     assert_eq!(record(&records, "count")["output"]["words"], 3);
+}
+
+#[test]
+fn matrix() {
+    let records = succeeds("plans/matrix.yaml");
+    assert_eq!(records.len(), 7);
+    let outputs = records
+        .iter()
+        .filter_map(|record| record["output"].as_str());
+    let outputs: BTreeSet<&str> = outputs.collect();
+    assert!(
+        outputs.contains("tested on macos with 3.13, number 5 of 6"),
+        "{outputs:?}"
+    );
+    assert!(
+        outputs.contains("tested on linux with 3.11, number 0 of 6"),
+        "{outputs:?}"
+    );
+}
+
+#[test]
+fn word_count() {
+    let records = succeeds("plans/word-count.yaml");
+    let total = &record(&records, "total")["output"];
+    let documents = std::fs::read_dir(project_root().join("plans")).unwrap();
+    let documents: Vec<String> = documents
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+        .map(|path| std::fs::read_to_string(path).unwrap())
+        .collect();
+    let words: usize = documents
+        .iter()
+        .map(|text| text.split_whitespace().count())
+        .sum();
+    assert_eq!(total["texts"], documents.len());
+    // `wc` and Rust differ about characters such as no-break spaces.
+    let counted = total["words"].as_u64().unwrap();
+    assert!(counted.abs_diff(words as u64) < 50, "{counted} {words}");
 }
 
 #[test]

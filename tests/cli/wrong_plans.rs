@@ -109,8 +109,8 @@ const RULES: &[Rule] = &[
     },
     Rule {
         wrong: "steps:\n- {name: use, type: skill, arguments: {text: \"{{item.x}}\"}}\n",
-        problem: "reserved_word 3:46 `{{item.x}}` starts with a reserved word",
-        help: "step_id",
+        problem: "no_item 3:46 `{{item.x}}` has a value only in a step with `for_each`",
+        help: "add `for_each:`",
         right: "steps:\n- {name: use, type: skill, arguments: {text: \"${{item.x}}\"}}\n",
     },
     Rule {

@@ -10,7 +10,8 @@ use serde_json::Value;
 use unicode_width::UnicodeWidthChar as _;
 
 use super::PlanOrigin;
-use crate::engine::{ApprovalRequest, ProvenStep};
+use crate::cli::item_words::describe;
+use crate::engine::{ApprovalRequest, ProvenForEach, ProvenStep};
 use crate::executor::shown_command;
 use crate::model::{Escaped, format_duration, json_line};
 use crate::skill::Skill;
@@ -41,6 +42,9 @@ pub(super) fn lines(plan: &PlanOrigin, request: &ApprovalRequest<'_>) -> Vec<Str
         "step",
         &format!("{} of {}", request.index + 1, request.steps),
     );
+    if let Some(for_each) = &step.for_each {
+        field("items", &items(for_each, request));
+    }
     for (index, call) in step.calls().enumerate() {
         let role = match index {
             0 => "skill",
@@ -71,8 +75,33 @@ pub(super) fn lines(plan: &PlanOrigin, request: &ApprovalRequest<'_>) -> Vec<Str
         let name = if is_plain { name.clone() } else { quoted(name) };
         field(&format!("with {name}"), &json(value));
     }
-    field("time to answer", &format_duration(request.time_left));
+    lines.extend(samples(request));
+    let time_left = format_duration(request.time_left);
+    lines.push(format!("  time to answer: {time_left}"));
     lines
+}
+
+/// The arguments of the first items, and the digest of those of all.
+fn samples(request: &ApprovalRequest<'_>) -> Vec<String> {
+    let Some(items) = request.items else {
+        return Vec::new();
+    };
+    let samples = items.samples.iter().enumerate().map(|(item, sample)| {
+        // A map of JSON values always has a JSON form.
+        let arguments = json_line(&**sample).unwrap_or_default();
+        format!("  item {item} gets: {}", Escaped(&arguments))
+    });
+    let digest = format!("  digest of the arguments of all items: {}", items.digest);
+    samples.chain([digest]).collect()
+}
+
+/// How many items there are, and how many of them run at the same time.
+fn items(for_each: &ProvenForEach, request: &ApprovalRequest<'_>) -> String {
+    let how = describe(for_each);
+    match request.items {
+        Some(items) if for_each.known.is_none() => format!("{}, of {how}", items.count),
+        _ => how,
+    }
 }
 
 fn describe_skill(call: &ProvenStep) -> String {

@@ -8,7 +8,7 @@ use clap::{Args, ValueHint};
 use super::GraphFormat;
 use super::number::positive;
 use crate::document::DEFAULT_MAX_BYTES;
-use crate::engine::{FailurePolicy, RunPolicy};
+use crate::engine::{DEFAULT_MAX_ITEMS, FailurePolicy, MOST_ITEMS, RunPolicy};
 
 /// What the plan's inputs are.
 #[derive(Debug, Clone, Args)]
@@ -33,7 +33,11 @@ pub struct StepArgs {
     /// Maximum number of concurrent steps [default: the number of cores]
     #[arg(short, long, value_name = "N", value_parser = positive::<NonZeroUsize>)]
     pub jobs: Option<NonZeroUsize>,
-    /// After a failure, skip only steps that depend on it
+    /// Maximum number of items of a step with `for_each`; at most 1000000
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_MAX_ITEMS)]
+    #[arg(value_parser = max_items)]
+    pub max_items: usize,
+    /// After a failure, skip only steps that depend on it, and run all items of a `for_each`
     #[arg(long)]
     pub keep_going: bool,
     /// After a failure, cancel running steps
@@ -43,6 +47,14 @@ pub struct StepArgs {
     /// Apply `retry` also to skills that are not idempotent
     #[arg(long)]
     pub retry_unsafe: bool,
+}
+
+/// Reads `--max-items`.
+fn max_items(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ 1..=MOST_ITEMS) => Ok(number),
+        _ => Err(format!("it must be a number from 1 to {MOST_ITEMS}")),
+    }
 }
 
 impl StepArgs {

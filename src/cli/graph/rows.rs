@@ -30,6 +30,9 @@ pub(super) fn rows(
             "inputs_from": ids(&waits.inputs_from),
             "depends_on": ids(&waits.depends_on),
         });
+        if step.for_each.is_some() {
+            row["for_each"] = json!(true);
+        }
         if picture.finally.contains(&index) {
             row["finally"] = json!(true);
             row["undoes"] = json!(ids(&waits.undoes));

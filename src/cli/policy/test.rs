@@ -11,7 +11,7 @@ use crate::cli::printer::Printer;
 use crate::cli::problems::FileReport;
 use crate::cli::{enforceable, exit_code, inputs, roots};
 use crate::document::Source;
-use crate::engine::{Decision, Effect, ProvenPlan, ProvenStep, evaluate_plan};
+use crate::engine::{Decision, Effect, MOST_ITEMS, ProvenPlan, ProvenStep, evaluate_plan};
 use crate::executor::BaseEnvironment;
 use crate::model::{Escaped, EscapedLines};
 use crate::plan;
@@ -47,6 +47,7 @@ fn proven(args: &PolicyTestArgs, printer: &Printer) -> Result<ProvenPlan, Comman
     let context = ProveContext {
         inputs: inputs::of_plan(&args.inputs, &args.plan, &loaded)?,
         read: roots::read_files(&args.plan, &args.inputs, &args.policy),
+        max_items: MOST_ITEMS,
         ..ProveContext::new(
             roots::registry(&args.roots, Some(&args.plan))?,
             roots::workspace(None)?,

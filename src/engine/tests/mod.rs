@@ -59,8 +59,13 @@ impl SkillExecutor for Fake {
         self.trace.borrow_mut().push((control.index, true));
         self.running.set(self.running.get() + 1);
         self.most.set(self.most.get().max(self.running.get()));
-        let (takes, mut status, obeys) = script(&request.skill_id);
-        if request.skill_id.starts_with("flaky") && control.attempt >= 3 {
+        // Each item of a step has a script of its own.
+        let scripts = control
+            .item
+            .map(|item| request.skill_id.split('|').nth(item.index));
+        let skill_id = scripts.flatten().unwrap_or(&request.skill_id);
+        let (takes, mut status, obeys) = script(skill_id);
+        if skill_id.starts_with("flaky") && control.attempt >= 3 {
             status = ExecutionStatus::Success;
         }
         let enough = if obeys == Obeys::OnlyKill {
@@ -161,6 +166,24 @@ impl ExecutionLogger for Log {
             .push(format!("end {}", record.step_id));
         self.records.borrow_mut().push(Arc::clone(&record));
         Ok(record)
+    }
+
+    async fn logged_item(
+        &self,
+        step_index: usize,
+        item_index: usize,
+    ) -> Result<LoggedItem, LogError> {
+        let records = self.records.borrow();
+        let mut of_step = records
+            .iter()
+            .filter(|record| record.step_index == step_index);
+        let record = of_step.find(|record| record.item_index == Some(item_index));
+        Ok(
+            record.map_or_else(LoggedItem::default, |record| LoggedItem {
+                output: record.output.clone(),
+                error: record.error.clone(),
+            }),
+        )
     }
 
     async fn log_plan_end(&self, end: PlanEnd) -> Result<PlanEnd, LogError> {
@@ -307,6 +330,7 @@ impl Bench {
 
 fn step(skill: &str) -> ProvenStep {
     ProvenStep {
+        for_each: None,
         name: skill.to_owned(),
         label: skill.to_owned(),
         step_type: StepType::Skill,
@@ -358,6 +382,7 @@ mod commits;
 mod finally;
 mod flows;
 mod gates;
+mod items;
 mod properties;
 mod retries;
 

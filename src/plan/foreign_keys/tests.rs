@@ -21,7 +21,7 @@ fn in_step(entry: &str) -> Vec<String> {
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn each_foreign_key_of_a_step_is_told_once_with_what_to_write() {
     let conditions = "plans have no conditions";
-    let loops = "plans have no loops";
+    let items = "write `for_each:` with a list or a reference to one";
     for (entry, want) in [
         ("args: {x: 1}", "did you mean `arguments`?"),
         ("input: {x: 1}", "did you mean `arguments`?"),
@@ -68,12 +68,11 @@ fn each_foreign_key_of_a_step_is_told_once_with_what_to_write() {
         ("when: x", conditions),
         ("condition: {x: 1}", conditions),
         ("unless: x", conditions),
-        ("foreach: x", loops),
-        ("for_each: x", loops),
-        ("forEach: x", loops),
-        ("loop: {x: 1}", loops),
-        ("with_items: [1]", loops),
-        ("while: x", loops),
+        ("foreach: x", items),
+        ("forEach: \"{{a}}\"", "did you mean `for_each`?"),
+        ("loop: {x: 1}", items),
+        ("with_items: [1]", "did you mean `for_each`?"),
+        ("while: x", "plans have no loops; `for_each:` with a list"),
         ("parallel: true", "write `parallel_group: NAME`"),
         ("timeout_seconds: 30", "write `timeout: 30s`"),
         ("timeoutSeconds: 30", "write `timeout: 30s`"),

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::names::{self, NameIndex, NameTarget};
 use crate::document::{Diagnostic, Diagnostics, Location, escape_token, in_backticks, nearest};
-use crate::model::{ExecutionPlan, StepOrder, begins_path, parse_path};
+use crate::model::{ExecutionPlan, ItemSource, StepOrder, begins_path, parse_path};
 use crate::plan::finally::waits_for_finally;
 use crate::plan::reference::{
     PLACEHOLDER, Reference, ReferenceSource, ScanError, ScannedPart, Segment, Template, WRAPPERS,
@@ -29,8 +29,18 @@ pub(super) struct Binder<'p> {
     waits_for: OnceCell<Vec<Vec<usize>>>,
 }
 
+/// Where a text with references stands.
+#[derive(Clone, Copy)]
+pub(super) struct Scope {
+    pub(super) step: usize,
+    /// The key of the step that the text is part of.
+    pub(super) key: &'static str,
+    /// `{{item}}` has a value there.
+    pub(super) has_item: bool,
+}
+
 struct ReferenceSite<'s> {
-    step: usize,
+    scope: Scope,
     pointer: &'s str,
     text: &'s str,
 }
@@ -89,24 +99,33 @@ impl<'p> Binder<'p> {
             Some(NameTarget::One(target)) => Some(target),
             _ => None,
         };
+        let for_each = step.for_each.as_ref().map(|for_each| &for_each.source);
         let mut targets: Vec<usize> = step
             .depends_on
             .iter()
             .filter_map(|name| one(self.names.find(name)))
             .collect();
-        if !step.has_plain_arguments {
-            let mut add = |text: &str| {
-                for part in scan(text).into_iter().flatten() {
-                    if let ScannedPart::Reference { inner, .. } = part {
-                        let (inner, _) = self.optional(inner);
-                        let name = self.names.longest_in(inner);
-                        targets.extend(one(name.map(|(_, meaning)| meaning)));
-                    }
+        let mut add = |text: &str| {
+            for part in scan(text).into_iter().flatten() {
+                if let ScannedPart::Reference { inner, .. } = part {
+                    let (inner, _) = self.optional(inner);
+                    let name = self.names.longest_in(inner);
+                    targets.extend(one(name.map(|(_, meaning)| meaning)));
                 }
-            };
-            step.arguments
-                .values()
-                .for_each(|value| each_text(value, &mut add));
+            }
+        };
+        if !step.has_plain_arguments {
+            let values = step.arguments.values();
+            values.for_each(|value| each_text(value, &mut add));
+        }
+        match for_each {
+            Some(ItemSource::List { value, .. }) => each_text(value, &mut add),
+            Some(ItemSource::Matrix(axes)) => {
+                for axis in axes {
+                    each_text(&axis.values, &mut add);
+                }
+            }
+            Some(ItemSource::Unread) | None => {}
         }
         targets
     }
@@ -119,26 +138,31 @@ impl<'p> Binder<'p> {
             return None;
         }
         let pointer = self.plan.pointer(step) + "/arguments";
-        Some(self.map(step, arguments, &pointer, problems))
+        let scope = Scope {
+            step,
+            key: "arguments",
+            has_item: self.plan.steps[step].for_each.is_some(),
+        };
+        Some(self.map(scope, arguments, &pointer, problems))
     }
 
     fn map(
         &self,
-        step: usize,
+        scope: Scope,
         map: &Map<String, Value>,
         pointer: &str,
         problems: &mut Diagnostics,
     ) -> Template {
         let entry = |(key, value): (&String, &Value)| {
             let pointer = format!("{pointer}/{}", escape_token(key));
-            (key.clone(), self.value(step, value, &pointer, problems))
+            (key.clone(), self.value(scope, value, &pointer, problems))
         };
         Template::map(map.iter().map(entry).collect())
     }
 
-    fn value(
+    pub(super) fn value(
         &self,
-        step: usize,
+        scope: Scope,
         value: &Value,
         pointer: &str,
         problems: &mut Diagnostics,
@@ -147,7 +171,7 @@ impl<'p> Binder<'p> {
             _ if !holds_braces(value) => Template::Fixed(value.clone()),
             Value::String(text) => {
                 let site = ReferenceSite {
-                    step,
+                    scope,
                     pointer,
                     text,
                 };
@@ -155,11 +179,11 @@ impl<'p> Binder<'p> {
             }
             Value::Array(list) => {
                 let item = |(index, value): (usize, &Value)| {
-                    self.value(step, value, &format!("{pointer}/{index}"), problems)
+                    self.value(scope, value, &format!("{pointer}/{index}"), problems)
                 };
                 Template::list(list.iter().enumerate().map(item).collect())
             }
-            Value::Object(map) => self.map(step, map, pointer, problems),
+            Value::Object(map) => self.map(scope, map, pointer, problems),
             _ => Template::Fixed(value.clone()),
         }
     }
@@ -177,7 +201,7 @@ impl<'p> Binder<'p> {
             match part {
                 ScannedPart::Text(text) => pieces.push(Segment::Text(text.into_owned())),
                 ScannedPart::Reference { written, inner } => {
-                    match self.reference(site.step, written, inner) {
+                    match self.reference(site.scope, written, inner) {
                         Ok(reference) => {
                             if reference.is_optional && written != site.text {
                                 problems.push_error_with(|| site.optional_in_text(&reference));
@@ -205,7 +229,7 @@ impl<'p> Binder<'p> {
 
     fn reference(
         &self,
-        step: usize,
+        scope: Scope,
         written: &str,
         inner: &str,
     ) -> Result<Reference, ReferenceError> {
@@ -215,10 +239,12 @@ impl<'p> Binder<'p> {
             return self.input(written, inner, is_optional);
         }
         if begins_with("run") {
-            return self.run(step, written, inner, is_optional);
+            return self.run(scope.step, written, inner, is_optional);
         }
-        if begins_with("item") || begins_with("item_index") {
-            return Err(ReferenceError::Reserved);
+        for (name, origin) in ITEM_NAMES {
+            if begins_with(name) {
+                return item(scope, origin, name, written, inner, is_optional);
+            }
         }
         let (name, meaning) = self
             .names
@@ -231,7 +257,7 @@ impl<'p> Binder<'p> {
             }
         };
         let path = path_after(inner, name).ok_or(ReferenceError::Odd)?;
-        self.is_over_by_then(step, target)?;
+        self.is_over_by_then(scope.step, target)?;
         Ok(Reference {
             origin: ReferenceSource::Step(target),
             name: name.to_owned(),
@@ -323,12 +349,7 @@ impl<'p> Binder<'p> {
     ) -> Diagnostic {
         let place = Location::value(site.pointer);
         match wrong {
-            ReferenceError::Reserved => Diagnostic::error(
-                "reserved_word",
-                place,
-                format!("`{written}` starts with a reserved word"),
-            )
-            .help("give the step a step_id and write that"),
+            ReferenceError::NoItem => site.no_item(written),
             ReferenceError::Ambiguous(first, second) => {
                 let name = self.names.longest_in(inner).map_or(inner, |(name, _)| name);
                 names::ambiguous(self.plan, name, (first, second), place)
@@ -420,7 +441,7 @@ impl<'p> Binder<'p> {
         let (inner, _) = self.optional(inner);
         let plain = normalize(inner);
         if let Some((name, NameTarget::One(target))) = self.names.longest_in(&plain)
-            && self.may_wait_for(site.step, target)
+            && self.may_wait_for(site.scope.step, target)
             && let Some(mut path) = path_after(&plain, name)
         {
             if plain != inner
@@ -440,7 +461,7 @@ impl<'p> Binder<'p> {
         let near = std::iter::once(plain.len())
             .chain(ends)
             .take(8)
-            .find_map(|end| Some((end, self.nearest(site.step, &plain[..end])?)));
+            .find_map(|end| Some((end, self.nearest(site.scope.step, &plain[..end])?)));
         match near {
             Some((end, near)) => {
                 let likely = format!("{{{{{near}{}}}}}", &plain[end..]);
@@ -457,7 +478,7 @@ impl<'p> Binder<'p> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ReferenceError {
-    Reserved,
+    NoItem,
     NoInput,
     Unknown,
     Odd,
@@ -471,6 +492,37 @@ enum ReferenceError {
     RunNotOver,
 }
 
+/// The references to an item.
+const ITEM_NAMES: [(&str, ReferenceSource); 2] = [
+    ("item", ReferenceSource::Item),
+    ("item_index", ReferenceSource::ItemIndex),
+];
+
+/// Binds a reference to an item of the step itself.
+fn item(
+    scope: Scope,
+    origin: ReferenceSource,
+    name: &str,
+    written: &str,
+    inner: &str,
+    is_optional: bool,
+) -> Result<Reference, ReferenceError> {
+    if !scope.has_item {
+        return Err(ReferenceError::NoItem);
+    }
+    let path = path_after(inner, name).ok_or(ReferenceError::Odd)?;
+    if origin == ReferenceSource::ItemIndex && !path.is_empty() {
+        return Err(ReferenceError::Odd);
+    }
+    Ok(Reference {
+        origin,
+        name: name.to_owned(),
+        path,
+        is_optional,
+        written: written.to_owned(),
+    })
+}
+
 impl ReferenceSite<'_> {
     fn unfilled(&self, written: &str) -> Diagnostic {
         let message = format!("the placeholder `{written}` is still to be replaced");
@@ -479,6 +531,19 @@ impl ReferenceSite<'_> {
         let argument = name.replace("~1", "/").replace("~0", "~");
         Diagnostic::error("placeholder", Location::value(self.pointer), message)
             .help(format!("write the value of `{argument}` in its place"))
+    }
+
+    /// There is no item here.
+    fn no_item(&self, written: &str) -> Diagnostic {
+        let place = Location::value(self.pointer);
+        if self.scope.key == "for_each" {
+            let message = format!("`{written}` has no value in `for_each` itself");
+            return Diagnostic::error("no_item", place, message)
+                .help("it stands for one item of this list; write it in `arguments`");
+        }
+        let message = format!("`{written}` has a value only in a step with `for_each`");
+        Diagnostic::error("no_item", place, message)
+            .help("add `for_each:` with a list to this step; a step called `item` needs a step_id")
     }
 
     fn broken(&self, error: ScanError<'_>) -> Diagnostic {

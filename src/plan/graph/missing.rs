@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use super::StepDependencies;
 use crate::document::{Diagnostic, Diagnostics, Location};
 use crate::model::ExecutionPlan;
+use crate::plan::reference::Reference;
 
 /// Warns of references to steps that the plan allows to fail, and to steps that are then skipped.
 pub(super) fn warn_missing(
@@ -22,12 +23,8 @@ pub(super) fn warn_missing(
     // A `finally` step is meant to be skipped if there is nothing to clean up.
     let steps = &steps[..plan.finally_from()];
     for (index, step) in steps.iter().enumerate() {
-        let Some(arguments) = &step.arguments else {
-            continue;
-        };
         let mut reported = HashSet::new();
-        let pointer = plan.pointer(index) + "/arguments";
-        arguments.references(&pointer, &mut |reference, pointer, _| {
+        let mut warn = |reference: &Reference, pointer: &str, _: bool| {
             let step = reference.origin.step();
             let Some(cause) = step.and_then(|step| because_of[step]) else {
                 return;
@@ -46,7 +43,8 @@ pub(super) fn warn_missing(
                      intended",
                 ),
             );
-        });
+        };
+        step.references(&plan.pointer(index), &mut warn);
     }
 }
 

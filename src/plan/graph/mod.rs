@@ -7,6 +7,7 @@
 mod arguments;
 mod cycle;
 mod edges;
+mod for_each;
 mod missing;
 mod names;
 #[cfg(test)]
@@ -21,7 +22,8 @@ use self::arguments::Binder;
 pub(crate) use self::edges::{DependencyCondition, Edge};
 use self::names::{NameIndex, NameTarget};
 use super::finally;
-use super::reference::Template;
+use super::items::ItemTemplate;
+use super::reference::{Reference, Template};
 use crate::document::{Diagnostic, Diagnostics, Location};
 use crate::model::{ExecutionPlan, StepOrder};
 
@@ -50,6 +52,8 @@ pub struct StepDependencies {
     pub undoes: Vec<usize>,
     /// Its arguments, if they hold references or what reads like one.
     pub arguments: Option<Box<Template>>,
+    /// Its items, with `for_each`.
+    pub items: Option<Box<ItemTemplate>>,
 }
 
 struct Dependency {
@@ -59,6 +63,21 @@ struct Dependency {
 }
 
 impl StepDependencies {
+    /// Calls `see` with every reference of the step at `pointer`, the pointer to the text that holds
+    /// it, and whether it is all of that text.
+    pub fn references<'t>(
+        &'t self,
+        pointer: &str,
+        see: &mut impl FnMut(&'t Reference, &str, bool),
+    ) {
+        if let Some(arguments) = &self.arguments {
+            arguments.references(&format!("{pointer}/arguments"), see);
+        }
+        if let Some(items) = &self.items {
+            items.references(&format!("{pointer}/for_each"), see);
+        }
+    }
+
     /// All steps that it waits for by name; one may come twice.
     pub fn targets(&self) -> impl Iterator<Item = usize> {
         self.depends_on.iter().chain(&self.inputs_from).copied()
@@ -106,10 +125,8 @@ impl DependencyGraph {
             step.depends_on = bind_dependencies(index, &binder, &mut waits, problems);
             step.undoes = undoes::bind(index, &binder, problems);
             step.arguments = binder.arguments(index, problems).map(Box::new);
-            if let Some(arguments) = &step.arguments {
-                let pointer = plan.pointer(index) + "/arguments";
-                step.inputs_from = bind_arguments(index, arguments, &pointer, &mut waits);
-            }
+            step.items = binder.items(index, problems).map(Box::new);
+            step.inputs_from = bind_references(index, step, &plan.pointer(index), &mut waits);
         }
         check_groups(plan, problems);
         if plan.order == StepOrder::Graph {
@@ -188,14 +205,15 @@ fn bind_dependencies(
     distinct(after)
 }
 
-fn bind_arguments(
+/// The steps whose outputs the arguments and the items of a step take.
+fn bind_references(
     index: usize,
-    arguments: &Template,
+    step: &StepDependencies,
     pointer: &str,
     waits: &mut Vec<Dependency>,
 ) -> Vec<usize> {
     let mut takes = Vec::new();
-    arguments.references(pointer, &mut |reference, pointer, _| {
+    let mut add = |reference: &Reference, pointer: &str, _: bool| {
         let Some(target) = reference.origin.step() else {
             return;
         };
@@ -205,7 +223,8 @@ fn bind_arguments(
             target,
             place: Location::value(pointer),
         });
-    });
+    };
+    step.references(pointer, &mut add);
     distinct(takes)
 }
 

@@ -56,6 +56,7 @@ fn hostile_run(options: ReportOptions, memory: &Arc<CapturedStreams>) {
     script.event(RunEvent::StepFinished {
         record: Arc::new(hostile_failure(0)),
         detail: StepDetail {
+            gathered: None,
             command: vec![
                 HOSTILE.to_owned(),
                 "nul\0".to_owned(),
