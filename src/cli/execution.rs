@@ -166,11 +166,7 @@ impl PreparedRun {
         drop(events);
         let time_left = self.plan.timeout.duration.saturating_sub(outcome.elapsed);
         let last_word = finish_report(reporter, &mut signals, was_forced, time_left, printer);
-        let code = match runtime.block_on(last_word) {
-            Some(exit_code::FAULT) => exit_code::FAULT,
-            Some(other) if code == exit_code::SUCCESS => other,
-            _ => code,
-        };
+        let code = exit_code::with_report(code, runtime.block_on(last_word));
         self.print_next_step(&storage, &ready.run_id, &outcome, printer);
         storage.remove_expired(self.retention);
         drop(ready);

@@ -275,7 +275,8 @@ fn drop_missing_assistant(identity: &IdentityArgs, loaded: &mut LoadedPlan) {
 
 fn say_warnings(loaded: &LoadedPlan, printer: &Printer) {
     for problem in loaded.problems.iter() {
-        let step = problem.step_index.map(|index| format!("step {index}: "));
+        let place = |index| loaded.plan.place_in_words(index) + ": ";
+        let step = problem.step_index.map(place);
         printer.warning(&format!("{}{}", step.unwrap_or_default(), problem.message));
     }
 }

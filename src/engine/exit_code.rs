@@ -34,6 +34,18 @@ pub(crate) const TIMEOUT: u8 = 124;
 /// Added to a signal's number.
 pub(crate) const SIGNAL_BASE: u8 = 128;
 
+/// The code of a run that ended with `run` and whose report ended with `report`, if that went
+/// wrong. A state or log that can't be written (74) comes first, then an internal error (70), then
+/// what the run says.
+pub(crate) fn with_report(run: u8, report: Option<u8>) -> u8 {
+    match (run, report) {
+        (IO, _) => IO,
+        (_, Some(FAULT)) => FAULT,
+        (SUCCESS, Some(other)) => other,
+        _ => run,
+    }
+}
+
 /// The number for what decided how a run ended.
 pub(crate) fn from_cause(cause: DecidingCause) -> u8 {
     match cause {

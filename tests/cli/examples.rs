@@ -35,6 +35,7 @@ fn every_example_is_covered() {
     let covered = [
         "broken",
         "ci",
+        "cleanup",
         "deploy",
         "hello",
         "matrix",
@@ -210,6 +211,24 @@ fn deploy() {
         publish["output"].as_str().unwrap().ends_with(" to staging"),
         "{publish}"
     );
+}
+
+#[test]
+fn cleanup() {
+    let records = succeeds("plans/cleanup.yaml");
+    let name = record(&records, "create")["output"]["name"].clone();
+    let removed = record(&records, "remove")["output"].as_str().unwrap();
+    assert_eq!(removed, format!("removed {}", name.as_str().unwrap()));
+    let broken = ["run", "plans/cleanup.yaml", "--set", "build=broken"];
+    let output = obs(&[&broken[..], &["--format", "jsonl"]].concat()).expect_code(1);
+    let records = output.records();
+    assert_eq!(record(&records, "remove")["status"], "success");
+    let report = record(&records, "report")["output"]["text"]
+        .as_str()
+        .unwrap();
+    let report: serde_json::Value = serde_json::from_str(report).unwrap();
+    assert_eq!(report["exit_code"], 1);
+    assert_eq!(report["failed"][0]["step"], "test");
 }
 
 #[test]

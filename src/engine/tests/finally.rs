@@ -1,5 +1,8 @@
 //! The `finally` steps: when they run, what ends them, and what their end means.
 
+use proptest::collection::vec;
+use proptest::prelude::*;
+
 use super::*;
 
 /// A sequence whose last `count` steps are `finally` steps.
@@ -179,4 +182,69 @@ async fn one_that_needs_the_output_of_a_failed_step_is_skipped() {
         Some("skipped: `fail` did not succeed")
     );
     assert!(is_step(&outcome, 0));
+}
+
+fn run_with_signals(bench: &Bench, signals: &[u64]) -> RunOutcome {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    let send = async {
+        for (at, seconds) in signals.iter().enumerate() {
+            let before = at.checked_sub(1).map_or(0, |before| signals[before]);
+            bench.signal_after(seconds - before, 15).await;
+        }
+    };
+    runtime.block_on(async { tokio::join!(bench.run(), send).0.0 })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 200,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn each_runs_exactly_once_after_all_steps(
+        steps in vec((any::<bool>(), 1..6_u64), 1..6),
+        finally in vec((any::<bool>(), 1..6_u64), 1..4),
+        on_failure in prop_oneof![
+            Just(FailurePolicy::Drain),
+            Just(FailurePolicy::FailFast),
+            Just(FailurePolicy::KeepGoing)
+        ],
+        is_group in any::<bool>(),
+        timeout in 1..20_u64,
+        mut signals in vec(1..20_u64, 0..3),
+    ) {
+        signals.sort_unstable();
+        let skill = |(fails, seconds): &(bool, u64)| {
+            format!("{}-{seconds}", if *fails { "fail" } else { "ok" })
+        };
+        let skills: Vec<String> = steps.iter().chain(&finally).map(skill).collect();
+        let skills: Vec<&str> = skills.iter().map(String::as_str).collect();
+        let mut bench = with_finally(&skills, finally.len());
+        bench.policy.on_failure = on_failure;
+        bench.plan.timeout.duration = Duration::from_secs(timeout);
+        if is_group {
+            bench.plan.flow.stages = std::iter::once(0..steps.len()).collect();
+        }
+        let outcome = run_with_signals(&bench, &signals);
+        let indices: Vec<usize> = outcome.records.iter().map(|record| record.step_index).collect();
+        prop_assert_eq!(indices, (0..skills.len()).collect::<Vec<_>>());
+        let trace = bench.fake.trace.borrow();
+        let began = |step: usize| trace.iter().filter(|event| **event == (step, true)).count();
+        let last_of_steps = trace.iter().rposition(|(step, _)| *step < steps.len());
+        for step in steps.len()..skills.len() {
+            let record = &outcome.records[step];
+            let is_killed = signals.len() == 2 && record.status != StepStatus::Success;
+            prop_assert!(began(step) == 1 || is_killed, "{:?}", record);
+            let first = trace.iter().position(|event| event.0 == step);
+            prop_assert!(first.is_none() || first > last_of_steps);
+        }
+        let most = if is_group { 4 } else { 1 };
+        prop_assert!(bench.fake.most.get() <= most);
+    }
 }

@@ -82,6 +82,10 @@ impl SkillExecutor for Fake {
         };
         self.running.set(self.running.get() - 1);
         self.trace.borrow_mut().push((control.index, false));
+        if request.skill_id.starts_with("exhausts") {
+            let text = "over its limit".to_owned();
+            return ExecutionResult::failure(ErrorCode::ResourceExhausted, text);
+        }
         ExecutionResult {
             ended_by_itself: *control.stop.borrow() == StopRequest::None,
             ..result(status)
@@ -379,6 +383,7 @@ fn statuses(outcome: &RunOutcome) -> Vec<&'static str> {
 }
 
 mod commits;
+mod exit_codes;
 mod finally;
 mod flows;
 mod gates;

@@ -1,0 +1,4 @@
+#!/bin/sh
+set -eu
+mkdir "$OBS_RUN_DIR/$1"
+printf '{"name": "%s"}\n' "$1"

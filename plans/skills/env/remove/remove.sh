@@ -1,0 +1,4 @@
+#!/bin/sh
+set -eu
+rm -rf -- "$OBS_RUN_DIR/$1"
+echo "removed $1"
