@@ -80,13 +80,8 @@ Examples:
   obs skills list                 list the skills that plans can call
   obs show                        show the latest run, its failures first
 
-Exit codes:
-  0 success   1 a step failed   2 usage   65 plan invalid   66 file unreadable
-  69 a skill can't be started   70 internal error   71 resource limit exceeded
-  74 log not writable   75 a circuit is open   77 denied by policy or approver
-  124 timeout   129, 130, 143 ended by SIGHUP, SIGINT, SIGTERM
-
-Each option can be set by a variable, for example --state-dir by OBS_STATE_DIR.";
+`obs run --help` lists the exit codes. Each option can be set by a variable, for
+example --state-dir by OBS_STATE_DIR.";
 
 /// Flags of every verb.
 #[derive(Debug, Clone, Args)]
@@ -238,6 +233,12 @@ Examples:
   obs run plan.yaml --resume                  resume its last run
   obs run plan.yaml --log run.jsonl --progress lines -q
   planner | obs run -                         a plan from standard input
+
+Exit codes:
+  0 success   1 a step failed   2 usage   65 plan invalid   66 file unreadable
+  69 a skill can't be started   70 internal error   71 resource limit exceeded
+  74 log not writable   75 a circuit is open   77 denied by policy or approver
+  124 timeout   129, 130, 143 ended by SIGHUP, SIGINT, SIGTERM
 
 Each option can be set by a variable, for example --step-timeout by OBS_STEP_TIMEOUT.
 

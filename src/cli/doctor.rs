@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use self::finding::{Finding, Severity};
+use self::finding::{Finding, FindingSeverity};
 use super::args::{DoctorArgs, StateArgs};
 use super::data;
 use super::enforceable::no_trial;
@@ -34,7 +34,7 @@ pub(super) fn doctor(args: &DoctorArgs, state: &StateArgs, printer: &Printer) ->
     };
     findings.extend(checks::all(&args.roots, state));
     let worst = findings.iter().map(|finding| finding.severity).max();
-    let worst = worst.unwrap_or(Severity::Ok);
+    let worst = worst.unwrap_or(FindingSeverity::Ok);
     let rows: Vec<Value> = findings.iter().map(Finding::json).collect();
     let enforceable = enforceable.ok();
     let document = json!({
@@ -46,8 +46,8 @@ pub(super) fn doctor(args: &DoctorArgs, state: &StateArgs, printer: &Printer) ->
     let table = || table(enforceable.as_ref(), &findings);
     data::print(&document, &rows, table, args.format, printer);
     match worst {
-        Severity::Error => exit_code::FAILED,
-        Severity::Ok | Severity::Warning => exit_code::SUCCESS,
+        FindingSeverity::Error => exit_code::FAILED,
+        FindingSeverity::Ok | FindingSeverity::Warning => exit_code::SUCCESS,
     }
 }
 
@@ -120,7 +120,10 @@ fn table(enforceable: Option<&SandboxSupport>, findings: &[Finding]) -> String {
             .filter(|one| one.severity == severity)
             .count()
     };
-    let verdict = match (count(Severity::Error), count(Severity::Warning)) {
+    let verdict = match (
+        count(FindingSeverity::Error),
+        count(FindingSeverity::Warning),
+    ) {
         (0, 0) => "everything works".to_owned(),
         (0, warnings) => format!("obs works; warnings: {warnings}"),
         (errors, warnings) => format!("plans can't run; errors: {errors}, warnings: {warnings}"),

@@ -109,6 +109,13 @@ fn tokio_runtime() -> Result<tokio::runtime::Runtime, CommandError> {
         .map_err(|error| CommandError::with_source(ErrorKind::Fault, "can't start tokio", &error))
 }
 
+fn listen(runtime: &tokio::runtime::Runtime) -> Result<Signals, CommandError> {
+    let _inside = runtime.enter();
+    Signals::listen().map_err(|error| {
+        CommandError::with_source(ErrorKind::Fault, "can't prepare the run", &error)
+    })
+}
+
 impl PreparedRun {
     /// Runs the plan to its end and returns the exit code. `open_storage` opens the state while the
     /// first supervisor prepares the first step.
@@ -134,12 +141,7 @@ impl PreparedRun {
         self.settle(&ready, &mut storage)?;
         // Not before: who can't wait for a state that is in use, ends obs. (A directory of its
         // steps that is left behind by that is found by the next obs.)
-        let mut signals = {
-            let _inside = runtime.enter();
-            Signals::listen().map_err(|error| {
-                CommandError::with_source(ErrorKind::Fault, "can't prepare the run", &error)
-            })?
-        };
+        let mut signals = listen(&runtime)?;
         let skills = self.skills.iter().map(AsRef::as_ref);
         runtime.block_on(enforceable::ensure_enforceable(
             &self.sandbox,
@@ -148,11 +150,7 @@ impl PreparedRun {
             &ready.launcher,
             printer,
         ))?;
-        let (events, receiver) = event::channel();
-        let reporter =
-            Reporter::spawn(self.report.clone(), receiver, printer.streams()).map_err(|error| {
-                CommandError::with_source(ErrorKind::Fault, "can't start the reporter", &error)
-            })?;
+        let (events, reporter) = self.start_reporter(printer)?;
         let keeps = storage.keeps();
         let run = self.drive(&ready, &executor, &mut storage, &mut signals, &events);
         let (outcome, was_forced) = runtime.block_on(run);
@@ -174,6 +172,18 @@ impl PreparedRun {
         // write) is left behind.
         runtime.shutdown_background();
         Ok(code)
+    }
+
+    fn start_reporter(
+        &self,
+        printer: &Printer,
+    ) -> Result<(EventSender, ReporterHandle), CommandError> {
+        let (events, receiver) = event::channel();
+        let reporter = Reporter::spawn(self.report.clone(), receiver, printer.streams());
+        let reporter = reporter.map_err(|error| {
+            CommandError::with_source(ErrorKind::Fault, "can't start the reporter", &error)
+        })?;
+        Ok((events, reporter))
     }
 
     fn print_next_step(

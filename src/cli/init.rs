@@ -305,6 +305,6 @@ fn report(dir: &Path, files: Vec<(&str, bool)>, printer: &Printer) {
 }
 
 const NEXT: &str = "
-  obs run plan.yaml                 run the plan
-  obs skills new NAME -- COMMAND    make a skill of a program that you have
-  obs new plan SKILL                write a plan that calls it";
+  obs run plan.yaml                           run the plan
+  obs skills new count -- wc -w '{{file}}'    make a skill of a command
+  obs new plan count -o count.yaml            write a plan that calls it";

@@ -329,9 +329,14 @@ fn environment(verb: &Command, roff: &mut Roff) {
 /// Examples and notes: what the help has after the options.
 fn notes(help: &str, roff: &mut Roff) {
     let is_elsewhere = |text: &str| {
-        ["Exits ", "Exit codes:", "Each option can be set"]
-            .iter()
-            .any(|begin| text.starts_with(begin))
+        [
+            "Exits ",
+            "Exit codes:",
+            "Each option can be set",
+            "`obs run --help` lists the exit codes",
+        ]
+        .iter()
+        .any(|begin| text.starts_with(begin))
     };
     let paragraphs = help
         .split("\n\n")

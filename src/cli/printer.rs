@@ -219,8 +219,8 @@ impl Printer {
         let lines = if look.terminal {
             let columns = look.usable_columns();
             let taken = label.len() + ": ".len();
-            let room = |taken: usize| columns.saturating_sub(taken);
-            wrap(&message, room(taken), room(HANGING.len()))
+            let columns_left = |taken: usize| columns.saturating_sub(taken);
+            wrap(&message, columns_left(taken), columns_left(HANGING.len()))
         } else {
             vec![&*message]
         };

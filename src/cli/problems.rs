@@ -209,7 +209,7 @@ impl UnlocatedDiagnostic {
 /// Prints findings as the data of a command.
 pub(super) fn print(findings: &[FileReport<'_>], format: ProblemFormat, printer: &Printer) {
     match format {
-        ProblemFormat::Text => {
+        ProblemFormat::Table => {
             let look = printer.stdout_look();
             for finding in findings {
                 printer.print(finding.text(look));

@@ -41,7 +41,7 @@ pub(super) fn validate(args: &ValidateArgs, state: &StateArgs, printer: &Printer
         .unwrap_or_default();
     let findings: Vec<FileReport<'_>> = checked.iter().flat_map(ValidatedPlan::findings).collect();
     let is_hidden = printer.verbosity() == Verbosity::Quiet
-        && args.format == ProblemFormat::Text
+        && args.format == ProblemFormat::Table
         && code == exit_code::SUCCESS;
     if !is_hidden {
         problems::print(&findings, args.format, printer);

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::lines::line_at;
+use super::lines::{character_at, line_at};
 use super::{Diagnostic, Location};
 
 /// How much of a word a message shows.
@@ -138,11 +138,7 @@ impl Scanner<'_> {
     }
 
     fn character(&self) -> Range<usize> {
-        let length = self.text[self.at..]
-            .chars()
-            .next()
-            .map_or(0, char::len_utf8);
-        self.at..self.at + length
+        character_at(self.text, self.at)
     }
 
     /// The byte before the position, space left out.

@@ -4,6 +4,12 @@
 
 use std::ops::Range;
 
+/// The character at `offset`; empty at the end.
+pub(super) fn character_at(text: &str, offset: usize) -> Range<usize> {
+    let length = text[offset..].chars().next().map_or(0, char::len_utf8);
+    offset..offset + length
+}
+
 /// The line that `offset` is in, without its end.
 pub(super) fn line_at(text: &str, offset: usize) -> Range<usize> {
     let offset = in_line(text, offset);

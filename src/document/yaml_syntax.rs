@@ -8,7 +8,7 @@ use std::ops::Range;
 use granit_parser::ErrorKind;
 
 use super::json::{SYNTAX_HELP, too_deep};
-use super::lines::{line_at, line_number};
+use super::lines::{character_at, line_at, line_number};
 use super::{Diagnostic, Location};
 
 /// How much of a key a message shows.
@@ -80,11 +80,7 @@ pub(super) fn foreign_comment(bytes: Range<usize>) -> Diagnostic {
 
 impl<'t> Site<'t> {
     fn character(&self) -> Range<usize> {
-        let length = self.text[self.at..]
-            .chars()
-            .next()
-            .map_or(0, char::len_utf8);
-        self.at..self.at + length
+        character_at(self.text, self.at)
     }
 
     /// From the place to the end of the line.

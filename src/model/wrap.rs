@@ -112,8 +112,8 @@ mod tests {
         #[test]
         fn nothing_is_lost_and_all_fits(text in "[ a-c日/\u{301}]{0,200}", columns in 16_usize..40) {
             let lines = wrap(&text, columns, columns);
-            let letters = |text: &str| text.replace(' ', "");
-            prop_assert_eq!(letters(&lines.concat()), letters(&text));
+            let without_spaces = |text: &str| text.replace(' ', "");
+            prop_assert_eq!(without_spaces(&lines.concat()), without_spaces(&text));
             for line in &lines {
                 prop_assert!(line.width() <= columns, "{:?}", line);
             }

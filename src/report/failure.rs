@@ -119,7 +119,7 @@ impl StepReport {
     }
 
     /// The columns that `taken` leaves of a line.
-    fn room(&self, taken: usize) -> usize {
+    fn columns_left(&self, taken: usize) -> usize {
         let columns = self.look.columns.unwrap_or(usize::MAX);
         columns.saturating_sub(taken)
     }
@@ -141,7 +141,11 @@ impl StepReport {
             _ => '✗',
         };
         let text = format!("{mark} {}", headline_words(record, self.look.verbose));
-        let lines = wrap(&text, self.room(0), self.room(HANGING.len()));
+        let lines = wrap(
+            &text,
+            self.columns_left(0),
+            self.columns_left(HANGING.len()),
+        );
         for (at, line) in lines.into_iter().enumerate() {
             let indent = if at == 0 { "" } else { HANGING };
             let line = if at == 0 {
@@ -159,8 +163,8 @@ impl StepReport {
         // Escaping at most multiplies the length; what is looked at is bounded first.
         let value = Escaped(head(value, FIELD_COLUMNS * 4)).to_string();
         let value = shorten_at_word(&value, FIELD_COLUMNS);
-        let first = self.room(INDENT + name.len() + 2);
-        let lines = wrap(&value, first, self.room(HANGING.len()));
+        let first = self.columns_left(INDENT + name.len() + 2);
+        let lines = wrap(&value, first, self.columns_left(HANGING.len()));
         let lines: Vec<String> = lines.into_iter().map(str::to_owned).collect();
         self.named_lines(name, &lines);
     }
@@ -189,8 +193,8 @@ impl StepReport {
         } else {
             FIELD_COLUMNS
         };
-        let first = self.room(INDENT + name.len() + 2 + 2);
-        let lines = command_lines(command, most, first, self.room(HANGING.len() + 2));
+        let first = self.columns_left(INDENT + name.len() + 2 + 2);
+        let lines = command_lines(command, most, first, self.columns_left(HANGING.len() + 2));
         self.named_lines(name, &lines);
     }
 
@@ -251,8 +255,8 @@ impl StepReport {
         for line in lines.take(LINES) {
             let line = Escaped(head(line, FIELD_COLUMNS * 4)).to_string();
             let line = shorten_at_word(&line, FIELD_COLUMNS);
-            let room = self.room(HANGING.len());
-            let rows: Vec<String> = wrap(&line, room, room)
+            let columns = self.columns_left(HANGING.len());
+            let rows: Vec<String> = wrap(&line, columns, columns)
                 .into_iter()
                 .map(str::to_owned)
                 .collect();
@@ -353,8 +357,8 @@ impl StepReport {
         if self.look.columns.is_some() {
             safe = without_tabs(&safe);
         }
-        let room = self.room(columns_of(BAR));
-        let rows = wrap(&safe, room, room).into_iter();
+        let columns = self.columns_left(columns_of(BAR));
+        let rows = wrap(&safe, columns, columns).into_iter();
         rows.map(|row| row.trim_end().to_owned()).collect()
     }
 }
@@ -468,17 +472,17 @@ fn command_lines(command: &[String], most: usize, first: usize, rest: usize) -> 
         let quoted = shlex::Quoter::new().allow_nul(true).quote(word);
         let quoted = Escaped(&quoted.unwrap_or(word.into())).to_string();
         let shown = shorten_at_word(&quoted, left);
-        let room = if lines.len() == 1 { first } else { rest };
+        let columns = if lines.len() == 1 { first } else { rest };
         let used = lines.last().map_or(0, |line| columns_of(line));
         let width = columns_of(&shown);
-        if used > 0 && used + 1 + width <= room {
+        if used > 0 && used + 1 + width <= columns {
             if let Some(line) = lines.last_mut() {
                 line.push(' ');
                 line.push_str(&shown);
             }
         } else {
-            let room = if used > 0 { rest } else { room };
-            let mut pieces = wrap(&shown, room, rest).into_iter().map(str::to_owned);
+            let columns = if used > 0 { rest } else { columns };
+            let mut pieces = wrap(&shown, columns, rest).into_iter().map(str::to_owned);
             if let Some(line) = lines.last_mut() {
                 if used > 0 {
                     line.push_str(" \\");

@@ -103,13 +103,13 @@ pub(crate) struct RunTable {
     /// Whether times are absolute.
     utc: bool,
     now: Timestamp,
-    rows: Vec<Row>,
+    rows: Vec<RunCells>,
     widths: [usize; COLUMNS],
     has_header: bool,
 }
 
 #[derive(Debug)]
-struct Row {
+struct RunCells {
     cells: [String; COLUMNS],
     plan: String,
     tone: Style,
@@ -144,7 +144,7 @@ impl RunTable {
         } else {
             age(run.started_at, self.now)
         };
-        self.rows.push(Row {
+        self.rows.push(RunCells {
             cells: [
                 escaped_line(id),
                 run.status.to_string(),
@@ -175,7 +175,7 @@ impl RunTable {
             }
         }
         let (shown, room) = self.layout(&rows);
-        let header = Row {
+        let header = RunCells {
             cells: TITLES.map(str::to_owned),
             plan: "PLAN".to_owned(),
             tone: Style::Plain,
@@ -186,7 +186,7 @@ impl RunTable {
     }
 
     /// Which columns are shown, and how many are left for the plan.
-    fn layout(&self, rows: &[Row]) -> ([bool; COLUMNS], Option<usize>) {
+    fn layout(&self, rows: &[RunCells]) -> ([bool; COLUMNS], Option<usize>) {
         let mut shown = [true; COLUMNS];
         if !self.look.terminal {
             return (shown, None);
@@ -206,7 +206,7 @@ impl RunTable {
         (shown, Some(room(&shown).max(MIN_PLAN)))
     }
 
-    fn line(&self, row: &Row, shown: [bool; COLUMNS], room: Option<usize>) -> String {
+    fn line(&self, row: &RunCells, shown: [bool; COLUMNS], room: Option<usize>) -> String {
         let mut line = String::new();
         for (column, cell) in row.cells.iter().enumerate() {
             if !shown[column] {

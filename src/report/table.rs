@@ -39,13 +39,13 @@ const FEW_ROWS: usize = 20;
 /// The rows of a table, filled as steps finish.
 #[derive(Debug, Default)]
 pub(super) struct StepTable {
-    rows: Vec<Row>,
+    rows: Vec<StepRow>,
     /// Each row says which run it is of.
     has_runs: bool,
 }
 
 #[derive(Debug)]
-struct Row {
+struct StepRow {
     run: String,
     index: usize,
     step: String,
@@ -85,7 +85,7 @@ impl StepTable {
             Some(run_id) => format!("reused from {} · {detail}", short_id(run_id)),
             None => detail,
         };
-        self.rows.push(Row {
+        self.rows.push(StepRow {
             run: if self.has_runs {
                 short_id(&record.run_id)
             } else {
@@ -112,7 +112,8 @@ impl StepTable {
         if all <= FEW_ROWS {
             return None;
         }
-        let is_good = |row: &Row| matches!(row.status, StepStatus::Success | StepStatus::Skipped);
+        let is_good =
+            |row: &StepRow| matches!(row.status, StepStatus::Success | StepStatus::Skipped);
         let count = |status| self.rows.iter().filter(|row| row.status == status).count();
         let counts: Vec<String> = [StepStatus::Success, StepStatus::Skipped]
             .into_iter()
@@ -204,7 +205,7 @@ impl Widest {
         }
     }
 
-    fn grow(&mut self, rows: &[Row]) {
+    fn grow(&mut self, rows: &[StepRow]) {
         for row in rows {
             let grow = |width: &mut usize, cell: usize| *width = cell.max(*width);
             grow(&mut self.run, row.run.len());
@@ -328,7 +329,7 @@ impl Columns {
 
     /// The cells, as wide as their columns but for the last. With colours, every cell is painted:
     /// the codes then widen all cells of a column by the same amount.
-    fn cells(&self, row: &Row, color: bool) -> Vec<String> {
+    fn cells(&self, row: &StepRow, color: bool) -> Vec<String> {
         let widest = &self.widest;
         let painted = |tone: Style, text: &str, width: usize| {
             let pad = " ".repeat(width.saturating_sub(columns_of(text)));
@@ -399,7 +400,7 @@ fn items_line(items: ItemCounts) -> String {
     format!("{all}: {}", counts.join(", "))
 }
 
-impl Row {
+impl StepRow {
     /// True if the detail is an error, whose end says most.
     fn is_error(&self) -> bool {
         matches!(

@@ -17,8 +17,7 @@ pub enum DataFormat {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ProblemFormat {
     /// Snippets for people.
-    #[value(name = "table")]
-    Text,
+    Table,
     /// One JSON array, enough for a model to repair its plan.
     Json,
     /// One JSON object a line.

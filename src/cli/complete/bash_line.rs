@@ -28,14 +28,14 @@ impl BashLine {
     /// Reads a line of which bash replaces `current`.
     pub(super) fn read(line: &str, current: &str) -> Self {
         let mut words = Vec::new();
-        let mut word = Word::default();
+        let mut word = BashWord::default();
         let mut start = 0;
         for (at, c) in line.char_indices() {
             if word.quotes == Quotes::None && !word.is_escaped && c.is_ascii_whitespace() {
                 if word.is_begun {
                     words.push(word.text.into());
                 }
-                word = Word::default();
+                word = BashWord::default();
                 start = at + c.len_utf8();
             } else {
                 word.push(c);
@@ -68,14 +68,14 @@ impl BashLine {
 
 /// A word that is being read.
 #[derive(Debug)]
-struct Word {
+struct BashWord {
     text: String,
     quotes: Quotes,
     is_escaped: bool,
     is_begun: bool,
 }
 
-impl Default for Word {
+impl Default for BashWord {
     fn default() -> Self {
         Self {
             text: String::new(),
@@ -86,7 +86,7 @@ impl Default for Word {
     }
 }
 
-impl Word {
+impl BashWord {
     fn push(&mut self, c: char) {
         self.is_begun = true;
         if self.is_escaped {
@@ -110,7 +110,7 @@ impl Word {
 
 /// A word without its quotes, closed or not.
 pub(super) fn unquoted(raw: &str) -> String {
-    let mut word = Word::default();
+    let mut word = BashWord::default();
     raw.chars().for_each(|c| word.push(c));
     word.text
 }

@@ -10,14 +10,14 @@ use crate::cli::verb_path::{VerbPath, is_value_next};
 
 /// The command line without the word at the cursor.
 #[derive(Debug, Default)]
-pub(super) struct Line {
+pub(super) struct TypedLine {
     /// Flags with their values; a flag without one has an empty value.
     flags: Vec<(String, OsString)>,
     /// What is neither a verb nor a flag nor its value.
     pub positionals: Vec<OsString>,
 }
 
-impl Line {
+impl TypedLine {
     /// Reads `words`, the program's name first.
     pub(super) fn read(program: &Command, words: &[OsString]) -> Self {
         let path = VerbPath::find(program, words);

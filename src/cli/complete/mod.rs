@@ -19,7 +19,7 @@ use clap::CommandFactory as _;
 use clap_complete::engine::{CompletionCandidate, complete};
 
 use self::bash_line::BashLine;
-use self::line::Line;
+use self::line::TypedLine;
 use super::Cli;
 use super::printer::{ColorChoice, Printer, Verbosity};
 use crate::model::Escaped;
@@ -37,7 +37,7 @@ const MAX_CANDIDATES: usize = 500;
 const MAX_HELP: usize = 72;
 
 /// One candidate.
-struct Candidate {
+struct Suggestion {
     value: String,
     help: String,
 }
@@ -90,7 +90,7 @@ fn candidates_for(shell: &OsStr, words: Vec<OsString>) -> String {
                 }
                 _ => words,
             };
-            for Candidate { value, help } in candidates(words) {
+            for Suggestion { value, help } in candidates(words) {
                 let tab = if help.is_empty() { "" } else { "\t" };
                 writeln!(text, "{value}{tab}{help}").ok();
             }
@@ -100,20 +100,20 @@ fn candidates_for(shell: &OsStr, words: Vec<OsString>) -> String {
 }
 
 /// What may stand in the place of the last of `words`, the program's name first.
-fn candidates(words: Vec<OsString>) -> Vec<Candidate> {
+fn candidates(words: Vec<OsString>) -> Vec<Suggestion> {
     let Some(at) = words.len().checked_sub(1) else {
         return Vec::new();
     };
     let is_empty = words[at].is_empty();
     let mut command = Cli::command();
     command.build();
-    let line = Arc::new(Line::read(&command, &words[..at]));
+    let line = Arc::new(TypedLine::read(&command, &words[..at]));
     let mut command = values::attach(Cli::command(), &line);
     let Ok(found) = complete(&mut command, words, at, None) else {
         return Vec::new();
     };
-    let found: Vec<Candidate> = found.iter().filter_map(shown).collect();
-    let is_flag = |candidate: &Candidate| candidate.value.starts_with('-');
+    let found: Vec<Suggestion> = found.iter().filter_map(shown).collect();
+    let is_flag = |candidate: &Suggestion| candidate.value.starts_with('-');
     // Flags are many: they are offered where nothing else is, and once one is begun.
     let only_values = is_empty && !found.iter().all(is_flag);
     let found = found
@@ -123,7 +123,7 @@ fn candidates(words: Vec<OsString>) -> Vec<Candidate> {
 }
 
 /// The candidate, unless it can't be shown as it is.
-fn shown(candidate: &CompletionCandidate) -> Option<Candidate> {
+fn shown(candidate: &CompletionCandidate) -> Option<Suggestion> {
     let value = candidate.get_value().to_str()?;
     if Escaped(value).to_string() != value {
         return None;
@@ -133,7 +133,7 @@ fn shown(candidate: &CompletionCandidate) -> Option<Candidate> {
         .map(ToString::to_string)
         .unwrap_or_default();
     let first = Escaped(help.lines().next().unwrap_or_default()).to_string();
-    Some(Candidate {
+    Some(Suggestion {
         value: value.to_owned(),
         help: match first.char_indices().nth(MAX_HELP) {
             Some((end, _)) => format!("{}…", &first[..end]),

@@ -12,7 +12,7 @@ use clap_complete::engine::{
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::line::{Line, expanded};
+use super::line::{TypedLine, expanded};
 use super::plan_file::PlanFile;
 use crate::cli::args::{RootArgs, RunSelector};
 use crate::cli::state::run_name;
@@ -42,11 +42,11 @@ enum Kind {
 }
 
 /// The command with candidates for its arguments.
-pub(super) fn attach(program: Command, line: &Arc<Line>) -> Command {
+pub(super) fn attach(program: Command, line: &Arc<TypedLine>) -> Command {
     attach_below(program, "", line)
 }
 
-fn attach_below(command: Command, path: &str, line: &Arc<Line>) -> Command {
+fn attach_below(command: Command, path: &str, line: &Arc<TypedLine>) -> Command {
     let takes_plan = command
         .get_positionals()
         .any(|arg| value_name(arg) == "PLAN");
@@ -88,7 +88,7 @@ fn kind(arg: &Arg, path: &str, takes_plan: bool) -> Option<Kind> {
     })
 }
 
-fn complete(kind: Kind, line: &Line, current: &OsStr) -> Vec<CompletionCandidate> {
+fn complete(kind: Kind, line: &TypedLine, current: &OsStr) -> Vec<CompletionCandidate> {
     let named = match kind {
         Kind::Plan => return plans(current),
         Kind::Run => {
@@ -146,11 +146,11 @@ fn files(current: &OsStr, extensions: &'static [&'static str]) -> Vec<Completion
     found.collect()
 }
 
-fn history(line: &Line) -> Option<StateReader> {
+fn history(line: &TypedLine) -> Option<StateReader> {
     StateReader::peek(&line.state().directory().ok()??)
 }
 
-fn runs(line: &Line) -> Vec<(String, String)> {
+fn runs(line: &TypedLine) -> Vec<(String, String)> {
     let Some(history) = history(line) else {
         return Vec::new();
     };
@@ -188,7 +188,7 @@ fn told(run: &RunRow, now: Timestamp) -> String {
     )
 }
 
-fn circuits(line: &Line) -> Vec<(String, String)> {
+fn circuits(line: &TypedLine) -> Vec<(String, String)> {
     let circuits = history(line).and_then(|history| history.circuits().ok());
     let circuits = circuits.into_iter().flatten();
     circuits
@@ -200,12 +200,12 @@ fn circuits(line: &Line) -> Vec<(String, String)> {
 }
 
 /// The file in the place of the plan.
-fn plan_path(line: &Line) -> Option<PathBuf> {
+fn plan_path(line: &TypedLine) -> Option<PathBuf> {
     let path = expanded(line.positionals.first()?);
     path.is_file().then_some(path)
 }
 
-fn plan(line: &Line) -> PlanFile {
+fn plan(line: &TypedLine) -> PlanFile {
     plan_path(line)
         .map(|path| PlanFile::read(&path))
         .unwrap_or_default()
@@ -213,7 +213,7 @@ fn plan(line: &Line) -> PlanFile {
 
 /// The steps of the plan on the line, else those of the run that is meant, which is the latest if
 /// none is named; each with its skill.
-fn steps(line: &Line) -> Vec<(String, String)> {
+fn steps(line: &TypedLine) -> Vec<(String, String)> {
     let of_plan = plan(line).steps;
     if of_plan.is_empty() {
         steps_of_run(line).unwrap_or_default()
@@ -222,7 +222,7 @@ fn steps(line: &Line) -> Vec<(String, String)> {
     }
 }
 
-fn steps_of_run(line: &Line) -> Option<Vec<(String, String)>> {
+fn steps_of_run(line: &TypedLine) -> Option<Vec<(String, String)>> {
     let history = history(line)?;
     let name = line
         .positionals
@@ -255,13 +255,13 @@ fn steps_of_run(line: &Line) -> Option<Vec<(String, String)>> {
     read.ok().map(|()| steps)
 }
 
-fn registry(line: &Line) -> Option<Registry> {
+fn registry(line: &TypedLine) -> Option<Registry> {
     let skills = line.values("--skills", "OBS_SKILLS");
     let skills = skills.iter().map(|dir| expanded(dir)).collect();
     roots::registry(&RootArgs { skills }, plan_path(line).as_deref()).ok()
 }
 
-fn skills(line: &Line) -> Vec<(String, String)> {
+fn skills(line: &TypedLine) -> Vec<(String, String)> {
     let Some(registry) = registry(line) else {
         return Vec::new();
     };
@@ -278,7 +278,7 @@ fn skills(line: &Line) -> Vec<(String, String)> {
 }
 
 /// The schemas of the arguments of the skill on the line.
-fn arguments(line: &Line) -> Map<String, Value> {
+fn arguments(line: &TypedLine) -> Map<String, Value> {
     let skill = line.positionals.first().and_then(|skill| skill.to_str());
     let skill = skill.and_then(|skill| registry(line)?.find(skill).ok()?);
     let schema = skill.and_then(|skill| skill.manifest.input_schema.clone());
@@ -324,7 +324,7 @@ fn listed_values(schema: &Value) -> Vec<String> {
 }
 
 /// The secrets of the skills on the line, with each origin.
-fn secrets(line: &Line) -> Vec<(String, String)> {
+fn secrets(line: &TypedLine) -> Vec<(String, String)> {
     let Some(registry) = registry(line) else {
         return Vec::new();
     };

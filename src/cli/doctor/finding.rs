@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Severity {
+pub(super) enum FindingSeverity {
     /// It works.
     Ok,
     /// Some plans won't run, or something looks unintended.
@@ -13,7 +13,7 @@ pub(super) enum Severity {
     Error,
 }
 
-impl Severity {
+impl FindingSeverity {
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -28,7 +28,7 @@ impl Severity {
 pub(super) struct Finding {
     /// What was looked at.
     pub(super) check: &'static str,
-    pub(super) severity: Severity,
+    pub(super) severity: FindingSeverity,
     pub(super) message: String,
     /// What to do.
     pub(super) help: Option<String>,
@@ -38,7 +38,7 @@ impl Finding {
     pub(super) fn ok(check: &'static str, message: impl Into<String>) -> Self {
         Self {
             check,
-            severity: Severity::Ok,
+            severity: FindingSeverity::Ok,
             message: message.into(),
             help: None,
         }
@@ -46,7 +46,7 @@ impl Finding {
 
     pub(super) fn warning(check: &'static str, message: impl Into<String>, help: &str) -> Self {
         Self {
-            severity: Severity::Warning,
+            severity: FindingSeverity::Warning,
             help: Some(help.to_owned()),
             ..Self::ok(check, message)
         }
@@ -54,7 +54,7 @@ impl Finding {
 
     pub(super) fn error(check: &'static str, message: impl Into<String>, help: &str) -> Self {
         Self {
-            severity: Severity::Error,
+            severity: FindingSeverity::Error,
             ..Self::warning(check, message, help)
         }
     }

@@ -19,7 +19,7 @@ pub(super) fn check(args: &PolicyCheckArgs, printer: &Printer) -> CommandResult 
         .map_err(|fault| CommandError::from_error(ErrorKind::Fault, &fault))?;
     let findings: Vec<FileReport<'_>> = files.iter().map(super::finding).collect();
     problems::print(&findings, args.format, printer);
-    if args.format == ProblemFormat::Text {
+    if args.format == ProblemFormat::Table {
         let policies: usize = files.iter().map(|file| file.rules.len()).sum();
         let noun = if policies == 1 { "policy" } else { "policies" };
         let counts = match problems::counts(&findings) {

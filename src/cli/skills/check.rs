@@ -39,7 +39,7 @@ pub(super) fn check(args: &CheckArgs, printer: &Printer) -> CommandResult {
     }
     let findings: Vec<FileReport<'_>> = checked.iter().map(finding).collect();
     problems::print(&findings, args.format, printer);
-    if args.format == ProblemFormat::Text {
+    if args.format == ProblemFormat::Table {
         let plural = if skills == 1 { "" } else { "s" };
         let mut counts = problems::counts(&findings);
         if counts.is_empty() {

@@ -50,7 +50,8 @@ pub(super) fn run(args: SkillRunArgs, state: &StateArgs, printer: &Printer) -> C
     let Some(plan) = outcome.plan else {
         return Err(refusal(&skill, &loaded, args.inputs.is_some()));
     };
-    for problem in loaded.problems.iter() {
+    // Who tries a skill may still be about to describe it.
+    for problem in loaded.problems.iter().filter(|found| found.code != "todo") {
         printer.warning(&problem.message);
     }
     secrets::warn(

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::net::IpAddr;
 use std::path::Path;
 
-use super::denied::{Access, Address, Denied};
+use super::denied::{Address, Denied, DeniedAccess};
 use super::message::denials;
 use super::network::{is_socket_path, url_address};
 use super::paths::{Lack, Reach, hidden_program};
@@ -138,7 +138,7 @@ impl<'a> Advice<'a> {
         }
     }
 
-    fn path(&mut self, path: &str, access: Access) {
+    fn path(&mut self, path: &str, access: DeniedAccess) {
         if path.starts_with("/dev/ptmx") || path.starts_with("/dev/pts") {
             return self.take(&Denied::Terminal);
         }
@@ -166,7 +166,7 @@ impl<'a> Advice<'a> {
                 self.say("write", format!("writing `{shown}`"));
                 let slash = if is_directory { "/" } else { "" };
                 let permission = self.reach.permission("fs.write", &granted, slash);
-                if access == Access::MakeDirectory && permission.is_some() && !real.exists() {
+                if access == DeniedAccess::MakeDirectory && permission.is_some() && !real.exists() {
                     self.note("obs makes the directory before the step, so use `mkdir -p`");
                 }
                 if real.starts_with(std::env::temp_dir())
@@ -192,7 +192,7 @@ impl<'a> Advice<'a> {
     fn program(&mut self, name: &str) {
         match hidden_program(&self.reach, name, self.scene.path) {
             Some(real) if self.is_enforced(Layer::Files) => self.execution(&real),
-            _ => self.path(name, Access::Any),
+            _ => self.path(name, DeniedAccess::Any),
         }
     }
 

@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Denied {
     /// Access to a path.
-    Path(String, Access),
+    Path(String, DeniedAccess),
     /// Starting a program, by its name or path.
     Program(String),
     /// Loading what a program consists of, from this directory.
@@ -33,7 +33,7 @@ pub(super) enum Denied {
 
 /// What was to be done with a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Access {
+pub(super) enum DeniedAccess {
     /// The message does not say.
     Any,
     Write,

@@ -5,7 +5,7 @@
 //! The words are those of libc, coreutils, shells, curl, wget, git, ssh, Python, Node.js, Go, Rust,
 //! Java, Perl and SQLite, as they were seen in the sandbox.
 
-use super::denied::{Access, Address, Denied};
+use super::denied::{Address, Denied, DeniedAccess};
 use super::network::{addresses, is_network, network_denial};
 use super::words::{has_word, path_of, quoted};
 
@@ -111,7 +111,7 @@ fn denials_of(line: &str, before: &[String]) -> Vec<Denied> {
     }
     if let Some(path) = lower.strip_prefix("npm err").and_then(|_| npm_path(line)) {
         let is_denied = before.iter().any(|line| is_denial(line));
-        let denied = Denied::Path(path.to_owned(), Access::Replace);
+        let denied = Denied::Path(path.to_owned(), DeniedAccess::Replace);
         return if is_denied { vec![denied] } else { Vec::new() };
     }
     if has("please tell me who you are")
@@ -128,7 +128,7 @@ fn denials_of(line: &str, before: &[String]) -> Vec<Denied> {
         return vec![Denied::Runtime(directory.trim_matches('\'').to_owned())];
     }
     if let Some((_, path)) = line.split_once("AccessDeniedException: ") {
-        return vec![Denied::Path(path.to_owned(), Access::Any)];
+        return vec![Denied::Path(path.to_owned(), DeniedAccess::Any)];
     }
     // Node.js prints the fields of the error after its message.
     let body = lower
@@ -203,8 +203,8 @@ fn named(line: &str, lower: &str, paths: Vec<String>, before: &[String]) -> Vec<
         let around = before.iter().rev().take(3);
         let access = around
             .map(|line| access_of(line))
-            .find(|access| *access != Access::Any);
-        let access = access.unwrap_or(Access::Any);
+            .find(|access| *access != DeniedAccess::Any);
+        let access = access.unwrap_or(DeniedAccess::Any);
         let paths = near.next().unwrap_or_default();
         if !paths.is_empty() {
             return paths
@@ -257,7 +257,7 @@ fn is_denial(line: &str) -> bool {
         || DENIAL_NAMES.iter().any(|name| has_word(line, name))
 }
 
-fn access_of(line: &str) -> Access {
+fn access_of(line: &str) -> DeniedAccess {
     const MADE: [&str; 4] = [
         "mkdir",
         "create directory",
@@ -295,14 +295,14 @@ fn access_of(line: &str) -> Access {
             .is_some()
     };
     if is_git || venv.is_some_and(|path| !names_file(path)) {
-        Access::Directory
+        DeniedAccess::Directory
     } else if has_one(&MADE) {
-        Access::MakeDirectory
+        DeniedAccess::MakeDirectory
     } else if has_one(&REPLACED) {
-        Access::Replace
+        DeniedAccess::Replace
     } else if has_one(&WRITTEN) {
-        Access::Write
+        DeniedAccess::Write
     } else {
-        Access::Any
+        DeniedAccess::Any
     }
 }

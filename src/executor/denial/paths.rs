@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access as Mode, access};
 
-use super::denied::Access;
+use super::denied::DeniedAccess;
 use crate::model::StepDirs;
 use crate::process::{self, Confinement, canonicalize};
 use crate::skill::Permission;
@@ -31,17 +31,17 @@ pub(super) enum Lack {
 
 impl Reach<'_> {
     /// What the step lacks for a path that was denied to it; `None` if the sandbox is not the cause.
-    pub(super) fn lack(&self, path: &str, access: Access) -> Option<Lack> {
+    pub(super) fn lack(&self, path: &str, access: DeniedAccess) -> Option<Lack> {
         let real = self.real(path)?;
         if self.is_private(&real) || real.starts_with("/dev/tty") {
             return None;
         }
         let exists = real.symlink_metadata().is_ok();
-        if access == Access::Any && exists && !self.may(&real, |_| true) {
+        if access == DeniedAccess::Any && exists && !self.may(&real, |_| true) {
             return may_host(&real, Mode::READ_OK).then_some(Lack::Read(real));
         }
         let (granted, is_directory) = grant_for(&real, access)?;
-        let changed = if access == Access::Replace || !exists {
+        let changed = if access == DeniedAccess::Replace || !exists {
             real.parent()?
         } else {
             &real
@@ -162,16 +162,16 @@ fn is_write(access: process::Access) -> bool {
 }
 
 /// What to grant so that `real` can be written, and whether it is a directory.
-fn grant_for(real: &Path, access: Access) -> Option<(PathBuf, bool)> {
+fn grant_for(real: &Path, access: DeniedAccess) -> Option<(PathBuf, bool)> {
     let names: Vec<_> = real.components().collect();
     let git = names.iter().position(|name| name.as_os_str() == ".git");
     if let Some(git) = git {
         return Some((names[..=git].iter().collect(), true));
     }
     match access {
-        Access::Replace => Some((real.parent()?.to_owned(), true)),
-        Access::Directory | Access::MakeDirectory => Some((real.to_owned(), true)),
-        Access::Any | Access::Write => Some((real.to_owned(), real.is_dir())),
+        DeniedAccess::Replace => Some((real.parent()?.to_owned(), true)),
+        DeniedAccess::Directory | DeniedAccess::MakeDirectory => Some((real.to_owned(), true)),
+        DeniedAccess::Any | DeniedAccess::Write => Some((real.to_owned(), real.is_dir())),
     }
 }
 
