@@ -190,11 +190,11 @@ pub use document::{
 pub use engine::{
     Approval, ApprovalItems, ApprovalRequest, Approver, BreakerDecision, CallDecision, CallId,
     CallLimiter, CircuitBreaker, CircuitState, DecidingCause, Decision, Effect, ExecutionContext,
-    ExecutionLogger, FailurePolicy, Identity, LimiterFuture, LogError, LoggedItem, LoggedRunStart,
-    Permit, PlanEnd, PlanStart, PolicyGate, PolicyRequest, ProvenPlan, ProvenStep, Provenance,
-    Rejection, Reused, RunOptions, RunOutcome, RunPolicy, RunResult, RunStopReason,
-    ShutdownReceiver, ShutdownSender, SkillExecutor, StepControl, StepStart, UnloggedStep,
-    execute_plan,
+    ExecutionLogger, FailurePolicy, Identity, ItemDigest, LimiterFuture, LogError, LoggedItem,
+    LoggedRunStart, Permit, PlanEnd, PlanStart, PolicyGate, PolicyRequest, PreviousItems,
+    ProvenPlan, ProvenStep, Provenance, Rejection, Reused, RunOptions, RunOutcome, RunPolicy,
+    RunResult, RunStopReason, ShutdownReceiver, ShutdownSender, SkillExecutor, StepControl,
+    StepStart, UnloggedStep, execute_plan,
 };
 pub use event::{
     EventReceiver, EventSender, RunEvent, RunStarted, RunSummary, StepDetail, TerminationCause,

@@ -16,6 +16,8 @@ use crate::rounds::Rounds;
 const LARGE_STEPS: usize = 50;
 const LARGE_MIB: usize = 10;
 const STEPS: usize = 1000;
+/// How many items one step has.
+const ITEMS: usize = 100_000;
 
 /// Time for each step and memory, of ever longer plans.
 pub(crate) fn many_steps(rounds: &Rounds, arena: &Arena) {
@@ -35,6 +37,43 @@ pub(crate) fn many_steps(rounds: &Rounds, arena: &Arena) {
         println!("| {steps} | {} | {mib:.1} MiB |", times[0].cells(1e6, "µs"));
     }
     println!();
+}
+
+/// Time for each item of one step with very many, beside that for each of 1000 steps.
+pub(crate) fn many_items(rounds: &Rounds, arena: &Arena) {
+    let row = "1000 steps and 100 000 items of one step";
+    if !rounds.wants(row) {
+        return;
+    }
+    let mut steps = arena.obs(Skill::Echo, STEPS, 1);
+    let mut items = many_items_of_echo(arena);
+    let [step_count, item_count] = [STEPS, ITEMS].map(|count| u32::try_from(count).unwrap());
+    let times = rounds.times(&mut [&mut || steps.run() / step_count, &mut || {
+        items.run() / item_count
+    }]);
+    println!("| {row} | time for each | least to most | peak memory of obs |\n|---|---|---|---|");
+    for (name, contender, times) in [("steps", &steps, &times[0]), ("items", &items, &times[1])] {
+        let mib = f64::from(contender.peak_kib(&arena.path("time"))) / 1024.0;
+        println!("| {name} | {} | {mib:.1} MiB |", times.cells(1e6, "µs"));
+    }
+    println!();
+}
+
+/// A plan with one step and its items, one at a time.
+fn many_items_of_echo(arena: &Arena) -> Contender {
+    let values = |count: usize| (0..count).collect::<Vec<_>>();
+    let matrix = json!([
+        {"name": "a", "values": values(ITEMS / 100)},
+        {"name": "b", "values": values(100)},
+    ]);
+    let mut plan = plan_of("sequence", 1, "echo");
+    plan["timeout"] = json!("1h");
+    plan["steps"][0]["for_each"] = json!({"matrix": matrix, "max_parallel": 1});
+    let plan = arena.write("items.json", &plan.to_string());
+    let most = ITEMS.to_string();
+    let args = ["run".as_ref(), plan.as_os_str(), "-q".as_ref()];
+    let limit = ["--max-items".as_ref(), most.as_ref()];
+    arena.obs_with(&[&args[..], &limit].concat())
 }
 
 /// The same steps in an obs that holds what other steps have said before.

@@ -31,6 +31,7 @@ fn main() {
     steps(&rounds, &arena);
     whole_processes(&rounds, &arena);
     growth::many_steps(&rounds, &arena);
+    growth::many_items(&rounds, &arena);
     growth::resident(&rounds, &arena);
     validation::ten_thousand_steps(&rounds, &arena);
     arena.size_of_obs();

@@ -12,8 +12,8 @@ use super::printer::Printer;
 use super::run_storage::RunStorage;
 use super::{enforceable, exit_code, next_step, panic, policy};
 use crate::engine::{
-    Approver, DecidingCause, ExecutionContext, PolicyGate, ProvenPlan, RunOptions, RunOutcome,
-    RunPolicy, ShutdownSender, Signals, SkillExecutor as _, execute_plan,
+    Approver, DecidingCause, ExecutionContext, PolicyGate, PreviousItems, ProvenPlan, RunOptions,
+    RunOutcome, RunPolicy, ShutdownSender, Signals, SkillExecutor as _, execute_plan,
 };
 use crate::event::{self, EventSender, RunEvent, RunSummary};
 use crate::executor::{BaseEnvironment, NativeExecutor, RunDirs, SharedDirKind};
@@ -260,6 +260,10 @@ impl PreparedRun {
             limiter: Some(&limiter),
             provenance: storage.provenance.clone(),
             reused: storage.reused.clone(),
+            previous_items: storage
+                .items
+                .as_ref()
+                .map(|items| items as &dyn PreviousItems),
             approver: Arc::clone(&self.approver),
             gate: self.gate.as_ref().map(|gate| gate as &dyn PolicyGate),
             events,

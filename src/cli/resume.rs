@@ -19,6 +19,15 @@ use crate::store::{
     StateWriter, UnsafeStep, files_of,
 };
 
+/// What is taken over from the earlier run.
+#[derive(Debug, Default)]
+pub(super) struct Reuse {
+    /// By the steps' indices.
+    pub(super) steps: Vec<Result<Reused, NotReused>>,
+    /// The steps whose items may be reused one by one: the plan's, and the earlier run's.
+    pub(super) items: Vec<(usize, usize)>,
+}
+
 /// The run that `--resume` means.
 pub(super) struct ResumedRun {
     /// The run, as its records tell it.
@@ -88,7 +97,7 @@ impl ResumedRun {
         now: &Provenance,
         sandbox: &SandboxPolicy,
         printer: &Printer,
-    ) -> Result<Vec<Result<Reused, NotReused>>, CommandError> {
+    ) -> Result<Reuse, CommandError> {
         let run = short_id(&self.previous.run_id);
         let cache = RefCell::new(InputFilesCache::default());
         let input_files = |step: &ProvenStep| {
@@ -126,7 +135,10 @@ impl ResumedRun {
             ));
         }
         if is_safe {
-            return Ok(resumption.reused);
+            return Ok(Reuse {
+                steps: resumption.reused,
+                items: resumption.items,
+            });
         }
         let steps: Vec<String> = resumption.unsafe_steps.iter().map(named).collect();
         let message = format!(

@@ -57,7 +57,7 @@ pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> Comma
         return Ok(refuse(&loaded, &[], format, printer));
     }
     say_warnings(&loaded, printer);
-    check_names(args, &plan, resumed.is_some(), printer)?;
+    check_names(args, &plan, printer)?;
     let skills = outcome.skills;
     let ProveContext {
         environment,
@@ -191,7 +191,8 @@ fn dry_run(
         None => Vec::new(),
         Some(resumed) => {
             let provenance = run_storage::provenance(subject)?;
-            resumed.reuse(subject.plan, &provenance, subject.sandbox, printer)?
+            let reuse = resumed.reuse(subject.plan, &provenance, subject.sandbox, printer)?;
+            reuse.steps
         }
     };
     Ok(dry_run::show(
@@ -233,17 +234,7 @@ fn report_options(
 }
 
 /// `--print` and `--approve` must name steps before anything runs.
-fn check_names(
-    args: &RunArgs,
-    plan: &ProvenPlan,
-    is_resumed: bool,
-    printer: &Printer,
-) -> Result<(), CommandError> {
-    if is_resumed && plan.steps.iter().any(|step| step.for_each.is_some()) {
-        let message = "obs can't resume a run of a plan with `for_each` yet";
-        return Err(CommandError::new(ErrorKind::Usage, message)
-            .hint("nothing was run; without `--resume` the plan runs from its beginning"));
-    }
+fn check_names(args: &RunArgs, plan: &ProvenPlan, printer: &Printer) -> Result<(), CommandError> {
     let bare = if args.strict {
         BareStep::Refuse
     } else {

@@ -18,8 +18,8 @@ use crate::model::{NotReused, sha256_hex};
 use crate::skill::{SandboxPolicy, Skill};
 use crate::store::{
     Breaker, BreakerConfig, CallLimitStore, ChainKey, LogFile, MAX_EXPIRED_TIME, NullLog,
-    RecordSink, ResumeLock, RetentionLimits, RunDirLock, RunLog, StateLog, StateReader,
-    StateWriter,
+    RecordSink, ResumeLock, RetentionLimits, ReusableItems, RunDirLock, RunLog, StateLog,
+    StateReader, StateWriter,
 };
 
 /// Where a run is recorded, and what it takes over from an earlier run.
@@ -31,6 +31,8 @@ pub(super) struct RunStorage {
     pub(super) provenance: Provenance,
     /// Results of an earlier run, or why they are not reused, by the steps' indices.
     pub(super) reused: Vec<Result<Reused, NotReused>>,
+    /// Items of an earlier run.
+    pub(super) items: Option<ReusableItems>,
     key: Option<ChainKey>,
     file: Option<LogFile>,
     guards: HashMap<String, BreakerConfig>,
@@ -67,6 +69,7 @@ impl RunStorage {
             store: None,
             provenance: Provenance::default(),
             reused: Vec::new(),
+            items: None,
             key: None,
             file: None,
             guards: HashMap::new(),
@@ -99,18 +102,21 @@ impl RunStorage {
             );
         }
         let mut provenance = provenance(subject)?;
-        let (mut claim, mut reused) = (None, Vec::new());
+        let (mut claim, mut reused, mut items) = (None, Vec::new(), None);
         if let Some(resumed) = resumed {
             let claimed = store.as_ref().map(|store| resumed.claim(store));
             claim = claimed.transpose()?;
-            reused = resumed.reuse(subject.plan, &provenance, subject.sandbox, printer)?;
+            let reuse = resumed.reuse(subject.plan, &provenance, subject.sandbox, printer)?;
+            reused = reuse.steps;
             provenance.first_run = Some(resumed.previous.first_run().to_owned());
-            provenance.resumed_from = Some(resumed.previous.run_id);
+            provenance.resumed_from = Some(resumed.previous.run_id.clone());
+            items = Some(resumed.previous.into_items(&reuse.items));
         }
         Ok(Self {
             store,
             provenance,
             reused,
+            items,
             key: chain_key(),
             file,
             guards: guards(breaker, subject.skills),

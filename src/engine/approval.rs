@@ -50,9 +50,8 @@ pub(super) enum ApprovalOutcome {
 impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L, B> {
     /// True if the step at `index` is still to be approved.
     pub(super) fn awaits_approval(&self, index: usize) -> bool {
-        let is_reused = matches!(self.options.reused.get(index), Some(Ok(_)));
         let is_approved = self.approvals.borrow().contains_key(&index);
-        self.plan.steps[index].wants_approval() && !is_reused && !is_approved
+        self.plan.steps[index].wants_approval() && !self.is_reused(index) && !is_approved
     }
 
     /// Decides about the step at `index` without a prompt, if possible.

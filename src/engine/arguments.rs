@@ -64,6 +64,27 @@ impl ResolvedArguments {
         Self::check(step, Arc::new(arguments))
     }
 
+    /// The arguments of all items of a step with `for_each`, as far as `record_of` tells.
+    pub(crate) fn of_items(
+        step: &ProvenStep,
+        run: &RunValue,
+        record_of: impl Fn(usize) -> Option<Arc<ExecutionLogRecord>>,
+    ) -> Option<Vec<(String, Self)>> {
+        let for_each = step.for_each.as_deref()?;
+        let resolved;
+        let list = if let Some(list) = &for_each.known {
+            &**list
+        } else {
+            resolved = resolve::resolve_items(&for_each.items, run, &record_of).ok()?;
+            &resolved
+        };
+        let item = |index| {
+            let arguments = Self::of_item(step, list, index, run, &record_of).ok()?;
+            Some((list.get(index).into_owned(), arguments))
+        };
+        (0..list.len()).map(item).collect()
+    }
+
     /// Validates arguments that were not known before the run.
     pub(super) fn check(
         step: &ProvenStep,

@@ -69,7 +69,12 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         detail: StepDetail,
         run_stop: Option<RunStopReason>,
     ) -> StepCompletion {
-        let reused = self.options.reused.get(record.step_index);
+        let is_made = record.reused_from.is_none();
+        let reused = self
+            .options
+            .reused
+            .get(record.step_index)
+            .filter(|_| is_made);
         record.not_reused = reused.and_then(|reused| reused.as_ref().err().cloned());
         record.is_finally = record.step_index >= self.plan.finally_from();
         let unlogged = UnloggedStep::from_record(&record);

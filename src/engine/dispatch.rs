@@ -146,7 +146,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         if let Some(gate) = run.gate {
             let decisions = evaluate_plan(gate, plan).into_iter().enumerate();
             self.denied = decisions
-                .filter(|(index, _)| !self.state.is_over(*index))
+                .filter(|(index, _)| !self.state.needs_nothing(*index))
                 .filter_map(|(index, decision)| {
                     let reason = decision.denial(&plan.steps[index])?;
                     Some((index, Denial::by_policy(reason)))
@@ -168,7 +168,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
     /// that a refusal comes before any prompt.
     async fn approve(&mut self) {
         let plan = self.state.plan;
-        let to_run = |index: &usize| !self.state.is_over(*index);
+        let to_run = |index: &usize| !self.state.needs_nothing(*index);
         for index in (0..plan.steps.len()).filter(to_run) {
             if let ApprovalOutcome::Refused(reason) = self.state.preapprove(index) {
                 self.denied.insert(index, Denial::unapproved(reason));
@@ -180,7 +180,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
             }
             let has_open_arguments = step.template.is_some() || step.for_each.is_some();
             let is_asked_later = has_open_arguments && index < plan.finally_from();
-            if is_asked_later || self.state.is_over(index) {
+            if is_asked_later || self.state.needs_nothing(index) {
                 continue;
             }
             match self

@@ -119,6 +119,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         };
         let record = ExecutionLogRecord {
             items: Some(outcome.counts()),
+            reused_from: outcome.reused_from(self.options.reused.get(index)),
             ..record::finished_record(self.context, index, completed)
         };
         let detail = StepDetail {
@@ -148,6 +149,9 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
     /// Resolves and checks the arguments of all items, unless they are known from the proof, and
     /// asks for approval of all at once.
     async fn check_items(&self, index: usize, list: &ItemList) -> Result<(), NoStart> {
+        if self.is_reused(index) {
+            return Ok(());
+        }
         let step = &self.plan.steps[index];
         // These were decided about with the plan.
         let is_decided = step.template.is_none() || step.known_items().is_some();

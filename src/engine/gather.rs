@@ -8,17 +8,11 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use super::item_run::ItemsFailure;
+use super::item_run::{ItemsFailure, too_long};
 use super::run_state::RunState;
-use super::{
-    CircuitBreaker, ExecutionLogger, LogError, LoggedItem, ProvenForEach, RuntimeError,
-    SkillExecutor,
-};
+use super::{CircuitBreaker, ExecutionLogger, LogError, LoggedItem, ProvenForEach, SkillExecutor};
 use crate::model::{ErrorCode, ExecutionStatus, Gather, StepStatus};
 use crate::plan::ItemList;
-
-/// The longest gathered output: 64 MiB.
-const MAX_GATHERED_BYTES: usize = 64 << 20;
 
 /// How many outputs are read before others may go on.
 const READ_AT_ONCE: usize = 64;
@@ -32,6 +26,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         list: &ItemList,
         statuses: &[StepStatus],
     ) -> Result<Result<Arc<RawValue>, ItemsFailure>, LogError> {
+        let max_bytes = self.options.policy.max_value_bytes;
         let mut text = String::from("[");
         for (item, status) in statuses.iter().enumerate() {
             let is_needed = *status == StepStatus::Success || for_each.gather == Gather::Results;
@@ -59,8 +54,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
                     .ok();
                 }
             }
-            if text.len() > MAX_GATHERED_BYTES {
-                return Ok(Err(too_long()));
+            if text.len() > max_bytes {
+                return Ok(Err(too_long(max_bytes)));
             }
             if item % READ_AT_ONCE == READ_AT_ONCE - 1 {
                 tokio::task::yield_now().await;
@@ -74,19 +69,5 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
                 code: ErrorCode::InvalidOutput,
                 error: error.to_string(),
             }))
-    }
-}
-
-fn too_long() -> ItemsFailure {
-    ItemsFailure {
-        status: ExecutionStatus::Failed,
-        code: ErrorCode::ResourceExhausted,
-        error: RuntimeError::text(
-            ErrorCode::ResourceExhausted,
-            &format!(
-                "the outputs of the items have more than {MAX_GATHERED_BYTES} bytes together; let \
-                 each item write a file and give its path"
-            ),
-        ),
     }
 }

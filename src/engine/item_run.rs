@@ -5,25 +5,28 @@
 //! a record, too. What decides how the step ends depends on how the items ended, not on the order
 //! in which they did.
 
+use std::collections::HashMap;
+
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::watch;
 
 use super::completion::{CommitFailure, StepCompletion};
 use super::halt::Halt;
+use super::prepared_item::PreparedItem;
 use super::run_state::RunState;
 use super::skip_reason::SkipReason;
 use super::step_call::StepCall;
 use super::stop_reason::max_severity;
 use super::termination::TerminationReason;
 use super::{
-    CircuitBreaker, Concurrency, ExecutionLogger, FailurePolicy, ProvenForEach, ProvenStep,
-    RunStopReason, SkillExecutor, record,
+    CircuitBreaker, Concurrency, ExecutionLogger, FailurePolicy, ItemDigest, ProvenForEach,
+    ProvenStep, Reused, RunStopReason, RuntimeError, SkillExecutor, item_digest, record,
 };
 use crate::event::StepDetail;
 use crate::model::{
-    ErrorCode, ExecutionLogRecord, ExecutionStatus, ItemCounts, ItemPosition, ResourceUsage,
-    SandboxReport, StepStatus,
+    ErrorCode, ExecutionLogRecord, ExecutionStatus, ItemCounts, ItemPosition, NotReused,
+    ResourceUsage, SandboxReport, StepStatus,
 };
 use crate::plan::ItemList;
 
@@ -43,6 +46,10 @@ pub(super) struct ItemRun<'r, E, L, B> {
     first_failed: Option<FailedItem>,
     first_refused: Option<FailedItem>,
     commit_failure: Option<CommitFailure>,
+    /// In a resumed run, how many items have had these arguments.
+    numbers: HashMap<ItemDigest, usize>,
+    /// How many bytes the outputs have, so far.
+    bytes: usize,
     /// How many failed.
     failed: u64,
     /// The run's time ended an item.
@@ -53,6 +60,8 @@ pub(super) struct ItemRun<'r, E, L, B> {
 pub(super) struct ItemsOutcome {
     /// By the items' indices; `Skipped` until one ends.
     pub(super) statuses: Vec<StepStatus>,
+    /// How many items are those of an earlier run.
+    pub(super) reused: usize,
     /// Why the step fails.
     pub(super) failure: Option<ItemsFailure>,
     /// What ended the step before all items were over.
@@ -85,6 +94,15 @@ struct FailedItem {
 }
 
 impl ItemsOutcome {
+    /// The run whose items these are, if `reused` says so and none was called.
+    pub(super) fn reused_from(&self, reused: Option<&Result<Reused, NotReused>>) -> Option<String> {
+        let is_whole = self.reused == self.statuses.len();
+        let reused = reused.and_then(|reused| reused.as_ref().ok());
+        reused
+            .filter(|_| is_whole)
+            .map(|reused| reused.run_id.clone())
+    }
+
     /// How many items ended in which way.
     pub(super) fn counts(&self) -> ItemCounts {
         let count = |wanted| {
@@ -122,6 +140,7 @@ impl<'r, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> ItemRun<'r, E,
             stopped: None,
             outcome: ItemsOutcome {
                 statuses: vec![StepStatus::Skipped; list.len()],
+                reused: 0,
                 failure: None,
                 termination: None,
                 run_stop: None,
@@ -130,6 +149,8 @@ impl<'r, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> ItemRun<'r, E,
             first_failed: None,
             first_refused: None,
             commit_failure: None,
+            numbers: HashMap::new(),
+            bytes: 0,
             failed: 0,
             is_cut: false,
         }
@@ -143,7 +164,8 @@ impl<'r, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> ItemRun<'r, E,
         loop {
             slots.mark_unchanged();
             while next < self.list.len() && self.may_start(next, running.len()) {
-                running.push(self.state.run_item(self.call(next), self.list));
+                let item = self.prepare(next);
+                running.push(self.state.run_item(self.call(next), item));
                 next += 1;
             }
             let completion = tokio::select! {
@@ -172,6 +194,23 @@ impl<'r, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> ItemRun<'r, E,
             self.outcome.termination = reason.or_else(|| self.state.start_blocked_by(true));
         }
         Ok(self.outcome)
+    }
+
+    /// Resolves the arguments of an item and looks for its success in an earlier run.
+    fn prepare(&mut self, item: usize) -> PreparedItem {
+        let arguments = self.state.item_arguments(self.step, self.list, item);
+        let previous = self.state.options.previous_items;
+        let reused = match (previous, &arguments) {
+            // What is hidden in records can't be compared.
+            (Some(previous), Ok(call)) if call.arguments == call.shown => {
+                let digest = item_digest(&call.arguments);
+                let number = self.numbers.entry(digest).or_default();
+                *number += 1;
+                previous.find(self.index, &digest, *number - 1)
+            }
+            _ => None,
+        };
+        PreparedItem { arguments, reused }
     }
 
     fn call(&self, item: usize) -> StepCall<'r> {
@@ -232,8 +271,19 @@ impl<'r, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> ItemRun<'r, E,
         let usage = &mut self.outcome.usage;
         usage.attempts = usage.attempts.saturating_add(record.attempts);
         usage.resources.add(record.resource_usage);
+        if record.reused_from.is_some() {
+            self.outcome.reused += 1;
+        }
         if record.attempts > 0 {
             usage.sandbox.clone_from(&record.sandbox);
+        }
+        self.bytes += record
+            .output
+            .as_deref()
+            .map_or(4, |output| output.get().len())
+            + 1;
+        if self.bytes > self.state.options.policy.max_value_bytes {
+            self.stop(SkipReason::failure("the outputs are too long".to_owned()));
         }
         if record.error_code == Some(ErrorCode::PlanTimeout) {
             // That is not the item's failure.
@@ -310,6 +360,10 @@ impl<'r, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> ItemRun<'r, E,
         let failed = self.first_failed.take();
         let failed = failed.filter(|_| self.too_many_failed());
         let refused = self.first_refused.take();
+        let max_bytes = self.state.options.policy.max_value_bytes;
+        if failed.is_none() && refused.is_none() && self.bytes > max_bytes {
+            return Some(too_long(max_bytes));
+        }
         let is_refused = match (&failed, &refused) {
             (Some(failed), Some(refused)) => refused.item < failed.item,
             (None, Some(_)) => true,
@@ -334,4 +388,19 @@ impl<'r, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> ItemRun<'r, E,
 /// True if no signal, no halt and no time limit of the run ended the item or kept it from starting.
 fn is_ended_by_itself(status: StepStatus) -> bool {
     !matches!(status, StepStatus::Canceled | StepStatus::Skipped)
+}
+
+/// The gathered output has more than `max_bytes`.
+pub(super) fn too_long(max_bytes: usize) -> ItemsFailure {
+    ItemsFailure {
+        status: ExecutionStatus::Failed,
+        code: ErrorCode::ResourceExhausted,
+        error: RuntimeError::text(
+            ErrorCode::ResourceExhausted,
+            &format!(
+                "the outputs of the items have more than {max_bytes} bytes together; \
+                 `--max-value` allows more, or let each item write a file and give its path"
+            ),
+        ),
+    }
 }

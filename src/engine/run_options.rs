@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use super::approver::{Approver, RefuseAll};
-use super::{CallLimiter, PolicyGate, Provenance, Reused};
+use super::{CallLimiter, PolicyGate, PreviousItems, Provenance, Reused};
 use crate::event::EventSender;
 use crate::model::NotReused;
 
@@ -22,6 +22,8 @@ pub struct RunOptions<'r, L, B> {
     /// Results of an earlier run, or why they are not reused, by the steps' indices. Empty if there
     /// is no earlier run.
     pub reused: Vec<Result<Reused, NotReused>>,
+    /// Successes of items of an earlier run.
+    pub previous_items: Option<&'r dyn PreviousItems>,
     /// The policies in force; none if everything is permitted.
     pub gate: Option<&'r dyn PolicyGate>,
     /// The approver of steps that can do real harm.
@@ -42,6 +44,7 @@ impl<'r, L, B> RunOptions<'r, L, B> {
             limiter: None,
             provenance: Provenance::default(),
             reused: Vec::new(),
+            previous_items: None,
             gate: None,
             approver: Arc::new(RefuseAll),
             events,
@@ -50,6 +53,9 @@ impl<'r, L, B> RunOptions<'r, L, B> {
     }
 }
 
+/// The most bytes of a gathered output, unless `--max-value` says otherwise: 64 MiB.
+const DEFAULT_MAX_VALUE: usize = 64 << 20;
+
 /// How steps are run.
 #[derive(Debug, Clone, Copy)]
 pub struct RunPolicy {
@@ -57,6 +63,8 @@ pub struct RunPolicy {
     pub jobs: NonZeroUsize,
     /// What happens when a step does not succeed.
     pub on_failure: FailurePolicy,
+    /// The most bytes of the gathered output of a step with `for_each`: `--max-value`.
+    pub max_value_bytes: usize,
     /// Retry skills that are not idempotent: `--retry-unsafe`.
     pub retry_unsafe: bool,
     /// A run fails if a skill left processes behind that obs had to end: `--strict`.
@@ -69,6 +77,7 @@ impl Default for RunPolicy {
         Self {
             jobs: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             on_failure: FailurePolicy::default(),
+            max_value_bytes: DEFAULT_MAX_VALUE,
             retry_unsafe: false,
             fail_on_leak: false,
         }

@@ -99,6 +99,16 @@ impl<E, L, B> RunState<'_, E, L, B> {
         self.records.borrow()[index].is_some()
     }
 
+    /// True if the step has its record or will get that of an earlier run.
+    pub(super) fn needs_nothing(&self, index: usize) -> bool {
+        self.is_over(index) || self.is_reused(index)
+    }
+
+    /// True if the step's result is reused from an earlier run.
+    pub(super) fn is_reused(&self, index: usize) -> bool {
+        matches!(self.options.reused.get(index), Some(Ok(_)))
+    }
+
     /// True if a step has started, in this run or in the one that it resumes.
     pub(super) fn has_started(&self) -> bool {
         let is_reused = |record: &Arc<ExecutionLogRecord>| record.reused_from.is_some();

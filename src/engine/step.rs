@@ -19,6 +19,7 @@ use super::completion::{CommitFailure, StepCompletion};
 use super::halt::Halt;
 use super::policy_check::evaluate_step;
 use super::policy_gate::Denial;
+use super::prepared_item::PreparedItem;
 use super::resolve::ResolveError;
 use super::run_state::RunState;
 use super::skip_reason::SkipReason;
@@ -26,11 +27,10 @@ use super::step_call::StepCall;
 use super::termination::TerminationReason;
 use super::{
     BreakerDecision, CircuitBreaker, ExecutionLogger, LogError, Permit, ProvenStep, Rejection,
-    RunStopReason, RuntimeError, ShutdownState, SkillExecutor, UnloggedStep, record,
+    Reused, RunStopReason, RuntimeError, ShutdownState, SkillExecutor, UnloggedStep, record,
 };
 use crate::event::{RunEvent, StepDetail, TerminationCause};
 use crate::model::{ErrorCode, ExecutionLogRecord, StepStatus};
-use crate::plan::ItemList;
 use crate::process::StopRequest;
 use crate::skill::Skill;
 
@@ -65,9 +65,10 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
             };
         }
         match action {
-            StepAction::Run => match &step.for_each {
-                Some(for_each) => self.run_items(index, for_each).await,
-                None => self.start_step(index, step).await,
+            StepAction::Run => match (&step.for_each, self.options.reused.get(index)) {
+                (Some(for_each), _) => self.run_items(index, for_each).await,
+                (None, Some(Ok(reused))) => self.reuse_step(index, step, reused).await,
+                (None, _) => self.start_step(index, step).await,
             },
             StepAction::Skip(reason) => {
                 let record = record::skipped_record(self.context, index, step, reason);
@@ -84,6 +85,19 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
                 self.end_before_start(index, arguments, reason).await
             }
         }
+    }
+
+    /// Records the reused result of a step that takes the output of one with `for_each`.
+    async fn reuse_step(&self, index: usize, step: &ProvenStep, reused: &Reused) -> StepCompletion {
+        let record = match self.resolve_arguments(step) {
+            Ok(call) => record::reused_record(self.context, index, step, reused, call.shown),
+            Err(unresolved) => {
+                let outcome = unresolved_outcome(step, &unresolved);
+                let completed = record::CompletedStep::without_start(outcome);
+                record::finished_record(self.context, index, completed)
+            }
+        };
+        self.commit_not_run(record, None).await
     }
 
     /// Resolves the arguments, checks policies and approval, and asks the breaker, before the skill
@@ -105,11 +119,17 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
     }
 
     /// Runs one item of a step, which is permitted and approved.
-    pub(super) async fn run_item(&self, call: StepCall<'_>, list: &ItemList) -> StepCompletion {
-        let item = call.item.map_or(0, |item| item.index);
-        match self.item_arguments(call.step, list, item) {
-            Ok(arguments) => self.make_call(&call, arguments).await,
-            Err(unresolved) => {
+    pub(super) async fn run_item(&self, call: StepCall<'_>, item: PreparedItem) -> StepCompletion {
+        let (context, index, step) = (self.context, call.index, call.step);
+        match (item.arguments, item.reused) {
+            (Ok(arguments), Some(reused)) => {
+                let shown = arguments.shown;
+                let record = record::reused_record(context, index, step, &reused, shown);
+                self.commit_call(&call, record, StepDetail::default(), None)
+                    .await
+            }
+            (Ok(arguments), None) => self.make_call(&call, arguments).await,
+            (Err(unresolved), _) => {
                 let outcome = unresolved_outcome(call.step, &unresolved);
                 let completed = record::CompletedStep::without_start(outcome);
                 let record = record::finished_record(self.context, call.index, completed);
@@ -372,7 +392,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         }
     }
 
-    /// The records of reused steps, each after the steps that it refers to.
+    /// The records of reused steps, each after the steps that it refers to. Those that refer to a
+    /// step with `for_each` are recorded when it is their turn.
     pub(super) fn reused(&self) -> Vec<ExecutionLogRecord> {
         let mut records: Vec<Option<Arc<ExecutionLogRecord>>> = vec![None; self.plan.steps.len()];
         let mut all = Vec::new();
@@ -383,6 +404,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
             let (step, reused) = (&self.plan.steps[index], self.options.reused.get(index));
             let run = self.run_value.borrow();
             let call = ResolvedArguments::resolve(step, &run, |index| records[index].clone());
+            // The items of a step are recorded before the step.
+            let reused = reused.filter(|_| step.for_each.is_none());
             if let (Some(Ok(reused)), Ok(call)) = (reused, call) {
                 let record = record::reused_record(self.context, index, step, reused, call.shown);
                 records[index] = Some(Arc::new(record.clone()));

@@ -14,6 +14,7 @@ mod load;
 mod reference;
 mod retry;
 mod skill_ref;
+mod step_fields;
 mod structure;
 mod validate;
 

@@ -385,7 +385,7 @@ fn headline_words(record: &ExecutionLogRecord, verbose: bool) -> String {
         words.push_str(" after ");
         words.push_str(&time_of(record));
     }
-    if record.attempts > 1 {
+    if record.attempts > 1 && record.items.is_none() {
         words.push_str(", ");
         words.push_str(&attempts_of(record));
     }

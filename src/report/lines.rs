@@ -23,7 +23,7 @@ pub(super) fn finished(record: &ExecutionLogRecord, color: bool) -> String {
     let tone = Style::for_status(record.status);
     let label = label_of_record(record);
     let time = time_of(record);
-    let retried = retried(record.attempts);
+    let retried = retried(repeats_of(record));
     match record.status {
         StepStatus::Success if record.reused_from.is_some() => {
             format!("{} {label} reused", paint(color, tone, "✓"))
@@ -31,6 +31,14 @@ pub(super) fn finished(record: &ExecutionLogRecord, color: bool) -> String {
         StepStatus::Success => format!("{} {label} {time}{retried}", paint(color, tone, "✓")),
         StepStatus::Skipped => paint(color, tone, &format!("- {label} skipped")),
         _ => format!("{} {label} {}", paint(color, tone, "✗"), cause_of(record)),
+    }
+}
+
+/// How often a step was tried; nothing is said of the sum over its items.
+pub(super) fn repeats_of(record: &ExecutionLogRecord) -> u32 {
+    match record.items {
+        Some(_) => 0,
+        None => record.attempts,
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::failure::news_of;
-use super::lines::retried;
+use super::lines::{repeats_of, retried};
 use super::summary::short_id;
 use super::terminal::TerminalInfo;
 use super::text::{
@@ -97,7 +97,7 @@ impl StepTable {
                 .map(|skill| label_of(skill, record.step_index))
                 .unwrap_or_default(),
             status: record.status,
-            attempts: record.attempts,
+            attempts: repeats_of(record),
             time: or_dash(time_of(record)),
             cpu: or_dash(format_duration(Duration::from_millis(usage.cpu_time_ms))),
             memory: or_dash(format!("{}MiB", usage.memory_mb)),

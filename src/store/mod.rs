@@ -43,7 +43,7 @@ pub(crate) use error::{ExportError, FindError, ResumeError, StoreError, VerifyEr
 pub(crate) use lock::{ResumeLock, RunDirLock, lock_directory};
 pub(crate) use log_file::LogFile;
 pub(crate) use null_log::NullLog;
-pub(crate) use resume::{PreviousRun, ResumeContext, UnsafeStep, claim};
+pub(crate) use resume::{PreviousRun, ResumeContext, ReusableItems, UnsafeStep, claim};
 pub(crate) use retention::{MAX_EXPIRED_TIME, Removed, RetentionLimits, RetentionPolicy, days_ago};
 pub(crate) use run_log::{RecordSink, RunLog};
 pub(crate) use run_name::RunName;

@@ -293,17 +293,43 @@ impl StateReader {
         self.with_connection(|connection| row(connection).optional())
     }
 
-    /// The steps of `run` that had begun when obs died and must not run twice: index, id and skill.
-    pub(super) fn under_way(
+    /// The line of the record of an item.
+    pub(super) fn item_line(
         &self,
-        run: &RunRow,
-    ) -> Result<Vec<(usize, String, String)>, StoreError> {
+        run: i64,
+        step_index: usize,
+        item_index: usize,
+    ) -> Result<Option<String>, StoreError> {
+        let text =
+            "SELECT line FROM records WHERE run = ?1 AND step_index = ?2 AND item_index = ?3";
+        self.with_connection(|connection| {
+            let mut statement = connection.prepare_cached(text)?;
+            let row = statement.query_row(params![run, step_index, item_index], |row| row.get(0));
+            row.optional()
+        })
+    }
+
+    /// The directory of the state.
+    pub(super) fn dir(&self) -> &Path {
+        &self.database.dir
+    }
+
+    /// The steps of `run` that had begun when obs died and must not run twice.
+    pub(super) fn under_way(&self, run: &RunRow) -> Result<Vec<StartedCall>, StoreError> {
         let mut under_way = Vec::new();
-        let mut query = Query::new("SELECT step_index, step_id, skill_id FROM started".to_owned());
+        let mut query =
+            Query::new("SELECT step_index, item_index, step_id, skill_id FROM started".to_owned());
         query.and("run = ?", Some(run.id));
         query.text.push_str(" ORDER BY step_index");
         self.each(&query, |row| {
-            under_way.push((row.get(0)?, row.get(1)?, row.get(2)?));
+            // -1 is the step itself.
+            let item: i64 = row.get(1)?;
+            under_way.push(StartedCall {
+                step_index: row.get(0)?,
+                item_index: usize::try_from(item).ok(),
+                step_id: row.get(2)?,
+                skill_id: row.get(3)?,
+            });
             Ok(true)
         })?;
         Ok(under_way)
@@ -393,6 +419,15 @@ impl StateReader {
     pub(super) fn unreadable(&self, error: &rusqlite::Error) -> StoreError {
         unusable(&self.database.dir, &sqlite_message(error))
     }
+}
+
+/// A call that had begun when obs died.
+#[derive(Debug)]
+pub(super) struct StartedCall {
+    pub(super) step_index: usize,
+    pub(super) item_index: Option<usize>,
+    pub(super) step_id: String,
+    pub(super) skill_id: String,
 }
 
 /// The indexed columns of a record.

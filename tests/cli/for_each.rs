@@ -390,3 +390,14 @@ fn a_graph_marks_steps_with_items() {
     let row: Value = serde_json::from_str(&drawn("jsonl")).unwrap();
     assert_eq!(row["for_each"], true);
 }
+
+#[test]
+fn outputs_that_are_too_long_together_stop_the_list() {
+    let case = echo("[aaaaaaaaaa, b, c, d, e]");
+    let output = jsonl(&case, &["--max-value", "100"]).expect_code(71);
+    let (items, step) = statuses(&output);
+    assert_eq!(items.join(" "), "success success success success skipped");
+    assert_eq!(step["error_code"], "resource_exhausted");
+    let error = step["error"].as_str().unwrap();
+    assert!(error.contains("more than 100 bytes together"), "{error}");
+}

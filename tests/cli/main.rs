@@ -28,6 +28,7 @@ mod file_tools;
 mod finally;
 mod flows;
 mod for_each;
+mod for_each_resume;
 mod generated;
 mod graph;
 mod hidden;

@@ -37,6 +37,9 @@ pub struct StepArgs {
     #[arg(long, value_name = "N", default_value_t = DEFAULT_MAX_ITEMS)]
     #[arg(value_parser = max_items)]
     pub max_items: usize,
+    /// Maximum size of the gathered output of a step with `for_each`, in bytes [default: 64 MiB]
+    #[arg(long, value_name = "BYTES", value_parser = positive::<usize>)]
+    pub max_value: Option<usize>,
     /// After a failure, skip only steps that depend on it, and run all items of a `for_each`
     #[arg(long)]
     pub keep_going: bool,
@@ -68,6 +71,7 @@ impl StepArgs {
                 (_, true) => FailurePolicy::FailFast,
                 _ => default.on_failure,
             },
+            max_value_bytes: self.max_value.unwrap_or(default.max_value_bytes),
             retry_unsafe: self.retry_unsafe,
             fail_on_leak: strict,
         }

@@ -79,6 +79,7 @@ pub(super) fn run(args: SkillRunArgs, state: &StateArgs, printer: &Printer) -> C
             on_failure: FailurePolicy::Drain,
             retry_unsafe: false,
             fail_on_leak: false,
+            max_value_bytes: RunPolicy::default().max_value_bytes,
         },
         retention: RetentionLimits::default(),
         typed_state_dir: None,

@@ -1,5 +1,7 @@
 //! Steps with `for_each`: how many items run, and what one means for the others.
 
+use proptest::collection::vec;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
@@ -263,4 +265,58 @@ async fn another_steps_failure_lets_the_items_come_to_their_end() {
     let (outcome, _) = bench.run().await;
     assert_eq!(of_items(&bench, 0), ["canceled", "skipped", "skipped"]);
     assert_eq!(statuses(&outcome), ["canceled", "failed"]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Whatever fails and whenever a signal comes: each item has one record and the step has one
+    /// after them, no more items run than may, and the records say what the step's record counts.
+    #[test]
+    fn every_list_comes_to_its_end(
+        scripts in vec((0..6_usize, 1..5_u64), 1..12),
+        max_parallel in 1..5_usize,
+        jobs in 1..5_usize,
+        max_failed in 0..3_u64,
+        policy in 0..3_usize,
+        signal in prop::option::weighted(0.3, 1..12_u64),
+    ) {
+        const KINDS: [&str; 6] = ["ok", "ok", "ok", "fail", "polite", "reject"];
+        let script = |(kind, seconds): &(usize, u64)| format!("{}-{seconds}", KINDS[*kind]);
+        let all: Vec<String> = scripts.iter().map(script).collect();
+        let mut bench = items(&all.join("|"), max_parallel);
+        bench.policy.jobs = NonZeroUsize::new(jobs).unwrap();
+        bench.policy.on_failure =
+            [FailurePolicy::Drain, FailurePolicy::FailFast, FailurePolicy::KeepGoing][policy];
+        bench.plan.steps[0].for_each.as_mut().unwrap().max_failed = max_failed;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        let outcome = runtime.block_on(async {
+            match signal {
+                Some(seconds) => tokio::join!(bench.run(), bench.signal_after(seconds, 2)).0.0,
+                None => bench.run().await.0,
+            }
+        });
+        let statuses = of_items(&bench, 0);
+        prop_assert_eq!(statuses.len(), scripts.len());
+        prop_assert!(bench.fake.most.get() <= max_parallel.min(jobs));
+        let logged = bench.log.records.borrow();
+        prop_assert_eq!(logged.len(), scripts.len() + 1);
+        prop_assert!(logged.last().unwrap().item_index.is_none());
+        let counts = outcome.records[0].items.unwrap();
+        let count = |wanted: &str| statuses.iter().filter(|status| **status == wanted).count();
+        prop_assert_eq!(counts.success, count("success"));
+        prop_assert_eq!(counts.skipped, count("skipped"));
+        prop_assert_eq!(counts.total, statuses.len());
+        let failed = count("failed") + count("timeout");
+        let is_success = outcome.records[0].status == StepStatus::Success;
+        let is_whole = count("canceled") + count("skipped") + count("rejected") == 0;
+        prop_assert_eq!(is_success, is_whole && failed as u64 <= max_failed);
+        if signal.is_none() && bench.policy.on_failure == FailurePolicy::KeepGoing {
+            prop_assert_eq!(count("skipped") + count("canceled"), 0);
+        }
+    }
 }

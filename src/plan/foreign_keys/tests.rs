@@ -69,7 +69,7 @@ fn each_foreign_key_of_a_step_is_told_once_with_what_to_write() {
         ("condition: {x: 1}", conditions),
         ("unless: x", conditions),
         ("foreach: x", items),
-        ("forEach: \"{{a}}\"", "did you mean `for_each`?"),
+        ("forEach: [1]", "did you mean `for_each`?"),
         ("loop: {x: 1}", items),
         ("with_items: [1]", "did you mean `for_each`?"),
         ("while: x", "plans have no loops; `for_each:` with a list"),

@@ -34,6 +34,8 @@ pub(crate) struct Resumption {
     /// The permissions whose files are too many to compare, or written by the skill itself, with
     /// the steps.
     pub not_compared: BTreeMap<String, Vec<String>>,
+    /// The steps whose items may be reused one by one: the plan's, and the earlier run's.
+    pub items: Vec<(usize, usize)>,
 }
 
 /// A step that must not run a second time.
@@ -58,7 +60,10 @@ pub(super) fn decide_reuse(
         context,
         matched: match_steps(previous.without_finally(), &plan.steps[..steps]),
         not_compared: RefCell::default(),
+        items: RefCell::default(),
     };
+    let mut affects = vec![false; steps];
+    let mut first_that_affects = None;
     let mut decided: Vec<Option<Result<Reused, NotReused>>> = vec![None; steps];
     // In a sequence, the first step that runs again: each later stage comes after it.
     let mut first = None;
@@ -66,35 +71,36 @@ pub(super) fn decide_reuse(
         for index in stage.clone() {
             let mut targets = plan.flow.steps[index].targets();
             let earlier = first.or_else(|| targets.find(|&step| runs_again(&decided, step)));
+            let mut targets = plan.flow.steps[index].targets();
+            let affected_by = first_that_affects.or_else(|| targets.find(|&step| affects[step]));
             let record_of = |index: usize| match decided[index] {
-                Some(Ok(_)) => matcher.matched[index].and_then(|before| before.record.clone()),
+                Some(Ok(_)) => matcher.record_of(index),
                 _ => None,
             };
-            decided[index] = Some(matcher.decide(index, earlier, record_of));
+            let decision = if plan.steps[index].for_each.is_some() {
+                matcher.decide_items(index, affected_by, record_of)
+            } else {
+                matcher.decide(index, earlier, record_of)
+            };
+            let has_effect = plan.steps[index]
+                .calls()
+                .any(|call| call.skill.native().is_some());
+            affects[index] = decision.is_err() && (has_effect || affected_by.is_some());
+            decided[index] = Some(decision);
         }
         if plan.flow.order == StepOrder::Sequence {
-            first = first.or_else(|| stage.into_iter().find(|&step| runs_again(&decided, step)));
+            first = first.or_else(|| stage.clone().find(|&step| runs_again(&decided, step)));
+            first_that_affects =
+                first_that_affects.or_else(|| stage.into_iter().find(|&step| affects[step]));
         }
     }
-    let is_unsafe = |index: &usize| {
-        runs_again(&decided, *index)
-            && matcher.may_have_had_effect(*index)
-            && !plan.steps[*index].is_safe_to_repeat()
-    };
-    let unsafe_steps = (0..steps).filter(is_unsafe).map(|index| {
-        let label = plan.steps[index].label.clone();
-        let before = matcher.matched[index].map(|before| before.label.clone());
-        UnsafeStep {
-            before: before.filter(|before| *before != label),
-            label,
-        }
-    });
-    let unsafe_steps = unsafe_steps.collect();
+    let unsafe_steps = matcher.unsafe_steps(&decided);
     let finally = plan.steps[steps..].iter();
     let finally = finally.map(|_| Err(NotReusedReason::Finally.into()));
     Resumption {
         unsafe_steps,
         not_compared: matcher.not_compared.take(),
+        items: matcher.reusable_items(),
         reused: decided.into_iter().flatten().chain(finally).collect(),
     }
 }
@@ -159,17 +165,45 @@ fn skills_of(step: &ProvenStep) -> impl Iterator<Item = &str> {
     calls.map(|call| &*call.skill_id)
 }
 
-struct StepMatcher<'m> {
-    previous: &'m PreviousRun,
-    plan: &'m ProvenPlan,
+pub(super) struct StepMatcher<'m> {
+    pub(super) previous: &'m PreviousRun,
+    pub(super) plan: &'m ProvenPlan,
     context: &'m ResumeContext<'m>,
     /// The earlier step of each step, by index.
-    matched: Vec<Option<&'m PreviousStep>>,
+    pub(super) matched: Vec<Option<&'m PreviousStep>>,
     /// See [`Resumption::not_compared`].
     not_compared: RefCell<BTreeMap<String, Vec<String>>>,
+    /// The steps whose items may be reused, with the places of all of them in the earlier run if
+    /// each is.
+    pub(super) items: RefCell<BTreeMap<usize, Option<ReusedList>>>,
+}
+
+/// The items of a step, all of which are reused.
+#[derive(Debug, Clone)]
+pub(super) struct ReusedList {
+    /// Each item, and its place in the earlier run.
+    pub(super) items: Vec<(String, usize)>,
 }
 
 impl StepMatcher<'_> {
+    /// The steps that would have their effect a second time.
+    fn unsafe_steps(&self, decided: &[Option<Result<Reused, NotReused>>]) -> Vec<UnsafeStep> {
+        let is_unsafe = |index: &usize| {
+            runs_again(decided, *index)
+                && self.may_have_effect_twice(*index)
+                && !self.plan.steps[*index].is_safe_to_repeat()
+        };
+        let unsafe_steps = (0..decided.len()).filter(is_unsafe).map(|index| {
+            let label = self.plan.steps[index].label.clone();
+            let before = self.matched[index].map(|before| before.label.clone());
+            UnsafeStep {
+                before: before.filter(|before| *before != label),
+                label,
+            }
+        });
+        unsafe_steps.collect()
+    }
+
     /// The step's earlier success, if it can be reused. `earlier` is a step before it that runs
     /// again.
     fn decide(
@@ -204,7 +238,7 @@ impl StepMatcher<'_> {
 
     /// The `finally` step of the earlier run that has taken back what the step at `index` did, or
     /// a part of it.
-    fn undone_by(&self, index: usize) -> Option<&PreviousStep> {
+    pub(super) fn undone_by(&self, index: usize) -> Option<&PreviousStep> {
         let finally = self.plan.finally_from()..self.plan.steps.len();
         let undoing = finally.filter(|step| self.plan.flow.steps[*step].undoes.contains(&index));
         let mut undoing = undoing.map(|step| &self.plan.steps[step].label);
@@ -221,7 +255,7 @@ impl StepMatcher<'_> {
         }
     }
 
-    fn success(&self, index: usize) -> Result<&ExecutionLogRecord, NotReused> {
+    pub(super) fn success(&self, index: usize) -> Result<&ExecutionLogRecord, NotReused> {
         let before = self.matched[index];
         if let Some(record) = before.and_then(PreviousStep::success) {
             return Ok(record);
@@ -239,7 +273,7 @@ impl StepMatcher<'_> {
         })
     }
 
-    fn may_have_had_effect(&self, index: usize) -> bool {
+    pub(super) fn may_have_had_effect(&self, index: usize) -> bool {
         let is_undone = self
             .undone_by(index)
             .is_some_and(|by| by.success().is_some());
@@ -264,7 +298,11 @@ impl StepMatcher<'_> {
     }
 
     /// Compares the step, without its arguments, with the one of `record`.
-    fn compare(&self, index: usize, record: &ExecutionLogRecord) -> Result<(), NotReused> {
+    pub(super) fn compare(
+        &self,
+        index: usize,
+        record: &ExecutionLogRecord,
+    ) -> Result<(), NotReused> {
         let step = &self.plan.steps[index];
         if record.step_id != step.label || record.step_name != step.name {
             return Err(NotReusedReason::Renamed.because(&record.step_id));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::items::{ItemOutputs, PreviousStepItems};
 use crate::engine::PlanStart;
 use crate::model::{ErrorCode, ExecutionLogRecord, StepStatus};
 
@@ -19,6 +20,8 @@ pub(crate) struct PreviousRun {
     pub(super) steps: Vec<PreviousStep>,
     /// True for a file without an end: it does not say which steps had begun.
     pub(super) is_unended_file: bool,
+    /// Where the outputs of its items are.
+    pub(super) outputs: ItemOutputs,
 }
 
 impl PreviousRun {
@@ -67,6 +70,8 @@ pub(super) struct PreviousStep {
     pub(super) skill_id: String,
     /// `None` if it had begun when obs died.
     pub(super) record: Option<Arc<ExecutionLogRecord>>,
+    /// With `for_each`.
+    pub(super) items: Option<Box<PreviousStepItems>>,
 }
 
 impl PreviousStep {
@@ -76,16 +81,18 @@ impl PreviousStep {
             label: record.step_id.clone(),
             skill_id: record.skill_id.to_string(),
             record: Some(record),
+            items: None,
         }
     }
 
-    /// A step that has begun and has no record: index, label and skill.
-    pub(super) fn under_way((index, label, skill_id): (usize, String, String)) -> Self {
+    /// A step that has begun and has no record.
+    pub(super) fn begun(index: usize, label: String, skill_id: String) -> Self {
         Self {
             index,
             label,
             skill_id,
             record: None,
+            items: None,
         }
     }
 
@@ -97,6 +104,9 @@ impl PreviousStep {
     /// True unless the step certainly had no effect, or its skill ended by itself and said that it
     /// failed. A skill that obs, a limit or a signal ended may have had its effect before that.
     pub(super) fn may_have_had_effect(&self) -> bool {
+        if let Some(items) = &self.items {
+            return items.has_doubtful || !items.successes.is_empty();
+        }
         let Some(record) = &self.record else {
             return true;
         };
