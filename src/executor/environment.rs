@@ -1,7 +1,7 @@
 //! The environment of a skill: cleared, plus what it needs and what its manifest requests.
 //!
-//! Invariant: a name reaches a skill only through this list or the manifest's `env:`. A plan can't
-//! add to it.
+//! Invariant: a variable reaches a skill only through this list, a permission (`env:`, `secret:`) or
+//! the manifest's `execution.env`. A plan can't add to it.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
@@ -123,11 +123,6 @@ impl BaseEnvironment {
             variables.set("HOME", scratch);
             variables.set("TMPDIR", scratch);
         }
-        if writes_skills {
-            // Python would put `__pycache__` beside a skill's modules, and the skill would not be
-            // what was proven.
-            variables.set("PYTHONDONTWRITEBYTECODE", "1");
-        }
         if skill.manifest.permissions.contains(&Permission::Net) {
             for name in OF_THE_NETWORK {
                 if let Some(value) = self.get(name) {
@@ -145,6 +140,18 @@ impl BaseEnvironment {
             if let Some(value) = value {
                 variables.set(name, value);
             }
+        }
+        for variable in skill
+            .native()
+            .iter()
+            .flat_map(|native| &native.execution.env)
+        {
+            variables.set(&variable.name, variable.value(dirs));
+        }
+        if writes_skills {
+            // Python would put `__pycache__` beside a skill's modules, and the skill would not be
+            // what was proven.
+            variables.set("PYTHONDONTWRITEBYTECODE", "1");
         }
         for (name, value) in [
             ("OBS_RUN_ID", &control.run_id),

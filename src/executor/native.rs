@@ -33,7 +33,7 @@ use crate::process::{
     Confinement, Launcher, Limits, PathError, ProcessError, ProcessSpec, Secrets, StopRequest,
 };
 use crate::skill::{
-    Builtin, ExposedSkill, Exposure, InputFilesCache, InputPaths, NativeSkill, PathBase,
+    Builtin, Execution, ExposedSkill, Exposure, InputFilesCache, InputPaths, NativeSkill, PathBase,
     Permission, Program, ProgramError, SandboxPolicy, Skill, SkillKind, SkillPaths, Snapshot,
     Workspace, layer_names,
 };
@@ -316,6 +316,7 @@ impl<'r> NativeExecutor<'r> {
         let (output, masked) = (native.execution.output, secrets.clone());
         let mut listener = EventForwarder::new(&control, self.streaming, output, masked);
         let scratch_path = scratch.path().to_owned();
+        let cwd = spec.cwd.clone();
         let outcome = self
             .launcher
             .run(spec, control.stop.clone(), |event| listener.handle(&event))
@@ -344,7 +345,7 @@ impl<'r> NativeExecutor<'r> {
         };
         self.add_hint(loaded, native, &dirs, &mut result);
         drop(held);
-        result.working_directory = Some(self.workspace.clone());
+        result.working_directory = Some(cwd);
         Ok(result)
     }
 
@@ -409,6 +410,7 @@ impl<'r> NativeExecutor<'r> {
         let confined = self.policy.mode != SandboxMode::Off;
         let held = self.empty_files.create(&loaded.paths, run_dir, confined);
         let held = held.map_err(|(path, error)| no_write_target(&path, error))?;
+        let cwd = self.working_directory(execution, &dirs)?;
         let writes_skills = self.exposure.is_exclusive(&request.skill_id);
         let limits = self.policy.limits(skill);
         let spec = ProcessSpec {
@@ -418,7 +420,7 @@ impl<'r> NativeExecutor<'r> {
             env: self
                 .environment
                 .for_step(skill, request, control, &dirs, writes_skills),
-            cwd: self.workspace.clone(),
+            cwd,
             stdin: execution
                 .stdin
                 .stdin_bytes(&request.arguments, &request.input),
@@ -431,6 +433,33 @@ impl<'r> NativeExecutor<'r> {
             secrets: self.secrets.borrow().clone(),
         };
         Ok((spec, held))
+    }
+
+    /// Where the program works: a directory that is there by now.
+    fn working_directory(
+        &self,
+        execution: &Execution,
+        dirs: &StepDirs<'_>,
+    ) -> Result<PathBuf, StartError> {
+        let Some(workdir) = &execution.workdir else {
+            return Ok(self.workspace.clone());
+        };
+        let path = workdir.resolve(dirs).unwrap_or_default();
+        let found = path.canonicalize();
+        match found.as_ref().map(|path| path.is_dir()) {
+            Ok(true) => Ok(found.unwrap_or(path)),
+            Ok(false) => Err(StartError::not_loaded(format_args!(
+                "its working directory `{workdir}` is not a directory"
+            ))),
+            Err(error) => Err(StartError::not_loaded(format_args!(
+                "can't use its working directory `{workdir}`: {error}"
+            ))
+            .hint(
+                "let an earlier step create it, or add `fs.write:PATH/` to the manifest, which \
+                 creates it"
+                    .to_owned(),
+            )),
+        }
     }
 
     /// The directory for files between steps, if the skill wants it.

@@ -415,7 +415,8 @@ fn timeout(plain: &str, value: &Value) -> Option<Meaning> {
 fn elsewhere(plain: &str) -> Option<Meaning> {
     let help = match plain {
         "env" | "environment" | "env_vars" => {
-            "a skill's manifest names its variables: `permissions: [\"env:NAME\"]`"
+            "a skill's manifest names its variables: `permissions: [\"env:NAME\"]`, or \
+             `env: {NAME: VALUE}` below `execution:`"
         }
         "secret" | "secrets" | "credentials" => {
             "a skill's manifest names its secrets: `permissions: [\"secret:NAME\"]`; `--secret` \
@@ -432,7 +433,8 @@ fn elsewhere(plain: &str) -> Option<Meaning> {
             "a plan calls skills: the command is a part of a skill's manifest (`obs skills new`)"
         }
         "cwd" | "workdir" | "work_dir" | "working_directory" | "working_dir" | "directory" => {
-            "skills run in the workspace: `--workspace DIR`"
+            "skills run in the workspace (`--workspace DIR`), or in the `workdir:` of their manifest's \
+             `execution:`"
         }
         "approve" | "approval" | "approvals" | "requires_approval" | "require_approval"
         | "needs_approval" | "confirm" | "confirmation" | "human_in_the_loop" | "manual"

@@ -1,4 +1,4 @@
-//! Checks the environment that a skill requires.
+//! Checks the environment and the working directory that a skill requires.
 
 use std::os::unix::ffi::OsStrExt as _;
 
@@ -8,6 +8,23 @@ use crate::process::{MIN_SECRET_CHARS, is_maskable};
 use crate::skill::{EnvNames, Skill};
 
 impl Prover<'_> {
+    /// Checks that the skill can work where its manifest says.
+    pub(super) fn check_workdir(
+        &self,
+        skill: &Skill,
+        place: &Location,
+        problems: &mut Diagnostics,
+    ) {
+        let Some(native) = skill.native() else { return };
+        let sandbox = &self.context.sandbox;
+        let dirs = sandbox.dirs(native, &self.context.workspace);
+        let permissions = &skill.manifest.permissions;
+        if let Some((message, help)) = native.execution.workdir_fault(permissions, sandbox, &dirs) {
+            let message = format!("`{}` can't run: {message}", skill.id);
+            problems.push(Diagnostic::error("workdir", place.clone(), message).help(help));
+        }
+    }
+
     /// Checks that required variables are set, and that secrets are long enough to be masked.
     pub(super) fn check_environment(
         &self,

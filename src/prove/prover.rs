@@ -371,6 +371,7 @@ impl Prover<'_> {
         }
         description::warn_placeholder(skill, place, problems);
         self.check_paths(skill, place, problems);
+        self.check_workdir(skill, place, problems);
         self.check_shadowed(skill, place, problems);
         self.check_own_files(skill, place, problems);
         self.check_workspace(skill, place, problems);

@@ -98,7 +98,13 @@ pub(crate) fn check(
         };
         check_program(&places, files, surroundings.sandbox, &mut problems);
         check_arguments(&manifest, execution, &mut problems);
-        check_relative_words(&document, &dirs, &mut problems);
+        check_relative_words(&document, execution, &dirs, &mut problems);
+        check_variables(execution, &mut problems);
+        let fault = execution.workdir_fault(&manifest.permissions, surroundings.sandbox, &dirs);
+        if let Some((message, help)) = fault {
+            let place = Location::value("/execution/workdir");
+            problems.push(Diagnostic::error("workdir", place, message).help(help));
+        }
     }
     check_permissions(&document, &dirs, surroundings, &mut problems);
     document.sort_and_dedup(&mut problems);
@@ -275,7 +281,18 @@ fn check_arguments(manifest: &Manifest, execution: &Execution, problems: &mut Di
 }
 
 /// Warns of `./x` behind the program: it means the working directory, but the skill has an `x`.
-fn check_relative_words(document: &Document, dirs: &StepDirs<'_>, problems: &mut Diagnostics) {
+fn check_relative_words(
+    document: &Document,
+    execution: &Execution,
+    dirs: &StepDirs<'_>,
+    problems: &mut Diagnostics,
+) {
+    let workdir = execution.workdir.as_ref();
+    let resolved = workdir.and_then(|workdir| workdir.resolve(dirs));
+    if resolved.as_deref() == Some(dirs.skill) {
+        return;
+    }
+    let place = workdir.map_or("the workspace", |_| "the working directory");
     let command = document.value.pointer("/execution/command");
     let elements = command.and_then(Value::as_array).into_iter().flatten();
     for (index, element) in elements.enumerate().skip(1) {
@@ -296,13 +313,48 @@ fn check_relative_words(document: &Document, dirs: &StepDirs<'_>, problems: &mut
                 Value::Array(_) => format!("/execution/command/{index}/{at}"),
                 _ => format!("/execution/command/{index}"),
             };
-            let message = format!("`./{path}` is in the workspace, but the skill has one too");
+            let message = format!("`./{path}` is in {place}, but the skill has one too");
             problems.push(
                 Diagnostic::warning("relative_path", Location::value(pointer), message).help(
                     format!(
                         "write `$SKILL_DIR/{path}` for the skill's own, or `$WORKSPACE/{path}`"
                     ),
                 ),
+            );
+        }
+    }
+}
+
+/// Words at the end of the names of variables that hold a secret.
+const SECRET_WORDS: [&str; 9] = [
+    "TOKEN",
+    "SECRET",
+    "PASSWORD",
+    "PASSWD",
+    "PASSPHRASE",
+    "API_KEY",
+    "APIKEY",
+    "ACCESS_KEY",
+    "PRIVATE_KEY",
+];
+
+/// Warns of a variable that seems to be a secret. Its value is not shown.
+fn check_variables(execution: &Execution, problems: &mut Diagnostics) {
+    for variable in &execution.env {
+        let name = &variable.name;
+        let upper = name.to_ascii_uppercase();
+        if variable.is_literal() && SECRET_WORDS.iter().any(|word| upper.ends_with(word)) {
+            let message = format!("`{name}` looks like a secret that everybody can read here");
+            problems.push(
+                Diagnostic::warning(
+                    "secret_in_manifest",
+                    Location::key("/execution/env"),
+                    message,
+                )
+                .help(format!(
+                    "remove it, add `secret:{name}` to `permissions`, and give the value by \
+                         `--secret {name}=file:PATH`"
+                )),
             );
         }
     }

@@ -67,8 +67,10 @@ impl NativeSkill {
     fn named(&self, workspace: &Path, path: &OsStr) -> Vec<PathBuf> {
         let places = StepDirs::new(&self.dir, workspace, None);
         let command = &self.execution.command;
+        let mut bases = bases(&command.constant_words(&places), workspace);
+        bases.extend(self.execution.fixed_workdir(&places));
         let search = CodePathSearch {
-            bases: bases(&command.constant_words(&places), workspace),
+            bases,
             workspace,
             path,
         };
@@ -89,7 +91,13 @@ impl NativeSkill {
                 has_script |= role == Role::Script && !found.is_empty();
             }
         }
-        let named: BTreeSet<PathBuf> = known.into_values().flatten().collect();
+        let of_variables = self.execution.code_of_variables(&places);
+        let mut named: BTreeSet<PathBuf> = known.into_values().flatten().collect();
+        named.extend(
+            of_variables
+                .iter()
+                .flat_map(|part| search.run(Role::Code, part)),
+        );
         named.into_iter().collect()
     }
 }

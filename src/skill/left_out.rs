@@ -143,14 +143,19 @@ impl NativeSkill {
     pub(super) fn named_files(&self, workspace: &Path) -> Vec<PathBuf> {
         let places = StepDirs::new(&self.dir, workspace, None);
         let mut named = Vec::new();
-        for word in self.execution.command.constant_words(&places) {
+        let execution = &self.execution;
+        let workdir = execution.fixed_workdir(&places);
+        let mut bases = vec![self.dir.as_path(), workspace];
+        bases.extend(workdir.as_deref());
+        let words = execution.command.constant_words(&places).into_iter();
+        for word in words.chain(execution.code_of_variables(&places)) {
             let text = word.to_string_lossy();
             let value = text.split_once('=').map(|(_, value)| value);
             for part in [Some(&*text), value, text.strip_prefix('@')]
                 .into_iter()
                 .flatten()
             {
-                for base in [self.dir.as_path(), workspace] {
+                for base in &bases {
                     let path: PathBuf = base.join(part).components().collect();
                     named.extend(path.canonicalize().ok());
                     named.push(path);

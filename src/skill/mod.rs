@@ -35,6 +35,7 @@ pub(crate) mod schema_types;
 mod skill;
 mod snapshot;
 mod violation;
+mod workdir;
 
 pub(crate) use builtin::{Builtin, Workspace};
 pub(crate) use check::{CheckContext, CheckReport, check};

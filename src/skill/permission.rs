@@ -129,8 +129,8 @@ impl Permission {
             ("net.dns", None) => Ok(Self::NetDns),
             ("net" | "net.dns", Some(_)) => Err(takes_nothing(text, kind)),
             ("net.tcp", _) => port(text, rest.unwrap_or_default()).map(Self::NetTcp),
-            ("fs.read", Some(path)) => grant_path(text, path).map(Self::FsRead),
-            ("fs.exec", Some(path)) => grant_path(text, path).map(Self::FsExec),
+            ("fs.read", Some(path)) => permitted_path(text, path).map(Self::FsRead),
+            ("fs.exec", Some(path)) => permitted_path(text, path).map(Self::FsExec),
             ("fs.write", Some(path)) => write_path(text, path).map(Self::FsWrite),
             ("env", Some(name)) => env_name(text, name).map(Self::Env),
             ("secret", Some(name)) => env_name(text, name).map(Self::Secret),
@@ -307,7 +307,7 @@ fn env_name(text: &str, name: &str) -> Result<EnvName, PermissionError> {
 
 /// A path to write to. A base (`.`, `$RUN_DIR`, `/`) is a directory with and without a slash.
 fn write_path(text: &str, path: &str) -> Result<GrantPath, PermissionError> {
-    let grant = grant_path(text, path)?;
+    let grant = permitted_path(text, path)?;
     let is_below_base = grant.rest.file_name().is_some();
     Ok(GrantPath {
         is_directory: is_below_base && (path.ends_with('/') || path.ends_with("/.")),
@@ -315,13 +315,14 @@ fn write_path(text: &str, path: &str) -> Result<GrantPath, PermissionError> {
     })
 }
 
-fn grant_path(text: &str, path: &str) -> Result<GrantPath, PermissionError> {
-    let refuse = |what: &str, help: &str| {
-        Err(PermissionError::new(
-            format!("the permission `{text}` {what}"),
-            help,
-        ))
-    };
+fn permitted_path(text: &str, path: &str) -> Result<GrantPath, PermissionError> {
+    grant_path(&format!("the permission `{text}`"), path)
+}
+
+/// A path, of which messages say that it is `subject`.
+pub(super) fn grant_path(subject: &str, path: &str) -> Result<GrantPath, PermissionError> {
+    let refuse =
+        |what: &str, help: &str| Err(PermissionError::new(format!("{subject} {what}"), help));
     if path.trim().is_empty() {
         return refuse(
             "names no path",

@@ -369,17 +369,21 @@ impl SandboxPolicy {
         } else {
             network.join(", ")
         };
+        let own = skill.native().into_iter().flat_map(|n| &n.execution.env);
         let names: Vec<&str> = permissions
             .iter()
             .filter_map(Permission::env)
             .map(|(env, _)| &*env.name)
+            .chain(own.map(|variable| &*variable.name))
             .collect();
         let names = if names.is_empty() {
             "the default".to_owned()
         } else {
             names.join(", ")
         };
-        vec![
+        let workdir = skill.native().and_then(|n| n.execution.workdir.as_ref());
+        let workdir = workdir.map(|path| format!("working directory: {path}"));
+        let mut lines = vec![
             format!(
                 "read: system, skill{}{read}",
                 if withheld { "" } else { ", workspace" }
@@ -387,7 +391,9 @@ impl SandboxPolicy {
             format!("write: private scratch{write}"),
             format!("network: {network}"),
             format!("environment: {names}"),
-        ]
+        ];
+        lines.extend(workdir);
+        lines
     }
 }
 

@@ -46,6 +46,12 @@ fn text(skill: &Skill) -> String {
             for (label, value) in execution_lines(&native.execution) {
                 line(label, &value);
             }
+            for (name, value) in environment(skill).into_iter().flatten() {
+                line(
+                    "environment",
+                    &format!("{name}={}", value.as_str().unwrap_or_default()),
+                );
+            }
         }
         None => line("command", "none: built in"),
     }
@@ -90,11 +96,14 @@ fn execution_lines(execution: &Execution) -> Vec<(&'static str, String)> {
     };
     let codes = execution.success_exit_codes.iter();
     let codes: Vec<String> = codes.map(ToString::to_string).collect();
-    vec![
+    let mut lines = vec![
         ("stdin", stdin),
         ("output", output.to_owned()),
         ("exit codes", format!("{} for success", codes.join(", "))),
-    ]
+    ];
+    let workdir = execution.workdir.as_ref();
+    lines.extend(workdir.map(|path| ("works in", path.to_string())));
+    lines
 }
 
 /// What the skill may do and use, as far as the manifest says.
@@ -148,6 +157,14 @@ fn command(skill: &Skill) -> Option<Value> {
         .cloned()
 }
 
+/// The variables that the manifest gives, as it has them.
+fn environment(skill: &Skill) -> Option<&Map<String, Value>> {
+    let document = &skill.native()?.document.value;
+    document
+        .pointer("/execution/env")
+        .and_then(Value::as_object)
+}
+
 fn machine(skill: &Skill) -> Value {
     let manifest = &skill.manifest;
     let permissions: Vec<String> = manifest
@@ -174,6 +191,10 @@ fn machine(skill: &Skill) -> Value {
         }),
         "output": execution.map(|execution| execution.output.as_str()),
         "encoding": execution.map(|execution| execution.encoding.as_str()),
+        "env": environment(skill),
+        "workdir": execution.and_then(|execution| {
+            execution.workdir.as_ref().map(ToString::to_string)
+        }),
         "success_exit_codes": execution.map(|execution| &execution.success_exit_codes),
         "permissions": permissions,
         "timeout": manifest.timeout.map(format_duration),

@@ -167,7 +167,7 @@ impl DirText {
     }
 
     /// The literal parts.
-    pub(super) fn literals(&self) -> impl Iterator<Item = &str> {
+    pub(in crate::skill) fn literals(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|piece| match piece {
             Piece::Text(text) => Some(text.as_str()),
             Piece::Dir(_) => None,

@@ -18,9 +18,9 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-pub(super) use code_injection::Role;
+pub(super) use code_injection::{Role, is_code_variable, is_standard_input};
 pub(super) use dir_text::{DirName, DirText};
-pub(super) use parse::{Reading, read_command, read_stdin};
+pub(super) use parse::{Reading, check_run_dir, literal_text, read_command, read_stdin};
 
 use crate::document::kind_of;
 use crate::model::StepDirs;

@@ -340,7 +340,7 @@ fn program_text(text: &str) -> DirText {
 }
 
 type Split = (String, Option<ArgumentSlot>, String);
-type Refusal = (String, String);
+pub(in crate::skill) type Refusal = (String, String);
 
 /// Splits an element at its one `{{x}}`. `{{{{` is a literal `{{`.
 fn split(text: &str) -> Result<Split, Refusal> {
@@ -400,6 +400,12 @@ fn split(text: &str) -> Result<Split, Refusal> {
         Some(_) => (before, slot, literal),
         None => (literal, None, String::new()),
     })
+}
+
+/// A text with `{{` for `{{{{`; `None` if it holds an argument.
+pub(in crate::skill) fn literal_text(text: &str) -> Result<Option<String>, Refusal> {
+    let (literal, slot, _) = split(text)?;
+    Ok(slot.is_none().then_some(literal))
 }
 
 fn is_name(name: &str) -> bool {

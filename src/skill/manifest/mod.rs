@@ -3,6 +3,7 @@
 //! Invariant: a [`Manifest`] is read through `plan::decode`, as a plan is, so that its mistakes are
 //! all found and have their place. A key that obs can't act on is refused, never ignored.
 
+mod process;
 mod read;
 mod skill_md;
 
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+pub(crate) use process::EnvVariable;
 pub(crate) use read::LoadedManifest;
 pub use read::load;
 pub use skill_md::FrontMatter;
@@ -18,7 +20,7 @@ pub(super) use skill_md::MAX_FRONT_MATTER_BYTES;
 
 use super::command::{CommandTemplate, Stdin};
 use super::id::SkillId;
-use super::permission::{PathBase, Permission};
+use super::permission::{GrantPath, PathBase, Permission};
 use crate::model::{RiskLevel, StepType, format_duration};
 
 /// The names that a manifest can have, in the order in which they are looked for.
@@ -171,6 +173,10 @@ pub struct Execution {
     pub command: CommandTemplate,
     /// What it gets on standard input.
     pub stdin: Stdin,
+    /// The variables that it gets besides obs's.
+    pub env: Vec<EnvVariable>,
+    /// Where it works, if not in the workspace.
+    pub workdir: Option<GrantPath>,
     /// What its standard output is.
     pub output: OutputFormat,
     /// How bytes become text, unless the output is JSON.

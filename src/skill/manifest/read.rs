@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::process;
 use super::{
     BreakerSettings, Execution, FrontMatter, MAX_OUTPUT_BYTES, Manifest, OutputFormat, RateLimit,
     Resources, TextEncoding,
@@ -62,17 +63,25 @@ const RESOURCES: Shape = shape(
     ],
 );
 
-const EXECUTION: Shape = shape(
-    "`execution`",
-    &[
-        "mode",
-        "command",
-        "stdin",
-        "output",
-        "encoding",
-        "success_exit_codes",
-    ],
-);
+const EXECUTION: Shape = Shape {
+    meaning: |key, _, _| {
+        let meant = process::key_meant(key).map(Meaning::Key);
+        meant.or_else(|| level_of(key))
+    },
+    ..Shape::new(
+        "`execution`",
+        &[
+            "mode",
+            "command",
+            "stdin",
+            "output",
+            "encoding",
+            "success_exit_codes",
+            "env",
+            "workdir",
+        ],
+    )
+};
 
 /// A mapping of a manifest. A key that another mapping has is at the wrong level.
 const fn shape(what: &'static str, keys: &'static [&'static str]) -> Shape {
@@ -84,6 +93,7 @@ const fn shape(what: &'static str, keys: &'static [&'static str]) -> Shape {
 
 /// Where a key belongs that is known somewhere in a manifest.
 fn level_of(key: &str) -> Option<Meaning> {
+    let key = process::key_meant(key).unwrap_or(key);
     if MANIFEST.keys.contains(&key) {
         return Some(Meaning::advice(format!(
             "`{key}` belongs to the top level of the manifest, beside `execution`"
@@ -168,7 +178,7 @@ fn manifest(
         stdin: &Stdin::None,
     };
     let execution = if let Some(node) = fields.get("execution") {
-        execution(&node, reading, problems)
+        execution(&node, reading, &manifest.permissions, problems)
     } else {
         let place = fields.place_of_key("execution");
         problems.push(
@@ -414,6 +424,7 @@ fn output_limit(node: &Node<'_>, problems: &mut Diagnostics) -> Option<u64> {
 fn execution(
     node: &Node<'_>,
     reading: Reading<'_>,
+    permissions: &[Permission],
     problems: &mut Diagnostics,
 ) -> Option<Execution> {
     let mut fields = node.fields(problems, &EXECUTION)?;
@@ -430,6 +441,15 @@ fn execution(
         stdin: stdin.as_ref().unwrap_or(&Stdin::None),
         ..reading
     };
+    let of_process = process::ProcessReading {
+        permissions,
+        has_run_dir: reading.has_run_dir,
+        stdin: reading.stdin,
+    };
+    let env = fields.get("env");
+    let env = env.map(|node| process::read_env(&node, of_process, problems));
+    let workdir = fields.get("workdir");
+    let workdir = workdir.and_then(|node| process::read_workdir(&node, of_process, problems));
     let output = fields
         .get("output")
         .and_then(|node| node.choice(problems, &OutputFormat::WORDS))
@@ -456,6 +476,8 @@ fn execution(
         command: command?,
         stdin: stdin?,
         output,
+        env: env.unwrap_or_default(),
+        workdir,
         encoding: encoding.unwrap_or_default(),
         success_exit_codes: success_exit_codes.unwrap_or_else(|| vec![0]),
     })

@@ -8,7 +8,7 @@ pub(super) fn is_input(word: &Word) -> bool {
 }
 
 /// True for each spelling of a path of standard input: `//dev/./stdin`, `/proc/self/fd/0`.
-pub(super) fn is_standard_input(path: &str) -> bool {
+pub(in crate::skill) fn is_standard_input(path: &str) -> bool {
     let mut parts = Vec::new();
     for part in path.split('/') {
         match part {

@@ -24,6 +24,8 @@ use crate::document::{Diagnostic, Diagnostics, Location};
 
 use super::{Element, Stdin};
 
+pub(in crate::skill) use input::is_standard_input;
+pub(in crate::skill) use programs::is_code_variable;
 pub(in crate::skill) use words::{CodeWord, Role};
 
 /// What the check needs to know of the rest of the manifest.

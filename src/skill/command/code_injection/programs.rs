@@ -210,7 +210,7 @@ pub(super) fn is_plain(name: &str) -> bool {
 }
 
 /// True for a variable that makes programs load or run what it names.
-pub(super) fn is_code_variable(name: &str) -> bool {
+pub(in crate::skill) fn is_code_variable(name: &str) -> bool {
     let is_harmless = HARMLESS_VARIABLES
         .split_whitespace()
         .any(|harmless| name.starts_with(harmless));
