@@ -401,3 +401,22 @@ fn outputs_that_are_too_long_together_stop_the_list() {
     let error = step["error"].as_str().unwrap();
     assert!(error.contains("more than 100 bytes together"), "{error}");
 }
+
+#[test]
+fn a_finally_step_may_have_items() {
+    let case = case().file(
+        "plan.yaml",
+        "assistant_id: a\ntimeout: 1h\nsteps:\n\
+         - {name: builtin.json_parse, step_id: made, type: tool, arguments: {text: '[\"x\", \"y\"]'}}\n\
+         - {name: echo, step_id: fails, type: skill, arguments: {word: bad}}\n\
+         finally:\n\
+         - {name: echo, step_id: remove, type: skill, for_each: \"{{made}}\", arguments: {word: \"{{item}}\"}}\n",
+    );
+    let output = jsonl(&case, &[]).expect_code(1);
+    let records = output.records();
+    let removed = records
+        .iter()
+        .filter(|record| record["step_id"] == "remove");
+    let removed: Vec<&Value> = removed.map(|record| &record["status"]).collect();
+    assert_eq!(removed, ["success"; 3], "{}", output.whole());
+}
