@@ -20,7 +20,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
-pub(super) use self::flow::{GraphArgs, InputArgs, StepArgs};
+pub(super) use self::flow::{GraphArgs, InputArgs, SelectionArgs, StepArgs};
 pub(super) use self::format::{DataFormat, GraphFormat, ProblemFormat};
 pub(super) use self::init::{InitArgs, NewCommand, NewPlanArgs};
 use self::number::positive;
@@ -173,6 +173,9 @@ pub struct RunArgs {
     /// Which steps run, and how many.
     #[command(flatten)]
     pub steps: StepArgs,
+    /// Which steps are left out.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
     /// What it resumes, and what it skips.
     #[command(flatten)]
     pub resume: ResumeArgs,

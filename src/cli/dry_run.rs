@@ -40,7 +40,12 @@ pub(super) fn show(
 fn text(plan: &ProvenPlan, reused: &[Result<Reused, NotReused>], workspace: &Path) -> String {
     let mut text = String::new();
     let workspace = workspace.display().to_string();
-    let steps = plan.steps.len() - reused.iter().flatten().count();
+    let is_over = |index: &usize| {
+        plan.selection.leaves_out(*index) || matches!(reused.get(*index), Some(Ok(_)))
+    };
+    let steps = (0..plan.steps.len())
+        .filter(|index| !is_over(index))
+        .count();
     let plural = if steps == 1 { "" } else { "s" };
     // Writing to a String can't fail.
     writeln!(
@@ -68,6 +73,11 @@ fn text(plan: &ProvenPlan, reused: &[Result<Reused, NotReused>], workspace: &Pat
                 Escaped(&step.label)
             )
             .ok();
+            continue;
+        }
+        if let Some(why) = plan.selection.left_out.get(&index) {
+            let label = Escaped(&step.label);
+            writeln!(text, "\n{index}  {label}\n   skipped      {why}").ok();
             continue;
         }
         step_text(&mut text, index, step);
@@ -218,6 +228,7 @@ fn steps(plan: &ProvenPlan, reused: &[Result<Reused, NotReused>]) -> impl Iterat
             "skill_version": step.skill_version,
             "reused_from": reused.and_then(Result::ok).map(|reused| &reused.run_id),
             "not_reused": reused.and_then(Result::err),
+            "skipped": plan.selection.left_out.get(&index),
             "program": step.program.as_ref().map(|program| program.path.display().to_string()),
             "command": step.command,
             "timeout_ms": milliseconds(step.timeout),

@@ -39,6 +39,7 @@ mod run;
 mod run_storage;
 mod runs;
 mod secrets;
+mod selection;
 mod show;
 mod skills;
 mod state;

@@ -9,6 +9,7 @@ use super::args::{ResumeArgs, RunSelector, StateArgs};
 use super::error::{CommandError, ErrorKind};
 use super::plan_path::recorded_name;
 use super::printer::Printer;
+use super::selection;
 use super::state::{chain_key, no_run_in, not_found, run_name};
 use crate::engine::{ProvenPlan, ProvenStep, Provenance, Reused};
 use crate::model::{Escaped, NotReused};
@@ -135,6 +136,7 @@ impl ResumedRun {
             ));
         }
         if is_safe {
+            selection::check_values(plan, &resumption.reused)?;
             return Ok(Reuse {
                 steps: resumption.reused,
                 items: resumption.items,

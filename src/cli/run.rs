@@ -13,6 +13,7 @@ use super::resume::ResumedRun;
 use super::run_storage::{self, RunStorage};
 use super::{
     dry_run, enforceable, exit_code, inputs, item_words, next_step, policy, roots, secrets,
+    selection,
 };
 use crate::document::{Source, SourceError};
 use crate::engine::{Approver, ProvenPlan};
@@ -49,9 +50,13 @@ pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> Comma
     )?;
     let outcome = prove::prove(&mut loaded, &context);
     drop_missing_assistant(&args.identity, &mut loaded);
-    let (Some(plan), false) = (outcome.plan, args.strict && !loaded.problems.is_empty()) else {
+    let (Some(mut plan), false) = (outcome.plan, args.strict && !loaded.problems.is_empty()) else {
         return Ok(refuse(&loaded, &outcome.not_loaded, format, printer));
     };
+    plan.selection = selection::select(&args.selection, &plan)?;
+    if resumed.is_none() {
+        selection::check_values(&plan, &[])?;
+    }
     let gate = policy::gate(&args.policy, &args.identity, &plan, printer)?;
     if args.dry_run && is_denied(gate.as_ref(), &plan, &mut loaded) {
         return Ok(refuse(&loaded, &[], format, printer));

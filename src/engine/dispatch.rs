@@ -32,7 +32,7 @@ use super::{
     evaluate_plan,
 };
 use crate::event::{RunEvent, RunStarted, StepDetail};
-use crate::model::ExecutionLogRecord;
+use crate::model::{ExecutionLogRecord, StepStatus};
 
 /// Runs `plan` to its end. Never fails: errors are part of the outcome.
 pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker>(
@@ -73,6 +73,7 @@ pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreake
     if let Err(error) = dispatcher.log_run_start().await {
         dispatcher.end = Some(RunStopReason::LogFailed(error));
     } else {
+        dispatcher.skip_unselected().await;
         dispatcher.authorize().await;
         dispatcher.dispatch().await;
         dispatcher.skip_remaining().await;
@@ -135,6 +136,18 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
             run.events.emit(event);
         }
         Ok(())
+    }
+
+    /// Records the steps as skipped that flags leave out. One that is reused has its record.
+    async fn skip_unselected(&mut self) {
+        for (index, why) in &self.state.plan.selection.left_out {
+            if self.end.is_some() || self.state.is_over(*index) {
+                continue;
+            }
+            let reason = StepAction::Skip(SkipReason::flag(why));
+            let completion = self.state.run_step(*index, reason).await;
+            self.record_outcome(completion);
+        }
     }
 
     /// Authorizes the whole plan: policies first, then approvals. If one step is denied, none
@@ -273,7 +286,13 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
 
     /// Applies the failure policy and releases the steps that waited for the step of `record`.
     fn advance(&mut self, record: &ExecutionLogRecord) {
-        let (index, status) = (record.step_index, record.status);
+        let index = record.step_index;
+        let is_left_out = self.state.plan.selection.leaves_out(index);
+        let status = match record.status {
+            // It satisfies the steps that wait for it.
+            StepStatus::Skipped if is_left_out => StepStatus::Success,
+            status => status,
+        };
         let step = &self.state.plan.steps[index];
         let on_failure = self.state.options.policy.on_failure;
         if stops_the_plan(status, step) && on_failure != FailurePolicy::KeepGoing {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::TimeLimit;
+use super::{Selection, TimeLimit};
 use crate::model::{Gather, RiskLevel, StepType};
 use crate::plan::{DependencyGraph, ItemList, ItemTemplate, Template};
 use crate::process::Secrets;
@@ -32,6 +32,8 @@ pub struct ProvenPlan {
     pub inputs: Map<String, Value>,
     /// Which of its skills may write the files of which.
     pub exposure: Exposure,
+    /// What flags leave out, or run again.
+    pub selection: Selection,
 }
 
 impl ProvenPlan {

@@ -61,6 +61,14 @@ impl SkipReason {
         }
     }
 
+    /// A flag leaves the step out.
+    pub(super) fn flag(why: &str) -> Self {
+        Self {
+            text: why.to_owned(),
+            because: SkippedBecause::new(SkipKind::Flag),
+        }
+    }
+
     /// The run ended.
     pub(super) fn run_end(end: &RunStopReason) -> Self {
         Self {

@@ -44,6 +44,8 @@ pub enum NotReusedReason {
     ArgumentsHidden,
     /// A step before it runs again.
     EarlierStepRunsAgain,
+    /// `--from` names it.
+    Requested,
     /// A `finally` step of the earlier run took back what it did, at least in part.
     Undone,
     /// It is a `finally` step, which runs at the end of every run.
@@ -74,6 +76,7 @@ impl NotReusedReason {
             Self::ArgumentsChanged => "arguments changed",
             Self::ArgumentsHidden => "arguments are hidden and can't be compared",
             Self::EarlierStepRunsAgain => "a step before it runs again",
+            Self::Requested => "`--from` names it",
             Self::Undone => "undone",
             Self::Finally => "`finally` steps run in every run",
         }

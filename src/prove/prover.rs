@@ -18,8 +18,8 @@ use super::skill_info::{SkillInfo, SkillInfoCache};
 use super::state_files::ProtectedFiles;
 use crate::document::{Diagnostic, Diagnostics, Location};
 use crate::engine::{
-    Concurrency, ProvenPlan, ProvenStep, Retries, TimeLimit, TimeLimitSource, mask_arguments,
-    mask_shared, mask_string,
+    Concurrency, ProvenPlan, ProvenStep, Retries, Selection, TimeLimit, TimeLimitSource,
+    mask_arguments, mask_shared, mask_string,
 };
 use crate::executor::shown_command;
 use crate::model::ExecutionStep;
@@ -83,6 +83,7 @@ pub fn prove(loaded: &mut LoadedPlan, context: &ProveContext) -> ProveOutcome {
         flow: std::mem::take(&mut loaded.flow),
         inputs: inputs.into_values(),
         exposure,
+        selection: Selection::default(),
     });
     ProveOutcome {
         plan,

@@ -66,6 +66,7 @@ mod run_names;
 mod runs;
 mod screens;
 mod secrets;
+mod selection;
 mod show;
 mod skill_files;
 mod skills;

@@ -78,6 +78,26 @@ impl StepArgs {
     }
 }
 
+/// Which steps run.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Steps")]
+pub struct SelectionArgs {
+    /// Run only this step and those that it needs; repeatable
+    ///
+    /// A step needs those that it refers to or depends on. The others are skipped, and so satisfy
+    /// the order of the steps. `finally` steps run.
+    #[arg(long, value_name = "STEP")]
+    pub only: Vec<String>,
+    /// Skip this step; repeatable
+    ///
+    /// No step that runs may take its output, unless the resumed run has it.
+    #[arg(long, value_name = "STEP")]
+    pub skip: Vec<String>,
+    /// With `--resume`, run this step again, and all that come after it or depend on it
+    #[arg(long, value_name = "STEP", requires = "resume")]
+    pub from: Option<String>,
+}
+
 /// `obs graph`.
 #[derive(Debug, Args)]
 #[command(after_help = GRAPH_EXAMPLES)]

@@ -130,6 +130,9 @@ fn finding(file: &PolicyFile) -> FileReport<'_> {
 pub(super) fn add_denials(gate: &CedarGate, plan: &ProvenPlan, loaded: &mut LoadedPlan) {
     let mut problems = Diagnostics::default();
     for (index, decision) in evaluate_plan(gate, plan).into_iter().enumerate() {
+        if plan.selection.leaves_out(index) {
+            continue;
+        }
         let Some(denial) = decision.denial(&plan.steps[index]) else {
             continue;
         };

@@ -275,6 +275,7 @@ impl Bench {
             },
             inputs: serde_json::Map::new(),
             exposure: Exposure::default(),
+            selection: Selection::default(),
         };
         Self {
             plan,

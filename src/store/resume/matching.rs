@@ -70,7 +70,7 @@ pub(super) fn decide_reuse(
     for stage in plan.flow.in_order() {
         for index in stage.clone() {
             let mut targets = plan.flow.steps[index].targets();
-            let earlier = first.or_else(|| targets.find(|&step| runs_again(&decided, step)));
+            let earlier = first.or_else(|| targets.find(|&step| runs_again(plan, &decided, step)));
             let mut targets = plan.flow.steps[index].targets();
             let affected_by = first_that_affects.or_else(|| targets.find(|&step| affects[step]));
             let record_of = |index: usize| match decided[index] {
@@ -85,11 +85,13 @@ pub(super) fn decide_reuse(
             let has_effect = plan.steps[index]
                 .calls()
                 .any(|call| call.skill.native().is_some());
-            affects[index] = decision.is_err() && (has_effect || affected_by.is_some());
+            affects[index] = decision.is_err()
+                && !plan.selection.leaves_out(index)
+                && (has_effect || affected_by.is_some());
             decided[index] = Some(decision);
         }
         if plan.flow.order == StepOrder::Sequence {
-            first = first.or_else(|| stage.clone().find(|&step| runs_again(&decided, step)));
+            first = first.or_else(|| stage.clone().find(|&step| runs_again(plan, &decided, step)));
             first_that_affects =
                 first_that_affects.or_else(|| stage.into_iter().find(|&step| affects[step]));
         }
@@ -105,8 +107,12 @@ pub(super) fn decide_reuse(
     }
 }
 
-fn runs_again(decided: &[Option<Result<Reused, NotReused>>], step: usize) -> bool {
-    matches!(decided[step], Some(Err(_)))
+fn runs_again(
+    plan: &ProvenPlan,
+    decided: &[Option<Result<Reused, NotReused>>],
+    step: usize,
+) -> bool {
+    matches!(decided[step], Some(Err(_))) && !plan.selection.leaves_out(step)
 }
 
 /// Finds the earlier step of each step of the plan: the one with the same name (the second of that
@@ -189,7 +195,7 @@ impl StepMatcher<'_> {
     /// The steps that would have their effect a second time.
     fn unsafe_steps(&self, decided: &[Option<Result<Reused, NotReused>>]) -> Vec<UnsafeStep> {
         let is_unsafe = |index: &usize| {
-            runs_again(decided, *index)
+            runs_again(self.plan, decided, *index)
                 && self.may_have_effect_twice(*index)
                 && !self.plan.steps[*index].is_safe_to_repeat()
         };
@@ -213,6 +219,9 @@ impl StepMatcher<'_> {
         record_of: impl Fn(usize) -> Option<Arc<ExecutionLogRecord>>,
     ) -> Result<Reused, NotReused> {
         let record = self.success(index)?;
+        if self.plan.selection.rerun.contains(&index) {
+            return Err(NotReusedReason::Requested.into());
+        }
         if let Some(undoing) = self.undone_by(index) {
             return Err(NotReusedReason::Undone.because(&undoing.label));
         }

@@ -24,6 +24,9 @@ impl StepMatcher<'_> {
         affected_by: Option<usize>,
         record_of: impl Fn(usize) -> Option<Arc<ExecutionLogRecord>>,
     ) -> Result<Reused, NotReused> {
+        if self.plan.selection.rerun.contains(&index) {
+            return Err(NotReusedReason::Requested.into());
+        }
         if let Some(undoing) = self.undone_by(index) {
             return Err(NotReusedReason::Undone.because(&undoing.label));
         }
