@@ -214,7 +214,9 @@ mod tests {
                 Ok(cli) => format!("{cli:?}"),
                 Err(error) => {
                     let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
-                    told(typed_error(error, &mut Cli::command(), &arguments))
+                    let mut command = Cli::command();
+                    command.build();
+                    told(typed_error(error, &mut command, &arguments))
                 }
             }
         };

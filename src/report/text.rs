@@ -115,6 +115,9 @@ pub(super) fn shorten_to_ends(text: &str, columns: usize) -> String {
     if columns_of(text) <= columns {
         return text.to_owned();
     }
+    if columns == 0 {
+        return String::new();
+    }
     let end = shorten_to_tail(text, columns - columns / 3);
     let left = columns.saturating_sub(columns_of(&end));
     let beginning = shorten(text, left + 1);
