@@ -83,6 +83,9 @@ pub enum RunEvent {
         /// What the failure report needs beyond the record.
         detail: StepDetail,
     },
+    /// The steps are over and the `finally` steps are about to start, which the first signal does
+    /// not end.
+    FinallyStarted,
     /// The items of a step with `for_each` are about to start.
     ItemsStarted {
         /// The step's index in the plan.

@@ -12,6 +12,7 @@ use super::skip_reason::SkipReason;
 use super::step::StepAction;
 use super::stop_reason::max_severity;
 use super::{CircuitBreaker, ExecutionLogger, RunStopReason, ShutdownState, SkillExecutor};
+use crate::event::RunEvent;
 use crate::model::StepStatus;
 
 impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, L, B> {
@@ -27,6 +28,9 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         self.state.phase.set(Phase::Finally(clock.now()));
         if !matches!(self.end, Some(RunStopReason::LogFailed(_))) {
             self.state.halt.send_replace(Halt::None);
+        }
+        if runs {
+            self.state.options.events.emit(RunEvent::FinallyStarted);
         }
         for index in steps {
             let action = self.finally_action(index, runs);

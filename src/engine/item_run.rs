@@ -232,6 +232,9 @@ impl<'r, E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> ItemRun<'r, E,
             self.stopped = Some(match (&reason, &run_stop) {
                 (TerminationReason::Halt(text), _) => SkipReason::failure(text.clone()),
                 (_, Some(run_stop)) => SkipReason::run_end(run_stop),
+                (TerminationReason::FinallyTimeout(limit), _) => SkipReason::failure(format!(
+                    "the `finally` steps exceeded their timeout of {limit}"
+                )),
                 _ => SkipReason::failure(String::new()),
             });
             self.outcome.run_stop = max_severity(self.outcome.run_stop.take(), run_stop);

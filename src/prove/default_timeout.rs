@@ -10,7 +10,9 @@ pub(super) fn warn_default_timeout(
     timeout: TimeLimit,
     problems: &mut Diagnostics,
 ) {
-    let first = plan.steps.iter().position(|step| step.for_each.is_some());
+    // `finally` steps have a timeout of their own.
+    let steps = &plan.steps[..plan.finally_from()];
+    let first = steps.iter().position(|step| step.for_each.is_some());
     let Some(first) = first.filter(|_| timeout.source == TimeLimitSource::Default) else {
         return;
     };

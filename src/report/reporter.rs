@@ -257,6 +257,7 @@ impl ReporterState {
                 self.item_finished(&record, &detail, now);
             }
             RunEvent::StepFinished { record, detail } => self.step_finished(&record, &detail, now),
+            RunEvent::FinallyStarted => self.tally.runs_finally = true,
             RunEvent::ItemsStarted { index, count } => {
                 let label = self.label((index, None));
                 self.screen.announce(&label);
@@ -407,16 +408,14 @@ impl ReporterState {
             0 => "the run".to_owned(),
             count => counted(count, "running step"),
         };
-        let action = if forced { "killing" } else { "ending" };
-        let again = if forced {
-            ""
-        } else {
-            " (again to kill at once)"
+        let action = match (forced, self.tally.runs_finally) {
+            (true, _) => format!("killing {steps}"),
+            (false, true) => "the `finally` steps run on (again to kill at once)".to_owned(),
+            (false, false) => format!("ending {steps} (again to kill at once)"),
         };
-        self.screen.print_above(&format!(
-            "received {}: {action} {steps}{again}",
-            signal_name(signal)
-        ));
+        let name = signal_name(signal);
+        self.screen
+            .print_above(&format!("received {name}: {action}"));
     }
 
     /// Writes the end of the report: data, failures and warnings, the last line.

@@ -26,6 +26,8 @@ pub(crate) fn short_id(run_id: &str) -> String {
 /// The state of a run for its last lines.
 #[derive(Debug, Default)]
 pub(super) struct RunStats {
+    /// The `finally` steps run.
+    pub(super) runs_finally: bool,
     counts: [usize; STATUSES.len()],
     /// The steps that may decide.
     endings: BTreeMap<usize, Ending>,

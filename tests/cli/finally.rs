@@ -312,6 +312,42 @@ fn what_may_be_undone_in_part_is_refused_and_what_is_not_undone_is_reused() {
 }
 
 #[test]
+fn they_may_have_items() {
+    let case = environment("").sh_skill("tell", "cat", "").file(
+        "plan.yaml",
+        "assistant_id: test\nsteps: [{name: fails, type: skill}, {name: slow, type: skill}]\nfinally:\n\
+         - {name: tell, type: skill, for_each: \"{{run.failed}}\", arguments: {step: \"{{item.step}}\"}}\n",
+    );
+    let args = ["run", "plan.yaml", "--format", "jsonl", "--keep-going"];
+    let output = case.run(&args).expect_code(1);
+    assert!(
+        !output.stderr().contains("the run may take"),
+        "{}",
+        output.whole()
+    );
+    let records = output.records();
+    let outputs: Vec<_> = records[2..]
+        .iter()
+        .map(|record| &record["output"])
+        .collect();
+    let steps = [json!({"step": "fails"}), json!({"step": "slow"})];
+    assert_eq!(outputs[..2], [&steps[0], &steps[1]]);
+    assert_eq!(records[2..].len(), 3);
+    assert!(records[2..].iter().all(|record| record["finally"] == true));
+
+    let slow = case.sh_skill("tell", "sleep 60", "grace: 50ms\n");
+    let args = [&args[..], &["--finally-timeout", "500ms"]].concat();
+    let records = slow.run(&args).expect_code(1).records();
+    let last = &records[records.len() - 2];
+    assert_eq!(last["status"], "skipped");
+    let error = last["error"].as_str().unwrap();
+    assert!(
+        error.contains("`finally` steps exceeded their timeout of 500ms"),
+        "{error}"
+    );
+}
+
+#[test]
 fn they_are_drawn_and_shown_before_they_run() {
     let case = environment("- {name: good, type: skill}\n");
     let all = ["mermaid", "dot", "tree", "table", "jsonl"].map(|format| {

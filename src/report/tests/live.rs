@@ -45,6 +45,28 @@ fn signals_are_answered() {
 }
 
 #[test]
+fn a_signal_while_the_finally_steps_run_ends_none() {
+    let memory = off_terminal();
+    let mut script = Script::new(ReportOptions::default(), &memory, &["clean"]);
+    script.event(RunEvent::FinallyStarted);
+    script.start(0);
+    for forced in [false, true] {
+        script.event(RunEvent::SignalReceived {
+            signal: libc::SIGINT,
+            forced,
+        });
+    }
+    script.finish(summary(RunStatus::Canceled, 130, None));
+    assert_snapshot!(memory.stderr(), @r"
+    → clean
+    received SIGINT: the `finally` steps run on (again to kill at once)
+    received SIGINT: killing 1 running step
+    canceled: SIGINT · 41s
+    run 0192ab12-3456-7890
+    ");
+}
+
+#[test]
 fn live_output_is_shown_line_by_line() {
     let memory = off_terminal();
     let options = ReportOptions {
