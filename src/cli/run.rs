@@ -40,23 +40,14 @@ pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> Comma
     let given_run_dir = args.directories.run_dir.as_deref();
     let text = &loaded.document.source.text;
     let resumed = ResumedRun::find(&args.resume, state, given_run_dir, &args.plan, text)?;
-    let context = context(
-        args,
-        state,
-        environment,
-        workspace,
-        resumed.as_ref(),
-        &loaded,
-    )?;
+    let previous = resumed.as_ref();
+    let context = context(args, state, environment, workspace, previous, &loaded)?;
     let outcome = prove::prove(&mut loaded, &context);
     drop_missing_assistant(&args.identity, &mut loaded);
     let (Some(mut plan), false) = (outcome.plan, args.strict && !loaded.problems.is_empty()) else {
         return Ok(refuse(&loaded, &outcome.not_loaded, format, printer));
     };
-    plan.selection = selection::select(&args.selection, &plan)?;
-    if resumed.is_none() {
-        selection::check_values(&plan, &[])?;
-    }
+    selection::apply(&args.selection, &mut plan, resumed.is_some())?;
     let gate = policy::gate(&args.policy, &args.identity, &plan, printer)?;
     if args.dry_run && is_denied(gate.as_ref(), &plan, &mut loaded) {
         return Ok(refuse(&loaded, &[], format, printer));

@@ -11,8 +11,21 @@ use crate::document::nearest;
 use crate::engine::{ProvenPlan, Reused, Selection};
 use crate::model::{Escaped, NotReused};
 
+/// Selects the steps of `plan`. A resumed run checks the values once it knows what it reuses.
+pub(super) fn apply(
+    args: &SelectionArgs,
+    plan: &mut ProvenPlan,
+    is_resumed: bool,
+) -> Result<(), CommandError> {
+    plan.selection = select(args, plan)?;
+    if is_resumed {
+        return Ok(());
+    }
+    check_values(plan, &[])
+}
+
 /// What the flags select of `plan`.
-pub(super) fn select(args: &SelectionArgs, plan: &ProvenPlan) -> Result<Selection, CommandError> {
+fn select(args: &SelectionArgs, plan: &ProvenPlan) -> Result<Selection, CommandError> {
     let find = |flag: &'static str, names: &[String]| -> Result<BTreeSet<usize>, CommandError> {
         names.iter().map(|name| find(plan, flag, name)).collect()
     };
@@ -77,7 +90,8 @@ fn missing_value(
 
 /// The steps with those that they need: what they refer to and what they depend on.
 fn with_needed(plan: &ProvenPlan, selected: &BTreeSet<usize>) -> BTreeSet<usize> {
-    let (mut needed, mut open) = (BTreeSet::new(), Vec::from_iter(selected.iter().copied()));
+    let mut needed = BTreeSet::new();
+    let mut open: Vec<usize> = selected.iter().copied().collect();
     while let Some(step) = open.pop() {
         if needed.insert(step) {
             open.extend(plan.flow.steps[step].targets());

@@ -103,6 +103,14 @@ impl BaseEnvironment {
         secret.map_or_else(|| self.get(name), |(_, value)| Some(value.as_os_str()))
     }
 
+    fn add_network(&self, variables: &mut Variables) {
+        for name in OF_THE_NETWORK {
+            if let Some(value) = self.get(name) {
+                variables.set(name, value);
+            }
+        }
+    }
+
     /// The whole environment of one step.
     pub(crate) fn for_step(
         &self,
@@ -124,11 +132,7 @@ impl BaseEnvironment {
             variables.set("TMPDIR", scratch);
         }
         if skill.manifest.permissions.contains(&Permission::Net) {
-            for name in OF_THE_NETWORK {
-                if let Some(value) = self.get(name) {
-                    variables.set(name, value);
-                }
-            }
+            self.add_network(&mut variables);
         }
         let names = EnvNames::new(&skill.manifest.permissions);
         for name in names.required.iter().chain(&names.optional) {

@@ -354,21 +354,7 @@ impl SandboxPolicy {
             Permission::FsWrite(path) => Some(path),
             _ => None,
         });
-        let network: Vec<String> = permissions
-            .iter()
-            .filter(|p| {
-                matches!(
-                    p,
-                    Permission::Net | Permission::NetDns | Permission::NetTcp(_)
-                )
-            })
-            .map(ToString::to_string)
-            .collect();
-        let network = if network.is_empty() {
-            "none".to_owned()
-        } else {
-            network.join(", ")
-        };
+        let network = network_text(permissions);
         let own = skill.native().into_iter().flat_map(|n| &n.execution.env);
         let names: Vec<&str> = permissions
             .iter()
@@ -456,6 +442,25 @@ fn tighter<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),
+    }
+}
+
+/// The network permissions, in words.
+fn network_text(permissions: &[Permission]) -> String {
+    let network: Vec<String> = permissions
+        .iter()
+        .filter(|p| {
+            matches!(
+                p,
+                Permission::Net | Permission::NetDns | Permission::NetTcp(_)
+            )
+        })
+        .map(ToString::to_string)
+        .collect();
+    if network.is_empty() {
+        "none".to_owned()
+    } else {
+        network.join(", ")
     }
 }
 
