@@ -188,13 +188,13 @@ pub use document::{
     DEFAULT_MAX_BYTES, Diagnostic, Diagnostics, Language, Location, Severity, Source, SourceError,
 };
 pub use engine::{
-    Approval, ApprovalItems, ApprovalRequest, Approver, BreakerDecision, CallDecision, CallId,
-    CallLimiter, CircuitBreaker, CircuitState, DecidingCause, Decision, Effect, ExecutionContext,
-    ExecutionLogger, FailurePolicy, Identity, ItemDigest, LimiterFuture, LogError, LoggedItem,
-    LoggedRunStart, Permit, PlanEnd, PlanStart, PolicyGate, PolicyRequest, PreviousItems,
-    ProvenPlan, ProvenStep, Provenance, Rejection, Reused, RunOptions, RunOutcome, RunPolicy,
-    RunResult, RunStopReason, ShutdownReceiver, ShutdownSender, SkillExecutor, StepControl,
-    StepStart, UnloggedStep, execute_plan,
+    Approval, ApprovalAnswer, ApprovalDecision, ApprovalItems, ApprovalOptions, ApprovalRequest,
+    Approver, BreakerDecision, CallDecision, CallId, CallLimiter, CircuitBreaker, CircuitState,
+    DecidingCause, Decision, Effect, ExecutionContext, ExecutionLogger, FailurePolicy, Identity,
+    ItemDigest, LimiterFuture, LogError, LoggedItem, LoggedRunStart, Permit, PlanEnd, PlanStart,
+    PolicyGate, PolicyRequest, PreviousItems, ProvenPlan, ProvenStep, Provenance, Rejection,
+    Reused, RunOptions, RunOutcome, RunPolicy, RunResult, RunStopReason, ShutdownReceiver,
+    ShutdownSender, SkillExecutor, StepControl, StepStart, UnloggedStep, execute_plan,
 };
 pub use event::{
     EventReceiver, EventSender, RunEvent, RunStarted, RunSummary, StepDetail, TerminationCause,
@@ -204,8 +204,9 @@ pub use executor::BaseEnvironment;
 pub use model::{
     AppliedSandbox, ErrorCode, Excerpt, ExecutionLogRecord, ExecutionPlan, ExecutionRequest,
     ExecutionResult, ExecutionStatus, ExecutionStep, InputFiles, ItemCounts, ItemPosition,
-    LeakedProcesses, NotReused, NotReusedReason, ResourceUsage, RiskLevel, RunStatus, SandboxMode,
-    SandboxReport, SkipKind, SkippedBecause, StepStatus, StepType,
+    LeakedProcesses, NotReused, NotReusedReason, RecordedApproval, RequestedItems, ResourceUsage,
+    RiskLevel, RunStatus, SandboxMode, SandboxReport, SkipKind, SkippedBecause, StepStatus,
+    StepType,
 };
 pub use plan::{LoadedPlan, load, validate};
 pub use process::{RunClock, StopRequest};

@@ -118,6 +118,7 @@ impl Approver for TerminalApprover {
             return Approval::Approved(format!("{} (--approve)", self.user));
         }
         let why_not = match self.on_approval {
+            OnApproval::Wait => return Approval::Ask,
             OnApproval::Ask if prompt::is_there() => return Approval::Ask,
             OnApproval::Ask => "but there is no terminal to ask on",
             OnApproval::Deny => "but `--on-approval deny` asks nobody",

@@ -4,6 +4,7 @@
 //! `OBS_<FLAG>`, which the help says once instead of at each flag; nothing is said of it here, it
 //! follows from the flag's name ([`variables`](super::variables)).
 
+mod approvals;
 mod flow;
 mod format;
 mod init;
@@ -20,6 +21,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
+use self::approvals::{APPROVE_EXAMPLES, DENY_EXAMPLES};
+pub(super) use self::approvals::{AnswerArgs, ApprovalsArgs};
 pub(super) use self::flow::{GraphArgs, InputArgs, SelectionArgs, StepArgs};
 pub(super) use self::format::{DataFormat, GraphFormat, ProblemFormat};
 pub(super) use self::init::{InitArgs, NewCommand, NewPlanArgs};
@@ -126,6 +129,14 @@ pub enum Command {
     Show(ShowRunArgs),
     /// Show the records of runs
     Logs(LogsArgs),
+    /// List the steps that wait for an approval
+    Approvals(ApprovalsArgs),
+    /// Approve a step that waits
+    #[command(after_help = APPROVE_EXAMPLES)]
+    Approve(AnswerArgs),
+    /// Deny a step that waits
+    #[command(after_help = DENY_EXAMPLES)]
+    Deny(AnswerArgs),
     /// Verify the integrity of recorded runs
     Verify(VerifyArgs),
     /// List and reset circuit breakers
@@ -155,8 +166,10 @@ pub struct RootArgs {
 #[command(after_help = RUN_SHORT_HELP, after_long_help = RUN_LONG_HELP)]
 pub struct RunArgs {
     /// The plan, JSON or YAML; `-` is standard input
+    ///
+    /// With `--resume=RUN` it may be left out: then it is the plan of that run, in its workspace.
     #[arg(value_hint = ValueHint::FilePath)]
-    pub plan: PathBuf,
+    pub plan: Option<PathBuf>,
     /// Where obs searches for skills.
     #[command(flatten)]
     pub roots: RootArgs,
@@ -233,6 +246,7 @@ Examples:
   obs run plan.yaml --allow 'core/*' --max-risk info
   obs run plan.yaml --approve deploy=push     let the step `deploy` call `push`
   obs run plan.yaml --jobs 8 --fail-fast      eight at once, until one fails
+  obs run plan.yaml --on-approval wait        wait for `obs approve`, exit 79
   obs run plan.yaml --resume                  resume its last run
   obs run plan.yaml --log run.jsonl --progress lines -q
   planner | obs run -                         a plan from standard input
@@ -241,7 +255,7 @@ Exit codes:
   0 success   1 a step failed   2 usage   65 plan invalid   66 file unreadable
   69 a skill can't be started   70 internal error   71 resource limit exceeded
   74 log not writable   75 a circuit is open   77 denied by policy or approver
-  124 timeout   129, 130, 143 ended by SIGHUP, SIGINT, SIGTERM
+  79 waits for an approval   124 timeout   129, 130, 143 ended by SIGHUP, SIGINT, SIGTERM
 
 Each option can be set by a variable, for example --step-timeout by OBS_STEP_TIMEOUT.
 

@@ -12,8 +12,9 @@ use super::printer::Printer;
 use super::run_storage::RunStorage;
 use super::{enforceable, exit_code, next_step, panic, policy};
 use crate::engine::{
-    Approver, DecidingCause, ExecutionContext, PolicyGate, PreviousItems, ProvenPlan, RunOptions,
-    RunOutcome, RunPolicy, ShutdownSender, Signals, SkillExecutor as _, execute_plan,
+    ApprovalOptions, Approver, DecidingCause, ExecutionContext, PolicyGate, PreviousItems,
+    ProvenPlan, RunOptions, RunOutcome, RunPolicy, ShutdownSender, Signals, SkillExecutor as _,
+    execute_plan,
 };
 use crate::event::{self, EventSender, RunEvent, RunSummary};
 use crate::executor::{BaseEnvironment, NativeExecutor, RunDirs, SharedDirKind};
@@ -76,6 +77,8 @@ pub(super) struct PreparedRun {
     pub(super) sandbox: SandboxPolicy,
     /// How steps are run.
     pub(super) policy: RunPolicy,
+    /// How long steps that nobody approves wait for an answer; `None` if they don't.
+    pub(super) approval_wait: Option<Duration>,
     /// The runs beyond these limits are removed at the end.
     pub(super) retention: RetentionLimits,
     /// `--state-dir`, if it was typed.
@@ -265,6 +268,10 @@ impl PreparedRun {
                 .as_ref()
                 .map(|items| items as &dyn PreviousItems),
             approver: Arc::clone(&self.approver),
+            approvals: ApprovalOptions {
+                wait: self.approval_wait,
+                answers: storage.answers.clone(),
+            },
             gate: self.gate.as_ref().map(|gate| gate as &dyn PolicyGate),
             events,
             policy: RunPolicy {
@@ -293,9 +300,10 @@ fn summary(run_id: String, code: u8, outcome: &RunOutcome) -> RunSummary {
         DecidingCause::Nothing => (None, None),
         DecidingCause::Step(index, _) | DecidingCause::Finally(index) => (Some(index), None),
         DecidingCause::Signal(signal) => (None, Some(signal_name(signal).into_owned())),
-        DecidingCause::Leak(_) | DecidingCause::PlanTimeout | DecidingCause::Log => {
-            (None, result.error.clone())
-        }
+        DecidingCause::Leak(_)
+        | DecidingCause::Waiting(_)
+        | DecidingCause::PlanTimeout
+        | DecidingCause::Log => (None, result.error.clone()),
     };
     let unlogged = outcome.unlogged.iter().map(|record| {
         let (step, status) = (&record.step_id, record.status);

@@ -16,7 +16,7 @@ use super::{Cli, exit_code, variables};
 use crate::document::nearest;
 
 /// What the exit codes mean.
-const EXIT_CODES: [(u8, &str); 13] = [
+const EXIT_CODES: [(u8, &str); 14] = [
     (exit_code::SUCCESS, "Success."),
     (exit_code::FAILED, "A step failed."),
     (exit_code::USAGE, "The command line is wrong."),
@@ -43,6 +43,7 @@ const EXIT_CODES: [(u8, &str); 13] = [
         "The circuit of a skill is open: try later.",
     ),
     (exit_code::REJECTED, "Denied by a policy or a person."),
+    (exit_code::WAITING, "A step waits for an approval."),
     (exit_code::TIMEOUT, "A step or the run took too long."),
     (
         exit_code::SIGNAL_BASE,
@@ -60,7 +61,7 @@ const OF_ALL: [u8; 4] = [
 
 /// The other exit codes of verbs; those that are not here may have all that concern files.
 const OF_VERBS: &[(&str, &[u8])] = &[
-    ("obs-run", &[1, 65, 66, 69, 71, 75, 77, 124, 128]),
+    ("obs-run", &[1, 65, 66, 69, 71, 75, 77, 79, 124, 128]),
     ("obs-skills-run", &[1, 65, 66, 69, 71, 77, 124, 128]),
     ("obs-validate", &[65, 66, 77]),
     ("obs-policy-test", &[65, 66, 77]),
@@ -70,6 +71,9 @@ const OF_VERBS: &[(&str, &[u8])] = &[
     ("obs-runs-prune", &[66]),
     ("obs-logs", &[66]),
     ("obs-show", &[66]),
+    ("obs-approvals", &[66]),
+    ("obs-approve", &[66, 77]),
+    ("obs-deny", &[66, 77]),
     ("obs-verify", &[1, 66]),
     ("obs-circuits", &[66]),
     ("obs-circuits-reset", &[66]),
@@ -79,7 +83,7 @@ const OF_VERBS: &[(&str, &[u8])] = &[
 ];
 
 /// Words in the names of the verbs that read or write recorded runs.
-const OF_THE_STATE: [&str; 4] = ["run", "logs", "show", "verify"];
+const OF_THE_STATE: [&str; 6] = ["run", "logs", "show", "verify", "appro", "deny"];
 
 /// One page.
 struct Page {
@@ -222,7 +226,7 @@ fn exit_status(verb: &Command, help: &str, roff: &mut Roff) {
     }
     let own: &[u8] = match OF_VERBS.iter().find(|(known, _)| *known == name) {
         Some((_, own)) => own,
-        None if name == "obs" => &[1, 65, 66, 69, 71, 75, 77, 124, 128],
+        None if name == "obs" => &[1, 65, 66, 69, 71, 75, 77, 79, 124, 128],
         None => &[65, 66],
     };
     for (code, text) in EXIT_CODES {

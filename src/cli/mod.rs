@@ -3,6 +3,7 @@
 //! Invariant: the outermost module. Nothing imports it, it alone ends in an exit code, and only
 //! [`printer`] writes to standard output and standard error.
 
+mod approvals;
 mod approver;
 mod args;
 mod circuits;
@@ -133,6 +134,9 @@ fn dispatch(command: Command, state: &StateArgs, printer: &Printer) -> CommandRe
         Command::Runs(args) => runs::runs(&args, state, printer),
         Command::Show(args) => show::show(&args, state, printer),
         Command::Logs(args) => logs::logs(&args, state, printer),
+        Command::Approvals(args) => approvals::approvals(&args, state, printer),
+        Command::Approve(args) => approvals::answer(&args, true, state, printer),
+        Command::Deny(args) => approvals::answer(&args, false, state, printer),
         Command::Verify(args) => verify::verify(&args, state, printer),
         Command::Circuits(args) => circuits::circuits(&args, state, printer),
         Command::Doctor(args) => Ok(doctor::doctor(&args, state, printer)),

@@ -12,6 +12,9 @@ use crate::engine::RunOutcome;
 use crate::model::{Escaped, RunStatus, StepStatus};
 use crate::store::{RunName, RunRow, StateReader};
 
+/// The most steps that are named.
+const MAX_WAITING: usize = 5;
+
 /// The value of `--state-dir` that later commands need too: not that of the variable.
 pub(super) fn typed_state_dir(state: &StateArgs) -> Option<PathBuf> {
     let variable = std::env::var_os("OBS_STATE_DIR").map(PathBuf::from);
@@ -35,10 +38,22 @@ pub(super) fn print(
     let Some((short_id, plan)) = recorded(state, run_id) else {
         return;
     };
-    let state_dir = match typed_dir {
-        Some(dir) => format!(" --state-dir {}", quoted(&dir.to_string_lossy())),
-        None => String::new(),
-    };
+    let state_dir = state_dir_flag(typed_dir);
+    if outcome.result.status == RunStatus::Waiting {
+        let waiting = outcome.records.iter().filter(|record| record.is_waiting());
+        let plan = if is_path(&plan) { "" } else { " PLAN" };
+        for record in waiting.take(MAX_WAITING) {
+            let step = quoted(&record.step_id);
+            printer.eprint(format_args!(
+                "`obs approve {short_id} {step}{state_dir}` or `obs deny` answers",
+            ));
+        }
+        printer.eprint(format_args!(
+            "then `obs run{plan} --resume={short_id}{state_dir}` resumes it; `obs approvals \
+             {short_id}{state_dir}` shows what it asks"
+        ));
+        return;
+    }
     let mut records = outcome.records.iter();
     let can_reuse = records.any(|record| record.status == StepStatus::Success);
     let resume = if can_reuse && is_path(&plan) {
@@ -57,6 +72,14 @@ pub(super) fn resume_command(history: &StateReader, run: &RunRow) -> Option<Stri
     let plan = from_here(&run.plan);
     let is_file = is_path(&run.plan);
     is_file.then(|| format!("obs run {} --resume={}", quoted(&plan), quoted(&short_id)))
+}
+
+/// The flag that leads to the state, if it was typed.
+pub(super) fn state_dir_flag(typed_dir: Option<&Path>) -> String {
+    match typed_dir {
+        Some(dir) => format!(" --state-dir {}", quoted(&dir.to_string_lossy())),
+        None => String::new(),
+    }
 }
 
 /// The short id and the plan of a run that is in the state.

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::args::{ResumeArgs, RunSelector, StateArgs};
 use super::error::{CommandError, ErrorKind};
-use super::plan_path::recorded_name;
+use super::plan_path::{is_path, recorded_name};
 use super::printer::Printer;
 use super::selection;
 use super::state::{chain_key, no_run_in, not_found, run_name};
@@ -152,6 +152,27 @@ impl ResumedRun {
              declares that its skill is safe to run twice",
         ))
     }
+}
+
+/// The plan of a run in the state, and its workspace.
+pub(super) fn plan_of_run(
+    selector: &RunSelector,
+    state: &StateArgs,
+) -> Result<(PathBuf, Option<PathBuf>), CommandError> {
+    if *selector == RunSelector::LatestOfPlan {
+        let message = "`--resume` without a run needs the plan whose latest run it resumes";
+        return Err(CommandError::new(ErrorKind::Usage, message).hint(
+            "`obs run PLAN --resume`, or `obs run --resume=RUN`; `obs runs` lists the runs",
+        ));
+    }
+    let (_, run) = state.find_run(selector)?;
+    if !is_path(&run.plan) {
+        let message = "the plan of that run came from standard input";
+        return Err(CommandError::new(ErrorKind::Usage, message)
+            .hint("give the plan too: `obs run PLAN --resume=RUN`"));
+    }
+    let workspace = run.workspace().filter(|text| !text.is_empty());
+    Ok((run.plan.into(), workspace.map(PathBuf::from)))
 }
 
 fn in_state(history: &StateReader, name: &RunName) -> Result<PreviousRun, CommandError> {

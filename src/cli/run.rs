@@ -12,7 +12,7 @@ use super::problems::{self, FileReport};
 use super::resume::ResumedRun;
 use super::run_storage::{self, RunStorage};
 use super::{
-    dry_run, enforceable, exit_code, inputs, item_words, next_step, policy, roots, secrets,
+    dry_run, enforceable, exit_code, inputs, item_words, next_step, policy, resume, roots, secrets,
     selection,
 };
 use crate::document::{Source, SourceError};
@@ -31,17 +31,24 @@ pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> Comma
     let zygote = (!args.dry_run).then(|| start_zygote(&args.sandbox));
     let zygote = zygote.transpose()?;
     let environment = secrets::environment(&args.secrets, printer)?;
-    let workspace = roots::workspace(args.directories.workspace.as_deref())?;
+    let (file, workspace) = plan_and_workspace(args, state)?;
     let format = args.output.format;
-    let mut loaded = match Source::read(&args.plan, args.max_plan_size) {
+    let mut loaded = match Source::read(&file, args.max_plan_size) {
         Ok(source) => plan::load(source),
         Err(error) => return Ok(refuse_unread(&error, format, printer)),
     };
     let given_run_dir = args.directories.run_dir.as_deref();
     let text = &loaded.document.source.text;
-    let resumed = ResumedRun::find(&args.resume, state, given_run_dir, &args.plan, text)?;
-    let previous = resumed.as_ref();
-    let context = context(args, state, environment, workspace, previous, &loaded)?;
+    let resumed = ResumedRun::find(&args.resume, state, given_run_dir, &file, text)?;
+    let context = context(
+        args,
+        state,
+        environment,
+        workspace,
+        resumed.as_ref(),
+        &loaded,
+        &file,
+    )?;
     let outcome = prove::prove(&mut loaded, &context);
     drop_missing_assistant(&args.identity, &mut loaded);
     let (Some(mut plan), false) = (outcome.plan, args.strict && !loaded.problems.is_empty()) else {
@@ -55,34 +62,67 @@ pub(super) fn run(args: &RunArgs, state: &StateArgs, printer: &Printer) -> Comma
     say_warnings(&loaded, printer);
     check_names(args, &plan, printer)?;
     let skills = outcome.skills;
-    let ProveContext {
-        environment,
-        workspace,
-        sandbox,
-        ..
-    } = context;
-    secrets::warn(&args.secrets, &skills, &sandbox, &workspace, printer);
+    let (workspace, sandbox) = (&context.workspace, &context.sandbox);
+    secrets::warn(&args.secrets, &skills, sandbox, workspace, printer);
     let Some(zygote) = zygote else {
-        let subject = subject(&plan, &skills, &loaded, &workspace, &sandbox, &args.plan);
+        let subject = subject(&plan, &skills, &loaded, workspace, sandbox, &file);
         return dry_run(&subject, resumed.as_ref(), format, printer);
     };
     let execution = PreparedRun {
-        approver: approver_of(args, &loaded, &workspace),
+        approver: approver_of(args, &loaded, workspace),
         plan,
         skills,
-        environment,
-        workspace,
+        environment: context.environment,
+        workspace: context.workspace,
         run_dir: args.directories.run_dir.clone(),
         identity: args.identity.clone(),
         gate,
         report: report_options(args.output.clone(), warnings(&loaded), printer),
-        sandbox,
+        sandbox: context.sandbox,
         policy: args.steps.run_policy(args.strict),
+        approval_wait: args.approval.wait(),
         retention: args.retention.limits(),
         typed_state_dir: next_step::typed_state_dir(state),
     };
-    let open = |run: &PreparedRun| open_storage(run, loaded, args, state, resumed, printer);
+    let open = |run: &PreparedRun| open_storage(run, loaded, args, state, &file, resumed, printer);
     execution.run(zygote, open, printer)
+}
+
+/// The plan and the workspace: if the plan is not given, those of the run to resume.
+fn plan_and_workspace(
+    args: &RunArgs,
+    state: &StateArgs,
+) -> Result<(PathBuf, PathBuf), CommandError> {
+    refuse_wait_without_state(args, state)?;
+    let (file, recorded) = plan_file(args, state)?;
+    let given = args.directories.workspace.as_deref();
+    let workspace = roots::workspace(given.or(recorded.as_deref()))?;
+    Ok((file, workspace))
+}
+
+/// The plan, and the workspace of the run that it is taken from if it is not given.
+fn plan_file(
+    args: &RunArgs,
+    state: &StateArgs,
+) -> Result<(PathBuf, Option<PathBuf>), CommandError> {
+    match (&args.plan, &args.resume.resume) {
+        (Some(plan), _) => Ok((plan.clone(), None)),
+        (None, Some(selector)) => resume::plan_of_run(selector, state),
+        (None, None) => Err(
+            CommandError::new(ErrorKind::Usage, "missing plan: `obs run PLAN`")
+                .hint("`obs run --resume=RUN` takes the plan of an earlier run"),
+        ),
+    }
+}
+
+/// A run that waits is resumed from the state.
+fn refuse_wait_without_state(args: &RunArgs, state: &StateArgs) -> Result<(), CommandError> {
+    if args.approval.wait().is_some() && state.directory()?.is_none() {
+        let message = "`--on-approval wait` needs a state, in which the run waits";
+        return Err(CommandError::new(ErrorKind::Usage, message)
+            .hint("leave out `--state-dir none`, or give `--on-approval ask`"));
+    }
+    Ok(())
 }
 
 /// What the plan is proven against.
@@ -93,11 +133,12 @@ fn context(
     workspace: PathBuf,
     resumed: Option<&ResumedRun>,
     loaded: &LoadedPlan,
+    file: &Path,
 ) -> Result<ProveContext, CommandError> {
     let sandbox = enforceable::policy(&args.sandbox, &environment);
     let previous = resumed.map(|resumed| &resumed.previous);
-    let inputs = inputs::of_run(&args.inputs, &args.plan, previous, loaded)?;
-    let registry = roots::registry(&args.roots, Some(&args.plan))?;
+    let inputs = inputs::of_run(&args.inputs, file, previous, loaded)?;
+    let registry = roots::registry(&args.roots, Some(file))?;
     let given_run_dir = args.directories.run_dir.as_deref();
     let run_dir = resumed.map_or(given_run_dir, ResumedRun::run_dir);
     Ok(ProveContext {
@@ -107,7 +148,7 @@ fn context(
         max_items: args.steps.max_items,
         inputs: Some(inputs),
         run_dir: run_dir.map(Path::to_owned),
-        read: roots::read_files(&args.plan, &args.inputs, &args.policy),
+        read: roots::read_files(file, &args.inputs, &args.policy),
         ..ProveContext::new(registry, workspace, environment, sandbox)
     })
 }
@@ -130,6 +171,7 @@ fn open_storage(
     loaded: LoadedPlan,
     args: &RunArgs,
     state: &StateArgs,
+    file: &Path,
     resumed: Option<ResumedRun>,
     printer: &Printer,
 ) -> Result<RunStorage, CommandError> {
@@ -140,7 +182,7 @@ fn open_storage(
         sandbox,
         ..
     } = execution;
-    let subject = subject(plan, skills, &loaded, workspace, sandbox, &args.plan);
+    let subject = subject(plan, skills, &loaded, workspace, sandbox, file);
     let log = args.output.log.as_deref();
     let breaker = args.resume.circuit_breaker;
     let storage = RunStorage::open(log, breaker, state, &subject, resumed, printer)?;

@@ -12,7 +12,7 @@ use super::plan_path;
 use super::printer::Printer;
 use super::resume::ResumedRun;
 use super::state::chain_key;
-use crate::engine::{ProvenPlan, Provenance, Reused};
+use crate::engine::{ApprovalAnswer, ProvenPlan, Provenance, Reused};
 use crate::executor::SharedDirKind;
 use crate::model::{NotReused, sha256_hex};
 use crate::skill::{SandboxPolicy, Skill};
@@ -33,6 +33,8 @@ pub(super) struct RunStorage {
     pub(super) reused: Vec<Result<Reused, NotReused>>,
     /// Items of an earlier run.
     pub(super) items: Option<ReusableItems>,
+    /// The answers to the requests of the runs that it resumes, by digest.
+    pub(super) answers: BTreeMap<String, ApprovalAnswer>,
     key: Option<ChainKey>,
     file: Option<LogFile>,
     guards: HashMap<String, BreakerConfig>,
@@ -70,6 +72,7 @@ impl RunStorage {
             provenance: Provenance::default(),
             reused: Vec::new(),
             items: None,
+            answers: BTreeMap::new(),
             key: None,
             file: None,
             guards: HashMap::new(),
@@ -103,12 +106,14 @@ impl RunStorage {
         }
         let mut provenance = provenance(subject)?;
         let (mut claim, mut reused, mut items) = (None, Vec::new(), None);
+        let mut answers = BTreeMap::new();
         if let Some(resumed) = resumed {
             let claimed = store.as_ref().map(|store| resumed.claim(store));
             claim = claimed.transpose()?;
             let reuse = resumed.reuse(subject.plan, &provenance, subject.sandbox, printer)?;
             reused = reuse.steps;
             provenance.first_run = Some(resumed.previous.first_run().to_owned());
+            answers.clone_from(&resumed.previous.answers);
             provenance.resumed_from = Some(resumed.previous.run_id.clone());
             items = Some(resumed.previous.into_items(&reuse.items));
         }
@@ -117,6 +122,7 @@ impl RunStorage {
             provenance,
             reused,
             items,
+            answers,
             key: chain_key(),
             file,
             guards: guards(breaker, subject.skills),

@@ -51,6 +51,8 @@ pub struct ApprovalItems {
     pub samples: Vec<Arc<Map<String, Value>>>,
     /// SHA-256 of the arguments of all, as they may be shown: a line of JSON for each.
     pub digest: String,
+    /// The same of the arguments as the skill gets them.
+    pub(super) real_digest: String,
 }
 
 /// What an approver is asked about.

@@ -32,7 +32,7 @@ use super::{
     evaluate_plan,
 };
 use crate::event::{RunEvent, RunStarted, StepDetail};
-use crate::model::{ExecutionLogRecord, StepStatus};
+use crate::model::{ExecutionLogRecord, RecordedApproval, StepStatus};
 
 /// Runs `plan` to its end. Never fails: errors are part of the outcome.
 pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker>(
@@ -66,6 +66,7 @@ pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreake
         unlogged: Vec::new(),
         stop_reason: None,
         denied: BTreeMap::new(),
+        waiting: BTreeMap::new(),
         is_rejected: false,
         has_exclusive: false,
         end: None,
@@ -90,6 +91,8 @@ pub(super) struct Dispatcher<'r, E, L, B> {
     pub(super) stop_reason: Option<SkipReason>,
     /// The steps that were denied before the first step started.
     pub(super) denied: BTreeMap<usize, Denial>,
+    /// The `finally` steps that wait for an approval. Nothing starts before they have it.
+    pub(super) waiting: BTreeMap<usize, RecordedApproval>,
     /// A step was denied before the first step started, so none starts.
     pub(super) is_rejected: bool,
     /// An exclusive step is running.
@@ -172,13 +175,18 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         if let Some((first, denial)) = self.denied.first_key_value() {
             self.stop_reason = Some(SkipReason::denied(&plan.steps[*first], denial));
             self.is_rejected = true;
+            self.waiting.clear();
+            self.schedule().cancel_all();
+        } else if let Some((first, _)) = self.waiting.first_key_value() {
+            self.stop_reason = Some(SkipReason::waits(&plan.steps[*first]));
             self.schedule().cancel_all();
         }
     }
 
     /// Requests approval of the steps that require it and hold no references; steps with references
-    /// are approved once these are resolved, except `finally` steps. All steps are decided about without a prompt first, so
-    /// that a refusal comes before any prompt.
+    /// are approved once these are resolved, and so are steps that wait for an answer or have one,
+    /// except `finally` steps. All steps are decided about without a prompt first, so that a
+    /// refusal comes before any prompt.
     async fn approve(&mut self) {
         let plan = self.state.plan;
         let to_run = |index: &usize| !self.state.needs_nothing(*index);
@@ -192,16 +200,20 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
                 break;
             }
             let has_open_arguments = step.template.is_some() || step.for_each.is_some();
-            let is_asked_later = has_open_arguments && index < plan.finally_from();
+            let is_asked_later = index < plan.finally_from()
+                && (has_open_arguments || self.state.is_decided_at_its_turn(index));
             if is_asked_later || self.state.needs_nothing(index) {
                 continue;
             }
             match self
                 .state
-                .request_approval(index, &step.shown_arguments, None)
+                .request_approval(index, &step.arguments, &step.shown_arguments, None)
                 .await
             {
                 ApprovalOutcome::Free => {}
+                ApprovalOutcome::Waits(request) => {
+                    self.waiting.insert(index, request);
+                }
                 ApprovalOutcome::Refused(reason) => {
                     self.denied.insert(index, Denial::unapproved(reason));
                 }
@@ -254,7 +266,12 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
             ReadyStep::Start(index) => (index, StepAction::Run),
             ReadyStep::Skip { step, because_of } => {
                 let cause = &self.state.plan.steps[because_of];
-                (step, StepAction::Skip(SkipReason::no_success(cause)))
+                let reason = if self.schedule().is_waiting(because_of) {
+                    SkipReason::waits(cause)
+                } else {
+                    SkipReason::no_success(cause)
+                };
+                (step, StepAction::Skip(reason))
             }
         })
     }
@@ -354,7 +371,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
     }
 
     /// The records so far, in plan order.
-    fn records(&self) -> Vec<Arc<ExecutionLogRecord>> {
+    pub(super) fn records(&self) -> Vec<Arc<ExecutionLogRecord>> {
         self.state
             .records
             .borrow()
@@ -365,7 +382,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
     }
 
     /// The result of the run as it would be with `records`.
-    fn result(&self, records: &[Arc<ExecutionLogRecord>]) -> RunResult {
+    pub(super) fn result(&self, records: &[Arc<ExecutionLogRecord>]) -> RunResult {
         let end = self.end.as_ref().unwrap_or(&RunStopReason::Steps);
         let RunState { plan, options, .. } = self.state;
         RunResult::new(end, self.is_rejected, records, plan, &options.policy)

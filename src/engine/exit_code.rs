@@ -29,6 +29,8 @@ pub(crate) const IO: u8 = 74;
 pub(crate) const CIRCUIT_OPEN: u8 = 75;
 /// Denied by policy or approver.
 pub(crate) const REJECTED: u8 = 77;
+/// A step waits for an approval.
+pub(crate) const WAITING: u8 = 79;
 /// A step or the run took too long.
 pub(crate) const TIMEOUT: u8 = 124;
 /// Added to a signal's number.
@@ -52,6 +54,7 @@ pub(crate) fn from_cause(cause: DecidingCause) -> u8 {
         DecidingCause::Nothing => SUCCESS,
         DecidingCause::Step(_, error) => code_of(error),
         DecidingCause::Leak(_) | DecidingCause::Finally(_) => FAILED,
+        DecidingCause::Waiting(_) => WAITING,
         DecidingCause::PlanTimeout => TIMEOUT,
         DecidingCause::Signal(signal) => {
             SIGNAL_BASE.saturating_add(u8::try_from(signal).unwrap_or_default())

@@ -11,7 +11,10 @@ use super::run_state::Phase;
 use super::skip_reason::SkipReason;
 use super::step::StepAction;
 use super::stop_reason::max_severity;
-use super::{CircuitBreaker, ExecutionLogger, RunStopReason, ShutdownState, SkillExecutor};
+use super::{
+    CircuitBreaker, DecidingCause, ExecutionLogger, ProvenStep, RunStopReason, ShutdownState,
+    SkillExecutor,
+};
 use crate::event::RunEvent;
 use crate::model::StepStatus;
 
@@ -22,7 +25,9 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         if steps.is_empty() {
             return;
         }
-        let runs = !self.is_rejected && self.state.has_started();
+        // The steps of a run that waits are kept for the end of the run that resumes it.
+        let kept = self.waiting_step().map(SkipReason::waits);
+        let runs = !self.is_rejected && kept.is_none() && self.state.has_started();
         *self.state.run_value.borrow_mut() = self.run_value();
         let clock = self.state.context.clock();
         self.state.phase.set(Phase::Finally(clock.now()));
@@ -33,7 +38,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
             self.state.options.events.emit(RunEvent::FinallyStarted);
         }
         for index in steps {
-            let action = self.finally_action(index, runs);
+            let action = self.finally_action(index, runs, kept.as_ref());
             if matches!(self.end, Some(RunStopReason::LogFailed(_))) {
                 return;
             }
@@ -42,7 +47,28 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         }
     }
 
-    fn finally_action(&mut self, index: usize, runs: bool) -> StepAction {
+    /// The step that the whole run waits for; none if something else decides how it ends.
+    fn waiting_step(&self) -> Option<&ProvenStep> {
+        let steps = &self.state.plan.steps;
+        if let Some((index, _)) = self.waiting.first_key_value() {
+            return steps.get(*index);
+        }
+        let signals = self.state.shutdown.state();
+        match self.result(&self.records()).cause {
+            DecidingCause::Waiting(index) if signals.signal().is_none() => steps.get(index),
+            _ => None,
+        }
+    }
+
+    fn finally_action(
+        &mut self,
+        index: usize,
+        runs: bool,
+        kept: Option<&SkipReason>,
+    ) -> StepAction {
+        if let Some(request) = self.waiting.remove(&index) {
+            return StepAction::Wait(request);
+        }
         if let Some(denial) = self.denied.remove(&index) {
             return StepAction::Deny(denial);
         }
@@ -53,7 +79,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         }
         if !runs {
             let rejected = self.stop_reason.clone().filter(|_| self.is_rejected);
-            return StepAction::Skip(rejected.unwrap_or_else(SkipReason::nothing_started));
+            let reason = rejected.or_else(|| kept.cloned());
+            return StepAction::Skip(reason.unwrap_or_else(SkipReason::nothing_started));
         }
         if let (ShutdownState::Second(_), Some(end)) = (signals, &self.end) {
             return StepAction::Skip(SkipReason::run_end(end));

@@ -28,7 +28,8 @@ use super::termination::TerminationReason;
 use super::{CircuitBreaker, ExecutionLogger, ProvenForEach, ProvenStep, SkillExecutor, record};
 use crate::event::{RunEvent, StepDetail};
 use crate::model::{
-    ErrorCode, ExecutionLogRecord, ExecutionResult, ExecutionStatus, StepStatus, hex,
+    ErrorCode, ExecutionLogRecord, ExecutionResult, ExecutionStatus, RecordedApproval, StepStatus,
+    hex,
 };
 use crate::plan::ItemList;
 
@@ -42,6 +43,7 @@ const MAX_SAMPLES: usize = 3;
 enum NoStart {
     Unresolved(ResolveError),
     Denied(Denial),
+    Waits(RecordedApproval),
     Stopped(TerminationReason),
 }
 
@@ -71,6 +73,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
                 let record = record::denied_record(context, index, step, &denial.reason, shown);
                 self.commit_not_run(record, denial.hint).await
             }
+            Err(NoStart::Waits(request)) => self.commit_waiting(index, shown, request).await,
             Err(NoStart::Stopped(reason)) => self.end_before_start(index, shown, reason).await,
         }
     }
@@ -109,7 +112,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
             started_at,
             duration: clock.elapsed(start),
             suspended: clock.suspended_since(start),
-            approved_by: self.approvals.borrow().get(&index).cloned(),
+            approved: self.approvals.borrow().get(&index).cloned(),
             outcome: AttemptsOutcome::new(
                 step_result(&mut outcome, termination.is_none()),
                 step,
@@ -173,7 +176,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
                 return Err(NoStart::Denied(denial));
             }
             if is_asked {
-                request.add(&arguments.shown);
+                request.add(&arguments);
             }
             if item % CHECKED_AT_ONCE == CHECKED_AT_ONCE - 1 {
                 tokio::task::yield_now().await;
@@ -186,9 +189,13 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
             return Ok(());
         }
         let (items, shown) = (request.finish(), &step.shown_arguments);
-        match self.request_approval(index, shown, Some(&items)).await {
+        match self
+            .request_approval(index, &step.arguments, shown, Some(&items))
+            .await
+        {
             ApprovalOutcome::Free => Ok(()),
             ApprovalOutcome::Refused(reason) => Err(NoStart::Denied(Denial::unapproved(reason))),
+            ApprovalOutcome::Waits(request) => Err(NoStart::Waits(request)),
             ApprovalOutcome::Stopped(reason) => Err(NoStart::Stopped(reason)),
         }
     }
@@ -218,11 +225,15 @@ struct ItemsRequest {
     count: usize,
     samples: Vec<Arc<Map<String, Value>>>,
     digest: Sha256,
+    real_digest: Sha256,
 }
 
 impl ItemsRequest {
-    /// Adds the arguments of the next item, as they may be shown.
-    fn add(&mut self, shown: &Arc<Map<String, Value>>) {
+    /// Adds the arguments of the next item.
+    fn add(&mut self, arguments: &ResolvedArguments) {
+        let shown = &arguments.shown;
+        self.real_digest.update(&arguments.input);
+        self.real_digest.update(b"\n");
         self.count += 1;
         if self.samples.len() < MAX_SAMPLES {
             self.samples.push(Arc::clone(shown));
@@ -238,6 +249,7 @@ impl ItemsRequest {
             count: self.count,
             samples: self.samples,
             digest: hex(&self.digest.finalize()),
+            real_digest: hex(&self.real_digest.finalize()),
         }
     }
 }

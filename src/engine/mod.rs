@@ -8,6 +8,7 @@
 //! [`RunOutcome`] says what happened.
 
 mod approval;
+mod approval_answer;
 mod approver;
 mod arguments;
 mod attempts;
@@ -25,6 +26,7 @@ pub(crate) mod exit_code;
 mod finally;
 mod for_each;
 mod gather;
+mod given_approval;
 mod halt;
 mod item_run;
 mod logger;
@@ -57,6 +59,7 @@ mod time_limit;
 mod verdict;
 mod write_only;
 
+pub use approval_answer::{ApprovalAnswer, ApprovalDecision, ApprovalOptions};
 pub use approver::{Approval, ApprovalItems, ApprovalRequest, Approver};
 pub use arguments::ResolvedArguments;
 pub use call_limiter::{CallDecision, CallId, CallLimiter, LimiterFuture};

@@ -11,12 +11,13 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::attempts_outcome::AttemptsOutcome;
+use super::given_approval::GivenApproval;
 use super::skip_reason::SkipReason;
 use super::termination::TerminationReason;
 use super::{CircuitState, ExecutionContext, ProvenStep, Rejection, Reused, RuntimeError};
 use crate::model::{
     AppliedSandbox, ErrorCode, ExecutionLogRecord, ExecutionResult, ExecutionStatus, InputFiles,
-    ResourceUsage, SCHEMA_VERSION, SandboxReport, StepStatus, signal_name,
+    RecordedApproval, ResourceUsage, SCHEMA_VERSION, SandboxReport, StepStatus, signal_name,
 };
 
 /// A step that ran.
@@ -26,7 +27,7 @@ pub(super) struct CompletedStep<'p> {
     pub(super) suspended: Duration,
     pub(super) outcome: AttemptsOutcome<'p>,
     pub(super) termination: Option<TerminationReason>,
-    pub(super) approved_by: Option<String>,
+    pub(super) approved: Option<GivenApproval>,
 }
 
 impl<'p> CompletedStep<'p> {
@@ -38,7 +39,7 @@ impl<'p> CompletedStep<'p> {
             suspended: Duration::ZERO,
             outcome,
             termination: None,
-            approved_by: None,
+            approved: None,
         }
     }
 }
@@ -55,7 +56,7 @@ pub(super) fn finished_record(
         suspended,
         outcome,
         termination,
-        approved_by,
+        approved,
     } = completed;
     let AttemptsOutcome {
         result,
@@ -80,6 +81,10 @@ pub(super) fn finished_record(
         (error, _) => error,
     };
     let failed = status != StepStatus::Success;
+    let (approved_by, approval) = match approved {
+        Some(GivenApproval { by, recorded }) => (Some(by), recorded),
+        None => (None, None),
+    };
     ExecutionLogRecord {
         status,
         output: result.output.filter(|_| !failed),
@@ -91,6 +96,7 @@ pub(super) fn finished_record(
         started_at,
         attempts: result.attempts,
         approved_by,
+        approval,
         error_code,
         exit_code: result.exit_code,
         signal: result.signal,
@@ -116,6 +122,21 @@ pub(super) fn skipped_record(
         skipped_because: Some(reason.because),
         error_code: Some(ErrorCode::Skipped),
         ..base_record(context, index, step)
+    }
+}
+
+/// The record of a step that waits for an answer.
+pub(super) fn waiting_record(
+    context: &ExecutionContext,
+    index: usize,
+    step: &ProvenStep,
+    request: RecordedApproval,
+    arguments: Arc<Map<String, Value>>,
+) -> ExecutionLogRecord {
+    ExecutionLogRecord {
+        arguments,
+        approval: Some(request),
+        ..skipped_record(context, index, step, SkipReason::waits(step))
     }
 }
 
@@ -278,6 +299,7 @@ fn base_record(context: &ExecutionContext, index: usize, step: &ProvenStep) -> E
             mode: AppliedSandbox::None,
             ..SandboxReport::default()
         },
+        approval: None,
         skipped_because: None,
         is_finally: false,
         schema_version: SCHEMA_VERSION,

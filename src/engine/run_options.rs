@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use super::approver::{Approver, RefuseAll};
-use super::{CallLimiter, PolicyGate, PreviousItems, Provenance, Reused};
+use super::{ApprovalOptions, CallLimiter, PolicyGate, PreviousItems, Provenance, Reused};
 use crate::event::EventSender;
 use crate::model::NotReused;
 
@@ -28,6 +28,8 @@ pub struct RunOptions<'r, L, B> {
     pub gate: Option<&'r dyn PolicyGate>,
     /// The approver of steps that can do real harm.
     pub approver: Arc<dyn Approver>,
+    /// Answers in the state, and whether steps wait for one.
+    pub approvals: ApprovalOptions,
     /// Where events go.
     pub events: &'r EventSender,
     /// How steps are run.
@@ -47,6 +49,7 @@ impl<'r, L, B> RunOptions<'r, L, B> {
             previous_items: None,
             gate: None,
             approver: Arc::new(RefuseAll),
+            approvals: ApprovalOptions::default(),
             events,
             policy: RunPolicy::default(),
         }

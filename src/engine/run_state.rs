@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Mutex, watch};
 
+use super::given_approval::GivenApproval;
 use super::halt::Halt;
 use super::run_options::RunOptions;
 use super::schedule::Schedule;
@@ -30,8 +31,8 @@ pub(super) struct RunState<'r, E, L, B> {
     pub(super) context: &'r ExecutionContext,
     pub(super) options: RunOptions<'r, L, B>,
     pub(super) shutdown: ShutdownReceiver,
-    /// The approvers, by step index.
-    pub(super) approvals: RefCell<BTreeMap<usize, String>>,
+    /// The approvals, by step index.
+    pub(super) approvals: RefCell<BTreeMap<usize, GivenApproval>>,
     /// Held during a prompt.
     pub(super) asking: Mutex<()>,
     /// The effect of one step's end on the other steps.

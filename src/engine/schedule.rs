@@ -32,6 +32,8 @@ struct ScheduleNode {
     /// The first step in plan order whose status blocks this one.
     blocked_by: Option<usize>,
     is_taken: bool,
+    /// It waits for an answer, or for a step that does.
+    is_waiting: bool,
 }
 
 /// What comes next.
@@ -95,6 +97,17 @@ impl Schedule {
         })
     }
 
+    /// Nothing that comes after this step starts, whatever it requires: neither it nor what it
+    /// blocks is over.
+    pub(super) fn wait(&mut self, step: usize) {
+        self.nodes[step].is_waiting = true;
+    }
+
+    /// True if the step waits for an answer, or for a step that does.
+    pub(super) fn is_waiting(&self, step: usize) -> bool {
+        self.nodes[step].is_waiting
+    }
+
     /// Completes a step that was taken. `is_tolerated`: it may fail.
     pub(super) fn complete(&mut self, step: usize, status: StepStatus, is_tolerated: bool) {
         let is_met = |need| match (need, status) {
@@ -106,9 +119,12 @@ impl Schedule {
         let root = self.nodes[step].blocked_by.unwrap_or(step);
         let mut completed = vec![step];
         while let Some(node) = completed.pop() {
+            let is_waiting = self.nodes[node].is_waiting;
+            let root = self.nodes[node].blocked_by.unwrap_or(root);
             for (waiter, need) in std::mem::take(&mut self.nodes[node].followers) {
                 let follower = &mut self.nodes[waiter];
-                if !is_met(need) {
+                follower.is_waiting |= is_waiting;
+                if is_waiting || !is_met(need) {
                     let first = follower.blocked_by.map_or(root, |other| other.min(root));
                     follower.blocked_by = Some(first);
                 }

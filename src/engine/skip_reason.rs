@@ -53,6 +53,14 @@ impl SkipReason {
         }
     }
 
+    /// `step` waits for an approval.
+    pub(super) fn waits(step: &ProvenStep) -> Self {
+        Self {
+            text: format!("`{}` waits for an approval", step.label),
+            because: SkippedBecause::of_step(SkipKind::Approval, &*step.label),
+        }
+    }
+
     /// There is nothing that a `finally` step could clean up.
     pub(super) fn nothing_started() -> Self {
         Self {

@@ -30,7 +30,7 @@ use super::{
     Reused, RunStopReason, RuntimeError, ShutdownState, SkillExecutor, UnloggedStep, record,
 };
 use crate::event::{RunEvent, StepDetail, TerminationCause};
-use crate::model::{ErrorCode, ExecutionLogRecord, StepStatus};
+use crate::model::{ErrorCode, ExecutionLogRecord, RecordedApproval, StepStatus};
 use crate::process::StopRequest;
 use crate::skill::Skill;
 
@@ -43,6 +43,8 @@ pub(super) enum StepAction {
     Deny(Denial),
     /// It does not run, because it would be ended at once.
     End(TerminationReason),
+    /// It waits for an answer.
+    Wait(RecordedApproval),
 }
 
 #[derive(Default)]
@@ -79,6 +81,10 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
                 let record =
                     record::denied_record(self.context, index, step, &denial.reason, arguments);
                 self.commit_not_run(record, denial.hint).await
+            }
+            StepAction::Wait(request) => {
+                let arguments = step.shown_arguments.clone();
+                self.commit_waiting(index, arguments, request).await
             }
             StepAction::End(reason) => {
                 let arguments = step.shown_arguments.clone();
@@ -176,8 +182,15 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
     ) -> Option<StepCompletion> {
         let denial = match self.denial(index, call) {
             Some(reason) => Denial::by_policy(reason),
-            None => match self.request_approval(index, &call.shown, None).await {
+            None => match self
+                .request_approval(index, &call.arguments, &call.shown, None)
+                .await
+            {
                 ApprovalOutcome::Free => return None,
+                ApprovalOutcome::Waits(request) => {
+                    let arguments = call.shown.clone();
+                    return Some(self.commit_waiting(index, arguments, request).await);
+                }
                 ApprovalOutcome::Refused(reason) => Denial::unapproved(reason),
                 ApprovalOutcome::Stopped(reason) => {
                     let arguments = call.shown.clone();
@@ -195,6 +208,21 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         let step = &self.plan.steps[index];
         let gate = self.options.gate.filter(|_| step.template.is_some())?;
         evaluate_step(gate, self.plan, index, &call.arguments).denial(step)
+    }
+
+    /// Completes a step that waits for an answer.
+    pub(super) async fn commit_waiting(
+        &self,
+        index: usize,
+        arguments: Arc<Map<String, Value>>,
+        request: RecordedApproval,
+    ) -> StepCompletion {
+        let step = &self.plan.steps[index];
+        if index < self.plan.finally_from() {
+            self.schedule.borrow_mut().wait(index);
+        }
+        let record = record::waiting_record(self.context, index, step, request, arguments);
+        self.commit_not_run(record, None).await
     }
 
     /// Completes a step that may no longer start.
@@ -298,7 +326,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
             suspended: self.context.clock().suspended_since(start),
             termination: termination.reason,
             outcome,
-            approved_by: self.approvals.borrow().get(&index).cloned(),
+            approved: self.approvals.borrow().get(&index).cloned(),
         };
         let record = ExecutionLogRecord {
             input_files,

@@ -2,8 +2,8 @@
 //!
 //! Invariant: a failed log write comes first, then a signal, then the run's timeout, then the first
 //! step in plan order that failed and was not allowed to, then, if the policy says so, the first
-//! step that left processes behind, then the first `finally` step that failed. `canceled` and
-//! `skipped` never decide.
+//! step that left processes behind, then the first `finally` step that failed, then the first step
+//! that waits for an approval. `canceled` and `skipped` never decide.
 
 use std::sync::Arc;
 
@@ -32,6 +32,8 @@ pub enum DecidingCause {
     Leak(usize),
     /// A `finally` step that failed, by its index.
     Finally(usize),
+    /// A step that waits for an approval, by its index.
+    Waiting(usize),
     /// The run's own time.
     PlanTimeout,
     /// A signal, by number.
@@ -98,7 +100,14 @@ impl RunResult {
                 DecidingCause::Finally(record.step_index),
                 record.error.clone(),
             ),
-            (None, None) => (RunStatus::Success, DecidingCause::Nothing, None),
+            (None, None) => match records.iter().find(|record| record.is_waiting()) {
+                Some(record) => (
+                    RunStatus::Waiting,
+                    DecidingCause::Waiting(record.step_index),
+                    Some(format!("`{}` waits for an approval", record.step_id)),
+                ),
+                None => (RunStatus::Success, DecidingCause::Nothing, None),
+            },
         };
         Self {
             status,

@@ -10,8 +10,8 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::{
-    ErrorCode, Excerpt, ExecutionStatus, ItemCounts, LeakedProcesses, NotReused, ResourceUsage,
-    SandboxReport, SkippedBecause,
+    ErrorCode, Excerpt, ExecutionStatus, ItemCounts, LeakedProcesses, NotReused, RecordedApproval,
+    ResourceUsage, SandboxReport, SkippedBecause,
 };
 
 /// Version of the record's form, written into every record.
@@ -120,6 +120,9 @@ pub struct ExecutionLogRecord {
     pub resource_usage: ResourceUsage,
     /// What confined the step.
     pub sandbox: SandboxReport,
+    /// The answer in the state that approved the step, or the one that it waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<RecordedApproval>,
     /// Why the step was skipped; set if and only if the status is `skipped`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skipped_because: Option<SkippedBecause>,
@@ -138,6 +141,15 @@ pub struct ExecutionLogRecord {
     /// The hash of the record's own line up to here.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub hash: String,
+}
+
+impl ExecutionLogRecord {
+    /// True if the step waits for an answer.
+    pub fn is_waiting(&self) -> bool {
+        let approval = self.approval.as_ref();
+        self.status == StepStatus::Skipped
+            && approval.is_some_and(|approval| approval.expires_at.is_some())
+    }
 }
 
 #[expect(

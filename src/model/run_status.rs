@@ -20,19 +20,22 @@ pub enum RunStatus {
     Canceled,
     /// A step was not allowed.
     Rejected,
+    /// It ended, and a step of it waits for an approval.
+    Waiting,
     /// Its obs was killed before it could end the run.
     Interrupted,
 }
 
 impl RunStatus {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Running,
         Self::Success,
         Self::Failed,
         Self::Timeout,
         Self::Canceled,
         Self::Rejected,
+        Self::Waiting,
         Self::Interrupted,
     ];
 
@@ -45,6 +48,7 @@ impl RunStatus {
             Self::Timeout => "timeout",
             Self::Canceled => "canceled",
             Self::Rejected => "rejected",
+            Self::Waiting => "waiting",
             Self::Interrupted => "interrupted",
         }
     }

@@ -81,7 +81,7 @@ impl RunLine {
         match self.status {
             RunStatus::Success => Style::Good,
             RunStatus::Running => Style::Active,
-            RunStatus::Canceled | RunStatus::Interrupted => Style::Warn,
+            RunStatus::Waiting | RunStatus::Canceled | RunStatus::Interrupted => Style::Warn,
             RunStatus::Failed | RunStatus::Timeout | RunStatus::Rejected => Style::Bad,
         }
     }

@@ -84,6 +84,7 @@ impl RunStats {
             RunStatus::Success => ("ok", Style::Good),
             RunStatus::Canceled => ("canceled", Style::Warn),
             RunStatus::Interrupted => ("interrupted", Style::Warn),
+            RunStatus::Waiting => ("waiting", Style::Warn),
             RunStatus::Running => ("running", Style::Active),
             status => (status.as_str(), Style::Bad),
         };

@@ -157,6 +157,7 @@ pub(crate) fn record(index: usize, name: &str) -> ExecutionLogRecord {
             tokens_used: 0,
         },
         sandbox: SandboxReport::default(),
+        approval: None,
         skipped_because: None,
         is_finally: false,
         schema_version: SCHEMA_VERSION,

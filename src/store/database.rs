@@ -23,11 +23,12 @@ const FILE: &str = "obs.db";
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The migrations; the schema version is the number of applied ones.
-pub(super) const MIGRATIONS: [&str; 4] = [
+pub(super) const MIGRATIONS: [&str; 5] = [
     include_str!("schema/1.sql"),
     include_str!("schema/2.sql"),
     CALLS_SCHEMA,
     include_str!("schema/4.sql"),
+    include_str!("schema/5.sql"),
 ];
 
 /// The table of the calls of limited skills. A run without a state has it in memory.
@@ -256,7 +257,7 @@ mod tests {
         assert!(
             error
                 .to_string()
-                .ends_with("(schema 7, this obs supports 4)"),
+                .ends_with("(schema 7, this obs supports 5)"),
             "{error}"
         );
 

@@ -1,4 +1,4 @@
-//! The ledger: one row for each start, end and removal of a run, which reveals truncated and
+//! The ledger: one row for each start, end, answer about and removal of a run, which reveals truncated and
 //! removed runs.
 //!
 //! Invariant: a row is written in the transaction of the change that it records, and its hash
@@ -12,6 +12,10 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use serde::{Deserialize, Serialize};
 
 use super::chain::{ChainKey, KEYED, PLAIN, hashes, seal};
+use super::given_answer::LedgerApproval;
+
+/// Why a row can't be added without the key.
+pub(super) const NEEDS_KEY: &str = "its ledger is written with a key: set `OBS_CHAIN_KEY`";
 
 /// The event of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +25,8 @@ pub(super) enum LedgerEvent {
     RunStart,
     /// A run has ended, or was interrupted.
     RunEnd,
+    /// A request for approval was answered.
+    Approval,
     /// `obs runs prune` has removed a run.
     Prune,
 }
@@ -30,6 +36,7 @@ impl LedgerEvent {
         match self {
             Self::RunStart => "run_start",
             Self::RunEnd => "run_end",
+            Self::Approval => "approval",
             Self::Prune => "prune",
         }
     }
@@ -52,6 +59,9 @@ pub(super) struct LedgerEntry {
     /// The hash of the run's end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) end: Option<String>,
+    /// The answer, of an [`LedgerEvent::Approval`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) approval: Option<LedgerApproval>,
     pub(super) chain: String,
     pub(super) prev_hash: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -95,6 +105,7 @@ impl LedgerEntry {
                 records: row.get(1)?,
                 head: row.get(2)?,
                 end: end.and_then(|end| hash_of(&end)),
+                approval: None,
                 chain: String::new(),
                 prev_hash: String::new(),
                 hash: String::new(),

@@ -4,6 +4,9 @@
 //! when the record has left this process, so that a `kill -9` right after it loses nothing. Stored
 //! records are never changed; a run's `chain` reveals it if somebody did.
 
+#[cfg(test)]
+mod approval_tests;
+mod approvals;
 mod breaker;
 mod call_limits;
 mod chain;
@@ -12,6 +15,7 @@ mod circuit_table;
 mod database;
 mod error;
 mod find_run;
+mod given_answer;
 mod jsonl_file;
 mod ledger;
 #[cfg(test)]
@@ -35,6 +39,7 @@ mod testing;
 mod tests;
 mod verify;
 
+pub(crate) use approvals::{AnswerError, ApprovalRow};
 pub(crate) use breaker::{Breaker, BreakerConfig};
 pub(crate) use call_limits::CallLimitStore;
 pub(crate) use chain::ChainKey;

@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde_json::Map;
 
 pub(crate) use self::items::ReusableItems;
@@ -46,7 +47,8 @@ impl PreviousRun {
         if run.is_running() {
             return Err(ResumeError::InProgress(run.run_id));
         }
-        refuse_faults(&history.verify(&run, &VerifyKeys { key, head: None })?)?;
+        let keys = VerifyKeys { key, head: None };
+        refuse_faults(&history.verify(&run, &keys)?)?;
         let mut base = Self::new(&run.run_id, &run.header)?;
         base.add_records(history, &run)?;
         for call in history.under_way(&run)? {
@@ -65,7 +67,14 @@ impl PreviousRun {
             });
         }
         let inputs = serde_json::from_str(&run.inputs);
-        base.inputs = inputs.map_err(|_| ResumeError::Unreadable(run.run_id))?;
+        base.inputs = inputs.map_err(|_| ResumeError::Unreadable(run.run_id.clone()))?;
+        let (answers, of_runs) = history.answers(&run.run_id, Timestamp::now())?;
+        for run_id in of_runs.iter().filter(|run_id| **run_id != run.run_id) {
+            if let Some(earlier) = history.run(run_id)? {
+                refuse_faults(&history.verify(&earlier, &keys)?)?;
+            }
+        }
+        base.answers = answers;
         Ok(base)
     }
 
@@ -123,6 +132,7 @@ impl PreviousRun {
         Ok(Self {
             run_id: run_id.to_owned(),
             inputs: Map::new(),
+            answers: BTreeMap::new(),
             header: header.map_err(|_| ResumeError::Unreadable(run_id.to_owned()))?,
             steps: Vec::new(),
             is_unended_file: false,

@@ -1,7 +1,7 @@
 //! Which runs are removed, and removing them.
 //!
 //! Invariant: a run that is kept keeps the run that it resumes, whose files are its own. An active
-//! run is kept. Each removal is one transaction with its row in the ledger, so a run in progress
+//! run is kept, and so is one that has asked for an approval until the request expires. Each removal is one transaction with its row in the ledger, so a run in progress
 //! never waits long for its turn. The files go before the row: a removal that is cut off is
 //! repeated.
 //!
@@ -16,7 +16,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, Transaction
 
 use super::database::{Database, files_of, unusable};
 use super::error::StoreError;
-use super::ledger::{self, LedgerEntry, LedgerEvent};
+use super::ledger::{self, LedgerEntry, LedgerEvent, NEEDS_KEY};
 use super::lock::{self, ResumeLock};
 use super::state_reader::StateReader;
 use super::state_writer::StateWriter;
@@ -48,9 +48,6 @@ pub(crate) struct Removed {
     pub bytes: u64,
 }
 
-/// Why a run can't be removed without the key.
-const NEEDS_KEY: &str = "its ledger is written with a key: set `OBS_CHAIN_KEY`";
-
 /// The most runs that the end of a run removes, and how long it may take. Later runs remove the
 /// rest.
 const MAX_EXPIRED: usize = 100;
@@ -73,12 +70,18 @@ impl RetentionLimits {
         let mut statement = connection.prepare(
             "SELECT id, run_id FROM runs WHERE run_id < ?1 AND status <> 'running'
                  AND NOT EXISTS (SELECT 1 FROM runs later WHERE later.resumed_from = runs.run_id)
+                 AND NOT EXISTS (SELECT 1 FROM approvals
+                                 WHERE run = runs.id AND expires_ms > ?3)
              ORDER BY run_id LIMIT ?2",
         )?;
         statement
-            .query_map(params![first_kept, most], id_and_run)?
+            .query_map(params![first_kept, most, now_ms()], id_and_run)?
             .collect()
     }
+}
+
+fn now_ms() -> i64 {
+    Timestamp::now().as_millisecond()
 }
 
 /// The time that many days ago.
@@ -127,6 +130,7 @@ impl StateReader {
         let text = "WITH RECURSIVE kept (run_id, resumed_from) AS (
                 SELECT run_id, resumed_from FROM runs
                 WHERE status = 'running' OR started_ms >= ?1
+                    OR EXISTS (SELECT 1 FROM approvals WHERE run = runs.id AND expires_ms > ?3)
                     OR id IN (SELECT id FROM runs ORDER BY id DESC LIMIT ?2)
                 UNION SELECT runs.run_id, runs.resumed_from
                 FROM kept JOIN runs ON runs.run_id = kept.resumed_from)
@@ -134,7 +138,7 @@ impl StateReader {
         let found = || -> rusqlite::Result<Vec<(i64, String)>> {
             let mut statement = self.database.connection.prepare(text)?;
             statement
-                .query_map(params![since, last], id_and_run)?
+                .query_map(params![since, last, now_ms()], id_and_run)?
                 .collect()
         };
         let found = found().map_err(|error| self.unreadable(&error))?;

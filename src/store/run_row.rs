@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::engine::PlanEnd;
+use crate::engine::{PlanEnd, PlanStart};
 use crate::model::RunStatus;
 
 /// A row of `runs`.
@@ -71,6 +71,12 @@ impl RunRow {
     pub(crate) fn error(&self) -> Option<String> {
         let end = serde_json::from_str::<PlanEnd>(self.end.as_deref()?);
         end.ok()?.error
+    }
+
+    /// Where its skills worked.
+    pub(crate) fn workspace(&self) -> Option<String> {
+        let header = serde_json::from_str::<PlanStart>(&self.header).ok()?;
+        Some(header.provenance.workspace)
     }
 
     /// True as long as its obs is alive.

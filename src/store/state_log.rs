@@ -1,6 +1,7 @@
 //! The log in the state: OpenBotStack's `ExecutionLogger` on SQLite.
 //!
-//! Invariant: a record and the removal of the step's start mark are one transaction. So are a run's
+//! Invariant: a record, the removal of the step's start mark and the request for its approval are
+//! one transaction. So are a run's
 //! start or end and its row in the ledger. A record's place in the chain and its line are computed
 //! inside the transaction, in commit order.
 
@@ -11,6 +12,7 @@ use rusqlite::{Connection, params};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::approvals::insert_request;
 use super::chain::Chain;
 use super::database::sqlite_message;
 use super::ledger::{LedgerEntry, LedgerEvent};
@@ -46,6 +48,7 @@ impl ActiveRun {
     ) -> rusqlite::Result<Arc<ExecutionLogRecord>> {
         let line = self.chain.add(&mut record).map_err(not_json)?;
         insert_record(connection, self.id, &record, &line)?;
+        insert_request(connection, self.id, &record)?;
         if self.started.remove(&(record.step_index, record.item_index)) {
             remove_start(connection, self.id, record.step_index, record.item_index)?;
         }

@@ -3,6 +3,7 @@
 //! Invariant: a fault is reported with its record. What can't be verified, because nothing says
 //! where a run ends, is reported as a note.
 
+mod approvals;
 mod fault;
 mod ledger;
 
@@ -12,16 +13,17 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use self::approvals::{WaitingRecord, check_approvals};
 pub(crate) use self::fault::{VerifyIssue, VerifyIssueKind};
 pub(crate) use self::ledger::LedgerReport;
-use self::ledger::{check_ledger, check_run};
+use self::ledger::{answers, check_ledger, check_run};
 use super::chain::{ChainKey, KEYED, PLAIN, hashes};
 use super::error::{StoreError, VerifyError};
 use super::log_reader::{ExportedLog, ExportedRun};
 use super::run_row::RunRow;
 use super::state_reader::{IndexedRecord, RunFilter, StateReader};
 use crate::engine::{PlanEnd, PlanStart};
-use crate::model::{RunStatus, sha256_hex};
+use crate::model::{RecordedApproval, RunStatus, sha256_hex};
 
 /// The minimum number of digits of a head.
 pub(crate) const MIN_HEAD_DIGITS: usize = 16;
@@ -64,6 +66,23 @@ struct ChainFields {
     seq: u64,
     prev_hash: String,
     hash: String,
+    #[serde(default)]
+    approval: Option<RecordedApproval>,
+}
+
+impl ChainFields {
+    /// What the record says of the request, if its step waits.
+    fn waiting(self) -> Option<WaitingRecord> {
+        let approval = self.approval?;
+        let is_waiting = self.status == "skipped" && approval.expires_at.is_some();
+        is_waiting.then_some(WaitingRecord {
+            step_index: self.step_index,
+            step_id: self.step_id,
+            skill_id: self.skill_id,
+            requested_ms: self.timestamp.as_millisecond(),
+            approval,
+        })
+    }
 }
 
 #[derive(Debug)]
@@ -138,9 +157,11 @@ impl StateReader {
         let mut examiner = Examiner::new(&run.run_id, anchors);
         examiner.header(&run.header);
         examiner.columns(run);
+        let mut waiting = Vec::new();
         self.indexed_records(run, |indexed, line| {
             if let Some(placed) = examiner.record(line) {
                 examiner.index(indexed, &placed);
+                waiting.extend(placed.waiting());
             }
         })?;
         match &run.end {
@@ -155,7 +176,10 @@ impl StateReader {
             .is_some_and(|header| header.chain == KEYED);
         let mut faults = Vec::new();
         let note = self.with_connection(|connection| {
-            check_run(connection, run, is_keyed, anchors.key.as_ref(), &mut faults)
+            let key = anchors.key.as_ref();
+            let answers = answers(connection, &run.run_id)?;
+            check_approvals(connection, run, &waiting, &answers, &mut faults)?;
+            check_run(connection, run, is_keyed, key, &mut faults)
         })?;
         let note = note.filter(|_| anchors.head.is_none());
         examiner.notes.extend(note.map(str::to_owned));

@@ -39,6 +39,7 @@ fn every_example_is_covered() {
         "deploy",
         "hello",
         "matrix",
+        "publish",
         "read-plans",
         "repo-facts",
         "repo-report",
@@ -229,6 +230,20 @@ fn cleanup() {
     let report: serde_json::Value = serde_json::from_str(report).unwrap();
     assert_eq!(report["exit_code"], 1);
     assert_eq!(report["failed"][0]["step"], "test");
+}
+
+#[test]
+fn publish_waits_for_an_approval() {
+    let case = Case::new();
+    let root = project_root();
+    let plan = root.join("plans/publish.yaml").display().to_string();
+    let run = |args: &[&str]| case.run_in(&root, args);
+    run(&["run", &plan, "--on-approval", "wait"]).expect_code(79);
+    run(&["approve", "last", "publish"]).expect_code(0);
+    let resumed = run(&["run", "--resume=last", "--format", "jsonl"]).expect_code(0);
+    let records = resumed.records();
+    let approved_by = record(&records, "publish")["approved_by"].as_str().unwrap();
+    assert!(approved_by.ends_with(" (obs approve)"), "{approved_by}");
 }
 
 #[test]

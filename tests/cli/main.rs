@@ -80,6 +80,7 @@ mod tour;
 mod validate;
 mod variables;
 mod verbs;
+mod waiting;
 mod write_targets;
 mod wrong_approvals;
 mod wrong_for_each;

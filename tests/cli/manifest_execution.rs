@@ -99,11 +99,9 @@ fn variables_and_the_working_directory_are_the_manifests() {
         return;
     }
     let script = "echo \"$A|$B|$C|$LANG|$HOME\" | sed \"s#$TMPDIR#TMP#\"; pwd; cat here";
-    let execution = format!(
-        "command: [./run.sh], stdin: none, output: lines, workdir: sub/dir, env: \
-         {{A: $SKILL_DIR/a, B: '$RUN_DIR', C: \"{{{{{{{{x}}}}:$WORKSPACE\", LANG: C}}"
-    );
-    let case = skill(Case::new(), "s", &execution, "\"fs.write:$RUN_DIR\"")
+    let execution = "command: [./run.sh], stdin: none, output: lines, workdir: sub/dir, env: \
+         {A: $SKILL_DIR/a, B: '$RUN_DIR', C: \"{{{{x}}:$WORKSPACE\", LANG: C}";
+    let case = skill(Case::new(), "s", execution, "\"fs.write:$RUN_DIR\"")
         .script("skills/s/run.sh", &format!("#!/bin/sh\n{script}\n"))
         .file("sub/dir/here", "found\n")
         .plan("- {name: s, type: skill}\n");
@@ -133,6 +131,7 @@ fn variables_and_the_working_directory_are_the_manifests() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn a_wrong_environment_or_working_directory_has_a_place_and_a_way_out() {
     let case = [
         (

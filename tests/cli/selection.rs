@@ -89,6 +89,7 @@ fn what_a_graph_waits_for_counts_and_a_skipped_step_satisfies_it() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn a_wrong_selection_is_refused_before_anything_runs() {
     let case = case("", ["", ", step_id: build-b", "", ""]).file(
         "twins.yaml",

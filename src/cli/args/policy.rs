@@ -3,13 +3,14 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
 use super::{DataFormat, IdentityArgs, InputArgs, ProblemFormat, RootArgs};
 use crate::document::DEFAULT_MAX_BYTES;
-use crate::model::RiskLevel;
+use crate::model::{RiskLevel, parse_duration};
 use crate::policy::{FlagPolicies, Glob};
 use crate::skill::SkillId;
 
@@ -83,10 +84,26 @@ pub struct ApprovalArgs {
     /// What to do about other steps that require approval
     ///
     /// `ask` asks on the terminal before they start; without a terminal, obs rejects the plan.
-    /// `deny` rejects it without a question.
+    /// `deny` rejects it without a question. `wait` runs what does not come after such a step and
+    /// ends with 79; `obs approve RUN STEP` approves it, and `obs run --resume=RUN` runs the rest.
     #[arg(long, value_name = "HOW", default_value = "ask")]
     pub on_approval: OnApproval,
+    /// With `--on-approval wait`, how long an answer counts [default: 24h]
+    #[arg(long, value_name = "DURATION")]
+    #[arg(value_parser = parse_duration)]
+    pub approval_timeout: Option<Duration>,
 }
+
+impl ApprovalArgs {
+    /// How long a step waits for an answer; `None` if it does not.
+    pub(in crate::cli) fn wait(&self) -> Option<Duration> {
+        let timeout = self.approval_timeout.unwrap_or(APPROVAL_TIMEOUT);
+        (self.on_approval == OnApproval::Wait).then_some(timeout)
+    }
+}
+
+/// How long an answer counts.
+const APPROVAL_TIMEOUT: Duration = Duration::from_hours(24);
 
 /// What becomes of a step that requires approval and is not approved in advance.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -94,6 +111,8 @@ pub enum OnApproval {
     /// A person is asked on the terminal.
     #[default]
     Ask,
+    /// It waits for an answer in the state.
+    Wait,
     /// It is denied.
     Deny,
 }

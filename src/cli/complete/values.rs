@@ -20,7 +20,7 @@ use crate::cli::{Cli, roots};
 use crate::model::ExecutionLogRecord;
 use crate::report::age;
 use crate::skill::{Permission, Registry};
-use crate::store::{RecordFilter, RunFilter, RunRow, StateReader};
+use crate::store::{ApprovalRow, RecordFilter, RunFilter, RunRow, StateReader};
 
 /// The most runs, records and steps that are looked at.
 const MAX_LISTED: u64 = 200;
@@ -31,6 +31,8 @@ enum Kind {
     Plan,
     Run,
     RunOrFile,
+    WaitingRun,
+    WaitingStep,
     Skill,
     Circuit,
     Step,
@@ -74,6 +76,8 @@ fn value_name(arg: &Arg) -> &str {
 fn kind(arg: &Arg, path: &str, takes_plan: bool) -> Option<Kind> {
     Some(match value_name(arg) {
         "PLAN" => Kind::Plan,
+        "RUN" if is_answer(path) => Kind::WaitingRun,
+        "STEP" if is_answer(path) => Kind::WaitingStep,
         "RUN" => Kind::Run,
         "RUN|FILE" => Kind::RunOrFile,
         "SKILL" if path == " circuits reset" => Kind::Circuit,
@@ -86,6 +90,11 @@ fn kind(arg: &Arg, path: &str, takes_plan: bool) -> Option<Kind> {
         "VERB" if path == " man" => Kind::Page,
         _ => return None,
     })
+}
+
+/// True for the verbs that answer a request for approval.
+fn is_answer(path: &str) -> bool {
+    matches!(path, " approve" | " deny")
 }
 
 fn complete(kind: Kind, line: &TypedLine, current: &OsStr) -> Vec<CompletionCandidate> {
@@ -101,6 +110,8 @@ fn complete(kind: Kind, line: &TypedLine, current: &OsStr) -> Vec<CompletionCand
             found.extend(files(current, &["yaml", "yml", "json", "jsonl"]));
             return found;
         }
+        Kind::WaitingRun => waiting_runs(line),
+        Kind::WaitingStep => waiting_steps(line),
         Kind::Skill => skills(line),
         Kind::Circuit => circuits(line),
         Kind::Step => steps(line),
@@ -186,6 +197,48 @@ fn told(run: &RunRow, now: Timestamp) -> String {
         run.status.as_str(),
         age(run.started_at, now)
     )
+}
+
+/// The requests of a run, or of all, that wait for an answer.
+fn waiting(history: &StateReader, run: Option<&RunRow>) -> Vec<ApprovalRow> {
+    let now = Timestamp::now();
+    let requests = history.approvals(run).unwrap_or_default();
+    let waiting = requests
+        .into_iter()
+        .filter(|request| request.status(now) == "waiting");
+    waiting.collect()
+}
+
+fn waiting_runs(line: &TypedLine) -> Vec<(String, String)> {
+    let Some(history) = history(line) else {
+        return Vec::new();
+    };
+    let mut runs: Vec<(String, String)> = Vec::new();
+    for request in waiting(&history, None) {
+        let id = history.short_id(&request.run_id);
+        let id = id.unwrap_or(request.run_id);
+        match runs.last_mut().filter(|(run, _)| *run == id) {
+            Some((_, steps)) => {
+                steps.push_str(", ");
+                steps.push_str(&request.step_id);
+            }
+            None => runs.push((id, request.step_id)),
+        }
+    }
+    runs
+}
+
+fn waiting_steps(line: &TypedLine) -> Vec<(String, String)> {
+    let find = || {
+        let history = history(line)?;
+        let name = RunSelector::read(line.positionals.first()?.clone()).ok()?;
+        let run = history.find(&run_name(&name, "")).ok()?;
+        Some(waiting(&history, Some(&run)))
+    };
+    let requests = find().unwrap_or_default().into_iter();
+    requests
+        .map(|request| (request.step_id, request.skill_id))
+        .collect()
 }
 
 fn circuits(line: &TypedLine) -> Vec<(String, String)> {

@@ -62,6 +62,10 @@ pub(super) fn run(args: SkillRunArgs, state: &StateArgs, printer: &Printer) -> C
         printer,
     );
     let gate = policy::gate(&args.policy, &args.identity, &plan, printer)?;
+    if args.approval.wait().is_some() {
+        let message = "`obs skills run` keeps no run that could wait; give `--on-approval ask`";
+        return Err(CommandError::new(ErrorKind::Usage, message));
+    }
     approver::check(&args.approval, &plan, BareStep::Allow, printer)?;
     let execution = PreparedRun {
         report: report_of(&skill)?,
@@ -81,6 +85,7 @@ pub(super) fn run(args: SkillRunArgs, state: &StateArgs, printer: &Printer) -> C
             fail_on_leak: false,
             max_value_bytes: RunPolicy::default().max_value_bytes,
         },
+        approval_wait: None,
         retention: RetentionLimits::default(),
         typed_state_dir: None,
     };

@@ -251,6 +251,7 @@ struct Bench {
     reused: Vec<Result<Reused, NotReused>>,
     gate: Option<gates::Fence>,
     approver: Arc<dyn Approver>,
+    approvals: ApprovalOptions,
     fake: Fake,
     clock: RunClock,
     controller: Rc<ShutdownSender>,
@@ -290,6 +291,7 @@ impl Bench {
             fuse: Fuse::default(),
             reused: Vec::new(),
             gate: None,
+            approvals: ApprovalOptions::default(),
             approver: Arc::new(gates::Person::who_says(Approval::Approved(
                 "test".to_owned(),
             ))),
@@ -316,12 +318,13 @@ impl Bench {
             reused: self.reused.clone(),
             previous_items: None,
             approver: Arc::clone(&self.approver),
+            approvals: self.approvals.clone(),
             gate: self.gate.as_ref().map(|gate| gate as &dyn PolicyGate),
             events: &sender,
             policy: self.policy,
         };
         let control = self.control.clone();
-        let outcome = execute_plan(&self.fake, &self.plan, &context, run, control).await;
+        let outcome = Box::pin(execute_plan(&self.fake, &self.plan, &context, run, control)).await;
         (outcome, receiver)
     }
 

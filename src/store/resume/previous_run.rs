@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::items::{ItemOutputs, PreviousStepItems};
-use crate::engine::PlanStart;
+use crate::engine::{ApprovalAnswer, PlanStart};
 use crate::model::{ErrorCode, ExecutionLogRecord, StepStatus};
 
 /// The run to resume.
@@ -16,6 +16,8 @@ pub(crate) struct PreviousRun {
     pub run_id: String,
     /// The plan's inputs; empty if a file does not say.
     pub inputs: Map<String, Value>,
+    /// The answers to its requests for approval and to those of the runs that it resumes, by digest.
+    pub answers: BTreeMap<String, ApprovalAnswer>,
     pub(super) header: PlanStart,
     pub(super) steps: Vec<PreviousStep>,
     /// True for a file without an end: it does not say which steps had begun.

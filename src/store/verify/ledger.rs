@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::fault::{VerifyIssue, VerifyIssueKind};
 use crate::model::RunStatus;
 use crate::store::chain::{ChainKey, KEYED, PLAIN};
+use crate::store::given_answer::LedgerApproval;
 use crate::store::ledger::{LedgerEntry, LedgerEvent, LedgerHead, has_seal, hash_of, read_head};
 use crate::store::run_row::RunRow;
 
@@ -87,6 +88,17 @@ fn read(
         entries.push(CheckedEntry { seq, entry });
     }
     Ok(entries)
+}
+
+/// What the ledger has of the answers to the run, in order. What can't be read is reported
+/// elsewhere.
+pub(super) fn answers(
+    connection: &Connection,
+    run_id: &str,
+) -> rusqlite::Result<Vec<LedgerApproval>> {
+    let entries = read(connection, Some(run_id), None, &mut Vec::new())?;
+    let answers = entries.into_iter().filter_map(|row| row.entry.approval);
+    Ok(answers.collect())
 }
 
 /// Compares a run with the ledger. Returns a note if the ledger can't say where it ends.
@@ -313,7 +325,7 @@ fn check_removed(entries: &[CheckedEntry], runs: &BTreeSet<String>, faults: &mut
             LedgerEvent::Prune => {
                 missing.remove(entry.run_id.as_str());
             }
-            LedgerEvent::RunStart | LedgerEvent::RunEnd => {
+            LedgerEvent::RunStart | LedgerEvent::RunEnd | LedgerEvent::Approval => {
                 if !runs.contains(&entry.run_id) {
                     missing.entry(&entry.run_id).or_insert(*seq);
                 }
