@@ -22,7 +22,7 @@
 //! 6. The outcome becomes an [`model::ExecutionLogRecord`]. It is in the log ([`store`]) before
 //!    anybody hears of it.
 //! 7. [`event::RunEvent`]s feed the [`report`]: table, JSON lines, document, progress, failures.
-//! 8. [`cli::exit_code`] turns the outcome into a number that scripts can rely on.
+//! 8. [`engine::exit_code`] turns the outcome into a number that scripts can rely on.
 //!
 //! # Library
 //!
@@ -202,11 +202,11 @@ pub use event::{
 };
 pub use executor::BaseEnvironment;
 pub use model::{
-    AppliedSandbox, ErrorCode, Excerpt, ExecutionLogRecord, ExecutionPlan, ExecutionRequest,
-    ExecutionResult, ExecutionStatus, ExecutionStep, InputFiles, ItemCounts, ItemPosition,
-    LeakedProcesses, NotReused, NotReusedReason, RecordedApproval, RequestedItems, ResourceUsage,
-    RiskLevel, RunStatus, SandboxMode, SandboxReport, SkipKind, SkippedBecause, StepStatus,
-    StepType,
+    AppliedSandbox, Condition, ConditionSubject, ConditionTest, ErrorCode, Excerpt,
+    ExecutionLogRecord, ExecutionPlan, ExecutionRequest, ExecutionResult, ExecutionStatus,
+    ExecutionStep, InputFiles, ItemCounts, ItemPosition, LeakedProcesses, NotReused,
+    NotReusedReason, RecordedApproval, RequestedItems, ResourceUsage, RiskLevel, RunStatus,
+    SandboxMode, SandboxReport, SkipKind, SkippedBecause, StepStatus, StepType,
 };
 pub use plan::{LoadedPlan, load, validate};
 pub use process::{RunClock, StopRequest};

@@ -9,7 +9,10 @@ use serde_json::{Value, json};
 use super::printer::Printer;
 use super::{exit_code, item_words};
 use crate::engine::{ProvenPlan, ProvenStep, Retries, Reused, TimeLimit};
-use crate::model::{Escaped, NotReused, RiskLevel, format_duration, json_line, json_pretty};
+use crate::model::{
+    Escaped, NotReused, NotReusedReason, RiskLevel, format_duration, json_line, json_pretty,
+};
+use crate::plan::StepDependencies;
 use crate::report::{Format, short_id};
 
 /// How many of the steps that one waits for are named.
@@ -41,7 +44,12 @@ fn text(plan: &ProvenPlan, reused: &[Result<Reused, NotReused>], workspace: &Pat
     let mut text = String::new();
     let workspace = workspace.display().to_string();
     let is_over = |index: &usize| {
-        plan.selection.leaves_out(*index) || matches!(reused.get(*index), Some(Ok(_)))
+        plan.selection.leaves_out(*index)
+            || match reused.get(*index) {
+                Some(Ok(_)) => true,
+                Some(Err(not_reused)) => not_reused.reason == NotReusedReason::ConditionUnmet,
+                None => plan.steps[*index].unmet_by_inputs(plan).is_some(),
+            }
     };
     let steps = (0..plan.steps.len())
         .filter(|index| !is_over(index))
@@ -81,6 +89,7 @@ fn text(plan: &ProvenPlan, reused: &[Result<Reused, NotReused>], workspace: &Pat
             continue;
         }
         step_text(&mut text, index, step);
+        conditions_text(&mut text, step, plan);
         if let Some(Err(not_reused)) = reused {
             let reason = not_reused.to_string();
             writeln!(text, "   {:<13}{}", "not reused", Escaped(&reason)).ok();
@@ -159,6 +168,17 @@ fn approval(step: &ProvenStep) -> String {
     )
 }
 
+/// The conditions of a step, and the one by which it is skipped, if the inputs alone decide that.
+fn conditions_text(text: &mut String, step: &ProvenStep, plan: &ProvenPlan) {
+    for condition in &step.when {
+        let words = condition.to_string();
+        writeln!(text, "   {:<13}{}", "when", Escaped(&words)).ok();
+    }
+    if let Some(reason) = step.unmet_by_inputs(plan) {
+        writeln!(text, "   {:<13}{}", "skipped", Escaped(&reason.text)).ok();
+    }
+}
+
 fn waits_text(text: &mut String, index: usize, plan: &ProvenPlan) {
     let labels: Vec<String> = waits(plan, index)
         .take(MAX_WAITS)
@@ -181,10 +201,10 @@ fn waits_text(text: &mut String, index: usize, plan: &ProvenPlan) {
 /// The steps that a step names, in `depends_on` or by a reference.
 fn waits(plan: &ProvenPlan, index: usize) -> impl Iterator<Item = usize> + use<> {
     let waits = plan.flow.steps.get(index);
-    let all = waits
+    let all: BTreeSet<usize> = waits
         .into_iter()
-        .flat_map(|waits| waits.depends_on.iter().chain(&waits.inputs_from));
-    let all: BTreeSet<usize> = all.copied().collect();
+        .flat_map(StepDependencies::targets)
+        .collect();
     all.into_iter()
 }
 
@@ -248,6 +268,8 @@ fn steps(plan: &ProvenPlan, reused: &[Result<Reused, NotReused>]) -> impl Iterat
             "approval_message": step.approval,
             "waits_for": waits(plan, index).collect::<Vec<_>>(),
             "undoes": undoes(plan, index).collect::<Vec<_>>(),
+            "when": step.when.iter().map(|condition| &condition.written).collect::<Vec<_>>(),
+            "skipped_because": step.unmet_by_inputs(plan).map(|reason| reason.because),
         })
     })
 }

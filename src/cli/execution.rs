@@ -18,7 +18,7 @@ use crate::engine::{
 };
 use crate::event::{self, EventSender, RunEvent, RunSummary};
 use crate::executor::{BaseEnvironment, NativeExecutor, RunDirs, SharedDirKind};
-use crate::model::{RunStatus, SandboxMode, signal_name};
+use crate::model::{RunStatus, SandboxMode, StepStatus, signal_name};
 use crate::policy::CedarGate;
 use crate::process::{Launcher, RunClock, Zygote, ignore_file_size_signal, max_concurrent_steps};
 use crate::report::{ReportOptions, Reporter, ReporterHandle};
@@ -168,6 +168,7 @@ impl PreparedRun {
         let time_left = self.plan.timeout.duration.saturating_sub(outcome.elapsed);
         let last_word = finish_report(reporter, &mut signals, was_forced, time_left, printer);
         let code = exit_code::with_report(code, runtime.block_on(last_word));
+        warn_if_nothing_ran(&outcome, printer);
         self.print_next_step(&storage, &ready.run_id, &outcome, printer);
         storage.remove_expired(self.retention);
         drop(ready);
@@ -291,6 +292,15 @@ impl PreparedRun {
 
 fn no_directory((message, hint): (String, &'static str)) -> CommandError {
     CommandError::new(ErrorKind::Unavailable, message).hint(hint)
+}
+
+/// A run whose conditions skip every step is a success, but hardly what was meant.
+fn warn_if_nothing_ran(outcome: &RunOutcome, printer: &Printer) {
+    let mut records = outcome.records.iter();
+    let is_success = outcome.result.status == RunStatus::Success;
+    if is_success && records.all(|record| record.status == StepStatus::Skipped) {
+        printer.warning("no step ran: all steps were skipped");
+    }
 }
 
 /// The last word on a run.

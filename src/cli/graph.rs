@@ -77,8 +77,24 @@ struct GraphView {
     /// The `finally` steps, which run one after the other at the end.
     finally: Range<usize>,
     order: StepOrder,
-    /// From a step to one that waits for it, and whether it takes what that one gives.
-    edges: Vec<(usize, usize, bool)>,
+    edges: Vec<StepEdge>,
+}
+
+/// A step that waits for another.
+struct StepEdge {
+    from: usize,
+    to: usize,
+    /// It takes what that one gives.
+    takes: bool,
+    /// Its conditions are about that one.
+    is_tested: bool,
+}
+
+impl StepEdge {
+    /// What stands beside the line.
+    fn label(&self) -> Option<&'static str> {
+        self.is_tested.then_some("when")
+    }
 }
 
 /// Steps that may run at the same time.
@@ -110,10 +126,18 @@ impl GraphView {
         };
         let mut edges = Vec::new();
         for (step, waits) in flow.steps.iter().enumerate() {
-            let takes: BTreeSet<usize> = waits.inputs_from.iter().copied().collect();
-            edges.extend(takes.iter().map(|from| (*from, step, true)));
-            let only_after = waits.depends_on.iter().filter(|from| !takes.contains(from));
-            edges.extend(only_after.map(|from| (*from, step, false)));
+            let taken = waits.inputs_from.iter().chain(&waits.optional_from);
+            let taken: BTreeSet<usize> = taken.copied().collect();
+            let all: BTreeSet<usize> = waits.targets().collect();
+            let (first, then) = all
+                .into_iter()
+                .partition::<Vec<_>, _>(|from| taken.contains(from));
+            edges.extend(first.into_iter().chain(then).map(|from| StepEdge {
+                from,
+                to: step,
+                takes: taken.contains(&from),
+                is_tested: waits.conditions_on.contains(&from),
+            }));
         }
         let bands = match flow.order {
             StepOrder::Sequence => flow.stages.iter().map(|stage| group(plan, stage)).collect(),
@@ -139,6 +163,15 @@ impl GraphView {
         steps.clone().zip(steps.skip(1))
     }
 
+    /// The name of the step that another one waits for, with what the line says.
+    fn name_of(&self, edge: &StepEdge) -> String {
+        let name = &self.names[edge.from];
+        match edge.label() {
+            Some(label) => format!("{name} ({label})"),
+            None => name.clone(),
+        }
+    }
+
     /// Bands that follow each other by the plan's order alone.
     fn successions(&self) -> impl Iterator<Item = (&Level, &Level)> {
         let is_ordered = self.order == StepOrder::Sequence;
@@ -157,10 +190,7 @@ fn group(plan: &ExecutionPlan, stage: &Range<usize>) -> Level {
 
 /// The steps of a graph by the longest way to them.
 fn levels(flow: &DependencyGraph) -> Vec<Level> {
-    let waits = |step: usize| {
-        let waits = &flow.steps[step];
-        waits.depends_on.iter().chain(&waits.inputs_from).copied()
-    };
+    let waits = |step: usize| flow.steps[step].targets();
     let mut followers: Vec<Vec<usize>> = vec![Vec::new(); flow.finally_from];
     let mut open = vec![0_usize; flow.finally_from];
     for (step, open) in open.iter_mut().enumerate() {

@@ -395,6 +395,15 @@ impl<'d> Fields<'d> {
         (!value.is_null()).then(|| self.node.entry(key, value))
     }
 
+    /// The entry under `key`, or under a key that means it, also if it is null.
+    pub(crate) fn get_or_null(&mut self, key: &'static str) -> Option<Node<'d>> {
+        #[cfg(debug_assertions)]
+        self.asked.push(key);
+        debug_assert!(self.shape.keys.contains(&key), "{key}");
+        let (key, value) = self.find(key)?;
+        Some(self.node.entry(key, value))
+    }
+
     /// The entry under `key`. Most mappings are so small that looking at each key is quicker than
     /// hashing one.
     fn find(&self, key: &str) -> Option<(&'d str, &'d Value)> {

@@ -21,7 +21,7 @@ use super::halt::Halt;
 use super::policy_gate::Denial;
 use super::run_options::{FailurePolicy, RunOptions};
 use super::run_state::RunState;
-use super::schedule::{ReadyStep, Schedule};
+use super::schedule::{ReadyStep, Schedule, StepEnding};
 use super::skip_reason::SkipReason;
 use super::step::StepAction;
 use super::stop_reason::max_severity;
@@ -32,7 +32,7 @@ use super::{
     evaluate_plan,
 };
 use crate::event::{RunEvent, RunStarted, StepDetail};
-use crate::model::{ExecutionLogRecord, RecordedApproval, StepStatus};
+use crate::model::{ExecutionLogRecord, RecordedApproval};
 
 /// Runs `plan` to its end. Never fails: errors are part of the outcome.
 pub async fn execute_plan<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker>(
@@ -162,7 +162,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         if let Some(gate) = run.gate {
             let decisions = evaluate_plan(gate, plan).into_iter().enumerate();
             self.denied = decisions
-                .filter(|(index, _)| !self.state.needs_nothing(*index))
+                .filter(|(index, _)| self.is_to_run(*index))
                 .filter_map(|(index, decision)| {
                     let reason = decision.denial(&plan.steps[index])?;
                     Some((index, Denial::by_policy(reason)))
@@ -183,14 +183,20 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         }
     }
 
+    /// True unless the step is over, or the inputs of the plan alone decide that it is skipped.
+    fn is_to_run(&self, index: usize) -> bool {
+        let RunState { plan, .. } = self.state;
+        !self.state.needs_nothing(index) && plan.steps[index].unmet_by_inputs(plan).is_none()
+    }
+
     /// Requests approval of the steps that require it and hold no references; steps with references
     /// are approved once these are resolved, and so are steps that wait for an answer or have one,
     /// except `finally` steps. All steps are decided about without a prompt first, so that a
     /// refusal comes before any prompt.
     async fn approve(&mut self) {
         let plan = self.state.plan;
-        let to_run = |index: &usize| !self.state.needs_nothing(*index);
-        for index in (0..plan.steps.len()).filter(to_run) {
+        let to_run = (0..plan.steps.len()).filter(|index| self.is_to_run(*index));
+        for index in to_run.collect::<Vec<_>>() {
             if let ApprovalOutcome::Refused(reason) = self.state.preapprove(index) {
                 self.denied.insert(index, Denial::unapproved(reason));
             }
@@ -199,10 +205,13 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
             if !self.denied.is_empty() || self.end.is_some() {
                 break;
             }
+            // Whether it runs, or with what, is decided at its turn.
             let has_open_arguments = step.template.is_some() || step.for_each.is_some();
-            let is_asked_later = index < plan.finally_from()
-                && (has_open_arguments || self.state.is_decided_at_its_turn(index));
-            if is_asked_later || self.state.needs_nothing(index) {
+            let is_open = has_open_arguments
+                || !step.when.is_empty()
+                || self.state.is_decided_at_its_turn(index);
+            let is_asked_later = is_open && index < plan.finally_from();
+            if is_asked_later || !self.is_to_run(index) {
                 continue;
             }
             match self
@@ -264,6 +273,19 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
         let next = self.schedule().next()?;
         Some(match next {
             ReadyStep::Start(index) => (index, StepAction::Run),
+            ReadyStep::WithoutValue {
+                step,
+                because_of,
+                is_failure,
+            } => {
+                let cause = &self.state.plan.steps[because_of];
+                let reason = if is_failure {
+                    SkipReason::no_success(cause)
+                } else {
+                    SkipReason::no_value(cause)
+                };
+                (step, StepAction::RunWithoutValue(reason))
+            }
             ReadyStep::Skip { step, because_of } => {
                 let cause = &self.state.plan.steps[because_of];
                 let reason = if self.schedule().is_waiting(because_of) {
@@ -304,15 +326,9 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
     /// Applies the failure policy and releases the steps that waited for the step of `record`.
     fn advance(&mut self, record: &ExecutionLogRecord) {
         let index = record.step_index;
-        let is_left_out = self.state.plan.selection.leaves_out(index);
-        let status = match record.status {
-            // It satisfies the steps that wait for it.
-            StepStatus::Skipped if is_left_out => StepStatus::Success,
-            status => status,
-        };
         let step = &self.state.plan.steps[index];
         let on_failure = self.state.options.policy.on_failure;
-        if stops_the_plan(status, step) && on_failure != FailurePolicy::KeepGoing {
+        if stops_the_plan(record.status, step) && on_failure != FailurePolicy::KeepGoing {
             let reason = SkipReason::no_success(step);
             let group = self.state.plan.flow.group_of(index);
             self.schedule().start_only(&group);
@@ -324,8 +340,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
             }
             self.stop_reason.get_or_insert(reason);
         }
-        let is_tolerated = step.continue_on_error;
-        self.schedule().complete(index, status, is_tolerated);
+        let ending = StepEnding::new(record, step.continue_on_error);
+        self.schedule().complete(index, ending);
     }
 
     /// Records a committed step, or stops the run if the commit failed.

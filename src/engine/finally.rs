@@ -16,7 +16,7 @@ use super::{
     SkillExecutor,
 };
 use crate::event::RunEvent;
-use crate::model::StepStatus;
+use crate::model::{SkipKind, StepStatus};
 
 impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, L, B> {
     /// Runs the `finally` steps, or records why they don't run.
@@ -89,11 +89,21 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> Dispatcher<'_, E, 
             return StepAction::End(self.state.phase_timeout());
         }
         match self.without_success(index) {
-            Some(source) => {
-                let source = &self.state.plan.steps[source];
-                StepAction::Skip(SkipReason::no_success(source))
-            }
+            Some(source) => StepAction::RunWithoutValue(self.no_value_of(source)),
             None => StepAction::Run,
+        }
+    }
+
+    /// Why a step has no value of the step at `source`.
+    fn no_value_of(&self, source: usize) -> SkipReason {
+        let records = self.state.records.borrow();
+        let because = records[source]
+            .as_ref()
+            .and_then(|record| record.skipped_because.as_ref());
+        let step = &self.state.plan.steps[source];
+        match because.map(|because| because.kind) {
+            Some(SkipKind::Condition | SkipKind::NoValue) => SkipReason::no_value(step),
+            _ => SkipReason::no_success(step),
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::proven_condition::ProvenCondition;
 use super::{Selection, TimeLimit};
 use crate::model::{Gather, RiskLevel, StepType};
 use crate::plan::{DependencyGraph, ItemList, ItemTemplate, Template};
@@ -153,6 +154,8 @@ pub struct ProvenStep {
     pub retry: Retries,
     /// The fallback, called with the same arguments after the last attempt failed.
     pub fallback: Option<Box<ProvenStep>>,
+    /// The conditions that must all hold, else it is skipped.
+    pub(crate) when: Vec<ProvenCondition>,
     /// The plan goes on when the step fails.
     pub continue_on_error: bool,
     /// What the plan itself demands of the output.

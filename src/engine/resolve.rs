@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use super::RunValue;
 use crate::document::{Document, kind_of};
-use crate::model::{ErrorCode, ExecutionLogRecord, NoEntry, json_entry};
+use crate::model::{ErrorCode, ExecutionLogRecord, NoEntry, StepStatus, json_entry};
 use crate::plan::{
     ItemList, ItemTemplate, Reference, ReferenceSource, Segment, Template, format_reference,
 };
@@ -123,6 +123,15 @@ fn list_of(reference: &Reference, text: &str) -> Result<Vec<Box<RawValue>>, Reso
     Err(ResolveError::missing(message))
 }
 
+/// The value that `template`, one reference, stands for.
+pub(super) fn resolve_value(
+    template: &Template,
+    run: &RunValue,
+    record_of: impl Fn(usize) -> Option<Arc<ExecutionLogRecord>>,
+) -> Result<Value, ResolveError> {
+    Resolver::new(CallValues { run, item: None }, record_of).value(template)
+}
+
 /// Validates resolved arguments against the input schema of `skill`.
 pub(super) fn check(skill: &Skill, arguments: &Map<String, Value>) -> Result<(), ResolveError> {
     let problems = skill.check_arguments(arguments, "");
@@ -205,7 +214,8 @@ impl<'t, R: Fn(usize) -> Option<Arc<ExecutionLogRecord>>> Resolver<'t, R> {
         })
     }
 
-    /// Reads the referenced part of its source, as JSON text.
+    /// Reads the referenced part of its source, as JSON text. An optional part of a step that did
+    /// not succeed is null.
     fn part<T>(
         &mut self,
         reference: &'t Reference,
@@ -219,9 +229,13 @@ impl<'t, R: Fn(usize) -> Option<Arc<ExecutionLogRecord>>> Resolver<'t, R> {
             ReferenceSource::ItemIndex => item.map(|item| item.index),
             // The inputs were put in before the run.
             ReferenceSource::Step(_) | ReferenceSource::Inputs => {
-                record = reference.origin.step().and_then(&self.record_of);
-                let record = record.as_deref();
-                record.map(|record| record.output.as_deref().map_or("null", RawValue::get))
+                let found = reference.origin.step().and_then(&self.record_of);
+                record = found.filter(|record| record.status == StepStatus::Success);
+                match record.as_deref() {
+                    Some(record) => Some(record.output.as_deref().map_or("null", RawValue::get)),
+                    None if reference.is_optional => return take("null"),
+                    None => None,
+                }
             }
         };
         let value = value.ok_or_else(|| {

@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::ops::Range;
 
-use crate::model::StepStatus;
+use crate::model::{ExecutionLogRecord, SkipKind, StepStatus};
 use crate::plan::{DependencyCondition, DependencyGraph, Edge};
 
 /// The steps of a plan with their open dependencies; `finally` steps are not among them.
@@ -31,9 +31,91 @@ struct ScheduleNode {
     followers: Vec<(usize, DependencyCondition)>,
     /// The first step in plan order whose status blocks this one.
     blocked_by: Option<usize>,
+    /// The first step in plan order whose failure leaves a reference of this one without a value.
+    failed_value: Option<usize>,
+    /// The first step in plan order whose condition leaves a reference of this one without a value.
+    skipped_value: Option<usize>,
+    /// What blocks it has failed although the plan does not allow that.
+    has_hard_failure: bool,
     is_taken: bool,
     /// It waits for an answer, or for a step that does.
     is_waiting: bool,
+}
+
+impl ScheduleNode {
+    /// The step that decides about this one if it is skipped.
+    fn root(&self, ending: StepEnding) -> Option<usize> {
+        match ending {
+            StepEnding::SkippedByCondition => None,
+            StepEnding::WithoutValue => self.skipped_value,
+            _ => self.blocked_by.or(self.failed_value),
+        }
+    }
+
+    /// Blocks this one because of `root`.
+    fn block(&mut self, root: usize) {
+        self.blocked_by = Some(self.blocked_by.map_or(root, |other| other.min(root)));
+    }
+
+    /// Notes how `root` decides about this one, which needs it in this way.
+    fn take_in(
+        &mut self,
+        need: DependencyCondition,
+        ending: StepEnding,
+        is_hard: bool,
+        root: usize,
+    ) {
+        let first = |place: &mut Option<usize>| {
+            *place = Some(place.map_or(root, |other| other.min(root)));
+        };
+        match (need, ending) {
+            (DependencyCondition::Over, _)
+            | (_, StepEnding::Success)
+            | (
+                DependencyCondition::Passed,
+                StepEnding::Tolerated | StepEnding::SkippedByCondition | StepEnding::WithoutValue,
+            ) => return,
+            (DependencyCondition::Available, _) if !is_hard => return,
+            (
+                DependencyCondition::Succeeded,
+                StepEnding::SkippedByCondition | StepEnding::WithoutValue,
+            ) => return first(&mut self.skipped_value),
+            (DependencyCondition::Succeeded, _) => first(&mut self.failed_value),
+            (DependencyCondition::Passed | DependencyCondition::Available, _) => self.block(root),
+        }
+        self.has_hard_failure |= is_hard;
+    }
+}
+
+/// How a step ended, as far as the steps after it ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StepEnding {
+    Success,
+    /// It failed or timed out, which the plan allows.
+    Tolerated,
+    /// Its condition is not met.
+    SkippedByCondition,
+    /// A step that was skipped by its condition leaves it without a value.
+    WithoutValue,
+    /// Another step's failure skipped it.
+    SkippedByFailure,
+    /// It failed, was canceled or was rejected.
+    Failure,
+}
+
+impl StepEnding {
+    /// The ending of a step with this record. `is_tolerated`: it may fail.
+    pub(super) fn new(record: &ExecutionLogRecord, is_tolerated: bool) -> Self {
+        let kind = record.skipped_because.as_ref().map(|because| because.kind);
+        match (record.status, kind) {
+            (StepStatus::Success, _) | (StepStatus::Skipped, Some(SkipKind::Flag)) => Self::Success,
+            (StepStatus::Failed | StepStatus::Timeout, _) if is_tolerated => Self::Tolerated,
+            (StepStatus::Skipped, Some(SkipKind::Condition)) => Self::SkippedByCondition,
+            (StepStatus::Skipped, Some(SkipKind::NoValue)) => Self::WithoutValue,
+            (StepStatus::Skipped, _) => Self::SkippedByFailure,
+            _ => Self::Failure,
+        }
+    }
 }
 
 /// What comes next.
@@ -41,6 +123,16 @@ struct ScheduleNode {
 pub(super) enum ReadyStep {
     /// This step may start.
     Start(usize),
+    /// The turn of this step has come, but a reference has no value. It is skipped, unless its own
+    /// condition skips it.
+    WithoutValue {
+        /// The step.
+        step: usize,
+        /// The step that decides that.
+        because_of: usize,
+        /// That one failed; else its condition was not met.
+        is_failure: bool,
+    },
     /// This step can't run, because of the status of that one.
     Skip {
         /// The step.
@@ -91,10 +183,23 @@ impl Schedule {
         let Reverse(step) = self.ready.pop()?;
         self.nodes[step].is_taken = true;
         self.taken += 1;
-        Some(match self.nodes[step].blocked_by {
-            None => ReadyStep::Start(step),
-            Some(because_of) => ReadyStep::Skip { step, because_of },
-        })
+        let node = &self.nodes[step];
+        Some(
+            match (node.blocked_by, node.failed_value, node.skipped_value) {
+                (Some(because_of), ..) => ReadyStep::Skip { step, because_of },
+                (None, Some(because_of), _) => ReadyStep::WithoutValue {
+                    step,
+                    because_of,
+                    is_failure: true,
+                },
+                (None, None, Some(because_of)) => ReadyStep::WithoutValue {
+                    step,
+                    because_of,
+                    is_failure: false,
+                },
+                (None, None, None) => ReadyStep::Start(step),
+            },
+        )
     }
 
     /// Nothing that comes after this step starts, whatever it requires: neither it nor what it
@@ -108,25 +213,29 @@ impl Schedule {
         self.nodes[step].is_waiting
     }
 
-    /// Completes a step that was taken. `is_tolerated`: it may fail.
-    pub(super) fn complete(&mut self, step: usize, status: StepStatus, is_tolerated: bool) {
-        let is_met = |need| match (need, status) {
-            (DependencyCondition::Over, _) | (_, StepStatus::Success) => true,
-            (DependencyCondition::Passed, StepStatus::Failed | StepStatus::Timeout) => is_tolerated,
+    /// Completes a step that was taken.
+    pub(super) fn complete(&mut self, step: usize, ending: StepEnding) {
+        let node = &self.nodes[step];
+        let is_hard = match ending {
+            StepEnding::Failure => true,
+            StepEnding::SkippedByFailure => node.has_hard_failure,
             _ => false,
         };
-        // A blocked step passes on the step that blocked it.
-        let root = self.nodes[step].blocked_by.unwrap_or(step);
+        // A step that another one blocked passes that one on.
+        let root = node.root(ending).unwrap_or(step);
         let mut completed = vec![step];
         while let Some(node) = completed.pop() {
             let is_waiting = self.nodes[node].is_waiting;
-            let root = self.nodes[node].blocked_by.unwrap_or(root);
+            // A barrier passes on what waits before it.
+            let waits_for = self.nodes[node].blocked_by.filter(|_| is_waiting);
+            let root = waits_for.unwrap_or(root);
             for (waiter, need) in std::mem::take(&mut self.nodes[node].followers) {
                 let follower = &mut self.nodes[waiter];
-                follower.is_waiting |= is_waiting;
-                if is_waiting || !is_met(need) {
-                    let first = follower.blocked_by.map_or(root, |other| other.min(root));
-                    follower.blocked_by = Some(first);
+                if is_waiting {
+                    follower.is_waiting = true;
+                    follower.block(root);
+                } else {
+                    follower.take_in(need, ending, is_hard, root);
                 }
                 follower.open_dependencies -= 1;
                 match follower.open_dependencies {

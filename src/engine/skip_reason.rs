@@ -9,10 +9,10 @@ use crate::model::{SkipKind, SkippedBecause};
 
 /// Why a step is skipped.
 #[derive(Debug, Clone)]
-pub(super) struct SkipReason {
+pub(crate) struct SkipReason {
     /// Human-readable message.
-    pub(super) text: String,
-    pub(super) because: SkippedBecause,
+    pub(crate) text: String,
+    pub(crate) because: SkippedBecause,
 }
 
 impl SkipReason {
@@ -37,6 +37,14 @@ impl SkipReason {
         Self {
             text,
             because: SkippedBecause::new(SkipKind::Failure),
+        }
+    }
+
+    /// The condition of `step` is not met, so a reference to it has no value.
+    pub(super) fn no_value(step: &ProvenStep) -> Self {
+        Self {
+            text: format!("`{}` was skipped and has no value", step.label),
+            because: SkippedBecause::of_step(SkipKind::NoValue, &*step.label),
         }
     }
 

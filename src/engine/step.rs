@@ -16,6 +16,7 @@ use super::arguments::ResolvedArguments;
 use super::attempts::Attempts;
 use super::attempts_outcome::{AttemptsOutcome, not_started};
 use super::completion::{CommitFailure, StepCompletion};
+use super::condition::{ConditionOutcome, StepOutcome, evaluate_conditions};
 use super::halt::Halt;
 use super::policy_check::evaluate_step;
 use super::policy_gate::Denial;
@@ -37,6 +38,8 @@ use crate::skill::Skill;
 /// What to do with a step.
 pub(super) enum StepAction {
     Run,
+    /// It does not run, for this reason, unless its conditions skip it.
+    RunWithoutValue(SkipReason),
     /// It does not run, for this reason.
     Skip(SkipReason),
     /// It is denied.
@@ -67,11 +70,8 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
             };
         }
         match action {
-            StepAction::Run => match (&step.for_each, self.options.reused.get(index)) {
-                (Some(for_each), _) => self.run_items(index, for_each).await,
-                (None, Some(Ok(reused))) => self.reuse_step(index, step, reused).await,
-                (None, _) => self.start_step(index, step).await,
-            },
+            StepAction::Run => self.run_if_met(index, step, None).await,
+            StepAction::RunWithoutValue(reason) => self.run_if_met(index, step, Some(reason)).await,
             StepAction::Skip(reason) => {
                 let record = record::skipped_record(self.context, index, step, reason);
                 self.commit_not_run(record, None).await
@@ -93,16 +93,52 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
         }
     }
 
+    /// Runs the step if its conditions are met. `without_value`: why it is skipped even then.
+    async fn run_if_met(
+        &self,
+        index: usize,
+        step: &ProvenStep,
+        without_value: Option<SkipReason>,
+    ) -> StepCompletion {
+        let records = &self.records;
+        let outcome_of = |index: usize| records.borrow()[index].clone().map(StepOutcome::new);
+        let run = self.run_value.borrow().clone();
+        let reason = match evaluate_conditions(step, self.plan, Some(&run), outcome_of) {
+            Err(error) => return self.fail_unresolved(index, step, &error).await,
+            Ok(ConditionOutcome::Unmet(reason)) => Some(reason),
+            Ok(ConditionOutcome::Met | ConditionOutcome::Unknown) => without_value,
+        };
+        let reused = self.options.reused.get(index);
+        match (reason, &step.for_each, reused) {
+            (None, Some(for_each), _) => self.run_items(index, for_each).await,
+            (None, None, Some(Ok(reused))) => self.reuse_step(index, step, reused).await,
+            (None, None, _) => self.start_step(index, step).await,
+            (Some(reason), ..) => {
+                let record = record::skipped_record(self.context, index, step, reason);
+                self.commit_not_run(record, None).await
+            }
+        }
+    }
+
     /// Records the reused result of a step that takes the output of one with `for_each`.
     async fn reuse_step(&self, index: usize, step: &ProvenStep, reused: &Reused) -> StepCompletion {
         let record = match self.resolve_arguments(step) {
             Ok(call) => record::reused_record(self.context, index, step, reused, call.shown),
-            Err(unresolved) => {
-                let outcome = unresolved_outcome(step, &unresolved);
-                let completed = record::CompletedStep::without_start(outcome);
-                record::finished_record(self.context, index, completed)
-            }
+            Err(error) => return self.fail_unresolved(index, step, &error).await,
         };
+        self.commit_not_run(record, None).await
+    }
+
+    /// Completes a step whose references can't be resolved.
+    async fn fail_unresolved(
+        &self,
+        index: usize,
+        step: &ProvenStep,
+        error: &ResolveError,
+    ) -> StepCompletion {
+        let outcome = unresolved_outcome(step, error);
+        let completed = record::CompletedStep::without_start(outcome);
+        let record = record::finished_record(self.context, index, completed);
         self.commit_not_run(record, None).await
     }
 
@@ -111,12 +147,7 @@ impl<E: SkillExecutor, L: ExecutionLogger, B: CircuitBreaker> RunState<'_, E, L,
     async fn start_step(&self, index: usize, step: &ProvenStep) -> StepCompletion {
         let call = match self.resolve_arguments(step) {
             Ok(call) => call,
-            Err(unresolved) => {
-                let completed =
-                    record::CompletedStep::without_start(unresolved_outcome(step, &unresolved));
-                let record = record::finished_record(self.context, index, completed);
-                return self.commit_not_run(record, None).await;
-            }
+            Err(unresolved) => return self.fail_unresolved(index, step, &unresolved).await,
         };
         if let Some(completion) = self.check_permitted(index, &call).await {
             return completion;

@@ -5,6 +5,7 @@
 //! `openbotstack-core/execution` Go package with Rust's spelling; OpenBotStack's JSON names are
 //! kept.
 
+mod condition;
 mod digest;
 mod duration;
 mod error_code;
@@ -31,6 +32,7 @@ mod usage;
 mod value_path;
 mod wrap;
 
+pub use condition::{Condition, ConditionSubject, ConditionTest};
 pub(crate) use digest::{digest_of, hex, sha256_hex};
 pub(crate) use duration::{MAX_DURATION, format_duration, parse_duration};
 pub use error_code::ErrorCode;

@@ -42,6 +42,8 @@ pub enum NotReusedReason {
     ArgumentsChanged,
     /// An argument is hidden in records, so it can't be compared.
     ArgumentsHidden,
+    /// Its condition is not met, or that of a step whose output it takes.
+    ConditionUnmet,
     /// A step before it runs again.
     EarlierStepRunsAgain,
     /// `--from` names it.
@@ -75,6 +77,7 @@ impl NotReusedReason {
             Self::ReadsWorkspace => "reads the workspace",
             Self::ArgumentsChanged => "arguments changed",
             Self::ArgumentsHidden => "arguments are hidden and can't be compared",
+            Self::ConditionUnmet => "condition not met",
             Self::EarlierStepRunsAgain => "a step before it runs again",
             Self::Requested => "`--from` names it",
             Self::Undone => "undone",

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{ForEach, RiskLevel};
+use super::{Condition, ForEach, RiskLevel};
 
 /// A sequence of steps to achieve a goal.
 ///
@@ -104,6 +104,8 @@ pub struct ExecutionStep {
     pub expected_output: Option<String>,
     /// Names and `step_id`s of steps that must be over before this one; only in a graph.
     pub depends_on: Vec<String>,
+    /// Conditions that must all hold, else the step is skipped.
+    pub when: Vec<Condition>,
     /// Consecutive steps of one group run together; only in a sequence.
     pub parallel_group: Option<String>,
     /// Names and `step_id`s of the steps whose effect this one takes back; only in `finally`.

@@ -6,6 +6,9 @@
 
 use serde_json::{Map, Value, json};
 
+mod conditions;
+
+pub(super) use self::conditions::in_condition;
 use crate::document::Meaning;
 
 type Entries = Map<String, Value>;
@@ -224,9 +227,22 @@ fn of_flow(plain: &str, value: &Value) -> Option<Meaning> {
             "steps run in the order of the list; with `order: graph` in the plan, the later step \
              names this one in its `depends_on`",
         ),
-        "if" | "when" | "condition" | "conditions" | "unless" | "only_if" | "run_if"
-        | "skip_if" | "else" | "elif" | "switch" | "case" | "guard" => Meaning::advice(
-            "plans have no conditions: each step runs; let a skill decide, or another plan",
+        "if" | "condition" | "conditions" | "only_if" | "run_if" | "run_when" | "guard"
+        | "precondition" | "preconditions" => key_if(
+            value
+                .as_array()
+                .is_some_and(|list| !list.is_empty() && list.iter().all(Value::is_object)),
+            "when",
+            "write `when: [{value: \"{{step.field}}\", const: true}]`: a list of conditions",
+        ),
+        "unless" | "skip_if" | "skip_when" | "if_not" => Meaning::rewrite(
+            "write `when: [{value: \"{{step.field}}\", const: true, negate: true}]`: a list of \
+             conditions",
+            "when",
+        ),
+        "else" | "elif" | "else_if" | "switch" | "case" | "cases" | "branches" => Meaning::advice(
+            "write a step for each branch, with its own `when`; `negate: true` is the opposite of \
+             a condition",
         ),
         "foreach" | "for" | "for_all" | "loop" | "each" | "map" | "items" | "with_items"
         | "with_list" | "with_param" | "iterate" | "iterate_over" | "over" | "matrix"

@@ -10,7 +10,9 @@ use super::graph::DependencyGraph;
 use super::reference::RESERVED_WORDS;
 use super::skill_ref::skill_ref;
 use super::step_fields::{arguments, names};
-use super::{approval, chat_wrapper, finally, for_each, foreign_keys, retry, structure, validate};
+use super::{
+    approval, chat_wrapper, finally, for_each, foreign_keys, retry, structure, validate, when,
+};
 use crate::document::{
     Diagnostic, Diagnostics, Document, Fields, Location, Node, Shape, Source, nearest,
 };
@@ -58,6 +60,7 @@ const STEP: Shape = Shape {
             "arguments",
             "for_each",
             "depends_on",
+            "when",
             "parallel_group",
             "parallelizable",
             "undoes",
@@ -412,6 +415,9 @@ fn order(
     if list == StepList::Sequence && fields.is_renamed("depends_on") {
         // The problem of the key says what a sequence lacks.
         step.depends_on.clear();
+    }
+    if let Some(node) = fields.get("when") {
+        step.when = when::conditions(&node, problems);
     }
     step.parallel_group = fields
         .get("parallel_group")

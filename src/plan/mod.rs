@@ -17,10 +17,9 @@ mod skill_ref;
 mod step_fields;
 mod structure;
 mod validate;
+mod when;
 
-#[cfg(test)]
-pub(crate) use graph::StepDependencies;
-pub(crate) use graph::{DependencyCondition, DependencyGraph, Edge};
+pub(crate) use graph::{BoundTest, DependencyCondition, DependencyGraph, Edge, StepDependencies};
 #[cfg(test)]
 pub(crate) use items::ListTemplate;
 pub(crate) use items::{ItemList, ItemTemplate};

@@ -160,7 +160,7 @@ impl Inputs {
         }
     }
 
-    fn is_hidden(&self, reference: &Reference) -> bool {
+    pub(super) fn is_hidden(&self, reference: &Reference) -> bool {
         match (reference.origin, reference.path.first()) {
             (ReferenceSource::Inputs, Some(name)) => self.hidden.contains(name),
             (ReferenceSource::Inputs, None) => !self.hidden.is_empty(),
@@ -184,9 +184,8 @@ impl Inputs {
             .map(|map| shown_arguments(skill, map).into_owned());
         let shown = Value::Object(shown.unwrap_or_default());
         template.references("", &mut |reference, below, _| {
-            let is_hidden = self.is_hidden(reference);
             // A masked value differs from the original; one below a masked one is gone.
-            if is_hidden && shown.pointer(below) == arguments.pointer(below) {
+            if self.is_hidden(reference) && shown.pointer(below) == arguments.pointer(below) {
                 let message = format!(
                     "`{}` is hidden, but `{}` would show it in records",
                     reference.written, skill.id
@@ -196,6 +195,18 @@ impl Inputs {
                 problems.push(Diagnostic::error("hidden_input", place, message).help(help));
             }
         });
+    }
+
+    /// Inserts the value of an input for `template`, one reference.
+    pub(super) fn fill_value(
+        &self,
+        template: Template,
+        pointer: &str,
+        problems: &mut Diagnostics,
+    ) -> Template {
+        template.fill(self.known(), pointer, &mut |reference, pointer| {
+            problems.push(not_in_input(reference, pointer));
+        })
     }
 
     /// The values, for use after the proof.

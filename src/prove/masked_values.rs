@@ -8,10 +8,21 @@ use serde_json::{Map, Value};
 use super::prover::Prover;
 use super::skill_call::SkillCall;
 use crate::document::{Diagnostics, Location, NodePart};
+use crate::engine::{ProvenStep, mask_arguments, mask_string, mask_value};
 use crate::plan::LoadedPlan;
+use crate::process::Secrets;
 use crate::skill::Skill;
 
 impl Prover<'_> {
+    /// Masks the secrets of all skills in the steps.
+    pub(super) fn keep_secrets(&self, steps: &mut [ProvenStep]) {
+        let skills = self.skills.iter().map(|called| &*called.skill);
+        let secrets = self.context.environment.secrets(skills);
+        for step in steps {
+            keep_secret(step, &secrets);
+        }
+    }
+
     /// The values that `problems` may show by mistake.
     pub(super) fn misplaced(&self, problems: &Diagnostics) -> Vec<String> {
         misplaced(&self.masking_steps, problems)
@@ -38,6 +49,27 @@ impl Prover<'_> {
         self.masked_pointers
             .extend(hidden.map(|place| whole(pointer) + &place));
         self.masking_steps.push(format!("{pointer}/"));
+    }
+}
+
+/// Masks the secrets of all skills of the plan in a step.
+fn keep_secret(step: &mut ProvenStep, secrets: &Secrets) {
+    if secrets.is_empty() {
+        return;
+    }
+    mask_arguments(secrets, &mut step.shown_arguments);
+    for word in &mut step.command {
+        mask_string(secrets, word);
+    }
+    for condition in &mut step.when {
+        mask_value(secrets, &mut condition.written);
+        for test in &mut condition.tests {
+            mask_string(secrets, &mut test.wanted);
+        }
+    }
+    step.secrets = secrets.clone();
+    if let Some(fallback) = &mut step.fallback {
+        keep_secret(fallback, secrets);
     }
 }
 

@@ -3,6 +3,7 @@
 //! Invariant: nothing is started here, and all problems are found in one pass. The result is a
 //! [`ProvenPlan`](crate::engine::ProvenPlan) only if there is no error.
 
+mod conditions;
 mod context;
 mod default_timeout;
 mod description;
@@ -10,6 +11,7 @@ mod environment;
 mod exposed;
 mod for_each;
 mod inputs;
+mod known_values;
 mod masked_values;
 mod own_files;
 mod prover;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::conditions::{StepConditions, certain_steps};
 use super::context::{DEFAULT_GRACE, ProveContext};
 use super::default_timeout::warn_default_timeout;
 use super::description;
@@ -19,7 +20,7 @@ use super::state_files::ProtectedFiles;
 use crate::document::{Diagnostic, Diagnostics, Location};
 use crate::engine::{
     Concurrency, ProvenPlan, ProvenStep, Retries, Selection, TimeLimit, TimeLimitSource,
-    mask_arguments, mask_shared, mask_string,
+    mask_shared,
 };
 use crate::executor::shown_command;
 use crate::model::ExecutionStep;
@@ -58,8 +59,9 @@ pub fn prove(loaded: &mut LoadedPlan, context: &ProveContext) -> ProveOutcome {
     if !loaded.problems.has_errors() {
         steps.reserve_exact(loaded.plan.steps.len());
     }
+    let certain = certain_steps(&loaded.plan, &loaded.flow);
     for index in 0..loaded.plan.steps.len() {
-        steps.extend(prover.prove_step(loaded, index, &inputs, &mut problems));
+        steps.extend(prover.prove_step(loaded, index, &certain, &inputs, &mut problems));
     }
     let timeout = run_limit(loaded.plan.timeout, context.time_flags.run);
     if !(loaded.problems.has_errors() || problems.has_errors()) {
@@ -113,21 +115,6 @@ fn make_exclusive(steps: &mut [ProvenStep], exposure: &Exposure) {
     }
 }
 
-/// Masks the secrets of all skills of the plan in a step.
-fn keep_secret(step: &mut ProvenStep, secrets: &Secrets) {
-    if secrets.is_empty() {
-        return;
-    }
-    mask_arguments(secrets, &mut step.shown_arguments);
-    for word in &mut step.command {
-        mask_string(secrets, word);
-    }
-    step.secrets = secrets.clone();
-    if let Some(fallback) = &mut step.fallback {
-        keep_secret(fallback, secrets);
-    }
-}
-
 fn run_limit(plan: Option<Duration>, flag: Option<Duration>) -> TimeLimit {
     plan.map_or(TimeLimit::DEFAULT_RUN, |duration| TimeLimit {
         duration,
@@ -162,15 +149,6 @@ pub(super) struct Prover<'q> {
 }
 
 impl Prover<'_> {
-    /// Masks the secrets of all skills in the steps.
-    fn keep_secrets(&self, steps: &mut [ProvenStep]) {
-        let skills = self.skills.iter().map(|called| &*called.skill);
-        let secrets = self.context.environment.secrets(skills);
-        for step in steps {
-            keep_secret(step, &secrets);
-        }
-    }
-
     /// Hides values from all messages about `loaded`.
     fn mask_in(&mut self, loaded: &mut LoadedPlan) {
         let hidden = std::mem::take(&mut self.masked_pointers).into_iter();
@@ -184,6 +162,7 @@ impl Prover<'_> {
         &mut self,
         loaded: &mut LoadedPlan,
         index: usize,
+        certain: &[bool],
         inputs: &Inputs,
         problems: &mut Diagnostics,
     ) -> Option<ProvenStep> {
@@ -204,8 +183,16 @@ impl Prover<'_> {
             for_each: for_each.as_ref(),
             ..SkillCall::new(step, index, pointer)
         };
+        let when = loaded.flow.steps.get_mut(index);
+        let when = when.map(|flow| std::mem::take(&mut flow.when));
+        let when = StepConditions::new(&loaded.plan, index, &call.pointer, certain, inputs).prove(
+            &self.outputs,
+            when.unwrap_or_default(),
+            problems,
+        );
         let mut sound = self.step(&call, template, inputs, problems);
         if let Some(step) = &mut sound {
+            step.when = when;
             step.for_each = for_each.map(Box::new);
         }
         for problem in problems.diagnostics_mut().iter_mut().skip(before) {
@@ -305,6 +292,7 @@ impl Prover<'_> {
             is_idempotent: skill.manifest.is_idempotent,
             retry: Retries::default(),
             fallback: None,
+            when: Vec::new(),
             continue_on_error: step.continue_on_error,
             output_schema,
             concurrency: Concurrency::Shared,

@@ -16,7 +16,9 @@ use crate::model::{ExecutionStep, Gather};
 use crate::plan::{
     ItemTemplate, LoadedPlan, Reference, ReferenceSource, Template, WRAPPERS, format_reference,
 };
-use crate::skill::schema_types::{Impossible, SchemaPart, TypeSet, part_of, unnamed_field};
+use crate::skill::schema_types::{
+    Impossible, SchemaPart, TypeSet, part_of, plain_part, unnamed_field,
+};
 use crate::skill::{Linked, OutputFormat, Registry, Skill, UnknownPaths};
 
 /// How many fields a message names.
@@ -131,6 +133,8 @@ pub(super) struct OutputSchemas {
     index: Vec<Vec<Arc<Linked>>>,
     /// The schema of the run, computed for the first reference to it.
     run: OnceCell<Vec<Vec<Arc<Linked>>>>,
+    /// The schemas of all inputs, for conditions: these are not checked with the value.
+    all_inputs: HashMap<String, Vec<Vec<Arc<Linked>>>>,
 }
 
 /// What is known of a step's output.
@@ -208,7 +212,7 @@ impl OutputSchemas {
         values: Option<&Map<String, Value>>,
     ) -> Self {
         let mut steps: Vec<Option<StepOutput>> = vec![None; loaded.plan.steps.len()];
-        for taken in loaded.flow.steps.iter().flat_map(|flow| &flow.inputs_from) {
+        for taken in &loaded.flow.value_sources() {
             let step = &loaded.plan.steps[*taken];
             steps[*taken].get_or_insert_with(|| StepOutput::new(step, registry));
         }
@@ -216,15 +220,24 @@ impl OutputSchemas {
             schema.get("default").is_some()
                 || values.is_some_and(|values| values.contains_key(name))
         };
-        let inputs = loaded.plan.inputs.iter();
-        let inputs = inputs.filter(|(name, schema)| !is_known(name, schema));
-        let inputs = inputs.map(|(name, schema)| {
-            let known = linked(schema).into_iter().collect();
-            (name.clone(), vec![known])
-        });
+        let all_inputs: HashMap<_, _> = loaded
+            .plan
+            .inputs
+            .iter()
+            .map(|(name, schema)| {
+                let known: Vec<Arc<Linked>> = linked(schema).into_iter().collect();
+                (name.clone(), vec![known])
+            })
+            .collect();
+        let unknown = loaded.plan.inputs.iter();
+        let unknown = unknown.filter(|(name, schema)| !is_known(name, schema));
+        let inputs = unknown
+            .filter_map(|(name, _)| Some((name.clone(), all_inputs.get(name)?.clone())))
+            .collect();
         Self {
             steps,
-            inputs: inputs.collect(),
+            inputs,
+            all_inputs,
             index: vec![linked(&json!({"type": "integer"})).into_iter().collect()],
             run: OnceCell::new(),
         }
@@ -272,6 +285,52 @@ impl OutputSchemas {
             pointer: String::new(),
             text: "",
         }
+    }
+
+    /// What is known of the value that a condition is about; `None` if it can't be there, which is
+    /// then a problem. The condition stands at `pointer`.
+    pub(super) fn condition_part<'s>(
+        &'s self,
+        reference: &'s Reference,
+        pointer: &str,
+        problems: &mut Diagnostics,
+    ) -> Option<KnownPart<'s>> {
+        let mut site = OutputReference {
+            pointer: format!("{pointer}/value"),
+            text: &reference.written,
+            ..self.site(reference, None)
+        };
+        let is_input = reference.origin == ReferenceSource::Inputs;
+        if let (true, Some(name)) = (is_input, reference.path.first()) {
+            let schemas = self.all_inputs.get(name).map(Vec::as_slice);
+            (site.schemas, site.skip) = (schemas.unwrap_or_default(), 1);
+        }
+        let kinds = site.kinds(problems)?;
+        if let Some(problem) = site.warn_field() {
+            problems.push(problem);
+        }
+        let only = match site.schemas {
+            [schemas] => schemas.as_slice(),
+            _ => &[],
+        };
+        let plain = only
+            .iter()
+            .filter_map(|schema| plain_part(schema, site.path()));
+        let plain: Vec<_> = plain.collect();
+        let has_part = plain.iter().any(|(_, is_required)| *is_required);
+        Some(KnownPart {
+            kinds: if reference.is_optional {
+                kinds | TypeSet::NULL
+            } else {
+                kinds
+            },
+            is_required: match reference.origin {
+                _ if reference.is_optional => true,
+                ReferenceSource::Inputs => site.path().is_empty() || has_part,
+                _ => site.skip == 0 && has_part,
+            },
+            schemas: plain.into_iter().map(|(schema, _)| schema).collect(),
+        })
     }
 
     /// Checks the references of one step's arguments against the schemas of their sources and of
@@ -349,6 +408,15 @@ impl OutputSchemas {
             }
         }
     }
+}
+
+/// What is known of the value of a reference.
+pub(super) struct KnownPart<'s> {
+    pub(super) kinds: TypeSet,
+    /// The value is there if its source succeeds.
+    pub(super) is_required: bool,
+    /// Schemas that the value meets.
+    pub(super) schemas: Vec<&'s Map<String, Value>>,
 }
 
 /// What is known of the part at `path` of a value that meets all schemas of one of the lists.

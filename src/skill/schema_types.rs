@@ -51,11 +51,22 @@ impl TypeSet {
         self != Self::NONE && other != Self::NONE && self & other == Self::NONE
     }
 
+    /// True if every kind of it is one of `other`.
+    pub(crate) fn is_within(self, other: Self) -> bool {
+        self & other == self
+    }
+
+    /// The kinds with one of these names.
+    pub(crate) fn any_of(names: &[&str]) -> Self {
+        let kinds = names.iter().map(|name| Self::from_name(name));
+        kinds.fold(Self::NONE, BitOr::bitor)
+    }
+
     fn has(self, kind: Self) -> bool {
         self & kind != Self::NONE
     }
 
-    fn from_name(name: &str) -> Self {
+    pub(crate) fn from_name(name: &str) -> Self {
         match name {
             "null" => Self::NULL,
             "boolean" => Self::BOOLEAN,
@@ -68,7 +79,7 @@ impl TypeSet {
         }
     }
 
-    fn from_value(value: &Value) -> Self {
+    pub(crate) fn from_value(value: &Value) -> Self {
         match value {
             Value::Null => Self::NULL,
             Value::Bool(_) => Self::BOOLEAN,
@@ -188,6 +199,31 @@ pub(crate) fn unnamed_field<'s>(
         }
     }
     None
+}
+
+/// The subschema at `path` if plain `properties` and `items` lead to it, and whether a value that
+/// meets `schema` certainly has that part.
+pub(crate) fn plain_part<'s>(
+    schema: &'s Linked,
+    path: &[String],
+) -> Option<(&'s Map<String, Value>, bool)> {
+    let mut keywords = schema.value().as_object()?;
+    let mut is_required = true;
+    for token in path {
+        let properties = keywords
+            .get("properties")
+            .and_then(|named| named.get(token));
+        let has_type = keywords.get("type").and_then(Value::as_str) == Some("object");
+        let required = list(keywords, "required").any(|name| name == token);
+        is_required &= has_type && required;
+        keywords = match properties {
+            Some(next) => next,
+            None if is_index(token) => keywords.get("items")?,
+            None => return None,
+        }
+        .as_object()?;
+    }
+    Some((keywords, is_required))
 }
 
 struct SchemaWalker<'s> {

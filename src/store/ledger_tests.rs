@@ -423,7 +423,7 @@ async fn a_run_from_before_the_ledger_is_listed_as_older() {
     let state = State::with_runs(None).await;
     // As the form of a state was before.
     state.sql(
-        "DROP TABLE calls; DROP TABLE ledger; DROP TABLE ledger_head; DROP INDEX runs_interrupted;
+        "DROP TABLE approvals; DROP TABLE calls; DROP TABLE ledger; DROP TABLE ledger_head; DROP INDEX runs_interrupted;
         ALTER TABLE runs DROP COLUMN is_in_ledger; DROP INDEX records_by_item;
         ALTER TABLE records DROP COLUMN item_index; PRAGMA user_version = 1;",
     );

@@ -173,7 +173,7 @@ fn a_state_that_can_not_be_used_is_found_without_making_one() {
         names
     };
     let before = names();
-    expect(&case, &[], "state", "ok", "schema 3");
+    expect(&case, &[], "state", "ok", "schema 5");
     assert_eq!(names(), before);
     let database = case.state().join("obs.db");
     let mut bytes = std::fs::read(&database).unwrap();

@@ -431,6 +431,7 @@ fn every_key_of_the_reference_is_accepted() {
         .script("skills/core/fetch-cached/run.sh", "#!/bin/sh\necho '{}'\n")
         .script("skills/core/fetch/run.sh", "#!/bin/sh\necho '{}'\n")
         .sh_skill("core/cleanup", "echo '{}'", "permissions: []\n")
+        .file("sub/dir/here", "")
         .env("LANG", "C");
     let called = plan.replace(
         "{url: \"https://a.b\"}",

@@ -248,8 +248,12 @@ fn only_obs_writes_workflow_commands() {
         let github = case.run(&["validate", name, "--format", "github"]);
         let json = case.run(&["validate", name, "--format", "json"]);
         let problems: Vec<serde_json::Value> = serde_json::from_slice(&json.stdout).unwrap();
+        // The problems of a manifest stand for the plan's problem with it.
+        let told = problems
+            .iter()
+            .filter(|problem| problem["code"] != "manifest");
         let stdout = github.stdout();
-        assert_eq!(stdout.lines().count(), problems.len(), "{stdout}");
+        assert_eq!(stdout.lines().count(), told.count(), "{stdout}");
         for line in stdout.lines() {
             let command = line
                 .strip_prefix("::error ")

@@ -109,7 +109,7 @@ const MISTAKES: &[Mistake] = &[
         "write it in brackets: `[text]`"),
     ("`if`", "plan.yaml", "assistant_id: a\nsteps:\n- {name: greet, type: skill, arguments: {who: x}, if: \"{{x}}\"}\n",
         "unknown_key 3:51 unknown key `if` in a step",
-        "plans have no conditions: each step runs; let a skill decide, or another plan"),
+        "write `when: [{value: \"{{step.field}}\", const: true}]`: a list of conditions"),
     ("`foreach`", "plan.yaml", "assistant_id: a\ntimeout: 1h\nsteps:\n- {name: greet, type: skill, arguments: {who: x}, foreach: [1, 2]}\n",
         "unknown_key 4:51 unknown key `foreach` in a step",
         "did you mean `for_each`?"),

@@ -49,7 +49,7 @@ fn a_listing_shows_what_is_hidden_and_what_is_broken() {
             .iter()
             .filter(|skill| skill["root"].is_null())
             .count(),
-        7,
+        8,
         "built-ins"
     );
     let table = case.run(&["skills", "list"]).expect_code(0).stdout();

@@ -40,7 +40,7 @@ pub struct StepArgs {
     /// Maximum size of the gathered output of a step with `for_each`, in bytes [default: 64 MiB]
     #[arg(long, value_name = "BYTES", value_parser = positive::<usize>)]
     pub max_value: Option<usize>,
-    /// After a failure, skip only steps that depend on it, and run all items of a `for_each`
+    /// After a failure, skip only what depends on it, and run all items
     #[arg(long)]
     pub keep_going: bool,
     /// After a failure, cancel running steps

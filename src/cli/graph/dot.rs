@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{GraphView, Level};
+use super::{GraphView, Level, StepEdge};
 use crate::model::StepOrder;
 
 /// The picture as a digraph.
@@ -58,12 +58,22 @@ pub(super) fn text(picture: &GraphView) -> String {
         )
         .ok();
     }
-    for (from, to, takes) in &picture.edges {
-        let style = if *takes { "" } else { " [style=dashed]" };
-        writeln!(text, "    s{from} -> s{to}{style};").ok();
+    for edge in &picture.edges {
+        let attributes = attributes(edge);
+        writeln!(text, "    s{} -> s{}{attributes};", edge.from, edge.to).ok();
     }
     text.push_str("}\n");
     text
+}
+
+fn attributes(edge: &StepEdge) -> String {
+    let style = (!edge.takes).then(|| "style=dashed".to_owned());
+    let label = edge.label().map(|label| format!("label=\"{label}\""));
+    let attributes: Vec<String> = style.into_iter().chain(label).collect();
+    match attributes.as_slice() {
+        [] => String::new(),
+        some => format!(" [{}]", some.join(", ")),
+    }
 }
 
 /// The id and the name of a group of a sequence.

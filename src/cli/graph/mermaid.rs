@@ -52,9 +52,11 @@ pub(super) fn text(picture: &GraphView) -> String {
         )
         .ok();
     }
-    for (from, to, takes) in &picture.edges {
-        let arrow = if *takes { "-->" } else { "-.->" };
-        writeln!(text, "    s{from} {arrow} s{to}").ok();
+    for edge in &picture.edges {
+        let arrow = if edge.takes { "-->" } else { "-.->" };
+        let label = edge.label().map(|label| format!("|{label}|"));
+        let label = label.unwrap_or_default();
+        writeln!(text, "    s{} {arrow}{label} s{}", edge.from, edge.to).ok();
     }
     text
 }

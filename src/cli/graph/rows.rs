@@ -21,14 +21,17 @@ pub(super) fn rows(
     let levels = levels(picture);
     let row = |index: usize| {
         let (step, waits) = (&plan.steps[index], &flow.steps[index]);
+        let taken = [waits.inputs_from.as_slice(), &waits.optional_from].concat();
         let mut row = json!({
             "step_index": index,
             "step_id": step.id_or_name(),
             "skill_id": step.skill_id(),
             "approval_message": step.approval,
             "level": levels[index],
-            "inputs_from": ids(&waits.inputs_from),
+            "inputs_from": ids(&taken),
             "depends_on": ids(&waits.depends_on),
+            "conditions_on": ids(&waits.conditions_on),
+            "when": step.when.iter().map(|condition| &condition.written).collect::<Vec<_>>(),
         });
         if step.for_each.is_some() {
             row["for_each"] = json!(true);
@@ -45,9 +48,9 @@ pub(super) fn rows(
 /// The rows as a table.
 pub(super) fn table(plan: &ExecutionPlan, picture: &GraphView) -> String {
     let levels = levels(picture);
-    let mut waits_for: Vec<Vec<&str>> = vec![Vec::new(); picture.names.len()];
-    for (from, to, _) in &picture.edges {
-        waits_for[*to].push(&picture.names[*from]);
+    let mut waits_for: Vec<Vec<String>> = vec![Vec::new(); picture.names.len()];
+    for edge in &picture.edges {
+        waits_for[edge.to].push(picture.name_of(edge));
     }
     let skill = |step: usize| Escaped(plan.steps[step].skill_id()).to_string();
     let rows = (0..picture.names.len()).map(|step| {

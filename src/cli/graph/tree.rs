@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::GraphView;
+use super::{GraphView, StepEdge};
 use crate::model::Escaped;
 
 /// How many of the steps that one waits for are named.
@@ -10,13 +10,14 @@ const MAX_NAMED: usize = 8;
 
 /// The picture as a tree of what runs one after the other and what runs together.
 pub(super) fn text(picture: &GraphView, plan: &str) -> String {
-    let mut waits_for: Vec<Vec<usize>> = vec![Vec::new(); picture.steps.len()];
-    for (from, to, _) in &picture.edges {
-        waits_for[*to].push(*from);
+    let mut waits_for: Vec<Vec<&StepEdge>> = Vec::new();
+    waits_for.resize_with(picture.steps.len(), Vec::new);
+    for edge in &picture.edges {
+        waits_for[edge.to].push(edge);
     }
     let line = |step: usize| {
         let names = waits_for[step].iter().take(MAX_NAMED);
-        let names: Vec<&str> = names.map(|from| picture.names[*from].as_str()).collect();
+        let names: Vec<String> = names.map(|edge| picture.name_of(edge)).collect();
         let more = match waits_for[step].len().saturating_sub(MAX_NAMED) {
             0 => String::new(),
             more => format!(" and {more} more"),

@@ -362,6 +362,7 @@ fn step(skill: &str) -> ProvenStep {
         attempt_timeout: TimeLimit::DEFAULT_STEP,
         grace: Duration::from_secs(5),
         is_idempotent: true,
+        when: Vec::new(),
         continue_on_error: false,
         output_schema: None,
         concurrency: Concurrency::Shared,

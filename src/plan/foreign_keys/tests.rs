@@ -20,7 +20,7 @@ fn in_step(entry: &str) -> Vec<String> {
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn each_foreign_key_of_a_step_is_told_once_with_what_to_write() {
-    let conditions = "plans have no conditions";
+    let conditions = "write `when: [{value: \"{{step.field}}\", const: true}]`";
     let items = "write `for_each:` with a list or a reference to one";
     for (entry, want) in [
         ("args: {x: 1}", "did you mean `arguments`?"),
@@ -65,9 +65,12 @@ fn each_foreign_key_of_a_step_is_told_once_with_what_to_write() {
         ("needs: b", "write `depends_on: [NAME]`"),
         ("next: b", "steps run in the order of the list"),
         ("if: x", conditions),
-        ("when: x", conditions),
         ("condition: {x: 1}", conditions),
-        ("unless: x", conditions),
+        (
+            "unless: x",
+            "write `when: [{value: \"{{step.field}}\", const: true, negate: true}]`",
+        ),
+        ("preconditions: x", conditions),
         ("foreach: x", items),
         ("forEach: [1]", "did you mean `for_each`?"),
         ("loop: {x: 1}", items),

@@ -9,7 +9,9 @@ use serde_json::{Map, Value, json};
 
 use super::names::{self, NameIndex, NameTarget};
 use crate::document::{Diagnostic, Diagnostics, Location, escape_token, in_backticks, nearest};
-use crate::model::{ExecutionPlan, ItemSource, StepOrder, begins_path, parse_path};
+use crate::model::{
+    ConditionSubject, ExecutionPlan, ItemSource, StepOrder, begins_path, parse_path,
+};
 use crate::plan::finally::waits_for_finally;
 use crate::plan::reference::{
     PLACEHOLDER, Reference, ReferenceSource, ScanError, ScannedPart, Segment, Template, WRAPPERS,
@@ -92,7 +94,7 @@ impl<'p> Binder<'p> {
         false
     }
 
-    /// The steps that `step` names in `depends_on` and in its arguments.
+    /// The steps that `step` names in `depends_on`, in its conditions and in its arguments.
     fn targets(&self, step: usize) -> Vec<usize> {
         let step = &self.plan.steps[step];
         let one = |meaning: Option<NameTarget>| match meaning {
@@ -105,6 +107,14 @@ impl<'p> Binder<'p> {
             .iter()
             .filter_map(|name| one(self.names.find(name)))
             .collect();
+        let tests = step.when.iter().flat_map(|condition| &condition.tests);
+        let mut tested = Vec::new();
+        for test in tests {
+            match &test.subject {
+                ConditionSubject::Value { reference, .. } => tested.push(reference.as_str()),
+                ConditionSubject::Step { step, .. } => targets.extend(one(self.names.find(step))),
+            }
+        }
         let mut add = |text: &str| {
             for part in scan(text).into_iter().flatten() {
                 if let ScannedPart::Reference { inner, .. } = part {
@@ -114,6 +124,7 @@ impl<'p> Binder<'p> {
                 }
             }
         };
+        tested.into_iter().for_each(&mut add);
         if !step.has_plain_arguments {
             let values = step.arguments.values();
             values.for_each(|value| each_text(value, &mut add));
@@ -319,7 +330,7 @@ impl<'p> Binder<'p> {
         })
     }
 
-    fn is_over_by_then(&self, step: usize, target: usize) -> Result<(), ReferenceError> {
+    pub(super) fn is_over_by_then(&self, step: usize, target: usize) -> Result<(), ReferenceError> {
         if target == step {
             return Err(ReferenceError::Own);
         }
@@ -477,7 +488,7 @@ impl<'p> Binder<'p> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ReferenceError {
+pub(super) enum ReferenceError {
     NoItem,
     NoInput,
     Unknown,

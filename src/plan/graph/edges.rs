@@ -16,6 +16,9 @@ pub enum DependencyCondition {
     Passed,
     /// Succeeded.
     Succeeded,
+    /// Completed, with a value or without one, unless the reason is a failure that the plan does
+    /// not allow.
+    Available,
 }
 
 /// One node waits for another.
@@ -61,6 +64,12 @@ impl DependencyGraph {
             }
             for &target in &dependencies.inputs_from {
                 add(target, step, DependencyCondition::Succeeded);
+            }
+            for &target in &dependencies.optional_from {
+                add(target, step, DependencyCondition::Available);
+            }
+            for &target in &dependencies.conditions_on {
+                add(target, step, DependencyCondition::Over);
             }
         }
         edges

@@ -23,9 +23,14 @@ pub(super) fn warn_missing(
     // A `finally` step is meant to be skipped if there is nothing to clean up.
     let steps = &steps[..plan.finally_from()];
     for (index, step) in steps.iter().enumerate() {
+        let conditions_on = &step.conditions_on;
         let mut reported = HashSet::new();
         let mut warn = |reference: &Reference, pointer: &str, _: bool| {
             let step = reference.origin.step();
+            let is_tested = step.is_some_and(|step| conditions_on.contains(&step));
+            if reference.is_optional || is_tested {
+                return;
+            }
             let Some(cause) = step.and_then(|step| because_of[step]) else {
                 return;
             };
@@ -39,8 +44,8 @@ pub(super) fn warn_missing(
             );
             problems.push(
                 Diagnostic::warning("may_be_missing", Location::value(pointer), message).help(
-                    "obs then skips this step; leave out `continue_on_error` if that is not \
-                     intended",
+                    "obs then skips this step; `{{step.field?}}` is null instead, and `when` says \
+                     when the step runs",
                 ),
             );
         };
@@ -73,7 +78,9 @@ fn causes(plan: &ExecutionPlan, steps: &[StepDependencies]) -> Vec<Option<usize>
     while let Some((step, may_be_skipped)) = open.pop() {
         let after = may_be_skipped.then_some(&followers[step]);
         for &next in takers[step].iter().chain(after.into_iter().flatten()) {
-            if !std::mem::replace(&mut is_skippable[next], true) {
+            // Its condition decides, and a step that a condition skips stops nothing.
+            let is_tested = steps[next].conditions_on.contains(&step);
+            if !is_tested && !std::mem::replace(&mut is_skippable[next], true) {
                 because_of[next] = because_of[next].or(because_of[step]);
                 open.push((next, true));
             }

@@ -5,6 +5,7 @@
 //! ready steps repeatedly completes the plan.
 
 mod arguments;
+mod conditions;
 mod cycle;
 mod edges;
 mod for_each;
@@ -14,11 +15,13 @@ mod names;
 mod tests;
 mod undoes;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use serde_json::json;
 
 use self::arguments::Binder;
+pub(crate) use self::conditions::BoundTest;
 pub(crate) use self::edges::{DependencyCondition, Edge};
 use self::names::{NameIndex, NameTarget};
 use super::finally;
@@ -50,6 +53,12 @@ pub struct StepDependencies {
     pub inputs_from: Vec<usize>,
     /// The steps whose effect it takes back: its `undoes`.
     pub undoes: Vec<usize>,
+    /// Steps whose output it takes if there is one: `{{step.field?}}`.
+    pub optional_from: Vec<usize>,
+    /// Steps that must be over: those that its conditions name.
+    pub conditions_on: Vec<usize>,
+    /// What each test of its conditions is about.
+    pub when: Vec<Vec<BoundTest>>,
     /// Its arguments, if they hold references or what reads like one.
     pub arguments: Option<Box<Template>>,
     /// Its items, with `for_each`.
@@ -80,7 +89,9 @@ impl StepDependencies {
 
     /// All steps that it waits for by name; one may come twice.
     pub fn targets(&self) -> impl Iterator<Item = usize> {
-        self.depends_on.iter().chain(&self.inputs_from).copied()
+        let by_value = self.inputs_from.iter().chain(&self.optional_from);
+        let all = self.depends_on.iter().chain(by_value);
+        all.chain(&self.conditions_on).copied()
     }
 }
 
@@ -114,8 +125,24 @@ impl DependencyGraph {
         order
     }
 
+    /// The steps whose output another one may take or test.
+    pub fn value_sources(&self) -> BTreeSet<usize> {
+        let sources = |step: &StepDependencies| {
+            let taken = step.inputs_from.iter().chain(&step.optional_from);
+            taken
+                .chain(&step.conditions_on)
+                .copied()
+                .collect::<Vec<_>>()
+        };
+        self.steps.iter().flat_map(sources).collect()
+    }
+
     /// Binds the names of `plan` to its steps and adds problems.
     pub(super) fn bind(plan: &ExecutionPlan, problems: &mut Diagnostics) -> Self {
+        if plan.steps.iter().all(|step| step.name.is_empty()) {
+            // Nothing could be read, however long the list is.
+            return Self::default();
+        }
         let names = NameIndex::new(plan);
         let stages = stages(plan);
         let binder = Binder::new(plan, &names, stage_of(&stages));
@@ -126,7 +153,10 @@ impl DependencyGraph {
             step.undoes = undoes::bind(index, &binder, problems);
             step.arguments = binder.arguments(index, problems).map(Box::new);
             step.items = binder.items(index, problems).map(Box::new);
-            step.inputs_from = bind_references(index, step, &plan.pointer(index), &mut waits);
+            (step.inputs_from, step.optional_from) =
+                bind_references(index, step, &plan.pointer(index), &mut waits);
+            step.when = binder.conditions(index, problems);
+            step.conditions_on = bind_conditions(index, &step.when, plan, &mut waits);
         }
         check_groups(plan, problems);
         if plan.order == StepOrder::Graph {
@@ -211,13 +241,17 @@ fn bind_references(
     step: &StepDependencies,
     pointer: &str,
     waits: &mut Vec<Dependency>,
-) -> Vec<usize> {
-    let mut takes = Vec::new();
+) -> (Vec<usize>, Vec<usize>) {
+    let (mut takes, mut optional) = (Vec::new(), Vec::new());
     let mut add = |reference: &Reference, pointer: &str, _: bool| {
         let Some(target) = reference.origin.step() else {
             return;
         };
-        takes.push(target);
+        if reference.is_optional {
+            optional.push(target);
+        } else {
+            takes.push(target);
+        }
         waits.push(Dependency {
             waiter: index,
             target,
@@ -225,7 +259,34 @@ fn bind_references(
         });
     };
     step.references(pointer, &mut add);
-    distinct(takes)
+    let takes = distinct(takes);
+    optional.retain(|target| takes.binary_search(target).is_err());
+    (takes, distinct(optional))
+}
+
+/// The steps that the conditions of a step name.
+fn bind_conditions(
+    index: usize,
+    when: &[Vec<BoundTest>],
+    plan: &ExecutionPlan,
+    waits: &mut Vec<Dependency>,
+) -> Vec<usize> {
+    let mut names = Vec::new();
+    for (at, tests) in when.iter().enumerate() {
+        for (test, bound) in tests.iter().enumerate() {
+            let Some(target) = bound.step() else { continue };
+            let condition = &plan.steps[index].when[at];
+            let pointer = condition.pointer(test);
+            let place = format!("{}/when/{at}{pointer}/{}", plan.pointer(index), bound.key());
+            names.push(target);
+            waits.push(Dependency {
+                waiter: index,
+                target,
+                place: Location::value(place),
+            });
+        }
+    }
+    distinct(names)
 }
 
 fn distinct(mut steps: Vec<usize>) -> Vec<usize> {

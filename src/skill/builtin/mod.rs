@@ -41,11 +41,13 @@ pub enum Builtin {
     ListFiles,
     /// The text of a file.
     ReadFile,
+    /// The first value that is not null.
+    First,
 }
 
 impl Builtin {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Now,
         Self::UuidGenerate,
         Self::JsonParse,
@@ -53,6 +55,7 @@ impl Builtin {
         Self::JsonText,
         Self::ListFiles,
         Self::ReadFile,
+        Self::First,
     ];
 
     /// The tool with this id.
@@ -70,6 +73,7 @@ impl Builtin {
             Self::JsonText => "builtin.json_text",
             Self::ListFiles => "builtin.list_files",
             Self::ReadFile => "builtin.read_file",
+            Self::First => "builtin.first",
         }
     }
 
@@ -110,6 +114,7 @@ impl Builtin {
             Self::JsonText => "The JSON text of a value",
             Self::ListFiles => "The files of the workspace that a glob matches, sorted by path",
             Self::ReadFile => "The text of a file of the workspace",
+            Self::First => "The first of several values that is not null; null if all are",
         }
     }
 
@@ -150,6 +155,7 @@ impl Builtin {
                 }),
                 json!(["pattern"]),
             ),
+            Self::First => (json!({"values": first_values()}), json!(["values"])),
             Self::ReadFile => (
                 json!({
                     "path": {
@@ -187,7 +193,7 @@ impl Builtin {
         match self {
             Self::Now => of(json!({"now": {"type": "string"}, "unix_ms": {"type": "integer"}})),
             Self::UuidGenerate => of(json!({"uuid": {"type": "string"}})),
-            Self::JsonParse => json!({}),
+            Self::JsonParse | Self::First => json!({}),
             Self::JsonQuery => of(json!({"matches": {"type": "array"}})),
             Self::JsonText => of(json!({"text": {"type": "string"}})),
             Self::ListFiles => {
@@ -236,8 +242,22 @@ impl Builtin {
             }
             Self::ListFiles => files::list_files(arguments, workspace),
             Self::ReadFile => files::read_file(arguments, workspace),
+            Self::First => {
+                let values = arguments.get("values").and_then(Value::as_array);
+                let mut values = values.into_iter().flatten();
+                let first = values.find(|value| !value.is_null());
+                Ok(first.cloned().unwrap_or_default())
+            }
         }
     }
+}
+
+/// The schema of `values` of [`Builtin::First`].
+fn first_values() -> Value {
+    json!({
+        "type": "array", "minItems": 1,
+        "description": "such as `{{a.id?}}` and `{{b.id?}}` of two branches",
+    })
 }
 
 fn now(now: Timestamp) -> Value {
@@ -355,6 +375,19 @@ mod tests {
             json!({"now": "2023-11-14T22:13:20.120Z", "unix_ms": 1_700_000_000_120_i64})
         );
         try_run("builtin.now", &json!({})).unwrap();
+    }
+
+    #[test]
+    fn the_first_value_that_is_not_null_is_taken() {
+        for (values, want) in [
+            (json!([null, {"id": 1}, 2]), json!({"id": 1})),
+            (json!([false, 1]), json!(false)),
+            (json!([null, null]), json!(null)),
+        ] {
+            let output = try_run("builtin.first", &json!({"values": values}));
+            assert_eq!(output.unwrap(), want);
+        }
+        assert!(Builtin::find("builtin.first").is_some());
     }
 
     #[test]

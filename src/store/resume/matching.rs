@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::previous_run::{PreviousRun, PreviousStep};
-use crate::engine::{ProvenPlan, ProvenStep, ResolvedArguments, Reused, RunValue};
+use crate::engine::{
+    ConditionOutcome, ProvenPlan, ProvenStep, ResolvedArguments, Reused, RunValue, StepOutcome,
+    evaluate_conditions,
+};
 use crate::model::{ExecutionLogRecord, InputFiles, NotReused, NotReusedReason, StepOrder};
 use crate::skill::changed_file;
 
@@ -69,7 +72,8 @@ pub(super) fn decide_reuse(
     let mut first = None;
     for stage in plan.flow.in_order() {
         for index in stage.clone() {
-            let mut targets = plan.flow.steps[index].targets();
+            let waits = &plan.flow.steps[index];
+            let mut targets = waits.targets();
             let earlier = first.or_else(|| targets.find(|&step| runs_again(plan, &decided, step)));
             let mut targets = plan.flow.steps[index].targets();
             let affected_by = first_that_affects.or_else(|| targets.find(|&step| affects[step]));
@@ -77,15 +81,22 @@ pub(super) fn decide_reuse(
                 Some(Ok(_)) => matcher.record_of(index),
                 _ => None,
             };
-            let decision = if plan.steps[index].for_each.is_some() {
+            // A value that is not there yet is not null.
+            let is_open = |step: &usize| runs_again(plan, &decided, *step);
+            let is_open = waits.optional_from.iter().any(is_open);
+            let is_unmet = matcher.is_unmet(index, &decided);
+            let decision = if is_unmet {
+                Err(NotReusedReason::ConditionUnmet.into())
+            } else if plan.steps[index].for_each.is_some() {
                 matcher.decide_items(index, affected_by, record_of)
             } else {
-                matcher.decide(index, earlier, record_of)
+                matcher.decide(index, earlier, is_open, record_of)
             };
             let has_effect = plan.steps[index]
                 .calls()
                 .any(|call| call.skill.native().is_some());
             affects[index] = decision.is_err()
+                && !is_unmet
                 && !plan.selection.leaves_out(index)
                 && (has_effect || affected_by.is_some());
             decided[index] = Some(decision);
@@ -112,7 +123,18 @@ fn runs_again(
     decided: &[Option<Result<Reused, NotReused>>],
     step: usize,
 ) -> bool {
-    matches!(decided[step], Some(Err(_))) && !plan.selection.leaves_out(step)
+    matches!(decided[step], Some(Err(_)))
+        && !plan.selection.leaves_out(step)
+        && !is_skipped(decided, step)
+}
+
+/// True if a condition skips the step. It then runs neither again nor for the first time.
+fn is_skipped(decided: &[Option<Result<Reused, NotReused>>], step: usize) -> bool {
+    let reason = match &decided[step] {
+        Some(Err(not_reused)) => Some(not_reused.reason),
+        _ => None,
+    };
+    reason == Some(NotReusedReason::ConditionUnmet)
 }
 
 /// Finds the earlier step of each step of the plan: the one with the same name (the second of that
@@ -211,11 +233,12 @@ impl StepMatcher<'_> {
     }
 
     /// The step's earlier success, if it can be reused. `earlier` is a step before it that runs
-    /// again.
+    /// again; `is_open`: an optional reference is to such a step.
     fn decide(
         &self,
         index: usize,
         earlier: Option<usize>,
+        is_open: bool,
         record_of: impl Fn(usize) -> Option<Arc<ExecutionLogRecord>>,
     ) -> Result<Reused, NotReused> {
         let record = self.success(index)?;
@@ -232,7 +255,8 @@ impl StepMatcher<'_> {
         });
         let step = &self.plan.steps[index];
         let run = RunValue::of_id(self.previous.first_run());
-        let Ok(call) = ResolvedArguments::resolve(step, &run, record_of) else {
+        let call = ResolvedArguments::resolve(step, &run, record_of);
+        let Some(call) = call.ok().filter(|_| !is_open) else {
             // An argument is the output of that step.
             return Err(by_earlier.unwrap_or(NotReusedReason::ArgumentsChanged.into()));
         };
@@ -252,6 +276,24 @@ impl StepMatcher<'_> {
         let undoing = finally.filter(|step| self.plan.flow.steps[*step].undoes.contains(&index));
         let mut undoing = undoing.map(|step| &self.plan.steps[step].label);
         undoing.find_map(|label| self.previous.started_finally(label))
+    }
+
+    /// True if a condition is certain to skip the step: its own, evaluated again, or that of a step
+    /// whose output it takes.
+    fn is_unmet(&self, index: usize, decided: &[Option<Result<Reused, NotReused>>]) -> bool {
+        let outcome_of = |step: usize| match &decided[step] {
+            Some(Ok(_)) => {
+                let record = self.matched[step]?.record.clone();
+                record.map(StepOutcome::new)
+            }
+            _ => is_skipped(decided, step).then(StepOutcome::skipped),
+        };
+        let run = RunValue::of_id(self.previous.first_run());
+        let step = &self.plan.steps[index];
+        let outcome = evaluate_conditions(step, self.plan, Some(&run), outcome_of);
+        let is_unmet = matches!(outcome, Ok(ConditionOutcome::Unmet(_)));
+        let inputs_from = &self.plan.flow.steps[index].inputs_from;
+        is_unmet || inputs_from.iter().any(|step| is_skipped(decided, *step))
     }
 
     fn reuse(&self, record: &ExecutionLogRecord) -> Reused {

@@ -1,0 +1,336 @@
+//! Every rule about `when`, once broken and once kept: what is said, where, and its code.
+
+use crate::wrong_plans::{Rule, check_rules};
+
+#[rustfmt::skip]
+const RULES: &[Rule] = &[
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: {value: \"{{fetch.size}}\", minimum: 1}}\n",
+        problem: "wrong_type 4:35 `when` must be a list of conditions, found a mapping",
+        help: "in brackets",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.size}}\", minimum: 1}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: \"{{fetch.size}} > 1\"}\n",
+        problem: "wrong_type 4:35 `when` must be a list of conditions, found text",
+        help: "there are no expressions",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.size}}\", minimum: 2}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: []}\n",
+        problem: "condition 4:35 `when` has no condition",
+        help: "or leave it out",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{step: fetch, status: [success]}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [\"{{fetch.size}}\"]}\n",
+        problem: "wrong_type 4:36 a condition must be a mapping, found text",
+        help: "there are no expressions",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.size}}\", minimum: 1}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{minimum: 1}]}\n",
+        problem: "condition 4:36 the condition has neither `value`, `step` nor `any`",
+        help: "write `{value:",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.size}}\", minimum: 1}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.size}}\"}]}\n",
+        problem: "condition 4:36 the condition says nothing about its `value`",
+        help: "add `const: true`",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.size}}\", type: integer, minimum: 1}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{step: fetch}]}\n",
+        problem: "condition 4:36 the condition says nothing about how its `step` ended",
+        help: "add `status: [success]`",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{step: fetch, status: [success]}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.size}}\", step: fetch, minimum: 1, status: [success]}]}\n",
+        problem: "condition 4:62 a condition has either `value` or `step`",
+        help: "write two conditions",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.size}}\", minimum: 1}, {step: fetch, status: [success]}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.size}}\", status: [success]}]}\n",
+        problem: "condition 4:62 `status` is about a step, not a value",
+        help: "write `step: NAME`",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{step: fetch, status: [success]}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{step: fetch, const: 1}]}\n",
+        problem: "condition 4:50 `const` is about a value, not a step",
+        help: "write `value: \"{{fetch}}\"`",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.size}}\", const: 1}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{step: fetch, status: success}]}\n",
+        problem: "wrong_type 4:58 `status` must be a list, found text",
+        help: "write it in brackets: `[success]`",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{step: fetch, status: [success]}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{step: fetch, status: []}]}\n",
+        problem: "condition 4:58 `status` has no status",
+        help: "write `[success]`",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{step: fetch, status: [skipped]}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{step: fetch, status: [succeeded]}]}\n",
+        problem: "wrong_value 4:59 `succeeded` is not the status of a step",
+        help: "did you mean `success`?",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{step: fetch, status: [success]}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{any: [{any: [{step: fetch, status: [success]}]}]}]}\n",
+        problem: "condition 4:44 `any` is one level deep",
+        help: "into the outer `any`",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{any: [{step: fetch, status: [success]}]}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{any: []}]}\n",
+        problem: "condition 4:42 `any` has no condition",
+        help: "write a condition",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{any: [{step: fetch, status: [skipped]}]}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{any: [{step: fetch, status: [success]}], negate: true}]}\n",
+        problem: "condition 4:78 `negate` stands beside `any`",
+        help: "into the conditions of `any`",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{any: [{step: fetch, status: [success], negate: true}]}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: fetch.size, minimum: 1}]}\n",
+        problem: "condition 4:44 `value` must be one reference and nothing else",
+        help: "write `\"{{fetch.size}}\"`",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.size}}\", minimum: 1}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"n: {{fetch.size}}\", minimum: 1}]}\n",
+        problem: "condition 4:44 `value` must be one reference and nothing else",
+        help: "there are no expressions",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{ fetch.size }}\", minimum: 1}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: 5, minimum: 1}]}\n",
+        problem: "wrong_type 4:44 `value` must be text, found a number",
+        help: "quote it",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.size}}\", minimum: 1}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.sise}}\", minimum: 1}]}\n",
+        problem: "unknown_field 4:44 `{{fetch.sise}}` asks for `sise`, which does not exist",
+        help: "did you mean `{{fetch.size}}`?",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.size}}\", minimum: 1}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{ftch.size}}\", minimum: 1}]}\n",
+        problem: "unknown_step 4:44 `{{ftch.size}}` doesn't start with a step name",
+        help: "did you mean `{{fetch.size}}`?",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.size}}\", minimum: 1}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{text}}\", minLength: 1}]}\n",
+        problem: "own_output 4:44 `{{text}}` refers to the output of this step itself",
+        help: "write the name of another step",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.body}}\", minLength: 1}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{inputs.env}}\", const: prod}]}\n",
+        problem: "unknown_input 4:44 unknown input `{{inputs.env}}`",
+        help: "add `inputs:",
+        right: "inputs: {env: {type: string}}\nsteps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{inputs.env}}\", const: prod}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.size}}\", minimum: \"1\"}]}\n",
+        problem: "wrong_type 4:71 `minimum` must be a number",
+        help: "write `1` without quotes",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.size}}\", minimum: 1}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.size}}\", minimum: 5, maximum: 2}]}\n",
+        problem: "condition 4:62 no value meets `minimum` 5 and `maximum` 2",
+        help: "raise the one or lower the other",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.size}}\", minimum: 2, maximum: 5}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.body?}}\", minimum: 1, minLength: 1}]}\n",
+        problem: "condition 4:75 `minimum` is for numbers and `minLength` for text",
+        help: "remove one",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.body?}}\", minLength: 1}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.body?}}\", type: string, minimum: 1}]}\n",
+        problem: "condition 4:77 `minimum` is for numbers, but `type` says `string`",
+        help: "remove one",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.body?}}\", type: string, minLength: 1}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.body}}\", type: text}]}\n",
+        problem: "wrong_value 4:68 `text` is not a type",
+        help: "did you mean `string`?",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.body?}}\", type: string}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.body}}\", enum: []}]}\n",
+        problem: "condition 4:68 `enum` has no value",
+        help: "write the values",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.body}}\", enum: [a, b]}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.body}}\", const: \"{{fetch.head.date}}\"}]}\n",
+        problem: "condition 4:69 a reference in `const` is not resolved",
+        help: "let a skill compare",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.body}}\", const: today}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.body}}\", pattern: \"(\"}]}\n",
+        problem: "schema 4:71 the pattern is not a valid regular expression",
+        help: "draft 2020-12",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.body}}\", pattern: \"(a)\"}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.size}}\", schema: {type: integer}, minimum: 1}]}\n",
+        problem: "condition 4:87 `minimum` stands beside `schema`",
+        help: "write it into the schema",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.size}}\", schema: {exclusiveMinimum: 0}}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.size}}\", equals: 1}]}\n",
+        problem: "unknown_key 4:62 unknown key `equals` in a condition",
+        help: "did you mean `const`?",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.size}}\", const: 1}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.size}}\", gt: 1}]}\n",
+        problem: "unknown_key 4:62 unknown key `gt` in a condition",
+        help: "write `minimum:`",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.size}}\", minimum: 2}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.size}}\", exists: true}]}\n",
+        problem: "unknown_key 4:62 unknown key `exists` in a condition",
+        help: "`const: null`",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.size?}}\", const: null, negate: true}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.body}}\", minimum: 1}]}\n",
+        problem: "condition_type 4:71 `minimum` is for a number, but `{{fetch.body}}` is text",
+        help: "write a keyword for that type",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.body}}\", minLength: 1}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.size?}}\", pattern: a}]}\n",
+        problem: "condition_type 4:72 `pattern` is for text, but `{{fetch.size?}}` is an integer or null",
+        help: "write a keyword for that type",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.size?}}\", minimum: 1}]}\n",
+    },
+    Rule {
+        wrong: "inputs: {n: {type: integer, default: 1}}\nsteps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{inputs.n}}\", minItems: 1}]}\n",
+        problem: "condition_type 5:70 `minItems` is for a list, but `{{inputs.n}}` is an integer",
+        help: "write a keyword for that type",
+        right: "inputs: {n: {type: integer, default: 1}}\nsteps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{inputs.n}}\", maximum: 1}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.size}}\", const: \"1\"}]}\n",
+        problem: "constant_condition 4:36 by its schema, `{{fetch.size}}` never meets this condition",
+        help: "the step never runs",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.size}}\", const: 1}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.body}}\", enum: [1, 2]}]}\n",
+        problem: "constant_condition 4:36 by its schema, `{{fetch.body}}` never meets this condition",
+        help: "the step never runs",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.body}}\", enum: [a, 2]}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.list}}\", type: [string, integer]}]}\n",
+        problem: "constant_condition 4:36 by its schema, `{{fetch.list}}` never meets this condition",
+        help: "the step never runs",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.list}}\", type: array}]}\n",
+    },
+    Rule {
+        wrong: "inputs: {env: {enum: [dev, prod]}}\nsteps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{inputs.env}}\", const: staging}]}\n",
+        problem: "constant_condition 5:36 by its schema, `{{inputs.env}}` never meets this condition",
+        help: "the step never runs",
+        right: "inputs: {env: {enum: [dev, prod]}}\nsteps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{inputs.env}}\", const: prod}]}\n",
+    },
+    Rule {
+        wrong: "inputs: {env: {enum: [dev, prod]}}\nsteps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{inputs.env}}\", enum: [prod, dev]}]}\n",
+        problem: "constant_condition 5:36 by its schema, `{{inputs.env}}` always meets this condition",
+        help: "leave the condition out",
+        right: "inputs: {env: {enum: [dev, prod]}}\nsteps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{inputs.env}}\", enum: [prod]}]}\n",
+    },
+    Rule {
+        wrong: "inputs: {n: {type: integer, minimum: 1}}\nsteps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{inputs.n}}\", minimum: 0}]}\n",
+        problem: "constant_condition 5:36 by its schema, `{{inputs.n}}` always meets this condition",
+        help: "leave the condition out",
+        right: "inputs: {n: {type: integer, minimum: 1}}\nsteps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{inputs.n}}\", minimum: 2}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{step: fetsh, status: [success]}]}\n",
+        problem: "unknown_step 4:43 unknown step `fetsh`",
+        help: "did you mean `fetch`?",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{step: fetch, status: [success]}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{step: text, status: [success]}]}\n",
+        problem: "own_output 4:43 `text` is this step itself, which is not over by then",
+        help: "write the name of another step",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{step: fetch, status: [success]}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{step: lines, status: [success]}]}\n- {name: lines, type: skill}\n",
+        problem: "later_step 4:43 `lines` is a later step, which is not over by then",
+        help: "move step 2 before this one",
+        right: "order: graph\nsteps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{step: lines, status: [success]}]}\n- {name: lines, type: skill}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill, parallel_group: g}\n- {name: text, type: skill, parallel_group: g, when: [{step: fetch, status: [success]}]}\n",
+        problem: "sibling_step 4:62 `fetch` is a step of the same group, which is not over by then",
+        help: "take this one out of it",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, parallel_group: g, when: [{step: fetch, status: [success]}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{step: fetch, status: [failed, timeout]}]}\n",
+        problem: "run_ends 4:58 the run ends if `fetch` ends as `failed` and `timeout`",
+        help: "write `continue_on_error: true` in `fetch`",
+        right: "steps:\n- {name: fetch, type: skill, continue_on_error: true}\n- {name: text, type: skill, when: [{step: fetch, status: [failed, timeout]}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{step: fetch, status: [success, rejected]}]}\n",
+        problem: "run_ends 4:58 the run ends if `fetch` ends as `rejected`",
+        help: "leave the status out",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{step: fetch, status: [success, skipped]}]}\n",
+    },
+    Rule {
+        wrong: "order: graph\nsteps:\n- {name: fetch, type: skill, when: [{step: text, status: [success]}]}\n- {name: text, type: skill, when: [{step: fetch, status: [success]}]}\n",
+        problem: "cycle 4:44 the steps depend on each other in a cycle: `fetch` → `text` → `fetch`",
+        help: "remove one of these dependencies",
+        right: "order: graph\nsteps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{step: fetch, status: [success]}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, if: [{step: fetch, status: [success]}]}\n",
+        problem: "unknown_key 4:29 unknown key `if` in a step",
+        help: "did you mean `when`?",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{step: fetch, status: [success]}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, unless: \"{{fetch.body}}\"}\n",
+        problem: "unknown_key 4:29 unknown key `unless` in a step",
+        help: "negate: true",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.body}}\", const: x, negate: true}]}\n",
+    },
+    Rule {
+        wrong: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, preconditions: \"`date`\"}\n",
+        problem: "unknown_key 4:29 unknown key `preconditions` in a step",
+        help: "a list of conditions",
+        right: "steps:\n- {name: fetch, type: skill}\n- {name: text, type: skill, when: [{value: \"{{fetch.body}}\", const: x}]}\n",
+    },
+];
+
+#[test]
+fn each_broken_condition_is_reported_and_no_kept_one() {
+    check_rules(RULES);
+}
