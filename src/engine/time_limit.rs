@@ -30,17 +30,17 @@ pub enum TimeLimitSource {
 }
 
 impl TimeLimit {
-    /// What a run may take where nobody says: 10 minutes.
+    /// What a run may take by default: 10 minutes.
     pub const DEFAULT_RUN: Self = Self {
         duration: Duration::from_mins(10),
         source: TimeLimitSource::Default,
     };
-    /// What the `finally` steps may take where nobody says: 1 minute.
+    /// What the `finally` steps may take by default: 1 minute.
     pub const DEFAULT_FINALLY: Self = Self {
         duration: Duration::from_mins(1),
         source: TimeLimitSource::Default,
     };
-    /// What a step may take where nobody says: 2 minutes.
+    /// What a step may take by default: 2 minutes.
     pub const DEFAULT_STEP: Self = Self {
         duration: Duration::from_mins(2),
         source: TimeLimitSource::Default,

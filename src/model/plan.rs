@@ -98,7 +98,8 @@ pub struct ExecutionStep {
     pub output_schema: Option<Value>,
     /// How much harm the step can do, where that is more than its skill says of itself.
     pub risk_level: Option<RiskLevel>,
-    /// What the person is told who is asked before the step starts; none if only the risk decides.
+    /// The message of the question that a person answers before the step starts; `None` if only the
+    /// risk decides whether one is asked.
     pub approval: Option<String>,
     /// What a person would expect to see.
     pub expected_output: Option<String>,

@@ -18,7 +18,7 @@ pub(super) fn warn_default_timeout(
     };
     let place = Location::key(plan.pointer(first) + "/for_each");
     let message = format!(
-        "the run may take {}, all items together: nobody says how long",
+        "all items together have the default timeout of the run, {}",
         format_duration(timeout.duration)
     );
     let mut problem = Diagnostic::warning("default_timeout", place, message)

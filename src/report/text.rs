@@ -110,7 +110,7 @@ pub(super) fn shorten_at_word(text: &str, columns: usize) -> String {
 }
 
 /// `text` cut to at most `columns` columns, with a `…` in place of what stands between its
-/// beginning and its end, which gets twice the room.
+/// beginning and its end, which gets twice as many columns.
 pub(super) fn shorten_to_ends(text: &str, columns: usize) -> String {
     if columns_of(text) <= columns {
         return text.to_owned();

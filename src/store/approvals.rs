@@ -178,7 +178,7 @@ impl StateReader {
             let mut answers = BTreeMap::new();
             for (id, of_run) in &runs {
                 for request in approvals(connection, Some(*id))? {
-                    // Who resumes a run whose request has expired is told so, once.
+                    // Only the resume of this run reports that its request has expired.
                     let may_expire = of_run == run_id;
                     if let Some(answer) = answer_at(&request, may_expire, now) {
                         answers.entry(request.digest).or_insert(answer);

@@ -346,12 +346,19 @@ fn the_default_run_timeout_is_named_together_with_for_each() {
     let case = echo("[a]");
     let warned = case.run(&["run", "plan.yaml", "--dry-run"]).expect_code(0);
     assert!(
-        warned.stderr().contains("the run may take 10m"),
+        warned
+            .stderr()
+            .contains("the default timeout of the run, 10m"),
         "{}",
         warned.whole()
     );
     let quiet = case.run(&["run", "plan.yaml", "--dry-run", "--timeout", "1h"]);
-    assert!(!quiet.expect_code(0).stderr().contains("may take"));
+    assert!(
+        !quiet
+            .expect_code(0)
+            .stderr()
+            .contains("the default timeout of the run")
+    );
     let strict = case.run(&["run", "plan.yaml", "--strict"]).expect_code(65);
     assert!(
         strict.stderr().contains("default_timeout"),
